@@ -1,0 +1,240 @@
+package admin
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"treewarden/store"
+)
+
+// actPage is the form of an action: as a page of its own, or in a dialog.
+type actPage struct {
+	Frame
+	Kind     store.Kind
+	Post     string // where the form is sent
+	Return   string
+	Target   string // what is acted on, by name
+	User     *store.UserDetail
+	Message  *store.MessageDetail
+	Tree     *store.TreeDetail
+	Undoes   *store.Action
+	Numbers  *store.Affected // what would happen; nil for what touches one thing only
+	Body     actBody
+	Wrong    store.Invalid
+	Conflict *store.Conflict
+	Reasons  []string // last used
+	Dialog   bool
+}
+
+func (p actPage) api() any { return nil }
+
+// Choice is a field of fixed choices, for partials/choice.
+type Choice struct {
+	Value, Text string
+	Chosen      bool
+}
+
+// Lengths are the choices of how long a ban lasts.
+func (p actPage) Lengths() []Choice {
+	choices := []Choice{{"", "Until somebody unbans them", false}, {"day", "1 day", false}, {"week", "7 days", false},
+		{"month", "30 days", false}, {"date", "Until a date", false}}
+	for i := range choices {
+		choices[i].Chosen = choices[i].Value == p.Body.For
+	}
+	return choices
+}
+
+// UntilValue is the date field's value.
+func (p actPage) UntilValue() string {
+	if p.Body.Until == nil {
+		return ""
+	}
+	return p.Body.Until.UTC().Format("2006-01-02T15:04")
+}
+
+// Deletes says whether the ban would delete messages, Halts whether it would
+// stop trees.
+func (p actPage) Deletes() bool { return p.Body.Messages == "delete" }
+
+// Halts: see Deletes.
+func (p actPage) Halts() bool { return p.Body.Trees == "halt" }
+
+// besideField are the fields beside which the form says what is wrong.
+var besideField = []string{"reason", "until", "text", "labels", "result", "emoji", "op"}
+
+// Elsewhere is what is wrong with fields that the form does not show.
+func (p actPage) Elsewhere() string { return elsewhere(p.Wrong, besideField...) }
+
+// elsewhere is what is wrong with fields other than those that say it
+// themselves.
+func elsewhere(wrong store.Invalid, beside ...string) string {
+	others := store.Invalid{}
+	for field, why := range wrong {
+		if !slices.Contains(beside, field) {
+			others[field] = why
+		}
+	}
+	return others.Error()
+}
+
+// Veil tells for what the message's text stays hidden from this person.
+func (p actPage) Veil() []veilReason {
+	if p.Message == nil || !p.Person.BlurToxic {
+		return nil
+	}
+	return veilOf(p.Message.Message)
+}
+
+// Effect says in words what the numbers mean for those concerned.
+func (p actPage) Effect() string {
+	switch p.Kind.Name {
+	case "ban":
+		return "They can no longer contribute, and signals that they gave stop counting. What they wrote stays unless you choose otherwise here."
+	case "unban":
+		return "They can contribute again, and signals that they gave count again."
+	case "delete":
+		return "The message goes with all replies below it. An undo brings back exactly these."
+	case "undelete":
+		return "Exactly what that delete took comes back."
+	case "halt":
+		return "Nobody is asked to add to the tree any more. Its state is kept, so that a restart restores it."
+	case "resume":
+		if p.Tree != nil && p.Tree.HaltedState != nil {
+			return "The tree goes back to the state that the stop replaced: " + strings.ReplaceAll(*p.Tree.HaltedState, "_", " ") + "."
+		}
+		return "The tree goes on growing."
+	case "undo":
+		return "Everything that the action changed goes back to what it was, all or nothing."
+	}
+	return ""
+}
+
+// actForm shows the form of a kind of action, with what it would do in
+// numbers. Its query preselects fields.
+func actForm(kind store.Kind) func(*Server, *fiber.Ctx) error {
+	return func(s *Server, c *fiber.Ctx) error {
+		id, err := pathID(c)
+		if err != nil {
+			return err
+		}
+		var body actBody
+		if err := decodeQuery(c, &body); err != nil {
+			return err
+		}
+		p, err := s.actPage(c, kind, id, body)
+		if err != nil {
+			return err
+		}
+		if kind.Name == "edit" && !c.Context().QueryArgs().Has("text") {
+			p.Body.Text = p.Message.Text
+		}
+		if p.Body.Version == nil && p.Message != nil {
+			p.Body.Version = &p.Message.Version
+		}
+		return s.renderAct(c, fiber.StatusOK, p)
+	}
+}
+
+// actPage gathers what the form shows; an action that cannot be done at all
+// (one may not, it is done already) fails here.
+func (s *Server) actPage(c *fiber.Ctx, kind store.Kind, id uuid.UUID, body actBody) (actPage, error) {
+	ctx, actor := c.UserContext(), s.actor(c)
+	p := actPage{Frame: s.frame(c, kind.Title), Kind: kind, Body: body, Dialog: isPartial(c)}
+	p.Toast = nil
+	p.Post = "/" + kind.Target + "s/" + id.String() + "/" + verb(kind)
+	p.Return = localPath(body.Return, "/"+kind.Target+"s/"+id.String())
+	if p.Body.Key == "" {
+		p.Body.Key = rand.Text()
+	}
+	var err error
+	switch kind.Target {
+	case "user":
+		var user store.UserDetail
+		user, err = s.store.User(ctx, actor, id, formulaInForce())
+		p.User, p.Target = &user, user.DisplayName
+	case "message":
+		var message store.MessageDetail
+		message, err = s.store.Message(ctx, actor, id)
+		p.Message, p.Target = &message, excerpt(message.Text, 120)
+	case "tree":
+		var tree store.TreeDetail
+		tree, err = s.store.Tree(ctx, actor, id)
+		p.Tree, p.Target = &tree, tree.Excerpt
+	}
+	if err != nil {
+		return p, err
+	}
+	if kind.Previewable {
+		body.Preview, body.Version, body.Reason = true, nil, "" // what a reason lacks changes no number
+		act := body.act(kind, id)
+		outcome, err := s.store.Act(ctx, actor, act)
+		var invalid store.Invalid
+		if err != nil && !errors.As(err, &invalid) {
+			return p, err
+		}
+		if err == nil {
+			p.Numbers = &outcome.Affected
+		}
+	}
+	if kind.NeedsReason {
+		if p.Reasons, err = s.store.RecentReasons(ctx, actor, kind.Name); err != nil {
+			return p, fmt.Errorf("read the last used reasons: %w", err)
+		}
+	}
+	return p, nil
+}
+
+func (s *Server) renderAct(c *fiber.Ctx, status int, p actPage) error {
+	if p.Dialog {
+		return s.renderStatus(c, status, "partials/act", p)
+	}
+	return s.renderStatus(c, status, "act", p)
+}
+
+// undoForm shows what an undo would bring back.
+func (s *Server) undoForm(c *fiber.Ctx) error {
+	var body actBody
+	if err := decodeQuery(c, &body); err != nil {
+		return err
+	}
+	p, err := s.undoPage(c, body)
+	if err != nil {
+		return err
+	}
+	return s.renderAct(c, fiber.StatusOK, p)
+}
+
+func (s *Server) undoPage(c *fiber.Ctx, body actBody) (actPage, error) {
+	id, ok := actionID(c.Params("id"))
+	if !ok {
+		return actPage{}, store.Malformed("an action has a number")
+	}
+	action, err := s.store.Action(c.UserContext(), s.actor(c), id)
+	if err != nil {
+		return actPage{}, err
+	}
+	p := actPage{Frame: s.frame(c, store.UndoKind.Title), Kind: store.UndoKind, Body: body, Undoes: &action, Dialog: isPartial(c)}
+	p.Toast = nil
+	p.Post = c.Path()
+	p.Return = localPath(body.Return, fmt.Sprintf("/actions/%d", id))
+	p.Target = sentence(action)
+	p.Body.Key = rand.Text()
+	outcome, err := s.store.Undo(c.UserContext(), s.actor(c), id, "preview", true, "")
+	var invalid store.Invalid
+	if err != nil && !errors.As(err, &invalid) {
+		return p, err
+	}
+	if err == nil {
+		p.Numbers = &outcome.Affected
+	}
+	if p.Reasons, err = s.store.RecentReasons(c.UserContext(), s.actor(c), store.UndoKind.Name); err != nil {
+		return p, fmt.Errorf("read the last used reasons: %w", err)
+	}
+	return p, nil
+}

@@ -1,0 +1,233 @@
+package admin
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"treewarden/policy"
+	"treewarden/store"
+	"treewarden/store/storetest"
+)
+
+// actions makes a ban and a delete by one moderator, and a ban by another.
+func actions(t *testing.T, s *store.Store) (one, two store.Actor, ids []string) {
+	t.Helper()
+	one, two = storetest.Staff(t, s, policy.Moderator), storetest.Staff(t, s, policy.Moderator)
+	author, messages := thread(t, s)
+	for _, act := range []struct {
+		by  store.Actor
+		act store.Act
+	}{
+		{one, store.Act{Kind: "ban", Target: author, Reason: "=HYPERLINK(\"https://evil.example\")"}},
+		{one, store.Act{Kind: "delete", Target: messages[1], Reason: "off topic"}},
+		{two, store.Act{Kind: "ban", Target: storetest.User(t, s, "<b>Eve</b>"), Reason: "insults"}},
+	} {
+		if _, err := s.Act(t.Context(), act.by, act.act); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return one, two, []string{author.String(), messages[1].String()}
+}
+
+func TestAudit(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	server := newServer(t, s)
+	one, two, ids := actions(t, s)
+	admin := staff(t, server, policy.Admin)
+
+	page := admin.get("/audit").want(200)
+	if rows := page.page().Find("tbody tr").Length(); rows != 3 {
+		t.Errorf("%d rows, want 3", rows)
+	}
+	if text := page.text(".chain"); !strings.HasPrefix(text, "Chain verified up to 3") {
+		t.Errorf("the chain: %q", text)
+	}
+	if strings.Contains(page.body, "<b>Eve") {
+		t.Error("a name is not escaped")
+	}
+	for query, want := range map[string]int{
+		"kind=ban": 2, "actor=" + one.UserID.String(): 2, "actor=" + two.UserID.String(): 1, "actor=me": 0,
+		"target=" + ids[0]: 1, "target=" + ids[1]: 1, "since=2099-01-01": 0, "until=2001-01-01": 0,
+		"since=" + time.Now().UTC().Format(time.DateOnly) + "&until=" + time.Now().UTC().Format(time.DateOnly): 3,
+		"kind=undo": 0, "limit=2": 2, "kind=&actor=&target=&since=&until=": 3,
+	} {
+		if rows := admin.get("/audit?" + query).want(200).page().Find("tbody tr").Length(); rows != want {
+			t.Errorf("?%s: %d rows, want %d", query, rows, want)
+		}
+	}
+	first := admin.get("/audit?limit=2").page()
+	next := attr(first.Find("a[rel=next]"), "href")
+	if rest := admin.get("/audit" + next).want(200).page(); rest.Find("tbody tr").Length() != 1 || rest.Find("a[rel=prev]").Length() != 1 {
+		t.Errorf("the next page %q: %d rows", next, rest.Find("tbody tr").Length())
+	}
+	for _, bad := range []string{"actor=nobody", "kind=explode", "target=nonsense", "since=soon", "limit=0x", "limit=201", "cursor=%ff", "cursor=nonsense", "target=%00"} {
+		admin.get("/audit?" + bad).want(400)
+		admin.get("/api/v1/audit?" + bad).want(400)
+	}
+}
+
+// TestAuditOfOwn holds that a moderator sees their own actions, and all of
+// them on what they look at.
+func TestAuditOfOwn(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	server := newServer(t, s)
+	one, two, ids := actions(t, s)
+	c := signedIn(t, server, two)
+	if rows := c.get("/audit").want(200).page().Find("tbody tr").Length(); rows != 1 {
+		t.Errorf("%d rows, want the own one", rows)
+	}
+	if rows := c.get("/audit?actor=" + one.UserID.String()).want(200).page().Find("tbody tr").Length(); rows != 0 {
+		t.Errorf("%d rows of somebody else", rows)
+	}
+	looked := c.get("/audit?target=" + ids[0]).want(200).page()
+	if looked.Find("tbody tr").Length() != 1 || looked.Find("a[href*='/undo']").Length() != 0 {
+		t.Error("on what they look at, another's action is shown without an undo")
+	}
+	if !strings.Contains(c.get("/audit").text(".page-sub"), "What you did") {
+		t.Error("the page does not say that it shows the own actions only")
+	}
+	lead := staff(t, server, policy.DataLead)
+	if page := lead.get("/audit").want(200).page(); page.Find("tbody tr").Length() != 3 || page.Find("a[href*='/undo']").Length() != 0 {
+		t.Error("a data lead sees all and undoes nothing")
+	}
+}
+
+func TestAuditCSV(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	server := newServer(t, s)
+	actions(t, s)
+	a := staff(t, server, policy.Admin).get("/audit?format=csv").want(200)
+	if !strings.HasPrefix(a.header.Get("Content-Type"), "text/csv") || !strings.Contains(a.header.Get("Content-Disposition"), "audit.csv") {
+		t.Errorf("headers: %v", a.header)
+	}
+	rows, err := csv.NewReader(strings.NewReader(a.body)).ReadAll()
+	if err != nil || len(rows) != 4 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	at := slices.Index(rows[0], "reason")
+	if reason := rows[3][at]; reason != `'=HYPERLINK("https://evil.example")` {
+		t.Errorf("a formula came through as %s", reason)
+	}
+}
+
+func TestDefuse(t *testing.T) {
+	t.Parallel()
+	for cell, want := range map[string]string{
+		"": "", "plain": "plain", "=1+1": "'=1+1", "+cmd": "'+cmd", "-cmd": "'-cmd", "@SUM(A1)": "'@SUM(A1)", "-3": "-3", "-0.5": "-0.5",
+		"\t=1": "'\t=1", "\r=1": "'\r=1", "Ä": "Ä",
+	} {
+		if got := defuse(cell); got != want {
+			t.Errorf("defuse(%q) = %q, want %q", cell, got, want)
+		}
+	}
+}
+
+func TestActionPage(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	server := newServer(t, s)
+	one, _, ids := actions(t, s)
+	c := signedIn(t, server, one)
+	row := c.get("/audit?target=" + ids[1]).want(200).page().Find("tbody tr")
+	address := attr(row.Find("a[data-open]"), "href")
+	page := c.get(address).want(200)
+	if h1 := page.text("h1"); h1 != "Deleted the message “Upside down.”" {
+		t.Errorf("the head: %s", h1)
+	}
+	changed := page.text(".changes")
+	if !strings.Contains(changed, "deletion.deleted false true") {
+		t.Errorf("before and after: %s", changed)
+	}
+	if link := attr(page.page().Find("a[href^='/messages/']"), "href"); link != "/messages/"+ids[1] {
+		t.Errorf("the target is %s", link)
+	}
+	if nav := page.text("nav [aria-current=page]"); !strings.HasPrefix(nav, "Audit") {
+		t.Errorf("the navigation is at %q", nav)
+	}
+	form := c.get(address + "/undo").want(200)
+	if numbers := form.text(".numbers"); !strings.Contains(numbers, "messages2") {
+		t.Errorf("the undo would touch: %s", numbers)
+	}
+	to := c.post(address+"/undo", url.Values{"reason": {"a mistake"}}).want(303).header.Get("Location")
+	if !strings.HasPrefix(to, address+"?done=") {
+		t.Errorf("led to %s", to)
+	}
+	if text := c.get(address).want(200).text("main"); !strings.Contains(text, "This was undone") || strings.Contains(text, "Undo…") {
+		t.Errorf("after the undo: %s", text)
+	}
+	c.post(address+"/undo", url.Values{"reason": {"a mistake"}}).want(409)
+	c.get(address + "/undo").want(409)
+	c.get("/actions/999999").want(404)
+	c.get("/actions/nonsense").want(400)
+	if c.get("/api/v1"+address).want(200).field("hash") == "" {
+		t.Error("the API shows no hash")
+	}
+}
+
+// TestBrokenChain holds that the log's page says where it was tampered with.
+func TestBrokenChain(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	server := newServer(t, s)
+	actions(t, s)
+	storetest.Exec(t, s, "ALTER TABLE actions DISABLE TRIGGER actions_append_only")
+	storetest.Exec(t, s, "UPDATE actions SET reason = 'nothing to see' WHERE seq = 2")
+	if text := staff(t, server, policy.Admin).get("/audit").want(200).text(".badge-bad"); !strings.Contains(text, "entry 2") {
+		t.Errorf("the page says %q", text)
+	}
+}
+
+func TestChanges(t *testing.T) {
+	t.Parallel()
+	before, after := `{"a": {"x": 1, "y": null}, "same": true, "list": [1, 2]}`, `{"a": {"x": 2, "y": "new"}, "same": true, "list": [1]}`
+	var got []string
+	for _, c := range changes(json.RawMessage(before), json.RawMessage(after)) {
+		mark := " "
+		if c.Same {
+			mark = "="
+		}
+		got = append(got, c.Name+" "+c.Before+mark+c.After)
+	}
+	want := []string{"a.x 1 2", "a.y  new", "list.0 1=1", "list.1 2 ", "same true=true"}
+	if !slices.Equal(got, want) {
+		t.Errorf("changes: %q, want %q", got, want)
+	}
+	for _, odd := range []string{"", "null", "7", `"text"`, "{", "[[]]"} {
+		changes(json.RawMessage(odd), json.RawMessage(odd)) // must not panic
+	}
+}
+
+func TestHome(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	server := newServer(t, s)
+	actor := storetest.Staff(t, s, policy.Moderator)
+	c := signedIn(t, server, actor)
+	if empty := c.get("/").want(200).page().Find(".empty").Length(); empty != 4 {
+		t.Errorf("%d empty states on an empty database, want 4", empty)
+	}
+	author, ids := thread(t, s)
+	reporter := storetest.User(t, s, "Grace")
+	storetest.Report(t, s, ids[2], reporter, "Rude <script>", time.Now())
+	until := time.Now().Add(48 * time.Hour)
+	if _, err := s.Act(t.Context(), actor, store.Act{Kind: "ban", Target: author, Reason: "insults", Until: &until}); err != nil {
+		t.Fatal(err)
+	}
+	page := c.get("/").want(200)
+	for _, want := range []string{"Nonsense!", "Rude <script>", "Grace", "Banned Mallory", "ends in 1 day"} {
+		if !strings.Contains(page.text("main"), want) {
+			t.Errorf("the page lacks %q: %s", want, page.text("main"))
+		}
+	}
+	if strings.Contains(page.body, "<script>") {
+		t.Error("a reason is not escaped")
+	}
+}

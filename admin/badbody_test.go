@@ -1,0 +1,430 @@
+package admin
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"treewarden/store"
+	"treewarden/store/storetest"
+)
+
+// kindOf is the kind of action that a route does.
+func kindOf(r route) store.Kind {
+	for _, kind := range store.Kinds {
+		if r.Path == "/"+kind.Target+"s/:id/"+verb(kind) {
+			return kind
+		}
+	}
+	switch r.Path {
+	case "/users/:id":
+		kind, _ := store.KindNamed("update_user")
+		return kind
+	case "/actions/:id/undo":
+		return store.UndoKind
+	}
+	return store.Kind{}
+}
+
+// goodBody is what a route's method of the API takes; of what can be
+// previewed, a preview.
+func goodBody(r route) map[string]any {
+	body := map[string]any{"reason": "for the test", "preview": true}
+	switch kindOf(r).Name {
+	case "update_user":
+		return map[string]any{"notes": "a note"}
+	case "edit":
+		body["text"] = "Another text"
+	case "review":
+		body["result"] = "rejected"
+	case "label":
+		body["labels"] = map[string]any{"spam": 1}
+	case "react":
+		body["emoji"], body["op"] = "+1", "add"
+	}
+	return body
+}
+
+// goodForm is what the form of a route's page sends.
+func goodForm(r route) url.Values {
+	switch r.Path {
+	case "/sign-in":
+		return url.Values{"username": {"nobody"}, "password": {"a long password"}}
+	case "/account/password":
+		return url.Values{"old": {"a long password"}, "new": {"another password"}, "again": {"another password"}}
+	case "/account/display":
+		return url.Values{"theme": {"dark"}}
+	}
+	form := url.Values{}
+	for name, value := range goodBody(r) {
+		if labels, ok := value.(map[string]any); ok {
+			for label, number := range labels {
+				form.Set(name+"["+label+"]", fmt.Sprint(number))
+			}
+			continue
+		}
+		form.Set(name, fmt.Sprint(value))
+	}
+	return form
+}
+
+// bodyOf is the struct that a route decodes its body into.
+func bodyOf(r route) any {
+	if d := describeAPI(r); d.body != nil {
+		return d.body
+	}
+	switch r.Path {
+	case "/users/:id":
+		return userBody{}
+	case "/sign-in":
+		return signInBody{}
+	case "/account/password":
+		return passwordBody{}
+	case "/account/display":
+		return displayBody{}
+	}
+	return struct{}{}
+}
+
+// readBy says whether a route's method reads a field.
+func readBy(r route, name string) bool {
+	fields := describeAPI(r).fields
+	return fields == "" || slices.Contains(strings.Fields(fields), name)
+}
+
+// accepted says whether a text is right for a field of a body: 1 yes, 0 no,
+// -1 it depends.
+func accepted(r route, field, value string) int {
+	truth := map[bool]int{true: 1}
+	letters, kind := utf8.RuneCountInString(strings.TrimSpace(value)), kindOf(r)
+	if strings.ContainsRune(value, 0) || !utf8.ValidString(value) {
+		return 0
+	}
+	switch field {
+	case "reason":
+		return truth[letters >= 3 && letters <= 500 || letters == 0 && !kind.NeedsReason || value == "" && kind.Name != "undo"] // none is needed for a preview
+	case "text":
+		return truth[letters > 0 && utf8.RuneCountInString(value) <= 20_000]
+	case "display_name":
+		return truth[letters > 0 && letters <= 256]
+	case "notes":
+		return truth[utf8.RuneCountInString(value) <= 10_000]
+	case "until":
+		if value == "" {
+			return -1 // a field that was left empty in a form, and no time in JSON
+		}
+		return 0
+	case "messages", "trees", "for", "theme":
+		return truth[value == ""] // none of the bad values is a choice
+	case "emoji":
+		return truth[slices.Contains(store.Emojis, value)]
+	case "result", "op", "role", "labels":
+		return 0
+	case "return":
+		return 1
+	}
+	return -1
+}
+
+// TestBadFields puts bad values into every field of every body, as JSON and as
+// a form: a wrong one is named.
+func TestBadFields(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	cases := 0
+	for address, r := range w.addresses(post, patch) {
+		if r.Permission == public || strings.HasPrefix(r.Path, "/account/") {
+			continue // TestBadSignIn, TestBadAccount
+		}
+		api := strings.HasPrefix(address, apiPrefix)
+		for i, f := range reflect.VisibleFields(reflect.TypeOf(bodyOf(r))) {
+			name := f.Tag.Get("form")
+			if name == "" || name == "preview" || api && f.Tag.Get("json") == "-" || !readBy(r, name) && f.Tag.Get("json") != "-" {
+				continue
+			}
+			for j, value := range badValues {
+				if kind := kindOf(r).Name; (i+j+len(address))%7 > 0 && (!api || kind != "update_user" && kind != "edit") {
+					continue
+				}
+				cases++
+				var a answer
+				if api {
+					a = w.sendField(r, address, name, value)
+				} else {
+					form := goodForm(r)
+					form.Set(name, value)
+					if f.Type.Kind() == reflect.Map {
+						form = url.Values{"reason": {"for the test"}, "preview": {"true"}, name + "[" + value + "]": {"1"}, name + "[spam]": {value}}
+					}
+					a = w.mod.post(address, form)
+				}
+				what := fmt.Sprintf("%s %s with %s=%.100q", r.Method, address, name, value)
+				sound(t, what, a)
+				checkField(t, what, a, api, name, accepted(r, name, value))
+			}
+		}
+	}
+	t.Logf("%d requests", cases)
+}
+
+// sendField sends a good body with one field changed.
+func (w *world) sendField(r route, address, name, value string) answer {
+	body := goodBody(r)
+	body[name] = value
+	if utf8.ValidString(value) {
+		return w.mod.send(r.Method, address, body)
+	}
+	body[name] = "BROKEN" // encoding would mend it
+	text, err := json.Marshal(body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return w.mod.send(r.Method, address, strings.Replace(string(text), "BROKEN", value, 1))
+}
+
+// checkField compares the answer to a request with one odd field with what is
+// to be said of that.
+func checkField(t *testing.T, what string, a answer, api bool, name string, accepted int) {
+	t.Helper()
+	done := a.status == http.StatusOK || a.status == http.StatusSeeOther
+	switch {
+	case accepted > 0 && !done:
+		t.Errorf("%s: %d, want it done: %.300s", what, a.status, a.text("main")+a.body[:min(len(a.body), 200)])
+	case accepted == 0 && done, !done && !slices.Contains([]int{400, 403, 409, 422}, a.status):
+		t.Errorf("%s: %d", what, a.status)
+	case accepted == 0 && a.status == http.StatusBadRequest && strings.Contains(a.body, "UTF-8"):
+	case accepted == 0 && a.status != http.StatusUnprocessableEntity:
+		t.Errorf("%s: %d, want 422", what, a.status)
+	case a.status != http.StatusUnprocessableEntity:
+	case api && a.field("error", "fields", name) == nil:
+		t.Errorf("%s: %s is not named: %s", what, name, a.body)
+	case !api && a.page().Find(".error").Length() == 0 && !strings.Contains(a.text("main"), name+":"):
+		t.Errorf("%s: %s is not named: %s", what, name, a.text("main"))
+	}
+}
+
+// TestBadTypes sends values of every wrong type in every field of JSON bodies.
+func TestBadTypes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	values := map[string]string{
+		"true": "bool", "0": "number", "-1": "number", "1.5": "fraction", "1e3": "fraction", "1e999": "fraction", "-0": "number", "9223372036854775808": "fraction", `"x"`: "string", `"1"`: "string", `"true"`: "string",
+		"[]": "list", "[[]]": "list", `["x"]`: "list", "{}": "object", `{"a": 1}`: "object", `{"a": {"b": []}}`: "object", `{"spam": "1"}`: "object", `{"spam": null}`: "object", `{"spam": 1.01}`: "object",
+		strings.Repeat("[", 2000) + strings.Repeat("]", 2000): "list", strings.Repeat(`{"a":`, 2000) + "1" + strings.Repeat("}", 2000): "object",
+	}
+	cases := 0
+	for address, r := range w.addresses(post, patch) {
+		if !strings.HasPrefix(address, apiPrefix) {
+			continue
+		}
+		body := reflect.TypeOf(bodyOf(r))
+		for _, f := range reflect.VisibleFields(body) {
+			name := f.Tag.Get("json")
+			if name == "-" || !readBy(r, name) {
+				continue
+			}
+			kind := f.Type
+			if kind.Kind() == reflect.Pointer {
+				kind = kind.Elem()
+			}
+			for value, is := range values {
+				fits := is == "string" && kind.Kind() == reflect.String || is == "bool" && kind.Kind() == reflect.Bool || is == "number" && kind.Kind() == reflect.Int
+				if fits {
+					continue
+				}
+				cases++
+				good := goodBody(r)
+				good[name] = json.RawMessage(value)
+				a := w.mod.send(r.Method, address, good)
+				sound(t, address, a)
+				if a.status != http.StatusUnprocessableEntity || a.field("error", "fields", name) == nil {
+					t.Errorf("%s %s with %s: %.60s answers %d: %.300s", r.Method, address, name, value, a.status, a.body)
+				}
+			}
+			// null is as good as leaving the field out.
+			if name == "preview" {
+				continue
+			}
+			good := goodBody(r)
+			delete(good, name)
+			without := w.mod.send(r.Method, address, good).status
+			good[name] = nil
+			if a := w.mod.send(r.Method, address, good); a.status != without {
+				t.Errorf("%s %s with %s: null answers %d, without it %d", r.Method, address, name, a.status, without)
+			}
+		}
+	}
+	t.Logf("%d requests", cases)
+}
+
+// badBodies are bodies that are no object of the right fields, and the status
+// that they deserve.
+var badBodies = map[string]int{
+	"": 422, " ": 422, "null": 400, "[]": 400, "[{}]": 400, `"x"`: 400, "1": 400, "true": 400, "{": 400, "}": 400, "{}{}": 400, `{"reason": "for the test"} x`: 400, `{"reason": "for the test",}`: 400,
+	`{"reason": "for the test", "reason": "another one"}`: 400, `{'reason': 'for the test'}`: 400, `{reason: "for the test"}`: 400, "reason=for+the+test": 400, "\xef\xbb\xbf{}": 400, "\xff\xfe{\x00}\x00": 400,
+	"{\"reason\": \"for the \x00 test\"}": 400, `{"reason": "for the \u0000 test"}`: 422, `{"reason": "for the \ud800 test"}`: 400, `{"reason": "for the \udc00\ud800 test"}`: 400, `{"\ud800": 1}`: 400,
+	"{\"reason\": \"for the \xff test\"}": 400, `{"Reason": "for the test"}`: 422, `{"reasons": "for the test"}`: 422, `{"": 1}`: 422, `{"__proto__": {}}`: 422, `{"reason": "for the test", "nothing": null}`: 422,
+	`{"nothing": ` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + "}": 400, strings.Repeat("[", 100_000): 400, `{"reason": NaN}`: 400, "<reason>for the test</reason>": 400,
+	`{"reason": "` + strings.Repeat("x", 900_000) + `"}`: 422,
+}
+
+func TestBadBodies(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	suite, _ := filepath.Glob(filepath.Join(os.Getenv("TREEWARDEN_CORPORA"), "bad-input", "json-parsing", "*.json"))
+	if os.Getenv("TREEWARDEN_CORPORA") == "" {
+		suite = nil
+	}
+	n := 0
+	for address, r := range w.addresses(post, patch) {
+		if !strings.HasPrefix(address, apiPrefix) {
+			continue
+		}
+		for _, body := range slices.Sorted(maps.Keys(badBodies)) {
+			want := badBodies[body]
+			a := w.by(r).send(r.Method, address, body)
+			sound(t, address, a)
+			if r.Path == ingestPath { // it names bad lines: TestBadIngest
+				continue
+			}
+			// A label needs no reason, and a change of a user names its own fields.
+			if a.status != want && (a.status != 422 || !strings.Contains(body, `"reason"`)) {
+				t.Errorf("%s %s with %.80q: %d, want %d: %.300s", r.Method, address, body, a.status, want, a.body)
+			}
+		}
+		for i, file := range suite {
+			if (i+n)%4 != 0 { // each file meets a quarter of the methods
+				continue
+			}
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := w.by(r).send(r.Method, address, string(text))
+			sound(t, file, a)
+			if r.Path == ingestPath {
+				continue
+			}
+			// One is an object without any member: nothing is wrong with it but what lacks.
+			if name := filepath.Base(file); a.status != 400 && (a.status != 422 || name[0] == 'n' && strings.TrimSpace(string(text)) != "") {
+				t.Errorf("%s %s with %s: %d: %.300s", r.Method, address, name, a.status, a.body)
+			}
+		}
+		n++
+	}
+}
+
+// TestBadForms sends bodies that are no form of the right fields.
+func TestBadForms(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const boundary = "multipart/form-data; boundary=b"
+	bodies := [][2]string{
+		{"application/x-www-form-urlencoded", ""}, {"application/x-www-form-urlencoded", "%"}, {"application/x-www-form-urlencoded", "reason=%zz"}, {"application/x-www-form-urlencoded", "reason=%ff%00"},
+		{"application/x-www-form-urlencoded", ";;;"}, {"application/x-www-form-urlencoded", strings.Repeat("a=b&", 200_000)}, {"application/x-www-form-urlencoded", "reason=" + strings.Repeat("x", 900_000)},
+		{"application/x-www-form-urlencoded", "reason[]=a&reason[0]=b&labels[=1&labels[]=1&labels[spam]=NaN&labels[spam]=-1e999"}, {"application/x-www-form-urlencoded", "labels[spam]=Inf"},
+		{"application/x-www-form-urlencoded", "until=9999-12-31T23:59:59-14:00&for=date&reason=for+the+test"}, {"application/x-www-form-urlencoded", "until=0001-01-01T00:00:00%2B14:00&for=date&reason=for+the+test"},
+		{"application/json", `{"reason": "for the test"}`}, {"text/plain", "reason=x"}, {"", "reason=x"}, {"nonsense", "\x00\xff"}, {"application/x-www-form-urlencoded; charset=utf-16", "r\x00e\x00"},
+		{boundary, "--b\r\nContent-Disposition: form-data; name=\"reason\"; filename=\"../../x\"\r\n\r\nfor the test\r\n--b--\r\n"}, {boundary, "--b\r\nContent-Disposition: form-data; name=\"reason\"\r\n\r\n\xff\x00\r\n--b--\r\n"},
+	}
+	for address, r := range w.addresses(post) {
+		if strings.HasPrefix(address, apiPrefix) || r.Path == "/sign-out" {
+			continue
+		}
+		for i, body := range bodies {
+			a := w.mod.do(post, address, strings.NewReader(body[1]), body[0])
+			sound(t, fmt.Sprint(address, " with form ", i), a)
+			if !slices.Contains([]int{303, 400, 401, 404, 409, 422, 429}, a.status) {
+				t.Errorf("%s with %.100q: %d", address, body, a.status)
+			}
+		}
+	}
+}
+
+// TestBadSignIn sends names and passwords that are none.
+func TestBadSignIn(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	c := newClient(t, newServer(t, s))
+	for i, value := range append(slices.Clone(badValues), listed(t)...) {
+		if i%3 > 0 || i >= len(badValues) && i%200 > 0 { // a password takes its time
+			continue
+		}
+		storetest.Exec(t, s, "DELETE FROM sign_in_attempts")
+		a := c.post("/sign-in", url.Values{"username": {value}, "password": {value}, "return": {value}})
+		want := http.StatusUnauthorized
+		if value == "" || !utf8.ValidString(value) || strings.ContainsRune(value, 0) || utf8.RuneCountInString(value) > 256 {
+			want = http.StatusUnprocessableEntity
+		}
+		sound(t, "sign in as "+value, a)
+		if a.status != want {
+			t.Errorf("sign in as %.100q: %d, want %d", value, a.status, want)
+		}
+	}
+}
+
+// TestBadAccount changes a password and display settings to what they cannot be.
+func TestBadAccount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i, value := range badValues {
+		for j, field := range []string{"old", "new", "again"} {
+			if (i+j)%9 > 0 { // a password takes its time
+				continue
+			}
+			form := goodForm(route{Path: "/account/password"})
+			form.Set(field, value)
+			a := w.mod.post("/account/password", form)
+			sound(t, "password "+value, a)
+			if a.status != http.StatusUnprocessableEntity && (field != "old" || a.status != http.StatusSeeOther) {
+				t.Errorf("the password's %s %.100q: %d", field, value, a.status)
+			}
+			if a.status == http.StatusSeeOther { // who has no password yet need not know it
+				storetest.Exec(t, w.store, "UPDATE users SET password_hash = NULL")
+			}
+		}
+		a := w.mod.post("/account/display", url.Values{"theme": {value}, "return": {value}})
+		sound(t, "theme "+value, a)
+		if want := map[bool]int{true: 303, false: 422}[value == ""]; a.status != want {
+			t.Errorf("the theme %.100q: %d, want %d", value, a.status, want)
+		}
+		a = w.mod.post("/account/display", url.Values{"blur": {value}})
+		sound(t, "blur "+value, a)
+		if _, err := strconv.ParseBool(value); a.status != 303 && (err == nil || a.status != 422) || a.status == 303 && err != nil && value != "" {
+			t.Errorf("blurring %.100q: %d", value, a.status)
+		}
+	}
+}
+
+// TestBanEnds holds what ends of a ban are taken, by the API and by the form.
+func TestBanEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	path := "/users/" + w.user.String() + "/ban"
+	year := time.Now().Year()
+	for until, fine := range map[string]bool{
+		fmt.Sprint(year+1, "-01-01T00:00:00Z"): true, fmt.Sprint(year+1, "-01-01T00:00:00.123456789+14:00"): true, fmt.Sprint(year+99, "-01-01T00:00:00Z"): true, fmt.Sprint(year+102, "-01-01T00:00:00Z"): false,
+		"2001-01-01T00:00:00Z": false, "0000-01-01T00:00:00+14:00": false, "9999-12-31T23:59:59-14:00": false, fmt.Sprint(year+1, "-02-30T00:00:00Z"): false, fmt.Sprint(year+1, "-01-01T24:00:00Z"): false,
+		fmt.Sprint(year+1, "-01-01t00:00:00z"): false, fmt.Sprint(year+1, "-01-01 00:00:00Z"): false, "tomorrow": false, "0": false,
+	} {
+		a := w.mod.send(post, apiPrefix+path, map[string]any{"preview": true, "until": until})
+		if want := map[bool]int{true: 200, false: 422}[fine]; a.status != want || want == 422 && a.field("error", "fields", "until") == nil {
+			t.Errorf("until %s: %d by the API: %s", until, a.status, a.body)
+		}
+		f := w.mod.post(path, url.Values{"preview": {"true"}, "for": {"date"}, "until": {until}})
+		if want := map[bool]int{true: 303, false: 422}[fine]; f.status != want {
+			t.Errorf("until %s: %d by the form", until, f.status)
+		}
+	}
+}

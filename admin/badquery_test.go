@@ -1,0 +1,222 @@
+package admin
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+)
+
+// queryOf is the struct that a route decodes its query into: what the API
+// documents, what a form of an action takes, or more that only a page knows.
+func queryOf(r route) any {
+	switch r.Method + " " + r.Path {
+	case "GET /users/:id":
+		return userQuery{}
+	case "GET /messages/:id":
+		return messageQuery{}
+	}
+	if d := describeAPI(r); d.query != nil {
+		return d.query
+	}
+	for _, acts := range actRoutes() {
+		if acts.Method == r.Method && acts.Path == r.Path {
+			return actBody{}
+		}
+	}
+	if r.Path == "/actions/:id/undo" {
+		return actBody{}
+	}
+	return struct{}{}
+}
+
+// everyParameter are all names that any route knows, for routes that know
+// none of them too.
+func everyParameter() []string {
+	names := map[string]bool{"return": true, "done": true, "notice": true, "format": true, "token": true, "username": true, "nothing": true}
+	for _, r := range allRoutes() {
+		for _, f := range reflect.VisibleFields(reflect.TypeOf(queryOf(r))) {
+			if name := f.Tag.Get("form"); name != "" {
+				names[name] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+var (
+	canonicalID = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+	dayLike     = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}`)
+)
+
+// chosen are parameters that are strings to the decoder and name one of a few
+// things all the same.
+var chosen = []string{"frame", "formula", "role", "kind", "state", "tree_state", "actor", "target", "label", "toxicity", "classifier", "cursor", "sort", "status"}
+
+// wantOf is the status that a value of a parameter should be answered with: 200, 400,
+// or 0 where either is right.
+func wantOf(f reflect.StructField, value string) int {
+	rules := strings.Split(f.Tag.Get("validate"), ",")
+	limit := func(rule string, n int) int {
+		for _, r := range rules {
+			if text, ok := strings.CutPrefix(r, rule+"="); ok {
+				n, _ = strconv.Atoi(text)
+			}
+		}
+		return n
+	}
+	fine := func(ok bool) int {
+		if ok {
+			return http.StatusOK
+		}
+		return http.StatusBadRequest
+	}
+	kind := f.Type
+	if kind.Kind() == reflect.Pointer {
+		kind = kind.Elem()
+	}
+	choices, _ := strings.CutPrefix(rules[len(rules)-1], "oneof=")
+	switch {
+	case !utf8.ValidString(value) || strings.ContainsRune(value, 0):
+		return http.StatusBadRequest
+	case value == "":
+		return http.StatusOK
+	case kind == reflect.TypeFor[time.Time]():
+		if dayLike.MatchString(value) {
+			return 0
+		}
+		return http.StatusBadRequest
+	case kind == reflect.TypeFor[uuid.UUID]():
+		return fine(canonicalID.MatchString(value))
+	case kind.Kind() == reflect.Int, kind.Kind() == reflect.Int64:
+		n, err := strconv.Atoi(value)
+		return fine(err == nil && n >= limit("min", n) && n <= limit("max", n))
+	case kind.Kind() == reflect.Bool:
+		return 0
+	case kind.Kind() == reflect.Map:
+		return http.StatusOK // only name[key] counts
+	case strings.HasPrefix(rules[len(rules)-1], "oneof="):
+		return fine(slices.Contains(strings.Fields(choices), value))
+	case utf8.RuneCountInString(value) > limit("max", 1<<30):
+		return http.StatusBadRequest
+	case slices.Contains(chosen, f.Tag.Get("form")):
+		if strings.TrimSpace(value) == "" || strings.Contains(value, "0f3a7b1c") || value == uuid.Nil.String() {
+			return 0
+		}
+		return http.StatusBadRequest
+	}
+	return http.StatusOK
+}
+
+// TestBadQueries puts every bad value into every parameter of every route.
+func TestBadQueries(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	cases := 0
+	for address, r := range w.addresses(get) {
+		for i, f := range reflect.VisibleFields(reflect.TypeOf(queryOf(r))) {
+			name := f.Tag.Get("form")
+			if name == "" {
+				continue
+			}
+			// All routes decode alike: a free text of the API meets every value,
+			// a page, which takes longer, some of them.
+			each := 9
+			switch {
+			case strings.HasPrefix(address, apiPrefix) && f.Type.Kind() == reflect.String && !slices.Contains(chosen, name) && !strings.Contains(f.Tag.Get("validate"), "oneof"):
+				each = 1
+			case strings.HasPrefix(address, apiPrefix):
+				each = 4
+			case kindOf(r).Name != "":
+				each = 20
+			}
+			for j, value := range badValues {
+				if (i+j+len(address))%each > 0 {
+					continue
+				}
+				cases++
+				at := address + "?" + url.Values{name: {value}}.Encode()
+				a := w.by(r).get(at)
+				sound(t, at, a)
+				ignored := name == "cursor" && address == apiPrefix+"/users/"+w.user.String() // its page has lists
+				if want := wantOf(f, value); want != 0 && a.status != want && !ignored {
+					t.Errorf("%.200s: %d, want %d", at, a.status, want)
+				}
+			}
+		}
+	}
+	t.Logf("%d requests", cases)
+}
+
+// TestBadQueriesEverywhere sends every route all parameters that any of them
+// knows, and what no query may look like.
+func TestBadQueriesEverywhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	names := everyParameter()
+	cases := 0
+	routes := w.addresses(get)
+	for turn, address := range slices.Sorted(maps.Keys(routes)) {
+		queries := []string{"%", "%zz=1", "q=%zz", "q=%ff", "%00=1", "q=%00", ";", "a;b=c", "=", "&&&", "=&=", "limit=0", "limit=201", "limit=x", "limit=1&limit=x", "limit=x&limit=1",
+			"limit[]=1", "q[a]=b", "q=a&q=b", "labels[=1", "labels[]=1", "labels[a]=x", "labels[spam]=NaN", "labels[spam]=1e999", strings.Repeat("q=a&", 3000), strings.Repeat("a", 9000), "\xff\xfe"}
+		for i, value := range badValues {
+			if (i+turn)%24 > 0 {
+				continue
+			}
+			all := url.Values{}
+			for _, name := range names {
+				all.Set(name, value)
+			}
+			queries = append(queries, all.Encode(), url.Values{"return": {value}, "done": {value}, "notice": {value}, "format": {value}}.Encode(),
+				url.QueryEscape(value)+"=1", url.Values{"format": {"csv"}, "q": {value}}.Encode(), url.Values{"token": {value}, "return": {value}}.Encode())
+		}
+		for _, query := range queries {
+			cases++
+			if len(query) > 14_000 {
+				query = query[:14_000] // the web server refuses more before any of this
+			}
+			a := w.by(routes[address]).get(address + "?" + strings.NewReplacer(" ", "%20", "\xff", "%ff").Replace(query))
+			sound(t, address+"?"+query, a)
+			if !slices.Contains([]int{200, 204, 303, 400, 401, 404}, a.status) {
+				t.Errorf("%s?%.200s: %d", address, query, a.status)
+			}
+		}
+	}
+	t.Logf("%d requests", cases)
+}
+
+// TestBadQueriesListed puts each value of the public lists into one parameter
+// or another.
+func TestBadQueriesListed(t *testing.T) {
+	t.Parallel()
+	values := badInput(t)
+	w := newWorld(t)
+	type place struct{ address, name string }
+	var places []place
+	for address, r := range w.addresses(get) {
+		for _, f := range reflect.VisibleFields(reflect.TypeOf(queryOf(r))) {
+			if f.Tag.Get("form") != "" && f.Type.Kind() == reflect.String {
+				places = append(places, place{address, f.Tag.Get("form")})
+			}
+		}
+	}
+	for i, value := range values {
+		where := places[i%len(places)]
+		at := where.address + "?" + url.Values{where.name: {value}, "return": {value}}.Encode()
+		a := w.mod.get(at)
+		sound(t, at, a)
+		if a.status != http.StatusOK && a.status != http.StatusBadRequest {
+			t.Errorf("%.300s: %d", at, a.status)
+		}
+	}
+	t.Logf("%d requests to %d parameters", len(values), len(places))
+}

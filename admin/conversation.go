@@ -1,0 +1,270 @@
+package admin
+
+import (
+	"html/template"
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/language"
+
+	"treewarden/markup"
+	"treewarden/policy"
+	"treewarden/store"
+)
+
+// bubble is a message as a conversation shows it.
+type bubble struct {
+	store.Message
+	Body      template.HTML
+	Raw       bool         // Body is the text as it was written
+	Long      bool         // Body is cut until it is opened
+	Veil      []veilReason // why Body stays behind its scores until it is opened
+	Current   bool         // the message that the page is about
+	Focus     bool         // the page begins there
+	Author    string
+	Badges    []badge
+	Reactions []reactionCount
+	Marks     []mark
+	Toxicity  []veilReason // of every classifier, whatever it says
+	Menu      messageMenu
+	Siblings  *siblings
+}
+
+// siblings leads from a message to the others under the same parent.
+type siblings struct {
+	Place, Of  int
+	Prev, Next string // addresses; empty at the ends
+}
+
+// longText is from where on a text in a conversation is cut, in bytes and
+// lines. The message that a page is about gets more room.
+const (
+	longText        = 1400
+	longLines       = 24
+	longTextCurrent = 8000
+)
+
+// talk makes bubbles of messages for one person on one page.
+type talk struct {
+	person store.Person
+	back   string // where acts lead back to
+	raw    bool
+	icons  bool // in menus
+	// may keeps what the person may do: a page asks for each message.
+	may map[policy.Permission]bool
+}
+
+// newTalk is for one person; acts lead back to a path.
+func newTalk(person store.Person, back string) talk {
+	t := talk{person: person, back: back, may: map[policy.Permission]bool{}}
+	for _, kind := range store.Kinds {
+		t.may[kind.Permission] = person.May(kind.Permission)
+	}
+	return t
+}
+
+func (t talk) bubble(m store.Message) bubble {
+	b := bubble{Message: m, Raw: t.raw, Author: authorName(m), Badges: badges(m),
+		Reactions: reactionCounts(m.Emojis), Marks: marks(m), Toxicity: toxicities(m), Menu: t.menu(m, nil)}
+	if t.raw {
+		b.Body = markup.Raw(m.Text)
+	} else {
+		b.Body = markup.HTML(m.Text)
+	}
+	b.Long = len(m.Text) > longText || strings.Count(m.Text, "\n") > longLines
+	if t.person.BlurToxic {
+		b.Veil = veilOf(m)
+	}
+	return b
+}
+
+func (t talk) bubbles(messages []store.Message) []bubble {
+	all := make([]bubble, len(messages))
+	for i, m := range messages {
+		all[i] = t.bubble(m)
+	}
+	return all
+}
+
+// Tag is the message's language for a lang attribute, empty where the data
+// holds what is no language.
+func (b bubble) Tag() string { return langTag(b.Lang) }
+
+func langTag(code *string) string {
+	if code == nil {
+		return ""
+	}
+	tag, err := language.Parse(*code)
+	if err != nil {
+		return ""
+	}
+	return tag.String()
+}
+
+// authorName is what stands for a message's author.
+func authorName(m store.Message) string {
+	switch {
+	case m.AuthorName != nil && canBeSeen(*m.AuthorName):
+		return *m.AuthorName
+	case m.Synthetic && m.ModelName != nil && *m.ModelName != "":
+		return *m.ModelName
+	case m.UserID != nil:
+		return nameless
+	}
+	return "unknown author"
+}
+
+// nameless stands for a name of which nothing can be seen.
+const nameless = "(no name)"
+
+// canBeSeen says whether a name has a character that leaves ink.
+func canBeSeen(name string) bool {
+	return strings.ContainsFunc(name, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !markup.Invisible(r) })
+}
+
+// badge is a mark of a message's state.
+type badge struct{ Text, Mood, Hint string }
+
+// badges are what a moderator must know of a message before reading it.
+func badges(m store.Message) []badge {
+	var all []badge
+	if m.ParentID == nil {
+		all = append(all, badge{"Root", "accent", "The prompt that the tree began with"})
+	}
+	if m.Deleted {
+		all = append(all, badge{Text: "Deleted", Mood: "bad"})
+	}
+	switch {
+	case m.ReviewResult == nil:
+		all = append(all, badge{Text: "Under review"})
+	case !*m.ReviewResult:
+		all = append(all, badge{"Spam", "warn", "The review rejected it"})
+	}
+	if m.Edited {
+		all = append(all, badge{Text: "Edited", Mood: "info"})
+	}
+	if m.Synthetic {
+		all = append(all, badge{"Synthetic", "", "Written by a model: " + orEmpty(m.ModelName)})
+	}
+	switch {
+	case m.OpenReports == 1:
+		all = append(all, badge{"1 report", "bad", "Open reports"})
+	case m.OpenReports > 1:
+		all = append(all, badge{number(m.OpenReports) + " reports", "bad", "Open reports"})
+	}
+	return all
+}
+
+// A text is called toxic by a classifier whose toxicity reaches toxicScore, or
+// by the labels of at least toxicVotes people whose mean reaches it.
+const (
+	toxicScore = 0.5
+	toxicVotes = 3
+)
+
+// toxicLabels are the labels that call a text toxic.
+var toxicLabels = []string{"toxicity", "hate_speech", "violence", "sexual_content"}
+
+// veilReason is one score for which a text stays hidden at first.
+type veilReason struct {
+	Name  string
+	Share float64
+	By    string // the classifier, or how many people
+}
+
+// veilOf tells what calls a message toxic; nothing does where it is empty.
+func veilOf(m store.Message) []veilReason {
+	var reasons []veilReason
+	for _, score := range toxicities(m) {
+		if score.Share >= toxicScore {
+			reasons = append(reasons, score)
+		}
+	}
+	for _, name := range toxicLabels {
+		if l := m.Labels[name]; l.Value != nil && l.Count >= toxicVotes && *l.Value >= toxicScore {
+			reasons = append(reasons, veilReason{labelTitle(name), *l.Value, number(l.Count) + " people"})
+		}
+	}
+	return reasons
+}
+
+// toxicities are how toxic each classifier finds a message.
+func toxicities(m store.Message) []veilReason {
+	var scores []veilReason
+	for _, model := range models(m) {
+		if score := model.Outputs["toxicity"]; score != nil {
+			scores = append(scores, veilReason{"toxicity", *score, model.Name})
+		}
+	}
+	return scores
+}
+
+// reactionCount is how often a reaction was given to a message.
+type reactionCount struct {
+	Emoji, Symbol, Name string
+	Count               int
+}
+
+// reactions are the emojis that people see, in their order. Those of an
+// export that begin with _skip_ are bookkeeping of the data collection.
+var reactions = []reactionCount{
+	{"+1", "👍", "thumbs up", 0}, {"-1", "👎", "thumbs down", 0}, {"red_flag", "🚩", "red flag", 0},
+	{"100", "💯", "hundred", 0}, {"rofl", "🤣", "laughing", 0}, {"clap", "👏", "applause", 0}, {"diamond", "💎", "diamond", 0},
+	{"heart_eyes", "😍", "heart eyes", 0}, {"disappointed", "😞", "disappointed", 0}, {"poop", "💩", "poop", 0}, {"skull", "💀", "skull", 0},
+}
+
+// reactionCounts are the reactions that a message got.
+func reactionCounts(emojis map[string]int) []reactionCount {
+	var counts []reactionCount
+	for _, r := range reactions {
+		if r.Count = emojis[r.Emoji]; r.Count > 0 {
+			counts = append(counts, r)
+		}
+	}
+	return counts
+}
+
+// mark is a label that people gave to a message, short.
+type mark struct {
+	Title string
+	Share float64
+	Count int
+	Bad   bool
+}
+
+// marks are the labels that speak against a message, and its quality.
+func marks(m store.Message) []mark {
+	var all []mark
+	for _, name := range store.LabelNames {
+		l, ok := m.Labels[name]
+		if !ok || l.Value == nil || l.Count == 0 {
+			continue
+		}
+		switch bad := !slices.Contains(goodLabels, name); {
+		case bad && *l.Value >= toxicScore:
+			all = append(all, mark{labelTitle(name), *l.Value, l.Count, true})
+		case name == "quality":
+			all = append(all, mark{labelTitle(name), *l.Value, l.Count, false})
+		}
+	}
+	return all
+}
+
+// model is a classifier's outputs for a message.
+type model struct {
+	Name    string
+	Outputs map[string]*float64
+}
+
+// models lists the classifiers that judged a message, Detoxify first.
+func models(m store.Message) []model {
+	var all []model
+	if len(m.Detoxify) > 0 {
+		all = append(all, model{"detoxify", m.Detoxify})
+	}
+	for _, name := range sortedKeys(m.Classifiers) {
+		all = append(all, model{name, m.Classifiers[name]})
+	}
+	return all
+}

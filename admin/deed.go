@@ -1,0 +1,78 @@
+package admin
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"treewarden/policy"
+	"treewarden/store"
+)
+
+// mayUndo says whether a person may undo an action, going by whose it is.
+func mayUndo(person store.Person, action store.Action) bool {
+	own := action.ActorID != nil && *action.ActorID == person.UserID
+	return person.May(policy.UndoAll) || own && person.May(policy.UndoOwn)
+}
+
+// sentence tells an action in a few words.
+func sentence(action store.Action) string {
+	past := action.Kind
+	if kind, ok := store.KindNamed(action.Kind); ok {
+		past = kind.Past
+	}
+	switch {
+	case action.Undoes != nil:
+		return fmt.Sprintf("%s action %d on “%s”", past, *action.Undoes, excerpt(action.TargetLabel, 60))
+	case action.TargetType == "message":
+		return past + " the message “" + excerpt(action.TargetLabel, 60) + "”"
+	case action.TargetType == "tree":
+		return past + " the tree “" + excerpt(action.TargetLabel, 60) + "”"
+	}
+	return past + " " + excerpt(action.TargetLabel, 60)
+}
+
+// touched adds to a sentence how much the action touched, where that is more
+// than one message.
+func touched(a store.Affected) string {
+	var parts []string
+	if a.Messages > 1 {
+		part := counted(a.Messages, "message")
+		if a.OthersMessages > 0 {
+			part += ", " + number(a.OthersMessages) + " of these by others"
+		}
+		parts = append(parts, part)
+	}
+	if a.Trees > 1 {
+		parts = append(parts, counted(a.Trees, "tree"))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, "; ") + ")"
+}
+
+// targetPath is the page of what an action aimed at.
+func targetPath(action store.Action) string {
+	switch action.TargetType {
+	case "user", "message", "tree":
+		return "/" + action.TargetType + "s/" + action.TargetID
+	}
+	return fmt.Sprintf("/actions/%d", action.ID)
+}
+
+// excerpt is the beginning of a text, on one line.
+func excerpt(text string, length int) string {
+	letters := []rune(strings.Join(strings.Fields(text), " "))
+	if len(letters) <= length {
+		return string(letters)
+	}
+	return string(letters[:length-1]) + "…"
+}
+
+// ActPath is the address of an action's form that leads back to a path of
+// ours.
+func ActPath(target string, id uuid.UUID, verb, back string) string {
+	return "/" + target + "s/" + id.String() + "/" + verb + "?return=" + escapeQuery(back)
+}

@@ -1,0 +1,240 @@
+package e2e
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"treewarden/policy"
+	"treewarden/store/storetest"
+)
+
+// axe-core 4.14.1, see testdata/axe.LICENSE.
+//
+//go:embed testdata/axe.min.js
+var axe string
+
+// violation is what axe finds wrong, with the elements at fault.
+type violation struct {
+	ID, Help string
+	Nodes    []string
+}
+
+// runAxe looks at the page as it is now. In the dark only what is about
+// colours can differ from the light.
+const runAxe = `axe.run(document, { resultTypes: ["violations"], preload: false, ...%s }).then(found => found.violations.map(v => ({
+	ID: v.id, Help: v.help, Nodes: v.nodes.slice(0, 4).map(n => n.target.join(" ") + " — " +
+		n.failureSummary.split("\n").slice(1).join(" ").trim() + " — " + n.html.slice(0, 160)) })))`
+
+// view is a page in a state to be looked at.
+type view struct {
+	name, path string
+	status     int          // 0 is 200
+	role       string       // who looks; moderator where empty
+	open       func(b *tab) // brings about the state
+}
+
+// views are all pages and their states.
+func (w *world) views(t *testing.T) []view {
+	t.Helper()
+	one := func(sql string, args ...any) string { t.Helper(); return w.one(t, sql, args...) }
+	lastAction := func(kind string) string {
+		return one("SELECT id::text FROM actions WHERE kind = $1 AND actor_name = 'moderator' ORDER BY id LIMIT 1", kind)
+	}
+	user := one("SELECT user_id::text FROM messages WHERE NOT deleted GROUP BY user_id ORDER BY count(*) FILTER (WHERE review_result = false) DESC, user_id LIMIT 1")
+	banned := one("SELECT user_id::text FROM users WHERE banned_at IS NOT NULL AND banned_until IS NOT NULL ORDER BY user_id LIMIT 1")
+	tree := one("SELECT tree_id::text FROM messages GROUP BY tree_id ORDER BY bool_or(deleted) DESC, count(*) DESC, tree_id LIMIT 1")
+	message := one(`SELECT message_id::text FROM messages m JOIN reports USING (tree_id, message_id) JOIN classifier_outputs USING (tree_id, message_id)
+		WHERE depth = 2 AND NOT deleted AND role = 'prompter' AND EXISTS (SELECT FROM messages r WHERE r.tree_id = m.tree_id AND r.parent_id = m.message_id)
+		ORDER BY message_id LIMIT 1`)
+	onMessage := "/messages/" + message
+	return []view{
+		{name: "home", path: "/"},
+		{name: "trollboard", path: "/trollboard?frame=total&limit=12"},
+		{name: "trollboard-row", path: "/trollboard?frame=week&limit=8", open: openFirstRow},
+		{name: "trollboard-banned", path: "/trollboard?frame=total&status=banned&formula=open-assistant"},
+		{name: "trollboard-empty", path: "/trollboard?q=nobody+is+called+this"},
+		{name: "users", path: "/users?limit=12"},
+		{name: "users-empty", path: "/users?q=nobody+is+called+this"},
+		{name: "user", path: "/users/" + user, open: opened("details:not(.menu)")},
+		{name: "user-given", path: "/users/" + one("SELECT user_id::text FROM reports GROUP BY user_id ORDER BY count(*) DESC, user_id LIMIT 1") + "?tab=given&limit=10"},
+		{name: "user-actions", path: "/users/" + banned + "?tab=actions&limit=10"},
+		{name: "user-self", path: "/users/" + w.staff[policy.Moderator].UserID.String() + "?tab=actions&limit=10"},
+		{name: "user-staff", path: "/users/" + w.staff[policy.Admin].UserID.String()},
+		{name: "user-admin", path: "/users/" + banned, role: policy.Admin},
+		{name: "score", path: "/users/" + user + "/score?frame=total"},
+		{name: "messages", path: "/messages?limit=12"},
+		{name: "messages-filtered", path: "/messages?limit=8&deleted=include&has=report&q=a", open: opened(".peek")},
+		{name: "messages-empty", path: "/messages?q=qwertzuiop"},
+		{name: "message", path: onMessage},
+		{name: "message-raw", path: onMessage + "?view=raw", open: opened("details:not(.menu)")},
+		{name: "message-menu", path: onMessage, open: openMenu},
+		{name: "message-delete", path: onMessage, open: inDialog("Delete…")},
+		{name: "message-label", path: onMessage, open: inDialog("Label…")},
+		{name: "message-edit", path: onMessage, open: inDialog("Edit…")},
+		{name: "message-report", path: onMessage, open: inDialog("Report…")},
+		{name: "message-spam", path: onMessage, open: inDialog("Mark as spam…")},
+		{name: "message-ban", path: onMessage, open: inDialog("Ban author…")},
+		{name: "message-refused", path: onMessage, open: refused},
+		{name: "act", path: onMessage + "/delete"},
+		{name: "act-label", path: onMessage + "/labels"},
+		{name: "history", path: "/messages/" + one("SELECT message_id::text FROM messages WHERE edited LIMIT 1") + "/history"},
+		{name: "trees", path: "/trees?limit=12"},
+		{name: "tree", path: "/trees/" + tree},
+		{name: "tree-halted", path: "/trees/" + one("SELECT tree_id::text FROM trees WHERE state = 'halted_by_moderator' ORDER BY state_by_staff DESC LIMIT 1")},
+		{name: "audit", path: "/audit?limit=20", role: policy.Admin},
+		{name: "audit-own", path: "/audit?limit=20"},
+		{name: "action", path: "/actions/" + lastAction("edit"), open: opened("details")},
+		{name: "action-undone", path: "/actions/" + one("SELECT undoes::text FROM actions WHERE undoes IS NOT NULL ORDER BY id LIMIT 1"), role: policy.Admin},
+		{name: "undo", path: "/actions/" + lastAction("edit") + "/undo"},
+		{name: "account", path: "/account"},
+		{name: "keys", path: "/", open: func(b *tab) { b.press("?"); b.see("#keys") }},
+		{name: "toast", path: "/messages?limit=4&done=" + lastAction("edit"), open: func(b *tab) { b.see(".toast") }},
+		{name: "sign-in", path: "/sign-in", role: "nobody"},
+		{name: "sign-in-wrong", path: "/sign-in", role: "nobody", open: wrongPassword},
+		{name: "403", path: "/messages/" + message + "/delete", role: policy.DataLead, status: 403},
+		{name: "404", path: "/messages/00000000-0000-4000-8000-000000000000", status: 404},
+		{name: "400", path: "/trollboard?frame=decade", status: 400},
+		{name: "409", path: onMessage + "/undelete", status: 409},
+	}
+}
+
+// opened opens what is folded.
+func opened(selector string) func(*tab) {
+	return func(b *tab) {
+		eval[bool](b, "document.querySelectorAll("+quote(selector)+").forEach(el => { el.open = true }) || true")
+	}
+}
+
+// openMenu opens the menu of the page's message.
+func openMenu(b *tab) {
+	b.click(current + " .message-menu > summary")
+	b.see(current + " .menu-items")
+}
+
+// inDialog opens an item of the menu of the page's message.
+func inDialog(item string) func(*tab) {
+	return func(b *tab) {
+		openMenu(b)
+		b.click("//article[@aria-current]//a[contains(., '" + item + "')]")
+		b.see(dialog)
+	}
+}
+
+// refused opens a form and sends it with a reason that is too short for it.
+func refused(b *tab) {
+	b.expect(422)
+	inDialog("Delete…")(b)
+	eval[bool](b, "document.querySelector('dialog[open] form').noValidate = true")
+	b.fill(reasonField, "x")
+	b.click(confirm)
+	b.see("dialog[open] .error")
+}
+
+func wrongPassword(b *tab) {
+	b.expect(401)
+	b.fill("#username", "nobody")
+	b.fill("#password", "open sesame")
+	b.follow("button.btn-primary")
+	b.see(".notice-bad")
+}
+
+// TestAccessible runs axe on every page and state, in light and dark, wide and
+// narrow, and looks that no page scrolls sideways.
+func TestAccessible(t *testing.T) {
+	demonstration(t).eachView(t, (*tab).look)
+}
+
+// eachView calls a function for each view, with a tab of whoever looks at it.
+func (w *world) eachView(t *testing.T, look func(*tab, view)) {
+	t.Helper()
+	tabs := map[string]*tab{"nobody": openTab(t, w)}
+	for _, role := range []string{policy.Moderator, policy.Admin, policy.DataLead} {
+		tabs[role] = signedIn(t, w, role)
+	}
+	for _, v := range w.views(t) {
+		t.Run(v.name, func(t *testing.T) {
+			b := *tabs[or(v.role, policy.Moderator)]
+			b.t = t
+			look(&b, v)
+		})
+	}
+}
+
+// look opens a view in both sizes, and runs axe on it in both themes.
+func (b *tab) look(v view) {
+	b.t.Helper()
+	for _, width := range []int64{wide, narrow} {
+		b.size(width)
+		b.theme("light")
+		b.show(v)
+		run(b, "load axe", chromedp.Evaluate[chromedp.Void](axe+";void 0"))
+		for _, theme := range []string{"light", "dark"} {
+			b.theme(theme)
+			options := "{}"
+			if theme == "dark" {
+				options = `{ runOnly: { type: "rule", values: ["color-contrast", "link-in-text-block"] } }`
+			}
+			for _, v := range eval[[]violation](b, fmt.Sprintf(runAxe, options)) {
+				b.t.Errorf("%d px, %s: %s: %s\n\t%s", width, theme, v.ID, v.Help, strings.Join(v.Nodes, "\n\t"))
+			}
+		}
+		b.wantFits()
+		for _, fault := range b.take() {
+			b.t.Errorf("%d px: %s", width, fault)
+		}
+	}
+}
+
+// show opens a view.
+func (b *tab) show(v view) {
+	b.t.Helper()
+	want := int64(v.status)
+	if want == 0 {
+		want = 200
+	} else {
+		b.expect(v.status)
+	}
+	b.wantStatus(b.visit(v.path), want)
+	if v.open != nil {
+		v.open(b)
+	}
+}
+
+// wantFits fails the test when the page can be scrolled sideways, and names
+// what stands out.
+func (b *tab) wantFits() {
+	b.t.Helper()
+	if wider := eval[[]string](b, `(() => {
+		const room = document.documentElement.clientWidth;
+		if (document.documentElement.scrollWidth <= room) return [];
+		const cut = el => { for (let up = el.parentElement; up !== document.body; up = up.parentElement) if (getComputedStyle(up).overflowX !== "visible") return true; };
+		const end = el => { const box = el.getBoundingClientRect(); return Math.max(box.right, getComputedStyle(el).overflowX === "visible" ? box.left + el.scrollWidth : 0) };
+		return [...document.querySelectorAll("body *")].filter(el => end(el) > room + 1 && !cut(el))
+			.filter((el, _, all) => !all.some(other => other !== el && el.contains(other))).slice(0, 2)
+			.map(el => el.closest("[class]").className + " … " + el.outerHTML.slice(0, 120)).concat("");
+	})()`); len(wider) > 0 {
+		b.t.Errorf("%s scrolls sideways: %s", b.at(), strings.Join(wider, "\n\t"))
+		b.keepPicture()
+	}
+}
+
+func or(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a
+}
+
+// one is an id that SQL finds on a world's database.
+func (w *world) one(t *testing.T, sql string, args ...any) string {
+	t.Helper()
+	var id string
+	if err := storetest.DB(t, w.store).QueryRow(t.Context(), sql, args...).Scan(&id); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return id
+}

@@ -1,0 +1,7 @@
+// Package e2e holds the tests that drive the console in a browser, on the
+// demonstration corpus: the main job of a moderator, accessibility, hostile
+// input, and the pictures of the README. It has no code but tests.
+//
+// They need Chromium. Where there is none they are skipped, which "make test"
+// says loudly, and fail where TREEWARDEN_REQUIRE_BROWSER=1 or CI=true.
+package e2e

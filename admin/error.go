@@ -1,0 +1,200 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"treewarden/policy"
+	"treewarden/store"
+)
+
+var (
+	errNotSignedIn = errors.New("sign in first")
+	errBadKey      = errors.New("the key in the Authorization header is unknown, revoked or has expired; it reads “Bearer KEY”")
+	errCrossOrigin = errors.New("this request came from another site, so nothing was done")
+)
+
+// failure is an error as it is shown: the one place that knows statuses, and
+// what may be said to whom.
+type failure struct {
+	Status  int
+	Code    string // for programs
+	Title   string
+	Message string // what is wrong
+	Advice  string // what to do
+	Fields  map[string]string
+	Version int
+	Action  *store.Action // what stands in the way
+	Missing policy.Permission
+	Holders []string // the roles that hold the missing permission
+}
+
+// describe tells what an error is to the one who asked. What it does not know
+// is a fault of ours, whose text is never shown.
+func (s *Server) describe(err error) failure {
+	var (
+		malformed store.Malformed
+		invalid   store.Invalid
+		forbidden *store.Forbidden
+		conflict  *store.Conflict
+		refusal   policy.Refusal
+		web       *fiber.Error
+	)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return failure{Status: 404, Code: "not_found", Title: "Not found", Message: "There is nothing here under this address.",
+			Advice: "It may never have existed here: look for it by its name or its text."}
+	case errors.As(err, &malformed):
+		return failure{Status: 400, Code: "malformed", Title: "This request cannot be read", Message: capital(string(malformed)),
+			Advice: "Check the address for a part that was cut off or changed."}
+	case errors.As(err, &invalid):
+		return failure{Status: 422, Code: "invalid_fields", Title: "Some fields are wrong", Message: capital(invalid.Error()), Fields: invalid,
+			Advice: "Nothing was done. Go back and correct them."}
+	case errors.As(err, &forbidden):
+		f := failure{Status: 403, Code: "forbidden", Title: "You may not do this", Message: forbidden.Why, Missing: forbidden.Permission}
+		if f.Missing != "" && s.Policy != nil {
+			f.Holders = s.Policy.Holders(f.Missing)
+			f.Advice = "An admin can give you a role that may."
+		}
+		return f
+	case errors.As(err, &refusal):
+		return failure{Status: 403, Code: "forbidden", Title: "You may not do this", Message: string(refusal)}
+	case errors.As(err, &conflict):
+		return failure{Status: 409, Code: "conflict", Title: "This cannot be done now", Message: conflict.Why,
+			Version: conflict.Version, Action: conflict.Action, Advice: "Nothing was done. Look at it as it is now, then decide again."}
+	case errors.Is(err, errNotSignedIn):
+		return failure{Status: 401, Code: "not_signed_in", Title: "You are not signed in", Message: "Your session has ended, or you have not signed in yet.",
+			Advice: "Sign in, then do it again."}
+	case errors.Is(err, errBadKey):
+		return failure{Status: 401, Code: "bad_key", Title: "This key opens nothing", Message: capital(errBadKey.Error()) + "."}
+	case errors.Is(err, store.ErrSignIn):
+		return failure{Status: 401, Code: "sign_in", Title: "You are not signed in", Message: capital(store.ErrSignIn.Error())}
+	case errors.Is(err, store.ErrTooMany):
+		return failure{Status: 429, Code: "too_many", Title: "Too many attempts", Message: capital(store.ErrTooMany.Error()),
+			Advice: "Wait a few minutes, then try again."}
+	case errors.Is(err, errCrossOrigin):
+		return failure{Status: 403, Code: "cross_origin", Title: "Refused", Message: capital(errCrossOrigin.Error()) + ".",
+			Advice: "Open the console itself and do it there."}
+	case errors.As(err, &web):
+		return describeWeb(web)
+	case errors.Is(err, context.DeadlineExceeded):
+		return failure{Status: 503, Code: "too_slow", Title: "This took too long", Message: "The database did not answer in time.",
+			Advice: "Try again in a moment, or ask for less at once."}
+	case s.databaseAway():
+		return failure{Status: 503, Code: "unavailable", Title: "The database is away", Message: "The database does not answer at the moment.",
+			Advice: "Nothing was done. Try again in a moment."}
+	}
+	return failure{Status: 500, Code: "internal", Title: "Something went wrong here", Message: "This is a fault of the program, not of yours.",
+		Advice: "Try again. If it stays, tell an admin the request id below: the log says more under it."}
+}
+
+// describeWeb tells about an error that the web server itself found.
+func describeWeb(err *fiber.Error) failure {
+	switch err.Code {
+	case fiber.StatusNotFound:
+		return failure{Status: 404, Code: "not_found", Title: "Not found", Message: "There is no such page."}
+	case fiber.StatusMethodNotAllowed:
+		return failure{Status: 405, Code: "method_not_allowed", Title: "Not like this", Message: "This address does not take this kind of request."}
+	case fiber.StatusRequestEntityTooLarge:
+		return failure{Status: 413, Code: "too_large", Title: "Too much at once",
+			Message: fmt.Sprintf("A request may be %d kB long, an ingest with a key %d kB; this one is longer.", bodyLimit>>10, ingestLimit>>10), Advice: "Send less at once."}
+	case fiber.StatusUnsupportedMediaType:
+		return failure{Status: 415, Code: "encoded", Title: "This request cannot be read", Message: "The body of this request is compressed.", Advice: "Send it plain."}
+	case fiber.StatusRequestHeaderFieldsTooLarge:
+		return failure{Status: 431, Code: "headers_too_large", Title: "This address is too long",
+			Message: "The address or the headers of this request are too long.", Advice: "Shorten the query."}
+	case fiber.StatusRequestTimeout:
+		return failure{Status: 408, Code: "timeout", Title: "This took too long", Message: "The request did not arrive whole in time.", Advice: "Try again."}
+	}
+	if err.Code >= 500 {
+		return failure{Status: 500, Code: "internal", Title: "Something went wrong here", Message: "This is a fault of the program, not of yours.", Advice: "Try again."}
+	}
+	return failure{Status: err.Code, Code: "bad_request", Title: "This request cannot be read", Message: "The web server could not read this request."}
+}
+
+// databaseAway asks the database itself: no driver's error needs to be known
+// here.
+func (s *Server) databaseAway() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	return s.store.Ready(ctx) != nil
+}
+
+// errorPage is the page of an error.
+type errorPage struct {
+	Frame
+	Failure   failure
+	RequestID string
+	Back      string
+}
+
+func (p errorPage) api() any {
+	type body struct {
+		Code      string            `json:"code"`
+		Message   string            `json:"message"`
+		Fields    map[string]string `json:"fields,omitempty"`
+		RequestID string            `json:"request_id,omitempty"`
+		Version   int               `json:"version,omitempty"`
+		Action    *store.Action     `json:"action,omitempty"`
+	}
+	f := p.Failure
+	b := body{Code: f.Code, Message: f.Message, Fields: f.Fields, Version: f.Version, Action: f.Action}
+	if f.Status >= 500 {
+		b.RequestID = p.RequestID
+	}
+	return struct {
+		Error body `json:"error"`
+	}{b}
+}
+
+// showError is fiber's error handler. It may be called before any middleware
+// ran (a body over the limit, headers too large), so it relies on none.
+func (s *Server) showError(c *fiber.Ctx, err error) error {
+	s.setSecurityHeaders(c)
+	f := s.describe(err)
+	r := current(c)
+	if f.Status >= 500 {
+		s.Log.Error("request failed", "request", r.ID, "method", c.Method(), "path", c.Path(), "status", f.Status, "error", err)
+	}
+	if f.Status == fiber.StatusUnauthorized && s.sendToSignIn(c, err) {
+		return c.Redirect("/sign-in?return="+escapeQuery(here(c)), fiber.StatusSeeOther)
+	}
+	if f.Status < 500 && !r.SignedIn && !isAPI(c) && c.UserContext() != nil {
+		// The page of an error has the frame too, where somebody is there to see it.
+		if s.identify(c) != nil {
+			r.SignedIn = false
+		}
+	}
+	p := errorPage{Frame: s.frame(c, f.Title), Failure: f, RequestID: r.ID, Back: s.back(c)}
+	p.Toast = nil
+	view := "error"
+	if isPartial(c) {
+		view = "partials/refusal"
+	}
+	if renderErr := s.renderStatus(c, f.Status, view, p); renderErr != nil {
+		s.Log.Error("the page of an error failed", "request", r.ID, "error", renderErr)
+		c.Set(fiber.HeaderContentType, fiber.MIMETextPlainCharsetUTF8)
+		return c.Status(f.Status).SendString(strings.Join([]string{f.Title + ".", f.Message, f.Advice}, " "))
+	}
+	return nil
+}
+
+// sendToSignIn says whether somebody without a session is better led to the
+// sign-in page: when they only wanted to look, with a browser.
+func (s *Server) sendToSignIn(c *fiber.Ctx, err error) bool {
+	reading := c.Method() == fiber.MethodGet || c.Method() == fiber.MethodHead
+	return errors.Is(err, errNotSignedIn) && reading && !isAPI(c) && !isPartial(c)
+}
+
+// back is the page that a person came from, where it is one of ours.
+func (s *Server) back(c *fiber.Ctx) string {
+	if path := localPath(c.FormValue("return"), ""); path != "" {
+		return path
+	}
+	return ""
+}

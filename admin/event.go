@@ -1,0 +1,51 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"treewarden/store"
+)
+
+const eventsPath = "/events"
+
+// eventsQuery says from where on to read, and how many seconds to wait for
+// the first event.
+type eventsQuery struct {
+	After int64 `form:"after" validate:"min=0"`
+	Wait  int   `form:"wait" validate:"min=0,max=30"`
+}
+
+// events answers what front ends must act on. The end of the server ends the
+// wait at once; a client that has gone is not seen, and waited for to the end.
+func (s *Server) events(c *fiber.Ctx) error {
+	var q eventsQuery
+	if err := decodeQuery(c, &q); err != nil {
+		return err
+	}
+	wait := time.Duration(q.Wait) * time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), wait+requestTimeout)
+	defer cancel()
+	stop := make(chan struct{})
+	defer close(stop)
+	if closing := c.Context().Done(); closing != nil && wait > 0 {
+		go func() {
+			select {
+			case <-closing:
+				cancel()
+			case <-stop:
+			}
+		}()
+	}
+	found, err := s.store.Events(ctx, s.actor(c), q.After, wait)
+	if errors.Is(err, context.Canceled) {
+		found, err = store.Events{Items: []store.Event{}, Next: q.After}, nil
+	}
+	if err != nil {
+		return err
+	}
+	return c.JSON(found)
+}

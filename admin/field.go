@@ -1,0 +1,160 @@
+package admin
+
+import (
+	"math"
+	"net/url"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"treewarden/store"
+)
+
+// fill sets the fields that values name, and tells which could not be.
+func fill(values url.Values, into any) map[string]string {
+	wrong := map[string]string{}
+	fillStruct(values, reflect.ValueOf(into).Elem(), wrong)
+	return wrong
+}
+
+func fillStruct(values url.Values, v reflect.Value, wrong map[string]string) {
+	for i := range v.NumField() {
+		field, info := v.Field(i), v.Type().Field(i)
+		name := info.Tag.Get("form")
+		switch {
+		case info.Anonymous && field.Kind() == reflect.Struct:
+			fillStruct(values, field, wrong)
+		case name == "":
+		case field.Kind() == reflect.Map:
+			fillMap(values, name, field, wrong)
+		case field.Kind() == reflect.Slice:
+			for _, value := range values[name] {
+				item := reflect.New(field.Type().Elem()).Elem()
+				if why := set(item, value); why != "" {
+					wrong[name] = why
+				}
+				field.Set(reflect.Append(field, item))
+			}
+		case last(values[name]) != "":
+			// The last one counts: a hidden field may stand before a checkbox.
+			if why := set(field, last(values[name])); why != "" {
+				wrong[name] = why
+			}
+		case values.Has(name) && field.Kind() == reflect.Pointer && field.Type().Elem().Kind() == reflect.String:
+			field.Set(reflect.ValueOf(new(string))) // sent, and empty
+		}
+	}
+}
+
+func last(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[len(values)-1]
+}
+
+// fillMap reads name[key]=value into a map of numbers; empty values are left
+// out.
+func fillMap(values url.Values, name string, field reflect.Value, wrong map[string]string) {
+	numbers := map[string]float64{}
+	for full, all := range values {
+		inner, begins := strings.CutPrefix(full, name+"[")
+		key, ends := strings.CutSuffix(inner, "]")
+		if !begins || !ends || last(all) == "" {
+			continue
+		}
+		number, err := strconv.ParseFloat(last(all), 64)
+		if err != nil || math.IsNaN(number) || math.IsInf(number, 0) || !utf8.ValidString(key) || strings.ContainsRune(key, 0) {
+			wrong[name] = "must be numbers"
+			continue
+		}
+		numbers[key] = number
+	}
+	if len(numbers) > 0 {
+		field.Set(reflect.ValueOf(numbers))
+	}
+}
+
+// set puts a value into a field and returns why it cannot, or "".
+func set(field reflect.Value, value string) string {
+	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+		return "holds a NUL character or invalid UTF-8"
+	}
+	if field.Kind() == reflect.Pointer {
+		inner := reflect.New(field.Type().Elem())
+		why := set(inner.Elem(), value)
+		field.Set(inner)
+		return why
+	}
+	switch target := field.Addr().Interface().(type) {
+	case *time.Time:
+		t, ok := parseTime(value)
+		*target = t
+		if !ok {
+			return "must be a time such as 2026-11-30T12:00:00Z, or a day"
+		}
+		return ""
+	case *uuid.UUID:
+		id, ok := parseID(value)
+		*target = id
+		if !ok {
+			return "must be an id"
+		}
+		return ""
+	}
+	switch field.Kind() {
+	case reflect.String:
+		field.SetString(value)
+	case reflect.Bool:
+		on, err := strconv.ParseBool(strings.Replace(value, "on", "true", 1))
+		field.SetBool(on)
+		if err != nil {
+			return "must be true or false"
+		}
+	case reflect.Int, reflect.Int64:
+		n, err := strconv.ParseInt(value, 10, 64)
+		field.SetInt(n)
+		if err != nil {
+			return "must be a whole number"
+		}
+	}
+	return ""
+}
+
+// parseTime reads RFC 3339, what a browser's date and time fields send (taken
+// as UTC, as the pages say), and plain days.
+func parseTime(value string) (time.Time, bool) {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04", "2006-01-02T15:04:05", "2006-01-02"} {
+		// Its offset can lead a time out of the years that RFC 3339 knows.
+		if t, err := time.Parse(layout, value); err == nil && t.UTC().Year() >= 1 && t.UTC().Year() <= 9999 {
+			return t.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}
+
+// parseID reads an id in its one canonical form.
+func parseID(value string) (uuid.UUID, bool) {
+	id, err := uuid.Parse(value)
+	return id, err == nil && len(value) == 36
+}
+
+// pathID reads the id in a path.
+func pathID(c *fiber.Ctx) (uuid.UUID, error) {
+	id, ok := parseID(c.Params("id"))
+	if !ok {
+		return id, store.Malformed("this is not an id: one reads like 0f3a7b1c-5d2e-4f60-8a9b-0c1d2e3f4a5b")
+	}
+	return id, nil
+}
+
+// actionID reads the number of an action in its one canonical form.
+func actionID(value string) (int64, bool) {
+	id, err := strconv.ParseInt(value, 10, 64)
+	return id, err == nil && id > 0 && strconv.FormatInt(id, 10) == value
+}

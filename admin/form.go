@@ -1,0 +1,241 @@
+package admin
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/go-playground/validator/v10"
+	"github.com/gofiber/fiber/v2"
+
+	"treewarden/store"
+)
+
+// Structs for queries and bodies name their fields by a "form" tag (a body
+// also by "json"), and are checked by their "validate" tags. What is wrong in
+// a query is store.Malformed, a 400; what is wrong in a body is store.Invalid,
+// a 422 that names the fields.
+
+var check = newValidator()
+
+func newValidator() *validator.Validate {
+	v := validator.New(validator.WithRequiredStructEnabled())
+	v.RegisterTagNameFunc(func(f reflect.StructField) string { return f.Tag.Get("form") })
+	return v
+}
+
+// pageQuery is what every list takes; embed it. Page makes it a store.Page.
+type pageQuery struct {
+	Limit  *int   `form:"limit" validate:"omitempty,min=1,max=200"`
+	Cursor string `form:"cursor" validate:"max=2000"`
+}
+
+func (p pageQuery) page() store.Page {
+	page := store.Page{Cursor: p.Cursor}
+	if p.Limit != nil {
+		page.Limit = *p.Limit
+	}
+	return page
+}
+
+// query returns the request's query, decoded. What cannot be decoded is left
+// out here; decodeQuery refuses it.
+func query(c *fiber.Ctx) url.Values {
+	values, _ := url.ParseQuery(string(c.Request().URI().QueryString()))
+	return values
+}
+
+// decodeQuery reads the query into a struct.
+func decodeQuery(c *fiber.Ctx, into any) error {
+	values, err := url.ParseQuery(string(c.Request().URI().QueryString()))
+	if err != nil {
+		return store.Malformed("the query cannot be decoded: write % as %25 and ; as %3B")
+	}
+	for name, all := range values {
+		for _, value := range append(all, name) {
+			if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+				return store.Malformed("the query holds a NUL character or invalid UTF-8")
+			}
+		}
+	}
+	wrong := fill(values, into)
+	wrong = merge(wrong, checked(into))
+	if len(wrong) > 0 {
+		return store.Malformed("wrong in the query: " + store.Invalid(wrong).Error())
+	}
+	return nil
+}
+
+// decodeBody reads what was sent into a struct: JSON below /api/v1, else a
+// form. An empty body is an empty struct.
+func decodeBody(c *fiber.Ctx, into any) error {
+	var wrong map[string]string
+	if isAPI(c) {
+		invalid, err := decodeJSON(c.Body(), into)
+		if err != nil {
+			return err
+		}
+		wrong = invalid
+	} else {
+		values, err := formValues(c)
+		if err != nil {
+			return err
+		}
+		wrong = fill(values, into)
+	}
+	wrong = merge(wrong, checked(into))
+	if len(wrong) > 0 {
+		return store.Invalid(wrong)
+	}
+	return nil
+}
+
+func formValues(c *fiber.Ctx) (url.Values, error) {
+	if strings.HasPrefix(c.Get(fiber.HeaderContentType), fiber.MIMEMultipartForm) {
+		form, err := c.MultipartForm()
+		if err != nil {
+			return nil, store.Malformed("the form cannot be read")
+		}
+		return plainLines(form.Value), nil
+	}
+	values, err := url.ParseQuery(string(c.Body()))
+	if err != nil {
+		return nil, store.Malformed("the form cannot be decoded")
+	}
+	return plainLines(values), nil
+}
+
+// plainLines ends lines as they are kept: browsers send CR LF for each.
+func plainLines(values url.Values) url.Values {
+	for _, all := range values {
+		for i, value := range all {
+			all[i] = strings.ReplaceAll(value, "\r\n", "\n")
+		}
+	}
+	return values
+}
+
+// decodeJSON reads one JSON object, member by member, so that each wrong one
+// is named. Nothing is mended in silence: a misspelt "until" must not make a
+// ban permanent, a second "preview" not act, half a character not become
+// another one.
+func decodeJSON(body []byte, into any) (wrong map[string]string, err error) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, nil
+	}
+	if !utf8.Valid(body) {
+		return nil, store.Malformed("the body is not valid UTF-8")
+	}
+	var members map[string]json.RawMessage
+	if !jsontext.Value(body).IsValid() || json.Unmarshal(body, &members) != nil || members == nil {
+		return nil, store.Malformed("the body is not one JSON object, each of its members there once and all its characters whole")
+	}
+	wrong = map[string]string{}
+	v := reflect.ValueOf(into).Elem()
+	for i := range v.NumField() {
+		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		member, given := members[name]
+		if name == "-" || !given {
+			continue
+		}
+		delete(members, name)
+		if why := setJSON(v.Field(i), member); why != "" {
+			wrong[name] = why
+		}
+	}
+	for name := range members {
+		wrong[name] = "there is no such field"
+	}
+	return wrong, nil
+}
+
+// setJSON puts a JSON value into a field and returns why it cannot, or "".
+func setJSON(field reflect.Value, value json.RawMessage) string {
+	target := field.Addr().Interface()
+	var whole map[string]*float64 // null is no number
+	if _, isMap := target.(*map[string]float64); isMap && json.Unmarshal(value, &whole) == nil {
+		for _, number := range whole {
+			if number == nil {
+				return "must be numbers"
+			}
+		}
+	}
+	err := json.Unmarshal(value, target)
+	var kind *json.UnmarshalTypeError
+	switch text := reflect.Indirect(field); {
+	case errors.As(err, &kind):
+		return fmt.Sprintf("is a %s, and must be a %s", kind.Value, plainType(kind.Type))
+	case err != nil: // of all types that fields have, only a time is choosy
+		return "must be a time such as 2026-11-30T12:00:00Z"
+	case text.IsValid() && text.Kind() == reflect.String && strings.ContainsRune(text.String(), 0):
+		return "holds a NUL character"
+	}
+	return ""
+}
+
+func plainType(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "string"
+	case reflect.Map, reflect.Struct:
+		return "object"
+	case reflect.Slice:
+		return "list"
+	}
+	return "number"
+}
+
+// checked runs the struct's validate tags.
+func checked(v any) map[string]string {
+	var faults validator.ValidationErrors
+	if !errors.As(check.Struct(v), &faults) {
+		return nil
+	}
+	wrong := map[string]string{}
+	for _, fault := range faults {
+		wrong[fault.Field()] = why(fault)
+	}
+	return wrong
+}
+
+// why says what is wrong with a field, for people.
+func why(fault validator.FieldError) string {
+	text := fault.Kind() == reflect.String
+	switch fault.Tag() {
+	case "required":
+		return "must be given"
+	case "oneof":
+		return "must be one of " + strings.Join(strings.Fields(fault.Param()), ", ")
+	case "min", "gte":
+		if text {
+			return "must have at least " + fault.Param() + " characters"
+		}
+		return "must be at least " + fault.Param()
+	case "max", "lte":
+		if text {
+			return "must have at most " + fault.Param() + " characters"
+		}
+		return "must be at most " + fault.Param()
+	}
+	return "is wrong"
+}
+
+func merge(a, b map[string]string) map[string]string {
+	if a == nil {
+		return b
+	}
+	for name, why := range b {
+		if _, ok := a[name]; !ok {
+			a[name] = why
+		}
+	}
+	return a
+}

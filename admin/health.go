@@ -1,0 +1,77 @@
+package admin
+
+import (
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/adaptor"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// healthz says that the program runs.
+func (s *Server) healthz(c *fiber.Ctx) error {
+	return c.JSON(map[string]string{"status": "ok", "version": s.Version})
+}
+
+// readyz says that the program can serve: the database answers and has the
+// schema that this program knows.
+func (s *Server) readyz(c *fiber.Ctx) error {
+	if err := s.Ready(c.UserContext()); err != nil {
+		s.Log.Warn("not ready", "error", err)
+		return c.Status(fiber.StatusServiceUnavailable).JSON(map[string]string{"status": "unavailable", "why": "the database is away or its schema is not the one that this program needs"})
+	}
+	return c.JSON(map[string]string{"status": "ready", "version": s.Version})
+}
+
+// metrics counts requests. Each server has its own registry, so that tests
+// may make as many servers as they like.
+type metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.HistogramVec
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "treewarden_request_seconds", Help: "How long requests took, by route.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
+		}, []string{"method", "route", "status"}),
+	}
+	m.registry.MustRegister(m.requests, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func (s *Server) showMetrics(c *fiber.Ctx) error {
+	return adaptor.HTTPHandler(promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))(c)
+}
+
+// observe gives each request its id, turns its error into an answer, and
+// writes one line of log and one measurement. The query stays out of both: it
+// may hold what people searched for, or a sign-in link.
+func (s *Server) observe(c *fiber.Ctx) error {
+	start := time.Now()
+	r := current(c)
+	c.Set(fiber.HeaderXRequestID, r.ID)
+	err := c.Next()
+	// The raw path of an unknown address would make a label of its own each.
+	route := c.Route().Path
+	var web *fiber.Error
+	if errors.As(err, &web) && (web.Code == fiber.StatusNotFound || web.Code == fiber.StatusMethodNotAllowed) {
+		route = "unknown"
+	}
+	if err != nil {
+		if err := s.showError(c, err); err != nil {
+			return err
+		}
+	}
+	status, took := c.Response().StatusCode(), time.Since(start)
+	s.metrics.requests.WithLabelValues(c.Method(), route, strconv.Itoa(status)).Observe(took.Seconds())
+	s.Log.Debug("request", "request", r.ID, "method", c.Method(), "path", c.Path(), "status", status,
+		"ms", float64(took.Microseconds())/1000, "person", r.Person.Name)
+	return nil
+}

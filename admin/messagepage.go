@@ -1,0 +1,219 @@
+package admin
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"treewarden/markup"
+	"treewarden/policy"
+	"treewarden/store"
+)
+
+// What a message's page shows at most of a thread and of a tree. More of them
+// stands on the tree's page; only hostile data has as much.
+const (
+	shownPath    = 40
+	shownReplies = 100
+	shownOutline = 150
+)
+
+// messageQuery is what a message's address may say.
+type messageQuery struct {
+	View string `form:"view" validate:"omitempty,oneof=raw"`
+}
+
+// messagePage is a message in its thread, with all that is known of it.
+type messagePage struct {
+	Frame
+	Message     store.MessageDetail
+	Thread      []bubble // from the prompt down to the message itself
+	Skipped     int      // messages left out in the middle of the path
+	Replies     []bubble
+	MoreReplies int
+	Outline     *outlineNode // nil for a tree that is too large to stand beside
+	Tree        treeView
+	Scores      []scoreTable
+	Labels      scoreTable
+	Votes       []voteLine
+	Reactions   []reactionLine
+	Deeds       []deed
+	Views       []Choice
+	Here        string
+	MayBan      bool
+}
+
+func (p messagePage) api() any { return p.Message }
+
+// Author is what stands for the message's author.
+func (p messagePage) Author() string { return authorName(p.Message.Message) }
+
+// DeletedWith says that the message fell with one above it.
+func (p messagePage) DeletedWith() bool {
+	d := p.Message.Deletion
+	return d != nil && d.Root != nil && *d.Root != p.Message.MessageID
+}
+
+// Verdict is what the review says.
+func (p messagePage) Verdict() string {
+	switch result := p.Message.ReviewResult; {
+	case result == nil:
+		return "under review"
+	case *result:
+		return "accepted"
+	}
+	return "rejected (spam)"
+}
+
+// reactionLine is one person's reaction.
+type reactionLine struct {
+	store.Reaction
+	Shown []reactionCount
+}
+
+// voteLine is one person's labels.
+type voteLine struct {
+	store.Vote
+	Rows []scoreRow
+}
+
+// message shows one message in its thread.
+func (s *Server) message(c *fiber.Ctx) error {
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	var q messageQuery
+	if err := decodeQuery(c, &q); err != nil {
+		return err
+	}
+	var p messagePage
+	if p.Message, err = s.store.Message(c.UserContext(), s.actor(c), id); err != nil {
+		return err
+	}
+	p.Message.Reports, p.Message.Votes, p.Message.Reactions = orNone(p.Message.Reports), orNone(p.Message.Votes), orNone(p.Message.Reactions)
+	if isAPI(c) {
+		return s.render(c, "message", p)
+	}
+	p.Frame = s.frame(c, "Message by "+markup.Excerpt(authorName(p.Message.Message), 60))
+	p.Here = hereWithout(c, "done", "notice")
+	p.Views = []Choice{{mustQuery(p.Query, "view", ""), "Formatted", q.View == ""}, {mustQuery(p.Query, "view", "raw"), "Raw", q.View == "raw"}}
+	t := newTalk(p.Person, p.Here)
+	t.raw, t.icons = q.View == "raw", true
+	p.converse(t)
+	p.Tree = viewTree(p.Message.Tree, t)
+	p.MayBan = t.mayBan(p.Message.Message)
+	p.Scores, p.Labels = scoreTables(p.Message.Message), labelTable(p.Message.Message)
+	for _, v := range p.Message.Votes {
+		p.Votes = append(p.Votes, voteLine{v, voteRows(v)})
+	}
+	for _, r := range p.Message.Reactions {
+		p.Reactions = append(p.Reactions, reactionLine{r, reactionCounts(map[string]int{r.Emoji: 1})})
+	}
+	if p.Message.Tree.Messages <= shownOutline {
+		tree, err := s.store.Tree(c.UserContext(), s.actor(c), p.Message.TreeID)
+		if err != nil {
+			return err
+		}
+		p.Outline = outline{talk: t, current: id}.of(tree.Prompt)
+	}
+	if p.Deeds, err = s.deedsOn(c, id); err != nil {
+		return err
+	}
+	return s.render(c, "message", p)
+}
+
+// converse lays out the thread.
+func (p *messagePage) converse(t talk) {
+	path, replies := p.Message.Path, p.Message.Replies
+	if p.Skipped = len(path) - shownPath; p.Skipped > 0 {
+		// The prompt stays: all that follows answers it.
+		path = slices.Concat(path[:1], path[1+p.Skipped:])
+	}
+	if p.MoreReplies = len(replies) - shownReplies; p.MoreReplies > 0 {
+		replies = replies[:shownReplies]
+	}
+	p.Thread, p.Replies = t.bubbles(path), t.bubbles(replies)
+	current := &p.Thread[len(p.Thread)-1]
+	current.Current = true
+	// After an act the eye stays where it was.
+	current.Focus = len(p.Thread) > 1 && p.Toast == nil
+	current.Long = len(current.Text) > longTextCurrent
+	current.Menu = t.menu(current.Message, p.Message.Reactions)
+	current.Siblings = siblingsOf(p.Message)
+}
+
+// siblingsOf finds a message's place among its siblings; nil for an only child.
+func siblingsOf(m store.MessageDetail) *siblings {
+	if len(m.Siblings) < 2 {
+		return nil
+	}
+	s := &siblings{Of: len(m.Siblings)}
+	for i, sibling := range m.Siblings {
+		if sibling.MessageID != m.MessageID {
+			continue
+		}
+		s.Place = i + 1
+		if i > 0 {
+			s.Prev = "/messages/" + m.Siblings[i-1].MessageID.String()
+		}
+		if i < len(m.Siblings)-1 {
+			s.Next = "/messages/" + m.Siblings[i+1].MessageID.String()
+		}
+	}
+	return s
+}
+
+func voteRows(v store.Vote) []scoreRow {
+	var rows []scoreRow
+	for _, name := range sortedKeys(v.Labels) {
+		value := v.Labels[name]
+		rows = append(rows, scoreRow{Name: labelTitle(name), Value: &value, Bad: !slices.Contains(goodLabels, name)})
+	}
+	return rows
+}
+
+// shownActions is how many actions a page shows of what was done to something.
+const shownActions = 20
+
+// deed is an action as the page of what it was done to tells it.
+type deed struct {
+	store.Action
+	Text    string
+	MayUndo bool
+}
+
+// deedsOn are the last actions on a message or a tree, for those who may see
+// them.
+func (s *Server) deedsOn(c *fiber.Ctx, id uuid.UUID) ([]deed, error) {
+	person := s.person(c)
+	if !person.May(policy.AuditOwn) && !person.May(policy.AuditAll) {
+		return nil, nil
+	}
+	list, err := s.store.Actions(c.UserContext(), person.Actor, store.ActionFilter{Target: id.String(), Page: store.Page{Limit: shownActions}})
+	if err != nil {
+		return nil, err
+	}
+	deeds := make([]deed, len(list.Items))
+	for i, a := range list.Items {
+		deeds[i] = deed{a, sentence(a), a.Undoable && a.UndoneBy == nil && mayUndo(person, a)}
+		// What it was done to stands at the top of the page.
+		switch kind, _ := store.KindNamed(a.Kind); {
+		case a.Undoes != nil:
+			deeds[i].Text = fmt.Sprintf("%s action %d", kind.Past, *a.Undoes)
+		case a.TargetID == id.String():
+			deeds[i].Text = kind.Past
+		}
+	}
+	return deeds, nil
+}
+
+// EditDiff is what a text that was typed over a newer one would change in it.
+func (p actPage) EditDiff() []markup.Piece {
+	if p.Message == nil || p.Conflict == nil || p.Body.Text == p.Message.Text {
+		return nil
+	}
+	return markup.Diff(p.Message.Text, p.Body.Text)
+}

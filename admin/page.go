@@ -1,0 +1,207 @@
+package admin
+
+import (
+	"encoding/csv"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"treewarden/policy"
+	"treewarden/store"
+)
+
+// Frame is what every page has around it. A page's struct embeds one.
+type Frame struct {
+	Title    string
+	Person   store.Person
+	SignedIn bool
+	Path     string     // without the query
+	Query    url.Values // as asked
+	Nav      []NavItem
+	Toast    *Toast
+	Now      time.Time
+	Version  string
+}
+
+// page is what a handler hands to render: an embedded Frame and api, which
+// returns what the API answers in the page's place.
+type page interface {
+	api() any
+}
+
+// listPage is a page whose rows can be had as CSV.
+type listPage interface {
+	page
+	csv() (header []string, rows [][]string)
+}
+
+// NavItem is one entry of the navigation.
+type NavItem struct {
+	Title   string
+	Path    string
+	Icon    string
+	Key     string // opens it after "g"
+	Current bool
+}
+
+// Toast tells what was just done, and offers to undo it.
+type Toast struct {
+	Text   string
+	Undo   int64  // the action that a button undoes; 0: none
+	Action int64  // the action to look at; 0: none
+	Return string // where the button leads back to
+}
+
+// pages lists what the navigation leads to, for those who may open it.
+var pages = []struct {
+	title, path, icon, key string
+	permission             policy.Permission
+}{
+	{"Home", "/", "home", "h", policy.Read},
+	{"Trollboard", "/trollboard", "board", "t", policy.Read},
+	{"Users", "/users", "users", "u", policy.Read},
+	{"Messages", "/messages", "message", "m", policy.Read},
+	{"Trees", "/trees", "tree", "r", policy.Read},
+	{"Audit", "/audit", "audit", "a", policy.AuditOwn},
+}
+
+// frame makes the frame of a page.
+func (s *Server) frame(c *fiber.Ctx, title string) Frame {
+	request := current(c)
+	frame := Frame{
+		Title: title, Person: request.Person, SignedIn: request.SignedIn, Path: c.Path(),
+		Query: query(c), Now: time.Now(), Version: s.Version,
+	}
+	if !frame.SignedIn {
+		return frame
+	}
+	for _, p := range pages {
+		if !frame.Person.May(p.permission) {
+			continue
+		}
+		inside := c.Path() == p.path || p.path != "/" && strings.HasPrefix(c.Path(), p.path+"/")
+		frame.Nav = append(frame.Nav, NavItem{p.title, p.path, p.icon, p.key, inside})
+	}
+	frame.Toast = s.toast(c, frame.Person)
+	return frame
+}
+
+// notices are what a page may say after a redirect, by the name that stands in
+// the query: the text never comes from the request.
+var notices = map[string]string{
+	"password":   "Your password was changed. Your other sessions were ended.",
+	"display":    "Display settings saved.",
+	"session":    "The session was ended.",
+	"signed-out": "You are signed out.",
+	"nothing":    "Nothing had to be changed.",
+}
+
+// toast reads what the redirect to this page says was done.
+func (s *Server) toast(c *fiber.Ctx, person store.Person) *Toast {
+	if text, ok := notices[c.Query("notice")]; ok {
+		return &Toast{Text: text}
+	}
+	id, ok := actionID(c.Query("done"))
+	if !ok {
+		return nil
+	}
+	action, err := s.store.Action(c.UserContext(), person.Actor, id)
+	// Only news for the one who did it, and only while it is news.
+	if err != nil || action.ActorName != person.Name || time.Since(action.At) > 15*time.Minute {
+		return nil
+	}
+	toast := &Toast{Text: sentence(action) + touched(action.Affected), Action: action.ID, Return: localPath(hereWithout(c, "done"), "/")}
+	if action.Undoable && action.UndoneBy == nil && mayUndo(person, action) {
+		toast.Undo = action.ID
+	}
+	return toast
+}
+
+// render answers with a page: as JSON below /api/v1, as CSV where the query
+// asks for it, else as HTML.
+func (s *Server) render(c *fiber.Ctx, name string, p page) error {
+	return s.renderStatus(c, fiber.StatusOK, name, p)
+}
+
+func (s *Server) renderStatus(c *fiber.Ctx, status int, name string, p page) error {
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	c.Vary(fiber.HeaderCookie, fiber.HeaderAuthorization)
+	c.Status(status)
+	list, isList := p.(listPage)
+	switch {
+	case isAPI(c):
+		return c.JSON(p.api())
+	case isList && c.Query("format") == "csv":
+		return sendCSV(c, name, list)
+	}
+	if err := c.Render(name, p); err != nil {
+		c.Response().ResetBody()
+		return fmt.Errorf("render %s: %w", name, err)
+	}
+	c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
+	return nil
+}
+
+// isAPI says whether a request is one to the API.
+func isAPI(c *fiber.Ctx) bool { return strings.HasPrefix(c.Path(), apiPrefix+"/") }
+
+// isPartial says that a script on a page asked, and shows the answer in place.
+func isPartial(c *fiber.Ctx) bool { return c.Get("X-Partial") == "dialog" }
+
+// sendCSV sends a list's rows as a file. A cell that a spreadsheet would take
+// for a formula is led by an apostrophe, so that no contributor's text runs on
+// a moderator's machine.
+func sendCSV(c *fiber.Ctx, name string, list listPage) error {
+	header, rows := list.csv()
+	var out strings.Builder
+	w := csv.NewWriter(&out)
+	lines := append([][]string{header}, rows...)
+	for _, line := range lines {
+		safe := make([]string, len(line))
+		for i, cell := range line {
+			safe[i] = defuse(cell)
+		}
+		if err := w.Write(safe); err != nil {
+			return fmt.Errorf("write the CSV of %s: %w", name, err)
+		}
+	}
+	w.Flush()
+	c.Set(fiber.HeaderContentType, "text/csv; charset=utf-8")
+	c.Attachment(name + ".csv")
+	c.Set(fiber.HeaderContentType, "text/csv; charset=utf-8")
+	return c.SendString(out.String())
+}
+
+func defuse(cell string) string {
+	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) && !isFigure(cell) {
+		return "'" + cell
+	}
+	return cell
+}
+
+// Pager is what partials/pager shows; the links lead to the neighbouring pages
+// of the same list.
+type Pager struct {
+	Prev, Next string // empty at the ends
+	Note       string // what stands at the left, such as "as of"
+}
+
+// pager makes the links of a list from its cursors.
+func (f Frame) pager(prev, next *string, note string) Pager {
+	p := Pager{Note: note}
+	link := func(cursor *string) string {
+		if cursor == nil {
+			return ""
+		}
+		address, err := changeQuery(f.Query, "cursor", *cursor)
+		if err != nil {
+			return ""
+		}
+		return address
+	}
+	p.Prev, p.Next = link(prev), link(next)
+	return p
+}

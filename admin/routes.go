@@ -1,0 +1,124 @@
+package admin
+
+import (
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"treewarden/policy"
+	"treewarden/store"
+)
+
+// apiPrefix is where every route that is not pageOnly stands a second time,
+// answering JSON.
+const apiPrefix = "/api/v1"
+
+// public is the permission of a route that needs nobody signed in. Every other
+// route names a real one: a route without any fails TestEveryRouteIsGuarded.
+const public policy.Permission = "public"
+
+// A routeKind says whether a route is a page, an API method or both.
+type routeKind int
+
+const (
+	both routeKind = iota
+	pageOnly
+	apiOnly
+)
+
+// route is one URL: who may open it and what answers.
+type route struct {
+	Method     string
+	Path       string
+	Permission policy.Permission
+	Handler    func(*Server, *fiber.Ctx) error
+	Kind       routeKind
+}
+
+const (
+	get   = fiber.MethodGet
+	post  = fiber.MethodPost
+	patch = fiber.MethodPatch
+)
+
+// routes is every URL of the program but those of the actions, which
+// actRoutes makes of store.Kinds.
+func routes() []route {
+	return []route{
+		{get, "/healthz", public, (*Server).healthz, pageOnly},
+		{get, "/readyz", public, (*Server).readyz, pageOnly},
+		{get, "/metrics", public, (*Server).showMetrics, pageOnly},
+		{get, "/static/:name", public, (*Server).static, pageOnly},
+		{get, "/api/openapi.json", public, (*Server).openAPI, pageOnly},
+
+		{get, "/sign-in", public, (*Server).signInPage, pageOnly},
+		{post, "/sign-in", public, (*Server).signIn, pageOnly},
+		{get, "/sign-in/link", public, (*Server).redeemLink, pageOnly},
+		{post, "/sign-out", public, (*Server).signOut, pageOnly},
+
+		{get, "/", policy.Read, (*Server).home, pageOnly},
+
+		{get, "/trollboard", policy.Read, (*Server).trollboard, both},
+
+		{get, "/users", policy.Read, (*Server).users, both},
+		{get, "/users/:id", policy.Read, (*Server).user, both},
+		{patch, "/users/:id", policy.UserEdit, (*Server).updateUser, apiOnly},
+		{post, "/users/:id", policy.UserEdit, (*Server).updateUser, pageOnly},
+		{get, "/users/:id/messages", policy.Read, (*Server).userMessages, both},
+		{get, "/users/:id/given", policy.Read, (*Server).userGiven, both},
+		{get, "/users/:id/actions", policy.Read, (*Server).userActions, both},
+		{get, "/users/:id/score", policy.Read, (*Server).score, both},
+
+		{get, "/messages", policy.Read, (*Server).messages, both},
+		{get, "/messages/:id", policy.Read, (*Server).message, both},
+		{get, "/messages/:id/history", policy.Read, (*Server).history, both},
+		{get, "/messages/:id/thread", policy.Read, (*Server).thread, both},
+
+		{get, "/trees", policy.Read, (*Server).trees, both},
+		{get, "/trees/:id", policy.Read, (*Server).tree, both},
+
+		{get, "/audit", policy.AuditOwn, (*Server).audit, both},
+		{get, "/actions/:id", policy.AuditOwn, (*Server).action, both},
+		{get, "/actions/:id/undo", policy.Read, (*Server).undoForm, pageOnly},
+		{post, "/actions/:id/undo", policy.Read, (*Server).undo, both},
+
+		{post, ingestPath, policy.Ingest, (*Server).ingest, apiOnly},
+		{get, eventsPath, policy.EventsRead, (*Server).events, apiOnly},
+
+		{get, "/account", policy.Account, (*Server).account, pageOnly},
+		{post, "/account/password", policy.Account, (*Server).changePassword, pageOnly},
+		{post, "/account/display", policy.Account, (*Server).changeDisplay, pageOnly},
+		{post, "/account/sessions/:id/end", policy.Account, (*Server).endSession, pageOnly},
+	}
+}
+
+// verbs names the paths of actions whose kind reads differently there.
+var verbs = map[string]string{"label": "labels", "react": "reactions"}
+
+// verb is the last part of an action's path.
+func verb(kind store.Kind) string {
+	if v, ok := verbs[kind.Name]; ok {
+		return v
+	}
+	return strings.ReplaceAll(kind.Name, "_", "-")
+}
+
+// actRoutes gives every kind of action a form and a place to send it to:
+// /users/:id/ban, /messages/:id/delete, /trees/:id/halt and so on. An undo
+// aims at an action and a change of a user has its form on the user's page:
+// both stand in routes.
+func actRoutes() []route {
+	var all []route
+	for _, kind := range store.Kinds {
+		if kind.Name == "undo" || kind.Name == "update_user" {
+			continue
+		}
+		path := "/" + kind.Target + "s/:id/" + verb(kind)
+		all = append(all,
+			route{get, path, kind.Permission, actForm(kind), pageOnly},
+			route{post, path, kind.Permission, act(kind), both})
+	}
+	return all
+}
+
+func allRoutes() []route { return append(actRoutes(), routes()...) }

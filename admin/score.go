@@ -1,0 +1,183 @@
+package admin
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"treewarden/scoring"
+	"treewarden/store"
+)
+
+// scoreQuery is what the address of a user's score may say.
+type scoreQuery struct {
+	Frame   string `form:"frame" validate:"max=20"`
+	Formula string `form:"formula" validate:"max=100"`
+}
+
+// choose finds the frame and the formula that a query names.
+func (q scoreQuery) choose() (scoring.Frame, scoring.Formula, error) {
+	frame, err := scoring.FrameNamed(q.Frame)
+	if err != nil {
+		return frame, scoring.Formula{}, store.Malformed(err.Error())
+	}
+	formula, err := scoring.FormulaNamed(q.Formula)
+	if err != nil {
+		return frame, formula, store.Malformed(err.Error())
+	}
+	return frame, formula, nil
+}
+
+// scoreSheet is a score as a page explains it.
+type scoreSheet struct {
+	Score store.Score
+	Lines []scorePart
+	// Zero names the signals that were weighed and not found.
+	Zero string
+	// Page is the address of the same as a page; empty on that page.
+	Page string
+}
+
+func (s *scoreSheet) api() any { return s.Score }
+
+// scorePart is one signal's line.
+type scorePart struct {
+	scoring.Part
+	Title, Counts string
+	Bar           float64 // its share of the largest, 0 to 1
+	For           bool    // it speaks for the user
+	Evidence      []evidence
+	More          []evidence // what is folded away
+}
+
+// evidence is a message that gave a signal.
+type evidence struct {
+	ID    uuid.UUID
+	Short string // enough of the id to tell it from its neighbours
+}
+
+// shownEvidence is how many messages of a signal stand in the open.
+const shownEvidence = 6
+
+// scoreSheet reads and lays out a user's score.
+func (s *Server) scoreSheet(c *fiber.Ctx, user uuid.UUID, frame scoring.Frame, formula scoring.Formula) (*scoreSheet, error) {
+	score, err := s.store.Score(c.UserContext(), s.actor(c), user, frame, formula)
+	if err != nil {
+		return nil, err
+	}
+	sheet := layOut(score)
+	sheet.Page = "/users/" + user.String() + "/score?frame=" + string(frame) + "&formula=" + formula.Name
+	return sheet, nil
+}
+
+func layOut(score store.Score) *scoreSheet {
+	sheet := &scoreSheet{Score: score}
+	var largest float64
+	for _, part := range score.Parts {
+		largest = max(largest, abs(part.Points))
+	}
+	var zero []string
+	for _, part := range score.Parts {
+		if part.Count == 0 {
+			if part.Weight != 0 {
+				zero = append(zero, strings.ToLower(part.Signal.Title()))
+			}
+			continue
+		}
+		line := scorePart{Part: part, Title: part.Signal.Title(), Counts: countsWhat(part.Signal), For: part.Points < 0}
+		if largest > 0 {
+			line.Bar = abs(part.Points) / largest
+		}
+		for _, id := range score.Evidence[part.Signal] {
+			line.Evidence = append(line.Evidence, evidence{id, id.String()[:8]})
+		}
+		if len(line.Evidence) > shownEvidence+2 {
+			line.Evidence, line.More = line.Evidence[:shownEvidence], line.Evidence[shownEvidence:]
+		}
+		sheet.Lines = append(sheet.Lines, line)
+	}
+	sheet.Zero = strings.Join(zero, ", ")
+	return sheet
+}
+
+// countsWhat completes "counts …" for a signal.
+func countsWhat(signal scoring.Signal) string {
+	for _, info := range scoring.Signals {
+		if info.Signal == signal {
+			return info.Counts
+		}
+	}
+	return string(signal)
+}
+
+func abs(x float64) float64 { return max(x, -x) }
+
+type scorePage struct {
+	Frame
+	User     store.UserDetail
+	Sheet    *scoreSheet
+	Tabs     []Choice
+	Formulas []Choice
+}
+
+func (p scorePage) api() any { return p.Sheet.Score }
+
+// Carry are the parameters that the form of formulas sends along.
+func (p scorePage) Carry() []Choice { return carried(p.Query, "frame") }
+
+// score explains one user's score: its parts, and the messages behind them.
+func (s *Server) score(c *fiber.Ctx) error {
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	var q scoreQuery
+	if err := decodeQuery(c, &q); err != nil {
+		return err
+	}
+	frame, formula, err := q.choose()
+	if err != nil {
+		return err
+	}
+	var p scorePage
+	if p.Sheet, err = s.scoreSheet(c, id, frame, formula); err != nil {
+		return err
+	}
+	switch {
+	case isAPI(c):
+		return s.render(c, "score", p)
+	case isPartial(c):
+		return s.render(c, "partials/score", p.Sheet)
+	}
+	if p.User, err = s.store.User(c.UserContext(), s.actor(c), id, formula); err != nil {
+		return err
+	}
+	p.Frame = s.frame(c, "Score of "+p.User.DisplayName)
+	p.Sheet.Page = ""
+	p.Tabs, p.Formulas = frameTabs(p.Query, frame), formulaChoices(formula)
+	return s.render(c, "score", p)
+}
+
+// frameTabs are the frames as tabs. What else was chosen stays chosen: to
+// compare it between frames is why one changes the tab.
+func frameTabs(values url.Values, chosen scoring.Frame) []Choice {
+	var tabs []Choice
+	for _, frame := range scoring.Frames {
+		tabs = append(tabs, Choice{mustQuery(values, "frame", string(frame)), frame.Title(), frame == chosen})
+	}
+	return tabs
+}
+
+func formulaChoices(chosen scoring.Formula) []Choice {
+	var formulas []Choice
+	for i, f := range scoring.Formulas {
+		title := f.Name
+		if i == 0 {
+			title += " (in force)"
+		}
+		formulas = append(formulas, Choice{f.Name, title, f.Name == chosen.Name})
+	}
+	return formulas
+}

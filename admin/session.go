@@ -1,0 +1,168 @@
+package admin
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"treewarden/policy"
+	"treewarden/store"
+)
+
+// request is what the middleware knows about a request.
+type request struct {
+	ID       string
+	Person   store.Person
+	SignedIn bool
+}
+
+type requestKey struct{}
+
+// current returns the request's value. Errors found by the web server before
+// any middleware ran have none yet.
+func current(c *fiber.Ctx) *request {
+	if r, ok := c.Locals(requestKey{}).(*request); ok {
+		return r
+	}
+	r := &request{ID: newRequestID()}
+	c.Locals(requestKey{}, r)
+	return r
+}
+
+func newRequestID() string {
+	var b [8]byte
+	rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+// person is who asks; only a route that is guarded has one.
+func (s *Server) person(c *fiber.Ctx) store.Person { return current(c).Person }
+
+// actor is who asks, as the store wants to know it.
+func (s *Server) actor(c *fiber.Ctx) store.Actor { return current(c).Person.Actor }
+
+// guard lets through who holds the route's permission. Who they are and what
+// their role may do is read anew for each request, so that a ban or a change
+// of role takes effect on the very next one.
+func (s *Server) guard(r route) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		if r.Permission == public {
+			return c.Next()
+		}
+		if err := s.identify(c); err != nil {
+			return err
+		}
+		if person := s.person(c); !person.May(r.Permission) {
+			return &store.Forbidden{Permission: r.Permission, Why: fmt.Sprintf(
+				"You may not %s: your role (%s) lacks the permission %s.",
+				r.Permission.Does(), policy.Title(person.Role), r.Permission)}
+		}
+		return c.Next()
+	}
+}
+
+// identify finds out who asks, by key or by cookie, and returns
+// errNotSignedIn where nobody can be found.
+func (s *Server) identify(c *fiber.Ctx) error {
+	r := current(c)
+	if r.SignedIn {
+		return nil
+	}
+	var person store.Person
+	var err error
+	if header := c.Get(fiber.HeaderAuthorization); header != "" {
+		scheme, key, _ := strings.Cut(header, " ")
+		if !strings.EqualFold(scheme, "Bearer") || key == "" || !printable(key) {
+			return errBadKey
+		}
+		if person, err = s.store.PersonByKey(c.UserContext(), key, s.Policy); errors.Is(err, store.ErrNotFound) {
+			return errBadKey
+		}
+	} else {
+		token := c.Cookies(s.cookieName())
+		if token == "" || !printable(token) {
+			return errNotSignedIn
+		}
+		if person, err = s.store.PersonBySession(c.UserContext(), token, s.Policy); errors.Is(err, store.ErrNotFound) {
+			return errNotSignedIn
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("find out who asks: %w", err)
+	}
+	r.Person, r.SignedIn = person, true
+	return nil
+}
+
+// sessionCookie is the session cookie's name where https is not enforced.
+const sessionCookie = "treewarden"
+
+// cookieName is the session cookie's name. The prefix __Host- makes browsers
+// refuse it from anywhere but this very host over https.
+func (s *Server) cookieName() string {
+	if s.Secure {
+		return "__Host-" + sessionCookie
+	}
+	return sessionCookie
+}
+
+func (s *Server) setSession(c *fiber.Ctx, token string) {
+	cookie := &fiber.Cookie{
+		Name: s.cookieName(), Value: token, Path: "/",
+		HTTPOnly: true, Secure: s.Secure, SameSite: fiber.CookieSameSiteLaxMode,
+	}
+	if token == "" {
+		cookie.MaxAge = -1
+		cookie.Expires = time.Unix(1, 0)
+	}
+	c.Cookie(cookie)
+}
+
+// localPath returns a path of this site that a request named, or the fallback
+// where what it named leads elsewhere.
+func localPath(path, fallback string) string {
+	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\r\n\t\x00") || !printable(path) {
+		return fallback
+	}
+	u, err := url.Parse(path)
+	if err != nil || u.Host != "" || u.Scheme != "" || strings.HasPrefix(u.Path, "//") || strings.Contains(u.Path, `\`) {
+		return fallback
+	}
+	return path
+}
+
+// here is the path and query that was asked for.
+func here(c *fiber.Ctx) string { return localPath(string(c.Request().URI().RequestURI()), "/") }
+
+// hereWithout is here with some parameters taken out of the query.
+func hereWithout(c *fiber.Ctx, names ...string) string {
+	values := query(c)
+	for _, name := range names {
+		values.Del(name)
+	}
+	if len(values) == 0 {
+		return c.Path()
+	}
+	return c.Path() + "?" + values.Encode()
+}
+
+// withQuery adds a parameter to a local path.
+func withQuery(path, name, value string) string {
+	u, err := url.Parse(path)
+	if err != nil {
+		return path
+	}
+	values := u.Query()
+	for _, news := range []string{"done", "notice"} {
+		values.Del(news)
+	}
+	values.Set(name, value)
+	u.RawQuery = values.Encode()
+	return u.String()
+}

@@ -1,0 +1,108 @@
+package admin
+
+import (
+	"errors"
+
+	"github.com/gofiber/fiber/v2"
+
+	"treewarden/store"
+)
+
+// signInBody is what the sign-in form sends.
+type signInBody struct {
+	Username string `form:"username" validate:"required,max=256"`
+	Password string `form:"password" validate:"required,max=1024"`
+	Return   string `form:"return"`
+}
+
+type signInPage struct {
+	Frame
+	Username string
+	Return   string
+	Wrong    store.Invalid
+	Refusal  string // why the form came back
+	Notice   string
+	Link     string // a one-time link's token that waits for a press of the button
+}
+
+func (p signInPage) api() any { return nil }
+
+func (s *Server) signInPage(c *fiber.Ctx) error {
+	back := localPath(c.Query("return"), "/")
+	if s.identify(c) == nil {
+		return c.Redirect(back, fiber.StatusSeeOther)
+	}
+	return s.render(c, "signin", signInPage{Frame: s.frame(c, "Sign in"), Return: back, Notice: notices[c.Query("notice")]})
+}
+
+// signIn checks name and password. What is wrong is said without telling
+// whether there is such a name.
+func (s *Server) signIn(c *fiber.Ctx) error {
+	var body signInBody
+	err := decodeBody(c, &body)
+	var token string
+	if err == nil {
+		token, err = s.store.SignIn(c.UserContext(), body.Username, body.Password, c.IP(), userAgent(c))
+	}
+	if err == nil {
+		s.setSession(c, token)
+		return c.Redirect(localPath(body.Return, "/"), fiber.StatusSeeOther)
+	}
+	p := signInPage{Frame: s.frame(c, "Sign in"), Username: body.Username, Return: localPath(body.Return, "/")}
+	status := fiber.StatusUnauthorized
+	switch {
+	case errors.As(err, &p.Wrong):
+		status = fiber.StatusUnprocessableEntity
+	case errors.Is(err, store.ErrTooMany):
+		status = fiber.StatusTooManyRequests
+		p.Refusal = "Too many attempts. Wait a few minutes, then try again."
+	case errors.Is(err, store.ErrSignIn):
+		p.Refusal = "This name and password do not open the console. Check both; an admin can set a new password."
+	default:
+		return err
+	}
+	return s.renderStatus(c, status, "signin", p)
+}
+
+// redeemLink signs in by a one-time link, and leads to the trollboard. What
+// only looks at links (HEAD, a browser that fetches ahead) does not use it up.
+func (s *Server) redeemLink(c *fiber.Ctx) error {
+	back := localPath(c.Query("return"), "/trollboard")
+	if c.Method() == fiber.MethodHead || c.Get("Sec-Purpose") != "" || c.Get("Purpose") == "prefetch" {
+		return c.SendStatus(fiber.StatusNoContent)
+	}
+	link := c.Query("token")
+	if link == "" || !printable(link) {
+		return store.Malformed("this sign-in link is not whole: copy all of it")
+	}
+	token, err := s.store.RedeemLink(c.UserContext(), link, c.IP(), userAgent(c))
+	switch {
+	case errors.Is(err, store.ErrSignIn) || errors.Is(err, store.ErrNotFound):
+		if s.identify(c) == nil { // the same link, opened again by the same person
+			return c.Redirect(back, fiber.StatusSeeOther)
+		}
+		p := signInPage{Frame: s.frame(c, "Sign in"), Return: back,
+			Refusal: "This sign-in link was used already or has expired. Sign in with your password, or ask an admin for a new link."}
+		return s.renderStatus(c, fiber.StatusUnauthorized, "signin", p)
+	case err != nil:
+		return err
+	}
+	s.setSession(c, token)
+	c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
+	return c.Redirect(back, fiber.StatusSeeOther)
+}
+
+// signOut ends the session, also one that the database has ended before.
+func (s *Server) signOut(c *fiber.Ctx) error {
+	if token := c.Cookies(s.cookieName()); token != "" && printable(token) {
+		if err := s.store.SignOut(c.UserContext(), token); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	s.setSession(c, "")
+	return c.Redirect("/sign-in?notice=signed-out", fiber.StatusSeeOther)
+}
+
+// userAgent is what the browser says it is, in the length that a list of
+// sessions can show.
+func userAgent(c *fiber.Ctx) string { return excerpt(validText(c.Get(fiber.HeaderUserAgent)), 200) }

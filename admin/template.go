@@ -1,0 +1,302 @@
+package admin
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/dustin/go-humanize"
+	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
+
+	"treewarden/markup"
+	"treewarden/policy"
+	"treewarden/store"
+)
+
+// functions are what templates may call.
+func (s *Server) functions() map[string]any {
+	return map[string]any{
+		"ago":      ago,          // 3 minutes ago
+		"counted":  counted,      // {{counted .N "message"}}: 3 messages
+		"browser":  browser,      // Firefox on Linux
+		"day":      day,          // 2026-11-30, for a date field
+		"asset":    s.assetPath,  // the address of a static file
+		"icon":     icon,         // a small drawing
+		"initials": initials,     // AB
+		"json":     indentedJSON, // raw JSON for people
+		"langcode": langCode,     // pt-BR
+		"langname": langName,     // Brazilian Portuguese
+		"may":      may,          // {{if may .Person "user.ban"}}
+		"moment":   momentOf,     // what partials/time shows
+		"name":     named,        // a user's name, also where nothing of it is seen
+		"number":   number,       // 1,234.5
+		"percent":  percent,      // 12 %
+		"query":    changeQuery,  // {{query .Query "sort" "rate"}}: the same page, changed
+		"role":     policy.Title, // data lead
+		"sentence": sentence,     // Banned Jane
+		"markdown": markup.HTML,  // contributor text
+		"raw":      markup.Raw,   // contributor text as it was written
+		"target":   targetPath,   // the page of what an action aimed at
+	}
+}
+
+// moment is a time as a page shows it.
+type moment struct {
+	Known   bool
+	Machine string // for <time datetime>
+	Exact   string // in UTC
+	Ago     string
+}
+
+// momentOf takes a time.Time or a *time.Time; the zero time and nil are not
+// known.
+func momentOf(at any) moment {
+	var t time.Time
+	switch at := at.(type) {
+	case time.Time:
+		t = at
+	case *time.Time:
+		if at != nil {
+			t = *at
+		}
+	}
+	if t.IsZero() {
+		return moment{}
+	}
+	t = t.UTC()
+	return moment{true, t.Format(time.RFC3339), t.Format("2 Jan 2006, 15:04:05") + " UTC", ago(t)}
+}
+
+// ago writes a time as a distance from now; what is more than a month away is
+// a date, because "5 months ago" helps nobody.
+func ago(t time.Time) string {
+	if t.IsZero() {
+		return "–"
+	}
+	since := time.Since(t)
+	switch {
+	case since.Abs() < 45*time.Second:
+		return "just now"
+	case since < 0 && since > -30*24*time.Hour:
+		return "in " + strings.TrimSpace(humanize.RelTime(t, time.Now(), "", ""))
+	case since > 0 && since < 30*24*time.Hour:
+		return humanize.RelTime(t, time.Now(), "ago", "")
+	}
+	return t.UTC().Format("2 Jan 2006")
+}
+
+// day writes a date field's value.
+func day(at *time.Time) string {
+	if at == nil {
+		return ""
+	}
+	return at.UTC().Format(time.DateOnly)
+}
+
+// browser names what a User-Agent header says, roughly: enough to know one's
+// own sessions by.
+func browser(agent string) string {
+	find := func(pairs ...string) string {
+		for i := 0; i < len(pairs); i += 2 {
+			if strings.Contains(agent, pairs[i]) {
+				return pairs[i+1]
+			}
+		}
+		return ""
+	}
+	name := find("Edg/", "Edge", "OPR/", "Opera", "Firefox/", "Firefox", "HeadlessChrome", "Headless Chrome", "Chrome/", "Chrome", "Safari/", "Safari", "curl/", "curl")
+	system := find("Android", "Android", "iPhone", "iPhone", "iPad", "iPad", "Windows", "Windows", "Mac OS", "macOS", "Linux", "Linux")
+	switch {
+	case name == "" && agent == "":
+		return "Unknown browser"
+	case name == "":
+		return excerpt(agent, 60)
+	case system == "":
+		return name
+	}
+	return name + " on " + system
+}
+
+// number writes a figure with thousands separated, and at most two decimals.
+func number(n any) string {
+	switch n := n.(type) {
+	case int:
+		return humanize.Comma(int64(n))
+	case int64:
+		return humanize.Comma(n)
+	case *int:
+		if n != nil {
+			return humanize.Comma(int64(*n))
+		}
+	case float64:
+		return decimal(n)
+	case *float64:
+		if n != nil {
+			return decimal(*n)
+		}
+	}
+	return "–"
+}
+
+func decimal(n float64) string {
+	if math.IsNaN(n) || math.IsInf(n, 0) {
+		return "–"
+	}
+	rounded := math.Round(n*100) / 100
+	if rounded == 0 {
+		return "0" // not -0
+	}
+	return strings.Replace(humanize.Commaf(rounded), "-", "−", 1)
+}
+
+// counted writes a number of things; all nouns here take an s.
+func counted(n any, noun string) string {
+	text := number(n)
+	if text != "1" {
+		noun += "s"
+	}
+	return text + " " + noun
+}
+
+// percent writes a share of 1 in whole percents; what is not known is a dash,
+// never 0 %.
+func percent(share any) string {
+	var value float64
+	switch s := share.(type) {
+	case float64:
+		value = s
+	case *float64:
+		if s == nil {
+			return "–"
+		}
+		value = *s
+	default:
+		return "–"
+	}
+	return strconv.FormatFloat(math.Round(value*100), 'f', 0, 64) + " %"
+}
+
+// initials are the first letters of a name's first and last word.
+func initials(name string) string {
+	var letters []rune
+	for _, word := range strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) }) {
+		first := unicode.ToUpper([]rune(word)[0])
+		if len(letters) == 2 {
+			letters = letters[:1]
+		}
+		letters = append(letters, first)
+	}
+	if len(letters) == 0 {
+		return "?"
+	}
+	return string(letters)
+}
+
+// named is a display name, or a stand-in where a person would see none of it:
+// a link needs something to click on.
+func named(name string) string {
+	if canBeSeen(name) {
+		return name
+	}
+	return nameless
+}
+
+var english = display.English.Languages()
+
+// langName names a language code; a code that nobody knows stands for itself.
+func langName(code any) string {
+	var text string
+	switch c := code.(type) {
+	case string:
+		text = c
+	case *string:
+		if c != nil {
+			text = *c
+		}
+	}
+	if text == "" {
+		return "unknown"
+	}
+	if tag, err := language.Parse(text); err == nil {
+		if name := english.Name(tag); name != "" && !strings.Contains(name, "Unknown") {
+			return name
+		}
+	}
+	return excerpt(text, 20)
+}
+
+// langCode is a language's code as a narrow place shows it: what stands there
+// came from a file, and may be anything.
+func langCode(code string) string { return excerpt(code, 8) }
+
+// may says whether a person holds a permission.
+func may(person store.Person, permission policy.Permission) bool { return person.May(permission) }
+
+// changeQuery writes the page's query with some parameters changed, given as
+// names and values; an empty value takes a parameter out. The place in the
+// list goes with any change but its own, and news never travels on.
+func changeQuery(values url.Values, changes ...string) (string, error) {
+	if len(changes)%2 != 0 {
+		return "", fmt.Errorf("query: a name without a value in %q", changes)
+	}
+	changed := url.Values{}
+	for name, all := range values {
+		switch name {
+		case "done", "notice", "format", "cursor":
+		default:
+			changed[name] = all
+		}
+	}
+	for i := 0; i < len(changes); i += 2 {
+		if changes[i+1] == "" {
+			changed.Del(changes[i])
+			continue
+		}
+		changed.Set(changes[i], changes[i+1])
+	}
+	return "?" + changed.Encode(), nil
+}
+
+// indentedJSON writes a value as JSON for reading.
+func indentedJSON(v any) (string, error) {
+	var out strings.Builder
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false) // the template escapes it
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(v); err != nil {
+		return "", fmt.Errorf("show as JSON: %w", err)
+	}
+	return strings.TrimSuffix(out.String(), "\n"), nil
+}
+
+// capital begins a sentence with a capital letter.
+func capital(text string) string {
+	for i, r := range text {
+		return string(unicode.ToUpper(r)) + text[i+len(string(r)):]
+	}
+	return text
+}
+
+// printable says that a text is plain, visible ASCII.
+func printable(text string) bool {
+	for _, r := range text {
+		if r <= ' ' || r > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// isFigure says that a text is a plain number.
+func isFigure(text string) bool {
+	_, err := strconv.ParseFloat(text, 64)
+	return err == nil
+}
+
+func escapeQuery(text string) string { return url.QueryEscape(text) }

@@ -1,0 +1,259 @@
+package admin
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"treewarden/markup"
+	"treewarden/policy"
+	"treewarden/store"
+)
+
+// haltedState is the state of a tree that staff stopped.
+const haltedState = "halted_by_moderator"
+
+// treesQuery is what the address of the list of trees may say.
+type treesQuery struct {
+	pageQuery
+	State  string     `form:"state" validate:"max=40"`
+	Lang   string     `form:"lang" validate:"max=40"`
+	Origin string     `form:"origin" validate:"max=200"`
+	Author *uuid.UUID `form:"author"`
+}
+
+// treeView is a tree as pages show it.
+type treeView struct {
+	store.Tree
+	Title       string // of the state
+	Mood        string // ok, warn, bad or info: the class of its badge
+	Prompt      string // the beginning of the prompt
+	AuthorShown string // the name of the author; empty where there is none
+	Act         string // the address that stops or restarts it; empty: may not
+	Halted      bool
+	Restarting  string // the state that a restart brings back
+}
+
+// Tag is the tree's language for a lang attribute.
+func (v treeView) Tag() string { return langTag(v.Lang) }
+
+func viewTree(tree store.Tree, t talk) treeView {
+	v := treeView{Tree: tree, Title: stateTitle(tree.State), Mood: moods[tree.State], Prompt: markup.Excerpt(tree.Excerpt, tableExcerpt), Halted: tree.State == haltedState}
+	if tree.Author != nil {
+		v.AuthorShown = nameless
+		if name := orEmpty(tree.AuthorName); canBeSeen(name) {
+			v.AuthorShown = name
+		}
+	}
+	if tree.HaltedState != nil {
+		v.Restarting = stateTitle(*tree.HaltedState)
+	}
+	if t.may[policy.TreeHalt] {
+		v.Act = ActPath("tree", tree.TreeID, "halt", t.back)
+		if v.Halted {
+			v.Act = ActPath("tree", tree.TreeID, "resume", t.back)
+		}
+	}
+	return v
+}
+
+// moods are what a state means for a moderator: all other states are under way.
+var moods = map[string]string{
+	"halted_by_moderator": "bad", "aborted_low_grade": "bad", "scoring_failed": "warn", "ready_for_export": "ok", "growing": "info", "ranking": "info",
+}
+
+// stateTitle is a tree's state in words.
+func stateTitle(state string) string { return strings.ReplaceAll(state, "_", " ") }
+
+func stateChoices(chosen string) []Choice {
+	all := []Choice{{"", "Any state", chosen == ""}}
+	for _, state := range store.TreeStates {
+		all = append(all, Choice{state, capital(stateTitle(state)), state == chosen})
+	}
+	return all
+}
+
+type treesPage struct {
+	Frame
+	List      store.List[store.Tree]
+	Filter    treesQuery
+	Lines     []treeView
+	Languages []Choice
+	States    []Choice
+	Of        string // whose trees
+	Pager     Pager
+	CSV       string
+}
+
+func (p treesPage) api() any { return p.List }
+
+// Filtered says that the list leaves trees out.
+func (p treesPage) Filtered() bool {
+	return p.Filter.State != "" || p.Filter.Lang != "" || p.Filter.Origin != "" || p.Filter.Author != nil
+}
+
+// Carry are the parameters that the filters' form sends along.
+func (p treesPage) Carry() []Choice { return carried(p.Query, "author") }
+
+func (p treesPage) csv() (header []string, rows [][]string) {
+	header = []string{"id", "state", "active", "goal_tree_size", "max_depth", "max_children_count", "origin", "lang", "created_date", "author", "author_name",
+		"messages", "excerpt"}
+	whole := func(n *int) string {
+		if n == nil {
+			return ""
+		}
+		return strconv.Itoa(*n)
+	}
+	for _, t := range p.List.Items {
+		var author string
+		if t.Author != nil {
+			author = t.Author.String()
+		}
+		rows = append(rows, []string{t.TreeID.String(), t.State, strconv.FormatBool(t.Active), whole(t.GoalTreeSize), whole(t.MaxDepth), whole(t.MaxChildrenCount),
+			orEmpty(t.Origin), orEmpty(t.Lang), rfc3339(t.CreatedDate), author, orEmpty(t.AuthorName), strconv.Itoa(t.Messages), t.Excerpt})
+	}
+	return header, rows
+}
+
+// trees lists conversation trees, the newest first.
+func (s *Server) trees(c *fiber.Ctx) error {
+	var q treesQuery
+	if err := decodeQuery(c, &q); err != nil {
+		return err
+	}
+	f := store.TreeFilter{State: q.State, Lang: q.Lang, Origin: strings.TrimSpace(q.Origin), Author: q.Author, Page: q.page()}
+	list, err := s.store.Trees(c.UserContext(), s.actor(c), f)
+	if err != nil {
+		return err
+	}
+	p := treesPage{List: list, Filter: q}
+	if isAPI(c) {
+		return s.render(c, "trees", p)
+	}
+	p.Frame = s.frame(c, "Trees")
+	languages, err := s.store.Languages(c.UserContext())
+	if err != nil {
+		return err
+	}
+	if q.Author != nil {
+		if p.Of, err = s.nameOf(c, *q.Author); err != nil {
+			return err
+		}
+	}
+	p.Languages, p.States = languageChoices(languages, q.Lang), stateChoices(q.State)
+	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", q.Cursor)
+	p.Pager = p.pager(list.Prev, list.Next, "")
+	t := newTalk(p.Person, hereWithout(c, "done", "notice"))
+	for _, tree := range list.Items {
+		p.Lines = append(p.Lines, viewTree(tree, t))
+	}
+	return s.render(c, "trees", p)
+}
+
+// treePage is one tree as an outline.
+type treePage struct {
+	Frame
+	Detail  store.TreeDetail
+	Tree    treeView
+	Outline *outlineNode // nil: the tree has no message yet
+	Shown   int          // messages in the outline
+	Deeds   []deed
+	Here    string
+}
+
+func (p treePage) api() any { return p.Detail }
+
+// Left is how many messages the outline leaves out.
+func (p treePage) Left() int { return p.Detail.Messages - p.Shown }
+
+// tree shows one tree with all its messages.
+func (s *Server) tree(c *fiber.Ctx) error {
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	var p treePage
+	if p.Detail, err = s.store.Tree(c.UserContext(), s.actor(c), id); err != nil {
+		return err
+	}
+	if isAPI(c) {
+		return s.render(c, "tree", p)
+	}
+	p.Frame = s.frame(c, "Tree")
+	p.Here = hereWithout(c, "done", "notice")
+	t := newTalk(p.Person, p.Here)
+	p.Tree = viewTree(p.Detail.Tree, t)
+	o := outline{talk: t, menus: p.Detail.Messages <= outlineMenus, left: new(outlineNodes)}
+	p.Outline = o.of(p.Detail.Prompt)
+	p.Shown = outlineNodes - *o.left
+	if p.Deeds, err = s.deedsOn(c, id); err != nil {
+		return err
+	}
+	return s.render(c, "tree", p)
+}
+
+// An outline shows so many messages, with menus up to so many, and so many
+// levels inside each other; only hostile data has more.
+const (
+	outlineNodes  = 1500
+	outlineMenus  = 150
+	outlineLevels = 60
+)
+
+// outlineNode is a message in the outline of its tree.
+type outlineNode struct {
+	store.Message
+	Author    string
+	Excerpt   string
+	Veil      []veilReason
+	Current   bool
+	Badges    []badge
+	Reactions []reactionCount
+	Menu      *messageMenu
+	Replies   []*outlineNode
+	Cut       int // replies that are left out
+}
+
+// Tag is the message's language for a lang attribute.
+func (n outlineNode) Tag() string { return langTag(n.Lang) }
+
+// outline lays out the messages of a tree.
+type outline struct {
+	talk
+	current uuid.UUID
+	menus   bool
+	left    *int // nodes that may still be shown
+}
+
+func (o outline) of(prompt *store.Node) *outlineNode {
+	if prompt == nil {
+		return nil
+	}
+	if o.left == nil {
+		o.left = new(outlineNodes)
+	}
+	return o.node(prompt, 0)
+}
+
+func (o outline) node(n *store.Node, level int) *outlineNode {
+	*o.left--
+	node := &outlineNode{Message: n.Message, Author: authorName(n.Message), Excerpt: markup.Excerpt(n.Text, tableExcerpt),
+		Current: n.MessageID == o.current, Badges: badges(n.Message), Reactions: reactionCounts(n.Emojis)}
+	if o.person.BlurToxic {
+		node.Veil = veilOf(n.Message)
+	}
+	if o.menus {
+		menu := o.menu(n.Message, nil)
+		node.Menu = &menu
+	}
+	for _, reply := range n.Replies {
+		if *o.left <= 0 || level >= outlineLevels {
+			node.Cut++
+			continue
+		}
+		node.Replies = append(node.Replies, o.node(reply, level+1))
+	}
+	return node
+}

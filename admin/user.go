@@ -1,0 +1,244 @@
+package admin
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"treewarden/policy"
+	"treewarden/scoring"
+	"treewarden/store"
+)
+
+// userQuery is what a user's address may say: the tab, and for the tab of
+// messages which of them.
+type userQuery struct {
+	pageQuery
+	Tab     string `form:"tab" validate:"omitempty,oneof=messages given actions"`
+	Formula string `form:"formula" validate:"max=100"`
+	Deleted string `form:"deleted" validate:"omitempty,oneof=exclude include only"`
+	Spam    string `form:"spam" validate:"omitempty,oneof=true false exclude include only"`
+	Lang    string `form:"lang" validate:"max=40"`
+	Q       string `form:"q" validate:"max=200"`
+	Sort    string `form:"sort" validate:"omitempty,oneof=new old"`
+}
+
+// onPage is how many messages the user's page shows at once: their whole
+// texts come along, to open in place.
+const onPage = 20
+
+// spam reads the parameter, which may also be a truth value.
+func (q userQuery) spam() string {
+	switch q.Spam {
+	case "true":
+		return "only"
+	case "false":
+		return "exclude"
+	}
+	return q.Spam
+}
+
+func (q userQuery) filter(user uuid.UUID) store.MessageFilter {
+	return store.MessageFilter{User: &user, Deleted: q.Deleted, Spam: q.spam(), Lang: q.Lang,
+		Q: strings.TrimSpace(q.Q), Sort: q.Sort, Page: q.page()}
+}
+
+type userPage struct {
+	Frame
+	User      store.UserDetail
+	Filter    userQuery
+	Tabs      []Choice
+	Formula   scoring.Formula
+	Formulas  []Choice
+	Columns   []frameColumn
+	Stats     []statRow
+	Signals   []signalRow
+	Chart     signalChart
+	Languages []Choice
+	Form      userBody
+	Roles     []Choice // that the form offers; none: the role may not be changed
+	Wrong     store.Invalid
+	Conflict  *store.Conflict
+	// MayEdit and MayBan: the permission is there and no rank rule stands
+	// against it. WhyNot is the rule that does.
+	MayEdit, MayBan bool
+	WhyNot          string
+	Self            string // the user's address
+	Here            string
+	Pager           Pager
+	// one is true where the user is asked for, false where a tab is, by an
+	// address of its own: they differ in what the API answers.
+	one      bool
+	messages store.List[store.Message]
+	given    store.List[store.Given]
+	actions  store.List[store.Action]
+}
+
+func (p userPage) api() any {
+	switch {
+	case p.one:
+		return p.User
+	case p.Filter.Tab == "given":
+		return p.given
+	case p.Filter.Tab == "actions":
+		return p.actions
+	}
+	return p.messages
+}
+
+func (p userPage) csv() (header []string, rows [][]string) {
+	switch p.Filter.Tab {
+	case "given":
+		return givenCSV(p.given.Items)
+	case "actions":
+		return auditPage{Actions: p.actions}.csv()
+	}
+	return messageCSV(p.messages.Items)
+}
+
+// Carry are the parameters that the filters' form sends along.
+func (p userPage) Carry() []Choice { return carried(p.Query, "formula", "sort") }
+
+// user shows one user, with the tab that the query names.
+func (s *Server) user(c *fiber.Ctx) error {
+	var q userQuery
+	if err := decodeQuery(c, &q); err != nil {
+		return err
+	}
+	if q.Deleted == "" {
+		q.Deleted = "include" // who judges a user looks at what was taken away too
+	}
+	p, err := s.userPage(c, q)
+	if err != nil {
+		return err
+	}
+	p.one = true
+	if isAPI(c) {
+		return s.render(c, "user", p)
+	}
+	return s.showUser(c, fiber.StatusOK, p)
+}
+
+// userMessages, userGiven and userActions are the tabs of a user's page under
+// addresses of their own: what the API and CSV ask for.
+func (s *Server) userMessages(c *fiber.Ctx) error { return s.userTab(c, "messages") }
+
+func (s *Server) userGiven(c *fiber.Ctx) error { return s.userTab(c, "given") }
+
+func (s *Server) userActions(c *fiber.Ctx) error { return s.userTab(c, "actions") }
+
+func (s *Server) userTab(c *fiber.Ctx, tab string) error {
+	var q userQuery
+	if err := decodeQuery(c, &q); err != nil {
+		return err
+	}
+	q.Tab = tab
+	p, err := s.userPage(c, q)
+	if err != nil {
+		return err
+	}
+	return s.showUser(c, fiber.StatusOK, p)
+}
+
+// userPage gathers the head of the page: all but the tab that is open.
+func (s *Server) userPage(c *fiber.Ctx, q userQuery) (userPage, error) {
+	if q.Tab == "" {
+		q.Tab = "messages"
+	}
+	p := userPage{Filter: q}
+	id, err := pathID(c)
+	if err != nil {
+		return p, err
+	}
+	if p.Formula, err = scoring.FormulaNamed(q.Formula); err != nil {
+		return p, store.Malformed(err.Error())
+	}
+	if p.User, err = s.store.User(c.UserContext(), s.actor(c), id, p.Formula); err != nil || isAPI(c) {
+		return p, err
+	}
+	p.Frame = s.frame(c, p.User.DisplayName)
+	p.Self = "/users/" + id.String()
+	p.Here = hereWithout(c, "done", "notice")
+	if c.Method() != fiber.MethodGet {
+		p.Here = p.Self
+	}
+	p.Tabs = []Choice{
+		{p.tab("messages"), "Messages", q.Tab == "messages"},
+		{p.tab("given"), "Given by this user", q.Tab == "given"},
+		{p.tab("actions"), "Done to this user", q.Tab == "actions"},
+	}
+	p.Formulas = formulaChoices(p.Formula)
+	p.Columns, p.Stats, p.Signals = frameColumns(p), statRows(p.User), signalRows(p.User)
+	p.Chart = chartOf(p.User.Days)
+	erased := p.User.Status == store.Erased
+	if err := policy.MayActOn(p.Person.Role, p.User.Role, p.Person.UserID == id); err != nil {
+		p.WhyNot = err.Error()
+	}
+	p.MayEdit = p.Person.May(policy.UserEdit) && p.WhyNot == "" && !erased
+	p.MayBan = p.Person.May(policy.UserBan) && p.WhyNot == "" && !erased
+	p.Form = userBody{DisplayName: &p.User.DisplayName, Notes: &p.User.Notes, ShowOnLeaderboard: &p.User.ShowOnLeaderboard, Version: &p.User.Version}
+	if p.MayEdit {
+		p.Roles = s.grantable(p.Person, p.User.Role)
+	}
+	return p, nil
+}
+
+// tab is the address of a tab: what was chosen for another stays there.
+func (p userPage) tab(name string) string {
+	values := url.Values{}
+	if p.Filter.Formula != "" {
+		values.Set("formula", p.Filter.Formula)
+	}
+	if name != "messages" {
+		values.Set("tab", name)
+	}
+	if len(values) == 0 {
+		return p.Self
+	}
+	return p.Self + "?" + values.Encode()
+}
+
+// grantable are the roles that a person may give a user, with the one that
+// the user has.
+func (s *Server) grantable(person store.Person, has string) []Choice {
+	if !person.May(policy.UserRole) {
+		return nil
+	}
+	var roles []Choice
+	for _, role := range policy.Roles {
+		if role == has || s.Policy.MayGrant(person.Role, role) == nil {
+			roles = append(roles, Choice{role, capital(policy.Title(role)), role == has})
+		}
+	}
+	return roles
+}
+
+// showUser reads the tab that is open and answers with the page.
+func (s *Server) showUser(c *fiber.Ctx, status int, p userPage) error {
+	ctx, actor, id := c.UserContext(), s.actor(c), p.User.UserID
+	var next, prev *string
+	var err error
+	switch p.Filter.Tab {
+	case "given":
+		p.given, err = s.store.UserGiven(ctx, actor, id, p.Filter.page())
+		next, prev = p.given.Next, p.given.Prev
+	case "actions":
+		p.actions, err = s.store.Actions(ctx, actor, store.ActionFilter{Concerning: &id, Page: p.Filter.page()})
+		next, prev = p.actions.Next, p.actions.Prev
+	default:
+		f := p.Filter.filter(id)
+		if f.Limit == 0 && !isAPI(c) {
+			f.Limit = onPage
+		}
+		p.messages, err = s.store.Messages(ctx, actor, f)
+		next, prev = p.messages.Next, p.messages.Prev
+	}
+	if err != nil {
+		return err
+	}
+	p.Pager = p.pager(prev, next, "")
+	p.Languages = languageChoices(p.User.Languages, p.Filter.Lang)
+	return s.renderStatus(c, status, "user", p)
+}

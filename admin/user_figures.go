@@ -1,0 +1,154 @@
+package admin
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"treewarden/scoring"
+	"treewarden/store"
+)
+
+// frameColumn is one frame of a user's figures.
+type frameColumn struct {
+	Frame       scoring.Frame
+	Title       string
+	Score, Rate float64
+	Messages    int64
+	Link        string // explains the score
+}
+
+func frameColumns(p userPage) []frameColumn {
+	columns := make([]frameColumn, len(scoring.Frames))
+	for i, frame := range scoring.Frames {
+		stats := p.User.Stats[frame]
+		columns[i] = frameColumn{frame, frame.Title(), p.User.Scores[frame], stats.Rate, stats.Messages,
+			p.Self + "/score?frame=" + string(frame) + "&formula=" + p.Formula.Name}
+	}
+	return columns
+}
+
+// statRow is one figure of a user in every frame.
+type statRow struct {
+	Title  string
+	Values []int64
+}
+
+func statRows(user store.UserDetail) []statRow {
+	figures := []struct {
+		title string
+		of    func(store.Stats) int64
+	}{
+		{"Messages", func(s store.Stats) int64 { return s.Messages }},
+		{"Prompts", func(s store.Stats) int64 { return s.Prompts }},
+		{"Replies", func(s store.Stats) int64 { return s.Replies }},
+		{"Accepted", func(s store.Stats) int64 { return s.Accepted }},
+		{"Rejected", func(s store.Stats) int64 { return s.Rejected }},
+		{"Deleted", func(s store.Stats) int64 { return s.Deleted }},
+		{"Labels given", func(s store.Stats) int64 { return s.LabelsGiven }},
+		{"Reactions given", func(s store.Stats) int64 { return s.ReactionGiven }},
+		{"Reports given", func(s store.Stats) int64 { return s.ReportsGiven }},
+	}
+	rows := make([]statRow, len(figures))
+	for i, f := range figures {
+		rows[i].Title = f.title
+		for _, frame := range scoring.Frames {
+			rows[i].Values = append(rows[i].Values, f.of(user.Stats[frame]))
+		}
+	}
+	return rows
+}
+
+// signalRow is one signal of a user in every frame.
+type signalRow struct {
+	Title, Counts string
+	Weight        float64
+	Values        []int64
+}
+
+// signalRows leaves out the signals that were never counted.
+func signalRows(user store.UserDetail) []signalRow {
+	var rows []signalRow
+	for i, info := range scoring.Signals {
+		row, counted := signalRow{Title: info.Title, Counts: info.Counts}, false
+		for _, frame := range scoring.Frames {
+			if parts := user.Parts[frame]; i < len(parts) {
+				row.Weight, row.Values = parts[i].Weight, append(row.Values, parts[i].Count)
+				counted = counted || parts[i].Count != 0
+			}
+		}
+		if counted {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// signalChart draws the signals of the last days: what speaks against the
+// user rises above a line, what speaks for them hangs below it.
+type signalChart struct {
+	Bars          []signalBar
+	Width, Height int
+	Base          int // where the line lies
+	Text          string
+	Days          []store.DaySignals // those with any signal, the latest first
+}
+
+// signalBar is one day. X and Width are those of its column.
+type signalBar struct {
+	X, Width                           int
+	Against, AgainstTop, For, ForBelow int // heights and upper ends
+	Title                              string
+}
+
+const (
+	chartHeight = 64
+	chartStep   = 10
+)
+
+func chartOf(days []store.DaySignals) signalChart {
+	chart := signalChart{Width: len(days) * chartStep, Height: chartHeight}
+	var mostAgainst, mostFor, against, good int64
+	for _, d := range days {
+		mostAgainst, mostFor = max(mostAgainst, d.Against), max(mostFor, d.For)
+		against, good = against+d.Against, good+d.For
+	}
+	if mostAgainst+mostFor == 0 {
+		chart.Text = "No signals in the last 30 days."
+		return chart
+	}
+	scale := float64(chartHeight-2) / float64(mostAgainst+mostFor)
+	height := func(n int64) int {
+		if n == 0 {
+			return 0
+		}
+		return max(2, int(float64(n)*scale))
+	}
+	chart.Base = height(mostAgainst)
+	for i, d := range days {
+		bar := signalBar{X: i * chartStep, Width: chartStep - 3, Against: height(d.Against), For: height(d.For), ForBelow: chart.Base + 1,
+			Title: fmt.Sprintf("%s: %d against, %d for", shortDay(d.Day), d.Against, d.For)}
+		bar.AgainstTop = chart.Base - bar.Against
+		chart.Bars = append(chart.Bars, bar)
+		if d.Against+d.For > 0 {
+			chart.Days = append([]store.DaySignals{d}, chart.Days...)
+		}
+	}
+	chart.Text = fmt.Sprintf("Signals of the last 30 days: %d against this user, %d for them, on %s.", against, good, dayCount(len(chart.Days)))
+	return chart
+}
+
+func shortDay(day string) string {
+	at, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return day
+	}
+	return at.Format("2 Jan")
+}
+
+func dayCount(n int) string {
+	if n == 1 {
+		return "1 day"
+	}
+	return strconv.Itoa(n) + " days"
+}

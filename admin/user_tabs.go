@@ -1,0 +1,135 @@
+package admin
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"treewarden/store"
+)
+
+// Lines are the rows of the tab of messages, as every table of messages has
+// them.
+func (p userPage) Lines() []found {
+	t := newTalk(p.Person, p.Here)
+	lines := make([]found, len(p.messages.Items))
+	for i, m := range p.messages.Items {
+		lines[i] = t.found(m)
+	}
+	return lines
+}
+
+// Filtered says that the tab of messages leaves some out.
+func (p userPage) Filtered() bool {
+	f := p.Filter
+	return f.Q != "" || f.Lang != "" || f.spam() == "only" || f.spam() == "exclude" || f.Deleted != "include"
+}
+
+// DeletedChoices and SpamChoices are the options of the tab's filters.
+func (p userPage) DeletedChoices() []Choice {
+	return choices(p.Filter.Deleted, "include", "Deleted too", "exclude", "Not deleted", "only", "Deleted only")
+}
+
+// SpamChoices: see DeletedChoices.
+func (p userPage) SpamChoices() []Choice {
+	chosen := ""
+	if p.Filter.Spam == "true" || p.Filter.Spam == "only" {
+		chosen = "only"
+	}
+	return choices(chosen, "", "Spam too", "only", "Spam only")
+}
+
+// Sorted is the head of the messages' column of dates.
+func (p userPage) Sorted() column {
+	if p.Filter.Sort == "old" {
+		return column{Title: "Date", Sort: "ascending", Link: mustQuery(p.Query, "sort", "")}
+	}
+	return column{Title: "Date", Sort: "descending", Link: mustQuery(p.Query, "sort", "old")}
+}
+
+// CSV is the address of what the open tab shows, as a file.
+func (p userPage) CSV() string {
+	return p.Self + "/" + p.Filter.Tab + mustQuery(p.Query, "format", "csv", "tab", "", "deleted", p.Filter.Deleted, "cursor", p.Filter.Cursor)
+}
+
+func messageCSV(messages []store.Message) (header []string, rows [][]string) {
+	header = []string{"message_id", "message_tree_id", "parent_id", "user_id", "created_date", "role", "lang", "review_count", "review_result", "deleted",
+		"edited", "upvotes", "downvotes", "red_flags", "tree_state", "text"}
+	for _, m := range messages {
+		var parent, user, count, result string
+		if m.ParentID != nil {
+			parent = m.ParentID.String()
+		}
+		if m.UserID != nil {
+			user = m.UserID.String()
+		}
+		if m.ReviewCount != nil {
+			count = strconv.Itoa(*m.ReviewCount)
+		}
+		if m.ReviewResult != nil {
+			result = strconv.FormatBool(*m.ReviewResult)
+		}
+		rows = append(rows, []string{m.MessageID.String(), m.TreeID.String(), parent, user, rfc3339(m.CreatedDate), m.Role, orEmpty(m.Lang), count, result,
+			strconv.FormatBool(m.Deleted), strconv.FormatBool(m.Edited), strconv.Itoa(m.Emojis["+1"]), strconv.Itoa(m.Emojis["-1"]), strconv.Itoa(m.Emojis["red_flag"]),
+			m.TreeState, m.Text})
+	}
+	return header, rows
+}
+
+// givenLine is a row of what a user gave.
+type givenLine struct {
+	store.Given
+	Labels []givenLabel
+	Glyph  string // of a reaction
+}
+
+type givenLabel struct {
+	Name  string
+	Value float64
+}
+
+// GivenLines are the rows of the tab of what the user gave.
+func (p userPage) GivenLines() []givenLine {
+	lines := make([]givenLine, len(p.given.Items))
+	for i, g := range p.given.Items {
+		lines[i].Given, lines[i].Glyph = g, g.Emoji
+		for _, r := range reactions {
+			if r.Emoji == g.Emoji {
+				lines[i].Glyph = r.Symbol + " " + r.Name
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(g.Labels)) {
+			lines[i].Labels = append(lines[i].Labels, givenLabel{labelTitle(name), g.Labels[name]})
+		}
+	}
+	return lines
+}
+
+func givenCSV(given []store.Given) (header []string, rows [][]string) {
+	header = []string{"kind", "message_id", "at", "labels", "emoji", "reason", "excerpt"}
+	for _, g := range given {
+		var labels []string
+		for _, name := range slices.Sorted(maps.Keys(g.Labels)) {
+			value := g.Labels[name]
+			labels = append(labels, name+"="+figure(&value))
+		}
+		rows = append(rows, []string{g.Kind, g.MessageID.String(), rfc3339(&g.At), strings.Join(labels, " "), g.Emoji, g.Reason, g.Excerpt})
+	}
+	return header, rows
+}
+
+// actionLine is a row of what was done to a user.
+type actionLine struct {
+	store.Action
+	MayUndo bool
+}
+
+// ActionLines are the rows of the tab of what was done to the user.
+func (p userPage) ActionLines() []actionLine {
+	lines := make([]actionLine, len(p.actions.Items))
+	for i, a := range p.actions.Items {
+		lines[i] = actionLine{a, a.Undoable && a.UndoneBy == nil && mayUndo(p.Person, a)}
+	}
+	return lines
+}

@@ -1,0 +1,107 @@
+package admin
+
+import (
+	"errors"
+
+	"github.com/gofiber/fiber/v2"
+
+	"treewarden/store"
+)
+
+// userBody is what changes a user. A field that is left out stays as it is.
+type userBody struct {
+	DisplayName       *string `json:"display_name" form:"display_name"`
+	Notes             *string `json:"notes" form:"notes"`
+	ShowOnLeaderboard *bool   `json:"show_on_leaderboard" form:"show_on_leaderboard"`
+	Role              *string `json:"role" form:"role"`
+	Reason            string  `json:"reason" form:"reason"`
+	Version           *int    `json:"version" form:"version"`
+}
+
+// Shown says whether the form's box is ticked.
+func (b userBody) Shown() bool { return b.ShowOnLeaderboard != nil && *b.ShowOnLeaderboard }
+
+func (b userBody) patch() store.UserPatch {
+	return store.UserPatch{DisplayName: b.DisplayName, Notes: b.Notes, ShowOnLeaderboard: b.ShowOnLeaderboard, Role: b.Role}
+}
+
+// Elsewhere is what is wrong with fields that the user's form does not show.
+func (p userPage) Elsewhere() string {
+	beside := []string{"display_name", "notes", "reason"}
+	if len(p.Roles) > 0 {
+		beside = append(beside, "role")
+	}
+	return elsewhere(p.Wrong, beside...)
+}
+
+// updateUser changes a user's display name, notes, place on the leaderboard
+// or role: by PATCH for programs, by a form for people.
+func (s *Server) updateUser(c *fiber.Ctx) error {
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	var body userBody
+	var outcome store.Outcome
+	if err = decodeBody(c, &body); err == nil {
+		var key string
+		if key, err = idempotencyKey(c, ""); err != nil {
+			return err
+		}
+		outcome, err = s.store.Act(c.UserContext(), s.actor(c), store.Act{
+			Kind: "update_user", Target: id, Reason: body.Reason, Version: body.Version, IdempotencyKey: key, Patch: body.patch(),
+		})
+	}
+	switch {
+	case err != nil:
+		return s.updateRefused(c, body, err)
+	case isAPI(c):
+		p, err := s.userPage(c, userQuery{})
+		p.one = true
+		if err != nil {
+			return err
+		}
+		return s.render(c, "user", p)
+	case outcome.Action.ID == 0:
+		return c.Redirect("/users/"+id.String()+"?notice=nothing", fiber.StatusSeeOther)
+	}
+	return done(c, "/users/"+id.String(), outcome.Action)
+}
+
+// updateRefused shows the form again with what was typed: beside what is wrong
+// with it, or beside what somebody else did meanwhile.
+func (s *Server) updateRefused(c *fiber.Ctx, body userBody, err error) error {
+	var invalid store.Invalid
+	var conflict *store.Conflict
+	wrong, late := errors.As(err, &invalid), errors.As(err, &conflict) && conflict.Version != 0
+	if isAPI(c) || !wrong && !late {
+		return err
+	}
+	p, pageErr := s.userPage(c, userQuery{Deleted: "include"})
+	if pageErr != nil {
+		return errors.Join(err, pageErr)
+	}
+	current := p.Form
+	p.Form = body
+	if p.Form.DisplayName == nil {
+		p.Form.DisplayName = current.DisplayName
+	}
+	if p.Form.Notes == nil {
+		p.Form.Notes = current.Notes
+	}
+	if p.Form.ShowOnLeaderboard == nil {
+		p.Form.ShowOnLeaderboard = current.ShowOnLeaderboard
+	}
+	if body.Role != nil {
+		for i := range p.Roles {
+			p.Roles[i].Chosen = p.Roles[i].Value == *body.Role
+		}
+	}
+	p.Wrong = invalid
+	if late {
+		// Sent again, it is a decision made in sight of what the other did.
+		p.Conflict, p.Form.Version = conflict, &conflict.Version
+		return s.showUser(c, fiber.StatusConflict, p)
+	}
+	return s.showUser(c, fiber.StatusUnprocessableEntity, p)
+}

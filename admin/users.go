@@ -1,0 +1,140 @@
+package admin
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"treewarden/policy"
+	"treewarden/store"
+)
+
+// usersQuery is what the address of the list of users may say.
+type usersQuery struct {
+	pageQuery
+	Q      string `form:"q" validate:"max=200"`
+	Role   string `form:"role" validate:"max=40"`
+	Status string `form:"status" validate:"omitempty,oneof=active banned erased all"`
+	Lang   string `form:"lang" validate:"max=40"`
+	Sort   string `form:"sort" validate:"omitempty,oneof=name -name created -created activity -activity"`
+}
+
+// userLine is a row of the list of users.
+type userLine struct {
+	store.User
+	MayBan bool // or unban
+}
+
+type usersPage struct {
+	Frame
+	List      store.List[store.User]
+	Filter    usersQuery
+	Lines     []userLine
+	Roles     []Choice
+	Statuses  []Choice
+	Languages []Choice
+	Columns   []column
+	Here      string
+	Pager     Pager
+	CSV       string
+}
+
+func (p usersPage) api() any { return p.List }
+
+// Filtered says that the list leaves somebody out.
+func (p usersPage) Filtered() bool {
+	return p.Filter.Q != "" || p.Filter.Role != "" || p.Filter.Status != "" && p.Filter.Status != "all" || p.Filter.Lang != ""
+}
+
+// Carry are the parameters that the filters' form sends along.
+func (p usersPage) Carry() []Choice { return carried(p.Query, "sort") }
+
+func (p usersPage) csv() (header []string, rows [][]string) {
+	header = []string{"user_id", "display_name", "auth_method", "username", "role", "status", "banned_since", "banned_until", "ban_reason",
+		"show_on_leaderboard", "created_date", "last_activity_date"}
+	for _, u := range p.List.Items {
+		var since, until, reason string
+		if u.Ban != nil {
+			since, until, reason = rfc3339(&u.Ban.Since), rfc3339(u.Ban.Until), u.Ban.Reason
+		}
+		rows = append(rows, []string{u.UserID.String(), u.DisplayName, u.AuthMethod, u.Username, u.Role, u.Status, since, until, reason,
+			strconv.FormatBool(u.ShowOnLeaderboard), rfc3339(&u.CreatedDate), rfc3339(u.LastActivityDate)})
+	}
+	return header, rows
+}
+
+// users lists people.
+func (s *Server) users(c *fiber.Ctx) error {
+	var q usersQuery
+	if err := decodeQuery(c, &q); err != nil {
+		return err
+	}
+	q.Q = strings.TrimSpace(q.Q)
+	list, err := s.store.Users(c.UserContext(), s.actor(c),
+		store.UserFilter{Q: q.Q, Role: q.Role, Status: q.Status, Lang: q.Lang, Sort: q.Sort, Page: q.page()})
+	if err != nil {
+		return err
+	}
+	p := usersPage{List: list, Filter: q}
+	if isAPI(c) {
+		return s.render(c, "users", p)
+	}
+	p.Frame = s.frame(c, "Users")
+	languages, err := s.store.Languages(c.UserContext())
+	if err != nil {
+		return err
+	}
+	p.Languages, p.Roles = languageChoices(languages, q.Lang), roleChoices(q.Role)
+	p.Statuses = choices(q.Status, "", "Any status", store.Active, "Active", store.Banned, "Banned", store.Erased, "Erased")
+	p.Here = hereWithout(c, "done", "notice")
+	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", q.Cursor)
+	p.Columns = p.columns()
+	p.Pager = p.pager(list.Prev, list.Next, "")
+	for _, u := range list.Items {
+		p.Lines = append(p.Lines, userLine{u, u.Status != store.Erased && mayActOn(p.Person, policy.UserBan, u.UserID, u.Role)})
+	}
+	return s.render(c, "users", p)
+}
+
+// roleChoices are the roles to filter by.
+func roleChoices(chosen string) []Choice {
+	all := []Choice{{"", "Any role", chosen == ""}}
+	for _, role := range policy.Roles {
+		all = append(all, Choice{role, capital(policy.Title(role)), role == chosen})
+	}
+	return all
+}
+
+// columns are the heads of the list; a second click on one turns the order.
+func (p usersPage) columns() []column {
+	columns := []column{
+		{Title: "Name", Link: "name"},
+		{Title: "Role"},
+		{Title: "Status"},
+		{Title: "Joined", Link: "created"},
+		{Title: "Last active", Link: "activity"},
+		{Title: "Actions", Class: "tools"},
+	}
+	sorted := p.Filter.Sort
+	if sorted == "" {
+		sorted = "name"
+	}
+	for i, c := range columns {
+		if c.Link == "" {
+			continue
+		}
+		to := c.Link
+		if c.Link != "name" {
+			to = "-" + c.Link // the latest first
+		}
+		switch sorted {
+		case c.Link:
+			columns[i].Sort, to = "ascending", "-"+c.Link
+		case "-" + c.Link:
+			columns[i].Sort, to = "descending", c.Link
+		}
+		columns[i].Link = mustQuery(p.Query, "sort", to)
+	}
+	return columns
+}

@@ -1,0 +1,70 @@
+package admin
+
+import (
+	"io/fs"
+	"path"
+	"strings"
+	"testing"
+
+	"github.com/jba/templatecheck"
+
+	"treewarden/store/storetest"
+	"treewarden/views"
+)
+
+// pageTypes is every view that a handler renders, with what it is given. The
+// files of other pages add theirs.
+var pageTypes = map[string]any{
+	"account":          accountPage{},
+	"act":              actPage{},
+	"action":           actionPage{},
+	"audit":            auditPage{},
+	"error":            errorPage{},
+	"home":             homePage{},
+	"signin":           signInPage{},
+	"partials/act":     actPage{},
+	"partials/refusal": errorPage{},
+}
+
+// TestViews checks every view against the type of its page: a field that was
+// renamed, a function that is not there, a wrong argument.
+func TestViews(t *testing.T) {
+	server := newServer(t, storetest.New(t))
+	for name, page := range pageTypes {
+		view := server.engine.Templates.Lookup(name)
+		if view == nil {
+			t.Errorf("there is no view %s", name)
+			continue
+		}
+		if err := templatecheck.CheckHTML(view, page); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestEveryViewIsKnown holds that no page is left out of TestViews, that pages
+// define nothing (all views share one namespace), and that no view holds what
+// the content security policy forbids.
+func TestEveryViewIsKnown(t *testing.T) {
+	err := fs.WalkDir(views.Templates(), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || path.Ext(name) != ".html" {
+			return err
+		}
+		text, err := fs.ReadFile(views.Templates(), name)
+		if err != nil {
+			return err
+		}
+		if view := strings.TrimSuffix(name, ".html"); path.Dir(view) == "." && pageTypes[view] == nil {
+			t.Errorf("%s stands in no pageTypes", name)
+		}
+		for _, forbidden := range []string{"{{define", "{{block", "{{embed", " style=", "<style", " onclick=", " onchange=", " onsubmit=", "javascript:"} {
+			if strings.Contains(string(text), forbidden) {
+				t.Errorf("%s holds %q", name, forbidden)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

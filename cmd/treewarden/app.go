@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"treewarden/migrations"
+	"treewarden/policy"
+	"treewarden/store"
+	"treewarden/store/embedded"
+)
+
+// App is what a command works with. Its store is opened by the first call of
+// Store, so that commands that need no database start none.
+type App struct {
+	Settings
+	Stdin  io.Reader
+	Stdout io.Writer
+	Stderr io.Writer
+	Log    *slog.Logger
+	Policy *policy.Policy
+
+	ctx    context.Context //nolint:containedctx // a command lives as long as its context
+	server *embedded.Server
+	url    string
+	store  *store.Store
+}
+
+func (a *App) prepare(command string) error {
+	a.Log = newLog(a.Settings, command, a.Stderr)
+	shipped, err := policy.Shipped()
+	a.Policy = shipped
+	return err
+}
+
+// Context ends when the program is told to stop.
+func (a *App) Context() context.Context { return a.ctx }
+
+// URL is the address of the database. Without a given one it makes sure that
+// the program's own PostgreSQL runs.
+func (a *App) URL(ctx context.Context) (string, error) {
+	switch {
+	case a.url != "":
+	case a.DatabaseURL != "":
+		a.url = a.DatabaseURL
+	default:
+		server, err := embedded.Start(ctx, embedded.Options{DataDir: a.DataDir, BinDir: a.PostgresBin, Log: a.Log})
+		if err != nil {
+			return "", err
+		}
+		a.server, a.url = server, server.URL("")
+	}
+	return a.url, nil
+}
+
+// Migrate brings the schema up to date and returns how many migrations that
+// took. It refuses a database that a newer version of the program made.
+func (a *App) Migrate(ctx context.Context) (int, error) {
+	url, err := a.URL(ctx)
+	if err != nil {
+		return 0, err
+	}
+	applied, err := migrations.Up(ctx, url)
+	if err != nil {
+		return 0, a.explain(err)
+	}
+	if applied > 0 {
+		a.Log.Info("migrated the database", "migrations", applied)
+	}
+	return applied, nil
+}
+
+// explain adds to an error of the database what can be done about it.
+func (a *App) explain(err error) error {
+	if a.DatabaseURL == "" || errors.Is(err, migrations.ErrNewer) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fmt.Errorf("%w; check --database-url (TREEWARDEN_DATABASE_URL)", err)
+}
+
+// Store opens the migrated database. The store is closed with the App.
+func (a *App) Store(ctx context.Context) (*store.Store, error) {
+	if a.store != nil {
+		return a.store, nil
+	}
+	if _, err := a.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	s, err := store.Open(ctx, a.url)
+	if err != nil {
+		return nil, a.explain(err)
+	}
+	a.store = s
+	return s, nil
+}
+
+// Close ends the connections and the use of the program's own PostgreSQL.
+func (a *App) Close() error {
+	if a.store != nil {
+		a.store.Close()
+		a.store = nil
+	}
+	if a.server != nil {
+		server := a.server
+		a.server = nil
+		return server.Stop()
+	}
+	return nil
+}

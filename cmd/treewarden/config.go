@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"treewarden/policy"
+	"treewarden/scoring"
+)
+
+// Settings are the flags that every command takes. Each can be set in the
+// environment; a flag wins.
+type Settings struct {
+	DatabaseURL    string   `help:"PostgreSQL to use, such as postgres://user@host/name; without it the program runs its own in the data folder." env:"TREEWARDEN_DATABASE_URL" placeholder:"URL"`
+	DataDir        string   `help:"Data folder of the program's own PostgreSQL (default ${default})." env:"TREEWARDEN_DATA_DIR" default:".treewarden" placeholder:"DIR"`
+	PostgresBin    string   `help:"Folder with PostgreSQL's programs (postgres, initdb), where they are not found." env:"TREEWARDEN_POSTGRES_BIN" placeholder:"DIR"`
+	Listen         string   `help:"Address that serve and demo answer on (default ${default})." env:"TREEWARDEN_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
+	Secure         bool     `help:"The console is reached over https: cookies travel only there." env:"TREEWARDEN_SECURE"`
+	TrustedProxies []string `help:"Addresses of proxies whose X-Real-IP header is believed." env:"TREEWARDEN_TRUSTED_PROXIES" placeholder:"ADDRESS"`
+	LogFormat      string   `help:"Form of the log on standard error: ${enum}." env:"TREEWARDEN_LOG_FORMAT" enum:"text,json" default:"text"`
+	LogLevel       string   `help:"Least important messages to log: ${enum} (auto: info for serve and demo, else warn)." env:"TREEWARDEN_LOG_LEVEL" enum:"auto,debug,info,warn,error" default:"auto"`
+}
+
+// commandLine is the whole command line: the settings and every command.
+type commandLine struct {
+	Settings
+
+	Serve      ServeCmd      `cmd:"" help:"Serve the console and the API."`
+	Demo       DemoCmd       `cmd:"" help:"Serve the console on a generated collection, with one account for each role."`
+	Migrate    MigrateCmd    `cmd:"" help:"Apply or list the migrations of the database's schema."`
+	Import     ImportCmd     `cmd:"" help:"Import OASST trees or messages."`
+	Score      ScoreCmd      `cmd:"" help:"Look into troll scores."`
+	Staff      StaffCmd      `cmd:"" help:"Accounts that can sign in."`
+	Key        KeyCmd        `cmd:"" help:"API keys."`
+	Audit      AuditCmd      `cmd:"" help:"The log of actions."`
+	Version    VersionCmd    `cmd:"" help:"Print the version."`
+	Help       HelpCmd       `cmd:"" help:"List commands and flags, or explain one command."`
+	Completion CompletionCmd `cmd:"" help:"Print the script that completes commands in a shell."`
+}
+
+// staffRoles are the roles of accounts that sign in.
+var staffRoles = []string{policy.Moderator, policy.DataLead, policy.Admin}
+
+// newParser makes the parser of the command line. Its help goes to standard
+// output, because it is what was asked for.
+func newParser(commands *commandLine, app *App) (*kong.Kong, error) {
+	var frames, formulas []string
+	for _, f := range scoring.Frames {
+		frames = append(frames, string(f))
+	}
+	for _, f := range scoring.Formulas {
+		formulas = append(formulas, f.Name)
+	}
+	return kong.New(commands,
+		kong.Name("treewarden"),
+		kong.Description("A moderation console for conversation trees."),
+		kong.Writers(app.Stdout, app.Stderr),
+		kong.Exit(func(status int) { panic(exit(status)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Vars{
+			"frames": strings.Join(frames, ","), "formulas": strings.Join(formulas, ","), "formula": scoring.Formulas[0].Name,
+			"staff_roles": strings.Join(staffRoles, ","), "any_roles": strings.Join(append(slices.Clone(staffRoles), policy.General), ","),
+			"roles": strings.Join(policy.Roles, ","),
+		},
+	)
+}
+
+// newLog makes the log of a command: info and above for those that stay, so
+// that the others' standard error carries errors only.
+func newLog(s Settings, command string, w io.Writer) *slog.Logger {
+	level := slog.LevelWarn
+	switch {
+	case s.LogLevel == "auto":
+		if command == "serve" || command == "demo" {
+			level = slog.LevelInfo
+		}
+	default:
+		if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
+			panic(fmt.Sprintf("the log level %q was let through: %v", s.LogLevel, err)) // the parser knows the levels
+		}
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if s.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}

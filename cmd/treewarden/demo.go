@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"treewarden/corpus/demo"
+	"treewarden/policy"
+	"treewarden/store"
+)
+
+// DemoCmd serves the console on a generated collection.
+type DemoCmd struct {
+	Scale int    `help:"Size of the collection: N times 300 users and 2,000 trees." default:"1" placeholder:"N"`
+	Seed  uint64 `help:"Another seed gives another collection." default:"1" placeholder:"N"`
+}
+
+// demoStaff are the accounts of the demonstration, one for each role, named
+// like it.
+var demoStaff = []string{policy.Admin, policy.Moderator, policy.DataLead}
+
+// Run fills an empty database, serves it, and prints how to get in once it
+// answers.
+func (c *DemoCmd) Run(app *App) error {
+	if c.Scale < 1 || c.Scale > 1000 {
+		return usageError("--scale is a number from 1 to 1000")
+	}
+	listener, err := listen(app)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	ctx, cancel := context.WithCancel(app.Context())
+	defer cancel()
+	s, err := app.Store(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.fill(ctx, app, s); err != nil {
+		return err
+	}
+	links, err := signInLinks(ctx, app, s, "http://"+reachable(listener.Addr()))
+	if err != nil {
+		return err
+	}
+	go func() {
+		if err := welcome(ctx, app, listener.Addr(), links); err != nil && ctx.Err() == nil {
+			app.Log.Error("the console does not answer", "error", err)
+		}
+	}()
+	return serve(app, s, listener)
+}
+
+// fill generates a collection for an empty database, and lets the staff of
+// the demonstration work on it.
+func (c *DemoCmd) fill(ctx context.Context, app *App, s *store.Store) error {
+	empty, err := s.Empty(ctx)
+	if err != nil {
+		return err
+	}
+	corpus := demo.Corpus{}
+	if empty {
+		app.Log.Info("generating a collection", "users", 300*c.Scale, "trees", 2000*c.Scale, "seed", c.Seed)
+		corpus = demo.Generate(demo.Options{Seed: c.Seed, Scale: c.Scale, Now: time.Now()})
+		app.Log.Info("loading it", "messages", len(corpus.Messages), "votes", len(corpus.Votes), "reactions", len(corpus.Reactions))
+		if empty, err = s.Fill(ctx, corpus); err != nil {
+			return err
+		}
+	}
+	staff, err := hire(ctx, app, s)
+	if err != nil || !empty {
+		return err
+	}
+	return moderate(ctx, app, s, staff, corpus)
+}
+
+// hire makes the accounts that are missing. They have no password: only the
+// links that each start prints open them.
+func hire(ctx context.Context, app *App, s *store.Store) (map[string]store.Actor, error) {
+	there, err := s.Staff(ctx, store.CommandLine)
+	if err != nil {
+		return nil, err
+	}
+	staff := make(map[string]store.Actor)
+	hired := func(u store.User) {
+		staff[u.Username] = store.Actor{UserID: u.UserID, Name: u.DisplayName, Role: u.Role, Via: "session", Policy: app.Policy}
+	}
+	for _, u := range there {
+		hired(u)
+	}
+	for _, role := range demoStaff {
+		if _, ok := staff[role]; ok {
+			continue
+		}
+		u, err := s.CreateStaff(ctx, store.CommandLine, role, role, "")
+		if err != nil {
+			return nil, fmt.Errorf("make the account %s: %w", role, err)
+		}
+		hired(u)
+	}
+	return staff, nil
+}
+
+// signInLinks makes a fresh link for each account of the demonstration.
+func signInLinks(ctx context.Context, app *App, s *store.Store, address string) (string, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n  Treewarden runs at %s\n\n  These links sign you in, each once within 24 hours:\n\n", address)
+	for _, name := range demoStaff {
+		token, err := s.SignInLink(ctx, store.CommandLine, name)
+		if err != nil {
+			return "", fmt.Errorf("make a sign-in link for %s: %w", name, err)
+		}
+		fmt.Fprintf(&b, "    %-10s %s/sign-in/link?token=%s\n", name, address, url.QueryEscape(token))
+	}
+	where := "the database given by --database-url"
+	if app.DatabaseURL == "" {
+		where = app.DataDir
+	}
+	fmt.Fprintf(&b, "\n  Each start prints new ones. The data stays in %s. Ctrl+C stops.\n\n", where)
+	return b.String(), nil
+}
+
+// welcome prints the links as soon as the console answers: whoever follows
+// one at once should not meet a closed door.
+func welcome(ctx context.Context, app *App, addr net.Addr, links string) error {
+	ready := "http://" + reachable(addr) + "/readyz"
+	for deadline := time.Now().Add(time.Minute); ; {
+		err := probe(ctx, ready)
+		if err == nil {
+			_, err = fmt.Fprint(app.Stdout, links)
+			return err
+		}
+		if time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func probe(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return errors.New("GET " + address + " answers " + answer.Status)
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"unicode"
+
+	"github.com/google/uuid"
+
+	"treewarden/scoring"
+	"treewarden/store"
+)
+
+// ScoreCmd looks into troll scores.
+type ScoreCmd struct {
+	Explain ScoreExplainCmd `cmd:"" help:"Show what one user's score is made of."`
+	Verify  ScoreVerifyCmd  `cmd:"" help:"Count all signals anew and compare with what is stored."`
+	Rebuild ScoreRebuildCmd `cmd:"" help:"Count all signals anew and store that."`
+}
+
+// ScoreExplainCmd shows the parts of one score.
+type ScoreExplainCmd struct {
+	User    string `arg:"" help:"The user's id, or their display name or sign-in name in full."`
+	Frame   string `help:"Time frame: ${enum}." enum:"${frames}" default:"total"`
+	Formula string `help:"Formula: ${enum}." enum:"${formulas}" default:"${formula}"`
+	JSON    bool   `help:"Print the score as JSON, with the messages that gave it."`
+}
+
+// Run prints a line for each signal, and the sum.
+func (c *ScoreExplainCmd) Run(app *App) error {
+	ctx := app.Context()
+	formula, err := scoring.FormulaNamed(c.Formula)
+	if err != nil {
+		return usageError(err.Error())
+	}
+	s, err := app.Store(ctx)
+	if err != nil {
+		return err
+	}
+	user, err := c.find(app, s)
+	if err != nil {
+		return err
+	}
+	score, err := s.Score(ctx, store.CommandLine, user.UserID, scoring.Frame(c.Frame), formula)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(app, score)
+	}
+	fmt.Fprintf(app.Stdout, "%s (%s), %s, formula %s\n\n", printable(user.DisplayName), user.UserID, c.Frame, score.Formula)
+	w := tabwriter.NewWriter(app.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "signal\tcount\tweight\tpoints\t")
+	for _, p := range score.Parts {
+		fmt.Fprintf(w, "%s\t%d\t%g\t%g\t\n", p.Signal, p.Count, p.Weight, p.Points)
+	}
+	fmt.Fprintf(w, "score\t\t\t%g\t\n", score.Score)
+	fmt.Fprintf(w, "rate\t\t\t%.3f\t\n", score.Rate)
+	return w.Flush()
+}
+
+// find finds the user by id, or by a name that only one user has.
+func (c *ScoreExplainCmd) find(app *App, s *store.Store) (store.User, error) {
+	list, err := s.Users(app.Context(), store.CommandLine, store.UserFilter{Q: c.User, Page: store.Page{Limit: 200}})
+	if err != nil {
+		return store.User{}, err
+	}
+	id, _ := uuid.Parse(c.User)
+	var found []store.User
+	for _, u := range list.Items {
+		if u.UserID == id {
+			return u, nil
+		}
+		if strings.EqualFold(u.DisplayName, c.User) || u.Username == c.User {
+			found = append(found, u)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return store.User{}, fmt.Errorf("there is no user %q; give their id, or their whole name", c.User)
+	case 1:
+		return found[0], nil
+	}
+	ids := make([]string, len(found))
+	for i, u := range found {
+		ids[i] = u.UserID.String()
+	}
+	return store.User{}, fmt.Errorf("%d users are called %q; give one's id: %s", len(found), c.User, strings.Join(ids, ", "))
+}
+
+// printJSON prints a value on one line, as programs read it.
+func printJSON(app *App, value any) error {
+	encoder := json.NewEncoder(app.Stdout)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(value)
+}
+
+// named explains an error about something that was named on the command line.
+func named(err error, kind, name, list string) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("there is no %s named %q; %q lists them", kind, name, list)
+	}
+	return err
+}
+
+// printable makes a contributor's name fit for a terminal, where control
+// characters would act.
+func printable(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, name)
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"treewarden/admin"
+	"treewarden/migrations"
+	"treewarden/store"
+)
+
+// shutdownTime is how long requests under way may take once the program was
+// told to stop; a request has 10 seconds.
+const shutdownTime = 12 * time.Second
+
+// ServeCmd serves the console and the API.
+type ServeCmd struct{}
+
+// Run serves until the program is told to stop.
+func (c *ServeCmd) Run(app *App) error {
+	listener, err := listen(app)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	s, err := app.Store(app.Context())
+	if err != nil {
+		return err
+	}
+	app.Log.Info("serving", "address", "http://"+reachable(listener.Addr()), "version", programVersion())
+	return serve(app, s, listener)
+}
+
+// listen takes the address before anything else happens: a port in use should
+// not cost the start of a database.
+func listen(app *App) (net.Listener, error) {
+	if app.Listen == "" {
+		return nil, usageError("--listen (TREEWARDEN_LISTEN) is empty; give an address such as 127.0.0.1:8080")
+	}
+	listener, err := new(net.ListenConfig).Listen(app.Context(), "tcp", app.Listen)
+	switch {
+	case err == nil:
+		return listener, nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("the address %s is in use, perhaps by another Treewarden; stop that one, or choose another address with --listen (TREEWARDEN_LISTEN)", app.Listen)
+	}
+	return nil, fmt.Errorf("cannot listen on %q: %w; give an address such as 127.0.0.1:8080 with --listen (TREEWARDEN_LISTEN)", app.Listen, err)
+}
+
+// reachable is a listening address as somebody on this machine reaches it.
+func reachable(addr net.Addr) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsUnspecified() {
+		return addr.String()
+	}
+	return fmt.Sprintf("127.0.0.1:%d", tcp.Port)
+}
+
+// serve answers requests and does what is due by the clock, until the program
+// is told to stop; requests under way are finished first.
+func serve(app *App, s *store.Store, listener net.Listener) error {
+	ctx, cancel := context.WithCancel(app.Context())
+	defer cancel()
+	web := admin.New(admin.Config{
+		Store: s, Policy: app.Policy, Log: app.Log, Version: programVersion(), Secure: app.Secure,
+		TrustedProxies: app.TrustedProxies, Ready: (&readiness{store: s, url: app.url}).check,
+	}).App()
+
+	var background sync.WaitGroup
+	background.Go(func() {
+		every(ctx, time.Second, app.Log, "end timed bans", func(ctx context.Context) error { return endBans(ctx, app, s) })
+	})
+	background.Go(func() {
+		every(ctx, time.Hour, app.Log, "forget the hours that no score counts any more", s.ForgetHours)
+	})
+	background.Go(func() {
+		<-ctx.Done()
+		if err := web.ShutdownWithTimeout(shutdownTime); err != nil {
+			app.Log.Warn("some requests were cut off", "error", err)
+		}
+	})
+	err := web.Listener(listener)
+	cancel()
+	background.Wait()
+	if err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}
+
+// endBans ends the timed bans whose time has come.
+func endBans(ctx context.Context, app *App, s *store.Store) error {
+	ended, err := s.EndExpiredBans(ctx)
+	if ended > 0 {
+		app.Log.Info("timed bans have ended", "users", ended)
+	}
+	return err
+}
+
+// every does a chore again and again until the context ends. A failure is
+// said once and not at each try: the database may be away for long.
+func every(ctx context.Context, interval time.Duration, log *slog.Logger, chore string, do func(context.Context) error) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		switch err := do(ctx); {
+		case err == nil:
+			failing = false
+		case ctx.Err() == nil && !failing:
+			failing = true
+			log.Error("cannot "+chore+" for now", "error", err)
+		}
+	}
+}
+
+// schemaCheck is how long an answer about the schema is believed; asking takes
+// a connection of its own.
+const schemaCheck = 15 * time.Second
+
+// readiness says whether the program can serve: the database answers, and its
+// schema is the one that this program knows.
+type readiness struct {
+	store *store.Store
+	url   string
+
+	mu      sync.Mutex
+	checked time.Time
+}
+
+func (r *readiness) check(ctx context.Context) error {
+	if err := r.store.Ready(ctx); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if time.Since(r.checked) < schemaCheck {
+		return nil
+	}
+	states, err := migrations.Status(ctx, r.url)
+	if err != nil {
+		return err
+	}
+	for _, s := range states {
+		if !s.Applied() {
+			return fmt.Errorf("the migration %s is not applied", s.Name)
+		}
+	}
+	r.checked = time.Now()
+	return nil
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"golang.org/x/term"
+
+	"treewarden/store"
+)
+
+// StaffCmd makes and changes the accounts that can sign in.
+type StaffCmd struct {
+	Create   StaffCreateCmd   `cmd:"" help:"Make an account that can sign in."`
+	List     StaffListCmd     `cmd:"" help:"List the accounts."`
+	Role     StaffRoleCmd     `cmd:"" help:"Give an account another role; general takes it out of the console."`
+	Password StaffPasswordCmd `cmd:"" help:"Set an account's password and end its sessions."`
+}
+
+// StaffCreateCmd makes an account.
+type StaffCreateCmd struct {
+	Name          string `help:"Name to sign in with." required:"" placeholder:"N"`
+	Role          string `help:"Role: ${enum}." required:"" enum:"${staff_roles}" placeholder:"R"`
+	PasswordStdin bool   `help:"Read the password from standard input (its first line), for scripts."`
+}
+
+// Run makes the account and prints its id.
+func (c *StaffCreateCmd) Run(app *App) error {
+	password, err := readPassword(app, c.Name, c.PasswordStdin)
+	if err != nil {
+		return err
+	}
+	s, err := app.Store(app.Context())
+	if err != nil {
+		return err
+	}
+	user, err := s.CreateStaff(app.Context(), store.CommandLine, c.Name, c.Role, password)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(app.Stdout, "created %s (%s), %s\n", user.Username, user.Role, user.UserID)
+	return err
+}
+
+// StaffListCmd lists the accounts.
+type StaffListCmd struct {
+	JSON bool `help:"Print a JSON array."`
+}
+
+// Run prints a line for each account.
+func (c *StaffListCmd) Run(app *App) error {
+	s, err := app.Store(app.Context())
+	if err != nil {
+		return err
+	}
+	staff, err := s.Staff(app.Context(), store.CommandLine)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(app, staff)
+	}
+	w := tabwriter.NewWriter(app.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "NAME\tROLE\tSTATUS\tCREATED\tID")
+	for _, u := range staff {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", u.Username, u.Role, u.Status, u.CreatedDate.UTC().Format(time.DateOnly), u.UserID)
+	}
+	return w.Flush()
+}
+
+// StaffRoleCmd gives an account another role.
+type StaffRoleCmd struct {
+	Name string `arg:"" help:"The account's name."`
+	Role string `arg:"" help:"Role: ${enum}." enum:"${any_roles}"`
+}
+
+// Run changes the role.
+func (c *StaffRoleCmd) Run(app *App) error {
+	s, err := app.Store(app.Context())
+	if err != nil {
+		return err
+	}
+	if _, err := s.SetStaffRole(app.Context(), store.CommandLine, c.Name, c.Role); err != nil {
+		return named(err, "account", c.Name, "treewarden staff list")
+	}
+	_, err = fmt.Fprintf(app.Stdout, "%s is %s now\n", c.Name, c.Role)
+	return err
+}
+
+// StaffPasswordCmd sets an account's password.
+type StaffPasswordCmd struct {
+	Name          string `arg:"" help:"The account's name."`
+	PasswordStdin bool   `help:"Read the password from standard input (its first line), for scripts."`
+}
+
+// Run sets the password.
+func (c *StaffPasswordCmd) Run(app *App) error {
+	password, err := readPassword(app, c.Name, c.PasswordStdin)
+	if err != nil {
+		return err
+	}
+	s, err := app.Store(app.Context())
+	if err != nil {
+		return err
+	}
+	if err := s.SetStaffPassword(app.Context(), store.CommandLine, c.Name, password); err != nil {
+		return named(err, "account", c.Name, "treewarden staff list")
+	}
+	_, err = fmt.Fprintf(app.Stdout, "set the password of %s; their sessions have ended\n", c.Name)
+	return err
+}
+
+// readPassword reads a password from the first line of standard input, or
+// asks for it twice on a terminal, without showing it.
+func readPassword(app *App, name string, fromStdin bool) (string, error) {
+	if fromStdin {
+		line, err := bufio.NewReader(app.Stdin).ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", fmt.Errorf("read the password from standard input: %w", err)
+		}
+		if line = strings.TrimRight(line, "\r\n"); line == "" {
+			return "", errors.New("standard input holds no password; write it on the first line")
+		}
+		return line, nil
+	}
+	terminal, ok := app.Stdin.(*os.File)
+	if !ok || !term.IsTerminal(int(terminal.Fd())) {
+		return "", usageError("there is no terminal to ask for the password on; use --password-stdin and write it to standard input")
+	}
+	first, err := ask(app, terminal, "Password for "+name+": ")
+	if err != nil {
+		return "", err
+	}
+	second, err := ask(app, terminal, "Once more: ")
+	if err != nil {
+		return "", err
+	}
+	if first != second {
+		return "", errors.New("the two passwords differ; try again")
+	}
+	return first, nil
+}
+
+// ask reads a line from a terminal without echo. A signal meanwhile must not
+// leave the terminal mute.
+func ask(app *App, terminal *os.File, prompt string) (string, error) {
+	before, err := term.GetState(int(terminal.Fd()))
+	if err != nil {
+		return "", fmt.Errorf("read from the terminal: %w", err)
+	}
+	fmt.Fprint(app.Stderr, prompt)
+	type answer struct {
+		password []byte
+		err      error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		password, err := term.ReadPassword(int(terminal.Fd()))
+		answers <- answer{password, err}
+	}()
+	select {
+	case a := <-answers:
+		fmt.Fprintln(app.Stderr)
+		if a.err != nil {
+			return "", fmt.Errorf("read the password: %w", a.err)
+		}
+		return string(a.password), nil
+	case <-app.Context().Done():
+		fmt.Fprintln(app.Stderr)
+		return "", errors.Join(app.Context().Err(), term.Restore(int(terminal.Fd()), before))
+	}
+}

@@ -1,0 +1,238 @@
+package demo
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// nature is what a message really is; votes, reactions and the classifier
+// follow from it.
+type nature int
+
+const (
+	good nature = iota
+	poor
+	flood
+	advert
+	abuse
+	slur
+	foreign
+)
+
+// node is a message in the making.
+type node struct {
+	Message
+	nature nature
+	author *person // nil where nobody is known
+	tree   *tree
+	about  subject
+	parent *node
+	kids   []*node
+	votes  []Vote
+	flags  int // red flags
+	// judged says that the story of the tree needs the reviews to be through.
+	judged bool
+	seen   map[*person]bool // who reacted with a thumb
+}
+
+// tree is a tree in the making. Its nodes are in the order of writing, so a
+// parent stands before its replies.
+type tree struct {
+	Tree
+	tongue *tongue
+	nodes  []*node
+	// target is the state that the tree is to reach; bad prompts may stop it.
+	target string
+}
+
+// The states of a tree, as the collection names them.
+const (
+	reviewing      = "initial_prompt_review"
+	waiting        = "prompt_lottery_waiting"
+	growing        = "growing"
+	ranking        = "ranking"
+	readyToScore   = "ready_for_scoring"
+	readyToExport  = "ready_for_export"
+	scoringFailed  = "scoring_failed"
+	aborted        = "aborted_low_grade"
+	halted         = "halted_by_moderator"
+	backlogRanking = "backlog_ranking"
+)
+
+// States lists the states of a tree, in the order in which a tree goes
+// through them, and then those in which it ends early.
+var States = []string{reviewing, waiting, growing, ranking, readyToScore, readyToExport, scoringFailed, aborted, halted, backlogRanking}
+
+// story says how likely the states are by a tree's age, in per mille, in the
+// order of States: a young tree cannot be done.
+var story = []struct {
+	older   time.Duration
+	weights [10]int
+}{
+	{30 * 24 * time.Hour, [10]int{20, 130, 160, 110, 20, 420, 20, 30, 30, 60}},
+	{14 * 24 * time.Hour, [10]int{40, 150, 290, 180, 40, 200, 10, 40, 30, 20}},
+	{2 * 24 * time.Hour, [10]int{130, 190, 440, 130, 30, 20, 5, 40, 15, 0}},
+	{0, [10]int{470, 140, 380, 0, 0, 0, 0, 0, 10, 0}},
+}
+
+// plant grows the trees of the honest contributors.
+func (g *generator) plant() {
+	count := g.size * treesPerScale
+	for _, p := range g.crew.trolls {
+		count -= p.prompts
+	}
+	for range count {
+		g.grow()
+	}
+}
+
+// grow makes one tree with all its honest messages.
+func (g *generator) grow() {
+	created := g.someday()
+	t := g.tongue()
+	target := g.target(g.now.Sub(created))
+	nature := good
+	if target == aborted || target == reviewing && g.chance(0.1) {
+		nature = poor
+	}
+	text, about := g.prompt(t)
+	if nature == poor {
+		text = g.poor(about, "prompter")
+	}
+	author := g.writer(t)
+	if target == backlogRanking {
+		author = nil // it came from elsewhere
+	}
+	tree := g.root(author, t, created, text, nature, about)
+	tree.target = target
+	switch target {
+	case reviewing:
+	case growing, halted:
+		tree.nodes[0].judged = true
+		g.fill(tree, 1+g.rand.IntN(7))
+	case waiting, aborted:
+		tree.nodes[0].judged = true
+	default:
+		tree.nodes[0].judged = true
+		g.fill(tree, tree.GoalSize-1)
+	}
+}
+
+// target picks the state that a tree of some age is in.
+func (g *generator) target(age time.Duration) string {
+	for _, chapter := range story {
+		if age < chapter.older {
+			continue
+		}
+		at := g.rand.IntN(1000)
+		for i, weight := range chapter.weights {
+			if at -= weight; at < 0 {
+				return States[i]
+			}
+		}
+	}
+	return growing
+}
+
+// someday picks the day of a prompt: the collection runs for eight months and
+// grows, so that every time frame has its share.
+func (g *generator) someday() time.Time {
+	day := 24 * time.Hour
+	spans := []struct {
+		until float64
+		days  time.Duration
+	}{{0.05, 1}, {0.17, 7}, {0.42, 30}, {1, 240}}
+	at := g.rand.Float64()
+	for _, span := range spans {
+		if at < span.until {
+			return g.between(g.now.Add(-span.days*day), g.now)
+		}
+	}
+	return g.now
+}
+
+// root starts a tree with its prompt.
+func (g *generator) root(author *person, t *tongue, at time.Time, text string, n nature, about subject) *tree {
+	id := g.id()
+	tree := &tree{tongue: t, target: reviewing, Tree: Tree{
+		ID: id, Lang: t.code, Created: at, GoalSize: 6 + 3*g.rand.IntN(4), MaxDepth: maxDepth, MaxChildren: maxChildren,
+	}}
+	first := &node{nature: n, author: author, tree: tree, about: about, Message: Message{
+		Tree: id, ID: id, Created: at, Role: "prompter", Lang: t.code, Text: cut(text),
+	}}
+	if author != nil {
+		tree.Author, first.Author = author.ID, author.ID
+		author.touch(at)
+	} else {
+		tree.Origin = "demo-backlog"
+	}
+	tree.nodes = []*node{first}
+	g.trees = append(g.trees, tree)
+	return tree
+}
+
+const (
+	maxDepth    = 5
+	maxChildren = 3
+)
+
+// fill lets a tree grow by some replies: answers side by side, and mostly one
+// follow-up to each.
+func (g *generator) fill(tree *tree, replies int) {
+	for tries := 0; replies > 0 && tries < 200; tries++ {
+		parent := tree.nodes[g.rand.IntN(len(tree.nodes))]
+		room := maxChildren
+		if parent.Role == "assistant" {
+			room = 1 + g.rand.IntN(2)
+		}
+		if parent.Depth >= maxDepth || len(parent.kids) >= room {
+			continue
+		}
+		author := g.writer(tree.tongue)
+		if author == parent.author {
+			continue
+		}
+		at := g.soon(parent.Created, 20*time.Hour)
+		nature, text := good, ""
+		switch {
+		case g.chance(0.04):
+			nature, text = poor, g.poor(parent.about, other(parent.Role))
+		case parent.Role == "prompter":
+			text = g.answer(parent.about)
+		default:
+			text = g.followUp(parent.about)
+		}
+		reply := g.reply(parent, author, at, text, nature)
+		if tree.target == backlogRanking {
+			reply.author, reply.Author = nil, uuid.Nil
+			reply.Synthetic, reply.ModelName = reply.Role == "assistant", "demo-model-7b"
+			if !reply.Synthetic {
+				reply.ModelName = ""
+			}
+		} else {
+			author.touch(at)
+		}
+		reply.judged = tree.target != growing && tree.target != halted
+		replies--
+	}
+}
+
+// reply hangs a message below another.
+func (g *generator) reply(parent *node, author *person, at time.Time, text string, n nature) *node {
+	reply := &node{nature: n, author: author, tree: parent.tree, about: parent.about, parent: parent, Message: Message{
+		Tree: parent.Tree, ID: g.id(), Parent: parent.ID, Author: author.ID, Created: at,
+		Role: other(parent.Role), Lang: parent.tree.Lang, Text: cut(text), Depth: parent.Depth + 1,
+	}}
+	parent.kids = append(parent.kids, reply)
+	parent.tree.nodes = append(parent.tree.nodes, reply)
+	return reply
+}
+
+// other is the role that answers a role.
+func other(role string) string {
+	if role == "prompter" {
+		return "assistant"
+	}
+	return "prompter"
+}

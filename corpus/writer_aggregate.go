@@ -1,0 +1,101 @@
+package corpus
+
+import (
+	"slices"
+	"strconv"
+)
+
+// emojis writes reactions in the order of the OASST files, which is the order
+// of PostgreSQL's jsonb: shorter names first.
+func (w *writer) emojis(emojis map[string]int) {
+	if emojis == nil {
+		w.raw("null")
+		return
+	}
+	w.raw("{")
+	names := ordered(emojis, nil)
+	slices.SortStableFunc(names, func(a, b string) int { return len(a) - len(b) })
+	for i, name := range names {
+		w.key(i, name)
+		w.dst = strconv.AppendInt(w.dst, int64(emojis[name]), 10)
+	}
+	w.raw("}")
+}
+
+func (w *writer) labels(labels map[string]Label) {
+	if labels == nil {
+		w.raw("null")
+		return
+	}
+	w.raw("{")
+	for i, name := range ordered(labels, labelOrder) {
+		label := labels[name]
+		w.key(i, name)
+		w.raw(`{"value": `)
+		w.float(label.Value)
+		w.raw(`, "count": `)
+		w.dst = strconv.AppendInt(w.dst, int64(label.Count), 10)
+		w.raw("}")
+	}
+	w.raw("}")
+}
+
+// outputs writes what one model said.
+func (w *writer) outputs(outputs map[string]*float64) {
+	if outputs == nil {
+		w.raw("null")
+		return
+	}
+	w.raw("{")
+	for i, name := range ordered(outputs, detoxifyOrder) {
+		w.key(i, name)
+		w.float(outputs[name])
+	}
+	w.raw("}")
+}
+
+// others writes the models that have no key of their own, if there are any.
+func (w *writer) others(classifiers map[string]map[string]*float64) {
+	n := 0
+	for _, model := range ordered(classifiers, nil) {
+		if model == Detoxify {
+			continue
+		}
+		if n == 0 {
+			w.raw(`, "classifiers": {`)
+		}
+		w.key(n, model)
+		w.outputs(classifiers[model])
+		n++
+	}
+	if n > 0 {
+		w.raw("}")
+	}
+}
+
+func (w *writer) key(i int, name string) {
+	if i > 0 {
+		w.raw(", ")
+	}
+	w.string(name)
+	w.raw(": ")
+}
+
+// ordered returns the keys of a map: those of a known order first, then the
+// others by the alphabet.
+func ordered[V any](m map[string]V, order []string) []string {
+	names := make([]string, 0, len(m))
+	for _, name := range order {
+		if _, ok := m[name]; ok {
+			names = append(names, name)
+		}
+	}
+	known := len(names)
+	for name := range m {
+		if !slices.Contains(names[:known], name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names[known:])
+	return names
+}

@@ -1,0 +1,74 @@
+package policy
+
+// Permission names one thing that a role may do. Routes, actions and the
+// matrix of roles all speak of these names; policy.csv grants them.
+type Permission string
+
+// The permissions, in the order of the contract's table.
+const (
+	Read          Permission = "console.read"   // see the trollboard, users, messages, trees, queue
+	UserPrivate   Permission = "user.private"   // see e-mail, IP and sign-in data of a user
+	UserEdit      Permission = "user.edit"      // display name, notes, show on leaderboard
+	UserRole      Permission = "user.role"      // give a user a role
+	UserBan       Permission = "user.ban"       // ban, unban
+	UserErase     Permission = "user.erase"     // erase a user's texts and personal data
+	MessageDelete Permission = "message.delete" // delete, undelete
+	MessageEdit   Permission = "message.edit"   // edit a message's text
+	MessageReview Permission = "message.review" // set or clear spam
+	MessageLabel  Permission = "message.label"  // give labels
+	MessageReact  Permission = "message.react"  // give reactions
+	MessageReport Permission = "message.report" // report a message
+	TreeHalt      Permission = "tree.halt"      // halt, resume a tree
+	AuditOwn      Permission = "audit.own"      // own actions, and all on what one looks at
+	AuditAll      Permission = "audit.all"      // every action
+	UndoOwn       Permission = "undo.own"       // undo own actions
+	UndoAll       Permission = "undo.all"       // undo everybody's actions
+	StaffManage   Permission = "staff.manage"   // accounts that can sign in
+	KeyManage     Permission = "key.manage"     // API keys
+	Account       Permission = "account.own"    // own password, sessions, display settings
+	Ingest        Permission = "ingest.write"   // send users, trees, messages and signals
+	EventsRead    Permission = "events.read"    // read what front ends must act on
+)
+
+// Info describes a permission to people.
+type Info struct {
+	Permission Permission
+	// Does completes the sentence "may …".
+	Does string
+}
+
+// All lists every permission, in the order in which a matrix shows them.
+var All = []Info{
+	{Read, "see the trollboard, users, messages and trees"},
+	{UserPrivate, "see e-mail, IP and sign-in data of a user"},
+	{UserEdit, "edit a user's display name, notes and show-on-leaderboard"},
+	{UserRole, "give a user a role"},
+	{UserBan, "ban and unban"},
+	{UserErase, "erase a user"},
+	{MessageDelete, "delete and undelete messages"},
+	{MessageEdit, "edit a message"},
+	{MessageReview, "set or clear spam"},
+	{MessageLabel, "label messages"},
+	{MessageReact, "react to messages"},
+	{MessageReport, "report messages"},
+	{TreeHalt, "halt and resume trees"},
+	{AuditOwn, "see their own actions, and all on what they look at"},
+	{AuditAll, "see the whole audit log"},
+	{UndoOwn, "undo their own actions"},
+	{UndoAll, "undo everybody's actions"},
+	{StaffManage, "manage staff accounts"},
+	{KeyManage, "manage API keys"},
+	{Account, "manage their own account"},
+	{Ingest, "send signals by ingest"},
+	{EventsRead, "read what front ends must act on"},
+}
+
+// Does tells what a permission allows, as words that complete "may …".
+func (p Permission) Does() string {
+	for _, i := range All {
+		if i.Permission == p {
+			return i.Does
+		}
+	}
+	return string(p)
+}

@@ -1,0 +1,92 @@
+package scoring
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Formula weighs signals. A score is the sum of weight × count.
+type Formula struct {
+	Name    string             `json:"name"`
+	Version int                `json:"version"`
+	Weights map[Signal]float64 `json:"weights"`
+	// ToxicFrom is the classifier's toxicity, 0 to 1, from which a message
+	// counts as toxic.
+	ToxicFrom float64 `json:"toxic_from"`
+	// AsReference counts as the old console did: deleted messages and
+	// messages without any reaction record are left out (prompts of aborted
+	// trees excepted), and it does not matter who gave a signal.
+	AsReference bool   `json:"as_reference"`
+	Note        string `json:"note"`
+}
+
+// Treewarden is the formula in force when nothing else was chosen.
+var Treewarden = Formula{
+	Name: "treewarden", Version: 1, ToxicFrom: 0.5,
+	Note: "Counts the signals of deleted messages; leaves out what banned users and authors themselves gave, and dismissed reports.",
+	Weights: map[Signal]float64{
+		RedFlags: 3, Upvotes: -1, Downvotes: 1, SpamLabels: 1, SpamPrompts: 1, Rejected: 2, LangMismatch: 1,
+		NotAppropriate: 1, PII: 1, HateSpeech: 3, SexualContent: 1, PoliticalContent: 0, ToxicMessages: 2, Deleted: 3,
+	},
+}
+
+// OpenAssistant is the old console's formula, for comparing old figures.
+var OpenAssistant = Formula{
+	Name: "open-assistant", Version: 1, ToxicFrom: 0.5, AsReference: true,
+	Note: "The old console's formula: deleted messages and messages without a reaction record are left out.",
+	Weights: map[Signal]float64{
+		RedFlags: 3, Upvotes: -1, Downvotes: 1, SpamLabels: 0, SpamPrompts: 1, Rejected: 0, LangMismatch: 1,
+		NotAppropriate: 1, PII: 1, HateSpeech: 1, SexualContent: 1, PoliticalContent: 1, ToxicMessages: 0, Deleted: 0,
+	},
+}
+
+// Formulas lists the formulas that can be chosen, the one in force first.
+var Formulas = []Formula{Treewarden, OpenAssistant}
+
+// FormulaNamed finds a formula; the empty name is the one in force.
+func FormulaNamed(name string) (Formula, error) {
+	if name == "" {
+		return Formulas[0], nil
+	}
+	i := slices.IndexFunc(Formulas, func(f Formula) bool { return f.Name == name })
+	if i < 0 {
+		return Formula{}, fmt.Errorf("there is no formula %q: it is %q or %q", name, Treewarden.Name, OpenAssistant.Name)
+	}
+	return Formulas[i], nil
+}
+
+// Part is one signal's share of a score.
+type Part struct {
+	Signal Signal  `json:"signal"`
+	Count  int64   `json:"count"`
+	Weight float64 `json:"weight"`
+	Points float64 `json:"points"`
+}
+
+// Parts explains a score: every signal with its count, weight and points, in
+// the order of Signals.
+func (f Formula) Parts(counts Counts) []Part {
+	parts := make([]Part, len(Signals))
+	for i, info := range Signals {
+		n, w := counts[info.Signal], f.Weights[info.Signal]
+		parts[i] = Part{info.Signal, n, w, w * float64(n)}
+		if n == 0 {
+			parts[i].Points = 0 // not -0
+		}
+	}
+	return parts
+}
+
+// Score is Σ weight × count.
+func (f Formula) Score(counts Counts) float64 {
+	var sum float64
+	for _, p := range f.Parts(counts) {
+		sum += p.Points
+	}
+	return sum
+}
+
+// Rate relates a score to how much its author wrote: score ÷ (messages + 10).
+// A prolific good user with many downvotes is not a troll; the 10 keeps a
+// user with one bad message from leading the board.
+func Rate(score float64, messages int64) float64 { return score / float64(messages+10) }

@@ -1,0 +1,53 @@
+package scoring
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Frame is a span of time up to now over which signals count.
+type Frame string
+
+// The frames.
+const (
+	Day   Frame = "day"
+	Week  Frame = "week"
+	Month Frame = "month"
+	Total Frame = "total"
+)
+
+// Frames lists the frames from the shortest.
+var Frames = []Frame{Day, Week, Month, Total}
+
+// FrameNamed finds a frame; the empty name is Total.
+func FrameNamed(name string) (Frame, error) {
+	if name == "" {
+		return Total, nil
+	}
+	if !slices.Contains(Frames, Frame(name)) {
+		return "", fmt.Errorf("there is no frame %q: it is day, week, month or total", name)
+	}
+	return Frame(name), nil
+}
+
+// Since returns the first moment that the frame holds: 24 hours ago to the
+// hour, or 00:00 UTC 7 or 30 days ago. ok is false where there is no bound.
+func (f Frame) Since(now time.Time) (since time.Time, ok bool) {
+	now = now.UTC()
+	midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC)
+	switch f {
+	case Day:
+		return now.Truncate(time.Hour).Add(-24 * time.Hour), true
+	case Week:
+		return midnight.AddDate(0, 0, -7), true
+	case Month:
+		return midnight.AddDate(0, 0, -30), true
+	}
+	return time.Time{}, false
+}
+
+// Title is the frame's name on a tab.
+func (f Frame) Title() string {
+	return map[Frame]string{Day: "Daily", Week: "Weekly", Month: "Monthly", Total: "Overall"}[f]
+}

@@ -1,0 +1,393 @@
+package store_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"treewarden/policy"
+	"treewarden/scoring"
+	"treewarden/store"
+	"treewarden/store/storetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
+
+var ctx = context.Background()
+
+// state reads everything that actions change, but for versions and history.
+func state(t *testing.T, s *store.Store) string {
+	t.Helper()
+	var all string
+	err := storetest.DB(t, s).QueryRow(ctx, `SELECT jsonb_pretty(jsonb_build_object(
+		'users', (SELECT jsonb_agg(to_jsonb(u) - 'version' ORDER BY u.user_id) FROM users u),
+		'trees', (SELECT jsonb_agg(to_jsonb(t) - 'version' ORDER BY t.tree_id) FROM trees t),
+		'messages', (SELECT jsonb_agg(to_jsonb(m) - 'version' ORDER BY m.message_id) FROM messages m),
+		'votes', (SELECT jsonb_agg(to_jsonb(v) ORDER BY v.message_id, v.user_id) FROM label_votes v),
+		'reactions', (SELECT jsonb_agg(to_jsonb(r) ORDER BY r.message_id, r.user_id, r.emoji) FROM reactions r),
+		'reports', (SELECT jsonb_agg(to_jsonb(r) ORDER BY r.report_id) FROM reports r WHERE status <> 'withdrawn')))`).Scan(&all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func act(t *testing.T, s *store.Store, actor store.Actor, a store.Act) store.Outcome {
+	t.Helper()
+	if a.Reason == "" {
+		a.Reason = "because of the test"
+	}
+	outcome, err := s.Act(ctx, actor, a)
+	if err != nil {
+		t.Fatalf("%s: %v", a.Kind, err)
+	}
+	return outcome
+}
+
+func verify(t *testing.T, s *store.Store) {
+	t.Helper()
+	if _, err := s.VerifyChain(ctx); err != nil {
+		t.Errorf("the chain: %v", err)
+	}
+	faults, err := s.VerifyScores(ctx)
+	if err != nil || len(faults) > 0 {
+		t.Errorf("the counters: %+v, %v", faults, err)
+	}
+}
+
+// world is a troll, another user, and a tree with both of them in it: a
+// prompt by the troll, a reply by the other with a reply by the troll below,
+// and a reply that came deleted.
+type world struct {
+	*store.Store
+	moderator, admin    store.Actor
+	troll, other        uuid.UUID
+	prompt, reply, deep uuid.UUID
+	gone, belowGone     uuid.UUID
+}
+
+func newWorld(t *testing.T) world {
+	t.Helper()
+	w := world{Store: storetest.New(t)}
+	w.moderator, w.admin = storetest.Staff(t, w.Store, policy.Moderator), storetest.Staff(t, w.Store, policy.Admin)
+	w.troll, w.other = storetest.User(t, w.Store, "Troll"), storetest.User(t, w.Store, "Other")
+	ids := storetest.Tree(t, w.Store, storetest.Node{Author: w.troll, Text: "the prompt", Replies: []storetest.Node{
+		{Author: w.other, Replies: []storetest.Node{{Author: w.troll}}},
+		{Author: w.other, Deleted: true, Replies: []storetest.Node{{Author: w.troll, Deleted: true}}},
+	}})
+	w.prompt, w.reply, w.deep, w.gone, w.belowGone = ids[0], ids[1], ids[2], ids[3], ids[4]
+	return w
+}
+
+// TestEveryActionIsUndone does each kind of action and takes it back.
+func TestEveryActionIsUndone(t *testing.T) {
+	name, notes, hide, role := "New name", "a note", false, policy.Moderator
+	until := time.Now().Add(time.Hour)
+	prepared := map[string][]store.Act{
+		"unban": {{Kind: "ban"}}, "undelete": {{Kind: "delete"}}, "resume": {{Kind: "halt"}},
+	}
+	acts := []store.Act{
+		{Kind: "ban", Messages: "delete", Trees: "halt", Until: &until}, {Kind: "unban"},
+		{Kind: "update_user", Patch: store.UserPatch{DisplayName: &name, Notes: &notes, ShowOnLeaderboard: &hide, Role: &role}},
+		{Kind: "delete"}, {Kind: "undelete"}, {Kind: "edit", Text: "another text"}, {Kind: "review", Result: "rejected"},
+		{Kind: "label", Labels: map[string]float64{"spam": 1, "quality": 0.25}}, {Kind: "react", Emoji: "+1", Op: "add"},
+		{Kind: "report"}, {Kind: "halt"}, {Kind: "resume"},
+	}
+	tried := map[string]bool{}
+	for _, a := range acts {
+		tried[a.Kind] = true
+		t.Run(a.Kind, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			kind, _ := store.KindNamed(a.Kind)
+			target := map[string]uuid.UUID{"user": w.troll, "message": w.reply, "tree": w.prompt}[kind.Target]
+			for _, p := range prepared[a.Kind] {
+				p.Target = target
+				act(t, w.Store, w.admin, p)
+			}
+			before := state(t, w.Store)
+			a.Target = target
+			preview := a
+			preview.Preview = true
+			previewed := act(t, w.Store, w.admin, preview)
+			if now := state(t, w.Store); now != before {
+				t.Error("the preview changed something")
+			}
+			done := act(t, w.Store, w.admin, a)
+			if previewed.Affected != done.Affected {
+				t.Errorf("previewed %+v, done %+v", previewed.Affected, done.Affected)
+			}
+			if state(t, w.Store) == before {
+				t.Error("the action changed nothing")
+			}
+			if !kind.Undoable {
+				t.Fatalf("%s is not undoable", a.Kind)
+			}
+			undone, err := w.Undo(ctx, w.admin, done.Action.ID, "it was a mistake", false, "")
+			if err != nil {
+				t.Fatalf("undo: %v", err)
+			}
+			if undone.Affected != done.Affected {
+				t.Errorf("done %+v, undone %+v", done.Affected, undone.Affected)
+			}
+			if now := state(t, w.Store); now != before {
+				t.Errorf("the undo did not restore what was before:\n%s\n---\n%s", before, now)
+			}
+			var conflict *store.Conflict
+			if _, err := w.Undo(ctx, w.admin, done.Action.ID, "once more", false, ""); !errors.As(err, &conflict) || conflict.Action == nil || conflict.Action.ID != undone.Action.ID {
+				t.Errorf("undone twice: %v", err)
+			}
+			verify(t, w.Store)
+		})
+	}
+	for _, k := range store.Kinds {
+		if !tried[k.Name] {
+			t.Errorf("no test does %s", k.Name)
+		}
+	}
+}
+
+// TestDeleteTakesAndGivesBackExactly has an inner message deleted before its
+// tree is.
+func TestDeleteTakesAndGivesBackExactly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	inner := act(t, w.Store, w.moderator, store.Act{Kind: "delete", Target: w.reply})
+	if want := (store.Affected{Messages: 2, OthersMessages: 1}); inner.Affected != want {
+		t.Errorf("the inner delete took %+v, want %+v", inner.Affected, want)
+	}
+	before := state(t, w.Store)
+	outer := act(t, w.Store, w.moderator, store.Act{Kind: "delete", Target: w.prompt})
+	if want := (store.Affected{Messages: 1}); outer.Affected != want {
+		t.Errorf("the outer delete took %+v, want %+v", outer.Affected, want)
+	}
+	var conflict *store.Conflict
+	if _, err := w.Undo(ctx, w.moderator, inner.Action.ID, "inner first", false, ""); !errors.As(err, &conflict) || conflict.Action == nil || conflict.Action.ID != outer.Action.ID {
+		t.Errorf("the inner delete was undone below a deleted prompt: %v", err)
+	}
+	act(t, w.Store, w.moderator, store.Act{Kind: "undelete", Target: w.prompt})
+	after := map[uuid.UUID]bool{}
+	for _, id := range []uuid.UUID{w.prompt, w.reply, w.deep, w.gone, w.belowGone} {
+		m, err := w.Message(ctx, w.moderator, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		after[id] = m.Deleted
+	}
+	want := map[uuid.UUID]bool{w.prompt: false, w.reply: true, w.deep: true, w.gone: true, w.belowGone: true}
+	if fmt.Sprint(after) != fmt.Sprint(want) {
+		t.Errorf("deleted after undelete: %v, want %v", after, want)
+	}
+	_ = before
+	act(t, w.Store, w.moderator, store.Act{Kind: "undelete", Target: w.deep}) // what its delete took: both
+	if m, _ := w.Message(ctx, w.moderator, w.reply); m.Deleted {
+		t.Error("undelete left a part of what the delete took")
+	}
+	verify(t, w.Store)
+}
+
+func TestDeletingATrollsMessagesKeepsTheScore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	now := time.Now()
+	storetest.React(t, w.Store, w.prompt, w.other, "red_flag", now)
+	storetest.Vote(t, w.Store, w.deep, w.other, "spam", 1, now)
+	storetest.React(t, w.Store, w.deep, w.troll, "+1", now) // one's own does not count
+	score := func() float64 {
+		s, err := w.Score(ctx, w.moderator, w.troll, scoring.Total, scoring.Treewarden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Score
+	}
+	if got := score(); got != 3+1 {
+		t.Errorf("before: %v, want 4", got)
+	}
+	act(t, w.Store, w.moderator, store.Act{Kind: "delete", Target: w.prompt})
+	if got := score(); got != 3+1+3 {
+		t.Errorf("after the delete: %v, want 7 (one delete by staff more)", got)
+	}
+	ban := act(t, w.Store, w.moderator, store.Act{Kind: "ban", Target: w.other})
+	if got := score(); got != 3 {
+		t.Errorf("with the giver banned: %v, want 3", got)
+	}
+	if _, err := w.Undo(ctx, w.moderator, ban.Action.ID, "wrong one", false, ""); err != nil {
+		t.Fatal(err)
+	}
+	if got := score(); got != 7 {
+		t.Errorf("with the ban undone: %v, want 7", got)
+	}
+	for _, status := range []string{"active", "all"} {
+		board, err := w.Board(ctx, w.moderator, store.BoardFilter{Frame: scoring.Day, Formula: scoring.Treewarden, Status: status})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(board.Items) != 2 || board.Items[0].UserID != w.troll || board.Items[0].Score != 7 || board.Items[0].Rank != 1 {
+			t.Errorf("the board (%s): %+v", status, board.Items)
+		}
+	}
+}
+
+func TestRankRules(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	general := policy.General
+	lead := storetest.Staff(t, w.Store, policy.DataLead)
+	for _, c := range []struct {
+		who    string
+		actor  store.Actor
+		target uuid.UUID
+	}{
+		{"a moderator on an admin", w.moderator, w.admin.UserID}, {"a moderator on a data lead", w.moderator, lead.UserID},
+		{"an admin on themselves", w.admin, w.admin.UserID}, {"a data lead on anybody", lead, w.troll},
+	} {
+		var forbidden *store.Forbidden
+		if _, err := w.Act(ctx, c.actor, store.Act{Kind: "ban", Target: c.target, Reason: "just because"}); !errors.As(err, &forbidden) {
+			t.Errorf("%s: %v", c.who, err)
+		}
+	}
+	// The last admin stays, also where nobody of a rank stands in the way.
+	var forbidden *store.Forbidden
+	if _, err := w.Act(ctx, store.CommandLine, store.Act{Kind: "update_user", Target: w.admin.UserID, Patch: store.UserPatch{Role: &general}}); !errors.As(err, &forbidden) {
+		t.Errorf("the last admin was demoted: %v", err)
+	}
+	second := storetest.Staff(t, w.Store, policy.Admin)
+	act(t, w.Store, second, store.Act{Kind: "ban", Target: w.admin.UserID})
+}
+
+func TestTheLogShowsTampering(t *testing.T) {
+	t.Parallel()
+	for name, sql := range map[string]string{
+		"a changed reason":       "UPDATE actions SET reason = 'nothing happened' WHERE seq = 2",
+		"a changed actor":        "UPDATE actions SET actor_name = 'somebody' WHERE seq = 1",
+		"a changed before":       `UPDATE actions SET before = '{}' WHERE seq = 1`,
+		"a removed row":          "DELETE FROM actions WHERE seq = 2",
+		"a removed last row":     "DELETE FROM actions WHERE seq = 3",
+		"a changed object":       `UPDATE action_objects SET after = '1' WHERE action_id = (SELECT min(id) FROM actions)`,
+		"a removed object":       "DELETE FROM action_objects WHERE action_id = (SELECT min(id) FROM actions)",
+		"an object of no action": "INSERT INTO action_objects (action_id, object_type, object_id, aspect) VALUES (1000, 'user', gen_random_uuid(), 'ban')",
+		"an inserted row":        "INSERT INTO actions SELECT id + 100, seq + 3, at, actor_id, actor_name, actor_role, via, kind, target_type, target_id, target_label, staff_author, undoes, undoable, messages, others_messages, trees, users, reason, before, after, detail_hash, objects_hash, prev_hash, hash FROM actions WHERE seq = 1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			act(t, w.Store, w.moderator, store.Act{Kind: "delete", Target: w.reply})
+			act(t, w.Store, w.moderator, store.Act{Kind: "halt", Target: w.prompt})
+			act(t, w.Store, w.admin, store.Act{Kind: "ban", Target: w.troll})
+			verify(t, w.Store)
+			if name != "an object of no action" && name != "an inserted row" {
+				if _, err := storetest.DB(t, w.Store).Exec(ctx, sql); err == nil {
+					t.Error("the database let it happen")
+				}
+			}
+			storetest.Exec(t, w.Store, "ALTER TABLE actions DISABLE TRIGGER USER")
+			storetest.Exec(t, w.Store, "ALTER TABLE action_objects DISABLE TRIGGER USER")
+			storetest.Exec(t, w.Store, sql)
+			var broken *store.BrokenChain
+			if _, err := w.VerifyChain(ctx); !errors.As(err, &broken) {
+				t.Errorf("verify said %v", err)
+			}
+		})
+	}
+}
+
+func TestARetriedRequestActsOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := store.Act{Kind: "delete", Target: w.reply, IdempotencyKey: "one"}
+	first, second := act(t, w.Store, w.moderator, a), act(t, w.Store, w.moderator, a)
+	if first.Action.ID != second.Action.ID || first.Affected != second.Affected {
+		t.Errorf("first %+v, second %+v", first, second)
+	}
+	a.Target, a.Reason = w.prompt, "another request"
+	var conflict *store.Conflict
+	if _, err := w.Act(ctx, w.moderator, a); !errors.As(err, &conflict) {
+		t.Errorf("the key was taken for another request: %v", err)
+	}
+	undo, err := w.Undo(ctx, w.moderator, first.Action.ID, "a mistake", false, "two")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := w.Undo(ctx, w.moderator, first.Action.ID, "a mistake", false, "two")
+	if err != nil || again.Action.ID != undo.Action.ID {
+		t.Errorf("the undo, retried: %+v, %v", again.Action, err)
+	}
+}
+
+func TestTimedBansEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	until := time.Now().Add(300 * time.Millisecond)
+	ban := act(t, w.Store, w.moderator, store.Act{Kind: "ban", Target: w.troll, Until: &until})
+	time.Sleep(time.Until(until) + 50*time.Millisecond)
+	if u, _ := w.User(ctx, w.moderator, w.troll, scoring.Treewarden); u.Status != store.Active {
+		t.Errorf("after its end the status is %s", u.Status)
+	}
+	if n, err := w.EndExpiredBans(ctx); n != 1 || err != nil {
+		t.Errorf("ended %d bans: %v", n, err)
+	}
+	if n, err := w.EndExpiredBans(ctx); n != 0 || err != nil {
+		t.Errorf("ended %d bans a second time: %v", n, err)
+	}
+	actions, err := w.Actions(ctx, w.admin, store.ActionFilter{Target: w.troll.String()})
+	if err != nil || len(actions.Items) != 2 || actions.Items[0].Kind != "unban" || actions.Items[0].ActorName != store.System.Name {
+		t.Errorf("the log holds %+v, %v", actions.Items, err)
+	}
+	var conflict *store.Conflict
+	if _, err := w.Undo(ctx, w.moderator, ban.Action.ID, "too late now", false, ""); !errors.As(err, &conflict) {
+		t.Errorf("undo of an ended ban: %v", err)
+	}
+	verify(t, w.Store)
+}
+
+// TestActionsAtOnce lets many people act on one tree: one wins, the others are
+// told, nothing deadlocks and the chain holds.
+func TestActionsAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	results := make(chan error, 24)
+	for i := range 24 {
+		a := []store.Act{
+			{Kind: "delete", Target: w.prompt}, {Kind: "delete", Target: w.reply}, {Kind: "halt", Target: w.prompt},
+			{Kind: "ban", Target: w.troll, Messages: "delete", Trees: "halt"},
+		}[i%4]
+		a.Reason = "all at once"
+		go func() {
+			_, err := w.Act(ctx, w.moderator, a)
+			results <- err
+		}()
+	}
+	for range 24 {
+		err := <-results
+		var conflict *store.Conflict
+		if err != nil && !errors.As(err, &conflict) {
+			t.Error(err)
+		}
+	}
+	verify(t, w.Store)
+}
+
+func TestBeforeAndAfterAreInTheLog(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	done := act(t, w.Store, w.moderator, store.Act{Kind: "edit", Target: w.reply, Text: "a better text"})
+	var after struct{ Text struct{ Text string } }
+	if err := json.Unmarshal(done.Action.After, &after); err != nil || after.Text.Text != "a better text" {
+		t.Errorf("after is %s (%v)", done.Action.After, err)
+	}
+	revisions, err := w.Revisions(ctx, w.moderator, w.reply)
+	if err != nil || len(revisions) != 2 || !revisions[0].Original || revisions[1].Text != "a better text" {
+		t.Errorf("revisions %+v, %v", revisions, err)
+	}
+}
+
+func isConflict(err error) bool {
+	var conflict *store.Conflict
+	return errors.As(err, &conflict)
+}

@@ -1,0 +1,131 @@
+package store
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"treewarden/policy"
+)
+
+type actionRow struct {
+	keyed
+	ID, Seq                   int64
+	At                        time.Time
+	ActorID                   *uuid.UUID
+	ActorName, ActorRole, Via string
+	Kind                      string
+	TargetType, TargetID      string
+	TargetLabel               string
+	StaffAuthor               bool
+	Undoes, UndoneBy          *int64
+	Undoable                  bool
+	Messages, OthersMessages  int64
+	Trees, Users              int64
+	Reason                    string
+	Before, After             json.RawMessage
+	PrevHash, Hash            []byte
+}
+
+const actionColumns = `a.id, a.seq, a.at, a.actor_id, a.actor_name, a.actor_role, a.via, a.kind, a.target_type, a.target_id, a.target_label,
+	a.staff_author, a.undoes, b.id AS undone_by, a.undoable, a.messages, a.others_messages, a.trees, a.users, a.reason, a.before, a.after, a.prev_hash, a.hash`
+
+const actionTables = `actions a LEFT JOIN actions b ON b.undoes = a.id`
+
+func (r actionRow) action() Action {
+	return Action{
+		ID: r.ID, Seq: r.Seq, At: r.At, ActorID: r.ActorID, ActorName: r.ActorName, ActorRole: r.ActorRole, Via: r.Via, Kind: r.Kind,
+		TargetType: r.TargetType, TargetID: r.TargetID, TargetLabel: r.TargetLabel, StaffAuthor: r.StaffAuthor, Undoes: r.Undoes, UndoneBy: r.UndoneBy,
+		Undoable: r.Undoable, Affected: Affected{r.Messages, r.OthersMessages, r.Trees, r.Users}, Reason: r.Reason, Before: r.Before, After: r.After,
+		Hash: hex.EncodeToString(r.Hash), PrevHash: hex.EncodeToString(r.PrevHash),
+	}
+}
+
+func actionByID(ctx context.Context, c conn, id int64) (Action, error) {
+	rows, err := c.Query(ctx, "SELECT "+actionColumns+noKey+" FROM "+actionTables+" WHERE a.id = $1", id)
+	if err != nil {
+		return Action{}, readError(err)
+	}
+	r, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[actionRow])
+	return r.action(), readError(err)
+}
+
+// Action returns one action. Who may see only their own sees those of others
+// on the way to what they look at, so one by its number is theirs to see too.
+func (s *Store) Action(ctx context.Context, actor Actor, id int64) (Action, error) {
+	if !actor.May(policy.AuditAll) {
+		if err := need(actor, policy.AuditOwn); err != nil {
+			return Action{}, err
+		}
+	}
+	return actionByID(ctx, s.pool, id)
+}
+
+// Actions lists actions, the newest first. Without the permission audit.all
+// it lists the actor's own, or all on the target that the filter names.
+func (s *Store) Actions(ctx context.Context, actor Actor, f ActionFilter) (List[Action], error) {
+	q := query{columns: actionColumns, from: actionTables}
+	if !actor.May(policy.AuditAll) {
+		if err := need(actor, policy.AuditOwn); err != nil {
+			return List[Action]{}, err
+		}
+		if f.Target == "" && f.Concerning == nil {
+			q.where("a.actor_id = ?", actor.UserID)
+		}
+	}
+	if f.Actor != nil {
+		q.where("a.actor_id = ?", *f.Actor)
+	}
+	if f.Kind != "" {
+		if _, ok := KindNamed(f.Kind); !ok {
+			return List[Action]{}, Malformed("There is no kind of action " + f.Kind + ".")
+		}
+		q.where("a.kind = ?", f.Kind)
+	}
+	if f.Target != "" {
+		target, err := uuid.Parse(f.Target)
+		if err != nil {
+			return List[Action]{}, Malformed("target is the id of a user, message or tree.")
+		}
+		q.where(`(a.target_id = ? OR a.id IN (`+touching+`))`, target.String(), target)
+	}
+	if f.Concerning != nil {
+		q.where(`(a.target_id = ? OR a.id IN (`+touching+`
+			UNION SELECT o.action_id FROM messages m JOIN action_objects o ON o.object_type = 'message' AND o.object_id = m.message_id WHERE m.user_id = ?))`,
+			f.Concerning.String(), *f.Concerning, *f.Concerning)
+	}
+	if f.Since != nil {
+		q.where("a.at >= ?", *f.Since)
+	}
+	if f.Until != nil {
+		q.where("a.at < ?", *f.Until)
+	}
+	rows, next, prev, err := fetch[actionRow](ctx, s.pool, q, order{"actions", true, []key{{"a.id", "bigint"}}}, f.Page)
+	if err != nil {
+		return List[Action]{}, err
+	}
+	actions := make([]Action, len(rows))
+	for i, r := range rows {
+		actions[i] = r.action()
+	}
+	return List[Action]{actions, next, prev}, nil
+}
+
+// touching finds the actions that changed an object.
+const touching = `SELECT o.action_id FROM action_objects o WHERE o.object_id = ? AND o.object_type IN ('user', 'message', 'tree')`
+
+// RecentReasons returns the reasons that the actor gave last for a kind of
+// action, the newest first, for a form to offer.
+func (s *Store) RecentReasons(ctx context.Context, actor Actor, kind string) ([]string, error) {
+	rows, err := s.pool.Query(ctx, `SELECT reason FROM (SELECT id, reason FROM actions WHERE actor_id = $1 AND kind = $2 AND reason <> '' ORDER BY id DESC LIMIT 50) r
+		GROUP BY reason ORDER BY max(id) DESC LIMIT 8`, actor.UserID, kind)
+	if err != nil {
+		return nil, readError(err)
+	}
+	reasons, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return reasons, readError(err)
+}

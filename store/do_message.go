@@ -1,0 +1,333 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// errUnchanged ends an action that has nothing to change: it is not logged,
+// and its caller answers as if it had been done.
+var errUnchanged = errors.New("nothing to change")
+
+// deleteSubtrees deletes the messages that a query (tree_id, message_id,
+// depth; arguments from $2) names, with all that hangs below them. A message
+// below several of them belongs to the topmost: its undelete brings it back.
+func (d *doing) deleteSubtrees(roots string, args ...any) error {
+	at := fmt.Sprintf("$%d", len(args)+2)
+	_, err := d.change(deletionAspect, `below AS (
+			SELECT r.tree_id, r.message_id, r.message_id AS root, r.depth FROM (`+roots+`) r
+			UNION SELECT c.tree_id, c.message_id, b.root, b.depth FROM messages c JOIN below b ON c.tree_id = b.tree_id AND c.parent_id = b.message_id),
+		chosen AS (SELECT DISTINCT ON (b.tree_id, b.message_id) b.tree_id, b.message_id AS id, b.root FROM below b
+			JOIN messages m ON m.tree_id = b.tree_id AND m.message_id = b.message_id AND NOT m.deleted
+			ORDER BY b.tree_id, b.message_id, b.depth)`,
+		`deleted = true, deleted_at = `+at+`, deleted_action = $1, deleted_root = chosen.root, deletion_by_staff = true`,
+		append(args, d.at)...)
+	if err != nil {
+		return err
+	}
+	return d.countMessages()
+}
+
+// countMessages counts the messages whose deletion the action changed, and of
+// them those by others: than the banned user, or than the author of the
+// message aimed at.
+func (d *doing) countMessages() error {
+	return d.QueryRow(d.ctx, `WITH touched AS (SELECT m.user_id FROM action_objects o
+			JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id WHERE o.action_id = $1 AND o.aspect = 'deletion'),
+		author AS (SELECT CASE WHEN $3 = 'user' THEN $2 ELSE
+			(SELECT m.user_id FROM message_trees x JOIN messages m ON m.tree_id = x.tree_id AND m.message_id = x.message_id WHERE x.message_id = $2) END AS id)
+		SELECT count(*), count(*) FILTER (WHERE t.user_id IS DISTINCT FROM author.id) FROM touched t, author`, d.id, d.act.Target, d.targetType).
+		Scan(&d.affected.Messages, &d.affected.OthersMessages)
+}
+
+func doDelete(d *doing) error {
+	m, err := d.lockMessage(d.act.Target)
+	if err != nil {
+		return err
+	}
+	if m.Deleted {
+		return d.withLatest(&Conflict{Why: "This message is deleted already.", Version: m.Version})
+	}
+	if err := d.checkVersion(m.Version); err != nil {
+		return err
+	}
+	if err := d.watch(`WITH RECURSIVE below AS (SELECT $1::uuid AS tree_id, $2::uuid AS message_id
+		UNION SELECT c.tree_id, c.message_id FROM messages c JOIN below b ON c.parent_id = b.message_id WHERE c.tree_id = $1) SELECT * FROM below`, m.TreeID, m.MessageID); err != nil {
+		return err
+	}
+	return d.deleteSubtrees("SELECT $2::uuid AS tree_id, $3::uuid AS message_id, 0 AS depth", m.TreeID, m.MessageID)
+}
+
+func doUndelete(d *doing) error {
+	m, err := d.lockMessage(d.act.Target)
+	if err != nil {
+		return err
+	}
+	if !m.Deleted {
+		return d.withLatest(&Conflict{Why: "This message is not deleted.", Version: m.Version})
+	}
+	if err := d.checkVersion(m.Version); err != nil {
+		return err
+	}
+	if err := d.watch("SELECT tree_id, message_id FROM messages WHERE tree_id = $1 AND deleted", m.TreeID); err != nil {
+		return err
+	}
+	if _, err := d.change(deletionAspect, `chosen AS (SELECT tree_id, message_id AS id FROM messages WHERE tree_id = $2 AND deleted
+			AND (message_id = $3 OR deleted_root = $4) AND deleted_action IS NOT DISTINCT FROM $5)`,
+		`deleted = false, deleted_at = NULL, deleted_action = NULL, deleted_root = NULL, deletion_by_staff = true`,
+		m.TreeID, m.MessageID, m.Deletion.Root, m.Deletion.Action); err != nil {
+		return err
+	}
+	if err := d.refuseBelowDeleted(); err != nil {
+		return err
+	}
+	return d.countMessages()
+}
+
+// refuseBelowDeleted refuses to bring back a message whose parent stays
+// deleted: nobody would see it, and the delete of the parent took its place
+// in the order of things to undo.
+func (d *doing) refuseBelowDeleted() error {
+	var parent uuid.UUID
+	var action *int64
+	err := d.QueryRow(d.ctx, `SELECT p.message_id, p.deleted_action FROM action_objects o
+		JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id AND NOT m.deleted
+		JOIN messages p ON p.tree_id = m.tree_id AND p.message_id = m.parent_id AND p.deleted
+		WHERE o.action_id = $1 AND o.aspect = 'deletion' LIMIT 1`, d.id).Scan(&parent, &action)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	c := &Conflict{Why: "The message above is deleted too (" + parent.String() + "). Bring that one back first."}
+	if action != nil {
+		a, err := actionByID(d.ctx, d.Tx, *action)
+		if err != nil {
+			return err
+		}
+		c.Action = &a
+	}
+	return c
+}
+
+// maxText is the length in characters up to which a text can be edited.
+const maxText = 20_000
+
+func doEdit(d *doing) error {
+	switch n := utf8.RuneCountInString(d.act.Text); {
+	case strings.TrimSpace(d.act.Text) == "":
+		return Invalid{"text": "A message is not empty. Delete it if nothing of it should stay."}
+	case n > maxText:
+		return Invalid{"text": fmt.Sprintf("A message has at most %d characters; this one has %d.", maxText, n)}
+	}
+	if err := checkText("text", d.act.Text); err != nil {
+		return err
+	}
+	m, err := d.lockMessage(d.act.Target)
+	if err != nil {
+		return err
+	}
+	if err := d.checkVersion(m.Version); err != nil {
+		return err
+	}
+	if m.Text == d.act.Text {
+		return Invalid{"text": "The text is as it was."}
+	}
+	if err := d.keepRevisions(d.act.Text, m); err != nil {
+		return err
+	}
+	d.affected.Messages = 1
+	_, err = d.change(textAspect, "chosen AS (SELECT $2::uuid AS tree_id, $3::uuid AS id)", "text = $4, edited = true", m.TreeID, m.MessageID, d.act.Text)
+	return err
+}
+
+// keepRevisions writes down the first text of a message, once, and its new one.
+func (d *doing) keepRevisions(text string, m Message) error {
+	if _, err := d.exec(`INSERT INTO revisions (tree_id, message_id, text, user_id, at)
+		SELECT m.tree_id, m.message_id, m.text, m.user_id, m.created_date FROM messages m WHERE m.tree_id = $1 AND m.message_id = $2
+		AND NOT EXISTS (SELECT FROM revisions r WHERE r.tree_id = m.tree_id AND r.message_id = m.message_id)`, m.TreeID, m.MessageID); err != nil {
+		return err
+	}
+	_, err := d.exec("INSERT INTO revisions (tree_id, message_id, text, user_id, at, action_id) VALUES ($1, $2, $3, $4, $5, $6)",
+		m.TreeID, m.MessageID, text, d.actor.id(), d.at, d.id)
+	return err
+}
+
+// id is the actor's row in users, null for the program and its command line.
+func (a Actor) id() any {
+	if a.UserID == uuid.Nil {
+		return nil
+	}
+	return a.UserID
+}
+
+func doReview(d *doing) error {
+	results := map[string]*bool{"accepted": new(true), "rejected": new(false), "pending": nil}
+	result, ok := results[d.act.Result]
+	if !ok {
+		return Invalid{"result": "Choose accepted, rejected or pending."}
+	}
+	m, err := d.lockMessage(d.act.Target)
+	if err != nil {
+		return err
+	}
+	if err := d.checkVersion(m.Version); err != nil {
+		return err
+	}
+	if (m.ReviewResult == nil) == (result == nil) && (result == nil || *m.ReviewResult == *result) {
+		return d.withLatest(&Conflict{Why: "The review of this message is " + d.act.Result + " already.", Version: m.Version})
+	}
+	if err := d.watchMessage(m); err != nil {
+		return err
+	}
+	d.affected.Messages = 1
+	_, err = d.change(reviewAspect, "chosen AS (SELECT $2::uuid AS tree_id, $3::uuid AS id)",
+		"review_result = $4, review_at = $5, review_by_staff = true", m.TreeID, m.MessageID, result, d.at)
+	return err
+}
+
+// aimToGive locks the message that the actor gives something, and has the
+// counters follow it. Who is no person in the database has nothing to give.
+func (d *doing) aimToGive() (Message, error) {
+	if d.actor.UserID == uuid.Nil {
+		return Message{}, &Forbidden{Why: "Labels, reactions and reports are given by a person or a key."}
+	}
+	m, err := d.lockMessage(d.act.Target)
+	if err != nil {
+		return m, err
+	}
+	return m, d.watchMessage(m)
+}
+
+// given writes down that the actor's own row on a message changed.
+func (d *doing) given(m Message, aspect string, before, after any) error {
+	d.affected.Messages = 1
+	b, err := json.Marshal(before)
+	if err != nil {
+		return fmt.Errorf("write down the former state: %w", err)
+	}
+	a, err := json.Marshal(after)
+	if err != nil {
+		return fmt.Errorf("write down the new state: %w", err)
+	}
+	_, err = d.exec(`INSERT INTO action_objects (action_id, object_type, object_id, aspect, tree_id, before, after)
+		VALUES ($1, 'message', $2, $3, $4, nullif($5::jsonb, 'null'), nullif($6::jsonb, 'null'))`, d.id, m.MessageID, aspect, m.TreeID, b, a)
+	return err
+}
+
+func doLabel(d *doing) error {
+	if len(d.act.Labels) == 0 {
+		return Invalid{"labels": "Give at least one label."}
+	}
+	wrong := Invalid{}
+	for name, value := range d.act.Labels {
+		switch {
+		case !isLabel(name):
+			wrong["labels"] = "There is no label " + fmt.Sprintf("%.60q", name) + "; there are " + strings.Join(LabelNames, ", ") + "."
+		case math.IsNaN(value) || value < 0 || value > 1:
+			wrong["labels"] = "A label's value is a number from 0 to 1: " + name + " is not."
+		}
+	}
+	if len(wrong) > 0 {
+		return wrong
+	}
+	m, err := d.aimToGive()
+	if err != nil {
+		return err
+	}
+	before, err := d.readGiven(labelAspect, "", d.actor.UserID, m)
+	if err != nil {
+		return err
+	}
+	after := givenState{At: d.at, Labels: d.act.Labels}
+	if before != nil && maps.Equal(before.Labels, after.Labels) {
+		return errUnchanged
+	}
+	if err := d.writeGiven(labelAspect, "", d.actor.UserID, m, &after); err != nil {
+		return err
+	}
+	return d.given(m, rowAspect(labelAspect, d.actor.UserID.String()), before, after)
+}
+
+// Emojis are the reactions that people may give.
+var Emojis = []string{"+1", "-1", "red_flag", "100", "rofl", "clap", "diamond", "heart_eyes", "disappointed", "poop", "skull"}
+
+func doReact(d *doing) error {
+	wrong := Invalid{}
+	if !slices.Contains(Emojis, d.act.Emoji) {
+		wrong["emoji"] = "Choose one of " + strings.Join(Emojis, ", ") + "."
+	}
+	if d.act.Op != "add" && d.act.Op != "remove" {
+		wrong["op"] = "Choose add or remove."
+	}
+	if len(wrong) > 0 {
+		return wrong
+	}
+	m, err := d.aimToGive()
+	if err != nil {
+		return err
+	}
+	// 👍 and 👎 exclude each other.
+	remove := map[string]string{"+1": "-1", "-1": "+1"}[d.act.Emoji]
+	if d.act.Op == "remove" {
+		remove = d.act.Emoji
+	}
+	changed := 0
+	for _, emoji := range []string{remove, d.act.Emoji} {
+		if emoji == "" || (emoji == d.act.Emoji && d.act.Op == "remove" && changed > 0) {
+			continue
+		}
+		before, err := d.readGiven(reactionAspect, emoji, d.actor.UserID, m)
+		if err != nil {
+			return err
+		}
+		var after *givenState
+		if emoji != remove {
+			after = &givenState{At: d.at}
+		}
+		if (before == nil) == (after == nil) {
+			continue
+		}
+		changed++
+		if err := d.writeGiven(reactionAspect, emoji, d.actor.UserID, m, after); err != nil {
+			return err
+		}
+		if err := d.given(m, rowAspect(reactionAspect, emoji, d.actor.UserID.String()), before, after); err != nil {
+			return err
+		}
+	}
+	if changed == 0 {
+		return errUnchanged
+	}
+	return nil
+}
+
+func doReport(d *doing) error {
+	m, err := d.aimToGive()
+	if err != nil {
+		return err
+	}
+	before, err := d.readGiven(reportAspect, "", d.actor.UserID, m)
+	if err != nil {
+		return err
+	}
+	after := givenState{At: d.at, Reason: strings.TrimSpace(d.act.Reason)}
+	if before != nil {
+		// One person's open report counts once; further reasons join it.
+		after = givenState{At: before.At, Reason: before.Reason + "\n" + after.Reason}
+	}
+	if err := d.writeGiven(reportAspect, "", d.actor.UserID, m, &after); err != nil {
+		return err
+	}
+	return d.given(m, rowAspect(reportAspect, d.actor.UserID.String()), before, after)
+}

@@ -1,0 +1,61 @@
+package store
+
+// haltSet halts a tree and keeps what it replaces.
+const haltSet = `state = '` + halted + `', active = false, halted_state = o.state, halted_active = o.active, state_by_staff = true`
+
+func doHalt(d *doing) error {
+	tree, err := d.aimAtTree()
+	if err != nil {
+		return err
+	}
+	if tree.state == halted {
+		return d.withLatest(&Conflict{Why: "This tree is stopped already.", Version: tree.version})
+	}
+	if err := d.checkVersion(tree.version); err != nil {
+		return err
+	}
+	_, err = d.change(stateAspect, "chosen AS (SELECT $2::uuid AS id)", haltSet, tree.id)
+	return err
+}
+
+func doResume(d *doing) error {
+	tree, err := d.aimAtTree()
+	if err != nil {
+		return err
+	}
+	if tree.state != halted {
+		return d.withLatest(&Conflict{Why: "This tree is not stopped: its state is " + tree.state + ".", Version: tree.version})
+	}
+	if err := d.checkVersion(tree.version); err != nil {
+		return err
+	}
+	state, active := tree.haltedState, tree.haltedActive
+	if state == nil {
+		// It came halted with an import, which does not say from what: a tree
+		// with replies grows on, a lone prompt is reviewed.
+		if err := d.QueryRow(d.ctx, `SELECT CASE WHEN EXISTS (SELECT FROM messages WHERE tree_id = $1 AND parent_id IS NOT NULL)
+			THEN '`+growing+`' ELSE '`+inReview+`' END, true`, tree.id).Scan(&state, &active); err != nil {
+			return err
+		}
+	}
+	_, err = d.change(stateAspect, "chosen AS (SELECT $2::uuid AS id)",
+		"state = $3, active = $4, halted_state = NULL, halted_active = NULL, state_by_staff = true", tree.id, state, active)
+	return err
+}
+
+// aimAtTree locks the tree that the action aims at and names it in the log.
+func (d *doing) aimAtTree() (lockedTree, error) {
+	tree, err := d.lockTree(d.act.Target)
+	if err != nil {
+		return tree, err
+	}
+	d.affected.Trees = 1
+	d.staffAuthor = tree.staffAuthor
+	var prompt string
+	err = d.QueryRow(d.ctx, "SELECT coalesce((SELECT text FROM messages WHERE tree_id = $1 AND parent_id IS NULL LIMIT 1), '')", tree.id).Scan(&prompt)
+	if err != nil {
+		return tree, err
+	}
+	d.label = excerpt(prompt)
+	return tree, d.watch("SELECT tree_id, message_id FROM messages WHERE tree_id = $1 AND parent_id IS NULL", tree.id)
+}

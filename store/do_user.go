@@ -1,0 +1,223 @@
+package store
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"treewarden/policy"
+)
+
+func doBan(d *doing) error {
+	if err := d.checkBan(); err != nil {
+		return err
+	}
+	user, err := d.lockUser(d.act.Target)
+	if err != nil {
+		return err
+	}
+	switch {
+	case user.Status == Banned:
+		return d.withLatest(&Conflict{Why: user.DisplayName + " is banned already.", Version: user.Version})
+	case user.Status == Erased:
+		return &Conflict{Why: "This user was erased: nobody can sign in as them.", Version: user.Version}
+	}
+	if err := d.checkVersion(user.Version); err != nil {
+		return err
+	}
+	if err := d.watchBan(user); err != nil {
+		return err
+	}
+	if _, err := d.change(banAspect, "chosen AS (SELECT $2::uuid AS id)",
+		"banned_at = $3, banned_until = $4, ban_reason = $5, banned_by = $6, ban_action = $1",
+		user.UserID, d.at, d.act.Until, strings.TrimSpace(d.act.Reason), d.actor.id()); err != nil {
+		return err
+	}
+	d.affected.Users = 1
+	if user.Role == policy.Admin {
+		if err := d.keepAnAdmin(); err != nil {
+			return err
+		}
+	}
+	if d.act.Messages == "delete" {
+		if err := d.deleteSubtrees("SELECT tree_id, message_id, depth FROM messages WHERE user_id = $2 AND NOT deleted", user.UserID); err != nil {
+			return err
+		}
+	}
+	if d.act.Trees == "halt" {
+		n, err := d.change(stateAspect, "chosen AS (SELECT tree_id AS id FROM trees WHERE user_id = $2 AND state <> '"+halted+"')", haltSet, user.UserID)
+		d.affected.Trees += n
+		return err
+	}
+	return nil
+}
+
+func (d *doing) checkBan() error {
+	wrong := Invalid{}
+	if d.act.Until != nil && !d.act.Until.After(d.at) {
+		wrong["until"] = "The end of a ban lies in the future; leave it empty to ban for good."
+	}
+	if d.act.Until != nil && d.act.Until.After(d.at.AddDate(100, 0, 0)) {
+		wrong["until"] = "That is more than 100 years away; leave it empty to ban for good."
+	}
+	if oneOf("", d.act.Messages, "", "keep", "delete") != nil {
+		wrong["messages"] = "Choose keep or delete."
+	}
+	if oneOf("", d.act.Trees, "", "keep", "halt") != nil {
+		wrong["trees"] = "Choose keep or halt."
+	}
+	if len(wrong) > 0 {
+		return wrong
+	}
+	return nil
+}
+
+// watchBan locks, in the order of their ids, the trees in which the ban
+// changes anything, and has the counters follow.
+func (d *doing) watchBan(user User) error {
+	watched := []string{givenBy("$1")}
+	if d.act.Messages == "delete" {
+		watched = append(watched, `(WITH RECURSIVE below AS (SELECT tree_id, message_id FROM messages WHERE user_id = $1 AND NOT deleted
+			UNION SELECT c.tree_id, c.message_id FROM messages c JOIN below b ON c.tree_id = b.tree_id AND c.parent_id = b.message_id) SELECT * FROM below)`)
+	}
+	if d.act.Trees == "halt" {
+		watched = append(watched, `SELECT m.tree_id, m.message_id FROM trees t JOIN messages m ON m.tree_id = t.tree_id AND m.parent_id IS NULL WHERE t.user_id = $1`)
+	}
+	return d.lockAndWatch(strings.Join(watched, " UNION "), user.UserID)
+}
+
+// lockAndWatch locks the trees of the messages that a query names, and has the
+// counters follow them.
+func (d *doing) lockAndWatch(query string, args ...any) error {
+	if _, err := d.exec("SELECT FROM trees WHERE tree_id IN (SELECT tree_id FROM ("+query+") w) ORDER BY tree_id FOR UPDATE", args...); err != nil {
+		return err
+	}
+	return d.watch(query, args...)
+}
+
+func doUnban(d *doing) error {
+	user, err := d.lockUser(d.act.Target)
+	if err != nil {
+		return err
+	}
+	// A ban that has run out is still to be taken off by the program itself.
+	if user.Status != Banned && d.actor.Via != System.Via {
+		return d.withLatest(&Conflict{Why: user.DisplayName + " is not banned.", Version: user.Version})
+	}
+	if err := d.checkVersion(user.Version); err != nil {
+		return err
+	}
+	d.affected.Users = 1
+	if err := d.lockAndWatch(givenBy("$1"), user.UserID); err != nil {
+		return err
+	}
+	_, err = d.change(banAspect, "chosen AS (SELECT $2::uuid AS id)",
+		"banned_at = NULL, banned_until = NULL, ban_reason = NULL, banned_by = NULL, ban_action = NULL", user.UserID)
+	return err
+}
+
+// roleOnly says whether a patch changes the role and nothing else.
+func (p UserPatch) roleOnly() bool {
+	return p.Role != nil && p.DisplayName == nil && p.Notes == nil && p.ShowOnLeaderboard == nil
+}
+
+func doUpdateUser(d *doing) error {
+	p := d.act.Patch
+	if err := p.check(); err != nil {
+		return err
+	}
+	user, err := d.lockUser(d.act.Target)
+	if err != nil {
+		return err
+	}
+	if err := d.checkVersion(user.Version); err != nil {
+		return err
+	}
+	if p.Role != nil && *p.Role != user.Role {
+		if err := d.mayGrant(*p.Role); err != nil {
+			return err
+		}
+	}
+	var changed int64
+	for _, field := range []struct {
+		aspect aspect
+		set    string
+		value  any
+		given  bool
+	}{
+		{nameAspect, "display_name = $3", trimmed(p.DisplayName), p.DisplayName != nil},
+		{notesAspect, "notes = $3", p.Notes, p.Notes != nil},
+		{leaderboardAspect, "show_on_leaderboard = $3", p.ShowOnLeaderboard, p.ShowOnLeaderboard != nil},
+		{roleAspect, "role = $3", p.Role, p.Role != nil},
+	} {
+		if !field.given {
+			continue
+		}
+		n, err := d.change(field.aspect, "chosen AS (SELECT $2::uuid AS id)", field.set, user.UserID, field.value)
+		if err != nil {
+			return err
+		}
+		changed += n
+	}
+	if changed == 0 {
+		return errUnchanged
+	}
+	d.affected.Users = 1
+	if p.Role != nil && user.Role == policy.Admin {
+		return d.keepAnAdmin()
+	}
+	return nil
+}
+
+// mayGrant checks that the actor may give a role away.
+func (d *doing) mayGrant(role string) error {
+	if err := need(d.actor, policy.UserRole); err != nil {
+		return err
+	}
+	if d.actor.trusted() {
+		return nil
+	}
+	if err := d.actor.Policy.MayGrant(d.actor.Role, role); err != nil {
+		return &Forbidden{Why: err.Error()}
+	}
+	return nil
+}
+
+func (p UserPatch) check() error {
+	wrong := Invalid{}
+	if p.DisplayName != nil {
+		switch n := utf8.RuneCountInString(strings.TrimSpace(*p.DisplayName)); {
+		case n == 0:
+			wrong["display_name"] = "A display name holds at least one visible character."
+		case n > 256:
+			wrong["display_name"] = "A display name has at most 256 characters."
+		case checkText("", *p.DisplayName) != nil:
+			wrong["display_name"] = "This name holds bytes that are not text (NUL or broken UTF-8)."
+		}
+	}
+	if p.Notes != nil {
+		switch {
+		case utf8.RuneCountInString(*p.Notes) > 10_000:
+			wrong["notes"] = "Notes have at most 10,000 characters."
+		case checkText("", *p.Notes) != nil:
+			wrong["notes"] = "These notes hold bytes that are not text (NUL or broken UTF-8)."
+		}
+	}
+	if p.Role != nil && !policy.KnownRole(*p.Role) {
+		wrong["role"] = "There is no such role; it is one of " + strings.Join(policy.Roles, ", ") + "."
+	}
+	if p == (UserPatch{}) {
+		wrong["display_name"] = "Nothing to change was given."
+	}
+	if len(wrong) > 0 {
+		return wrong
+	}
+	return nil
+}
+
+func trimmed(text *string) *string {
+	if text == nil {
+		return nil
+	}
+	t := strings.TrimSpace(*text)
+	return &t
+}

@@ -1,0 +1,161 @@
+//go:build unix
+
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"strconv"
+	"syscall"
+)
+
+// account is who the server runs as. PostgreSQL refuses to run as root.
+type account struct {
+	uid, gid uint32
+	name     string
+	switched bool // this process is root and the server must become somebody else
+}
+
+// serverAccount is this process's own account unless that is root: then the
+// owner of the server's data, else the owner of the data folder, else the
+// account postgres, else nobody.
+func serverAccount(dataDir, cluster string) (account, error) {
+	clusterUID, clusterGID, clusterErr := owner(cluster)
+	if clusterErr != nil && !errors.Is(clusterErr, os.ErrNotExist) {
+		return account{}, fmt.Errorf("open the data folder: %w; choose another with --data-dir", clusterErr)
+	}
+	if self := uint32(os.Geteuid()); self != 0 {
+		if clusterErr == nil && clusterUID != self {
+			return account{}, fmt.Errorf("the data in %s belongs to user %s: run this program as that user, or choose another folder with --data-dir", cluster, userName(clusterUID))
+		}
+		return freshAccount()
+	}
+	if clusterErr == nil {
+		if clusterUID == 0 {
+			return account{}, fmt.Errorf("the data in %s belongs to root, as whom PostgreSQL refuses to run: give it back with \"chown -R postgres %s\", or choose another folder with --data-dir", cluster, cluster)
+		}
+		return account{uid: clusterUID, gid: clusterGID, name: userName(clusterUID), switched: true}, nil
+	}
+	uid, gid, err := owner(dataDir)
+	if err != nil {
+		return account{}, fmt.Errorf("open the data folder: %w; choose another with --data-dir", err)
+	}
+	if uid != 0 {
+		return account{uid: uid, gid: gid, name: userName(uid), switched: true}, nil
+	}
+	return freshAccount()
+}
+
+// freshAccount is who the server of a new data folder runs as.
+func freshAccount() (account, error) {
+	if self := uint32(os.Geteuid()); self != 0 {
+		return account{uid: self, gid: uint32(os.Getegid()), name: userName(self)}, nil
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		if a, ok := lookUp(name); ok {
+			return a, nil
+		}
+	}
+	return account{}, errors.New("PostgreSQL refuses to run as root, and this machine has neither a user postgres nor a user nobody: add one (\"useradd --system postgres\"), run this program as another user, or give a server of your own with --database-url")
+}
+
+func lookUp(name string) (account, bool) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return account{}, false
+	}
+	uid, uidErr := strconv.ParseUint(u.Uid, 10, 32)
+	gid, gidErr := strconv.ParseUint(u.Gid, 10, 32)
+	if uidErr != nil || gidErr != nil || uid == 0 {
+		return account{}, false
+	}
+	return account{uid: uint32(uid), gid: uint32(gid), name: name, switched: true}, true
+}
+
+func userName(uid uint32) string {
+	id := strconv.FormatUint(uint64(uid), 10)
+	if u, err := user.LookupId(id); err == nil {
+		return u.Username
+	}
+	return id
+}
+
+func owner(path string) (uid, gid uint32, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, 0, err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, 0, fmt.Errorf("%s: this system does not tell who owns a file", path)
+	}
+	return stat.Uid, stat.Gid, nil
+}
+
+// command prepares a program of the server's: as the server's account, in dir,
+// and with nothing from this process's environment that would change what it
+// does (PGDATA, PGPORT, a language for its messages).
+func (a account) command(ctx context.Context, dir, program string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir = dir
+	// HOME must be a folder that the account can enter, root's is not.
+	cmd.Env = []string{"HOME=" + dir, "LANG=C", "TZ=UTC"}
+	for _, name := range []string{"PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"} {
+		if value, ok := os.LookupEnv(name); ok {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+	}
+	if a.switched {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: a.uid, Gid: a.gid}}
+	} else {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	return cmd
+}
+
+// takeDir makes a folder of the data folder's that only the server's account
+// can enter. One that is there, from a backup perhaps, is made to be so.
+func (a account) takeDir(path string) error {
+	err := os.Mkdir(path, 0o700)
+	if errors.Is(err, os.ErrExist) {
+		err = os.Chmod(path, 0o700)
+	}
+	if err == nil && a.switched {
+		err = os.Lchown(path, int(a.uid), int(a.gid))
+	}
+	if err != nil {
+		return fmt.Errorf("make a folder for the server: %w", err)
+	}
+	return nil
+}
+
+// makeDir makes a folder that only the server's account can enter. An existing
+// one is taken only if it is just that: where anybody may make folders, it
+// could be a trap.
+func (a account) makeDir(path string) error {
+	err := os.Mkdir(path, 0o700)
+	switch {
+	case err == nil:
+		if a.switched {
+			if err := os.Lchown(path, int(a.uid), int(a.gid)); err != nil {
+				return fmt.Errorf("give %s to user %s: %w", path, a.name, err)
+			}
+		}
+		return nil
+	case !errors.Is(err, os.ErrExist):
+		return fmt.Errorf("make a folder of the server: %w", err)
+	}
+	info, err := os.Lstat(path)
+	if err != nil {
+		return fmt.Errorf("open a folder of the server: %w", err)
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || !info.IsDir() || stat.Uid != a.uid || info.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("%s exists, but is not a folder that belongs to user %s alone (mode 0700): remove it", path, a.name)
+	}
+	return nil
+}

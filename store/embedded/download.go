@@ -1,0 +1,90 @@
+//go:build unix
+
+package embedded
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	embeddedpostgres "github.com/fergusstrange/embedded-postgres"
+)
+
+// repository is where the programs are downloaded from. Only a test changes it.
+var repository = "https://repo1.maven.org/maven2"
+
+// downloads are the versions to fetch, by major version.
+var downloads = map[int]embeddedpostgres.PostgresVersion{
+	15: embeddedpostgres.V15,
+	16: embeddedpostgres.V16,
+	17: embeddedpostgres.V17,
+	18: embeddedpostgres.V18,
+}
+
+// downloadMajor is what a new data folder gets.
+const downloadMajor = 18
+
+// download fetches the server's programs into the data folder. Only the
+// download and the unpacking are the library's: its way of running the server
+// does not work as root and gives every run the same TCP port.
+func (f folder) download(ctx context.Context, log *slog.Logger, major int) (programs, error) {
+	if major == 0 {
+		major = downloadMajor
+	}
+	version, ok := downloads[major]
+	if !ok {
+		return programs{}, fmt.Errorf("version %d is not among those that can be downloaded", major)
+	}
+	log.Info("no PostgreSQL is installed, downloading it", "version", string(version), "from", repository, "platform", runtime.GOOS+"/"+runtime.GOARCH)
+
+	unpacked := f.path("download")
+	if err := os.RemoveAll(unpacked); err != nil { // left by one that was interrupted
+		return programs{}, fmt.Errorf("remove an interrupted download: %w", err)
+	}
+	if err := unpack(ctx, version, unpacked); err != nil {
+		return programs{}, err
+	}
+	target := f.path(fmt.Sprintf("postgresql-%d", major))
+	if err := os.RemoveAll(target); err != nil { // it was tried already and did not do
+		return programs{}, fmt.Errorf("remove the former download: %w", err)
+	}
+	if err := os.Rename(unpacked, target); err != nil {
+		return programs{}, fmt.Errorf("keep the download: %w", err)
+	}
+	return f.account.inspect(ctx, filepath.Join(target, "bin"), major)
+}
+
+// unpack downloads a version and leaves it in dir.
+func unpack(ctx context.Context, version embeddedpostgres.PostgresVersion, dir string) error {
+	program := filepath.Join(dir, "bin", "postgres")
+	config := embeddedpostgres.DefaultConfig().
+		Version(version).
+		Port(0).
+		Logger(io.Discard).
+		BinaryRepositoryURL(repository).
+		CachePath(filepath.Join(dir, "archive")).
+		BinariesPath(dir).
+		// The library has no call that only unpacks. A run-time folder that
+		// cannot be made, below what will be a file, stops it right after that.
+		RuntimePath(filepath.Join(program, "run"))
+	done := make(chan error, 1)
+	go func() { done <- embeddedpostgres.NewDatabase(config).Start() }()
+	var err error
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		return ctx.Err() // the library takes no context; its transfer ends with the process
+	}
+	if _, statErr := os.Stat(program); statErr != nil {
+		return cmp.Or(err, statErr)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "archive")); err != nil {
+		return fmt.Errorf("remove the unpacked archive: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,436 @@
+//go:build unix
+
+package embedded
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// otherProcess, when set, makes this test binary a process that uses the
+// server on the data folder that it names, until its standard input ends.
+const otherProcess = "TREEWARDEN_EMBEDDED_OTHER_PROCESS"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(otherProcess); dir != "" {
+		os.Exit(useServer(dir))
+	}
+	os.Exit(m.Run())
+}
+
+func useServer(dir string) int {
+	// Durable, because some tests kill the server and look for what it had.
+	s, err := Start(context.Background(), Options{DataDir: dir})
+	if err != nil {
+		slog.Error("start", "error", err)
+		return 1
+	}
+	os.Stdout.WriteString(s.URL("") + "\n")
+	io.Copy(io.Discard, os.Stdin)
+	if err := s.Stop(); err != nil {
+		slog.Error("stop", "error", err)
+		return 1
+	}
+	return 0
+}
+
+// other is a second process on the same data folder.
+type other struct {
+	cmd   *exec.Cmd
+	stdin io.Closer
+	url   string
+}
+
+func startOther(t *testing.T, dir string) *other {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), otherProcess+"="+dir)
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill() })
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatalf("the other process told no address: %v", err)
+	}
+	return &other{cmd: cmd, stdin: stdin, url: strings.TrimSpace(line)}
+}
+
+func (o *other) leave(t *testing.T) {
+	t.Helper()
+	o.stdin.Close()
+	if err := o.cmd.Wait(); err != nil {
+		t.Fatalf("the other process: %v", err)
+	}
+}
+
+// newDir is a data folder to be, where the server's account can reach it even
+// when the tests run as root, which t.TempDir does not give. See also closedDir.
+func newDir(t *testing.T, name string) string {
+	t.Helper()
+	var (
+		scratch string
+		memory  syscall.Statfs_t
+	)
+	if os.Getenv("TMPDIR") == "" && syscall.Statfs("/dev/shm", &memory) == nil && uint64(memory.Bavail)*uint64(memory.Bsize) > 1<<30 {
+		scratch = "/dev/shm" // which sets up a server in a third of the time
+	}
+	parent, err := os.MkdirTemp(scratch, "tw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(parent, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(parent, name)
+	t.Cleanup(func() {
+		f := folder{dir: dir}
+		if pm, ok, _ := f.readPostmaster(); ok && f.serves(pm) {
+			t.Errorf("a server still runs on %s, process %d", dir, pm.pid)
+			syscall.Kill(pm.pid, syscall.SIGQUIT)
+		}
+		if err := os.RemoveAll(parent); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+func start(t *testing.T, dir string) *Server {
+	t.Helper()
+	s, err := Start(t.Context(), Options{DataDir: dir, Fast: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stop(t, s) })
+	return s
+}
+
+func stop(t *testing.T, s *Server) {
+	t.Helper()
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ask runs a query that returns one text.
+func ask(t *testing.T, address, query string) string {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	var answer string
+	if err := conn.QueryRow(t.Context(), query).Scan(&answer); err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+func running(t *testing.T, dir string) (pid int, ok bool) {
+	t.Helper()
+	f := folder{dir: dir}
+	pm, ok, err := f.readPostmaster()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pm.pid, ok && f.serves(pm)
+}
+
+const (
+	remember = `CREATE TABLE IF NOT EXISTS kept (word text); INSERT INTO kept VALUES ('here'); `
+	recall   = `SELECT string_agg(word, ' ') FROM kept`
+)
+
+func write(t *testing.T, address string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(t.Context(), remember); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestColdThenWarmStart(t *testing.T) {
+	dir := newDir(t, "data")
+	s := start(t, dir)
+	if !s.Owned() {
+		t.Error("the first process does not own the server")
+	}
+	write(t, s.URL(""))
+	stop(t, s)
+	stop(t, s) // a second time does nothing
+	if _, ok := running(t, dir); ok {
+		t.Error("the server runs after Stop")
+	}
+
+	s = start(t, dir)
+	if got := ask(t, s.URL(""), recall); got != "here" {
+		t.Errorf("after a restart the table holds %q", got)
+	}
+}
+
+func TestServerSettings(t *testing.T) {
+	s := start(t, newDir(t, "data"))
+	for query, want := range map[string]string{
+		`SHOW server_encoding`:  "UTF8",
+		`SHOW timezone`:         "UTC",
+		`SHOW listen_addresses`: "",
+		`SHOW jit`:              "off",
+		`SHOW work_mem`:         "32MB",
+		`SHOW data_checksums`:   "on",
+		`SELECT lower('ÄÉЖΣ')`:  "äéжσ",
+		`SELECT current_user`:   "treewarden",
+		`SHOW is_superuser`:     "off",
+		`SELECT max(x) FROM (VALUES ('a'), ('Z')) v(x)`: "a", // sorted by bytes
+	} {
+		if got := ask(t, s.URL(""), query); got != want {
+			t.Errorf("%s: got %q, want %q", query, got, want)
+		}
+	}
+	if got := ask(t, s.URL("Ünïcode \"name\""), `SELECT current_database()`); got != "Ünïcode \"name\"" {
+		t.Errorf("connected to %q", got)
+	}
+}
+
+func TestDurableUnlessFast(t *testing.T) {
+	dir := newDir(t, "data")
+	s, err := Start(t.Context(), Options{DataDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop(t, s)
+	for _, name := range []string{"fsync", "synchronous_commit", "full_page_writes"} {
+		if got := ask(t, s.URL(""), "SHOW "+name); got != "on" {
+			t.Errorf("%s is %s", name, got)
+		}
+	}
+}
+
+func TestSecondProcessUsesTheServer(t *testing.T) {
+	dir := newDir(t, "data")
+	first := startOther(t, dir)
+	pid, _ := running(t, dir)
+
+	s := start(t, dir)
+	if s.Owned() {
+		t.Error("the second process thinks that it started the server")
+	}
+	if s.URL("") != first.url {
+		t.Errorf("the processes see %s and %s", first.url, s.URL(""))
+	}
+	conn, err := pgx.Connect(t.Context(), s.URL(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+
+	first.leave(t)
+	if err := conn.Ping(t.Context()); err != nil {
+		t.Errorf("cut off when the owner left: %v", err)
+	}
+	if now, ok := running(t, dir); !ok || now != pid {
+		t.Errorf("server %d became %d (running: %t)", pid, now, ok)
+	}
+	stop(t, s)
+	if _, ok := running(t, dir); ok {
+		t.Error("the last one out did not stop the server")
+	}
+}
+
+func TestManyStartAtOnce(t *testing.T) {
+	dir := newDir(t, "data")
+	var wait sync.WaitGroup
+	servers := make([]*Server, 6)
+	for i := range servers {
+		wait.Go(func() {
+			s, err := Start(t.Context(), Options{DataDir: dir, Fast: true})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			servers[i] = s
+		})
+	}
+	wait.Wait()
+	owners := 0
+	for _, s := range servers {
+		if s == nil {
+			continue
+		}
+		if s.Owned() {
+			owners++
+		}
+		wait.Go(func() {
+			if err := s.Stop(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	if owners != 1 {
+		t.Errorf("%d owners", owners)
+	}
+	if _, ok := running(t, dir); ok {
+		t.Error("the server runs after all have left")
+	}
+}
+
+func TestKilledOwnerLeavesAServerToTakeOver(t *testing.T) {
+	dir := newDir(t, "data")
+	first := startOther(t, dir)
+	write(t, first.url)
+	pid, _ := running(t, dir)
+	first.cmd.Process.Kill()
+	first.cmd.Wait()
+
+	s := start(t, dir)
+	if now, _ := running(t, dir); now != pid {
+		t.Errorf("server %d was not taken over, %d runs", pid, now)
+	}
+	if !s.Owned() {
+		t.Error("nobody owns the server")
+	}
+	if got := ask(t, s.URL(""), recall); got != "here" {
+		t.Errorf("the table holds %q", got)
+	}
+	stop(t, s)
+	if _, ok := running(t, dir); ok {
+		t.Error("the new owner could not stop the server")
+	}
+}
+
+func TestRecoversWhenAllWereKilled(t *testing.T) {
+	dir := newDir(t, "data")
+	first := startOther(t, dir)
+	write(t, first.url)
+	pid, _ := running(t, dir)
+	first.cmd.Process.Kill()
+	syscall.Kill(pid, syscall.SIGKILL)
+	first.cmd.Wait()
+
+	s := start(t, dir)
+	if got := ask(t, s.URL(""), recall); got != "here" {
+		t.Errorf("after recovery the table holds %q", got)
+	}
+}
+
+func TestStalePidOfAnotherProcess(t *testing.T) {
+	dir := newDir(t, "data")
+	s := start(t, dir)
+	socketDir := s.socketDir
+	stop(t, s)
+	// After a crash the server's number may have gone to any process, here to ours.
+	text := strings.Join([]string{strconv.Itoa(os.Getpid()), s.folder.cluster(), "1", "5432", socketDir, "", "0 0", "ready", ""}, "\n")
+	if err := os.WriteFile(filepath.Join(dir, "postgres", "postmaster.pid"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s := start(t, dir); !s.Owned() {
+		t.Error("mistook this process for the server")
+	}
+}
+
+func TestTroublesomePaths(t *testing.T) {
+	for _, name := range []string{
+		"ünï/çødé 数据", "comma, quote' \"double\" back\\slash", "percent%20 plus+ q?x=1#y [bracket]*",
+		strings.Repeat("long/", 40) + "data",
+	} {
+		t.Run("", func(t *testing.T) {
+			dir := newDir(t, name)
+			s := start(t, dir)
+			if got := ask(t, s.URL(""), `SHOW data_directory`); got != filepath.Join(dir, "postgres") {
+				t.Errorf("connected to the server on %q", got)
+			}
+			if _, err := url.Parse(s.URL("")); err != nil {
+				t.Error(err)
+			}
+			o := startOther(t, dir)
+			if o.url != s.URL("") {
+				t.Errorf("another process sees %s, this one %s", o.url, s.URL(""))
+			}
+			o.leave(t)
+		})
+	}
+}
+
+func TestRelativeDataDir(t *testing.T) {
+	dir := newDir(t, "work")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	s := start(t, ".treewarden")
+	if got := ask(t, s.URL(""), `SHOW data_directory`); got != filepath.Join(dir, ".treewarden", "postgres") {
+		t.Errorf("the data is in %s", got)
+	}
+}
+
+func TestCancelledStart(t *testing.T) {
+	dir := newDir(t, "data")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Start(ctx, Options{DataDir: dir, Fast: true}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	start(t, dir)
+}
+
+// What a shell starts in the background ignores the interrupt, and so does a
+// server that it starts, until that has come far enough to listen to it.
+func TestStartCancelledAtAnyMoment(t *testing.T) {
+	signal.Ignore(os.Interrupt)
+	defer signal.Reset(os.Interrupt)
+	dir := newDir(t, "data")
+	if err := start(t, dir).Stop(); err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelError}))
+	for patience := time.Duration(0); patience < 400*time.Millisecond; patience = patience*3/2 + time.Millisecond {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		s, err := Start(ctx, Options{DataDir: dir, Fast: true, Log: log})
+		late := ctx.Err() != nil
+		cancel()
+		if err != nil && !late {
+			t.Errorf("within %s: %v", patience, err)
+		}
+		if err == nil {
+			if err := s.Stop(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if said.Len() > 0 {
+		t.Errorf("it complained of what was asked for: %s", said.String())
+	}
+}

@@ -1,0 +1,112 @@
+//go:build unix
+
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// fileLock is an advisory lock on a file (flock). The kernel drops it when its
+// holder dies, however that happens. The server does not inherit it.
+type fileLock struct{ file *os.File }
+
+// lockExclusive waits for the lock. Whoever holds it is starting or stopping a
+// server, which takes seconds at the most unless a recovery is under way.
+func lockExclusive(ctx context.Context, path string, log *slog.Logger) (*fileLock, error) {
+	l, err := openLock(path)
+	if err != nil {
+		return nil, err
+	}
+	// Tried again and again, because a blocking flock cannot be cancelled.
+	for waited := time.Duration(0); ; {
+		ok, err := l.tryExclusive()
+		if ok {
+			return l, nil
+		}
+		if err != nil {
+			l.release()
+			return nil, err
+		}
+		const pause = 10 * time.Millisecond
+		select {
+		case <-ctx.Done():
+			l.release()
+			return nil, fmt.Errorf("another process is starting or stopping PostgreSQL (it holds %s): %w", path, ctx.Err())
+		case <-time.After(pause):
+		}
+		if waited += pause; waited == 3*time.Second {
+			log.Info("waiting for another process that starts or stops PostgreSQL", "lock", path)
+		}
+	}
+}
+
+// joinUsers takes a share of the lock and tells whether nobody else had one.
+// The caller holds start.lock, so that nobody joins or leaves in between.
+func joinUsers(path string) (l *fileLock, alone bool, err error) {
+	if l, err = openLock(path); err != nil {
+		return nil, false, err
+	}
+	if alone, err = l.tryExclusive(); err == nil {
+		err = l.flock(syscall.LOCK_SH | syscall.LOCK_NB)
+	}
+	if err != nil {
+		l.release()
+		return nil, false, err
+	}
+	return l, alone, nil
+}
+
+func openLock(path string) (*fileLock, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the data folder's lock: %w; check who owns the folder, or choose another with --data-dir", err)
+	}
+	// Made by root in somebody's folder, it must not shut that person out.
+	if os.Geteuid() == 0 {
+		if uid, gid, err := owner(filepath.Dir(path)); err == nil && uid != 0 {
+			if err := file.Chown(int(uid), int(gid)); err != nil {
+				file.Close()
+				return nil, fmt.Errorf("hand over the data folder's lock: %w", err)
+			}
+		}
+	}
+	return &fileLock{file: file}, nil
+}
+
+// tryExclusive takes the lock for this process alone, or returns false at once
+// when somebody else has it, or a share of it.
+func (l *fileLock) tryExclusive() (bool, error) {
+	err := l.flock(syscall.LOCK_EX | syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (l *fileLock) flock(how int) error {
+	for {
+		switch err := syscall.Flock(int(l.file.Fd()), how); {
+		case err == nil:
+			return nil
+		case errors.Is(err, syscall.EINTR):
+		case errors.Is(err, syscall.EWOULDBLOCK):
+			return err
+		default:
+			return fmt.Errorf("lock %s: %w (the data folder needs a file system with locks; choose another with --data-dir)", l.file.Name(), err)
+		}
+	}
+}
+
+// release is explicit, because a process forked in this moment may hold a copy
+// of the descriptor, and closing alone would leave the lock with it.
+func (l *fileLock) release() {
+	_ = syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN) // closing unlocks too
+	l.file.Close()
+}

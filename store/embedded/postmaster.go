@@ -1,0 +1,65 @@
+//go:build unix
+
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// postmaster is what a server's postmaster.pid tells about it.
+type postmaster struct {
+	pid       int
+	socketDir string
+	status    string // starting, ready or stopping
+}
+
+// readPostmaster returns false when no server runs, or one is just writing its file.
+func (f folder) readPostmaster() (postmaster, bool, error) {
+	text, err := os.ReadFile(filepath.Join(f.cluster(), "postmaster.pid"))
+	if errors.Is(err, os.ErrNotExist) {
+		return postmaster{}, false, nil
+	}
+	if err != nil {
+		return postmaster{}, false, fmt.Errorf("see whether PostgreSQL runs: %w; choose another folder with --data-dir", err)
+	}
+	lines := strings.Split(string(text), "\n")
+	pid, err := strconv.Atoi(strings.TrimSpace(lines[0]))
+	if err != nil || pid <= 0 {
+		return postmaster{}, false, nil
+	}
+	pm := postmaster{pid: pid}
+	if len(lines) > 4 {
+		pm.socketDir = f.ourPath(strings.TrimSpace(lines[4]))
+	}
+	if len(lines) > 7 {
+		pm.status = strings.TrimSpace(lines[7])
+	}
+	return pm, true, nil
+}
+
+// serves tells whether the process still exists and is a server on this data.
+// After a crash its number may belong to anything.
+func (f folder) serves(pm postmaster) bool {
+	if err := syscall.Kill(pm.pid, 0); errors.Is(err, syscall.ESRCH) {
+		return false
+	}
+	if runtime.GOOS == "linux" {
+		// A server's working directory is its data. A zombie has none.
+		at, err := os.Stat(fmt.Sprintf("/proc/%d/cwd", pm.pid))
+		if err == nil {
+			here, err := os.Stat(f.cluster())
+			return err != nil || os.SameFile(at, here)
+		}
+		return errors.Is(err, os.ErrPermission)
+	}
+	out, err := exec.Command("ps", "-o", "comm=", "-p", strconv.Itoa(pm.pid)).Output()
+	return err == nil && strings.Contains(string(out), "postgres")
+}

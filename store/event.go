@@ -1,0 +1,89 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"treewarden/policy"
+)
+
+// maxEvents is how many events one answer carries at most.
+const maxEvents = 200
+
+// eventPause is how long a waiting reader pauses before it looks again.
+const eventPause = 200 * time.Millisecond
+
+// Event is something that front ends must act on. Its kind is ban, unban,
+// delete, undelete, edit, halt or resume; the fields that it does not need are
+// left out.
+type Event struct {
+	ID       int64      `json:"id"`
+	At       time.Time  `json:"at"`
+	Kind     string     `json:"kind"`
+	ActionID int64      `json:"action_id"`
+	UserID   *uuid.UUID `json:"user_id,omitempty"`
+	// Until is the end of a timed ban.
+	Until     *time.Time `json:"until,omitempty"`
+	MessageID *uuid.UUID `json:"message_id,omitempty"`
+	TreeID    *uuid.UUID `json:"message_tree_id,omitempty"`
+	Text      *string    `json:"text,omitempty"`
+	State     *string    `json:"state,omitempty"`
+}
+
+// Events are what front ends must act on after one that they know.
+type Events struct {
+	Items []Event `json:"items"`
+	// Next is the last id: what to ask for next.
+	Next int64 `json:"next"`
+}
+
+// Events returns up to 200 events after an id, in the order of their ids,
+// which is the order in which the actions were committed. Where there is none,
+// it waits for one until wait is over or the context ends.
+func (s *Store) Events(ctx context.Context, actor Actor, after int64, wait time.Duration) (Events, error) {
+	if err := need(actor, policy.EventsRead); err != nil {
+		return Events{}, err
+	}
+	deadline := time.Now().Add(wait)
+	for {
+		events, err := s.eventsAfter(ctx, after)
+		left := time.Until(deadline)
+		if err != nil || len(events.Items) > 0 || left <= 0 {
+			return events, err
+		}
+		select {
+		case <-ctx.Done():
+			return events, nil
+		case <-time.After(min(eventPause, left)):
+		}
+	}
+}
+
+func (s *Store) eventsAfter(ctx context.Context, after int64) (Events, error) {
+	type row struct {
+		ID       int64
+		At       time.Time
+		Kind     string
+		ActionID int64
+		Payload  []byte
+	}
+	events := Events{Items: []Event{}, Next: after}
+	rows, err := collect[row](ctx, s.pool, "SELECT id, at, kind, action_id, payload FROM events WHERE id > $1 ORDER BY id LIMIT $2", after, maxEvents)
+	if err != nil {
+		return events, err
+	}
+	for _, r := range rows {
+		event := Event{}
+		if err := json.Unmarshal(r.Payload, &event); err != nil {
+			return events, fmt.Errorf("read event %d: %w", r.ID, err)
+		}
+		event.ID, event.At, event.Kind, event.ActionID = r.ID, r.At.UTC(), r.Kind, r.ActionID
+		events.Items = append(events.Items, event)
+		events.Next = r.ID
+	}
+	return events, nil
+}

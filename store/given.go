@@ -1,0 +1,95 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// givenState is the state of what one person gave a message: their labels,
+// one reaction, or their open report. Its absence is a nil pointer.
+type givenState struct {
+	At     time.Time          `json:"at"`
+	Labels map[string]float64 `json:"labels,omitempty"`
+	Reason string             `json:"reason,omitempty"`
+}
+
+// readGiven reads what a person gave a message; nil for nothing.
+func (d *doing) readGiven(kind, emoji string, user uuid.UUID, m Message) (*givenState, error) {
+	var state givenState
+	var labels []byte
+	var err error
+	switch kind {
+	case labelAspect:
+		err = d.QueryRow(d.ctx, "SELECT v.at, "+votesOf+" FROM label_votes v WHERE v.tree_id = $1 AND v.message_id = $2 AND v.user_id = $3",
+			m.TreeID, m.MessageID, user).Scan(&state.At, &labels)
+		if err == nil {
+			err = json.Unmarshal(labels, &state.Labels)
+		}
+	case reactionAspect:
+		err = d.QueryRow(d.ctx, "SELECT at FROM reactions WHERE tree_id = $1 AND message_id = $2 AND user_id = $3 AND emoji = $4",
+			m.TreeID, m.MessageID, user, emoji).Scan(&state.At)
+	case reportAspect:
+		err = d.QueryRow(d.ctx, "SELECT at, reason FROM reports WHERE tree_id = $1 AND message_id = $2 AND user_id = $3 AND status = 'open'",
+			m.TreeID, m.MessageID, user).Scan(&state.At, &state.Reason)
+	}
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	state.At = state.At.UTC()
+	return &state, nil
+}
+
+// voteInsert writes one person's labels from a jsonb $5.
+var voteInsert = `INSERT INTO label_votes (tree_id, message_id, user_id, at, ` + eachLabel("%[1]s", ", ") + `, other)
+	SELECT $1, $2, $3, $4, ` + eachLabel("(x.l->>'%[1]s')::float8", ", ") + `, nullif(x.l - ARRAY[` + eachLabel("'%[1]s'", ", ") + `], '{}')
+	FROM (SELECT $5::jsonb AS l) x`
+
+// writeGiven makes what a person gave a message be a state; nil removes it.
+func (d *doing) writeGiven(kind, emoji string, user uuid.UUID, m Message, state *givenState) error {
+	var err error
+	switch kind {
+	case labelAspect:
+		if _, err = d.exec("DELETE FROM label_votes WHERE tree_id = $1 AND message_id = $2 AND user_id = $3", m.TreeID, m.MessageID, user); err == nil && state != nil {
+			_, err = d.exec(voteInsert, m.TreeID, m.MessageID, user, state.At, state.Labels)
+		}
+	case reactionAspect:
+		if state == nil {
+			_, err = d.exec("DELETE FROM reactions WHERE tree_id = $1 AND message_id = $2 AND user_id = $3 AND emoji = $4", m.TreeID, m.MessageID, user, emoji)
+		} else {
+			_, err = d.exec("INSERT INTO reactions (tree_id, message_id, user_id, emoji, at) VALUES ($1, $2, $3, $4, $5)", m.TreeID, m.MessageID, user, emoji, state.At)
+		}
+	case reportAspect:
+		if state == nil {
+			// The report stays readable; it no longer speaks against anybody.
+			_, err = d.exec("UPDATE reports SET status = 'withdrawn' WHERE tree_id = $1 AND message_id = $2 AND user_id = $3 AND status = 'open'", m.TreeID, m.MessageID, user)
+		} else {
+			_, err = d.exec(`INSERT INTO reports (tree_id, message_id, user_id, reason, at) VALUES ($1, $2, $3, $4, $5)
+				ON CONFLICT (tree_id, message_id, user_id) WHERE status = 'open' DO UPDATE SET reason = excluded.reason`, m.TreeID, m.MessageID, user, state.Reason, state.At)
+		}
+	}
+	return err
+}
+
+// same compares two states of what a person gave.
+func (s *givenState) same(other *givenState) bool {
+	if s == nil || other == nil {
+		return s == other
+	}
+	if !s.At.Equal(other.At) || strings.TrimSpace(s.Reason) != strings.TrimSpace(other.Reason) || len(s.Labels) != len(other.Labels) {
+		return false
+	}
+	for name, value := range s.Labels {
+		if v, ok := other.Labels[name]; !ok || v != value {
+			return false
+		}
+	}
+	return true
+}

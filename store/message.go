@@ -1,0 +1,222 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"treewarden/policy"
+)
+
+// messageRow is a message as read from the database.
+type messageRow struct {
+	keyed
+	MessageID     uuid.UUID
+	ParentID      *uuid.UUID
+	TreeID        uuid.UUID
+	UserID        *uuid.UUID
+	CreatedDate   *time.Time
+	Text          string
+	Role          string
+	Lang          *string
+	ReviewCount   *int
+	ReviewResult  *bool
+	Deleted       bool
+	Rank          *int
+	Synthetic     bool
+	ModelName     *string
+	Emojis        []byte
+	Labels        []byte
+	Classifiers   []byte
+	Edited        bool
+	Depth         int
+	Children      int
+	TreeState     string
+	Version       int
+	AuthorName    *string
+	AuthorStatus  *string
+	AuthorRole    *string
+	DeletedAt     *time.Time
+	DeletedAction *int64
+	DeletedRoot   *uuid.UUID
+	OpenReports   int
+}
+
+// messageColumns reads a messageRow from messages m, trees t and users u.
+var messageColumns = `m.message_id, m.parent_id, m.tree_id, m.user_id, nullif(m.created_date, '-infinity') AS created_date,
+	m.text, m.role, m.lang, m.review_count, m.review_result, m.deleted, m.rank, m.synthetic, m.model_name,
+	` + emojiTotals + ` AS emojis, ` + labelTotals + ` AS labels, ` + classifierOutputs + ` AS classifiers,
+	m.edited, m.depth, (SELECT count(*) FROM messages c WHERE c.tree_id = m.tree_id AND c.parent_id = m.message_id) AS children,
+	t.state AS tree_state, m.version, u.display_name AS author_name, ` + userStatus + ` AS author_status, u.role AS author_role,
+	m.deleted_at, m.deleted_action, m.deleted_root,
+	(SELECT count(*) FROM reports r WHERE r.tree_id = m.tree_id AND r.message_id = m.message_id AND r.status = 'open') AS open_reports`
+
+const messageTables = `messages m JOIN trees t ON t.tree_id = m.tree_id LEFT JOIN users u ON u.user_id = m.user_id`
+
+// noKey lets a query that is not paged fill a row that could be.
+const noKey = `, '{}'::text[] AS cursor_key`
+
+func (r messageRow) message() (Message, error) {
+	m := Message{
+		MessageID: r.MessageID, ParentID: r.ParentID, TreeID: r.TreeID, UserID: r.UserID, CreatedDate: r.CreatedDate,
+		Text: r.Text, Role: r.Role, Lang: r.Lang, ReviewCount: r.ReviewCount, ReviewResult: r.ReviewResult, Deleted: r.Deleted,
+		Rank: r.Rank, Synthetic: r.Synthetic, ModelName: r.ModelName, Edited: r.Edited, Depth: r.Depth, Children: r.Children,
+		TreeState: r.TreeState, Version: r.Version, AuthorName: r.AuthorName, AuthorRole: r.AuthorRole, OpenReports: r.OpenReports,
+	}
+	if r.UserID != nil {
+		m.AuthorStatus = r.AuthorStatus
+	}
+	if r.Deleted {
+		m.Deletion = &Deletion{r.DeletedAt, r.DeletedAction, r.DeletedRoot}
+	}
+	for _, field := range []struct {
+		json []byte
+		into any
+	}{{r.Emojis, &m.Emojis}, {r.Labels, &m.Labels}, {r.Classifiers, &m.Classifiers}} {
+		if field.json == nil {
+			continue
+		}
+		if err := json.Unmarshal(field.json, field.into); err != nil {
+			return m, fmt.Errorf("read message %s: %w", r.MessageID, err)
+		}
+	}
+	m.Detoxify = m.Classifiers["detoxify"]
+	delete(m.Classifiers, "detoxify")
+	return m, nil
+}
+
+func messagesOf(rows []messageRow) ([]Message, error) {
+	messages := make([]Message, len(rows))
+	for i, r := range rows {
+		var err error
+		if messages[i], err = r.message(); err != nil {
+			return nil, err
+		}
+	}
+	return messages, nil
+}
+
+// selectMessages reads messages by a condition on m, in an order.
+func selectMessages(ctx context.Context, c conn, tail string, args ...any) ([]Message, error) {
+	return selectMessagesWith(ctx, c, "", tail, args...)
+}
+
+// selectMessagesWith is selectMessages with a WITH clause before it.
+func selectMessagesWith(ctx context.Context, c conn, with, tail string, args ...any) ([]Message, error) {
+	rows, err := collect[messageRow](ctx, c, with+" SELECT "+messageColumns+noKey+" FROM "+messageTables+" "+tail, args...)
+	if err != nil {
+		return nil, err
+	}
+	return messagesOf(rows)
+}
+
+// treeOf finds the tree of a message.
+func treeOf(ctx context.Context, c conn, message uuid.UUID) (uuid.UUID, error) {
+	var tree uuid.UUID
+	err := c.QueryRow(ctx, "SELECT tree_id FROM message_trees WHERE message_id = $1", message).Scan(&tree)
+	return tree, readError(err)
+}
+
+// pathOf walks from a message up to the prompt; the deepest comes first. It
+// is a CTE called path with message_id and n.
+const pathOf = `WITH RECURSIVE path AS (
+	SELECT message_id, parent_id, 0 AS n FROM messages WHERE tree_id = $1 AND message_id = $2
+	UNION ALL SELECT p.message_id, p.parent_id, path.n + 1 FROM messages p JOIN path ON p.message_id = path.parent_id
+	WHERE p.tree_id = $1)`
+
+// Message returns one message with all that its page shows.
+func (s *Store) Message(ctx context.Context, actor Actor, id uuid.UUID) (MessageDetail, error) {
+	var d MessageDetail
+	if err := need(actor, policy.Read); err != nil {
+		return d, err
+	}
+	tree, err := treeOf(ctx, s.pool, id)
+	if err != nil {
+		return d, err
+	}
+	if d.Path, d.Replies, err = thread(ctx, s.pool, tree, id); err != nil {
+		return d, err
+	}
+	d.Message = d.Path[len(d.Path)-1]
+	if d.Siblings, err = selectMessages(ctx, s.pool, `WHERE m.tree_id = $1 AND m.parent_id = $2 `+inRankOrder, tree, d.ParentID); err != nil {
+		return d, err
+	}
+	if d.Tree, err = s.tree(ctx, tree); err != nil {
+		return d, err
+	}
+	if d.Revisions, err = revisions(ctx, s.pool, tree, id); err != nil {
+		return d, err
+	}
+	if d.Reports, err = collect[Report](ctx, s.pool, `SELECT r.report_id, r.message_id, r.user_id, u.display_name AS by, r.reason, r.at, r.status
+		FROM reports r JOIN users u USING (user_id) WHERE r.tree_id = $1 AND r.message_id = $2 ORDER BY r.at DESC`, tree, id); err != nil {
+		return d, err
+	}
+	if d.Votes, err = collect[Vote](ctx, s.pool, `SELECT v.user_id, u.display_name AS by, v.at, `+votesOf+` AS labels
+		FROM label_votes v JOIN users u USING (user_id) WHERE v.tree_id = $1 AND v.message_id = $2 ORDER BY v.at`, tree, id); err != nil {
+		return d, err
+	}
+	d.Reactions, err = collect[Reaction](ctx, s.pool, `SELECT r.user_id, u.display_name AS by, r.emoji, r.at
+		FROM reactions r JOIN users u USING (user_id) WHERE r.tree_id = $1 AND r.message_id = $2 ORDER BY r.at LIMIT 500`, tree, id)
+	return d, err
+}
+
+// inRankOrder puts siblings as the trees show them: ranked ones first.
+const inRankOrder = `ORDER BY m.rank NULLS LAST, m.created_date, m.message_id`
+
+// thread reads the path from the prompt down to a message, and its replies.
+func thread(ctx context.Context, c conn, tree, id uuid.UUID) (path, replies []Message, err error) {
+	path, err = selectMessagesWith(ctx, c, pathOf, `JOIN path USING (message_id) WHERE m.tree_id = $1 ORDER BY path.n DESC`, tree, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(path) == 0 {
+		return nil, nil, ErrNotFound
+	}
+	replies, err = selectMessages(ctx, c, `WHERE m.tree_id = $1 AND m.parent_id = $2 `+inRankOrder, tree, id)
+	return path, replies, err
+}
+
+// Thread returns the path from the prompt down to a message, and its replies.
+func (s *Store) Thread(ctx context.Context, actor Actor, id uuid.UUID) (path, replies []Message, err error) {
+	if err := need(actor, policy.Read); err != nil {
+		return nil, nil, err
+	}
+	tree, err := treeOf(ctx, s.pool, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	return thread(ctx, s.pool, tree, id)
+}
+
+// Revisions returns every text that a message had, the oldest first; none
+// where it was never edited.
+func (s *Store) Revisions(ctx context.Context, actor Actor, id uuid.UUID) ([]Revision, error) {
+	if err := need(actor, policy.Read); err != nil {
+		return nil, err
+	}
+	tree, err := treeOf(ctx, s.pool, id)
+	if err != nil {
+		return nil, err
+	}
+	return revisions(ctx, s.pool, tree, id)
+}
+
+func revisions(ctx context.Context, c conn, tree, id uuid.UUID) ([]Revision, error) {
+	return collect[Revision](ctx, c, `SELECT r.revision_id, r.text, r.user_id, coalesce(u.display_name, '') AS by,
+			nullif(r.at, '-infinity') AS at, r.action_id AS action, r.action_id IS NULL AS original
+		FROM revisions r LEFT JOIN users u USING (user_id) WHERE r.tree_id = $1 AND r.message_id = $2 ORDER BY r.revision_id`, tree, id)
+}
+
+// collect reads all rows of a query into structs by the names of columns.
+func collect[T any](ctx context.Context, c conn, sql string, args ...any) ([]T, error) {
+	rows, err := c.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, readError(err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[T])
+	return found, readError(err)
+}

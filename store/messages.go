@@ -1,0 +1,174 @@
+package store
+
+import (
+	"context"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"treewarden/policy"
+)
+
+// newest is the order of lists of messages, and its reverse.
+var (
+	newest = order{"new", true, []key{{"m.created_date", "timestamptz"}, {"m.message_id", "uuid"}}}
+	oldest = order{"old", false, newest.keys}
+)
+
+// Messages lists messages.
+func (s *Store) Messages(ctx context.Context, actor Actor, f MessageFilter) (List[Message], error) {
+	if err := need(actor, policy.Read); err != nil {
+		return List[Message]{}, err
+	}
+	q := query{columns: messageColumns, from: messageTables}
+	if err := f.narrow(&q); err != nil {
+		return List[Message]{}, err
+	}
+	o, err := choose("sort", f.Sort, newest, oldest)
+	if err != nil {
+		return List[Message]{}, err
+	}
+	rows, next, prev, err := fetch[messageRow](ctx, s.pool, q, o, f.Page)
+	if err != nil {
+		return List[Message]{}, err
+	}
+	messages, err := messagesOf(rows)
+	return List[Message]{messages, next, prev}, err
+}
+
+// choose finds an order by its name; the first is the default.
+func choose(parameter, name string, orders ...order) (order, error) {
+	if name == "" {
+		return orders[0], nil
+	}
+	names := make([]string, len(orders))
+	for i, o := range orders {
+		if o.name == name {
+			return o, nil
+		}
+		names[i] = o.name
+	}
+	return order{}, Malformed(parameter + " is one of " + strings.Join(names, ", ") + ".")
+}
+
+// oneOf refuses a value that is none of those allowed.
+func oneOf(parameter, value string, allowed ...string) error {
+	for _, a := range allowed {
+		if value == a {
+			return nil
+		}
+	}
+	return Malformed(parameter + " is one of " + strings.Join(allowed, ", ") + ".")
+}
+
+// narrow turns the filter into conditions on messages m and trees t.
+func (f MessageFilter) narrow(q *query) error {
+	for _, word := range strings.Fields(f.Q) {
+		q.where("m.text ILIKE ?", "%"+escapeLike(word)+"%")
+	}
+	if f.Lang != "" {
+		q.where("m.lang = ?", f.Lang)
+	}
+	if f.User != nil {
+		q.where("m.user_id = ?", *f.User)
+	}
+	if f.Tree != nil {
+		q.where("m.tree_id = ?", *f.Tree)
+	}
+	if f.Since != nil {
+		q.where("m.created_date >= ?", *f.Since)
+	}
+	if f.Until != nil {
+		q.where("m.created_date < ?", *f.Until)
+	}
+	if f.TreeState != "" {
+		q.where("t.state = ?", f.TreeState)
+	}
+	for _, c := range []struct {
+		parameter, value string
+		conditions       map[string]string
+	}{
+		{"role", f.Role, map[string]string{"": "", "prompter": "m.role = 'prompter'", "assistant": "m.role = 'assistant'"}},
+		{"deleted", f.Deleted, map[string]string{"": "NOT m.deleted", "exclude": "NOT m.deleted", "include": "", "only": "m.deleted"}},
+		{"spam", f.Spam, map[string]string{"": "", "include": "", "exclude": "m.review_result IS NOT false", "only": "m.review_result = false"}},
+		{"review", f.Review, map[string]string{"": "", "pending": "m.review_result IS NULL", "accepted": "m.review_result", "rejected": "NOT m.review_result"}},
+		{"has", f.Has, map[string]string{"": "", "edit": "m.edited",
+			"report":   "EXISTS (SELECT FROM reports r WHERE r.tree_id = m.tree_id AND r.message_id = m.message_id AND r.status <> 'withdrawn')",
+			"red_flag": "(EXISTS (SELECT FROM reactions r WHERE r.tree_id = m.tree_id AND r.message_id = m.message_id AND r.emoji = 'red_flag') OR EXISTS (SELECT FROM emoji_aggregates e WHERE e.tree_id = m.tree_id AND e.message_id = m.message_id AND e.red_flags > 0))"}},
+	} {
+		condition, ok := c.conditions[c.value]
+		if !ok {
+			names := make([]string, 0, len(c.conditions))
+			for name := range c.conditions {
+				if name != "" {
+					names = append(names, name)
+				}
+			}
+			return oneOf(c.parameter, c.value, sorted(names)...)
+		}
+		if condition != "" {
+			q.where(condition)
+		}
+	}
+	return f.thresholds(q)
+}
+
+// threshold reads "NAME>0.5": a name (which may be empty), an operator and a
+// number.
+var threshold = regexp.MustCompile(`^\s*([^<>=]*?)\s*(>=|<=|>|<|=)\s*([0-9.eE+-]+)\s*$`)
+
+func parseThreshold(parameter, text string) (name, operator string, value float64, err error) {
+	parts := threshold.FindStringSubmatch(text)
+	if parts != nil {
+		value, err = strconv.ParseFloat(parts[3], 64)
+	}
+	if parts == nil || err != nil {
+		return "", "", 0, Malformed(parameter + " is a comparison such as " + map[string]string{
+			"label": "spam>0.5", "toxicity": ">0.5", "classifier": "detoxify.insult>0.5"}[parameter] + ".")
+	}
+	return parts[1], parts[2], value, nil
+}
+
+// thresholds adds the conditions on labels and classifier outputs. The
+// operator comes from the pattern above, the column from LabelNames.
+func (f MessageFilter) thresholds(q *query) error {
+	if f.Label != "" {
+		name, operator, value, err := parseThreshold("label", f.Label)
+		if err != nil {
+			return err
+		}
+		if !isLabel(name) {
+			return oneOf("the name in label", name, LabelNames...)
+		}
+		q.where(strings.ReplaceAll(`(SELECT (coalesce(max(l.NAME * l.NAME_count), 0) + coalesce(sum(v.NAME), 0)) / nullif(coalesce(max(l.NAME_count), 0) + count(v.NAME), 0)
+			FROM (SELECT) x LEFT JOIN label_aggregates l ON l.tree_id = m.tree_id AND l.message_id = m.message_id
+			LEFT JOIN label_votes v ON v.tree_id = m.tree_id AND v.message_id = m.message_id) `, "NAME", name)+operator+" ?", value)
+	}
+	if f.Toxicity != "" {
+		name, operator, value, err := parseThreshold("toxicity", f.Toxicity)
+		if err != nil || name != "" {
+			return Malformed("toxicity is a comparison such as >0.5.")
+		}
+		q.where("(SELECT max(o.toxicity) FROM classifier_outputs o WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id) "+operator+" ?", value)
+	}
+	if f.Classifier != "" {
+		name, operator, value, err := parseThreshold("classifier", f.Classifier)
+		if err != nil {
+			return err
+		}
+		// A model's name may hold dots; the name of an output does not.
+		dot := strings.LastIndexByte(name, '.')
+		if dot < 1 {
+			return Malformed("classifier is a comparison such as detoxify.insult>0.5.")
+		}
+		q.where(`EXISTS (SELECT FROM classifier_outputs o JOIN classifier_models c USING (model_id)
+			WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id AND c.name = ? AND o.scores[array_position(c.outputs, ?)] `+operator+" ?)",
+			name[:dot], name[dot+1:], value)
+	}
+	return nil
+}
+
+// escapeLike takes the meaning from the wildcards of LIKE.
+func escapeLike(text string) string {
+	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text)
+}

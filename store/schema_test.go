@@ -1,0 +1,57 @@
+package store_test
+
+import (
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"treewarden/store/storetest"
+)
+
+// underTrees are the tables that would be spread over machines by tree_id.
+// message_trees, which finds the tree of a bare id, is spread by message_id.
+var underTrees = []string{
+	"trees", "messages", "emoji_aggregates", "label_aggregates", "label_votes", "reactions", "reports", "classifier_outputs", "revisions",
+}
+
+// TestSchemaCanBeDistributed holds the schema to what a distributed
+// PostgreSQL asks: the key that rows are spread by is in every primary and
+// unique key, and no such table has a trigger of its own.
+func TestSchemaCanBeDistributed(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	query := func(sql string, args ...any) []string {
+		t.Helper()
+		rows, err := storetest.DB(t, s).Query(ctx, sql, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	const keyWithout = `SELECT i.indexrelid::regclass::text FROM pg_index i
+		WHERE i.indrelid = ANY ($1::text[]::regclass[]) AND i.indisunique AND NOT EXISTS (
+			SELECT FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[]) AND a.attname = $2)`
+	for _, key := range query(keyWithout, underTrees, "tree_id") {
+		t.Errorf("the unique key %s does not hold tree_id", key)
+	}
+	for _, key := range query(keyWithout, []string{"message_trees"}, "message_id") {
+		t.Errorf("the unique key %s does not hold message_id", key)
+	}
+	for _, trigger := range query(`SELECT tgrelid::regclass || '.' || tgname FROM pg_trigger
+		WHERE NOT tgisinternal AND tgrelid = ANY ($1::text[]::regclass[])`, append([]string{"message_trees"}, underTrees...)) {
+		t.Errorf("%s: no trigger may stand on a table under trees", trigger)
+	}
+	for _, table := range query(`SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+		WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attname = 'tree_id' AND NOT c.relname = ANY ($1)
+			AND c.relname NOT IN ('message_trees', 'action_objects')`, underTrees) {
+		t.Errorf("%s has a tree_id, but is not in the list of tables under trees", table)
+	}
+	for _, column := range query(`SELECT table_name || '.' || column_name FROM information_schema.columns
+		WHERE table_name = ANY ($1) AND data_type = 'jsonb' AND column_name <> 'other'`, underTrees) {
+		t.Errorf("%s: what is summed does not hide in jsonb", column)
+	}
+}

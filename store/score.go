@@ -1,0 +1,129 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"treewarden/policy"
+	"treewarden/scoring"
+)
+
+// since returns the first moment of a frame as an argument.
+func (s *Store) since(frame scoring.Frame) pgtype.Timestamptz {
+	if at, ok := frame.Since(s.now()); ok {
+		return pgtype.Timestamptz{Time: at, Valid: true}
+	}
+	return pgtype.Timestamptz{InfinityModifier: pgtype.NegativeInfinity, Valid: true}
+}
+
+// The base tables counted for one author, $2, from a moment on, $3.
+var (
+	ofUserSQL   = countSQL("messages m", "m.user_id = $2 AND {at} >= $3", "m.user_id")
+	evidenceSQL = "SELECT s.* FROM (" + countSQL("messages m", "m.user_id = $2 AND {at} >= $3", "m.message_id", "m.created_date") + ") s ORDER BY s.g2 DESC, s.g1"
+	daysOfUser  = countSQL("messages m", "m.user_id = $2 AND {at} >= $3", "({at} AT TIME ZONE 'UTC')::date")
+)
+
+// counts counts one user's signals within a frame, from the base tables.
+func (s *Store) counts(ctx context.Context, user uuid.UUID, frame scoring.Frame, formula scoring.Formula) (scoring.Counts, error) {
+	var t tally
+	err := s.pool.QueryRow(ctx, ofUserSQL, formula.ToxicFrom, user, s.since(frame)).Scan(t.targets(new(uuid.UUID))...)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return nil, readError(err)
+	}
+	return t.counts(formula), nil
+}
+
+// counted reads one user's signals within a frame from the counters.
+func (s *Store) counted(ctx context.Context, user uuid.UUID, frame scoring.Frame, formula scoring.Formula) (scoring.Counts, error) {
+	var sums []int64
+	err := s.pool.QueryRow(ctx, "SELECT counts FROM ("+boardSums(formula, frameRows[frame], "$1")+") c WHERE user_id = $2", s.since(frame), user).Scan(&sums)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return nil, readError(err)
+	}
+	counts := scoring.Counts{}
+	for i, sum := range sums {
+		counts[scoring.Signals[i].Signal] = sum
+	}
+	return counts, nil
+}
+
+// Score explains a user's score: its parts and the messages behind each.
+func (s *Store) Score(ctx context.Context, actor Actor, user uuid.UUID, frame scoring.Frame, formula scoring.Formula) (Score, error) {
+	score := Score{UserID: user, Frame: frame, Formula: formula.Name, Evidence: map[scoring.Signal][]uuid.UUID{}}
+	if err := need(actor, policy.Read); err != nil {
+		return score, err
+	}
+	if _, err := userByID(ctx, s.pool, user); err != nil {
+		return score, err
+	}
+	counts, err := s.counts(ctx, user, frame, formula)
+	if err != nil {
+		return score, err
+	}
+	stats, err := s.stats(ctx, user, frame)
+	if err != nil {
+		return score, err
+	}
+	score.Score, score.Parts = formula.Score(counts), formula.Parts(counts)
+	score.Rate = scoring.Rate(score.Score, stats.Messages)
+	return score, s.evidence(ctx, &score, formula)
+}
+
+// evidence fills in the messages behind each signal, the newest first, at
+// most 50 each.
+func (s *Store) evidence(ctx context.Context, score *Score, formula scoring.Formula) error {
+	rows, err := s.pool.Query(ctx, evidenceSQL, formula.ToxicFrom, score.UserID, s.since(score.Frame))
+	if err != nil {
+		return readError(err)
+	}
+	var message uuid.UUID
+	var at pgtype.Timestamptz
+	var t tally
+	_, err = pgx.ForEachRow(rows, t.targets(&message, &at), func() error {
+		for signal, n := range t.counts(formula) {
+			if n != 0 && len(score.Evidence[signal]) < 50 {
+				score.Evidence[signal] = append(score.Evidence[signal], message)
+			}
+		}
+		return nil
+	})
+	return readError(err)
+}
+
+// days counts a user's signals of the last 30 days by day, against and for.
+func (s *Store) days(ctx context.Context, user uuid.UUID, formula scoring.Formula) ([]DaySignals, error) {
+	today := s.now().UTC().Truncate(24 * time.Hour)
+	rows, err := s.pool.Query(ctx, daysOfUser, formula.ToxicFrom, user, today.AddDate(0, 0, -29))
+	if err != nil {
+		return nil, readError(err)
+	}
+	var day time.Time
+	var t tally
+	found := map[string]DaySignals{}
+	if _, err := pgx.ForEachRow(rows, t.targets(&day), func() error {
+		var d DaySignals
+		for signal, n := range t.counts(formula) {
+			if signal == scoring.Upvotes {
+				d.For += n
+			} else {
+				d.Against += n
+			}
+		}
+		found[day.Format(time.DateOnly)] = d
+		return nil
+	}); err != nil {
+		return nil, readError(err)
+	}
+	days := make([]DaySignals, 30)
+	for i := range days {
+		name := today.AddDate(0, 0, i-29).Format(time.DateOnly)
+		days[i] = found[name]
+		days[i].Day = name
+	}
+	return days, nil
+}

@@ -1,0 +1,224 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+
+	"treewarden/scoring"
+)
+
+// source is one place that signals are counted from: rows joined to a message
+// m, each with a date and a count for some columns of user_signals.
+type source struct {
+	join   string // after "messages m"
+	at     string
+	where  string
+	counts map[string]string
+	// given names the user who gave the signal, for sources that know; it is
+	// joined as g. Signals of banned users and of authors themselves do not count.
+	given string
+	// recorded says that whoever has such a row has a reaction record.
+	recorded bool
+	// evenDeleted keeps the source whole in the old console's way of counting.
+	evenDeleted bool
+}
+
+// labelSignals are the signals that count votes for one label.
+var labelSignals = map[scoring.Signal]string{
+	scoring.SpamLabels: "spam", scoring.LangMismatch: "lang_mismatch", scoring.NotAppropriate: "not_appropriate", scoring.PII: "pii",
+	scoring.HateSpeech: "hate_speech", scoring.SexualContent: "sexual_content", scoring.PoliticalContent: "political_content",
+}
+
+// labelCounts counts each label's votes and the toxicity label's mean;
+// %[1]s in the expressions is the label.
+func labelCounts(votes, sum, count string) map[string]string {
+	counts := map[string]string{"label_toxicity_sum": fmt.Sprintf(sum, "toxicity"), "label_toxicity_count": fmt.Sprintf(count, "toxicity")}
+	for signal, label := range labelSignals {
+		counts[string(signal)] = fmt.Sprintf(votes, label)
+	}
+	return counts
+}
+
+// mostPeople is how many people's toxicity labels of one message weigh in their
+// author's mean: sums in units of 10^-12 then stay within a bigint, whatever
+// number a file tells.
+const mostPeople = 1000
+
+var weighingPeople = fmt.Sprintf("least(l.%%[1]s_count, %d)", mostPeople)
+
+// on joins a table to message m.
+func on(table, alias string) string {
+	return fmt.Sprintf("JOIN %[1]s %[2]s ON %[2]s.tree_id = m.tree_id AND %[2]s.message_id = m.message_id", table, alias)
+}
+
+// sources are all places that signals are counted from. $1 in them is the
+// toxicity from which a message counts as toxic.
+var sources = []source{
+	{
+		at: "m.created_date", counts: map[string]string{"messages": "1"},
+	}, {
+		join: on("emoji_aggregates", "e"), at: "m.created_date", recorded: true,
+		counts: map[string]string{"red_flags": "e.red_flags", "upvotes": "e.upvotes", "downvotes": "e.downvotes"},
+	}, {
+		// A mean and a number of people: votes = round(mean × number).
+		join: on("label_aggregates", "l"), at: "m.created_date",
+		counts: labelCounts("coalesce(round(l.%[1]s * l.%[1]s_count), 0)::bigint",
+			"coalesce(round(l.%[1]s::numeric * "+weighingPeople+" * 1e12), 0)::bigint", "CASE WHEN l.%[1]s IS NULL THEN 0 ELSE coalesce("+weighingPeople+", 0) END"),
+	}, {
+		join: on("reactions", "r"), at: "r.at", given: "r.user_id", recorded: true,
+		where:  "r.emoji IN ('+1', '-1', 'red_flag')",
+		counts: map[string]string{"red_flags": "(r.emoji = 'red_flag')::int", "upvotes": "(r.emoji = '+1')::int", "downvotes": "(r.emoji = '-1')::int"},
+	}, {
+		// A value of a half or more says yes.
+		join: on("label_votes", "v"), at: "v.at", given: "v.user_id",
+		counts: labelCounts("coalesce((v.%[1]s >= 0.5)::int, 0)", "coalesce(round(v.%[1]s::numeric * 1e12), 0)::bigint", "(v.%[1]s IS NOT NULL)::int"),
+	}, {
+		join: on("reports", "p"), at: "p.at", given: "p.user_id",
+		where:  "p.status IN ('open', 'upheld')",
+		counts: map[string]string{"red_flags": "1"},
+	}, {
+		at:     "coalesce(m.review_at, m.created_date)",
+		where:  "m.review_result = false AND m.parent_id IS NOT NULL",
+		counts: map[string]string{"rejected": "1"},
+	}, {
+		join: "JOIN trees t ON t.tree_id = m.tree_id", at: "m.created_date", evenDeleted: true,
+		where:  "m.parent_id IS NULL AND t.state = 'aborted_low_grade'",
+		counts: map[string]string{"spam_prompts": "1"},
+	}, {
+		// A deletion that came with an import is the staff's of its origin; what
+		// fell with a subtree names another root.
+		at:     "coalesce(m.deleted_at, m.created_date)",
+		where:  "m.deleted AND m.deleted_root = m.message_id",
+		counts: map[string]string{"deleted": "1"},
+	}, {
+		join: classifierToxicity, at: "m.created_date",
+		counts: map[string]string{"toxicity_sum": "round(x.toxicity::numeric * 1e12)::bigint", "toxicity_count": "1"},
+	}, {
+		join: classifierToxicity, at: "greatest(x.at, m.created_date)",
+		where:  "x.toxicity >= $1::float8",
+		counts: map[string]string{"toxic_messages": "1"},
+	},
+}
+
+// classifierToxicity joins the highest toxicity that any model gave message m.
+const classifierToxicity = `JOIN LATERAL (SELECT max(o.toxicity) AS toxicity, min(o.at) AS at FROM classifier_outputs o
+	WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id HAVING max(o.toxicity) IS NOT NULL) x ON true`
+
+// hasRecord is the old console's condition on a message m: it left out those
+// without any reaction record.
+const hasRecord = `(EXISTS (SELECT FROM emoji_aggregates z WHERE z.tree_id = m.tree_id AND z.message_id = m.message_id)
+	OR EXISTS (SELECT FROM reactions z WHERE z.tree_id = m.tree_id AND z.message_id = m.message_id))`
+
+// measures are the columns of user_signals that are no signals.
+var measures = []string{"messages", "toxicity_sum", "toxicity_count", "label_toxicity_sum", "label_toxicity_count"}
+
+// columns are the columns of user_signals that hold counts: each signal as the
+// formula treewarden counts it, each as the old console did (ref_…), and the
+// measures.
+var columns = func() []string {
+	var names []string
+	for _, prefix := range []string{"", "ref_"} {
+		for _, info := range scoring.Signals {
+			names = append(names, prefix+string(info.Signal))
+		}
+	}
+	return append(names, measures...)
+}()
+
+// countSQL counts from every source for the messages m that a relation (FROM
+// item) and a condition name, grouped by expressions: of messages m, or the
+// date, written {at}. Its columns are the groups g1, g2 … and then columns.
+// $1 is the threshold of toxicity.
+func countSQL(from, where string, groups ...string) string {
+	branches := make([]string, len(sources))
+	for i, src := range sources {
+		branches[i] = src.branch(from, where, groups)
+	}
+	names, sums := make([]string, len(groups)), make([]string, len(columns))
+	for i := range groups {
+		names[i] = fmt.Sprintf("g%d", i+1)
+	}
+	for i, column := range columns {
+		sums[i] = fmt.Sprintf("sum(%[1]s)::bigint AS %[1]s", column)
+	}
+	by := strings.Join(names, ", ")
+	return fmt.Sprintf("SELECT %s, %s FROM (%s) AS counted(%s, %s) GROUP BY %s",
+		by, strings.Join(sums, ", "), strings.Join(branches, "\nUNION ALL "), by, strings.Join(columns, ", "), by)
+}
+
+// branch counts from one source.
+func (src source) branch(from, where string, groups []string) string {
+	selected := make([]string, 0, len(groups)+len(columns))
+	for _, group := range groups {
+		selected = append(selected, strings.ReplaceAll(group, "{at}", src.at))
+	}
+	for _, column := range columns {
+		name, reference := strings.CutPrefix(column, "ref_")
+		count, ok := src.counts[name]
+		switch condition := src.condition(reference); {
+		case !ok:
+			selected = append(selected, "0")
+		case condition == "" || name == "messages":
+			selected = append(selected, "sum("+count+")")
+		default:
+			selected = append(selected, "coalesce(sum("+count+") FILTER (WHERE "+condition+"), 0)")
+		}
+	}
+	conditions := []string{"m.user_id IS NOT NULL"}
+	for _, c := range []string{where, src.where} {
+		if c != "" {
+			conditions = append(conditions, "("+strings.ReplaceAll(c, "{at}", src.at)+")")
+		}
+	}
+	join := src.join
+	if src.given != "" {
+		join += " JOIN users g ON g.user_id = " + src.given
+	}
+	numbers := make([]string, len(groups))
+	for i := range groups {
+		numbers[i] = fmt.Sprint(i + 1)
+	}
+	return fmt.Sprintf("SELECT %s FROM %s %s WHERE %s GROUP BY %s",
+		strings.Join(selected, ", "), from, join, strings.Join(conditions, " AND "), strings.Join(numbers, ", "))
+}
+
+// condition is what a way of counting asks of a source's rows.
+func (src source) condition(reference bool) string {
+	switch {
+	case reference && src.evenDeleted:
+		return ""
+	case reference && src.recorded:
+		return "NOT m.deleted"
+	case reference:
+		return "NOT m.deleted AND " + hasRecord
+	case src.given != "":
+		// A ban that ran out counts until the program takes it off, so that it
+		// is one moment for all counters.
+		return "g.banned_at IS NULL AND g.user_id <> m.user_id"
+	}
+	return ""
+}
+
+// tally is one row of counts, in the order of columns.
+type tally [33]int64
+
+// targets gives what a row of counts is scanned into, after its groups.
+func (t *tally) targets(groups ...any) []any {
+	for i := range t {
+		groups = append(groups, &t[i])
+	}
+	return groups
+}
+
+// counts picks the signals as a formula counts them.
+func (t tally) counts(formula scoring.Formula) scoring.Counts {
+	offset := 0
+	if formula.AsReference {
+		offset = len(scoring.Signals)
+	}
+	counts := scoring.Counts{}
+	for i, info := range scoring.Signals {
+		counts[info.Signal] = t[offset+i]
+	}
+	return counts
+}

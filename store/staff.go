@@ -1,0 +1,293 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"treewarden/policy"
+)
+
+// Key is an API key as it is listed: never the key itself.
+type Key struct {
+	UserID     uuid.UUID  `json:"user_id"`
+	Name       string     `json:"name"`
+	Role       string     `json:"role"`
+	CreatedAt  time.Time  `json:"created_at"`
+	ExpiresAt  *time.Time `json:"expires_at"`
+	LastUsedAt *time.Time `json:"last_used_at"`
+	RevokedAt  *time.Time `json:"revoked_at"`
+}
+
+// toText makes bytes from outside fit for a text column.
+func toText(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+}
+
+func checkName(name string) error {
+	if n := utf8.RuneCountInString(strings.TrimSpace(name)); n < 1 || n > 100 || checkText("", name) != nil {
+		return Invalid{"name": "A name has 1 to 100 characters."}
+	}
+	return nil
+}
+
+// mayHand checks that an actor may hand out a role.
+func mayHand(actor Actor, role string, permission policy.Permission) error {
+	if err := need(actor, permission); err != nil {
+		return err
+	}
+	if !policy.KnownRole(role) {
+		return Invalid{"role": "There is no such role; it is one of " + strings.Join(policy.Roles, ", ") + "."}
+	}
+	if actor.trusted() {
+		return nil
+	}
+	if err := actor.Policy.MayGrant(actor.Role, role); err != nil {
+		return &Forbidden{Why: err.Error()}
+	}
+	return nil
+}
+
+// account does an act on an account that the log knows under a kind of its
+// own; do names the target.
+func (s *Store) account(ctx context.Context, actor Actor, kind string, do func(*doing) error) error {
+	k, _ := KindNamed(kind)
+	_, err := s.perform(ctx, actor, Act{Kind: kind}, k, func(d *doing) error {
+		d.targetType = "user"
+		d.affected.Users = 1
+		return do(d)
+	})
+	return err
+}
+
+// aim names the user that an account's act is about.
+func (d *doing) aim(user uuid.UUID, label string) {
+	d.act.Target, d.targetID, d.label = user, user.String(), label
+}
+
+// CreateStaff makes an account that can sign in by name and password; without
+// a password it opens only by a sign-in link.
+func (s *Store) CreateStaff(ctx context.Context, actor Actor, name, role, password string) (User, error) {
+	if err := errors.Join(checkName(name), mayHand(actor, role, policy.StaffManage)); err != nil {
+		return User{}, firstOf(err)
+	}
+	if role == policy.General || role == policy.Collector {
+		return User{}, Invalid{"role": "Staff are moderators, data leads or admins."}
+	}
+	var hash *string
+	if password != "" {
+		if err := checkPassword("password", password); err != nil {
+			return User{}, err
+		}
+		h, err := hashPassword(ctx, password)
+		if err != nil {
+			return User{}, err
+		}
+		hash = &h
+	}
+	id := uuid.New()
+	err := s.account(ctx, actor, "create_staff", func(d *doing) error {
+		d.aim(id, name)
+		_, err := d.exec("INSERT INTO users (user_id, display_name, username, role, password_hash) VALUES ($1, $2, $2, $3, $4)", id, strings.TrimSpace(name), role, hash)
+		return taken(err, "There is an account of this name. Choose another one.")
+	})
+	if err != nil {
+		return User{}, err
+	}
+	return userByID(ctx, s.pool, id)
+}
+
+// firstOf takes the first of joined errors, whose kind callers look at.
+func firstOf(err error) error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // it is the joined error itself that is looked at
+		return joined.Unwrap()[0]
+	}
+	return err
+}
+
+// taken turns a broken unique constraint into a field's error.
+func taken(err error, why string) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "23505" {
+		return Invalid{"name": why}
+	}
+	return err
+}
+
+// Staff lists all who may enter the console.
+func (s *Store) Staff(ctx context.Context, actor Actor) ([]User, error) {
+	if err := need(actor, policy.StaffManage); err != nil {
+		return nil, err
+	}
+	rows, err := collect[userRow](ctx, s.pool, "SELECT "+userColumns+noKey+` FROM users u
+		WHERE u.role <> 'general' AND u.auth_method <> 'key' ORDER BY u.role, lower(u.display_name), u.user_id`)
+	users := make([]User, len(rows))
+	for i, r := range rows {
+		users[i] = r.user()
+	}
+	return users, err
+}
+
+// staffByName finds an account by the name it signs in with.
+func staffByName(ctx context.Context, c conn, name string) (User, error) {
+	var id uuid.UUID
+	if err := c.QueryRow(ctx, "SELECT user_id FROM users WHERE auth_method = 'local' AND username = $1", strings.TrimSpace(toText(name))).Scan(&id); err != nil {
+		return User{}, readError(err)
+	}
+	return userByID(ctx, c, id)
+}
+
+// SetStaffPassword sets the password of an account and ends its sessions.
+func (s *Store) SetStaffPassword(ctx context.Context, actor Actor, name, password string) error {
+	if err := need(actor, policy.StaffManage); err != nil {
+		return err
+	}
+	if err := checkPassword("password", password); err != nil {
+		return err
+	}
+	user, err := staffByName(ctx, s.pool, name)
+	if err != nil {
+		return err
+	}
+	hash, err := hashPassword(ctx, password)
+	if err != nil {
+		return err
+	}
+	return s.account(ctx, actor, "set_password", func(d *doing) error {
+		d.aim(user.UserID, user.DisplayName)
+		if _, err := d.lockUser(user.UserID); err != nil {
+			return err
+		}
+		if _, err := d.exec("UPDATE users SET password_hash = $2 WHERE user_id = $1", user.UserID, hash); err != nil {
+			return err
+		}
+		_, err := d.exec("DELETE FROM sessions WHERE user_id = $1", user.UserID)
+		return err
+	})
+}
+
+// SetStaffRole gives an account another role; the role general takes it out of
+// the console.
+func (s *Store) SetStaffRole(ctx context.Context, actor Actor, name, role string) (Outcome, error) {
+	user, err := staffByName(ctx, s.pool, name)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return s.Act(ctx, actor, Act{Kind: "update_user", Target: user.UserID, Patch: UserPatch{Role: &role}})
+}
+
+// CreateKey makes an API key and returns it; it is not to be had again.
+func (s *Store) CreateKey(ctx context.Context, actor Actor, name, role string, expires *time.Time) (string, error) {
+	if err := errors.Join(checkName(name), mayHand(actor, role, policy.KeyManage)); err != nil {
+		return "", firstOf(err)
+	}
+	if expires != nil && !expires.After(s.now()) {
+		return "", Invalid{"expires": "The end of a key lies in the future."}
+	}
+	name = strings.TrimSpace(name)
+	secret, _ := newToken()
+	key := "tw_" + secret
+	id := uuid.New()
+	err := s.account(ctx, actor, "create_key", func(d *doing) error {
+		d.aim(id, name)
+		if _, err := d.exec("INSERT INTO users (user_id, display_name, auth_method, username, role, show_on_leaderboard) VALUES ($1, $2, 'key', $1::uuid::text, $3, false)", id, name, role); err != nil {
+			return err
+		}
+		_, err := d.exec("INSERT INTO api_keys (key_hash, user_id, name, expires_at) VALUES ($1, $2, $3, $4)", hashToken(key), id, name, expires)
+		return taken(err, "There is a key of this name. Choose another one.")
+	})
+	if err != nil {
+		return "", err
+	}
+	return key, nil
+}
+
+// Keys lists all keys, without the keys themselves.
+func (s *Store) Keys(ctx context.Context, actor Actor) ([]Key, error) {
+	if err := need(actor, policy.KeyManage); err != nil {
+		return nil, err
+	}
+	return collect[Key](ctx, s.pool, `SELECT k.user_id, k.name, u.role, k.created_at, k.expires_at, k.last_used_at, k.revoked_at
+		FROM api_keys k JOIN users u USING (user_id) ORDER BY lower(k.name), k.name`)
+}
+
+// RevokeKey takes a key out of use for good.
+func (s *Store) RevokeKey(ctx context.Context, actor Actor, name string) error {
+	if err := need(actor, policy.KeyManage); err != nil {
+		return err
+	}
+	return s.account(ctx, actor, "revoke_key", func(d *doing) error {
+		var id uuid.UUID
+		var revoked *time.Time
+		if err := d.QueryRow(d.ctx, "SELECT user_id, revoked_at FROM api_keys WHERE name = $1 FOR UPDATE", strings.TrimSpace(toText(name))).Scan(&id, &revoked); err != nil {
+			return err
+		}
+		d.aim(id, strings.TrimSpace(name))
+		if revoked != nil {
+			return &Conflict{Why: "This key was revoked already."}
+		}
+		_, err := d.exec("UPDATE api_keys SET revoked_at = $2 WHERE user_id = $1", id, d.at)
+		return err
+	})
+}
+
+// PersonByKey reads who an API key belongs to; ErrNotFound for a key that is
+// unknown, revoked or expired.
+func (s *Store) PersonByKey(ctx context.Context, key string, p *policy.Policy) (Person, error) {
+	person := Person{Actor: Actor{Via: "key", Policy: p}, Theme: "system"}
+	var used *time.Time
+	err := s.pool.QueryRow(ctx, `SELECT u.user_id, k.name, u.role, k.last_used_at FROM api_keys k JOIN users u USING (user_id)
+		WHERE k.key_hash = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now()) AND (`+userStatus+`) = 'active'`, hashToken(key)).
+		Scan(&person.UserID, &person.Name, &person.Role, &used)
+	if err != nil {
+		return person, readError(err)
+	}
+	if used == nil || time.Since(*used) > time.Minute {
+		if _, err := s.pool.Exec(ctx, "UPDATE api_keys SET last_used_at = now() WHERE key_hash = $1", hashToken(key)); err != nil {
+			return person, readError(err)
+		}
+	}
+	return person, nil
+}
+
+// EndExpiredBans takes off the bans whose end has come, each by an action of
+// the program itself, and returns how many. A ban stops counting at its end
+// even before this runs.
+func (s *Store) EndExpiredBans(ctx context.Context) (int, error) {
+	rows, err := s.pool.Query(ctx, "SELECT user_id FROM users WHERE banned_at IS NOT NULL AND banned_until <= now() ORDER BY user_id LIMIT 1000")
+	if err != nil {
+		return 0, readError(err)
+	}
+	users, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return 0, readError(err)
+	}
+	for i, user := range users {
+		if err := s.endBan(ctx, user); err != nil {
+			return i, err
+		}
+	}
+	return len(users), nil
+}
+
+func (s *Store) endBan(ctx context.Context, user uuid.UUID) error {
+	kind, _ := KindNamed("unban")
+	act := Act{Kind: kind.Name, Target: user, Reason: "The ban ended on its date."}
+	_, err := s.perform(ctx, System, act, kind, func(d *doing) error {
+		var due bool
+		if err := d.QueryRow(d.ctx, "SELECT banned_at IS NOT NULL AND banned_until <= now() FROM users WHERE user_id = $1 FOR UPDATE", user).Scan(&due); err != nil {
+			return err
+		}
+		if !due {
+			return errUnchanged // another instance was first
+		}
+		return doUnban(d)
+	})
+	return err
+}

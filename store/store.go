@@ -1,0 +1,56 @@
+// Package store holds the domain's types and all SQL. A method does one whole
+// piece of work in one transaction, and checks itself that its actor may.
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Store is the database. It is safe for use by many goroutines.
+type Store struct {
+	pool *pgxpool.Pool
+	// now tells the time; tests move it.
+	now func() time.Time
+}
+
+// Open connects to the database at a URL. It does not migrate it.
+func Open(ctx context.Context, url string) (*Store, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("the database URL cannot be read: %w", err)
+	}
+	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	config.ConnConfig.RuntimeParams["application_name"] = "treewarden"
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("the database does not answer; check --database-url: %w", err)
+	}
+	return &Store{pool: pool, now: time.Now}, nil
+}
+
+// Close ends all connections.
+func (s *Store) Close() { s.pool.Close() }
+
+// Ready says whether the database answers.
+func (s *Store) Ready(ctx context.Context) error { return s.pool.Ping(ctx) }
+
+// SetClock replaces the clock, for tests of what time changes.
+func (s *Store) SetClock(now func() time.Time) { s.now = now }
+
+// conn is what a query needs: the pool or a transaction, so that an action
+// and its audit row commit together.
+type conn interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}

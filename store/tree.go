@@ -1,0 +1,146 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"treewarden/policy"
+)
+
+// TreeStates are the states of a tree, in the order of a tree's life.
+var TreeStates = []string{
+	"initial_prompt_review", "prompt_lottery_waiting", "growing", "ranking", "ready_for_scoring", "ready_for_export",
+	"scoring_failed", "aborted_low_grade", "halted_by_moderator", "backlog_ranking",
+}
+
+// The states that actions speak of.
+const (
+	halted   = "halted_by_moderator"
+	growing  = "growing"
+	inReview = "initial_prompt_review"
+)
+
+type treeRow struct {
+	keyed
+	TreeID           uuid.UUID
+	State            string
+	Active           bool
+	GoalTreeSize     *int
+	MaxDepth         *int
+	MaxChildrenCount *int
+	Origin           *string
+	Lang             *string
+	CreatedDate      *time.Time
+	Author           *uuid.UUID
+	AuthorName       *string
+	HaltedState      *string
+	Version          int
+	Excerpt          string
+	Messages         int
+}
+
+func (r treeRow) tree() Tree {
+	return Tree{r.TreeID, r.State, r.Active, r.GoalTreeSize, r.MaxDepth, r.MaxChildrenCount, r.Origin, r.Lang, r.CreatedDate,
+		r.Author, r.AuthorName, r.HaltedState, r.Version, r.Excerpt, r.Messages}
+}
+
+const treeColumns = `t.tree_id, t.state, t.active, t.goal_tree_size, t.max_depth, t.max_children_count, t.origin, t.lang,
+	nullif(t.created_date, '-infinity') AS created_date, t.user_id AS author, u.display_name AS author_name, t.halted_state, t.version,
+	coalesce((SELECT left(m.text, 200) FROM messages m WHERE m.tree_id = t.tree_id AND m.parent_id IS NULL LIMIT 1), '') AS excerpt,
+	(SELECT count(*) FROM messages m WHERE m.tree_id = t.tree_id) AS messages`
+
+const treeTables = `trees t LEFT JOIN users u ON u.user_id = t.user_id`
+
+var treesNewest = order{"trees", true, []key{{"t.created_date", "timestamptz"}, {"t.tree_id", "uuid"}}}
+
+// Trees lists trees, the newest first.
+func (s *Store) Trees(ctx context.Context, actor Actor, f TreeFilter) (List[Tree], error) {
+	if err := need(actor, policy.Read); err != nil {
+		return List[Tree]{}, err
+	}
+	q := query{columns: treeColumns, from: treeTables}
+	if f.State != "" {
+		if err := oneOf("state", f.State, TreeStates...); err != nil {
+			return List[Tree]{}, err
+		}
+		q.where("t.state = ?", f.State)
+	}
+	if f.Lang != "" {
+		q.where("t.lang = ?", f.Lang)
+	}
+	if f.Origin != "" {
+		q.where("t.origin = ?", f.Origin)
+	}
+	if f.Author != nil {
+		q.where("t.user_id = ?", *f.Author)
+	}
+	rows, next, prev, err := fetch[treeRow](ctx, s.pool, q, treesNewest, f.Page)
+	if err != nil {
+		return List[Tree]{}, err
+	}
+	trees := make([]Tree, len(rows))
+	for i, r := range rows {
+		trees[i] = r.tree()
+	}
+	return List[Tree]{trees, next, prev}, nil
+}
+
+func (s *Store) tree(ctx context.Context, id uuid.UUID) (Tree, error) {
+	rows, err := s.pool.Query(ctx, "SELECT "+treeColumns+noKey+" FROM "+treeTables+" WHERE t.tree_id = $1", id)
+	if err != nil {
+		return Tree{}, readError(err)
+	}
+	r, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[treeRow])
+	return r.tree(), readError(err)
+}
+
+// Tree returns a tree with all its messages nested.
+func (s *Store) Tree(ctx context.Context, actor Actor, id uuid.UUID) (TreeDetail, error) {
+	var d TreeDetail
+	if err := need(actor, policy.Read); err != nil {
+		return d, err
+	}
+	var err error
+	if d.Tree, err = s.tree(ctx, id); err != nil {
+		return d, err
+	}
+	// Parents come before their replies, siblings in the order of ranks.
+	messages, err := selectMessages(ctx, s.pool, `WHERE m.tree_id = $1 ORDER BY m.depth, m.rank NULLS LAST, m.created_date, m.message_id`, id)
+	if err != nil {
+		return d, err
+	}
+	nodes := make(map[uuid.UUID]*Node, len(messages))
+	for _, m := range messages {
+		node := &Node{Message: m, Replies: []*Node{}}
+		nodes[m.MessageID] = node
+		if m.ParentID == nil {
+			d.Prompt = node
+		} else if parent := nodes[*m.ParentID]; parent != nil {
+			parent.Replies = append(parent.Replies, node)
+		}
+	}
+	return d, nil
+}
+
+// Languages lists the languages that trees are in, for filter fields.
+func (s *Store) Languages(ctx context.Context) ([]string, error) {
+	// Each step finds the next language by index, whatever the number of trees.
+	rows, err := s.pool.Query(ctx, `WITH RECURSIVE l AS (
+		(SELECT min(lang) AS lang FROM trees)
+		UNION ALL SELECT (SELECT min(lang) FROM trees WHERE lang > l.lang) FROM l WHERE l.lang IS NOT NULL)
+		SELECT lang FROM l WHERE lang IS NOT NULL`)
+	if err != nil {
+		return nil, readError(err)
+	}
+	languages, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return languages, readError(err)
+}
+
+func sorted(names []string) []string {
+	slices.Sort(names)
+	return names
+}

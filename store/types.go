@@ -1,0 +1,422 @@
+package store
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+
+	"treewarden/scoring"
+)
+
+// Page asks for one page of a list.
+type Page struct {
+	Limit  int    // 1 to 200; 0 is 50
+	Cursor string // opaque, from List.Next or List.Prev
+}
+
+// List is one page of a keyset-paged list. Next and Prev are nil at its ends.
+type List[T any] struct {
+	Items []T     `json:"items"`
+	Next  *string `json:"next"`
+	Prev  *string `json:"prev"`
+}
+
+// Ban is a ban in force.
+type Ban struct {
+	Since  time.Time  `json:"since"`
+	Until  *time.Time `json:"until"`
+	Reason string     `json:"reason"`
+	By     *uuid.UUID `json:"by"`
+	ByName string     `json:"by_name"`
+	Action *int64     `json:"action"`
+}
+
+// The statuses of a user.
+const (
+	Active = "active"
+	Banned = "banned"
+	Erased = "erased"
+)
+
+// User is a person: contributor, staff or key.
+type User struct {
+	UserID            uuid.UUID  `json:"user_id"`
+	DisplayName       string     `json:"display_name"`
+	AuthMethod        string     `json:"auth_method"`
+	Username          string     `json:"username"`
+	Role              string     `json:"role"`
+	Status            string     `json:"status"`
+	Ban               *Ban       `json:"ban"`
+	Notes             string     `json:"notes"`
+	ShowOnLeaderboard bool       `json:"show_on_leaderboard"`
+	CreatedDate       time.Time  `json:"created_date"`
+	LastActivityDate  *time.Time `json:"last_activity_date"`
+	Version           int        `json:"version"`
+	// Private is set only for an actor with the permission user.private.
+	Private *UserPrivate `json:"private,omitempty"`
+}
+
+// UserPrivate is what only admins see of a user.
+type UserPrivate struct {
+	Email      string     `json:"email"`
+	IP         string     `json:"ip"`
+	LastSignIn *time.Time `json:"last_sign_in"`
+	Sessions   int        `json:"sessions"`
+}
+
+// UserFilter narrows the list of users. Sort is name (default), created,
+// activity, each with a leading "-" for descending.
+type UserFilter struct {
+	Q, Role, Status, Lang, Sort string
+	Page
+}
+
+// Stats counts what a user wrote and gave within a frame, and how it scores.
+type Stats struct {
+	Messages      int64   `json:"messages"`
+	Prompts       int64   `json:"prompts"`
+	Replies       int64   `json:"replies"`
+	Accepted      int64   `json:"accepted"`
+	Rejected      int64   `json:"rejected"`
+	Deleted       int64   `json:"deleted"`
+	LabelsGiven   int64   `json:"labels_given"`
+	ReactionGiven int64   `json:"reactions_given"`
+	ReportsGiven  int64   `json:"reports_given"`
+	Score         float64 `json:"score"`
+	Rate          float64 `json:"rate"`
+}
+
+// UserDetail is a user with all that their page shows at once.
+type UserDetail struct {
+	User
+	Languages []string                         `json:"languages"`
+	Stats     map[scoring.Frame]Stats          `json:"stats"`
+	Scores    map[scoring.Frame]float64        `json:"scores"`
+	Parts     map[scoring.Frame][]scoring.Part `json:"parts"`
+	Days      []DaySignals                     `json:"days"`
+	History   []NoteVersion                    `json:"notes_history"`
+}
+
+// DaySignals counts the signals of one day (UTC), for the line of 30 days.
+type DaySignals struct {
+	Day     string `json:"day"` // 2006-01-02
+	Against int64  `json:"against"`
+	For     int64  `json:"for"`
+}
+
+// NoteVersion is one state of a user's notes.
+type NoteVersion struct {
+	At     time.Time `json:"at"`
+	By     string    `json:"by"`
+	Notes  string    `json:"notes"`
+	Action int64     `json:"action"`
+}
+
+// Score is a user's score and what it is made of.
+type Score struct {
+	UserID   uuid.UUID                      `json:"user_id"`
+	Frame    scoring.Frame                  `json:"frame"`
+	Formula  string                         `json:"formula"`
+	Score    float64                        `json:"score"`
+	Rate     float64                        `json:"rate"`
+	Parts    []scoring.Part                 `json:"parts"`
+	Evidence map[scoring.Signal][]uuid.UUID `json:"evidence"` // at most 50 messages a signal, newest first
+}
+
+// BoardFilter chooses a trollboard. Sort is score (default), rate, red_flags,
+// downvotes, spam, toxicity or messages, always from the highest.
+type BoardFilter struct {
+	Frame   scoring.Frame
+	Formula scoring.Formula
+	Status  string // active, banned or all
+	Lang    string
+	Q       string
+	Sort    string
+	Page
+}
+
+// BoardRow is one user's line on the trollboard.
+type BoardRow struct {
+	Rank           int64          `json:"rank"`
+	UserID         uuid.UUID      `json:"user_id"`
+	DisplayName    string         `json:"display_name"`
+	AuthMethod     string         `json:"auth_method"`
+	Role           string         `json:"role"`
+	Status         string         `json:"status"`
+	Score          float64        `json:"score"`
+	Rate           float64        `json:"rate"`
+	RedFlags       int64          `json:"red_flags"`
+	Upvotes        int64          `json:"upvotes"`
+	Downvotes      int64          `json:"downvotes"`
+	Spam           int64          `json:"spam"` // spam label votes + spam prompts
+	Toxicity       *float64       `json:"toxicity"`
+	ToxicitySource *string        `json:"toxicity_source"` // "classifier", "labels" or null
+	Messages       int64          `json:"messages"`
+	Languages      []string       `json:"languages"`
+	LastActivity   *time.Time     `json:"last_activity"`
+	Parts          []scoring.Part `json:"parts"`
+}
+
+// Board is one page of a trollboard.
+type Board struct {
+	List[BoardRow]
+	Frame   scoring.Frame `json:"frame"`
+	Formula string        `json:"formula"`
+	AsOf    time.Time     `json:"as_of"`
+}
+
+// Label is the mean and the number of the votes for one label.
+type Label struct {
+	Value *float64 `json:"value"`
+	Count int      `json:"count"`
+}
+
+// Message is one node of a tree, with the names of the OASST export.
+type Message struct {
+	MessageID    uuid.UUID                      `json:"message_id"`
+	ParentID     *uuid.UUID                     `json:"parent_id"`
+	TreeID       uuid.UUID                      `json:"message_tree_id"`
+	UserID       *uuid.UUID                     `json:"user_id"`
+	CreatedDate  *time.Time                     `json:"created_date"`
+	Text         string                         `json:"text"`
+	Role         string                         `json:"role"`
+	Lang         *string                        `json:"lang"`
+	ReviewCount  *int                           `json:"review_count"`
+	ReviewResult *bool                          `json:"review_result"`
+	Deleted      bool                           `json:"deleted"`
+	Rank         *int                           `json:"rank"`
+	Synthetic    bool                           `json:"synthetic"`
+	ModelName    *string                        `json:"model_name"`
+	Emojis       map[string]int                 `json:"emojis"` // null: no reaction record
+	Labels       map[string]Label               `json:"labels"`
+	Detoxify     map[string]*float64            `json:"detoxify"`
+	Classifiers  map[string]map[string]*float64 `json:"classifiers"` // the other models
+	Edited       bool                           `json:"edited"`
+	Depth        int                            `json:"depth"`
+	Children     int                            `json:"children_count"`
+	TreeState    string                         `json:"tree_state"`
+	Version      int                            `json:"version"`
+	// AuthorName and AuthorStatus spare a page a second look; null without an author.
+	AuthorName   *string   `json:"author_name"`
+	AuthorStatus *string   `json:"author_status"`
+	AuthorRole   *string   `json:"author_role"`
+	Deletion     *Deletion `json:"deletion"`
+	OpenReports  int       `json:"open_reports"`
+}
+
+// Deletion tells what took a message that is deleted.
+type Deletion struct {
+	At     *time.Time `json:"at"`
+	Action *int64     `json:"action"` // null: it came deleted in an import
+	Root   *uuid.UUID `json:"root"`   // the message that the delete aimed at
+}
+
+// MessageFilter narrows a list of messages; the zero value of a field does
+// not narrow. Label, Toxicity and Classifier are thresholds as written in the
+// query string: "spam>0.5", ">0.5", "detoxify.insult>=0.3".
+type MessageFilter struct {
+	Q          string // plain words; all must occur (full search comes with its own index)
+	Lang       string
+	Role       string
+	User       *uuid.UUID
+	Tree       *uuid.UUID
+	TreeState  string
+	Deleted    string // exclude (default of lists of messages), include, only
+	Review     string // pending, accepted, rejected
+	Spam       string // exclude, include (default) or only: rejected messages
+	Label      string
+	Toxicity   string
+	Classifier string
+	Since      *time.Time
+	Until      *time.Time
+	Has        string // report, red_flag or edit
+	Sort       string // new (default) or old
+	Page
+}
+
+// Revision is one text that a message had.
+type Revision struct {
+	RevisionID int64      `json:"revision_id"`
+	Text       string     `json:"text"`
+	UserID     *uuid.UUID `json:"user_id"`
+	By         string     `json:"by"`
+	At         *time.Time `json:"at"`
+	Action     *int64     `json:"action"`
+	Original   bool       `json:"original"`
+}
+
+// Report is one person's report of a message.
+type Report struct {
+	ReportID  int64     `json:"report_id"`
+	MessageID uuid.UUID `json:"message_id"`
+	UserID    uuid.UUID `json:"user_id"`
+	By        string    `json:"by"`
+	Reason    string    `json:"reason"`
+	At        time.Time `json:"at"`
+	Status    string    `json:"status"`
+}
+
+// Vote is one person's labels of a message.
+type Vote struct {
+	UserID uuid.UUID          `json:"user_id"`
+	By     string             `json:"by"`
+	At     time.Time          `json:"at"`
+	Labels map[string]float64 `json:"labels"`
+}
+
+// Reaction is one person's reaction to a message.
+type Reaction struct {
+	UserID uuid.UUID `json:"user_id"`
+	By     string    `json:"by"`
+	Emoji  string    `json:"emoji"`
+	At     time.Time `json:"at"`
+}
+
+// MessageDetail is a message with all that its page shows.
+type MessageDetail struct {
+	Message
+	Tree      Tree       `json:"-"`
+	Path      []Message  `json:"-"` // from the prompt down to the message itself
+	Siblings  []Message  `json:"-"` // the message's siblings with itself, by rank
+	Replies   []Message  `json:"-"`
+	Reports   []Report   `json:"reports"`
+	Votes     []Vote     `json:"votes"`
+	Reactions []Reaction `json:"reactions"`
+	Revisions []Revision `json:"-"`
+}
+
+// Given is what a user gave: labels, reactions and reports, newest first.
+type Given struct {
+	Kind      string             `json:"kind"` // label, reaction or report
+	MessageID uuid.UUID          `json:"message_id"`
+	Excerpt   string             `json:"excerpt"`
+	At        time.Time          `json:"at"`
+	Labels    map[string]float64 `json:"labels,omitempty"`
+	Emoji     string             `json:"emoji,omitempty"`
+	Reason    string             `json:"reason,omitempty"`
+}
+
+// Tree is one conversation tree.
+type Tree struct {
+	TreeID           uuid.UUID  `json:"id"`
+	State            string     `json:"state"`
+	Active           bool       `json:"active"`
+	GoalTreeSize     *int       `json:"goal_tree_size"`
+	MaxDepth         *int       `json:"max_depth"`
+	MaxChildrenCount *int       `json:"max_children_count"`
+	Origin           *string    `json:"origin"`
+	Lang             *string    `json:"lang"`
+	CreatedDate      *time.Time `json:"created_date"`
+	Author           *uuid.UUID `json:"author"`
+	AuthorName       *string    `json:"author_name"`
+	HaltedState      *string    `json:"halted_state"` // what resume restores
+	Version          int        `json:"version"`
+	Excerpt          string     `json:"excerpt"` // the beginning of the prompt
+	Messages         int        `json:"messages"`
+}
+
+// TreeFilter narrows the list of trees.
+type TreeFilter struct {
+	State, Lang, Origin string
+	Author              *uuid.UUID
+	Page
+}
+
+// Node is a message with its replies, ranked first, then by date.
+type Node struct {
+	Message
+	Replies []*Node `json:"replies"`
+}
+
+// TreeDetail is a tree with all its messages nested; Prompt is nil where a
+// tree has no message yet.
+type TreeDetail struct {
+	Tree
+	Prompt *Node `json:"prompt"`
+}
+
+// Affected counts what an action touched: messages, of these those by others
+// than the user or the author aimed at, trees, users.
+type Affected struct {
+	Messages       int64 `json:"messages"`
+	OthersMessages int64 `json:"others_messages"`
+	Trees          int64 `json:"trees"`
+	Users          int64 `json:"users"`
+}
+
+// Action is one thing that a staff member did. It is never changed or removed.
+type Action struct {
+	ID          int64           `json:"id"`
+	Seq         int64           `json:"seq"` // its place in the hash chain
+	At          time.Time       `json:"at"`
+	ActorID     *uuid.UUID      `json:"actor_id"`
+	ActorName   string          `json:"actor_name"`
+	ActorRole   string          `json:"actor_role"`
+	Via         string          `json:"via"`
+	Kind        string          `json:"kind"`
+	TargetType  string          `json:"target_type"` // user, message, tree, action, key
+	TargetID    string          `json:"target_id"`
+	TargetLabel string          `json:"target_label"`
+	StaffAuthor bool            `json:"staff_author"` // the message's author was staff
+	Undoes      *int64          `json:"undoes"`
+	UndoneBy    *int64          `json:"undone_by"`
+	Undoable    bool            `json:"undoable"`
+	Affected    Affected        `json:"affected"`
+	Reason      string          `json:"reason"`
+	Before      json.RawMessage `json:"before"`
+	After       json.RawMessage `json:"after"`
+	Hash        string          `json:"hash"` // hex
+	PrevHash    string          `json:"prev_hash"`
+}
+
+// ActionFilter narrows the audit log. Target is the id of a user, message or
+// tree; it finds all actions that touched it.
+type ActionFilter struct {
+	Actor  *uuid.UUID
+	Kind   string
+	Target string
+	// Concerning is a user: what was done to them, and to their messages.
+	Concerning *uuid.UUID
+	Since      *time.Time
+	Until      *time.Time
+	Page
+}
+
+// Act asks for an action. Only the fields that its kind reads need be set.
+type Act struct {
+	Kind    string
+	Target  uuid.UUID
+	Reason  string
+	Preview bool
+	// Version is the version that the actor saw; nil does not check.
+	Version *int
+	// IdempotencyKey makes a request that is sent again act once.
+	IdempotencyKey string
+
+	Until    *time.Time         // ban
+	Messages string             // ban: keep (default) or delete
+	Trees    string             // ban: keep (default) or halt
+	Text     string             // edit
+	Result   string             // review: accepted, rejected or pending
+	Labels   map[string]float64 // label: 0 to 1 each
+	Emoji    string             // react
+	Op       string             // react: add or remove
+	Patch    UserPatch          // update_user
+	Undoes   int64              // undo: the action to take back; set by Store.Undo
+}
+
+// UserPatch holds what is to change of a user; nil leaves a field alone.
+type UserPatch struct {
+	DisplayName       *string
+	Notes             *string
+	ShowOnLeaderboard *bool
+	Role              *string
+}
+
+// Outcome is what came of an action or its preview.
+type Outcome struct {
+	Preview  bool     `json:"preview,omitempty"`
+	Action   Action   `json:"action"`
+	Affected Affected `json:"affected"`
+}

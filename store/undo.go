@@ -1,0 +1,252 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"treewarden/policy"
+)
+
+// Undo takes an action back by a further one: it puts every aspect that the
+// action changed back to what it was before, all or nothing. A Conflict names
+// the later action that stands in the way.
+func (s *Store) Undo(ctx context.Context, actor Actor, action int64, reason string, preview bool, idempotencyKey string) (Outcome, error) {
+	if !actor.May(policy.UndoAll) {
+		if err := need(actor, policy.UndoOwn); err != nil {
+			return Outcome{}, err
+		}
+	}
+	if err := checkReason(reason, UndoKind.NeedsReason); err != nil {
+		return Outcome{}, err
+	}
+	act := Act{Kind: UndoKind.Name, Reason: reason, Preview: preview, IdempotencyKey: idempotencyKey, Undoes: action}
+	return s.perform(ctx, actor, act, UndoKind, func(d *doing) error { return d.undo(action) })
+}
+
+func (d *doing) undo(id int64) error {
+	action, err := actionByID(d.ctx, d.Tx, id)
+	if err != nil {
+		return err
+	}
+	if err := d.mayUndo(action); err != nil {
+		return err
+	}
+	d.undoes, d.targetType, d.targetID, d.label, d.staffAuthor = &action.ID, action.TargetType, action.TargetID, action.TargetLabel, action.StaffAuthor
+	if d.act.Target, err = uuid.Parse(action.TargetID); err != nil {
+		return fmt.Errorf("action %d: %w", id, err)
+	}
+	if err := d.lockObjects(id, action); err != nil {
+		return err
+	}
+	// Another undo may have come first while this one waited for the locks.
+	if action, err = actionByID(d.ctx, d.Tx, id); err != nil {
+		return err
+	}
+	if action.UndoneBy != nil {
+		return d.standsInTheWay(*action.UndoneBy, "This was undone already.")
+	}
+	for _, a := range columnAspects {
+		if err := d.undoAspect(a, id); err != nil {
+			return err
+		}
+	}
+	if err := d.undoGiven(id); err != nil {
+		return err
+	}
+	if err := d.bringBackLate(id); err != nil {
+		return err
+	}
+	if err := d.refuseBelowDeleted(); err != nil {
+		return err
+	}
+	return d.countUndone()
+}
+
+// mayUndo checks whose action it is and whether it can be undone at all.
+func (d *doing) mayUndo(action Action) error {
+	if !d.actor.May(policy.UndoAll) && (action.ActorID == nil || *action.ActorID != d.actor.UserID) {
+		return &Forbidden{policy.UndoAll, "You may undo only what you did yourself. Ask " + action.ActorName + " or an admin."}
+	}
+	if !action.Undoable {
+		kind, _ := KindNamed(action.Kind)
+		return &Conflict{Why: "This action cannot be undone. " + kind.WhyNot, Action: &action}
+	}
+	// What may no longer be done may not be undone either.
+	kind, _ := KindNamed(action.Kind)
+	if kind.Permission != policy.UserEdit {
+		return need(d.actor, kind.Permission)
+	}
+	return nil
+}
+
+// lockObjects locks what the action changed: users, then trees.
+func (d *doing) lockObjects(id int64, action Action) error {
+	rows, err := d.Query(d.ctx, "SELECT object_id FROM action_objects WHERE action_id = $1 AND object_type = 'user' ORDER BY object_id", id)
+	if err != nil {
+		return err
+	}
+	users, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return err
+	}
+	for i, user := range users {
+		if i > 0 && users[i-1] == user {
+			continue
+		}
+		if _, err := d.lockUser(user); err != nil {
+			return err
+		}
+	}
+	d.label = action.TargetLabel
+	return d.lockAndWatch(`SELECT tree_id, object_id AS message_id FROM action_objects WHERE action_id = $1 AND object_type = 'message'
+		UNION SELECT m.tree_id, m.message_id FROM action_objects o JOIN messages m ON m.tree_id = o.object_id AND m.parent_id IS NULL WHERE o.action_id = $1 AND o.object_type = 'tree'
+		UNION SELECT tree_id, message_id FROM messages WHERE deleted_action = $1
+		UNION `+givenBy("SELECT object_id FROM action_objects WHERE action_id = $1 AND aspect = 'ban'"), id)
+}
+
+// bringBackLate gives back the messages that came in below what the undone
+// action had deleted, and fell with it, after it was done.
+func (d *doing) bringBackLate(id int64) error {
+	_, err := d.change(deletionAspect, `chosen AS (SELECT m.tree_id, m.message_id AS id FROM messages m WHERE m.deleted_action = $2
+			AND NOT EXISTS (SELECT FROM action_objects o WHERE o.action_id = $2 AND o.object_type = 'message' AND o.object_id = m.message_id AND o.aspect = 'deletion'))`,
+		`deleted = false, deleted_at = NULL, deleted_action = NULL, deleted_root = NULL, deletion_by_staff = true`, id)
+	return err
+}
+
+// undoAspect puts one aspect of all objects of an action back.
+func (d *doing) undoAspect(a aspect, id int64) error {
+	var object uuid.UUID
+	err := d.QueryRow(d.ctx, a.conflictSQL(), id).Scan(&object)
+	if err == nil {
+		return d.laterThan(id, a.object, object, a.name)
+	}
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return err
+	}
+	if a.name == textAspect.name {
+		if err := d.undoRevisions(id); err != nil {
+			return err
+		}
+	}
+	n, err := d.exec(a.undoSQL(), d.id, id)
+	if err != nil || n == 0 {
+		return err
+	}
+	if a.name == roleAspect.name {
+		if err := d.mayRestoreRole(); err != nil {
+			return err
+		}
+	}
+	if a.name == roleAspect.name || a.name == banAspect.name {
+		return d.keepAnAdmin()
+	}
+	return nil
+}
+
+// mayRestoreRole checks that undoing a change of role gives nothing away
+// that the actor does not hold.
+func (d *doing) mayRestoreRole() error {
+	var role string
+	if err := d.QueryRow(d.ctx, "SELECT after #>> '{}' FROM action_objects WHERE action_id = $1 AND aspect = 'role'", d.id).Scan(&role); err != nil {
+		return err
+	}
+	return d.mayGrant(role)
+}
+
+// undoRevisions adds the text that an undone edit brings back to the history.
+func (d *doing) undoRevisions(id int64) error {
+	_, err := d.exec(`INSERT INTO revisions (tree_id, message_id, text, user_id, at, action_id)
+		SELECT tree_id, object_id, before->>'text', $3, $4, $1 FROM action_objects WHERE action_id = $2 AND aspect = 'text'`,
+		d.id, id, d.actor.id(), d.at)
+	return err
+}
+
+// undoGiven puts back what the action's actor gave a message before.
+func (d *doing) undoGiven(id int64) error {
+	type object struct {
+		ObjectID uuid.UUID
+		TreeID   uuid.UUID
+		Aspect   string
+		Before   []byte
+		After    []byte
+	}
+	objects, err := collect[object](d.ctx, d.Tx, `SELECT object_id, tree_id, aspect, before, after FROM action_objects
+		WHERE action_id = $1 AND aspect ~ '^(label|reaction|report):' ORDER BY (before IS NULL) DESC, aspect`, id)
+	if err != nil {
+		return err
+	}
+	for _, o := range objects {
+		kind, emoji, user, err := givenAspect(o.Aspect)
+		if err != nil {
+			return err
+		}
+		var before, after *givenState
+		for _, state := range []struct {
+			json []byte
+			into **givenState
+		}{{o.Before, &before}, {o.After, &after}} {
+			if state.json != nil {
+				if err := json.Unmarshal(state.json, state.into); err != nil {
+					return fmt.Errorf("read action %d: %w", id, err)
+				}
+			}
+		}
+		m := Message{MessageID: o.ObjectID, TreeID: o.TreeID}
+		now, err := d.readGiven(kind, emoji, user, m)
+		if err != nil {
+			return err
+		}
+		if !now.same(after) {
+			return d.laterThan(id, "message", o.ObjectID, o.Aspect)
+		}
+		if err := d.writeGiven(kind, emoji, user, m, before); err != nil {
+			return err
+		}
+		if err := d.given(m, o.Aspect, after, before); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// laterThan is the Conflict of an undo with the later action that changed the
+// same aspect of the same object.
+func (d *doing) laterThan(id int64, objectType string, object uuid.UUID, aspect string) error {
+	var later *int64
+	if err := d.QueryRow(d.ctx, `SELECT max(action_id) FROM action_objects WHERE object_type = $1 AND object_id = $2 AND aspect = $3
+		AND action_id > $4 AND action_id <> $5`, objectType, object, aspect, id, d.id).Scan(&later); err != nil {
+		return err
+	}
+	if later == nil {
+		return &Conflict{Why: "An import has changed this " + objectType + " since (" + object.String() + "), so that it cannot be put back as it was."}
+	}
+	return d.standsInTheWay(*later, "A later action stands in the way.")
+}
+
+func (d *doing) standsInTheWay(later int64, why string) error {
+	action, err := actionByID(d.ctx, d.Tx, later)
+	if err != nil {
+		return err
+	}
+	return &Conflict{Why: fmt.Sprintf("%s It is action %d (%s, by %s).", why, action.ID, action.Kind, action.ActorName), Action: &action}
+}
+
+// countUndone counts what the undo touched.
+func (d *doing) countUndone() error {
+	if err := d.countMessages(); err != nil {
+		return err
+	}
+	var other int64
+	err := d.QueryRow(d.ctx, `SELECT count(DISTINCT object_id) FILTER (WHERE object_type = 'message' AND aspect <> 'deletion'),
+			count(DISTINCT object_id) FILTER (WHERE object_type = 'tree'), count(DISTINCT object_id) FILTER (WHERE object_type = 'user')
+		FROM action_objects WHERE action_id = $1`, d.id).Scan(&other, &d.affected.Trees, &d.affected.Users)
+	if d.affected.Messages == 0 {
+		d.affected.Messages = other
+	}
+	return err
+}

@@ -1,0 +1,225 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"treewarden/policy"
+	"treewarden/scoring"
+)
+
+// userBanned is true for a user u whose ban is in force; userStatus is their
+// status.
+const (
+	userBanned = `(u.banned_at IS NOT NULL AND (u.banned_until IS NULL OR u.banned_until > now()))`
+	userStatus = `CASE WHEN u.erased_at IS NOT NULL THEN 'erased' WHEN ` + userBanned + ` THEN 'banned' ELSE 'active' END`
+)
+
+type userRow struct {
+	keyed
+	UserID            uuid.UUID
+	DisplayName       string
+	AuthMethod        string
+	Username          string
+	Role              string
+	Status            string
+	Notes             string
+	ShowOnLeaderboard bool
+	CreatedDate       time.Time
+	LastActivityDate  *time.Time
+	Version           int
+	BannedAt          *time.Time
+	BannedUntil       *time.Time
+	BanReason         *string
+	BannedBy          *uuid.UUID
+	BannedByName      *string
+	BanAction         *int64
+}
+
+const userColumns = `u.user_id, u.display_name, u.auth_method, u.username, u.role, ` + userStatus + ` AS status, u.notes,
+	u.show_on_leaderboard, u.created_date, nullif(u.last_activity_date, '-infinity') AS last_activity_date, u.version,
+	u.banned_at, u.banned_until, u.ban_reason, u.banned_by,
+	(SELECT b.display_name FROM users b WHERE b.user_id = u.banned_by) AS banned_by_name, u.ban_action`
+
+func (r userRow) user() User {
+	u := User{
+		UserID: r.UserID, DisplayName: r.DisplayName, AuthMethod: r.AuthMethod, Username: r.Username, Role: r.Role, Status: r.Status,
+		Notes: r.Notes, ShowOnLeaderboard: r.ShowOnLeaderboard, CreatedDate: r.CreatedDate, LastActivityDate: r.LastActivityDate, Version: r.Version,
+	}
+	if r.Status == Banned {
+		u.Ban = &Ban{Since: *r.BannedAt, Until: r.BannedUntil, By: r.BannedBy, Action: r.BanAction}
+		if r.BanReason != nil {
+			u.Ban.Reason = *r.BanReason
+		}
+		if r.BannedByName != nil {
+			u.Ban.ByName = *r.BannedByName
+		}
+	}
+	return u
+}
+
+var userOrders = func() []order {
+	name := []key{{"lower(u.display_name)", "text"}, {"u.user_id", "uuid"}}
+	created := []key{{"u.created_date", "timestamptz"}, {"u.user_id", "uuid"}}
+	activity := []key{{"u.last_activity_date", "timestamptz"}, {"u.user_id", "uuid"}}
+	return []order{{"name", false, name}, {"-name", true, name}, {"created", false, created}, {"-created", true, created},
+		{"activity", false, activity}, {"-activity", true, activity}}
+}()
+
+// Users lists people; the rows of keys are left out.
+func (s *Store) Users(ctx context.Context, actor Actor, f UserFilter) (List[User], error) {
+	if err := need(actor, policy.Read); err != nil {
+		return List[User]{}, err
+	}
+	o, err := choose("sort", f.Sort, userOrders...)
+	if err != nil {
+		return List[User]{}, err
+	}
+	q := query{columns: userColumns, from: "users u"}
+	q.where("u.auth_method <> 'key'")
+	if f.Q != "" {
+		like := "%" + escapeLike(f.Q) + "%"
+		q.where("(u.display_name ILIKE ? OR u.username ILIKE ? OR u.user_id::text = lower(?))", like, like, f.Q)
+	}
+	if f.Role != "" {
+		if err := oneOf("role", f.Role, policy.Roles...); err != nil {
+			return List[User]{}, err
+		}
+		q.where("u.role = ?", f.Role)
+	}
+	switch f.Status {
+	case "", "all":
+	case Active, Banned, Erased:
+		q.where("("+userStatus+") = ?", f.Status)
+	default:
+		return List[User]{}, oneOf("status", f.Status, Active, Banned, Erased, "all")
+	}
+	if f.Lang != "" {
+		q.where("EXISTS (SELECT FROM messages m WHERE m.user_id = u.user_id AND m.lang = ?)", f.Lang)
+	}
+	rows, next, prev, err := fetch[userRow](ctx, s.pool, q, o, f.Page)
+	if err != nil {
+		return List[User]{}, err
+	}
+	users := make([]User, len(rows))
+	for i, r := range rows {
+		users[i] = r.user()
+	}
+	return List[User]{users, next, prev}, nil
+}
+
+// userByID reads one user; c may be a transaction.
+func userByID(ctx context.Context, c conn, id uuid.UUID) (User, error) {
+	rows, err := c.Query(ctx, "SELECT "+userColumns+noKey+" FROM users u WHERE u.user_id = $1", id)
+	if err != nil {
+		return User{}, readError(err)
+	}
+	r, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[userRow])
+	if err != nil {
+		return User{}, readError(err)
+	}
+	return r.user(), nil
+}
+
+// User returns one user with their stats and scores in every frame.
+func (s *Store) User(ctx context.Context, actor Actor, id uuid.UUID, formula scoring.Formula) (UserDetail, error) {
+	d := UserDetail{Stats: map[scoring.Frame]Stats{}, Scores: map[scoring.Frame]float64{}, Parts: map[scoring.Frame][]scoring.Part{}}
+	if err := need(actor, policy.Read); err != nil {
+		return d, err
+	}
+	var err error
+	if d.User, err = userByID(ctx, s.pool, id); err != nil {
+		return d, err
+	}
+	if actor.May(policy.UserPrivate) {
+		if d.Private, err = s.userPrivate(ctx, id); err != nil {
+			return d, err
+		}
+	}
+	if d.Languages, err = userLanguages(ctx, s.pool, id); err != nil {
+		return d, err
+	}
+	for _, frame := range scoring.Frames {
+		stats, err := s.stats(ctx, id, frame)
+		if err != nil {
+			return d, err
+		}
+		counts, err := s.counted(ctx, id, frame, formula)
+		if err != nil {
+			return d, err
+		}
+		stats.Score = formula.Score(counts)
+		stats.Rate = scoring.Rate(stats.Score, stats.Messages)
+		d.Stats[frame], d.Scores[frame], d.Parts[frame] = stats, stats.Score, formula.Parts(counts)
+	}
+	if d.Days, err = s.days(ctx, id, formula); err != nil {
+		return d, err
+	}
+	d.History, err = collect[NoteVersion](ctx, s.pool, `SELECT a.at, a.actor_name AS by, coalesce(o.after #>> '{}', '') AS notes, a.id AS action
+		FROM action_objects o JOIN actions a ON a.id = o.action_id
+		WHERE o.object_type = 'user' AND o.object_id = $1 AND o.aspect = 'notes' ORDER BY a.id DESC LIMIT 100`, id)
+	return d, err
+}
+
+func (s *Store) userPrivate(ctx context.Context, id uuid.UUID) (*UserPrivate, error) {
+	var p UserPrivate
+	err := s.pool.QueryRow(ctx, `SELECT coalesce(u.email, ''), coalesce(l.ip, ''), l.created_at,
+			(SELECT count(*) FROM sessions WHERE user_id = u.user_id AND expires_at > now())
+		FROM users u LEFT JOIN LATERAL (SELECT ip, created_at FROM sessions WHERE user_id = u.user_id ORDER BY created_at DESC LIMIT 1) l ON true
+		WHERE u.user_id = $1`, id).Scan(&p.Email, &p.IP, &p.LastSignIn, &p.Sessions)
+	return &p, readError(err)
+}
+
+func userLanguages(ctx context.Context, c conn, id uuid.UUID) ([]string, error) {
+	rows, err := c.Query(ctx, `SELECT lang FROM messages WHERE user_id = $1 AND lang IS NOT NULL GROUP BY lang ORDER BY count(*) DESC, lang`, id)
+	if err != nil {
+		return nil, readError(err)
+	}
+	languages, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return languages, readError(err)
+}
+
+// stats counts what a user wrote and gave within a frame.
+func (s *Store) stats(ctx context.Context, id uuid.UUID, frame scoring.Frame) (Stats, error) {
+	var t Stats
+	err := s.pool.QueryRow(ctx, `SELECT count(*), count(*) FILTER (WHERE parent_id IS NULL), count(*) FILTER (WHERE parent_id IS NOT NULL),
+			count(*) FILTER (WHERE review_result), count(*) FILTER (WHERE NOT review_result), count(*) FILTER (WHERE deleted),
+			(SELECT count(*) FROM label_votes WHERE user_id = $1 AND at >= $2),
+			(SELECT count(*) FROM reactions WHERE user_id = $1 AND at >= $2),
+			(SELECT count(*) FROM reports WHERE user_id = $1 AND at >= $2 AND status <> 'withdrawn')
+		FROM messages WHERE user_id = $1 AND created_date >= $2`, id, s.since(frame)).
+		Scan(&t.Messages, &t.Prompts, &t.Replies, &t.Accepted, &t.Rejected, &t.Deleted, &t.LabelsGiven, &t.ReactionGiven, &t.ReportsGiven)
+	return t, readError(err)
+}
+
+// UserGiven lists what a user gave, the newest first.
+func (s *Store) UserGiven(ctx context.Context, actor Actor, id uuid.UUID, p Page) (List[Given], error) {
+	if err := need(actor, policy.Read); err != nil {
+		return List[Given]{}, err
+	}
+	if _, err := userByID(ctx, s.pool, id); err != nil {
+		return List[Given]{}, err
+	}
+	q := query{columns: `g.kind, g.message_id, left(m.text, 200) AS excerpt, g.at, g.labels, coalesce(g.emoji, '') AS emoji, coalesce(g.reason, '') AS reason`}
+	user := q.arg(id)
+	q.from = `(SELECT 'label' AS kind, v.tree_id, v.message_id, v.at, ` + votesOf + ` AS labels, NULL AS emoji, NULL AS reason, '' AS detail FROM label_votes v WHERE v.user_id = ` + user + `
+		UNION ALL SELECT 'reaction', r.tree_id, r.message_id, r.at, NULL, r.emoji, NULL, r.emoji FROM reactions r WHERE r.user_id = ` + user + `
+		UNION ALL SELECT 'report', r.tree_id, r.message_id, r.at, NULL, NULL, r.reason, r.report_id::text FROM reports r WHERE r.user_id = ` + user + `) g
+		JOIN messages m ON m.tree_id = g.tree_id AND m.message_id = g.message_id`
+	type row struct {
+		keyed
+		Given
+	}
+	rows, next, prev, err := fetch[row](ctx, s.pool, q, order{"given", true, []key{{"g.at", "timestamptz"}, {"g.message_id", "uuid"}, {"g.kind", "text"}, {"g.detail", "text"}}}, p)
+	if err != nil {
+		return List[Given]{}, err
+	}
+	given := make([]Given, len(rows))
+	for i, r := range rows {
+		given[i] = r.Given
+	}
+	return List[Given]{given, next, prev}, nil
+}

@@ -1,0 +1,21 @@
+// Copying a message's text as its author wrote it: pages hold it as Markdown
+// made it, so it is asked for first.
+{
+  on("click", "[data-copy-text]", async (_, button) => {
+    try {
+      const response = await fetch(button.dataset.copyText);
+      if (!response.ok) throw new Error(response.statusText);
+      const message = await response.json();
+      button.removeAttribute("data-copy-text");
+      button.dataset.copy = message.text;
+      button.click();
+    } catch {
+      say("The text could not be read. Try again.");
+    }
+  });
+}
+
+// A menu that opens near the end of the window is moved into view.
+document.addEventListener("toggle", (event) => {
+  if (event.target.matches("details.message-menu[open]")) event.target.querySelector(".menu-items").scrollIntoView({ block: "nearest" });
+}, true);

@@ -1,0 +1,105 @@
+// Forms of actions open in place: <a data-dialog href="/users/…/ban"> shows in
+// a dialog what the page behind the link shows alone.
+{
+  let dialog;
+
+  function holder() {
+    if (!dialog) {
+      dialog = document.createElement("dialog");
+      dialog.setAttribute("aria-labelledby", "act-title");
+      document.body.append(dialog);
+    }
+    return dialog;
+  }
+
+  // fill shows a part, or leaves for the whole page where there is none.
+  async function fill(response, fallback) {
+    if (response.status === 401) {
+      location.assign("/sign-in?return=" + encodeURIComponent(location.pathname + location.search));
+      return;
+    }
+    if (!(response.headers.get("Content-Type") || "").startsWith("text/html") || response.redirected) {
+      location.assign(fallback);
+      return;
+    }
+    const box = holder();
+    box.innerHTML = await response.text();
+    box.classList.toggle("wide", box.querySelector("[data-wide]") !== null);
+    enhance(box);
+    if (!box.open) box.showModal();
+    box.querySelector("[aria-invalid=true], [autofocus]")?.focus();
+  }
+
+  on("click", "a[data-dialog]", async (event, link) => {
+    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    link.closest("details.menu")?.removeAttribute("open");
+    try {
+      await fill(await part(link.href), link.href);
+    } catch {
+      location.assign(link.href);
+    }
+  });
+
+  // The numbers that are being asked for; a newer choice, or sending the form,
+  // makes them old.
+  let counting = new AbortController();
+
+  on("submit", "form[data-act]", () => counting.abort());
+
+  on("submit", "dialog form[data-act]", async (event, form) => {
+    event.preventDefault();
+    const button = event.submitter;
+    if (button?.disabled) return;
+    const body = new URLSearchParams(new FormData(form, button));
+    if (button) button.disabled = true;
+    try {
+      const response = await part(form.action, { method: "POST", body });
+      const next = response.headers.get("X-Location");
+      if (next) go(next);
+      else await fill(response, form.action);
+    } catch {
+      say("The console does not answer. Nothing was lost: try again.");
+      if (button) button.disabled = false;
+    }
+  });
+
+  on("click", "dialog [data-close]", (event, link) => {
+    event.preventDefault();
+    link.closest("dialog").close();
+  });
+
+  // Numbers follow the choices that change them.
+  on("change", "form[data-act] [data-preview]", async (_, field) => {
+    const form = field.form;
+    const values = new URLSearchParams(new FormData(form));
+    values.delete("key");
+    const numbers = form.querySelector(".act-numbers");
+    counting.abort();
+    counting = new AbortController();
+    try {
+      const response = await part(form.action + "?" + values, { signal: counting.signal });
+      if (!response.ok || !numbers) return;
+      const fresh = new DOMParser().parseFromString(await response.text(), "text/html").querySelector(".act-numbers");
+      if (fresh) numbers.replaceChildren(...fresh.childNodes);
+    } catch {
+      // Old numbers are no loss: the answer to the act says the true ones.
+    }
+  });
+
+  on("click", "[data-fill] button", (_, button) => {
+    const field = document.getElementById(button.parentElement.dataset.fill);
+    field.value = button.textContent;
+    field.focus();
+  });
+
+  // <select data-shows="date:until-field"> shows a field for one choice only.
+  function shows(select) {
+    const [value, id] = select.dataset.shows.split(":");
+    const field = document.getElementById(id);
+    field.hidden = select.value !== value;
+    for (const input of field.querySelectorAll("input")) input.disabled = field.hidden;
+  }
+  on("change", "select[data-shows]", (_, select) => shows(select));
+  enhancers.push((root) => root.querySelectorAll("select[data-shows]").forEach(shows));
+}

@@ -1,0 +1,63 @@
+// What happens on every page: the place kept after an act, toasts, the theme,
+// menus, copying.
+{
+  // News are news once: a reload or a bookmark does not show them again.
+  const address = new URL(location.href);
+  if (address.searchParams.has("done") || address.searchParams.has("notice")) {
+    address.searchParams.delete("done");
+    address.searchParams.delete("notice");
+    history.replaceState(history.state, "", address);
+  }
+  const place = JSON.parse(sessionStorage.getItem("place") || "null");
+  sessionStorage.removeItem("place");
+  if (place?.path === location.pathname) scrollTo({ top: place.y, behavior: "instant" });
+
+  on("click", "[data-dismiss]", (event, link) => {
+    event.preventDefault();
+    link.closest(".toast").remove();
+  });
+
+  on("submit", "form[data-theme-switch]", async (event, form) => {
+    event.preventDefault();
+    const theme = event.submitter.value;
+    if (theme === "system") delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = theme;
+    for (const button of form.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.value === theme));
+    await part(form.action, { method: "POST", body: new URLSearchParams({ theme }) });
+  });
+
+  // One menu is open at a time; the arrow keys walk through it.
+  document.addEventListener("click", (event) => {
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+  });
+  on("keydown", "details.menu[open]", (event, menu) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const items = [...menu.querySelectorAll(".menu-items a, .menu-items button")].filter((item) => item.checkVisibility());
+    const at = items.indexOf(document.activeElement);
+    items[(at + step + items.length) % items.length]?.focus();
+  });
+
+  // <button data-copy="text"> copies text; data-copy-link an address of ours.
+  async function copy(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const field = document.createElement("textarea");
+      field.value = text;
+      (document.querySelector("dialog[open]") || document.body).append(field);
+      field.select();
+      document.execCommand("copy");
+      field.remove();
+    }
+    say("Copied.");
+  }
+  on("click", "[data-copy]", (_, button) => copy(button.dataset.copy));
+  on("click", "[data-copy-link]", (_, button) => copy(new URL(button.dataset.copyLink, location.href).href));
+
+  // A filter that is chosen needs no further press of the button.
+  on("change", "form[data-auto] select, form[data-auto] input[type=checkbox]", (_, field) => field.form.requestSubmit());
+}
