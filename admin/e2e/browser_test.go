@@ -149,7 +149,17 @@ func (b *tab) at() string {
 // visit opens a path and returns the status of the answer.
 func (b *tab) visit(path string) int64 {
 	b.t.Helper()
-	return run(b, "open "+path, chromedp.NavigateResponse(b.base+path)).Status
+	status := run(b, "open "+path, chromedp.NavigateResponse(b.base+path)).Status
+	b.loaded()
+	return status
+}
+
+// loaded waits until the page is whole. What reports a navigation's end may
+// take the end of the page before it for that, while nothing of the new one is
+// parsed yet.
+func (b *tab) loaded() {
+	b.t.Helper()
+	b.until("the whole page", `document.readyState === "complete" && document.body`)
 }
 
 // eval evaluates JavaScript, and waits for it where it is a promise.

@@ -46,6 +46,7 @@ func (b *tab) leave(what string, step chromedp.Action[chromedp.Void]) int64 {
 	if err != nil {
 		b.t.Fatalf("%s, at %s: %v", what, b.at(), err)
 	}
+	b.loaded()
 	return answer.Status
 }
 
