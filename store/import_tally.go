@@ -54,7 +54,7 @@ func (w *importWrite) tallyMessage(m *corpus.Message, tree *importTree, top bool
 	if m.CreatedDate != nil {
 		key.at = pgtype.Timestamptz{Time: m.CreatedDate.UTC().Truncate(time.Hour), Valid: true}
 	}
-	c := importCounter{before: w.tally.before[key], counts: !m.Deleted && m.Emojis != nil}
+	c := importCounter{before: w.tally.before[key], toxicFrom: w.tally.toxicFrom, counts: !m.Deleted && m.Emojis != nil}
 	c.measure("messages", 1)
 	c.reactions(m)
 	c.labels(m.Labels)
@@ -79,6 +79,8 @@ const spamState = "aborted_low_grade"
 type importCounter struct {
 	before tally
 	counts bool // for the old console, too
+	// toxicFrom is the toxicity from which a message counts as toxic.
+	toxicFrom float64
 }
 
 // columnAt is the place of each column in a tally.
@@ -139,7 +141,7 @@ func (c *importCounter) toxicity(classifiers map[string]map[string]*float64) {
 	}
 	c.measure("toxicity_sum", picos(highest, 1))
 	c.measure("toxicity_count", 1)
-	if highest >= scoring.Treewarden.ToxicFrom {
+	if highest >= c.toxicFrom {
 		c.count(scoring.ToxicMessages, 1)
 	}
 }

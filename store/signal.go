@@ -109,22 +109,6 @@ const classifierToxicity = `JOIN LATERAL (SELECT max(o.toxicity) AS toxicity, mi
 const hasRecord = `(EXISTS (SELECT FROM emoji_aggregates z WHERE z.tree_id = m.tree_id AND z.message_id = m.message_id)
 	OR EXISTS (SELECT FROM reactions z WHERE z.tree_id = m.tree_id AND z.message_id = m.message_id))`
 
-// measures are the columns of user_signals that are no signals.
-var measures = []string{"messages", "toxicity_sum", "toxicity_count", "label_toxicity_sum", "label_toxicity_count"}
-
-// columns are the columns of user_signals that hold counts: each signal as the
-// formula treewarden counts it, each as the old console did (ref_…), and the
-// measures.
-var columns = func() []string {
-	var names []string
-	for _, prefix := range []string{"", "ref_"} {
-		for _, info := range scoring.Signals {
-			names = append(names, prefix+string(info.Signal))
-		}
-	}
-	return append(names, measures...)
-}()
-
 // countSQL counts from every source for the messages m that a relation (FROM
 // item) and a condition name, grouped by expressions: of messages m, or the
 // date, written {at}. Its columns are the groups g1, g2 … and then columns.
@@ -197,28 +181,4 @@ func (src source) condition(reference bool) string {
 		return "g.banned_at IS NULL AND g.user_id <> m.user_id"
 	}
 	return ""
-}
-
-// tally is one row of counts, in the order of columns.
-type tally [33]int64
-
-// targets gives what a row of counts is scanned into, after its groups.
-func (t *tally) targets(groups ...any) []any {
-	for i := range t {
-		groups = append(groups, &t[i])
-	}
-	return groups
-}
-
-// counts picks the signals as a formula counts them.
-func (t tally) counts(formula scoring.Formula) scoring.Counts {
-	offset := 0
-	if formula.AsReference {
-		offset = len(scoring.Signals)
-	}
-	counts := scoring.Counts{}
-	for i, info := range scoring.Signals {
-		counts[info.Signal] = t[offset+i]
-	}
-	return counts
 }

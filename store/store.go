@@ -16,7 +16,8 @@ import (
 type Store struct {
 	pool *pgxpool.Pool
 	// now tells the time; tests move it.
-	now func() time.Time
+	now  func() time.Time
+	live *live
 }
 
 // Open connects to the database at a URL. It does not migrate it.
@@ -35,11 +36,16 @@ func Open(ctx context.Context, url string) (*Store, error) {
 		pool.Close()
 		return nil, fmt.Errorf("the database does not answer; check --database-url: %w", err)
 	}
-	return &Store{pool: pool, now: time.Now}, nil
+	s := &Store{pool: pool, now: time.Now}
+	s.live = newLive(s)
+	return s, nil
 }
 
 // Close ends all connections.
-func (s *Store) Close() { s.pool.Close() }
+func (s *Store) Close() {
+	s.live.close()
+	s.pool.Close()
+}
 
 // Ready says whether the database answers.
 func (s *Store) Ready(ctx context.Context) error { return s.pool.Ping(ctx) }
