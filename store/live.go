@@ -281,7 +281,7 @@ func (l *live) pause(ctx context.Context) {
 	}
 }
 
-// Watch returns a channel that is sent to after boards changed, at most once
+// WatchBoards returns a channel that is sent to after boards changed, at most once
 // until it is received from; stop ends that.
 func (s *Store) WatchBoards(ctx context.Context) (changed <-chan struct{}, stop func(), err error) {
 	l := s.live
