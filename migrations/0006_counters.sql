@@ -13,6 +13,10 @@ ALTER TABLE user_signals
     ALTER messages DROP NOT NULL, ALTER toxicity_sum DROP NOT NULL, ALTER toxicity_count DROP NOT NULL,
     ALTER label_toxicity_sum DROP NOT NULL, ALTER label_toxicity_count DROP NOT NULL;
 
+-- Boards are read by user; only once an hour is it asked whose hours and days
+-- are over, which is worth no index that every new row has to enter.
+DROP INDEX user_signals_by_time;
+
 -- A row changes often and by little: room in its page keeps the change there.
 ALTER TABLE user_signals SET (fillfactor = 80);
 

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/binary"
 	"maps"
 	"slices"
 	"strings"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"treewarden/scoring"
 	"treewarden/scoring/board"
@@ -127,65 +125,76 @@ func (l *live) read(ctx context.Context, users map[uuid.UUID]bool, all bool, hou
 
 // readSome reads users, given by their ids, into the board; nil is everybody.
 func (l *live) readSome(ctx context.Context, ids []uuid.UUID, hour time.Time) error {
-	where, args := "", []any{}
-	if ids != nil {
-		where, args = " AND user_id = ANY ($1)", []any{ids}
-	}
-	found := []board.User{}
-	places := map[uuid.UUID]int{}
-	batch := &pgx.Batch{}
-	batch.Queue(`SELECT user_id, display_name, auth_method, role, `+userStatus+`, nullif(last_activity_date, '-infinity'),
-			ARRAY(SELECT lang FROM user_languages l WHERE l.user_id = u.user_id AND l.messages > 0 ORDER BY l.messages DESC, lang)
-		FROM users u WHERE auth_method <> 'key'`+where, args...).Query(func(rows pgx.Rows) error {
-		var u board.User
-		var active *time.Time
-		_, err := pgx.ForEachRow(rows, []any{&u.ID, &u.Name, &u.AuthMethod, &u.Role, &u.Status, &active, &u.Languages}, func() error {
-			u.LastActivity = time.Time{}
-			if active != nil {
-				u.LastActivity = *active
-			}
-			places[u.ID] = len(found)
-			found = append(found, u)
-			u.Languages = nil
-			return nil
-		})
+	found, err := l.readUsers(ctx, ids)
+	if err != nil {
 		return err
-	})
-	since := func(frame scoring.Frame) pgtype.Timestamptz {
-		at, _ := frame.Since(hour)
-		return pgtype.Timestamptz{Time: at, Valid: true}
 	}
-	day, week, month := since(scoring.Day), since(scoring.Week), since(scoring.Month)
-	counters, bounds := countersSQL, []any{day, month}
+	places := make(map[uuid.UUID]int, len(found))
+	for i := range found {
+		places[found[i].ID] = i
+	}
+	day, _ := scoring.Day.Since(hour)
+	weekBegins, _ := scoring.Week.Since(hour)
+	month, _ := scoring.Month.Since(hour)
+	week := momentOf(weekBegins)
+	sql, args := countersSQL, []any{day, month}
 	if ids != nil {
-		counters, bounds = countersOfSQL, append(bounds, ids)
+		sql, args = countersOfSQL, append(args, idArray(ids))
 	}
-	batch.Queue(counters, bounds...).Query(func(rows pgx.Rows) error {
-		return eachCounter(rows, func(key slot, t *tally) {
-			at, ok := places[key.user]
-			if !ok {
-				return // made after the users were read, and marked since
+	var t tally
+	if err := eachRaw(ctx, l.pool, sql, func(raw [][]byte) {
+		at, ok := places[uuid.UUID(raw[0])]
+		if !ok {
+			return // made after the users were read, and marked since
+		}
+		readTally(raw[3:], &t)
+		frames := &found[at].Frames
+		switch int16(raw[1][1]) {
+		case inAll:
+			gather(&frames[3], &t)
+		case byHour:
+			gather(&frames[0], &t)
+		case byDay:
+			if date(raw[2]) >= week {
+				gather(&frames[1], &t)
 			}
-			frames := &found[at].Frames
-			switch key.grain {
-			case inAll:
-				gather(&frames[3], t)
-			case byHour:
-				gather(&frames[0], t)
-			case byDay:
-				if !key.at.Time.Before(week.Time) {
-					gather(&frames[1], t)
-				}
-				gather(&frames[2], t)
-			}
-		})
-	})
-	if err := l.pool.SendBatch(ctx, batch).Close(); err != nil {
+			gather(&frames[2], &t)
+		}
+	}, args...); err != nil {
 		return err
 	}
 	l.board.Put(found)
 	return nil
 }
+
+// readUsers reads what boards show of users besides their counts.
+func (l *live) readUsers(ctx context.Context, ids []uuid.UUID) ([]board.User, error) {
+	sql, args := usersOfBoardSQL, []any{}
+	if ids != nil {
+		sql, args = sql+" AND user_id = ANY ($1)", []any{idArray(ids)}
+	}
+	rows, err := l.pool.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	found := []board.User{}
+	var u board.User
+	var active *time.Time
+	_, err = pgx.ForEachRow(rows, []any{&u.ID, &u.Name, &u.AuthMethod, &u.Role, &u.Status, &active, &u.Languages}, func() error {
+		u.LastActivity = time.Time{}
+		if active != nil {
+			u.LastActivity = active.UTC()
+		}
+		found = append(found, u)
+		u.Languages = nil // the next row's are its own
+		return nil
+	})
+	return found, err
+}
+
+const usersOfBoardSQL = `SELECT user_id, display_name, auth_method, role, ` + userStatus + `, nullif(last_activity_date, '-infinity'),
+		ARRAY(SELECT lang FROM user_languages l WHERE l.user_id = u.user_id AND l.messages > 0 ORDER BY l.messages DESC, lang)
+	FROM users u WHERE auth_method <> 'key'`
 
 // gather adds a tally to one of a user's own, or makes that.
 func gather(frame **tally, t *tally) {
@@ -203,35 +212,3 @@ var countersSQL, countersOfSQL = func() (string, string) {
 	all := "SELECT user_id, grain, at, " + strings.Join(columns, ", ") + " FROM user_signals WHERE (grain = 0 OR grain = 2 AND at >= $1 OR grain = 1 AND at >= $2)"
 	return all, all + " AND user_id = ANY ($3)"
 }()
-
-// eachCounter reads rows of user_signals, the key first and then the counts in
-// the order of columns. It reads PostgreSQL's binary format by itself: there
-// may be a million rows. The tally is used again for the next row.
-func eachCounter(rows pgx.Rows, do func(slot, *tally)) error {
-	defer rows.Close()
-	var t tally
-	for rows.Next() {
-		raw := rows.RawValues()
-		var key slot
-		copy(key.user[:], raw[0])
-		key.grain = int16(binary.BigEndian.Uint16(raw[1]))
-		key.at = timestamptz(raw[2])
-		t = tally{}
-		for i := range t {
-			if value := raw[3+i]; value != nil {
-				t[i] = int64(binary.BigEndian.Uint64(value))
-			}
-		}
-		do(key, &t)
-	}
-	return rows.Err()
-}
-
-// timestamptz reads PostgreSQL's binary form: microseconds since 2000.
-func timestamptz(raw []byte) pgtype.Timestamptz {
-	micros := int64(binary.BigEndian.Uint64(raw))
-	if micros == -1<<63 {
-		return undated
-	}
-	return pgtype.Timestamptz{Time: time.UnixMicro(micros + 946_684_800_000_000).UTC(), Valid: true}
-}

@@ -46,6 +46,13 @@ const mostPeople = 1000
 
 var weighingPeople = fmt.Sprintf("least(l.%%[1]s_count, %d)", mostPeople)
 
+// labelAggregateCounts count what a file said of a message's labels, l.
+func labelAggregateCounts() map[string]string {
+	return labelCounts("coalesce(round(l.%[1]s * l.%[1]s_count), 0)::bigint",
+		"coalesce(round(l.%[1]s::numeric * "+weighingPeople+" * 1e12), 0)::bigint",
+		"CASE WHEN l.%[1]s IS NULL THEN 0 ELSE coalesce("+weighingPeople+", 0) END")
+}
+
 // on joins a table to message m.
 func on(table, alias string) string {
 	return fmt.Sprintf("JOIN %[1]s %[2]s ON %[2]s.tree_id = m.tree_id AND %[2]s.message_id = m.message_id", table, alias)
@@ -62,8 +69,7 @@ var sources = []source{
 	}, {
 		// A mean and a number of people: votes = round(mean × number).
 		join: on("label_aggregates", "l"), at: "m.created_date",
-		counts: labelCounts("coalesce(round(l.%[1]s * l.%[1]s_count), 0)::bigint",
-			"coalesce(round(l.%[1]s::numeric * "+weighingPeople+" * 1e12), 0)::bigint", "CASE WHEN l.%[1]s IS NULL THEN 0 ELSE coalesce("+weighingPeople+", 0) END"),
+		counts: labelAggregateCounts(),
 	}, {
 		join: on("reactions", "r"), at: "r.at", given: "r.user_id", recorded: true,
 		where:  "r.emoji IN ('+1', '-1', 'red_flag')",
