@@ -70,7 +70,7 @@ type live struct {
 
 func newLive(s *Store) *live {
 	id := uuid.New()
-	return &live{pool: s.pool, now: func() time.Time { return s.now() }, name: base64.RawURLEncoding.EncodeToString(id[:6]), board: board.New(),
+	return &live{pool: s.pool, now: s.now, name: base64.RawURLEncoding.EncodeToString(id[:6]), board: board.New(),
 		pending: map[uuid.UUID]bool{}, kick: make(chan struct{}, 1), watching: map[chan struct{}]bool{}}
 }
 

@@ -68,12 +68,16 @@ func (l *live) putBack(users map[uuid.UUID]bool, all bool) {
 	l.all = l.all || all
 }
 
+// framesMoved is how far frames may move before everybody is read: what left
+// them may be forgotten by then (ForgetCounters).
+const framesMoved = 7 * 24 * time.Hour
+
 // moveFrames marks the users of whom something leaves a frame as the clock goes
-// on to an hour. A clock that went back has everybody read.
+// on to an hour. A clock that went back, or far ahead, has everybody read.
 func (l *live) moveFrames(ctx context.Context, hour time.Time) error {
 	l.mu.Lock()
 	was := l.hour
-	if was.After(hour) {
+	if was.After(hour) || !was.IsZero() && hour.Sub(was) > framesMoved {
 		l.all = true
 	}
 	skip := l.all || was.IsZero() || was.Equal(hour)
