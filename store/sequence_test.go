@@ -187,13 +187,21 @@ func (q *sequence) step() {
 // did logs a step, and fails on an error that is no refusal.
 func (q *sequence) did(name, what string, err error) {
 	q.t.Helper()
-	var forbidden *store.Forbidden
-	var invalid store.Invalid
 	q.log = append(q.log, fmt.Sprintf("%3d %s: %s %s: %v", len(q.log)+1, q.now.Format(time.DateTime), name, what, err))
-	if err != nil && !isConflict(err) && !errors.As(err, &forbidden) && !errors.As(err, &invalid) {
+	if unlessRefused(err) != nil {
 		q.fail("%s: %v", name, err)
 	}
 	q.succeeded[name] = q.succeeded[name] || err == nil && name != "end bans"
+}
+
+// unlessRefused drops errors that say why an act may not be done.
+func unlessRefused(err error) error {
+	var forbidden *store.Forbidden
+	var invalid store.Invalid
+	if isConflict(err) || errors.As(err, &forbidden) || errors.As(err, &invalid) {
+		return nil
+	}
+	return err
 }
 
 func (q *sequence) acted(name, what string, outcome store.Outcome, err error) {
