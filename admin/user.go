@@ -68,6 +68,7 @@ type userPage struct {
 	Self            string // the user's address
 	Here            string
 	Pager           Pager
+	Rater           *raterView // on the first page of what they gave
 	// one is true where the user is asked for, false where a tab is, by an
 	// address of its own: they differ in what the API answers.
 	one      bool
@@ -224,6 +225,10 @@ func (s *Server) showUser(c *fiber.Ctx, status int, p userPage) error {
 	case "given":
 		p.given, err = s.store.UserGiven(ctx, actor, id, p.Filter.page())
 		next, prev = p.given.Next, p.given.Prev
+		if err == nil && p.Filter.Cursor == "" && !isAPI(c) && c.Query("format") != "csv" {
+			p.Rater = &raterView{}
+			p.Rater.Rater, err = s.store.Rater(ctx, actor, id)
+		}
 	case "actions":
 		p.actions, err = s.store.Actions(ctx, actor, store.ActionFilter{Concerning: &id, Page: p.Filter.page()})
 		next, prev = p.actions.Next, p.actions.Prev
