@@ -47,10 +47,18 @@ func (*raterView) Corrected(kappa *float64) string {
 	return strconv.FormatFloat(*kappa, 'f', 2, 64)
 }
 
-// Share is a part of the flags; nil without any.
-func (v *raterView) Share(n int64) *float64 {
+// Upheld is the share of the flags that were upheld; nil without any.
+func (v *raterView) Upheld() *float64 {
 	if v.Flags.Given == 0 {
 		return nil
 	}
-	return new(float64(n) / float64(v.Flags.Given))
+	return new(float64(v.Flags.Upheld) / float64(v.Flags.Given))
+}
+
+// Share writes a share in percents. One that is not whole is never 100 %.
+func (*raterView) Share(share *float64) string {
+	if share != nil && *share < 1 && *share >= 0.995 {
+		return "> 99 %"
+	}
+	return percent(share)
 }
