@@ -1,9 +1,7 @@
 package store_test
 
 import (
-	"bytes"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,6 +19,7 @@ type told struct {
 	signal scoring.Signal
 	n      int64
 	at     *time.Time // null: it belongs to no frame but the whole
+	by     uuid.UUID  // the message
 	own    bool       // counts for the formula treewarden
 	old    bool       // counts for the old console's
 }
@@ -124,7 +123,7 @@ func (o *oracle) hear(m oracleMessage) {
 	author := *m.UserID
 	o.written[author] = append(o.written[author], m.Created)
 	tell := func(signal scoring.Signal, n int64, at *time.Time, own, old bool) {
-		o.signals[author] = append(o.signals[author], told{signal, n, at, own, old})
+		o.signals[author] = append(o.signals[author], told{signal, n, at, m.MessageID, own, old})
 	}
 	old := !m.Deleted && m.Record
 	if m.Emojis != nil {
@@ -187,128 +186,4 @@ func orElse(at, other *time.Time) *time.Time {
 		return at
 	}
 	return other
-}
-
-// check compares every board with the oracle, and the explanations with both.
-func (q *sequence) check() {
-	q.t.Helper()
-	o := newOracle(q)
-	for _, frame := range scoring.Frames {
-		since, bounded := frame.Since(q.now)
-		within := func(at *time.Time) bool { return !bounded || at != nil && !at.Before(since) }
-		for _, formula := range scoring.Formulas {
-			rows := board(q.t, q.Store, q.staff[0], frame, formula)
-			want := map[uuid.UUID]store.BoardRow{}
-			for user := range o.written {
-				row, counts := o.row(user, within, formula)
-				if row.Messages > 0 || slices.ContainsFunc(row.Parts, func(p scoring.Part) bool { return p.Count > 0 }) {
-					want[user] = row
-				}
-				q.checkScore(user, frame, formula, counts)
-			}
-			if len(rows) != len(want) {
-				q.fail("%s, %s: %d users on the board, want %d", frame, formula.Name, len(rows), len(want))
-			}
-			for user, w := range want {
-				if why := unlike(rows[user], w); why != "" {
-					q.fail("%s, %s, %s: %s of\n%+v\nwant\n%+v", frame, formula.Name, user, why, rows[user], w)
-				}
-			}
-			q.checkRanks(rows)
-		}
-	}
-}
-
-// row is a user's line on a board.
-func (o *oracle) row(user uuid.UUID, within func(*time.Time) bool, formula scoring.Formula) (store.BoardRow, scoring.Counts) {
-	counts := scoring.Counts{}
-	for _, s := range o.signals[user] {
-		if within(s.at) && (s.old && formula.AsReference || s.own && !formula.AsReference) {
-			counts[s.signal] += s.n
-		}
-	}
-	row := store.BoardRow{UserID: user, RedFlags: counts[scoring.RedFlags], Upvotes: counts[scoring.Upvotes], Downvotes: counts[scoring.Downvotes],
-		Spam: counts[scoring.SpamLabels] + counts[scoring.SpamPrompts], Parts: formula.Parts(counts)}
-	for signal, n := range counts {
-		row.Score += formula.Weights[signal] * float64(n)
-	}
-	for _, at := range o.written[user] {
-		if within(at) {
-			row.Messages++
-		}
-	}
-	row.Rate = row.Score / float64(row.Messages+10)
-	for _, source := range []struct {
-		name string
-		all  []measured
-	}{{"labels", o.people[user]}, {"classifier", o.classifier[user]}} {
-		var sum float64
-		var n int64
-		for _, m := range source.all {
-			if within(m.at) {
-				sum, n = sum+m.sum, n+m.n
-			}
-		}
-		if n > 0 {
-			row.Toxicity, row.ToxicitySource = new(sum/float64(n)), new(source.name)
-		}
-	}
-	return row, counts
-}
-
-// unlike names a figure in which two lines differ.
-func unlike(a, b store.BoardRow) string {
-	near := func(x, y *float64) bool {
-		return x == nil && y == nil || x != nil && y != nil && math.Abs(*x-*y) < 1e-9
-	}
-	switch {
-	case a.Score != b.Score:
-		return "the score"
-	case math.Abs(a.Rate-b.Rate) > 1e-12:
-		return "the rate"
-	case a.Messages != b.Messages:
-		return "the messages"
-	case a.RedFlags != b.RedFlags || a.Upvotes != b.Upvotes || a.Downvotes != b.Downvotes || a.Spam != b.Spam || !slices.Equal(a.Parts, b.Parts):
-		return "the counts"
-	case !near(a.Toxicity, b.Toxicity) || a.Toxicity != nil && *a.ToxicitySource != *b.ToxicitySource:
-		return "the toxicity"
-	}
-	return ""
-}
-
-// checkRanks holds the order of a board: by score, then by id, without gaps.
-func (q *sequence) checkRanks(rows map[uuid.UUID]store.BoardRow) {
-	all := make([]store.BoardRow, 0, len(rows))
-	for _, row := range rows {
-		all = append(all, row)
-	}
-	slices.SortFunc(all, func(a, b store.BoardRow) int {
-		if a.Score != b.Score {
-			return map[bool]int{true: -1, false: 1}[a.Score > b.Score]
-		}
-		return bytes.Compare(b.UserID[:], a.UserID[:])
-	})
-	for i, row := range all {
-		if row.Rank != int64(i+1) {
-			q.fail("%s has rank %d, want %d", row.UserID, row.Rank, i+1)
-		}
-	}
-}
-
-// checkScore compares the explanation of a score: its parts, its sum, and that
-// there is a message behind each signal and behind no other.
-func (q *sequence) checkScore(user uuid.UUID, frame scoring.Frame, formula scoring.Formula, counts scoring.Counts) {
-	q.t.Helper()
-	score, err := q.Score(ctx, q.staff[0], user, frame, formula)
-	if err != nil {
-		q.fail("explain: %v", err)
-	}
-	if want := formula.Parts(counts); !slices.Equal(score.Parts, want) {
-		q.fail("%s, %s, %s: explained as %+v, want %+v", frame, formula.Name, user, score.Parts, want)
-	}
-	for _, part := range score.Parts {
-		if (part.Count > 0) != (len(score.Evidence[part.Signal]) > 0) {
-			q.fail("%s, %s, %s: %d × %s by %v", frame, formula.Name, user, part.Count, part.Signal, score.Evidence[part.Signal])
-		}
-	}
 }

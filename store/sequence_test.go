@@ -25,7 +25,7 @@ func TestCountersFollowWhateverHappens(t *testing.T) {
 	done := map[string]bool{}
 	for _, seed := range []uint64{1, 2, 3, 4, uint64(time.Now().UnixNano())} {
 		q := newSequence(t, seed)
-		for range 60 {
+		for range 50 {
 			q.step()
 		}
 		q.check()
@@ -179,7 +179,7 @@ func (q *sequence) step() {
 	if err != nil || len(faults) > 0 {
 		q.fail("the counters: %+v, %v", faults, err)
 	}
-	if q.dice.IntN(12) == 0 {
+	if q.dice.IntN(20) == 0 {
 		q.check()
 	}
 }
@@ -210,47 +210,6 @@ func (q *sequence) acted(name, what string, outcome store.Outcome, err error) {
 	if err == nil && outcome.Action.ID != 0 && outcome.Action.Undoable {
 		q.acts = append(q.acts, outcome.Action.ID)
 	}
-}
-
-// makers make an act of each kind.
-func (q *sequence) makers() map[string]func() store.Act {
-	user := func() store.Act { return store.Act{Target: q.user()} }
-	message := func() store.Act { return store.Act{Target: q.node().id} }
-	tree := func() store.Act { return store.Act{Target: q.node().tree} }
-	with := func(act func() store.Act, set func(*store.Act)) func() store.Act {
-		return func() store.Act {
-			a := act()
-			set(&a)
-			return a
-		}
-	}
-	return map[string]func() store.Act{
-		"unban": user, "delete": message, "undelete": message, "report": message, "halt": tree, "resume": tree,
-		"ban": with(user, func(a *store.Act) {
-			a.Messages, a.Trees = pick(q, "keep", "delete"), pick(q, "keep", "halt")
-			if q.dice.IntN(2) == 0 {
-				a.Until = new(q.now.Add(pick(q, time.Hour, 50*time.Hour, 400*24*time.Hour)))
-			}
-		}),
-		"update_user": with(user, func(a *store.Act) {
-			a.Patch = pick(q, store.UserPatch{DisplayName: new("name " + q.id().String())}, store.UserPatch{Notes: new("a note")},
-				store.UserPatch{Role: new(pick(q, policy.General, policy.Moderator))})
-		}),
-		"edit":   with(message, func(a *store.Act) { a.Text = "text " + q.id().String() }),
-		"review": with(message, func(a *store.Act) { a.Result = pick(q, "accepted", "rejected", "pending") }),
-		"label":  with(message, func(a *store.Act) { a.Labels = q.labels() }),
-		"react": with(message, func(a *store.Act) {
-			a.Emoji, a.Op = pick(q, "+1", "-1", "red_flag", "rofl"), pick(q, "add", "add", "remove")
-		}),
-	}
-}
-
-func (q *sequence) labels() map[string]float64 {
-	labels := map[string]float64{}
-	for range 1 + q.dice.IntN(3) {
-		labels[pick(q, store.LabelNames...)] = float64(q.dice.IntN(5)) / 4
-	}
-	return labels
 }
 
 // passTime moves the clock: by minutes to weeks, or to the moment in which an
