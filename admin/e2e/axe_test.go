@@ -60,6 +60,7 @@ func (w *world) views(t *testing.T) []view {
 		{name: "users", path: "/users?limit=12"},
 		{name: "users-empty", path: "/users?q=nobody+is+called+this"},
 		{name: "user", path: "/users/" + user, open: opened("details:not(.menu)")},
+		{name: "user-explained", path: "/users/" + user + "?open=total"},
 		{name: "user-given", path: "/users/" + one("SELECT user_id::text FROM reports GROUP BY user_id ORDER BY count(*) DESC, user_id LIMIT 1") + "?tab=given&limit=10", open: opened(".rater details")},
 		{name: "user-actions", path: "/users/" + banned + "?tab=actions&limit=10"},
 		{name: "user-self", path: "/users/" + w.staff[policy.Moderator].UserID.String() + "?tab=actions&limit=10"},
