@@ -43,7 +43,10 @@ func TestManyWritersAtOnce(t *testing.T) {
 				}
 				if round%2 == 0 && round/2 < flags {
 					giver := uuid.New()
-					accepted(t, q.Store, event("user", "user_id", giver), event("reaction", "message_id", hot, "user_id", giver, "emoji", "red_flag"))
+					done, err := q.Ingest(ctx, store.CommandLine, []byte(event("user", "user_id", giver)+"\n"+event("reaction", "message_id", hot, "user_id", giver, "emoji", "red_flag")))
+					if err != nil || done.Accepted != 2 {
+						t.Errorf("writer %d of seed %d, round %d: a red flag: %+v, %v", i, seed, round, done, err)
+					}
 				}
 			}
 		})
