@@ -39,6 +39,7 @@ var docs = map[string]doc{
 	"GET /users/:id/given":      {"Labels, reactions and reports that a user gave", pageQuery{}, nil, "", store.List[store.Given]{}},
 	"GET /users/:id/actions":    {"What was done to a user", pageQuery{}, nil, "", store.List[store.Action]{}},
 	"GET /users/:id/score":      {"The parts of a user's score, and the messages behind each", scoreQuery{}, nil, "", store.Score{}},
+	"GET /users/:id/rater":      {"How far what a user gave agrees with what others gave to the same messages", nil, nil, "", store.Rater{}},
 	"GET /messages":             {"Messages", messagesQuery{}, nil, "", store.List[store.Message]{}},
 	"GET /messages/:id":         {"A message", nil, nil, "", store.MessageDetail{}},
 	"GET /messages/:id/history": {"Every text that a message had", nil, nil, "", store.List[store.Revision]{}},

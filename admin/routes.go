@@ -68,6 +68,7 @@ func routes() []route {
 		{get, "/users/:id/given", policy.Read, (*Server).userGiven, both},
 		{get, "/users/:id/actions", policy.Read, (*Server).userActions, both},
 		{get, "/users/:id/score", policy.Read, (*Server).score, both},
+		{get, "/users/:id/rater", policy.Read, (*Server).rater, apiOnly},
 
 		{get, "/messages", policy.Read, (*Server).messages, both},
 		{get, "/messages/:id", policy.Read, (*Server).message, both},

@@ -40,6 +40,9 @@ type scoreSheet struct {
 	Page string
 }
 
+// Frame is the name of the time frame for people.
+func (s *scoreSheet) Frame() string { return strings.ToLower(s.Score.Frame.Title()) }
+
 func (s *scoreSheet) api() any { return s.Score }
 
 // scorePart is one signal's line.
