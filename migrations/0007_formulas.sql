@@ -23,5 +23,9 @@ INSERT INTO formula_versions (formula_id, version, name, weights, toxic_from, no
       "pii": 1, "hate_speech": 3, "sexual_content": 1, "political_content": 0, "toxic_messages": 2, "deleted": 3}',
     0.5, 'As shipped.', 'treewarden');
 
+-- Who wrote a prompt that was rejected is a known troll when formulas are
+-- compared; rejected replies have a counter, these do not.
+CREATE INDEX messages_rejected_prompts ON messages (user_id) WHERE review_result = false AND parent_id IS NULL;
+
 CREATE TRIGGER formula_versions_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON formula_versions
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

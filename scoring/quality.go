@@ -7,9 +7,10 @@ import (
 	"slices"
 )
 
-// Outcome lists the signals that are themselves what a formula is judged by:
-// who had a message deleted or rejected, or a prompt thrown out, is a known
-// troll. A formula that weighs them would be praised for knowing the answer.
+// Outcome lists the signals that are themselves what a formula is judged by: a
+// known troll is who had a message deleted or rejected, and a tree is aborted
+// because its prompt was. A formula that weighs them would be praised for
+// knowing the answer.
 var Outcome = []Signal{SpamPrompts, Rejected, Deleted}
 
 // Judged is the formula with the signals of Outcome left out.

@@ -15,10 +15,10 @@ import (
 
 // Trial is a formula that is tried beside the one in force, on the users of
 // the boards of a frame. Known trolls are those banned, and those who at any
-// time had a message deleted by staff or a reply rejected; the signals in
-// LeftOut are left out of the scores by which Old and New find them. Entered,
-// Left and Moved are about the first Top places of the board of active users,
-// whose scores are whole.
+// time had a message deleted by staff or rejected; the signals in LeftOut are
+// left out of the scores by which Old and New find them. Entered, Left and
+// Moved are about the first Top places of the board of active users, whose
+// scores are whole.
 type Trial struct {
 	Frame      scoring.Frame    `json:"frame"`
 	AsOf       time.Time        `json:"as_of"`
@@ -109,7 +109,7 @@ func (s *Store) candidates(ctx context.Context, old, tried scoring.Formula, fram
 	}
 	q.columns = strings.Join([]string{"user_id", weighed(old, oldToxic, &q), weighed(tried, triedToxic, &q),
 		weighed(old.Judged(), oldToxic, &q), weighed(tried.Judged(), triedToxic, &q),
-		"u.banned_at IS NOT NULL OR " + hadOutcome(frame), "(" + userStatus + ") = 'active'"}, ", ")
+		knownTroll(frame), "(" + userStatus + ") = 'active'"}, ", ")
 	q.from = from
 	q.where("c.stands")
 	rows, err := s.pool.Query(ctx, q.sql(), q.args...)
@@ -177,13 +177,14 @@ func weighed(f scoring.Formula, toxic string, q *query) string {
 	return strings.Join(terms, " + ")
 }
 
-// hadOutcome is true for a user who at any time had a message deleted by staff
-// or a reply rejected.
-func hadOutcome(frame scoring.Frame) string {
-	if frame == scoring.Total {
-		return "c.deleted + c.rejected > 0"
+// knownTroll is true for a user u, with the counters c of a frame, who is banned
+// or at any time had a message deleted by staff or rejected.
+func knownTroll(frame scoring.Frame) string {
+	had := "c.deleted + c.rejected > 0"
+	if frame != scoring.Total {
+		had = fmt.Sprintf("EXISTS (SELECT FROM user_signals w WHERE w.user_id = u.user_id AND w.grain = %d AND w.deleted + w.rejected > 0)", inAll)
 	}
-	return fmt.Sprintf("EXISTS (SELECT FROM user_signals w WHERE w.user_id = c.user_id AND w.grain = %d AND w.deleted + w.rejected > 0)", inAll)
+	return "u.banned_at IS NOT NULL OR " + had + " OR EXISTS (SELECT FROM messages m WHERE m.user_id = u.user_id AND m.review_result = false AND m.parent_id IS NULL)"
 }
 
 // toxicByAuthor counts the messages of each author that are toxic from another

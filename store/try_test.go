@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"treewarden/corpus"
 	"treewarden/scoring"
@@ -96,7 +97,7 @@ func TestTryByHand(t *testing.T) {
 				toxic++
 			}
 		}
-		if toxic != want && frame != scoring.Week || frame == scoring.Week && toxic > 0 {
+		if toxic != want {
 			t.Errorf("%s: %d users have a toxic message from 0.3 on, want %d: %+v", frame, toxic, want, trial.Moved)
 		}
 	}
@@ -131,12 +132,16 @@ func TestTryOnRealTrees(t *testing.T) {
 	truth := board(t, s, store.CommandLine, scoring.Total, scoring.Treewarden)
 	reference := board(t, s, store.CommandLine, scoring.Total, scoring.OpenAssistant)
 	trolls := map[uuid.UUID]bool{}
-	for id, row := range truth {
-		for _, part := range row.Parts {
-			if (part.Signal == scoring.Deleted || part.Signal == scoring.Rejected) && part.Count > 0 {
-				trolls[id] = true
-			}
-		}
+	rows, err := storetest.DB(t, s).Query(ctx, "SELECT user_id FROM messages WHERE user_id IS NOT NULL AND (deleted AND deleted_root = message_id OR review_result = false)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range found {
+		trolls[id] = true
 	}
 	if trial.Users != len(truth) || trial.Trolls != len(trolls) {
 		t.Errorf("%d users with %d trolls, want %d and %d", trial.Users, trial.Trolls, len(truth), len(trolls))
