@@ -90,6 +90,9 @@ func routes() []route {
 		{post, ingestPath, policy.Ingest, (*Server).ingest, apiOnly},
 		{get, eventsPath, policy.EventsRead, (*Server).events, apiOnly},
 
+		{get, scoringPath, policy.ScoringRead, (*Server).scoring, pageOnly},
+		{post, scoringPath, policy.ScoringSave, (*Server).saveScoring, pageOnly},
+
 		{get, "/account", policy.Account, (*Server).account, pageOnly},
 		{post, "/account/password", policy.Account, (*Server).changePassword, pageOnly},
 		{post, "/account/display", policy.Account, (*Server).changeDisplay, pageOnly},

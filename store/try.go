@@ -192,9 +192,11 @@ func knownTroll(frame scoring.Frame) string {
 func toxicByAuthor(from, since string, frame scoring.Frame) string {
 	within := ""
 	if frame != scoring.Total {
-		within = ` AND greatest((SELECT min(o.at) FROM classifier_outputs o WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id), m.created_date) >= ` + since
+		// Dated when the first model spoke, or the message was written if that is later.
+		within = ` AND (m.created_date >= ` + since + ` OR t.at >= ` + since + ` AND NOT EXISTS (SELECT FROM classifier_outputs o
+			WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id AND o.at < ` + since + `))`
 	}
-	return `SELECT m.user_id, count(*)::float8 AS toxic FROM (SELECT DISTINCT tree_id, message_id FROM classifier_outputs WHERE toxicity >= ` + from + `::float8) t
+	return `SELECT m.user_id, count(*)::float8 AS toxic FROM (SELECT tree_id, message_id, min(at) AS at FROM classifier_outputs WHERE toxicity >= ` + from + `::float8 GROUP BY 1, 2) t
 		JOIN messages m ON m.tree_id = t.tree_id AND m.message_id = t.message_id WHERE m.user_id IS NOT NULL` + within + ` GROUP BY m.user_id`
 }
 
