@@ -42,7 +42,7 @@ func kindOf(r route) store.Kind {
 func goodBody(r route) map[string]any {
 	switch r.Path {
 	case "/scoring":
-		return map[string]any{"weights": map[string]any{"pii": 2}, "toxic_from": 0.25, "note": "for the test"}
+		return map[string]any{"weights": map[string]any{"pii": 2}, "toxic_from": 0.25, "reason": "for the test"}
 	case "/scoring/try":
 		return map[string]any{"weights": map[string]any{"pii": 2}, "toxic_from": 0.25, "frame": "week"}
 	}

@@ -51,9 +51,9 @@ func (s *Server) putFormula(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	note := body.Note
-	if note == "" {
-		note = body.Reason
+	note := body.Note + body.Reason
+	if body.Note != "" && body.Reason != "" {
+		return store.Invalid{"note": "Send a note or a reason, not both: they are the same."}
 	}
 	outcome, err := s.store.SaveFormula(c.UserContext(), s.actor(c), body.change(), note, body.Version, key)
 	var invalid store.Invalid
@@ -84,6 +84,9 @@ func (s *Server) tryFormula(c *fiber.Ctx) error {
 	var body tryBody
 	if err := decodeBody(c, &body); err != nil {
 		return err
+	}
+	if body.Weights == nil && body.ToxicFrom == nil {
+		return store.Invalid{"weights": "Give the weights that are to be tried, or toxic_from."}
 	}
 	frame, err := scoring.FrameNamed(body.Frame)
 	if err != nil {

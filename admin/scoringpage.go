@@ -101,9 +101,6 @@ func (s *Server) scoring(c *fiber.Ctx) error {
 		return s.showScoring(c, p, wrong)
 	}
 	trial, err := s.store.TryFormula(c.UserContext(), s.actor(c), change, frame)
-	if errors.As(err, &wrong) {
-		return s.showScoring(c, p, wrong)
-	}
 	if err != nil {
 		return err
 	}
@@ -228,7 +225,8 @@ func (p *scoringPage) read(values url.Values) (scoring.Change, store.Invalid) {
 		}
 	}
 	p.Note = last(values["note"])
-	return change, wrong
+	_, faults := change.Apply(p.Told.Formula)
+	return change, merge(wrong, faults)
 }
 
 // showScoring answers with the page: 422 where fields are wrong, 409 where

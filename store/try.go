@@ -96,9 +96,25 @@ func (s *Store) CompareFormulas(ctx context.Context, actor Actor, old, tried sco
 	return t, nil
 }
 
-// candidates scores everybody on the boards of a frame by both formulas. The
-// database weighs: five numbers a user travel, not all counts.
+// candidates scores everybody on the boards of a frame by both formulas.
 func (s *Store) candidates(ctx context.Context, old, tried scoring.Formula, frame scoring.Frame) ([]scoring.Candidate, error) {
+	q := s.candidatesQuery(old, tried, frame)
+	rows, err := s.pool.Query(ctx, q.sql(), q.args...)
+	if err != nil {
+		return nil, readError(err)
+	}
+	var all []scoring.Candidate
+	var c scoring.Candidate
+	_, err = pgx.ForEachRow(rows, []any{(*uuid.UUID)(&c.ID), &c.Score[0], &c.Score[1], &c.Judged[0], &c.Judged[1], &c.Troll, &c.OnBoards}, func() error {
+		all = append(all, c)
+		return nil
+	})
+	return all, readError(err)
+}
+
+// candidatesQuery has the database weigh: six figures a user travel, not all
+// counts.
+func (s *Store) candidatesQuery(old, tried scoring.Formula, frame scoring.Frame) query {
 	q := query{}
 	since := q.arg(s.since(frame))
 	oldToxic, triedToxic := "c."+counterOf(old, scoring.ToxicMessages), "c."+counterOf(tried, scoring.ToxicMessages)
@@ -112,17 +128,7 @@ func (s *Store) candidates(ctx context.Context, old, tried scoring.Formula, fram
 		knownTroll(frame), "(" + userStatus + ") = 'active'"}, ", ")
 	q.from = from
 	q.where("c.stands")
-	rows, err := s.pool.Query(ctx, q.sql(), q.args...)
-	if err != nil {
-		return nil, readError(err)
-	}
-	var all []scoring.Candidate
-	var c scoring.Candidate
-	_, err = pgx.ForEachRow(rows, []any{(*uuid.UUID)(&c.ID), &c.Score[0], &c.Score[1], &c.Judged[0], &c.Judged[1], &c.Troll, &c.OnBoards}, func() error {
-		all = append(all, c)
-		return nil
-	})
-	return all, readError(err)
+	return q
 }
 
 // counterOf is the column of user_signals from which a formula counts a signal.
@@ -192,9 +198,10 @@ func knownTroll(frame scoring.Frame) string {
 func toxicByAuthor(from, since string, frame scoring.Frame) string {
 	within := ""
 	if frame != scoring.Total {
-		// Dated when the first model spoke, or the message was written if that is later.
-		within = ` AND (m.created_date >= ` + since + ` OR t.at >= ` + since + ` AND NOT EXISTS (SELECT FROM classifier_outputs o
-			WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id AND o.at < ` + since + `))`
+		// Dated when the first model spoke, or the message was written if that is
+		// later. CASE keeps the dear question for those that need it.
+		within = ` AND CASE WHEN m.created_date >= ` + since + ` THEN true WHEN t.at < ` + since + ` THEN false ELSE NOT EXISTS (SELECT FROM classifier_outputs o
+			WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id AND o.at < ` + since + `) END`
 	}
 	return `SELECT m.user_id, count(*)::float8 AS toxic FROM (SELECT tree_id, message_id, min(at) AS at FROM classifier_outputs WHERE toxicity >= ` + from + `::float8 GROUP BY 1, 2) t
 		JOIN messages m ON m.tree_id = t.tree_id AND m.message_id = t.message_id WHERE m.user_id IS NOT NULL` + within + ` GROUP BY m.user_id`
