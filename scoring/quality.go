@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync"
 )
 
 // Outcome lists the signals that are themselves what a formula is judged by: a
@@ -59,25 +60,33 @@ func Judge(trolls []bool, scores ...[]float64) []Quality {
 // judge is Judge, with the figures of every resample by score.
 func judge(trolls []bool, scores ...[]float64) ([]Quality, [][]measured) {
 	orders, qualities, samples := make([]order, len(scores)), make([]Quality, len(scores)), make([][]measured, len(scores))
-	weights := slices.Repeat([]uint8{1}, len(trolls))
-	whole := make([]measured, len(scores))
 	for i, score := range scores {
-		orders[i] = newOrder(score, trolls)
-		whole[i] = orders[i].measure(weights)
-		samples[i] = make([]measured, Resamples)
+		orders[i], samples[i] = newOrder(score, trolls), make([]measured, Resamples)
 	}
-	draw := rand.NewPCG(1, Resamples) // the same figures each time that one asks
-	for n := range Resamples {
-		resample(weights, draw)
-		for i := range orders {
-			samples[i][n] = orders[i].measure(weights)
-		}
+	var group sync.WaitGroup
+	for part := range parts {
+		group.Go(func() {
+			weights := make([]uint8, len(trolls))
+			draw := rand.NewPCG(1, uint64(part)) // the same figures each time that one asks
+			for n := part; n < Resamples; n += parts {
+				resample(weights, draw)
+				for i := range orders {
+					samples[i][n] = orders[i].measure(weights)
+				}
+			}
+		})
 	}
+	group.Wait()
+	once := slices.Repeat([]uint8{1}, len(trolls))
 	for i := range qualities {
-		qualities[i] = newQuality(whole[i], samples[i])
+		qualities[i] = newQuality(orders[i].measure(once), samples[i])
 	}
 	return qualities, samples
 }
+
+// parts is into how many the resamples are split, each with its own random
+// numbers, so that the figures do not depend on how many processors there are.
+const parts = 8
 
 func newQuality(whole measured, samples []measured) Quality {
 	q := Quality{Precision: map[int]float64{}, PrecisionInterval: map[int]Interval{}}
@@ -172,18 +181,20 @@ func (o order) measure(weights []uint8) (m measured) {
 	var hits [3]float64
 	begin := 0
 	for _, end := range o.ends {
-		var run [2]int64 // others and trolls of one score
+		var run, bad int64 // of one score: users, and trolls among them
 		for _, user := range o.users[begin:end] {
-			run[user&1] += int64(weights[user>>1])
+			weight := int64(weights[user>>1])
+			run += weight
+			bad += weight * int64(user&1)
 		}
 		begin = end
-		lost += run[1] * (2*others + run[0])
-		for i, depth := range Depths {
-			if room := int64(depth) - others - trolls; room > 0 && run[1] > 0 {
-				hits[i] += float64(run[1]) * min(1, float64(room)/float64(run[0]+run[1]))
+		lost += bad * (2*others + run - bad)
+		if seen := others + trolls; seen < int64(Depths[2]) && bad > 0 {
+			for i, depth := range Depths {
+				hits[i] += float64(bad) * min(1, float64(max(0, int64(depth)-seen))/float64(run))
 			}
 		}
-		others, trolls = others+run[0], trolls+run[1]
+		others, trolls = others+run-bad, trolls+bad
 	}
 	m[0] = 1 - float64(lost)/float64(2*others*trolls) // 0 ÷ 0 is NaN
 	for i, depth := range Depths {
