@@ -155,8 +155,8 @@ func (s *Server) userPage(c *fiber.Ctx, q userQuery) (userPage, error) {
 	if err != nil {
 		return p, err
 	}
-	if p.Formula, err = scoring.FormulaNamed(q.Formula); err != nil {
-		return p, store.Malformed(err.Error())
+	if p.Formula, err = s.store.FormulaNamed(c.UserContext(), q.Formula); err != nil {
+		return p, err
 	}
 	if p.User, err = s.store.User(c.UserContext(), s.actor(c), id, p.Formula); err != nil || isAPI(c) {
 		return p, err

@@ -175,7 +175,12 @@ func (t *tallying) contributions(ctx context.Context, c conn, trees, messages []
 	if len(messages) == 0 {
 		return nil
 	}
-	rows, err := c.Query(ctx, touchedSQL, t.toxicFrom, trees, messages)
+	return t.gather(ctx, c, into, sign, touchedSQL, t.toxicFrom, trees, messages)
+}
+
+// gather adds, times a sign, what a query counts of users and hours to slots.
+func (t *tallying) gather(ctx context.Context, c conn, into map[slot]tally, sign int64, sql string, args ...any) error {
+	rows, err := c.Query(ctx, sql, args...)
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,11 @@ func (d *doing) undo(id int64) error {
 	if d.act.Target, err = uuid.Parse(action.TargetID); err != nil {
 		return fmt.Errorf("action %d: %w", id, err)
 	}
+	if action.TargetType == setFormula.Target {
+		if err := lockFormula(d.ctx, d.Tx); err != nil {
+			return err
+		}
+	}
 	if err := d.lockObjects(id, action); err != nil {
 		return err
 	}
@@ -56,6 +61,9 @@ func (d *doing) undo(id int64) error {
 		}
 	}
 	if err := d.undoGiven(id); err != nil {
+		return err
+	}
+	if err := d.undoFormula(id); err != nil {
 		return err
 	}
 	if err := d.bringBackLate(id); err != nil {

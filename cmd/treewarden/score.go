@@ -32,11 +32,11 @@ type ScoreExplainCmd struct {
 // Run prints a line for each signal, and the sum.
 func (c *ScoreExplainCmd) Run(app *App) error {
 	ctx := app.Context()
-	formula, err := scoring.FormulaNamed(c.Formula)
-	if err != nil {
-		return usageError(err.Error())
-	}
 	s, err := app.Store(ctx)
+	if err != nil {
+		return err
+	}
+	formula, err := s.FormulaNamed(ctx, c.Formula)
 	if err != nil {
 		return err
 	}
