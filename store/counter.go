@@ -46,7 +46,7 @@ func (t *tallying) write(ctx context.Context, tx pgx.Tx, change map[slot]tally) 
 	for key := range t.spoken {
 		t.people[key.user] = true
 	}
-	if len(t.people) == 0 {
+	if len(t.people) == 0 && !t.otherFormula {
 		return nil
 	}
 	batch := &pgx.Batch{}
@@ -70,7 +70,11 @@ func (t *tallying) write(ctx context.Context, tx pgx.Tx, change map[slot]tally) 
 		}
 		return nil
 	})
-	for _, payload := range t.live.payloads(t.people) {
+	payloads := t.live.payloads(t.people)
+	if t.otherFormula {
+		payloads = append(payloads, otherFormula)
+	}
+	for _, payload := range payloads {
 		batch.Queue("SELECT pg_notify($1, $2)", liveChannel, payload)
 	}
 	return tx.SendBatch(ctx, batch).Close()

@@ -53,7 +53,7 @@ func (s *Store) Scoring(ctx context.Context, actor Actor) (Scoring, error) {
 
 // Formulas lists the formulas that can be chosen, the one in force first.
 func (s *Store) Formulas(ctx context.Context) ([]scoring.Formula, error) {
-	inForce, err := formulaInForce(ctx, s.pool)
+	inForce, err := s.live.formulaInForce(ctx)
 	return []scoring.Formula{inForce, scoring.OpenAssistant}, err
 }
 
@@ -62,7 +62,7 @@ func (s *Store) Formulas(ctx context.Context) ([]scoring.Formula, error) {
 func (s *Store) FormulaNamed(ctx context.Context, name string) (scoring.Formula, error) {
 	switch name {
 	case "", scoring.Treewarden.Name:
-		return formulaInForce(ctx, s.pool)
+		return s.live.formulaInForce(ctx)
 	case scoring.OpenAssistant.Name:
 		return scoring.OpenAssistant, nil
 	}
@@ -163,7 +163,11 @@ func (d *doing) putFormula(now, next scoring.Formula, note string) error {
 		d.id, setFormula.Target, treewardenID, formulaAspect, formulaState{now.Version, now.Weights, now.ToxicFrom}, formulaState{next.Version, next.Weights, next.ToxicFrom}); err != nil {
 		return err
 	}
-	if next.ToxicFrom == now.ToxicFrom || d.act.Preview {
+	if d.act.Preview {
+		return nil
+	}
+	d.tally.otherFormula = true
+	if next.ToxicFrom == now.ToxicFrom {
 		return nil
 	}
 	return d.tally.rethreshold(d.ctx, d.Tx, next.ToxicFrom)

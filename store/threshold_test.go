@@ -44,6 +44,10 @@ func TestCountersFollowTheThreshold(t *testing.T) {
 		return saveFormula(t, s, w.admin, scoring.Change{Weights: map[string]float64{}, ToxicFrom: &from}, fmt.Sprintf("toxic from %v", from))
 	}
 	up := change(w.Store, 0.6)
+	if f := inForce(t, w.Store); f.ToxicFrom != 0.6 {
+		t.Errorf("who changed it sees %+v", f)
+	}
+	eventually(t, "the other process sees the formula", func() bool { return inForce(t, other).ToxicFrom == 0.6 })
 	want(1, 1)
 	change(other, 0.95)
 	want(0, 0)
