@@ -165,6 +165,7 @@ func (l *live) refresh(ctx context.Context) {
 		case <-hour.C:
 		}
 		hour.Stop()
+		gather(ctx)
 		err := l.catchUp(ctx)
 		if err != nil && ctx.Err() == nil && !failing {
 			slog.Error("the boards cannot be brought up to date for now", "error", err)
@@ -172,6 +173,15 @@ func (l *live) refresh(ctx context.Context) {
 		if failing = err != nil; failing {
 			l.pause(ctx)
 		}
+	}
+}
+
+// gather waits a moment, so that what many transactions change is read at once.
+// Who looks at a board meanwhile does not wait.
+func gather(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(25 * time.Millisecond):
 	}
 }
 
