@@ -97,6 +97,18 @@ func (a *App) Store(ctx context.Context) (*store.Store, error) {
 	return s, nil
 }
 
+// Revive brings the program's own PostgreSQL back where it has ended by itself.
+func (a *App) Revive(ctx context.Context) error {
+	if a.server == nil {
+		return nil
+	}
+	again, err := a.server.Revive(ctx)
+	if again {
+		a.Log.Warn("PostgreSQL had ended and was started again", "data_dir", a.DataDir)
+	}
+	return err
+}
+
 // Close ends the connections and the use of the program's own PostgreSQL.
 func (a *App) Close() error {
 	if a.store != nil {

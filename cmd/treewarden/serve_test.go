@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"os"
+	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -66,6 +68,42 @@ func TestKilledServe(t *testing.T) {
 	}
 	if status := start(t, dir, "serve").end(t, os.Interrupt); status != done {
 		t.Errorf("interrupted, serve ends with %d", status)
+	}
+}
+
+// TestKilledDatabase kills serve's own PostgreSQL: serve starts it again and
+// answers as before.
+func TestKilledDatabase(t *testing.T) {
+	t.Parallel()
+	dir := dataDir(t)
+	s := start(t, dir, "serve")
+	key := strings.TrimSpace(must(t, dir, "", "key", "create", "--name", "probe", "--role", "moderator"))
+	file, err := os.ReadFile(filepath.Join(dir, "postgres", "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.Fields(string(file))[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	for !strings.Contains(s.stderr.String(), "was started again") {
+		select {
+		case <-t.Context().Done():
+			t.Fatalf("the database stays away\n%s", s.stderr)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	if status, body := s.call(t, "GET", "/api/v1/trollboard", key, ""); status != http.StatusOK {
+		t.Errorf("the trollboard answers %d: %s", status, body)
+	}
+	if status := s.end(t, syscall.SIGTERM); status != done {
+		t.Errorf("told to stop, it ends with %d\n%s", status, s.stderr)
+	}
+	if databaseRuns(t, dir) {
+		t.Error("the database runs on after serve")
 	}
 }
 
