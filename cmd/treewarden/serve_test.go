@@ -89,13 +89,7 @@ func TestKilledDatabase(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	for !strings.Contains(s.stderr.String(), "was started again") {
-		select {
-		case <-t.Context().Done():
-			t.Fatalf("the database stays away\n%s", s.stderr)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
+	eventually(t, "the database is back", func() bool { return strings.Contains(s.stderr.String(), "was started again") })
 	if status, body := s.call(t, "GET", "/api/v1/trollboard", key, ""); status != http.StatusOK {
 		t.Errorf("the trollboard answers %d: %s", status, body)
 	}
@@ -152,6 +146,36 @@ func TestDemo(t *testing.T) {
 	}
 	if got := must(t, dir, "", "audit", "export"); got != log {
 		t.Error("the second start did something to the collection")
+	}
+	again.end(t, os.Interrupt)
+	testDemoWithoutAll(t, dir)
+}
+
+// testDemoWithoutAll starts the demonstration after one of its accounts was
+// taken out of the console and another was banned: that stays so, and the
+// third gets its link.
+func testDemoWithoutAll(t *testing.T, dir string) {
+	t.Helper()
+	must(t, dir, "", "staff", "role", "data_lead", "general")
+	s := start(t, dir, "serve")
+	key := strings.TrimSpace(must(t, dir, "", "key", "create", "--name", "banning", "--role", "admin"))
+	var id string
+	for line := range strings.Lines(must(t, dir, "", "staff", "list")) {
+		if fields := strings.Fields(line); fields[0] == "moderator" {
+			id = fields[len(fields)-1]
+		}
+	}
+	if status, body := s.call(t, "POST", "/api/v1/users/"+id+"/ban", key, `{"reason": "for the test"}`); status != http.StatusOK {
+		t.Fatalf("the ban answers %d: %s", status, body)
+	}
+	s.end(t, os.Interrupt)
+
+	s = start(t, dir, "demo")
+	eventually(t, "the links are printed", func() bool { return strings.Contains(s.stdout.String(), "Ctrl+C") })
+	for _, want := range []string{"admin      http://", "moderator  is banned", "data_lead  is no longer staff"} {
+		if !strings.Contains(s.stdout.String(), want) {
+			t.Errorf("demo does not print %q: %s", want, s.stdout)
+		}
 	}
 }
 
