@@ -81,6 +81,14 @@ func (a *App) explain(err error) error {
 	return fmt.Errorf("%w; check --database-url (TREEWARDEN_DATABASE_URL)", err)
 }
 
+// withLog adds to a failure what the program's own PostgreSQL knows of it.
+func (a *App) withLog(err error) error {
+	if a.server == nil {
+		return err
+	}
+	return a.server.Explain(err)
+}
+
 // Store opens the migrated database. The store is closed with the App.
 func (a *App) Store(ctx context.Context) (*store.Store, error) {
 	if a.store != nil {

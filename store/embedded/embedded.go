@@ -78,7 +78,8 @@ type Server struct {
 	socketDir string
 	users     *fileLock
 	owned     bool
-	child     *child // nil when another process started the server
+	logged    map[string]int64 // the sizes of the logs when the server was joined
+	child     *child           // nil when another process started the server
 	ready     atomic.Bool
 	leaving   atomic.Bool // from here on the server's end is no surprise
 
@@ -122,6 +123,7 @@ func join(ctx context.Context, o Options) (*Server, error) {
 		users.release()
 		return nil, err
 	}
+	s.logged = f.logSizes()
 	return s, nil
 }
 
