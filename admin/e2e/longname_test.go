@@ -12,8 +12,8 @@ import (
 )
 
 // TestLongNamesFit looks at the pages that show who did what, where names are
-// as long as they may be and have no place to break, and the thread is deep:
-// no page may scroll sideways.
+// as long as they may be and have no place to break, what should be languages
+// is long too, and the thread is deep: no page may scroll sideways.
 func TestLongNamesFit(t *testing.T) {
 	w := newWorld(t)
 	author := storetest.User(t, w.store, strings.Repeat("Wolfeschlegelstein", 14))
@@ -26,8 +26,8 @@ func TestLongNamesFit(t *testing.T) {
 	w.staff["long"] = moderator
 
 	deepest := storetest.Node{Author: author, Text: "The end of it."}
-	for range 12 {
-		deepest = storetest.Node{Author: author, Text: strings.Repeat("word ", 30), Replies: []storetest.Node{deepest}}
+	for i := range 12 {
+		deepest = storetest.Node{Author: author, Lang: fmt.Sprintf("%dWWWWWWWW", i), Text: strings.Repeat("word ", 30), Replies: []storetest.Node{deepest}}
 	}
 	thread := storetest.Tree(t, w.store, deepest)
 	tree, last := thread[0], thread[len(thread)-1]
