@@ -123,7 +123,7 @@ func accepted(r route, field, value string) int {
 	case "text":
 		return truth[letters > 0 && utf8.RuneCountInString(value) <= 20_000]
 	case "display_name":
-		return truth[letters > 0 && letters <= 256]
+		return truth[canBeSeen(value) && letters <= 256]
 	case "notes":
 		return truth[utf8.RuneCountInString(value) <= 10_000]
 	case "until":

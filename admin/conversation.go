@@ -106,7 +106,7 @@ func langTag(code *string) string {
 func authorName(m store.Message) string {
 	switch {
 	case m.AuthorName != nil && canBeSeen(*m.AuthorName):
-		return *m.AuthorName
+		return named(*m.AuthorName)
 	case m.Synthetic && m.ModelName != nil && *m.ModelName != "":
 		return *m.ModelName
 	case m.UserID != nil:

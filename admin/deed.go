@@ -65,9 +65,10 @@ func targetPath(action store.Action) string {
 	return fmt.Sprintf("/actions/%d", action.ID)
 }
 
-// excerpt is the beginning of a text, on one line.
+// excerpt is the beginning of a text, on one line, and in the order in which it
+// is written.
 func excerpt(text string, length int) string {
-	letters := []rune(strings.Join(strings.Fields(text), " "))
+	letters := []rune(strings.Join(strings.Fields(undirected(text)), " "))
 	if len(letters) <= length {
 		return string(letters)
 	}

@@ -129,7 +129,8 @@ func TestNames(t *testing.T) {
 			t.Errorf("initials(%q) = %q, want %q", name, got, want)
 		}
 	}
-	for name, want := range map[string]string{"": "(no name)", " \t": "(no name)", "\u200b\u200d": "(no name)", "\u3164": "(no name)", "x": "x", "🌳": "🌳", " ـ": " ـ"} {
+	for name, want := range map[string]string{"": "(no name)", " \t": "(no name)", "\u200b\u200d": "(no name)", "\u3164": "(no name)", "x": "x", "🌳": "🌳", " ـ": " ـ",
+		"\u202enimda": "nimda", "a\u2066b\u2069": "ab", "\u202e": "(no name)"} {
 		if got := named(name); got != want {
 			t.Errorf("named(%q) = %q, want %q", name, got, want)
 		}
@@ -138,6 +139,9 @@ func TestNames(t *testing.T) {
 		if got := langName(code); got != want {
 			t.Errorf("langName(%q) = %q, want %q", code, got, want)
 		}
+	}
+	if got := excerpt("\u202enimda", 60); got != "nimda" {
+		t.Errorf("an excerpt turns its direction: %q", got)
 	}
 	long := excerpt(strings.Repeat("ж ", 100), 60)
 	if n := len([]rune(long)); n != 60 || !strings.HasSuffix(long, "…") {

@@ -163,7 +163,7 @@ func (s *Server) score(c *fiber.Ctx) error {
 	if p.User, err = s.store.User(c.UserContext(), s.actor(c), id, formula); err != nil {
 		return err
 	}
-	p.Frame = s.frame(c, "Score of "+p.User.DisplayName)
+	p.Frame = s.frame(c, "Score of "+named(p.User.DisplayName))
 	p.Sheet.Page = ""
 	p.Tabs, p.Formulas = frameTabs(p.Query, frame), formulaChoices(formula)
 	return s.render(c, "score", p)

@@ -198,13 +198,24 @@ func initials(name string) string {
 	return string(letters)
 }
 
-// named is a display name, or a stand-in where a person would see none of it:
-// a link needs something to click on.
+// named is a display name as pages show it: as it is written whatever direction
+// it asks for, or else "\u202enimda" passes for admin; or a stand-in where a
+// person would see none of it, because a link needs something to click on.
 func named(name string) string {
-	if canBeSeen(name) {
+	if name = undirected(name); canBeSeen(name) {
 		return name
 	}
 	return nameless
+}
+
+// undirected is a text without the characters that turn its direction.
+func undirected(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Bidi_Control, r) {
+			return -1
+		}
+		return r
+	}, text)
 }
 
 var english = display.English.Languages()

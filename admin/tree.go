@@ -42,10 +42,7 @@ func (v treeView) Tag() string { return langTag(v.Lang) }
 func viewTree(tree store.Tree, t talk) treeView {
 	v := treeView{Tree: tree, Title: stateTitle(tree.State), Mood: moods[tree.State], Prompt: markup.Excerpt(tree.Excerpt, tableExcerpt), Halted: tree.State == haltedState}
 	if tree.Author != nil {
-		v.AuthorShown = nameless
-		if name := orEmpty(tree.AuthorName); canBeSeen(name) {
-			v.AuthorShown = name
-		}
+		v.AuthorShown = named(orEmpty(tree.AuthorName))
 	}
 	if tree.HaltedState != nil {
 		v.Restarting = stateTitle(*tree.HaltedState)

@@ -309,8 +309,8 @@ func TestTrollboardCSV(t *testing.T) {
 	}
 }
 
-// TestTrollboardNames shows names that would break a page: as text, whole in
-// the title, and apart from what stands around them.
+// TestTrollboardNames shows names that would break a page: as text, in the order
+// in which they are written, whole in the title, and apart from what stands around them.
 func TestTrollboardNames(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -324,7 +324,7 @@ func TestTrollboardNames(t *testing.T) {
 		a := moderator.get(path).want(http.StatusOK)
 		shown := names(a)
 		for _, name := range hostile {
-			if !strings.Contains(strings.Join(shown, "\n"), name) {
+			if !strings.Contains(strings.Join(shown, "\n"), named(name)) {
 				t.Errorf("%s does not show %q", path, name)
 			}
 		}

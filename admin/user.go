@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"crypto/rand"
 	"net/url"
 	"strings"
 
@@ -161,7 +162,7 @@ func (s *Server) userPage(c *fiber.Ctx, q userQuery) (userPage, error) {
 	if p.User, err = s.store.User(c.UserContext(), s.actor(c), id, p.Formula); err != nil || isAPI(c) {
 		return p, err
 	}
-	p.Frame = s.frame(c, p.User.DisplayName)
+	p.Frame = s.frame(c, named(p.User.DisplayName))
 	p.Self = "/users/" + id.String()
 	p.Here = hereWithout(c, "done", "notice")
 	if c.Method() != fiber.MethodGet {
@@ -186,7 +187,7 @@ func (s *Server) userPage(c *fiber.Ctx, q userQuery) (userPage, error) {
 	}
 	p.MayEdit = p.Person.May(policy.UserEdit) && p.WhyNot == "" && !erased
 	p.MayBan = p.Person.May(policy.UserBan) && p.WhyNot == "" && !erased
-	p.Form = userBody{DisplayName: &p.User.DisplayName, Notes: &p.User.Notes, ShowOnLeaderboard: &p.User.ShowOnLeaderboard, Version: &p.User.Version}
+	p.Form = userBody{DisplayName: &p.User.DisplayName, Notes: &p.User.Notes, ShowOnLeaderboard: &p.User.ShowOnLeaderboard, Version: &p.User.Version, Key: rand.Text()}
 	if p.MayEdit {
 		p.Roles = s.grantable(p.Person, p.User.Role)
 	}

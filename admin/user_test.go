@@ -167,7 +167,9 @@ func TestUpdateUser(t *testing.T) {
 		t.Errorf("the form carries version %q", saved)
 	}
 
-	a = moderator.post(self, form(saved, "   ", "first\r\nnote")).want(http.StatusUnprocessableEntity)
+	for _, invisible := range []string{"   ", "\u202e\u200b", "\u3164"} {
+		a = moderator.post(self, form(saved, invisible, "first\r\nnote")).want(http.StatusUnprocessableEntity)
+	}
 	if text := a.text("#u-name-more .error"); !strings.Contains(text, "at least one visible character") {
 		t.Errorf("beside the name stands %q", text)
 	}
@@ -206,6 +208,44 @@ func TestUpdateUser(t *testing.T) {
 		t.Errorf("why a moderator is out of reach: %q", text)
 	}
 	moderator.post(self, url.Values{"notes": {"x"}}).want(http.StatusForbidden)
+}
+
+// TestTheFormOfAUserSentTwiceActsOnce holds that a double click is no conflict
+// with oneself.
+func TestTheFormOfAUserSentTwiceActsOnce(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	self := "/users/" + storetest.User(t, s, "Trollo").String()
+	moderator := staff(t, newServer(t, s), policy.Moderator)
+	fields := url.Values{"display_name": {"Trollo"}, "notes": {"seen"}, "show_on_leaderboard": {"true"}}
+	for _, name := range []string{"version", "key"} {
+		fields.Set(name, moderator.get(self).page().Find(".user-form input[name="+name+"]").AttrOr("value", ""))
+	}
+	first := moderator.post(self, fields).want(http.StatusSeeOther).header.Get("Location")
+	if second := moderator.post(self, fields).want(http.StatusSeeOther).header.Get("Location"); second != first {
+		t.Errorf("sent once it leads to %s, sent twice to %s", first, second)
+	}
+}
+
+// TestNotesOnTheNameless holds that somebody whose name would be refused can
+// be written about: the form sends the name along as it is.
+func TestNotesOnTheNameless(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	moderator := staff(t, newServer(t, s), policy.Moderator)
+	for _, name := range []string{"", "   ", "\u202e\u200b", " Trollo "} {
+		self := "/users/" + storetest.User(t, s, name).String()
+		form := moderator.get(self).page().Find(".user-form")
+		fields := url.Values{"notes": {"seen"}, "show_on_leaderboard": {"true"}}
+		for _, field := range []string{"version", "key", "display_name"} {
+			fields.Set(field, form.Find("input[name="+field+"]").AttrOr("value", ""))
+		}
+		moderator.post(self, fields).want(http.StatusSeeOther)
+		a := moderator.get("/api/v1" + self)
+		if a.field("notes") != "seen" || a.field("display_name") != name {
+			t.Errorf("%q: name %q, notes %q", name, a.field("display_name"), a.field("notes"))
+		}
+	}
 }
 
 func TestPatchUser(t *testing.T) {

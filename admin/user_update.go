@@ -16,6 +16,9 @@ type userBody struct {
 	Role              *string `json:"role" form:"role"`
 	Reason            string  `json:"reason" form:"reason"`
 	Version           *int    `json:"version" form:"version"`
+
+	// Only the form of the page sends it.
+	Key string `json:"-" form:"key" validate:"max=100"`
 }
 
 // Shown says whether the form's box is ticked.
@@ -45,7 +48,7 @@ func (s *Server) updateUser(c *fiber.Ctx) error {
 	var outcome store.Outcome
 	if err = decodeBody(c, &body); err == nil {
 		var key string
-		if key, err = idempotencyKey(c, ""); err != nil {
+		if key, err = idempotencyKey(c, body.Key); err != nil {
 			return err
 		}
 		outcome, err = s.store.Act(c.UserContext(), s.actor(c), store.Act{
@@ -82,7 +85,7 @@ func (s *Server) updateRefused(c *fiber.Ctx, body userBody, err error) error {
 		return errors.Join(err, pageErr)
 	}
 	current := p.Form
-	p.Form = body
+	p.Form, p.Form.Key = body, current.Key
 	if p.Form.DisplayName == nil {
 		p.Form.DisplayName = current.DisplayName
 	}

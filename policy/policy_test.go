@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"strings"
 	"testing"
 
 	"treewarden/policy"
@@ -85,5 +86,17 @@ func TestNobodyGrantsWhatTheyDoNotHold(t *testing.T) {
 func TestAMisspeltPermissionIsRefused(t *testing.T) {
 	if _, err := policy.New([]policy.Grant{{Role: policy.Moderator, Permission: "user.bann"}}); err == nil {
 		t.Error("it was taken")
+	}
+}
+
+// TestRefusalsReadWell holds the grammar of what people are told.
+func TestRefusalsReadWell(t *testing.T) {
+	for want, got := range map[string]error{
+		"A moderator may not act on an admin:":    policy.MayActOn(policy.Moderator, policy.Admin, false),
+		"A data lead may not act on a moderator:": policy.MayActOn(policy.DataLead, policy.Moderator, false),
+	} {
+		if got == nil || !strings.HasPrefix(got.Error(), want) {
+			t.Errorf("got %v, want %q", got, want)
+		}
 	}
 }

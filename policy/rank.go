@@ -1,6 +1,9 @@
 package policy
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // rank orders roles: nobody acts on a user of a rank above or equal to their
 // own, save an admin on another admin. No policy lifts this.
@@ -24,8 +27,8 @@ func MayActOn(actorRole, targetRole string, self bool) error {
 	case actorRole == Admin:
 		return nil
 	case rank[targetRole] >= rank[actorRole]:
-		return Refusal(fmt.Sprintf("A %s may not act on a %s: their rank is not below yours. Ask an admin.",
-			Title(actorRole), Title(targetRole)))
+		return Refusal(fmt.Sprintf("%s may not act on %s: their rank is not below yours. Ask an admin.",
+			capital(withArticle(actorRole)), withArticle(targetRole)))
 	}
 	return nil
 }
@@ -35,12 +38,12 @@ func MayActOn(actorRole, targetRole string, self bool) error {
 func (p *Policy) MayGrant(actorRole, role string) error {
 	for _, info := range All {
 		if p.Allows(role, info.Permission) && !p.Allows(actorRole, info.Permission) {
-			return Refusal(fmt.Sprintf("A %s may not make anybody a %s: that role may %s, and yours may not.",
-				Title(actorRole), Title(role), info.Does))
+			return Refusal(fmt.Sprintf("%s may not make anybody %s: that role may %s, and yours may not.",
+				capital(withArticle(actorRole)), withArticle(role), info.Does))
 		}
 	}
 	if rank[role] > rank[actorRole] {
-		return Refusal(fmt.Sprintf("A %s may not make anybody a %s: that rank is above yours.", Title(actorRole), Title(role)))
+		return Refusal(fmt.Sprintf("%s may not make anybody %s: that rank is above yours.", capital(withArticle(actorRole)), withArticle(role)))
 	}
 	return nil
 }
@@ -52,3 +55,13 @@ func Title(role string) string {
 	}
 	return role
 }
+
+// withArticle writes a role's name after "a" or "an".
+func withArticle(role string) string {
+	if role == Admin {
+		return "an " + role
+	}
+	return "a " + Title(role)
+}
+
+func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -105,7 +106,9 @@ func (d *doing) append() (Action, error) {
 	if err := d.keepKey(); err != nil {
 		return Action{}, err
 	}
-	if err := d.QueryRow(d.ctx, "SELECT seq + 1, hash FROM action_chain FOR UPDATE").Scan(&l.Seq, &l.PrevHash); err != nil {
+	if err := d.QueryRow(d.ctx, "SELECT seq + 1, hash FROM action_chain FOR UPDATE").Scan(&l.Seq, &l.PrevHash); errors.Is(err, pgx.ErrNoRows) {
+		return Action{}, errNoChain // not to be taken for a missing target
+	} else if err != nil {
 		return Action{}, err
 	}
 	var err error
@@ -168,6 +171,9 @@ func (s *Store) ChainStatus(ctx context.Context) (ChainStatus, error) {
 	return status, readError(err)
 }
 
+// errNoChain stops every action while the end of the log is unknown.
+var errNoChain = errors.New("the row of action_chain was removed: nothing can be added to the log; run audit verify, then restore it from a backup")
+
 // BrokenChain says where the log was tampered with.
 type BrokenChain struct {
 	Seq    int64 // the first entry that does not hold
@@ -202,7 +208,9 @@ func (s *Store) VerifyChain(ctx context.Context) (ChainStatus, error) {
 		var seq, strays int64
 		var hash []byte
 		if err := tx.QueryRow(ctx, `SELECT seq, hash, (SELECT count(*) FROM action_objects o WHERE NOT EXISTS (SELECT FROM actions a WHERE a.id = o.action_id))
-			FROM action_chain`).Scan(&seq, &hash, &strays); err != nil {
+			FROM action_chain`).Scan(&seq, &hash, &strays); errors.Is(err, pgx.ErrNoRows) {
+			return &BrokenChain{last.Seq + 1, 0, "what says where the log ends was removed"}
+		} else if err != nil {
 			return err
 		}
 		switch {

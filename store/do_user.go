@@ -2,6 +2,7 @@ package store
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"treewarden/policy"
@@ -129,6 +130,11 @@ func doUpdateUser(d *doing) error {
 	if err != nil {
 		return err
 	}
+	// A form sends the name along with what it changes, and some people have
+	// one that nobody would be given.
+	if p.DisplayName != nil && *p.DisplayName != user.DisplayName && !visible(*p.DisplayName) {
+		return Invalid{"display_name": "A display name holds at least one visible character."}
+	}
 	if err := d.checkVersion(user.Version); err != nil {
 		return err
 	}
@@ -144,7 +150,7 @@ func doUpdateUser(d *doing) error {
 		value  any
 		given  bool
 	}{
-		{nameAspect, "display_name = $3", trimmed(p.DisplayName), p.DisplayName != nil},
+		{nameAspect, "display_name = $3", trimmed(p.DisplayName), p.DisplayName != nil && *p.DisplayName != user.DisplayName},
 		{notesAspect, "notes = $3", p.Notes, p.Notes != nil},
 		{leaderboardAspect, "show_on_leaderboard = $3", p.ShowOnLeaderboard, p.ShowOnLeaderboard != nil},
 		{roleAspect, "role = $3", p.Role, p.Role != nil},
@@ -185,10 +191,8 @@ func (d *doing) mayGrant(role string) error {
 func (p UserPatch) check() error {
 	wrong := Invalid{}
 	if p.DisplayName != nil {
-		switch n := utf8.RuneCountInString(strings.TrimSpace(*p.DisplayName)); {
-		case n == 0:
-			wrong["display_name"] = "A display name holds at least one visible character."
-		case n > 256:
+		switch {
+		case utf8.RuneCountInString(strings.TrimSpace(*p.DisplayName)) > 256:
 			wrong["display_name"] = "A display name has at most 256 characters."
 		case checkText("", *p.DisplayName) != nil:
 			wrong["display_name"] = "This name holds bytes that are not text (NUL or broken UTF-8)."
@@ -220,4 +224,13 @@ func trimmed(text *string) *string {
 	}
 	t := strings.TrimSpace(*text)
 	return &t
+}
+
+// visible says whether a text has a character that leaves ink.
+func visible(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool {
+		const blankBraille = 0x2800
+		return unicode.IsGraphic(r) && !unicode.IsSpace(r) && r != blankBraille &&
+			!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+	})
 }

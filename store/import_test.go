@@ -10,7 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"treewarden/corpus"
+	"treewarden/policy"
 	"treewarden/store"
 	"treewarden/store/storetest"
 )
@@ -208,6 +211,32 @@ func line(id, parent int, more string) string {
 }
 
 func testID(n int) string { return fmt.Sprintf("b0000000-0000-4000-8000-%012d", n) }
+
+// TestImportedLabelsReadAsTheyCame holds that a mean of nobody and one without
+// its count are not made up: null is not 0.
+func TestImportedLabelsReadAsTheyCame(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	reader := storetest.Staff(t, s, policy.Moderator)
+	for i, c := range []struct{ file, want string }{
+		{`{"value": null, "count": 0}`, `{"value":null,"count":0}`},
+		{`{"value": null, "count": 3}`, `{"value":null,"count":3}`},
+		{`{"value": 0, "count": 0}`, `{"value":0,"count":0}`},
+		{`{"value": 0.5}`, `{"value":0.5,"count":0}`},
+		{`{"value": 0.25, "count": 4}`, `{"value":0.25,"count":4}`},
+	} {
+		importText(t, s, line(100+i, 0, `"labels": {"spam": `+c.file+`, "another": `+c.file+`}`))
+		m, err := s.Message(t.Context(), reader, uuid.MustParse(testID(100+i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"spam", "another"} {
+			if got, err := json.Marshal(m.Labels[name]); err != nil || string(got) != c.want {
+				t.Errorf("%s of %s is read as %s (%v)", name, c.file, got, err)
+			}
+		}
+	}
+}
 
 func TestImportOrphans(t *testing.T) {
 	t.Parallel()

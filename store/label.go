@@ -40,9 +40,8 @@ var votesOf = "(jsonb_strip_nulls(jsonb_build_object(" + eachLabel("'%[1]s', v.%
 var labelTotals = `(
 	SELECT CASE WHEN l.message_id IS NULL AND v.votes = 0 THEN NULL ELSE
 		coalesce(l.other, '{}') || v.other || jsonb_strip_nulls(jsonb_build_object(` + eachLabel(`'%[1]s',
-		CASE WHEN coalesce(l.%[1]s_count, 0) + v.%[1]s_n = 0 THEN
-			CASE WHEN l.%[1]s_count IS NULL THEN NULL ELSE jsonb_build_object('value', 0, 'count', 0) END
-		WHEN v.%[1]s_n = 0 THEN jsonb_build_object('value', l.%[1]s, 'count', l.%[1]s_count)
+		CASE WHEN v.%[1]s_n = 0 THEN
+			CASE WHEN l.%[1]s_count IS NOT NULL THEN jsonb_build_object('value', l.%[1]s, 'count', l.%[1]s_count) END
 		ELSE jsonb_build_object('value', (coalesce(l.%[1]s * l.%[1]s_count, 0) + v.%[1]s_sum) / (coalesce(l.%[1]s_count, 0) + v.%[1]s_n),
 			'count', coalesce(l.%[1]s_count, 0) + v.%[1]s_n) END`, ",\n") + `)) END
 	FROM (SELECT count(*) AS votes, coalesce((SELECT jsonb_object_agg(o.key, jsonb_build_object('value', o.mean, 'count', o.n))

@@ -81,6 +81,14 @@ func (a *App) explain(err error) error {
 	return fmt.Errorf("%w; check --database-url (TREEWARDEN_DATABASE_URL)", err)
 }
 
+// withLog adds to a failure what the program's own PostgreSQL knows of it.
+func (a *App) withLog(err error) error {
+	if a.server == nil {
+		return err
+	}
+	return a.server.Explain(err)
+}
+
 // Store opens the migrated database. The store is closed with the App.
 func (a *App) Store(ctx context.Context) (*store.Store, error) {
 	if a.store != nil {
@@ -95,6 +103,18 @@ func (a *App) Store(ctx context.Context) (*store.Store, error) {
 	}
 	a.store = s
 	return s, nil
+}
+
+// Revive brings the program's own PostgreSQL back where it has ended by itself.
+func (a *App) Revive(ctx context.Context) error {
+	if a.server == nil {
+		return nil
+	}
+	again, err := a.server.Revive(ctx)
+	if again {
+		a.Log.Warn("PostgreSQL had ended and was started again", "data_dir", a.DataDir)
+	}
+	return err
 }
 
 // Close ends the connections and the use of the program's own PostgreSQL.

@@ -81,7 +81,8 @@ func (c *DemoCmd) fill(ctx context.Context, app *App, s *store.Store) error {
 }
 
 // hire makes the accounts that are missing. They have no password: only the
-// links that each start prints open them.
+// links that each start prints open them. One that was taken out of the
+// console is not missing, and stays out.
 func hire(ctx context.Context, app *App, s *store.Store) (map[string]store.Actor, error) {
 	there, err := s.Staff(ctx, store.CommandLine)
 	if err != nil {
@@ -99,6 +100,10 @@ func hire(ctx context.Context, app *App, s *store.Store) (map[string]store.Actor
 			continue
 		}
 		u, err := s.CreateStaff(ctx, store.CommandLine, role, role, "")
+		var taken store.Invalid
+		if errors.As(err, &taken) {
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("make the account %s: %w", role, err)
 		}
@@ -107,11 +112,28 @@ func hire(ctx context.Context, app *App, s *store.Store) (map[string]store.Actor
 	return staff, nil
 }
 
-// signInLinks makes a fresh link for each account of the demonstration.
+// signInLinks makes a fresh link for each account of the demonstration that
+// may sign in, and says why the others may not.
 func signInLinks(ctx context.Context, app *App, s *store.Store, address string) (string, error) {
+	there, err := s.Staff(ctx, store.CommandLine)
+	if err != nil {
+		return "", err
+	}
+	staff := make(map[string]store.User)
+	for _, u := range there {
+		staff[u.Username] = u
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n  Treewarden runs at %s\n\n  These links sign you in, each once within 24 hours:\n\n", address)
 	for _, name := range demoStaff {
+		switch u, ok := staff[name]; {
+		case !ok:
+			fmt.Fprintf(&b, "    %-10s is no longer staff\n", name)
+			continue
+		case u.Status == store.Banned:
+			fmt.Fprintf(&b, "    %-10s is banned\n", name)
+			continue
+		}
 		token, err := s.SignInLink(ctx, store.CommandLine, name)
 		if err != nil {
 			return "", fmt.Errorf("make a sign-in link for %s: %w", name, err)

@@ -110,7 +110,7 @@ func (a *App) run(args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	return command.Run(a)
+	return a.withLog(command.Run(a))
 }
 
 // oneLine makes an error of several lines one.

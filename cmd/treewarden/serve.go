@@ -82,6 +82,9 @@ func serve(app *App, s *store.Store, listener net.Listener) error {
 		every(ctx, time.Second, app.Log, "end timed bans", func(ctx context.Context) error { return endBans(ctx, app, s) })
 	})
 	background.Go(func() {
+		every(ctx, time.Second, app.Log, "bring PostgreSQL back", app.Revive)
+	})
+	background.Go(func() {
 		every(ctx, time.Hour, app.Log, "forget the hours and days that no score counts any more", s.ForgetCounters)
 	})
 	background.Go(func() {

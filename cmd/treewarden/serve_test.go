@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"os"
+	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -69,6 +71,36 @@ func TestKilledServe(t *testing.T) {
 	}
 }
 
+// TestKilledDatabase kills serve's own PostgreSQL: serve starts it again and
+// answers as before.
+func TestKilledDatabase(t *testing.T) {
+	t.Parallel()
+	dir := dataDir(t)
+	s := start(t, dir, "serve")
+	key := strings.TrimSpace(must(t, dir, "", "key", "create", "--name", "probe", "--role", "moderator"))
+	file, err := os.ReadFile(filepath.Join(dir, "postgres", "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.Fields(string(file))[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the database is back", func() bool { return strings.Contains(s.stderr.String(), "was started again") })
+	if status, body := s.call(t, "GET", "/api/v1/trollboard", key, ""); status != http.StatusOK {
+		t.Errorf("the trollboard answers %d: %s", status, body)
+	}
+	if status := s.end(t, syscall.SIGTERM); status != done {
+		t.Errorf("told to stop, it ends with %d\n%s", status, s.stderr)
+	}
+	if databaseRuns(t, dir) {
+		t.Error("the database runs on after serve")
+	}
+}
+
 // signInLink finds the links that demo prints: role and address.
 var signInLink = regexp.MustCompile(`(?m)^ +(admin|moderator|data_lead) +(http://\S+)$`)
 
@@ -114,6 +146,36 @@ func TestDemo(t *testing.T) {
 	}
 	if got := must(t, dir, "", "audit", "export"); got != log {
 		t.Error("the second start did something to the collection")
+	}
+	again.end(t, os.Interrupt)
+	testDemoWithoutAll(t, dir)
+}
+
+// testDemoWithoutAll starts the demonstration after one of its accounts was
+// taken out of the console and another was banned: that stays so, and the
+// third gets its link.
+func testDemoWithoutAll(t *testing.T, dir string) {
+	t.Helper()
+	must(t, dir, "", "staff", "role", "data_lead", "general")
+	s := start(t, dir, "serve")
+	key := strings.TrimSpace(must(t, dir, "", "key", "create", "--name", "banning", "--role", "admin"))
+	var id string
+	for line := range strings.Lines(must(t, dir, "", "staff", "list")) {
+		if fields := strings.Fields(line); fields[0] == "moderator" {
+			id = fields[len(fields)-1]
+		}
+	}
+	if status, body := s.call(t, "POST", "/api/v1/users/"+id+"/ban", key, `{"reason": "for the test"}`); status != http.StatusOK {
+		t.Fatalf("the ban answers %d: %s", status, body)
+	}
+	s.end(t, os.Interrupt)
+
+	s = start(t, dir, "demo")
+	eventually(t, "the links are printed", func() bool { return strings.Contains(s.stdout.String(), "Ctrl+C") })
+	for _, want := range []string{"admin      http://", "moderator  is banned", "data_lead  is no longer staff"} {
+		if !strings.Contains(s.stdout.String(), want) {
+			t.Errorf("demo does not print %q: %s", want, s.stdout)
+		}
 	}
 }
 

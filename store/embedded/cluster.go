@@ -156,17 +156,26 @@ func withAdvice(err error) error {
 	if err == nil {
 		return nil
 	}
+	if what := advice(err.Error()); what != "" {
+		return fmt.Errorf("%s (%w)", what, err)
+	}
+	return err
+}
+
+// advice is what to do about the first known failure that a text names, or "".
+func advice(text string) string {
+	text = strings.ToLower(text)
 	for _, known := range [][2]string{
 		{"no space left on device", "the disk is full: make room, or choose a folder on another disk with --data-dir; the data is not harmed"},
 		{"disk quota exceeded", "the disk quota is used up: make room, or choose a folder on another disk with --data-dir; the data is not harmed"},
 		{"read-only file system", "the disk is read-only: choose a folder on another with --data-dir"},
 		{"could not look up effective user id", "PostgreSQL needs a name for the user that runs it: add one to /etc/passwd, or run as another user"},
 	} {
-		if strings.Contains(strings.ToLower(err.Error()), known[0]) {
-			return fmt.Errorf("%s (%w)", known[1], err)
+		if strings.Contains(text, known[0]) {
+			return known[1]
 		}
 	}
-	return err
+	return ""
 }
 
 // saidSince is what the server's logs said since they had the given sizes.

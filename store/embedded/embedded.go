@@ -13,7 +13,8 @@
 //
 // Several processes may use one data folder at a time. Whoever comes first
 // starts the server, whoever leaves last stops it, and a server that outlived a
-// killed process is taken over by the next one. Both locks are released by the
+// killed process is taken over by the next one. A server that was killed itself
+// is started again by whoever calls Revive. Both locks are released by the
 // kernel when their holder dies, so nothing is ever left to be cleaned by hand.
 //
 // Access is by file permission: the socket's folder belongs to the server's
@@ -72,11 +73,13 @@ type Options struct {
 // Server is a running PostgreSQL that this process may use until it calls Stop.
 type Server struct {
 	folder    folder
+	options   Options
 	log       *slog.Logger
 	socketDir string
 	users     *fileLock
 	owned     bool
-	child     *child // nil when another process started the server
+	logged    map[string]int64 // the sizes of the logs when the server was joined
+	child     *child           // nil when another process started the server
 	ready     atomic.Bool
 	leaving   atomic.Bool // from here on the server's end is no surprise
 
@@ -115,11 +118,12 @@ func join(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{folder: f, log: o.Log, users: users}
+	s := &Server{folder: f, options: o, log: o.Log, users: users}
 	if err := s.bringUp(ctx, o, alone); err != nil {
 		users.release()
 		return nil, err
 	}
+	s.logged = f.logSizes()
 	return s, nil
 }
 

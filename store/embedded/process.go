@@ -122,12 +122,7 @@ func (s *Server) launchOnce(ctx context.Context, f folder, p programs, fast bool
 	if err := f.clearStale(s.socketDir); err != nil {
 		return err
 	}
-	since := map[string]int64{}
-	for _, path := range f.logFiles() {
-		if info, err := os.Stat(path); err == nil {
-			since[path] = info.Size()
-		}
-	}
+	since := f.logSizes()
 	// What is said before the server's own log is open.
 	early, err := os.OpenFile(f.path("log/start.log"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {

@@ -1,0 +1,42 @@
+//go:build unix
+
+package embedded
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestExplainsAFullDisk(t *testing.T) {
+	dir := newDir(t, "data")
+	stop(t, start(t, dir))
+	panicked := "PANIC:  could not write to file \"pg_wal/xlogtemp.7\": No space left on device\n"
+	say := func() {
+		t.Helper()
+		log, err := os.OpenFile(filepath.Join(dir, "log", "start.log"), os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer log.Close()
+		if _, err := log.WriteString(panicked); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say() // before our time
+	s := start(t, dir)
+	broken := errors.New("unexpected EOF")
+	if err := s.Explain(broken); err != broken { //nolint:errorlint // the very same
+		t.Errorf("an old fault explains a new one: %v", err)
+	}
+	if err := s.Explain(nil); err != nil {
+		t.Errorf("nothing became %v", err)
+	}
+	say()
+	err := s.Explain(broken)
+	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "the disk is full: make room") {
+		t.Errorf("a full disk is explained as %v", err)
+	}
+}

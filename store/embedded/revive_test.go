@@ -1,0 +1,71 @@
+//go:build unix
+
+package embedded
+
+import (
+	"syscall"
+	"testing"
+)
+
+func TestReviveAfterTheServerWasKilled(t *testing.T) {
+	dir := newDir(t, "data")
+	s, err := Start(t.Context(), Options{DataDir: dir}) // durable: what was written is looked for
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stop(t, s) })
+	write(t, s.URL(""))
+	if again, err := s.Revive(t.Context()); again || err != nil {
+		t.Fatalf("revived a server that runs: %v, %v", again, err)
+	}
+	address := s.URL("")
+	for range 2 { // and once more
+		pid, _ := running(t, dir)
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		<-s.child.done
+		if again, err := s.Revive(t.Context()); !again || err != nil {
+			t.Fatalf("a killed server was not revived: %v, %v", again, err)
+		}
+		if got := ask(t, address, recall); got != "here" {
+			t.Errorf("under the same address, the table holds %q", got)
+		}
+	}
+	stop(t, s)
+	if _, ok := running(t, dir); ok {
+		t.Error("the revived server was not stopped")
+	}
+	if again, err := s.Revive(t.Context()); again || err != nil {
+		t.Errorf("revived a server that was left: %v, %v", again, err)
+	}
+}
+
+// TestReviveAnothersServer has the second of two processes bring back what the
+// first had started.
+func TestReviveAnothersServer(t *testing.T) {
+	dir := newDir(t, "data")
+	first := startOther(t, dir)
+	write(t, first.url)
+	s := start(t, dir)
+	pid, _ := running(t, dir)
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	for _, ok := running(t, dir); ok; _, ok = running(t, dir) {
+		if err := pause(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if again, err := s.Revive(t.Context()); !again || err != nil {
+		t.Fatalf("a killed server was not revived: %v, %v", again, err)
+	}
+	if got := ask(t, first.url, recall); got != "here" {
+		t.Errorf("the table holds %q", got)
+	}
+	stop(t, s)
+	if _, ok := running(t, dir); !ok {
+		t.Error("the server was stopped though the first process uses it")
+	}
+	first.leave(t)
+}
