@@ -89,6 +89,7 @@ func (s *Server) trollboardLive(c *fiber.Ctx) error {
 	}
 	c.Set(fiber.HeaderContentType, eventStream)
 	c.Set(fiber.HeaderCacheControl, "no-store")
+	c.Set("X-Accel-Buffering", "no") // nginx would keep events back
 	c.Vary(fiber.HeaderCookie, fiber.HeaderAuthorization)
 	if c.Method() == fiber.MethodHead {
 		stop()

@@ -34,7 +34,6 @@
 
   function state(name, title) {
     const label = find("state");
-    label.hidden = false;
     label.textContent = title;
     label.dataset.liveState = name;
     find("resume").hidden = name !== "ended";
@@ -52,7 +51,7 @@
     if (document.visibilityState !== "visible") return;
     ended = undefined;
     const address = new URL(region.dataset.live, location.href);
-    address.searchParams.set("have", latest.ids.map((id) => (coming.get(id) ?? rowOf(id)).dataset.print).join("."));
+    address.searchParams.set("have", latest.ids.map((id) => (coming.get(id) ?? rowOf(id))?.dataset.print).join("."));
     source = new EventSource(address);
     source.onopen = () => { state("on", "Live"); alive(); };
     source.onerror = () => tryAgain();
@@ -88,10 +87,9 @@
 
   function follow() {
     if (document.visibilityState === "visible") {
-      if (!source && !ended) connect();
-    } else if (source || again) {
+      if (!source && ended !== "signed-out") connect();
+    } else if (!ended) {
       hangUp();
-      again = undefined;
       state("off", "Paused");
     }
   }
@@ -136,32 +134,11 @@
     row.dataset.print = fresh.dataset.print;
     [...fresh.cells].forEach((cell, at) => {
       const old = row.cells[at];
-      const changed = says(old) !== says(cell);
+      const changed = at > 0 && says(old) !== says(cell); // ranks change all the time
       morph(old, cell);
       if (changed) mark(old);
     });
     if (detailOf(row)) readParts(row);
-  }
-
-  // What the page itself changes on an element is its own affair.
-  const kept = new Set(["aria-expanded", "aria-busy", "open", "tabindex"]);
-
-  // morph makes an element like another and leaves alone what is the same, so
-  // that focus, selection and what is open stay.
-  function morph(old, fresh) {
-    if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) {
-      old.replaceWith(fresh);
-      return;
-    }
-    if (old.nodeType !== Node.ELEMENT_NODE) {
-      if (old.data !== fresh.data) old.data = fresh.data;
-      return;
-    }
-    for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && !kept.has(name)) old.removeAttribute(name);
-    for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value && !kept.has(name)) old.setAttribute(name, value);
-    const [was, is] = [[...old.childNodes], [...fresh.childNodes]];
-    is.forEach((child, at) => { if (was[at]) morph(was[at], child); else old.append(child); });
-    was.slice(is.length).forEach((child) => child.remove());
   }
 
   // mark lights a cell up for a moment; who wants no motion sees it end at once.
