@@ -1,42 +1,20 @@
-// The board moves: the server says what changed of the page that is shown. New
-// figures are put in at once, each in its place. Rows change places, come and
-// go only while neither the pointer nor the focus is at the table, or when a
-// person says so: nothing jumps under a hand. Only a tab that can be seen has a
-// stream.
+// The stream that keeps an open board up to date: the server says what changed
+// of the page that is shown, see board.js. Only a tab that can be seen has one.
 {
   const region = document.querySelector("[data-live]");
-  const find = (name) => document.querySelector(`[data-live-${name}]`);
+  const board = region && movingBoard(region, () => connect());
   const longest = 30000; // between two tries, in milliseconds
   const silence = 40000; // after which a stream is dead: it says something every 20 s
 
   let source, again, watchdog, ended;
   let pause = 1000;
-  let latest;             // the page as the server has it: ids in their order, the first one's rank
-  let pager;              // that of the latest page, where it is not shown yet
-  const coming = new Map(); // rows that are on the latest page and not in the table, by id
-  const stale = new Set();  // open rows whose parts are to be read again
-
-  const zone = () => region.querySelector(".board-zone");
-  const body = () => region.querySelector("table.board > tbody");
-  const rows = () => [...(body()?.querySelectorAll(":scope > tr[data-row]") ?? [])];
-  const idOf = (row) => row.id.slice(2);
-  const rowOf = (id) => document.getElementById("u-" + id);
-  const detailOf = (row) => row.nextElementSibling?.matches("tr.detail") ? row.nextElementSibling : null;
-
-  function readPage() {
-    latest = { ids: rows().map(idOf), first: Number(body()?.querySelector("[data-rank]")?.textContent.replaceAll(",", "") ?? 1) };
-    pager = undefined;
-    coming.clear();
-    stale.clear();
-  }
-
-  // ---- the stream ----
+  let told = Date.now(); // when the server last told its time, by the clock here: the two may differ
 
   function state(name, title) {
-    const label = find("state");
+    const label = document.querySelector("[data-live-state]");
     label.textContent = title;
     label.dataset.liveState = name;
-    find("resume").hidden = name !== "ended";
+    document.querySelector("[data-live-resume]").hidden = name !== "ended";
   }
 
   function hangUp() {
@@ -51,14 +29,16 @@
     if (document.visibilityState !== "visible") return;
     ended = undefined;
     const address = new URL(region.dataset.live, location.href);
-    address.searchParams.set("have", latest.ids.map((id) => (coming.get(id) ?? rowOf(id))?.dataset.print).join("."));
+    address.searchParams.set("have", board.have());
     source = new EventSource(address);
     source.onopen = () => { state("on", "Live"); alive(); };
     source.onerror = () => tryAgain();
     source.addEventListener("board", (event) => {
       pause = 1000;
       alive();
-      take(JSON.parse(event.data));
+      const news = JSON.parse(event.data);
+      tellTime(news.as_of);
+      board.take(news);
     });
     source.addEventListener("over", (event) => {
       if (event.data === "signed-out" || event.data === "elsewhere") end(event.data);
@@ -94,189 +74,28 @@
     }
   }
 
-  // ---- what is news ----
-
-  function take(news) {
+  function tellTime(at) {
     const time = document.querySelector("[data-as-of] time");
-    time.dateTime = news.as_of.machine;
-    time.title = news.as_of.exact;
+    time.dateTime = at.machine;
+    time.title = at.exact;
+    told = Date.now();
     tellAge();
-    for (const { id, html } of news.rows ?? []) {
-      const fresh = parse(html);
-      const row = rowOf(id);
-      if (row) change(row, fresh);
-      else coming.set(id, fresh);
-    }
-    latest = { ids: news.order ?? latest.ids, first: news.first };
-    for (const id of coming.keys()) if (!latest.ids.includes(id)) coming.delete(id);
-    if (news.pager !== undefined) pager = news.pager;
-    rank();
-    settle();
-  }
-
-  function parse(html) {
-    const holder = document.createElement("template");
-    holder.innerHTML = html;
-    return holder.content.firstElementChild;
   }
 
   function tellAge() {
     const time = document.querySelector("[data-as-of] time");
-    const minutes = Math.round((Date.now() - Date.parse(time.dateTime)) / 60000);
-    if (Math.abs(minutes) < 1) time.textContent = "just now";
+    const minutes = Math.floor((Date.now() - told) / 60000);
+    if (minutes < 1) time.textContent = "just now";
     else if (minutes < 60) time.textContent = minutes === 1 ? "1 minute ago" : `${minutes} minutes ago`;
     else time.textContent = time.title;
   }
 
-  // change puts a row's new state into the row that is shown.
-  function change(row, fresh) {
-    const says = (cell) => cell.querySelector("time")?.dateTime ?? cell.textContent;
-    row.dataset.print = fresh.dataset.print;
-    [...fresh.cells].forEach((cell, at) => {
-      const old = row.cells[at];
-      const changed = at > 0 && says(old) !== says(cell); // ranks change all the time
-      morph(old, cell);
-      if (changed) mark(old);
-    });
-    if (detailOf(row)) readParts(row);
-  }
-
-  // mark lights a cell up for a moment; who wants no motion sees it end at once.
-  function mark(cell) {
-    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    cell.animate([{ boxShadow: "inset 0 0 0 100vmax var(--fresh)" }, { boxShadow: "inset 0 0 0 100vmax transparent" }], { duration: 1800, easing: still ? "steps(1, end)" : "ease-in" });
-  }
-
-  // readParts reads the parts of an open row's score again.
-  async function readParts(row) {
-    stale.delete(row);
-    if (row.dataset.reading) {
-      row.dataset.reading = "again";
-      return;
-    }
-    row.dataset.reading = "once";
-    try {
-      const response = await part(row.querySelector("a[data-unfold]").dataset.unfold);
-      const sheet = response.ok && !response.redirected && parse(await response.text());
-      const shown = detailOf(row)?.querySelector(".sheet");
-      const lines = (el) => el.querySelectorAll(".parts tr").length;
-      if (sheet && shown && row.dataset.reading === "once") {
-        // More lines push down what stands below.
-        if (lines(sheet) !== lines(shown) && busy()) stale.add(row);
-        else morph(shown, sheet);
-      }
-    } catch {
-      stale.add(row);
-    }
-    const more = row.dataset.reading === "again";
-    delete row.dataset.reading;
-    if (more) readParts(row);
-  }
-
-  // ---- the order ----
-
-  // rank writes the ranks that hold now, also while rows are not moved.
-  function rank() {
-    for (const row of rows()) {
-      const at = latest.ids.indexOf(idOf(row));
-      const text = at < 0 ? "–" : (latest.first + at).toLocaleString("en-US");
-      const cell = row.querySelector("[data-rank]");
-      if (cell.textContent !== text) cell.textContent = text;
-      row.classList.toggle("gone", at < 0);
-    }
-  }
-
-  // busy says that a hand, a cursor or a selection is at the table.
-  function busy() {
-    const at = zone();
-    if (!at) return false;
-    const selected = getSelection();
-    return at.matches(":hover") || at.contains(document.activeElement) || !selected.isCollapsed && at.contains(selected.anchorNode);
-  }
-
-  function settle() {
-    const moved = rows().map(idOf).join() !== latest.ids.join();
-    if (busy()) {
-      if (moved) find("note").hidden = false;
-      else if (find("note")) find("note").hidden = true;
-      return;
-    }
-    arrange(moved);
-  }
-
-  // arrange shows the latest page as it is.
-  function arrange(moved) {
-    if (moved && (latest.ids.length === 0 || !body())) {
-      renew();
-      return;
-    }
-    if (moved) {
-      const [x, y] = [scrollX, scrollY];
-      for (const row of rows()) {
-        if (latest.ids.includes(idOf(row))) continue;
-        detailOf(row)?.remove();
-        row.remove();
-      }
-      let at = body().firstElementChild;
-      for (const id of latest.ids) {
-        const known = rowOf(id);
-        const row = known ?? coming.get(id);
-        const detail = known && detailOf(row);
-        if (row === at) at = (detail ?? row).nextElementSibling;
-        else body().insertBefore(row, at);
-        if (detail) row.after(detail);
-        if (!known) {
-          row.tabIndex = -1;
-          [...row.cells].forEach(mark);
-        }
-      }
-      coming.clear();
-      scrollTo({ left: x, top: y, behavior: "instant" });
-      rank();
-    }
-    if (find("note")) find("note").hidden = true;
-    if (pager !== undefined) {
-      const links = region.querySelector(".pager");
-      if (links) morph(links, parse(pager));
-      pager = undefined;
-    }
-    for (const row of [...stale]) if (row.isConnected) readParts(row);
-    stale.clear();
-  }
-
-  // renew reads the page again: a board that was empty has no table, one that
-  // is empty now says why.
-  async function renew() {
-    try {
-      const response = await fetch(location.href);
-      if (!response.ok || response.redirected) return;
-      const page = new DOMParser().parseFromString(await response.text(), "text/html");
-      region.replaceChildren(...page.querySelector("[data-live]").childNodes);
-      enhance(region);
-      readPage();
-      connect();
-    } catch {
-      // The next news tries again.
-    }
-  }
-
   if (region) {
-    readPage();
     connect();
     document.addEventListener("visibilitychange", follow);
     addEventListener("pagehide", hangUp);
     addEventListener("pageshow", (event) => { if (event.persisted) follow(); });
     setInterval(() => { if (document.visibilityState === "visible") tellAge(); }, 15000);
-
-    const soon = () => setTimeout(settle); // once the focus is where it goes
-    region.addEventListener("pointerleave", (event) => { if (event.target === zone()) soon(); }, true);
-    region.addEventListener("focusout", soon);
-    document.addEventListener("selectionchange", () => { if (find("note")?.hidden === false) soon(); });
-    on("click", "[data-live-note]", () => {
-      arrange(true);
-      find("said").textContent = "";
-      setTimeout(() => { find("said").textContent = "Board updated"; }, 100);
-    });
     on("click", "[data-live-resume]", () => {
       if (ended === "signed-out") location.reload();
       else connect();
