@@ -188,7 +188,7 @@ func TestBadQueriesEverywhere(t *testing.T) {
 			}
 			a := w.by(routes[address]).get(address + "?" + strings.NewReplacer(" ", "%20", "\xff", "%ff").Replace(query))
 			sound(t, address+"?"+query, a)
-			if !slices.Contains([]int{200, 204, 303, 400, 401, 404}, a.status) {
+			if !slices.Contains([]int{200, 204, 303, 400, 401, 404}, a.status) && (routes[address].Path != livePath || a.status != 406) {
 				t.Errorf("%s?%.200s: %d", address, query, a.status)
 			}
 		}

@@ -108,6 +108,10 @@ func describeWeb(err *fiber.Error) failure {
 	case fiber.StatusRequestHeaderFieldsTooLarge:
 		return failure{Status: 431, Code: "headers_too_large", Title: "This address is too long",
 			Message: "The address or the headers of this request are too long.", Advice: "Shorten the query."}
+	case fiber.StatusNotAcceptable:
+		return failure{Status: 406, Code: "not_acceptable", Title: "This is no page", Message: "This address answers a stream of events, to those who accept one."}
+	case fiber.StatusTooManyRequests:
+		return failure{Status: 429, Code: "too_many", Title: "Too many open boards", Message: "More boards are kept up to date than this console can bear.", Advice: "Close one, or try again in a while."}
 	case fiber.StatusRequestTimeout:
 		return failure{Status: 408, Code: "timeout", Title: "This took too long", Message: "The request did not arrive whole in time.", Advice: "Try again."}
 	}

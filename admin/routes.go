@@ -59,7 +59,8 @@ func routes() []route {
 
 		{get, "/", policy.Read, (*Server).home, pageOnly},
 
-		{get, "/trollboard", policy.Read, (*Server).trollboard, both},
+		{get, boardPath, policy.Read, (*Server).trollboard, both},
+		{get, livePath, policy.Read, (*Server).trollboardLive, pageOnly},
 
 		{get, "/users", policy.Read, (*Server).users, both},
 		{get, "/users/:id", policy.Read, (*Server).user, both},

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"net/url"
 	"strings"
 
@@ -18,12 +19,12 @@ type scoreQuery struct {
 }
 
 // choose finds the frame and the formula that a query names.
-func (s *Server) choose(c *fiber.Ctx, q scoreQuery) (scoring.Frame, scoring.Formula, error) {
+func (s *Server) choose(ctx context.Context, q scoreQuery) (scoring.Frame, scoring.Formula, error) {
 	frame, err := scoring.FrameNamed(q.Frame)
 	if err != nil {
 		return frame, scoring.Formula{}, store.Malformed(err.Error())
 	}
-	formula, err := s.store.FormulaNamed(c.UserContext(), q.Formula)
+	formula, err := s.store.FormulaNamed(ctx, q.Formula)
 	return frame, formula, err
 }
 
@@ -146,7 +147,7 @@ func (s *Server) score(c *fiber.Ctx) error {
 	if err := decodeQuery(c, &q); err != nil {
 		return err
 	}
-	frame, formula, err := s.choose(c, q)
+	frame, formula, err := s.choose(c.UserContext(), q)
 	if err != nil {
 		return err
 	}

@@ -52,6 +52,7 @@ type Server struct {
 	routes  []route
 
 	chainWatch chainWatch
+	streams    *boardStreams
 }
 
 // New makes a server. It panics where an embedded template or file is broken:
@@ -64,6 +65,7 @@ func New(config Config) *Server {
 		config.Ready = config.Store.Ready
 	}
 	s := &Server{Config: config, store: config.Store, metrics: newMetrics()}
+	s.streams = newBoardStreams(s.metrics.registry)
 	s.loadAssets()
 	s.engine = html.NewFileSystem(http.FS(views.Templates()), ".html")
 	s.engine.AddFuncMap(s.functions())
@@ -142,7 +144,7 @@ func limits(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
 }
 
 // isStream says that an answer must not wait for its end to be compressed.
-func isStream(c *fiber.Ctx) bool { return c.Path() == apiPrefix+eventsPath }
+func isStream(c *fiber.Ctx) bool { return c.Path() == apiPrefix+eventsPath || c.Path() == livePath }
 
 // deadline gives the request its time and its store calls a context that ends.
 func deadline(c *fiber.Ctx) error {

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -74,30 +75,49 @@ func (s *Server) identify(c *fiber.Ctx) error {
 	if r.SignedIn {
 		return nil
 	}
-	var person store.Person
-	var err error
+	shown, err := s.credentials(c)
+	if err != nil {
+		return err
+	}
+	if r.Person, err = s.whose(c.UserContext(), shown, s.store.PersonBySession); err != nil {
+		return err
+	}
+	r.SignedIn = true
+	return nil
+}
+
+// credentials are what a request shows of who asks: a key, or a session's token.
+type credentials struct{ key, token string }
+
+func (s *Server) credentials(c *fiber.Ctx) (credentials, error) {
 	if header := c.Get(fiber.HeaderAuthorization); header != "" {
 		scheme, key, _ := strings.Cut(header, " ")
 		if !strings.EqualFold(scheme, "Bearer") || key == "" || !printable(key) {
-			return errBadKey
+			return credentials{}, errBadKey
 		}
-		if person, err = s.store.PersonByKey(c.UserContext(), key, s.Policy); errors.Is(err, store.ErrNotFound) {
-			return errBadKey
-		}
-	} else {
-		token := c.Cookies(s.cookieName())
-		if token == "" || !printable(token) {
-			return errNotSignedIn
-		}
-		if person, err = s.store.PersonBySession(c.UserContext(), token, s.Policy); errors.Is(err, store.ErrNotFound) {
-			return errNotSignedIn
-		}
+		return credentials{key: key}, nil
 	}
-	if err != nil {
-		return fmt.Errorf("find out who asks: %w", err)
+	token := c.Cookies(s.cookieName())
+	if token == "" || !printable(token) {
+		return credentials{}, errNotSignedIn
 	}
-	r.Person, r.SignedIn = person, true
-	return nil
+	return credentials{token: token}, nil
+}
+
+// whose reads who credentials belong to, as they are now.
+func (s *Server) whose(ctx context.Context, shown credentials, bySession func(context.Context, string, *policy.Policy) (store.Person, error)) (store.Person, error) {
+	find, secret, nobody := bySession, shown.token, errNotSignedIn
+	if shown.key != "" {
+		find, secret, nobody = s.store.PersonByKey, shown.key, errBadKey
+	}
+	person, err := find(ctx, secret, s.Policy)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return person, nobody
+	case err != nil:
+		return person, fmt.Errorf("find out who asks: %w", err)
+	}
+	return person, nil
 }
 
 // sessionCookie is the session cookie's name where https is not enforced.

@@ -1,6 +1,10 @@
 package admin
 
 import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
 	"strconv"
 	"strings"
 
@@ -24,7 +28,7 @@ type boardQuery struct {
 
 // boardFilter makes the query a store.BoardFilter: what it leaves out is the
 // contract's default.
-func (s *Server) boardFilter(c *fiber.Ctx, q boardQuery) (store.BoardFilter, error) {
+func (s *Server) boardFilter(ctx context.Context, q boardQuery) (store.BoardFilter, error) {
 	f := store.BoardFilter{Status: q.Status, Lang: q.Lang, Q: strings.TrimSpace(q.Q), Sort: q.Sort, Page: q.page()}
 	if f.Status == "" {
 		f.Status = store.Active
@@ -33,7 +37,7 @@ func (s *Server) boardFilter(c *fiber.Ctx, q boardQuery) (store.BoardFilter, err
 		f.Sort = "score"
 	}
 	var err error
-	f.Frame, f.Formula, err = s.choose(c, q.scoreQuery)
+	f.Frame, f.Formula, err = s.choose(ctx, q.scoreQuery)
 	return f, err
 }
 
@@ -45,6 +49,7 @@ type boardLine struct {
 	Toggle, Unfold string
 	Open           *scoreSheet // nil while the row is closed
 	MayBan         bool        // or unban
+	Here           string      // where an act leads back to
 }
 
 // shownLanguages is how many languages of a user stand in their row.
@@ -63,6 +68,22 @@ func (l boardLine) All() string { return strings.Join(l.Languages, ", ") }
 // ByLabels says that the toxicity is what people said, not the classifier.
 func (l boardLine) ByLabels() bool { return l.ToxicitySource != nil && *l.ToxicitySource == "labels" }
 
+// Fingerprint tells two states of a row apart. The rank is no part of it, so
+// that a row is not sent to open boards for having been overtaken.
+func (l boardLine) Fingerprint() string {
+	l.Rank = 0
+	state, err := json.Marshal(struct {
+		store.BoardRow
+		MayBan bool
+		Unfold string
+	}{l.BoardRow, l.MayBan, l.Unfold})
+	if err != nil {
+		return "" // a figure that is none; see differences
+	}
+	sum := sha256.Sum256(state)
+	return base64.RawURLEncoding.EncodeToString(sum[:9])
+}
+
 type trollboardPage struct {
 	Frame
 	Board     store.Board
@@ -73,7 +94,8 @@ type trollboardPage struct {
 	Languages []Choice
 	Formulas  []Choice
 	Columns   []column
-	Here      string // where an act leads back to
+	Here      string // the address of this page, without news
+	Live      string // that of the stream that keeps it up to date
 	Pager     Pager
 	CSV       string
 }
@@ -107,15 +129,10 @@ func (s *Server) trollboard(c *fiber.Ctx) error {
 	if err := decodeQuery(c, &q); err != nil {
 		return err
 	}
-	f, err := s.boardFilter(c, q)
+	p, err := s.lookAtBoard(c.UserContext(), s.actor(c), q)
 	if err != nil {
 		return err
 	}
-	board, err := s.store.Board(c.UserContext(), s.actor(c), f)
-	if err != nil {
-		return err
-	}
-	p := trollboardPage{Board: board, Filter: f}
 	if isAPI(c) {
 		return s.render(c, "trollboard", p)
 	}
@@ -124,35 +141,50 @@ func (s *Server) trollboard(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	p.Languages = languageChoices(languages, f.Lang)
-	p.Here = hereWithout(c, "done", "notice")
+	p.Languages = languageChoices(languages, p.Filter.Lang)
 	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", q.Cursor)
-	p.Tabs, p.Formulas, p.Statuses, p.Columns = frameTabs(p.Query, f.Frame), formulaChoices(f.Formula), p.statuses(), p.columns()
-	p.Pager = p.pager(board.Prev, board.Next, "")
-	for _, row := range board.Items {
-		line, err := s.boardLine(c, p, row, q)
-		if err != nil {
+	p.Tabs, p.Formulas, p.Statuses, p.Columns = frameTabs(p.Query, p.Filter.Frame), formulaChoices(p.Filter.Formula), p.statuses(), p.columns()
+	p.layOut(q, hereWithout(c, "done", "notice"))
+	for i, line := range p.Lines {
+		if q.Open == nil || *q.Open != line.UserID {
+			continue
+		}
+		if p.Lines[i].Open, err = s.scoreSheet(c, line.UserID, p.Filter.Frame, p.Filter.Formula); err != nil {
 			return err
 		}
-		p.Lines = append(p.Lines, line)
 	}
 	return s.render(c, "trollboard", p)
 }
 
-func (s *Server) boardLine(c *fiber.Ctx, p trollboardPage, row store.BoardRow, q boardQuery) (boardLine, error) {
+// lookAtBoard reads the page of the board that a query asks for.
+func (s *Server) lookAtBoard(ctx context.Context, actor store.Actor, q boardQuery) (p trollboardPage, err error) {
+	if p.Filter, err = s.boardFilter(ctx, q); err != nil {
+		return p, err
+	}
+	p.Board, err = s.store.Board(ctx, actor, p.Filter)
+	return p, err
+}
+
+// layOut makes rows and links of what was read. The page's frame says who looks,
+// and at which query; here is the page's address.
+func (p *trollboardPage) layOut(q boardQuery, here string) {
+	p.Here, p.Live = here, livePath+strings.TrimPrefix(here, boardPath)
+	p.Pager = p.pager(p.Board.Prev, p.Board.Next, "")
+	for _, row := range p.Board.Items {
+		p.Lines = append(p.Lines, p.line(row, q))
+	}
+}
+
+func (p *trollboardPage) line(row store.BoardRow, q boardQuery) boardLine {
 	id := row.UserID.String()
-	line := boardLine{BoardRow: row, MayBan: row.Status != store.Erased && mayActOn(p.Person, policy.UserBan, row.UserID, row.Role)}
+	line := boardLine{BoardRow: row, Here: p.Here, MayBan: row.Status != store.Erased && mayActOn(p.Person, policy.UserBan, row.UserID, row.Role)}
 	line.Unfold = "/users/" + id + "/score?frame=" + string(p.Filter.Frame) + "&formula=" + p.Filter.Formula.Name
 	open := id
 	if q.Open != nil && *q.Open == row.UserID {
 		open = ""
-		var err error
-		if line.Open, err = s.scoreSheet(c, row.UserID, p.Filter.Frame, p.Filter.Formula); err != nil {
-			return line, err
-		}
 	}
 	line.Toggle = mustQuery(p.Query, "open", open, "cursor", q.Cursor) + "#u-" + id
-	return line, nil
+	return line
 }
 
 // statuses are the links that choose between active and banned users.

@@ -19,6 +19,7 @@ import (
 
 func init() {
 	pageTypes["trollboard"] = trollboardPage{}
+	pageTypes["partials/boardrow"] = boardLine{}
 	pageTypes["score"] = scorePage{}
 	pageTypes["partials/score"] = &scoreSheet{}
 }

@@ -207,6 +207,22 @@ func (s *Store) RedeemLink(ctx context.Context, link, ip, userAgent string) (str
 // as they are now. ErrNotFound is an ended session, a ban, or a role that
 // does not enter the console.
 func (s *Store) PersonBySession(ctx context.Context, token string, p *policy.Policy) (Person, error) {
+	person, err := s.PersonWatching(ctx, token, p)
+	if err != nil {
+		return person, err
+	}
+	// Written at most once a minute: reading pages should not write rows.
+	if time.Since(person.Session.LastSeenAt) > time.Minute {
+		if _, err := s.pool.Exec(ctx, "UPDATE sessions SET last_seen_at = now() WHERE token_hash = $1", hashToken(token)); err != nil {
+			return person, readError(err)
+		}
+	}
+	return person, nil
+}
+
+// PersonWatching is PersonBySession for what an open page asks by itself: that
+// nobody is at it must still end a session after sessionIdle.
+func (s *Store) PersonWatching(ctx context.Context, token string, p *policy.Policy) (Person, error) {
 	person := Person{Actor: Actor{Via: "session", Policy: p}, Session: &Session{Current: true}}
 	err := s.pool.QueryRow(ctx, `SELECT u.user_id, u.display_name, u.role, u.blur_toxic, u.theme, s.session_id, s.created_at, s.last_seen_at, s.expires_at, s.ip, s.user_agent
 		FROM sessions s JOIN users u USING (user_id)
@@ -218,12 +234,6 @@ func (s *Store) PersonBySession(ctx context.Context, token string, p *policy.Pol
 	}
 	if !p.EntersConsole(person.Role) {
 		return person, ErrNotFound
-	}
-	// Written at most once a minute: reading pages should not write rows.
-	if time.Since(person.Session.LastSeenAt) > time.Minute {
-		if _, err := s.pool.Exec(ctx, "UPDATE sessions SET last_seen_at = now() WHERE token_hash = $1", hashToken(token)); err != nil {
-			return person, readError(err)
-		}
 	}
 	return person, nil
 }
