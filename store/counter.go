@@ -21,15 +21,15 @@ import (
 
 // slotsOf makes changes of hours changes of the rows of all grains, and leaves
 // out what changes nothing.
-func slotsOf(hours map[slot]tally, now time.Time) map[slot]tally {
+func slotsOf(hours map[slot]*tally, now time.Time) map[slot]tally {
 	change := map[slot]tally{}
 	for hour, difference := range hours {
-		if difference == (tally{}) {
+		if *difference == (tally{}) {
 			continue
 		}
 		for _, key := range hour.slots(now) {
 			sum := change[key]
-			sum.Add(&difference, 1)
+			sum.Add(difference, 1)
 			change[key] = sum
 		}
 	}
@@ -37,9 +37,12 @@ func slotsOf(hours map[slot]tally, now time.Time) map[slot]tally {
 	return change
 }
 
-// write adds changes to the counters, in the order of their keys, and says
-// whose they were. All of it takes one round trip.
-func (t *tallying) write(ctx context.Context, tx pgx.Tx, change map[slot]tally) error {
+// write adds to a batch the statements that bring the counters up to what was
+// counted, in the order of their keys, and say whose they were. With check, the
+// last but these makes sure that the threshold of toxicity is still the one that
+// was counted with; the batch must not commit then.
+func (t *tallying) write(batch *pgx.Batch, now time.Time, check bool) {
+	change := slotsOf(t.counted, now)
 	maps.DeleteFunc(t.spoken, func(_ tongue, n int64) bool { return n == 0 })
 	for key := range change {
 		t.people[key.user] = true
@@ -47,10 +50,6 @@ func (t *tallying) write(ctx context.Context, tx pgx.Tx, change map[slot]tally) 
 	for key := range t.spoken {
 		t.people[key.user] = true
 	}
-	if len(t.people) == 0 {
-		return nil
-	}
-	batch := &pgx.Batch{}
 	if len(change) > 0 {
 		sql, args := addCounters(change)
 		batch.Queue(sql, args...)
@@ -58,8 +57,18 @@ func (t *tallying) write(ctx context.Context, tx pgx.Tx, change map[slot]tally) 
 	if len(t.spoken) > 0 {
 		batch.Queue(addLanguagesSQL, languageArgs(t.spoken)...)
 	}
-	// The rows of counters are locked now: who counts with another threshold
-	// waits for this transaction, or has committed and is seen here.
+	if check && len(t.people) > 0 {
+		t.checkThreshold(batch)
+	}
+	for _, payload := range t.live.payloads(t.people) {
+		batch.Queue("SELECT pg_notify($1, $2)", liveChannel, payload)
+	}
+}
+
+// checkThreshold makes sure that the counters are still counted with the same
+// threshold. Their rows are locked now: who counts with another one waits for
+// this transaction, or has committed and is seen here.
+func (t *tallying) checkThreshold(batch *pgx.Batch) {
 	batch.Queue("SELECT toxic_from FROM counted_with").QueryRow(func(row pgx.Row) error {
 		var from float64
 		if err := row.Scan(&from); err != nil {
@@ -71,10 +80,6 @@ func (t *tallying) write(ctx context.Context, tx pgx.Tx, change map[slot]tally) 
 		}
 		return nil
 	})
-	for _, payload := range t.live.payloads(t.people) {
-		batch.Queue("SELECT pg_notify($1, $2)", liveChannel, payload)
-	}
-	return tx.SendBatch(ctx, batch).Close()
 }
 
 // errCountedOtherwise says that the threshold of toxicity changed meanwhile. It
