@@ -243,14 +243,16 @@ func (d *doing) keepKey() error {
 }
 
 // lockUser locks the user that an action aims at and checks the rank rules.
+// Rows that only name the user, such as the log's, can be written meanwhile: who
+// gives messages something locks its giver by lockGivers.
 // The rows of all admins are locked first where an admin is the target, so
 // that the last two cannot demote each other at once.
 func (d *doing) lockUser(id uuid.UUID) (User, error) {
 	if _, err := d.exec(`SELECT FROM users WHERE role = 'admin' AND EXISTS (SELECT FROM users WHERE user_id = $1 AND role = 'admin')
-		ORDER BY user_id FOR UPDATE`, id); err != nil {
+		ORDER BY user_id FOR NO KEY UPDATE`, id); err != nil {
 		return User{}, err
 	}
-	if _, err := d.exec("SELECT FROM users WHERE user_id = $1 FOR UPDATE", id); err != nil {
+	if _, err := d.exec("SELECT FROM users WHERE user_id = $1 FOR NO KEY UPDATE", id); err != nil {
 		return User{}, err
 	}
 	user, err := userByID(d.ctx, d.Tx, id)
@@ -264,6 +266,13 @@ func (d *doing) lockUser(id uuid.UUID) (User, error) {
 		}
 	}
 	return user, nil
+}
+
+// lockGivers keeps users from being banned or unbanned while something that
+// they give, or gave, to messages changes. It comes before the trees.
+func (d *doing) lockGivers(users ...uuid.UUID) error {
+	_, err := d.exec("SELECT FROM users WHERE user_id = ANY ($1) ORDER BY user_id FOR SHARE", users)
+	return err
 }
 
 // keepAnAdmin refuses what would leave the console without an admin. Where

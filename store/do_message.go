@@ -202,6 +202,9 @@ func (d *doing) aimToGive() (Message, error) {
 	if d.actor.UserID == uuid.Nil {
 		return Message{}, &Forbidden{Why: "Labels, reactions and reports are given by a person or a key."}
 	}
+	if err := d.lockGivers(d.actor.UserID); err != nil {
+		return Message{}, err
+	}
 	m, err := d.lockMessage(d.act.Target)
 	if err != nil {
 		return m, err

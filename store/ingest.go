@@ -109,6 +109,11 @@ func (in *ingest) read(done *Ingested) error {
 		item.fault = nil
 	}
 	in.queue("BEGIN")
+	plan := planOnce
+	if len(in.items) > fewLines {
+		plan = planEach
+	}
+	in.queue(plan)
 	in.claim()
 	if err := in.learnModels(); err != nil {
 		return err
@@ -125,6 +130,17 @@ func (in *ingest) read(done *Ingested) error {
 	in.readGiven()
 	return in.flush()
 }
+
+// planEach and planOnce are how the database plans statements. Planning one for
+// few lines takes longer than running it, and what goes by one key each goes
+// the same way whatever the plan; to read for many lines, a plan that is made
+// for as many is worth it. Writing holds to one plan always, because the checks
+// of foreign keys follow the same rule, row by row.
+const (
+	planEach = "SET LOCAL plan_cache_mode = force_custom_plan"
+	planOnce = "SET LOCAL plan_cache_mode = force_generic_plan"
+	fewLines = 10
+)
 
 // take takes in, in memory, the lines that are not about users.
 func (in *ingest) take(done *Ingested) error {

@@ -136,10 +136,10 @@ func (in *ingest) lockTrees() {
 		}
 	}, `SELECT m.message_id, m.tree_id, m.parent_id, m.user_id, m.created_date, m.depth, m.role, m.deleted, m.deleted_at, m.deleted_action, m.deleted_root,
 			m.deletion_by_staff, CASE WHEN i.text THEN m.text END,
-			i.record AND EXISTS (SELECT FROM emoji_aggregates z WHERE z.tree_id = m.tree_id AND z.message_id = m.message_id),
+			i.record AND (SELECT true FROM emoji_aggregates z WHERE z.tree_id = m.tree_id AND z.message_id = m.message_id) IS NOT NULL,
 			CASE WHEN i.record THEN (SELECT count(*) FROM (SELECT FROM reactions z WHERE z.tree_id = m.tree_id AND z.message_id = m.message_id LIMIT $4) z) ELSE 0 END
-		FROM unnest($1::uuid[], $2::boolean[], $3::boolean[]) i(id, text, record) JOIN message_trees d ON d.message_id = i.id
-		JOIN messages m ON m.tree_id = d.tree_id AND m.message_id = d.message_id`, ids, texts, records, asked.reactions+1)
+		FROM unnest($1::uuid[], $2::boolean[], $3::boolean[]) i(id, text, record), LATERAL (SELECT m.* FROM message_trees d
+			JOIN messages m ON m.tree_id = d.tree_id AND m.message_id = d.message_id WHERE d.message_id = i.id LIMIT 1) m`, ids, texts, records, asked.reactions+1)
 }
 
 // ingestGiven is what the database holds of what lines may change: what their
@@ -221,8 +221,8 @@ func givenSQL(table, columns, where string) string {
 	if where != "" {
 		where = " AND " + where
 	}
-	return `SELECT g.tree_id, g.message_id, g.user_id` + columns + ` FROM unnest($1::uuid[], $2::uuid[]) i(message, giver)
-		JOIN message_trees d ON d.message_id = i.message JOIN ` + table + ` g ON g.tree_id = d.tree_id AND g.message_id = d.message_id AND g.user_id = i.giver` + where
+	return `SELECT g.tree_id, g.message_id, g.user_id` + columns + ` FROM unnest($1::uuid[], $2::uuid[]) i(message, giver), LATERAL (SELECT g.* FROM message_trees d
+		JOIN ` + table + ` g ON g.tree_id = d.tree_id AND g.message_id = d.message_id AND g.user_id = i.giver` + where + ` WHERE d.message_id = i.message OFFSET 0) g`
 }
 
 var givenVotesSQL = givenSQL("label_votes", "g.at, g."+strings.Join(countedLabels, ", g."), "")

@@ -18,6 +18,9 @@ func (in *ingest) store(*Ingested) error {
 	if err := in.count(); err != nil {
 		return err
 	}
+	if len(in.items) > fewLines {
+		in.queue(planOnce)
+	}
 	in.storeTrees()
 	in.storeMessages()
 	if err := in.storeLabels(); err != nil {
@@ -102,48 +105,64 @@ func (in *ingest) storeMessages() {
 		idArray(trees), idArray(ids), parents, idArray(authors), created, roles, langs, texts, models, depths, synthetic, deleted, byStaff, deletedAt, deletedBy, roots)
 }
 
-// ingestLabelsSQL replaces people's labels, given as arrays.
-var ingestLabelsSQL = func() string {
+// ingestLabelsSQL writes people's labels, given as arrays, and
+// replaceLabelsSQL those of people who gave some before.
+var ingestLabelsSQL, replaceLabelsSQL = func() (string, string) {
 	arrays := make([]string, len(LabelNames))
 	for i := range LabelNames {
 		arrays[i] = fmt.Sprintf("$%d::float8[]", i+6)
 	}
 	names := eachLabel("%[1]s", ", ")
-	return `INSERT INTO label_votes (tree_id, message_id, user_id, at, other, ` + names + `)
-		SELECT tree, message, giver, at, other::jsonb, ` + names + `
-		FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::text[], ` + strings.Join(arrays, ", ") + `) v(tree, message, giver, at, other, ` + names + `)
-		ON CONFLICT (tree_id, message_id, user_id) DO UPDATE SET at = excluded.at, other = excluded.other, ` + eachLabel("%[1]s = excluded.%[1]s", ", ")
+	from := `FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::text[], ` + strings.Join(arrays, ", ") + `) s(tree, message, giver, at, other, ` + names + `)`
+	return `INSERT INTO label_votes (tree_id, message_id, user_id, at, other, ` + names + `) SELECT tree, message, giver, at, other::jsonb, ` + names + ` ` + from,
+		`UPDATE label_votes v SET at = s.at, other = s.other::jsonb, ` + eachLabel("%[1]s = s.%[1]s", ", ") + ` ` + from + `
+			WHERE v.tree_id = s.tree AND v.message_id = s.message AND v.user_id = s.giver`
 }()
 
-func (in *ingest) storeLabels() error {
-	if len(in.write.labels) == 0 {
-		return nil
-	}
-	var trees, messages, users []uuid.UUID
-	var at []time.Time
-	var others []*string
-	columns := make([][]*float64, len(LabelNames))
-	for who, item := range in.write.labels {
-		trees, messages, users, at = append(trees, who.tree), append(messages, who.message), append(users, who.user), append(at, item.at)
-		left := len(item.Labels)
-		for i, name := range LabelNames {
-			value := item.Labels[name]
-			if value != nil {
-				left--
-			}
-			columns[i] = append(columns[i], value)
+// labelRows are rows of label_votes, column by column.
+type labelRows struct {
+	trees, messages, users []uuid.UUID
+	at                     []time.Time
+	others                 []*string
+	columns                [15][]*float64 // in the order of LabelNames
+}
+
+func (r *labelRows) add(who giver, item *ingestItem) error {
+	r.trees, r.messages, r.users, r.at = append(r.trees, who.tree), append(r.messages, who.message), append(r.users, who.user), append(r.at, item.at)
+	left := len(item.Labels)
+	for i, name := range LabelNames {
+		value := item.Labels[name]
+		if value != nil {
+			left--
 		}
-		other, err := otherLabels(item.Labels, left)
-		if err != nil {
+		r.columns[i] = append(r.columns[i], value)
+	}
+	other, err := otherLabels(item.Labels, left)
+	r.others = append(r.others, other)
+	return err
+}
+
+func (in *ingest) storeLabels() error {
+	var made, replaced labelRows
+	for who, item := range in.write.labels {
+		r := &made
+		if in.given.votes[who] != nil {
+			r = &replaced
+		}
+		if err := r.add(who, item); err != nil {
 			return err
 		}
-		others = append(others, other)
 	}
-	args := []any{idArray(trees), idArray(messages), idArray(users), at, others}
-	for _, column := range columns {
-		args = append(args, column)
+	for sql, r := range map[string]*labelRows{ingestLabelsSQL: &made, replaceLabelsSQL: &replaced} {
+		if len(r.trees) == 0 {
+			continue
+		}
+		args := []any{idArray(r.trees), idArray(r.messages), idArray(r.users), r.at, r.others}
+		for i := range LabelNames {
+			args = append(args, r.columns[i])
+		}
+		in.queue(sql, args...)
 	}
-	in.queue(ingestLabelsSQL, args...)
 	return nil
 }
 
