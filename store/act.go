@@ -244,7 +244,7 @@ func (d *doing) keepKey() error {
 
 // lockUser locks the user that an action aims at and checks the rank rules.
 // Rows that only name the user, such as the log's, can be written meanwhile: who
-// gives messages something locks its giver by lockGivers.
+// gives messages something locks itself by lockGiver.
 // The rows of all admins are locked first where an admin is the target, so
 // that the last two cannot demote each other at once.
 func (d *doing) lockUser(id uuid.UUID) (User, error) {
@@ -268,10 +268,10 @@ func (d *doing) lockUser(id uuid.UUID) (User, error) {
 	return user, nil
 }
 
-// lockGivers keeps users from being banned or unbanned while something that
-// they give, or gave, to messages changes. It comes before the trees.
-func (d *doing) lockGivers(users ...uuid.UUID) error {
-	_, err := d.exec("SELECT FROM users WHERE user_id = ANY ($1) ORDER BY user_id FOR SHARE", users)
+// lockGiver keeps the actor from being banned or unbanned while they give
+// something to a message. It comes before the tree.
+func (d *doing) lockGiver() error {
+	_, err := d.exec("SELECT FROM users WHERE user_id = $1 FOR SHARE", d.actor.UserID)
 	return err
 }
 

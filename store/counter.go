@@ -19,21 +19,37 @@ import (
 	"treewarden/scoring"
 )
 
-// slotsOf makes changes of hours changes of the rows of all grains, and leaves
-// out what changes nothing.
-func slotsOf(hours map[slot]*tally, now time.Time) map[slot]tally {
-	change := map[slot]tally{}
+// slotChange is what a row of user_signals changes by.
+type slotChange struct {
+	slot
+	by *tally
+}
+
+// slotsOf makes changes of hours changes of the rows of all grains, in the order
+// of their keys, and leaves out what changes nothing.
+func slotsOf(hours map[slot]*tally, now time.Time) []slotChange {
+	sums := make(map[slot]*tally, 3*len(hours))
 	for hour, difference := range hours {
 		if *difference == (tally{}) {
 			continue
 		}
 		for _, key := range hour.slots(now) {
-			sum := change[key]
-			sum.Add(difference, 1)
-			change[key] = sum
+			if sum := sums[key]; sum != nil {
+				sum.Add(difference, 1)
+			} else {
+				sums[key] = new(*difference)
+			}
 		}
 	}
-	maps.DeleteFunc(change, func(_ slot, sum tally) bool { return sum == (tally{}) })
+	change := make([]slotChange, 0, len(sums))
+	for key, sum := range sums {
+		if *sum != (tally{}) {
+			change = append(change, slotChange{key, sum})
+		}
+	}
+	slices.SortFunc(change, func(a, b slotChange) int {
+		return cmp.Or(bytes.Compare(a.user[:], b.user[:]), cmp.Compare(a.grain, b.grain), compareTimes(a.at, b.at))
+	})
 	return change
 }
 
@@ -44,8 +60,8 @@ func slotsOf(hours map[slot]*tally, now time.Time) map[slot]tally {
 func (t *tallying) write(batch *pgx.Batch, now time.Time, check bool) {
 	change := slotsOf(t.counted, now)
 	maps.DeleteFunc(t.spoken, func(_ tongue, n int64) bool { return n == 0 })
-	for key := range change {
-		t.people[key.user] = true
+	for _, row := range change {
+		t.people[row.user] = true
 	}
 	for key := range t.spoken {
 		t.people[key.user] = true
@@ -88,24 +104,21 @@ var errCountedOtherwise = &pgconn.PgError{Severity: "ERROR", Code: "40001", Mess
 
 // addCounters is the statement that adds changes to user_signals. It names only
 // the columns that change, which are few.
-func addCounters(change map[slot]tally) (string, []any) {
-	keys := slices.SortedFunc(maps.Keys(change), func(a, b slot) int {
-		return cmp.Or(bytes.Compare(a.user[:], b.user[:]), cmp.Compare(a.grain, b.grain), compareTimes(a.at, b.at))
-	})
-	users, grains, times := make([]uuid.UUID, len(keys)), make([]int16, len(keys)), make([]pgtype.Timestamptz, len(keys))
-	for n, key := range keys {
-		users[n], grains[n], times[n] = key.user, key.grain, key.at
+func addCounters(change []slotChange) (string, []any) {
+	users, grains, times := make([]uuid.UUID, len(change)), make([]int16, len(change)), make([]pgtype.Timestamptz, len(change))
+	for n, row := range change {
+		users[n], grains[n], times[n] = row.user, row.grain, row.at
 	}
-	args := []any{idArray(users), grains, times}
+	args := []any{idArray(users), pgtype.FlatArray[int16](grains), pgtype.FlatArray[pgtype.Timestamptz](times)}
 	var names, arrays, sums []string
 	for i, column := range columns {
-		var values []*int64
-		for n, key := range keys {
-			if value := change[key][i]; value != 0 {
+		var values pgtype.FlatArray[pgtype.Int8]
+		for n, row := range change {
+			if value := row.by[i]; value != 0 {
 				if values == nil {
-					values = make([]*int64, len(keys))
+					values = make(pgtype.FlatArray[pgtype.Int8], len(change))
 				}
-				values[n] = &value
+				values[n] = pgtype.Int8{Int64: value, Valid: true}
 			}
 		}
 		if values == nil {

@@ -202,7 +202,7 @@ func (d *doing) aimToGive() (Message, error) {
 	if d.actor.UserID == uuid.Nil {
 		return Message{}, &Forbidden{Why: "Labels, reactions and reports are given by a person or a key."}
 	}
-	if err := d.lockGivers(d.actor.UserID); err != nil {
+	if err := d.lockGiver(); err != nil {
 		return Message{}, err
 	}
 	m, err := d.lockMessage(d.act.Target)

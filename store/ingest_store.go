@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"treewarden/corpus"
 )
@@ -124,18 +125,19 @@ type labelRows struct {
 	trees, messages, users []uuid.UUID
 	at                     []time.Time
 	others                 []*string
-	columns                [15][]*float64 // in the order of LabelNames
+	columns                [15]pgtype.FlatArray[pgtype.Float8] // in the order of LabelNames
 }
 
 func (r *labelRows) add(who giver, item *ingestItem) error {
 	r.trees, r.messages, r.users, r.at = append(r.trees, who.tree), append(r.messages, who.message), append(r.users, who.user), append(r.at, item.at)
 	left := len(item.Labels)
 	for i, name := range LabelNames {
-		value := item.Labels[name]
-		if value != nil {
+		var column pgtype.Float8
+		if value := item.Labels[name]; value != nil {
+			column = pgtype.Float8{Float64: *value, Valid: true}
 			left--
 		}
-		r.columns[i] = append(r.columns[i], value)
+		r.columns[i] = append(r.columns[i], column)
 	}
 	other, err := otherLabels(item.Labels, left)
 	r.others = append(r.others, other)
