@@ -243,6 +243,8 @@ func (d *doing) keepKey() error {
 }
 
 // lockUser locks the user that an action aims at and checks the rank rules.
+// Rows that only name the user, such as the log's, can be written meanwhile: who
+// gives messages something locks itself by lockGiver.
 // The rows of all admins are locked first where an admin is the target, so
 // that the last two cannot demote each other at once. The locks leave foreign
 // keys alone: whoever writes a row that names a user, a counter among them,
@@ -266,6 +268,13 @@ func (d *doing) lockUser(id uuid.UUID) (User, error) {
 		}
 	}
 	return user, nil
+}
+
+// lockGiver keeps the actor from being banned or unbanned while they give
+// something to a message. It comes before the tree.
+func (d *doing) lockGiver() error {
+	_, err := d.exec("SELECT FROM users WHERE user_id = $1 FOR SHARE", d.actor.UserID)
+	return err
 }
 
 // keepAnAdmin refuses what would leave the console without an admin. Where

@@ -51,7 +51,7 @@ func act(t *testing.T, s *store.Store, actor store.Actor, a store.Act) store.Out
 	return outcome
 }
 
-func verify(t *testing.T, s *store.Store) {
+func verify(t testing.TB, s *store.Store) {
 	t.Helper()
 	if _, err := s.VerifyChain(ctx); err != nil {
 		t.Errorf("the chain: %v", err)

@@ -18,38 +18,53 @@ import (
 	"treewarden/scoring"
 )
 
-// slotsOf makes changes of hours changes of the rows of all grains, and leaves
-// out what changes nothing.
-func slotsOf(hours map[slot]tally, now time.Time) map[slot]tally {
-	change := map[slot]tally{}
+// slotChange is what a row of user_signals changes by.
+type slotChange struct {
+	slot
+	by *tally
+}
+
+// slotsOf makes changes of hours changes of the rows of all grains, in the order
+// of their keys, and leaves out what changes nothing.
+func slotsOf(hours map[slot]*tally, now time.Time) []slotChange {
+	sums := make(map[slot]*tally, 3*len(hours))
 	for hour, difference := range hours {
-		if difference == (tally{}) {
+		if *difference == (tally{}) {
 			continue
 		}
 		for _, key := range hour.slots(now) {
-			sum := change[key]
-			sum.Add(&difference, 1)
-			change[key] = sum
+			if sum := sums[key]; sum != nil {
+				sum.Add(difference, 1)
+			} else {
+				sums[key] = new(*difference)
+			}
 		}
 	}
-	maps.DeleteFunc(change, func(_ slot, sum tally) bool { return sum == (tally{}) })
+	change := make([]slotChange, 0, len(sums))
+	for key, sum := range sums {
+		if *sum != (tally{}) {
+			change = append(change, slotChange{key, sum})
+		}
+	}
+	slices.SortFunc(change, func(a, b slotChange) int {
+		return cmp.Or(bytes.Compare(a.user[:], b.user[:]), cmp.Compare(a.grain, b.grain), compareTimes(a.at, b.at))
+	})
 	return change
 }
 
-// write adds changes to the counters, in the order of their keys, and says
-// whose they were. All of it takes one round trip.
-func (t *tallying) write(ctx context.Context, tx pgx.Tx, change map[slot]tally) error {
+// write adds to a batch the statements that bring the counters up to what was
+// counted, in the order of their keys, and say whose they were. With check, the
+// last but these makes sure that the threshold of toxicity is still the one that
+// was counted with; the batch must not commit then.
+func (t *tallying) write(batch *pgx.Batch, now time.Time, check bool) {
+	change := slotsOf(t.counted, now)
 	maps.DeleteFunc(t.spoken, func(_ tongue, n int64) bool { return n == 0 })
-	for key := range change {
-		t.people[key.user] = true
+	for _, row := range change {
+		t.people[row.user] = true
 	}
 	for key := range t.spoken {
 		t.people[key.user] = true
 	}
-	if len(t.people) == 0 && !t.otherFormula {
-		return nil
-	}
-	batch := &pgx.Batch{}
 	if len(change) > 0 {
 		sql, args := addCounters(change)
 		batch.Queue(sql, args...)
@@ -57,8 +72,22 @@ func (t *tallying) write(ctx context.Context, tx pgx.Tx, change map[slot]tally) 
 	if len(t.spoken) > 0 {
 		batch.Queue(addLanguagesSQL, languageArgs(t.spoken)...)
 	}
-	// The rows of counters are locked now: who counts with another threshold
-	// waits for this transaction, or has committed and is seen here.
+	if check && len(t.people) > 0 {
+		t.checkThreshold(batch)
+	}
+	payloads := t.live.payloads(t.people)
+	if t.otherFormula {
+		payloads = append(payloads, otherFormula)
+	}
+	for _, payload := range payloads {
+		batch.Queue("SELECT pg_notify($1, $2)", liveChannel, payload)
+	}
+}
+
+// checkThreshold makes sure that the counters are still counted with the same
+// threshold. Their rows are locked now: who counts with another one waits for
+// this transaction, or has committed and is seen here.
+func (t *tallying) checkThreshold(batch *pgx.Batch) {
 	batch.Queue("SELECT toxic_from FROM counted_with").QueryRow(func(row pgx.Row) error {
 		var from float64
 		if err := row.Scan(&from); err != nil {
@@ -70,14 +99,6 @@ func (t *tallying) write(ctx context.Context, tx pgx.Tx, change map[slot]tally) 
 		}
 		return nil
 	})
-	payloads := t.live.payloads(t.people)
-	if t.otherFormula {
-		payloads = append(payloads, otherFormula)
-	}
-	for _, payload := range payloads {
-		batch.Queue("SELECT pg_notify($1, $2)", liveChannel, payload)
-	}
-	return tx.SendBatch(ctx, batch).Close()
 }
 
 // errCountedOtherwise says that the threshold of toxicity changed meanwhile. It
@@ -86,24 +107,21 @@ var errCountedOtherwise = &pgconn.PgError{Severity: "ERROR", Code: "40001", Mess
 
 // addCounters is the statement that adds changes to user_signals. It names only
 // the columns that change, which are few.
-func addCounters(change map[slot]tally) (string, []any) {
-	keys := slices.SortedFunc(maps.Keys(change), func(a, b slot) int {
-		return cmp.Or(bytes.Compare(a.user[:], b.user[:]), cmp.Compare(a.grain, b.grain), compareTimes(a.at, b.at))
-	})
-	users, grains, times := make([]uuid.UUID, len(keys)), make([]int16, len(keys)), make([]pgtype.Timestamptz, len(keys))
-	for n, key := range keys {
-		users[n], grains[n], times[n] = key.user, key.grain, key.at
+func addCounters(change []slotChange) (string, []any) {
+	users, grains, times := make([]uuid.UUID, len(change)), make([]int16, len(change)), make([]pgtype.Timestamptz, len(change))
+	for n, row := range change {
+		users[n], grains[n], times[n] = row.user, row.grain, row.at
 	}
-	args := []any{idArray(users), grains, times}
+	args := []any{idArray(users), pgtype.FlatArray[int16](grains), pgtype.FlatArray[pgtype.Timestamptz](times)}
 	var names, arrays, sums []string
 	for i, column := range columns {
-		var values []*int64
-		for n, key := range keys {
-			if value := change[key][i]; value != 0 {
+		var values pgtype.FlatArray[pgtype.Int8]
+		for n, row := range change {
+			if value := row.by[i]; value != 0 {
 				if values == nil {
-					values = make([]*int64, len(keys))
+					values = make(pgtype.FlatArray[pgtype.Int8], len(change))
 				}
-				values[n] = &value
+				values[n] = pgtype.Int8{Int64: value, Valid: true}
 			}
 		}
 		if values == nil {
@@ -149,7 +167,7 @@ func (s *Store) ForgetCounters(ctx context.Context) error {
 // toxicSQL counts what is toxic from $1 on, of messages that are from $2 on.
 var toxicSQL = func() string {
 	toxic := sources[slices.IndexFunc(sources, func(src source) bool { return src.counts[string(scoring.ToxicMessages)] != "" })]
-	return toxic.branch(`(SELECT DISTINCT tree_id, message_id FROM classifier_outputs WHERE toxicity >= $2::float8) f
+	return toxic.branch(columns, `(SELECT DISTINCT tree_id, message_id FROM classifier_outputs WHERE toxicity >= $2::float8) f
 		JOIN messages m ON m.tree_id = f.tree_id AND m.message_id = f.message_id`, "", []string{"m.user_id", "date_trunc('hour', {at})"})
 }()
 
@@ -165,8 +183,9 @@ func (t *tallying) rethreshold(ctx context.Context, tx pgx.Tx, from float64) err
 	for _, count := range []struct {
 		from float64
 		sign int64
-	}{{t.toxicFrom, 1}, {from, -1}} { // what was before is taken away, see settle
-		if err := t.gather(ctx, tx, t.before, count.sign, toxicSQL, count.from, min(from, t.toxicFrom)); err != nil {
+	}{{t.toxicFrom, -1}, {from, 1}} {
+		add := func(hour, sum *tally) { hour.Add(sum, count.sign) }
+		if err := t.gather(ctx, tx, add, toxicSQL, count.from, min(from, t.toxicFrom)); err != nil {
 			return err
 		}
 	}

@@ -70,7 +70,7 @@ func BenchmarkImport(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-func benchImport(b *testing.B, s *store.Store, text []byte, fresh, known int64) time.Duration {
+func benchImport(b testing.TB, s *store.Store, text []byte, fresh, known int64) time.Duration {
 	began := time.Now()
 	summary, err := s.Import(context.Background(), corpus.NewReader(bytes.NewReader(text), "").All(), store.ImportOptions{})
 	if err != nil || summary.Messages != fresh || summary.Unchanged != known || summary.Faults() {

@@ -77,7 +77,7 @@ func (m importModels) knows(classifiers map[string]map[string]*float64) bool {
 // register learns the models of a message, and adds to the database what it
 // lacks of them. Names are taken by the alphabet, so that every import of one
 // file makes the same rows.
-func (m importModels) register(ctx context.Context, tx pgx.Tx, classifiers map[string]map[string]*float64, dry bool) error {
+func (m importModels) register(ctx context.Context, tx conn, classifiers map[string]map[string]*float64, dry bool) error {
 	names := make([]string, 0, len(classifiers))
 	for name := range classifiers {
 		names = append(names, name)
@@ -107,7 +107,7 @@ func (m modelFull) Error() string { return "too many outputs" }
 var errManyModels = errors.New("too many models")
 
 // registerModel reads a model and adds the outputs that it lacks.
-func registerModel(ctx context.Context, tx pgx.Tx, name string, outputs []string, dry bool) (*importModel, error) {
+func registerModel(ctx context.Context, tx conn, name string, outputs []string, dry bool) (*importModel, error) {
 	model, err := readModel(ctx, tx, name)
 	if err != nil {
 		return nil, err
@@ -154,17 +154,22 @@ func registerModel(ctx context.Context, tx pgx.Tx, name string, outputs []string
 	return model, nil
 }
 
-func readModel(ctx context.Context, tx pgx.Tx, name string) (*importModel, error) {
-	model := &importModel{at: map[string]int{}}
+func readModel(ctx context.Context, tx conn, name string) (*importModel, error) {
+	var id int16
 	var outputs []string
-	err := tx.QueryRow(ctx, `SELECT model_id, outputs FROM classifier_models WHERE name = $1`, name).Scan(&model.id, &outputs)
+	err := tx.QueryRow(ctx, `SELECT model_id, outputs FROM classifier_models WHERE name = $1`, name).Scan(&id, &outputs)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return nil, fmt.Errorf("read the models: %w", err)
 	}
+	return newImportModel(id, outputs), nil
+}
+
+func newImportModel(id int16, outputs []string) *importModel {
+	model := &importModel{id: id, at: make(map[string]int, len(outputs))}
 	for i, output := range outputs {
 		model.at[output] = i
 	}
-	return model, nil
+	return model
 }
 
 func (m *importModel) missing(outputs []string) []string {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"treewarden/policy"
 )
@@ -38,15 +37,7 @@ func (s *Store) Ingest(ctx context.Context, actor Actor, lines []byte) (Ingested
 	items, faults := parseIngest(lines, s.now())
 	for try := 1; ; try++ {
 		done := Ingested{Errors: slices.Clone(faults)}
-		var tally *tallying
-		err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
-			if tally, err = s.tallying(ctx, tx); err != nil {
-				return err
-			}
-			in := &ingest{Tx: tx, ctx: ctx, now: s.now(), items: items, models: importModels{}, tally: tally}
-			return in.run(&done)
-		})
-		tally.finish()
+		err := s.ingestOnce(ctx, items, &done)
 		// Somebody else who wrote the same rows at the same moment makes it
 		// begin again.
 		if err != nil && importAgain(err) && try < importTries && ctx.Err() == nil {
@@ -64,12 +55,37 @@ func (s *Store) Ingest(ctx context.Context, actor Actor, lines []byte) (Ingested
 	}
 }
 
+// ingestOnce is one try to take lines in. The transaction begins and ends
+// within round trips that do more, so that a request of one line takes two.
+func (s *Store) ingestOnce(ctx context.Context, items []*ingestItem, done *Ingested) error {
+	if len(items) == 0 {
+		return nil
+	}
+	c, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Release() // which closes it where a transaction is still open
+	tally, err := s.tallying(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer tally.finish()
+	in := &ingest{pipe: pipe{Conn: c, ctx: ctx}, now: s.now(), items: items, models: importModels{}, tally: tally}
+	for _, step := range []func(*Ingested) error{in.read, in.take, in.store} {
+		if err := step(done); err != nil {
+			in.rollback()
+			return err
+		}
+	}
+	return nil
+}
+
 // ingest is one try to take lines in. Locks are taken in the order of every
 // action: events by id (which nobody else takes), models, users by id, trees
 // by id, counters.
 type ingest struct {
-	pgx.Tx
-	ctx   context.Context //nolint:containedctx // an ingest lives as long as one call
+	pipe
 	now   time.Time
 	items []*ingestItem
 
@@ -78,64 +94,63 @@ type ingest struct {
 	trees    map[uuid.UUID]*ingestTree
 	messages map[uuid.UUID]*ingestMessage
 	models   importModels
+	given    ingestGiven
 	write    ingestWrite
 	tally    *tallying
+	// weighed says that something was counted by the threshold of toxicity.
+	weighed bool
 }
 
-func (in *ingest) exec(sql string, args ...any) error {
-	_, err := in.Exec(in.ctx, sql, args...)
-	return err
-}
-
-// each runs a query and calls do for each row, scanned into targets.
-func (in *ingest) each(targets []any, do func(), sql string, args ...any) error {
-	rows, err := in.Query(in.ctx, sql, args...)
-	if err != nil {
-		return err
-	}
-	_, err = pgx.ForEachRow(rows, targets, func() error {
-		do()
-		return nil
-	})
-	return err
-}
-
-// run takes the lines in.
-func (in *ingest) run(done *Ingested) error {
-	if len(in.items) == 0 {
-		return nil
-	}
+// read takes the locks that the lines ask for, and reads what they may change.
+// All of it takes one round trip, unless lines are about users or models, which
+// are settled before trees are locked.
+func (in *ingest) read(done *Ingested) error {
 	for _, item := range in.items {
 		item.fault = nil
 	}
-	if err := in.claim(); err != nil {
+	in.queue("BEGIN")
+	plan := planOnce
+	if len(in.items) > fewLines {
+		plan = planEach
+	}
+	in.queue(plan)
+	in.claim()
+	if err := in.learnModels(); err != nil {
 		return err
 	}
-	trees, err := in.lookUp()
-	if err != nil {
-		return err
-	}
-	for _, step := range []func() error{
-		in.learnModels,
-		in.lockUsers,
-		func() error { return in.takeUsers(done) },
-		func() error { return in.lockTrees(trees) },
-		in.readMessages,
-	} {
-		if err := step(); err != nil {
+	if in.lockUsers() {
+		if err := in.flush(); err != nil {
+			return err
+		}
+		if err := in.takeUsers(done); err != nil {
 			return err
 		}
 	}
+	in.lockTrees()
+	in.readGiven()
+	return in.flush()
+}
+
+// planEach and planOnce are how the database plans statements. Planning one for
+// few lines takes longer than running it, and what goes by one key each goes
+// the same way whatever the plan; to read for many lines, a plan that is made
+// for as many is worth it. Writing holds to one plan always, because the checks
+// of foreign keys follow the same rule, row by row.
+const (
+	planEach = "SET LOCAL plan_cache_mode = force_custom_plan"
+	planOnce = "SET LOCAL plan_cache_mode = force_generic_plan"
+	fewLines = 10
+)
+
+// take takes in, in memory, the lines that are not about users.
+func (in *ingest) take(done *Ingested) error {
 	in.write.reset()
 	for _, item := range in.items {
 		if item.kind != "user" {
 			in.settle(done, item, in.place)
 		}
 	}
-	if err := in.store(); err != nil {
-		return err
-	}
-	return in.release()
+	return nil
 }
 
 // settle decides what becomes of one line.
@@ -166,86 +181,27 @@ func (in *ingest) settle(done *Ingested, item *ingestItem, take func(*ingestItem
 
 // claim writes down the events of the lines and finds those that are new.
 // Whoever sends one of them at the same moment waits here.
-func (in *ingest) claim() error {
+func (in *ingest) claim() {
 	ids := make([]string, len(in.items))
 	for i, item := range in.items {
 		ids[i] = item.event
 	}
 	in.fresh = make(map[string]bool, len(ids))
 	var id string
-	return in.each([]any{&id}, func() { in.fresh[id] = true }, `INSERT INTO ingest_events (event_id, at)
+	in.each([]any{&id}, func() { in.fresh[id] = true }, `INSERT INTO ingest_events (event_id, at)
 		SELECT id, $2 FROM unnest($1::text[]) i(id) GROUP BY id ORDER BY id ON CONFLICT DO NOTHING RETURNING event_id`, ids, in.now)
 }
 
 // release forgets the events of lines that were not taken in, so that they
 // can be sent again once what they lacked is there.
-func (in *ingest) release() error {
+func (in *ingest) release() {
 	var ids []string
 	for id, unused := range in.fresh {
 		if unused {
 			ids = append(ids, id)
 		}
 	}
-	if len(ids) == 0 {
-		return nil
+	if len(ids) > 0 {
+		in.queue("DELETE FROM ingest_events WHERE event_id = ANY ($1)", ids)
 	}
-	return in.exec("DELETE FROM ingest_events WHERE event_id = ANY ($1)", ids)
-}
-
-// lookUp finds, before anything is locked, the trees that lines speak of.
-func (in *ingest) lookUp() (trees []uuid.UUID, err error) {
-	var ids []uuid.UUID
-	for _, item := range in.items {
-		switch item.kind {
-		case "user":
-			continue
-		case "tree":
-			trees = append(trees, item.tree)
-			continue
-		case "message":
-			if item.parent == nil {
-				trees = append(trees, item.message)
-			} else {
-				ids = append(ids, *item.parent)
-			}
-		}
-		ids = append(ids, item.message)
-	}
-	in.messages = make(map[uuid.UUID]*ingestMessage, len(ids))
-	var message, tree uuid.UUID
-	err = in.each([]any{&message, &tree}, func() {
-		in.messages[message] = &ingestMessage{id: message, tree: tree}
-		trees = append(trees, tree)
-	}, `SELECT d.message_id, d.tree_id FROM message_trees d JOIN messages m ON m.tree_id = d.tree_id AND m.message_id = d.message_id
-		WHERE d.message_id = ANY ($1)`, ids)
-	return trees, err
-}
-
-// learnModels makes sure that the models and outputs of lines whose message is
-// known, or comes with them, are known.
-func (in *ingest) learnModels() error {
-	coming := map[uuid.UUID]bool{}
-	for _, item := range in.items {
-		if item.kind == "message" {
-			coming[item.message] = true
-		}
-		if item.kind != "classifier_output" || !in.fresh[item.event] || in.messages[item.message] == nil && !coming[item.message] {
-			continue
-		}
-		said := map[string]map[string]*float64{*item.Model: item.Scores}
-		if in.models.knows(said) {
-			continue
-		}
-		err := in.models.register(in.ctx, in.Tx, said, false)
-		var full modelFull
-		switch {
-		case errors.As(err, &full):
-			item.fault = ingestFault("too_many", "The model %.60q would have more than %d outputs.", *item.Model, importOutputs)
-		case errors.Is(err, errManyModels):
-			item.fault = ingestFault("too_many", "There would be more than %d models.", importModelsMost)
-		case err != nil:
-			return err
-		}
-	}
-	return nil
 }

@@ -148,8 +148,10 @@ func parseIngestLine(line []byte, now time.Time) (*ingestItem, error) {
 	if err := json.Unmarshal(line, &item.ingestLine); err != nil {
 		return nil, ingestUnreadable(line, err)
 	}
-	if err := item.noNUL(); err != nil {
-		return nil, err
+	if bytes.Contains(line, []byte(`\u0000`)) { // JSON has no other way to write it
+		if err := item.noNUL(); err != nil {
+			return nil, err
+		}
 	}
 	if item.ID == nil || *item.ID == "" {
 		return nil, ingestFault(corpus.MissingField, "The line has no id; each event has one of its own, so that it can be sent again.")

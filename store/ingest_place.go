@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"treewarden/corpus"
 )
@@ -13,8 +14,9 @@ import (
 type ingestTree struct {
 	id       uuid.UUID
 	fresh    bool
-	said     bool // a line brought something
-	byStaff  bool // staff decided on the state
+	said     bool   // a line brought something
+	byStaff  bool   // staff decided on the state
+	was      string // the state before
 	state    string
 	restated bool // its state changes
 	lang     *string
@@ -32,6 +34,7 @@ type ingestMessage struct {
 	fresh     bool
 	parent    *uuid.UUID
 	author    *uuid.UUID
+	created   pgtype.Timestamptz
 	depth     int
 	role      string
 	text      *string // of messages that a line brings
@@ -41,42 +44,14 @@ type ingestMessage struct {
 	root      *uuid.UUID
 	byStaff   bool
 	item      *ingestItem // of fresh ones
+	// record says that a file brought a record of its reactions; reactions is
+	// how many it has beside it, or at least as many as the lines may take away.
+	record    bool
+	reactions int
 }
 
-// lockTrees locks trees in the order of their ids, and reads them.
-func (in *ingest) lockTrees(ids []uuid.UUID) error {
-	in.trees = make(map[uuid.UUID]*ingestTree, len(ids))
-	var t ingestTree
-	return in.each([]any{&t.id, &t.state, &t.byStaff}, func() {
-		known := t
-		in.trees[t.id] = &known
-	}, "SELECT tree_id, state, state_by_staff FROM trees WHERE tree_id = ANY ($1) ORDER BY tree_id FOR UPDATE", ids)
-}
-
-// readMessages reads the messages that lines speak of, now that their trees
-// are locked. One that came in between, into a tree that is not, is not seen.
-func (in *ingest) readMessages() error {
-	if len(in.messages) == 0 {
-		return nil
-	}
-	brought := map[uuid.UUID]bool{}
-	for _, item := range in.items {
-		if item.kind == "message" {
-			brought[item.message] = true
-		}
-	}
-	ids, trees, own := make([]uuid.UUID, 0, len(in.messages)), make([]uuid.UUID, 0, len(in.messages)), make([]bool, 0, len(in.messages))
-	for id, m := range in.messages {
-		ids, trees, own = append(ids, id), append(trees, m.tree), append(own, brought[id])
-	}
-	var r ingestMessage
-	return in.each([]any{&r.id, &r.tree, &r.parent, &r.author, &r.depth, &r.role, &r.deleted, &r.deletedAt, &r.deletedBy, &r.root, &r.byStaff, &r.text}, func() {
-		known := r
-		in.messages[r.id] = &known
-	}, `SELECT m.message_id, m.tree_id, m.parent_id, m.user_id, m.depth, m.role, m.deleted, m.deleted_at, m.deleted_action, m.deleted_root,
-			m.deletion_by_staff, CASE WHEN i.own THEN m.text END
-		FROM unnest($1::uuid[], $2::uuid[], $3::boolean[]) i(id, tree, own) JOIN messages m ON m.tree_id = i.tree AND m.message_id = i.id`, ids, trees, own)
-}
+// recorded says whether the message has a reaction record.
+func (m *ingestMessage) recorded() bool { return m.record || m.reactions > 0 }
 
 // place takes in a line that is not about a user, into memory.
 func (in *ingest) place(item *ingestItem) error {
@@ -105,9 +80,6 @@ func (in *ingest) place(item *ingestItem) error {
 		in.write.report(m, item)
 	case "classifier_output":
 		in.write.output(m, item, in.models[*item.Model])
-	}
-	if !m.fresh {
-		in.write.touched[m.id] = m
 	}
 	return nil
 }
@@ -146,7 +118,7 @@ func (in *ingest) placeMessage(item *ingestItem) error {
 		}
 		return ingestFault(corpus.Conflict, "The message %s is known already, and it is not this one.", item.message)
 	}
-	m := &ingestMessage{id: item.message, fresh: true, parent: item.parent, author: &item.user, role: *item.Role, text: item.Text, item: item}
+	m := &ingestMessage{id: item.message, fresh: true, parent: item.parent, author: &item.user, created: finite(item.at), role: *item.Role, text: item.Text, item: item}
 	if item.parent == nil {
 		m.tree = item.message
 		t := in.trees[m.tree]

@@ -5,12 +5,15 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // ingestUser is what an ingest knows of a user.
 type ingestUser struct {
 	id       uuid.UUID
 	status   string
+	counts   bool // what they give, which it does not from a ban until its end is written down
+	active   pgtype.Timestamptz
 	staff    bool // signs in here, by the names that are stored
 	named    bool // staff gave the display name
 	name     string
@@ -24,10 +27,11 @@ type ingestUser struct {
 	resigned bool
 }
 
-// lockUsers locks the users that lines speak of, who must not be banned
-// meanwhile: what they gave stops counting with a ban. They are locked as for
-// the update of their activity, so that no lock is ever raised.
-func (in *ingest) lockUsers() error {
+// lockUsers locks and reads the users that lines speak of, so that nobody bans
+// them meanwhile: what they gave stops counting with a ban. They are locked as
+// for the update of their activity, so that no lock is ever raised. It returns
+// whether there are lines about users.
+func (in *ingest) lockUsers() bool {
 	var ids, lines []uuid.UUID
 	for _, item := range in.items {
 		switch item.kind {
@@ -39,23 +43,25 @@ func (in *ingest) lockUsers() error {
 		}
 	}
 	in.users = make(map[uuid.UUID]*ingestUser, len(ids))
+	if len(ids) == 0 {
+		return false
+	}
 	var u ingestUser
-	if err := in.each([]any{&u.id, &u.status, &u.staff, &u.name, &u.method, &u.username}, func() {
+	in.each([]any{&u.id, &u.status, &u.counts, &u.staff, &u.name, &u.method, &u.username, &u.active}, func() {
 		known := u
 		in.users[u.id] = &known
-	}, `SELECT u.user_id, `+userStatus+`, u.role <> 'general' OR u.password_hash IS NOT NULL OR u.auth_method = 'key', u.display_name, u.auth_method, u.username
-		FROM users u WHERE u.user_id = ANY ($1) ORDER BY u.user_id FOR NO KEY UPDATE`, ids); err != nil {
-		return err
-	}
+	}, `SELECT u.user_id, `+userStatus+`, u.banned_at IS NULL, u.role <> 'general' OR u.password_hash IS NOT NULL OR u.auth_method = 'key', u.display_name, u.auth_method, u.username,
+		u.last_activity_date FROM users u WHERE u.user_id = ANY ($1) ORDER BY u.user_id FOR NO KEY UPDATE`, idArray(ids))
 	if len(lines) == 0 {
-		return nil
+		return false
 	}
 	// A name that staff gave, and did not take back, stays.
 	var id uuid.UUID
-	return in.each([]any{&id}, func() { in.users[id].named = true }, `SELECT u.user_id FROM users u, LATERAL (
+	in.each([]any{&id}, func() { in.users[id].named = true }, `SELECT u.user_id FROM users u, LATERAL (
 			SELECT a.undoes FROM action_objects o JOIN actions a ON a.id = o.action_id
 			WHERE o.object_type = 'user' AND o.object_id = u.user_id AND o.aspect = 'display_name' ORDER BY o.action_id DESC LIMIT 1) l
-		WHERE u.user_id = ANY ($1) AND l.undoes IS NULL`, lines)
+		WHERE u.user_id = ANY ($1) AND l.undoes IS NULL`, idArray(lines))
+	return true
 }
 
 // account is how somebody signs in, which is one person's.
@@ -76,9 +82,10 @@ func (in *ingest) takeUsers(done *Ingested) error {
 	owners := map[account]uuid.UUID{}
 	var a account
 	var owner uuid.UUID
-	if err := in.each([]any{&a.method, &a.username, &owner}, func() { owners[a] = owner },
+	in.each([]any{&a.method, &a.username, &owner}, func() { owners[a] = owner },
 		`SELECT u.auth_method, u.username, u.user_id FROM users u JOIN unnest($1::text[], $2::text[]) a(method, username)
-		ON u.auth_method = a.method AND u.username = a.username`, methods, names); err != nil {
+		ON u.auth_method = a.method AND u.username = a.username`, methods, names)
+	if err := in.flush(); err != nil {
 		return err
 	}
 	for _, item := range in.items {
@@ -86,7 +93,8 @@ func (in *ingest) takeUsers(done *Ingested) error {
 			in.settle(done, item, func(item *ingestItem) error { return in.takeUser(item, owners) })
 		}
 	}
-	return in.writeUsers()
+	in.writeUsers()
+	return nil
 }
 
 // account is how the user of a line signs in once the line is taken.
@@ -116,7 +124,7 @@ func (in *ingest) takeUser(item *ingestItem, owners map[account]uuid.UUID) error
 		return ingestFault(ingestNameTaken, "%.60q, who signs in by %.60q, is another user: %s.", a.username, a.method, owner)
 	}
 	if u == nil {
-		u = &ingestUser{id: item.user, status: Active, created: item.at, since: item.line, changed: true}
+		u = &ingestUser{id: item.user, status: Active, counts: true, active: undated, created: item.at, since: item.line, changed: true}
 		switch {
 		case item.Username != nil:
 			u.name = a.username
@@ -138,7 +146,7 @@ func (in *ingest) takeUser(item *ingestItem, owners map[account]uuid.UUID) error
 // writeUsers makes users and renames known ones. Sign-in names are part of a
 // key, and a row of which a key changes is held against all who name the user:
 // only these are written so.
-func (in *ingest) writeUsers() error {
+func (in *ingest) writeUsers() {
 	var fresh, named, signs ingestUserRows
 	for _, u := range in.users {
 		switch {
@@ -163,11 +171,8 @@ func (in *ingest) writeUsers() error {
 			continue
 		}
 		in.tally.change(step.rows.ids...)
-		if err := in.exec(step.sql, step.rows.ids, step.rows.names, step.rows.methods, step.rows.usernames, step.rows.created); err != nil {
-			return err
-		}
+		in.queue(step.sql, idArray(step.rows.ids), step.rows.names, step.rows.methods, step.rows.usernames, step.rows.created)
 	}
-	return nil
 }
 
 // ingestUserRows are users as arrays.

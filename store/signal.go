@@ -120,9 +120,14 @@ const hasRecord = `(EXISTS (SELECT FROM emoji_aggregates z WHERE z.tree_id = m.t
 // date, written {at}. Its columns are the groups g1, g2 … and then columns.
 // $1 is the threshold of toxicity.
 func countSQL(from, where string, groups ...string) string {
+	return countOf(sources, columns, from, where, groups...)
+}
+
+// countOf is countSQL for some sources and columns.
+func countOf(sources []source, columns []string, from, where string, groups ...string) string {
 	branches := make([]string, len(sources))
 	for i, src := range sources {
-		branches[i] = src.branch(from, where, groups)
+		branches[i] = src.branch(columns, from, where, groups)
 	}
 	names, sums := make([]string, len(groups)), make([]string, len(columns))
 	for i := range groups {
@@ -137,7 +142,7 @@ func countSQL(from, where string, groups ...string) string {
 }
 
 // branch counts from one source.
-func (src source) branch(from, where string, groups []string) string {
+func (src source) branch(columns []string, from, where string, groups []string) string {
 	selected := make([]string, 0, len(groups)+len(columns))
 	for _, group := range groups {
 		selected = append(selected, strings.ReplaceAll(group, "{at}", src.at))

@@ -74,7 +74,9 @@ func (s slot) slots(now time.Time) []slot {
 type tallying struct {
 	trees, messages []uuid.UUID
 	known           map[uuid.UUID]bool
-	before          map[slot]tally
+	// counted is the difference by author and hour, as far as it was counted:
+	// of watched messages less what they were, of others what Go counted.
+	counted map[slot]*tally
 	// languages has the counts of messages by language follow too: only an
 	// import makes messages or learns their language.
 	languages bool
@@ -91,9 +93,10 @@ type tallying struct {
 
 // tallying begins to keep the counters true in a transaction. Its caller calls
 // finish once the transaction has ended, however it did.
-func (s *Store) tallying(ctx context.Context, tx pgx.Tx) (*tallying, error) {
-	toxicFrom, err := s.live.toxicFrom(ctx, tx)
-	return &tallying{live: s.live, toxicFrom: toxicFrom, people: map[uuid.UUID]bool{}, before: map[slot]tally{}, known: map[uuid.UUID]bool{}, spoken: map[tongue]int64{}}, err
+func (s *Store) tallying(ctx context.Context, c conn) (*tallying, error) {
+	toxicFrom, err := s.live.toxicFrom(ctx, c)
+	return &tallying{live: s.live, toxicFrom: toxicFrom, people: map[uuid.UUID]bool{}, counted: map[slot]*tally{}, known: map[uuid.UUID]bool{},
+		spoken: map[tongue]int64{}}, err
 }
 
 // finish has the boards of this process look at who changed.
@@ -125,6 +128,27 @@ const touched = "unnest($2::uuid[], $3::uuid[]) AS touched(tree_id, message_id) 
 
 var touchedSQL = countSQL(touched, "", "m.user_id", "date_trunc('hour', {at})")
 
+// recordSQL counts, in the way of the old console alone, what messages that are
+// not deleted come to with a reaction record and not without. Its columns are
+// referenceColumns.
+var recordSQL = func() string {
+	var depending []source
+	for _, src := range sources {
+		counts := false // for the old console
+		for column := range src.counts {
+			_, measure := columnAt["ref_"+column]
+			counts = counts || measure
+		}
+		if counts && !src.recorded && !src.evenDeleted {
+			src.recorded = true
+			depending = append(depending, src)
+		}
+	}
+	return countOf(depending, referenceColumns, touched, "NOT m.deleted", "m.user_id", "date_trunc('hour', {at})")
+}()
+
+var referenceColumns = columns[len(scoring.Signals) : 2*len(scoring.Signals)]
+
 // watch counts what messages contribute before they change. It is called once
 // the trees of the messages are locked; a query names them (tree_id, message_id).
 func (t *tallying) watch(ctx context.Context, c conn, query string, args ...any) error {
@@ -148,7 +172,7 @@ func (t *tallying) watch(ctx context.Context, c conn, query string, args ...any)
 			return err
 		}
 	}
-	return t.contributions(ctx, c, trees, messages, t.before, 1)
+	return t.contributions(ctx, c, trees, messages, -1)
 }
 
 // take adds messages to those that are counted at the end.
@@ -176,43 +200,48 @@ func (t *tallying) speak(ctx context.Context, c conn, trees, messages []uuid.UUI
 	return err
 }
 
-// contributions adds, times a sign, what messages contribute to slots.
-func (t *tallying) contributions(ctx context.Context, c conn, trees, messages []uuid.UUID, into map[slot]tally, sign int64) error {
+// contributions adds, times a sign, what messages contribute.
+func (t *tallying) contributions(ctx context.Context, c conn, trees, messages []uuid.UUID, sign int64) error {
 	if len(messages) == 0 {
 		return nil
 	}
-	return t.gather(ctx, c, into, sign, touchedSQL, t.toxicFrom, trees, messages)
+	return t.gather(ctx, c, func(hour, sum *tally) { hour.Add(sum, sign) }, touchedSQL, t.toxicFrom, idArray(trees), idArray(messages))
 }
 
-// gather adds, times a sign, what a query counts of users and hours to slots.
-func (t *tallying) gather(ctx context.Context, c conn, into map[slot]tally, sign int64, sql string, args ...any) error {
+// gather runs a query that counts by author and hour, and has each count added
+// to its hour.
+func (t *tallying) gather(ctx context.Context, c conn, add func(hour, sum *tally), sql string, args ...any) error {
 	rows, err := c.Query(ctx, sql, args...)
 	if err != nil {
 		return err
 	}
 	var at slot
-	var counted tally
-	_, err = pgx.ForEachRow(rows, targets(&counted, &at.user, &at.at), func() error {
-		key := slot{at.user, byHour, pgtype.Timestamptz{Time: at.at.Time.UTC(), InfinityModifier: at.at.InfinityModifier, Valid: true}}
-		sum := into[key]
-		sum.Add(&counted, sign)
-		into[key] = sum
+	var sum tally
+	_, err = pgx.ForEachRow(rows, targets(&sum, &at.user, &at.at), func() error {
+		add(t.hour(at.user, at.at), &sum)
 		return nil
 	})
 	return err
 }
 
-// settle counts the watched messages again and adds the difference, and tells
-// the boards of other processes who changed.
-func (t *tallying) settle(ctx context.Context, tx pgx.Tx, now time.Time) error {
-	change := make(map[slot]tally, len(t.before))
-	for key, sum := range t.before {
-		for i := range sum {
-			sum[i] = -sum[i]
-		}
-		change[key] = sum
+// hour is what was counted of an author in the hour of a time.
+func (t *tallying) hour(author uuid.UUID, at pgtype.Timestamptz) *tally {
+	key := slot{author, byHour, pgtype.Timestamptz{InfinityModifier: at.InfinityModifier, Valid: true}}
+	if at.InfinityModifier == pgtype.Finite {
+		key.at.Time = at.Time.UTC().Truncate(time.Hour)
 	}
-	if err := t.contributions(ctx, tx, t.trees, t.messages, change, 1); err != nil {
+	sum := t.counted[key]
+	if sum == nil {
+		sum = new(tally)
+		t.counted[key] = sum
+	}
+	return sum
+}
+
+// settle counts the watched messages again, and writes what the counters then
+// lack and whose they are.
+func (t *tallying) settle(ctx context.Context, tx pgx.Tx, now time.Time) error {
+	if err := t.contributions(ctx, tx, t.trees, t.messages, 1); err != nil {
 		return err
 	}
 	if t.languages {
@@ -220,5 +249,9 @@ func (t *tallying) settle(ctx context.Context, tx pgx.Tx, now time.Time) error {
 			return err
 		}
 	}
-	return t.write(ctx, tx, slotsOf(change, now))
+	batch := &pgx.Batch{}
+	if t.write(batch, now, true); batch.Len() == 0 {
+		return nil
+	}
+	return tx.SendBatch(ctx, batch).Close()
 }

@@ -86,11 +86,12 @@ func TestTryByHand(t *testing.T) {
 	if trial.Users != 6+1 { // users 1 to 5, the troll and the other, who wrote an hour ago
 		t.Errorf("%d users stand on the boards of the day", trial.Users)
 	}
-	// Another threshold: toxicities 0.3, 0.4 and 0.5 count, not only 0.5.
+	// Another threshold: toxicities 0.3, 0.4 and 0.5 count, not only 0.5. By the
+	// first formula these users stand last, so that each of them moves.
 	for frame, want := range map[scoring.Frame]int{scoring.Total: 3, scoring.Month: 3, scoring.Week: 0} {
 		lower := onlyWeighs(scoring.ToxicMessages, 2)
 		lower.ToxicFrom = 0.3
-		trial = try(t, w.Store, onlyWeighs(scoring.ToxicMessages, 1), lower, frame)
+		trial = try(t, w.Store, onlyWeighs(scoring.RedFlags, -1), lower, frame)
 		toxic := 0
 		for _, r := range trial.Moved {
 			if r.ScoreAfter == 2 {

@@ -111,7 +111,7 @@ func (d *doing) lockObjects(id int64, action Action) error {
 		}
 	}
 	d.label = action.TargetLabel
-	// Whose labels, reactions or report come back must not be banned meanwhile.
+	// Whoever gave what changes must not be banned meanwhile (lockGiver).
 	if _, err := d.exec(`SELECT FROM users WHERE user_id IN (SELECT right(aspect, 36)::uuid FROM action_objects
 		WHERE action_id = $1 AND aspect ~ '^(label|reaction|report):') ORDER BY user_id FOR SHARE`, id); err != nil {
 		return err

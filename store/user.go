@@ -64,7 +64,8 @@ func (r userRow) user() User {
 var userOrders = func() []order {
 	name := []key{{"lower(u.display_name)", "text"}, {"u.user_id", "uuid"}}
 	created := []key{{"u.created_date", "timestamptz"}, {"u.user_id", "uuid"}}
-	activity := []key{{"u.last_activity_date", "timestamptz"}, {"u.user_id", "uuid"}}
+	// The day has the index, so that the time can change without it.
+	activity := []key{{"u.active_day", "date"}, {"u.last_activity_date", "timestamptz"}, {"u.user_id", "uuid"}}
 	return []order{{"name", false, name}, {"-name", true, name}, {"created", false, created}, {"-created", true, created},
 		{"activity", false, activity}, {"-activity", true, activity}}
 }()

@@ -1,0 +1,291 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"treewarden/corpus"
+)
+
+// store writes everything, with the counters that follow from it, and ends the
+// transaction: in one round trip, unless the counters ask for more.
+func (in *ingest) store(*Ingested) error {
+	if err := in.count(); err != nil {
+		return err
+	}
+	if len(in.items) > fewLines {
+		in.queue(planOnce)
+	}
+	in.storeTrees()
+	in.storeMessages()
+	if err := in.storeLabels(); err != nil {
+		return err
+	}
+	in.storeReactions()
+	in.storeReports()
+	in.storeOutputs()
+	in.storeActivity()
+	in.release()
+	in.tally.write(&in.batch, in.now, in.weighed)
+	return in.commit(in.weighed)
+}
+
+// ingestTreeFrom is what lines say of trees.
+const ingestTreeFrom = `unnest($1::uuid[], $2::text[], $3::boolean[], $4::boolean[], $5::text[], $6::text[], $7::integer[], $8::integer[], $9::integer[], $10::timestamptz[], $11::uuid[])
+	s(id, state, active, restated, lang, origin, goal, depth, children, created, author)`
+
+func (in *ingest) storeTrees() {
+	type rows struct {
+		ids                   []uuid.UUID
+		states                []string
+		active, restated      []bool
+		langs, origins        []*string
+		goals, depths, widths []*int
+		created               []*time.Time
+		authors               []*uuid.UUID
+	}
+	var made, said rows
+	for _, t := range in.trees {
+		r := &said
+		if t.fresh {
+			r = &made
+		} else if !t.said {
+			continue
+		}
+		r.ids, r.states, r.active, r.restated = append(r.ids, t.id), append(r.states, t.state), append(r.active, corpus.ActiveState(t.state)), append(r.restated, t.restated)
+		r.langs, r.origins = append(r.langs, t.lang), append(r.origins, t.origin)
+		r.goals, r.depths, r.widths = append(r.goals, t.goal), append(r.depths, t.depth), append(r.widths, t.children)
+		r.created, r.authors = append(r.created, t.created), append(r.authors, t.author)
+	}
+	args := func(r rows) []any {
+		return []any{r.ids, r.states, r.active, r.restated, r.langs, r.origins, r.goals, r.depths, r.widths, r.created, r.authors}
+	}
+	if len(made.ids) > 0 {
+		in.queue(`INSERT INTO trees (tree_id, state, active, lang, origin, goal_tree_size, max_depth, max_children_count, created_date, user_id)
+			SELECT id, state, active, lang, origin, goal, depth, children, coalesce(created, '-infinity'), author FROM `+ingestTreeFrom+` ORDER BY id`, args(made)...)
+	}
+	if len(said.ids) == 0 {
+		return
+	}
+	in.queue(`UPDATE trees t SET state = CASE WHEN s.restated THEN s.state ELSE t.state END, active = CASE WHEN s.restated THEN s.active ELSE t.active END,
+			lang = coalesce(s.lang, t.lang), origin = coalesce(s.origin, t.origin), goal_tree_size = coalesce(s.goal, t.goal_tree_size),
+			max_depth = coalesce(s.depth, t.max_depth), max_children_count = coalesce(s.children, t.max_children_count),
+			created_date = coalesce(s.created, t.created_date), user_id = coalesce(s.author, t.user_id), version = t.version + 1
+		FROM `+ingestTreeFrom+` WHERE t.tree_id = s.id AND (s.restated, coalesce(s.lang, t.lang), coalesce(s.origin, t.origin), coalesce(s.goal, t.goal_tree_size),
+				coalesce(s.depth, t.max_depth), coalesce(s.children, t.max_children_count), coalesce(s.created, t.created_date), coalesce(s.author, t.user_id))
+			IS DISTINCT FROM (false, t.lang, t.origin, t.goal_tree_size, t.max_depth, t.max_children_count, t.created_date, t.user_id)`, args(said)...)
+}
+
+func (in *ingest) storeMessages() {
+	n := len(in.write.messages)
+	if n == 0 {
+		return
+	}
+	trees, ids, parents, authors := make([]uuid.UUID, n), make([]uuid.UUID, n), make([]*uuid.UUID, n), make([]uuid.UUID, n)
+	created, roles, langs, texts, models := make([]time.Time, n), make([]string, n), make([]*string, n), make([]string, n), make([]*string, n)
+	depths, synthetic, deleted, byStaff := make([]int, n), make([]bool, n), make([]bool, n), make([]bool, n)
+	deletedAt, deletedBy, roots := make([]*time.Time, n), make([]*int64, n), make([]*uuid.UUID, n)
+	for i, m := range in.write.messages {
+		item := m.item
+		trees[i], ids[i], parents[i], authors[i], created[i] = m.tree, m.id, m.parent, item.user, item.at
+		roles[i], langs[i], texts[i], models[i], depths[i] = m.role, item.Lang, *m.text, item.ModelName, m.depth
+		synthetic[i], deleted[i], byStaff[i] = item.Synthetic != nil && *item.Synthetic, m.deleted, m.byStaff
+		deletedAt[i], deletedBy[i], roots[i] = m.deletedAt, m.deletedBy, m.root
+	}
+	in.queue(`INSERT INTO message_trees (message_id, tree_id) SELECT * FROM unnest($1::uuid[], $2::uuid[]) m(id, tree) ORDER BY id`, idArray(ids), idArray(trees))
+	in.queue(`INSERT INTO messages (tree_id, message_id, parent_id, user_id, created_date, role, lang, text, model_name, depth, synthetic,
+			deleted, deletion_by_staff, deleted_at, deleted_action, deleted_root)
+		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::text[], $7::text[], $8::text[], $9::text[], $10::integer[],
+			$11::boolean[], $12::boolean[], $13::boolean[], $14::timestamptz[], $15::bigint[], $16::uuid[])`,
+		idArray(trees), idArray(ids), parents, idArray(authors), created, roles, langs, texts, models, depths, synthetic, deleted, byStaff, deletedAt, deletedBy, roots)
+}
+
+// ingestLabelsSQL writes people's labels, given as arrays, and
+// replaceLabelsSQL those of people who gave some before.
+var ingestLabelsSQL, replaceLabelsSQL = func() (string, string) {
+	arrays := make([]string, len(LabelNames))
+	for i := range LabelNames {
+		arrays[i] = fmt.Sprintf("$%d::float8[]", i+6)
+	}
+	names := eachLabel("%[1]s", ", ")
+	from := `FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::text[], ` + strings.Join(arrays, ", ") + `) s(tree, message, giver, at, other, ` + names + `)`
+	return `INSERT INTO label_votes (tree_id, message_id, user_id, at, other, ` + names + `) SELECT tree, message, giver, at, other::jsonb, ` + names + ` ` + from,
+		`UPDATE label_votes v SET at = s.at, other = s.other::jsonb, ` + eachLabel("%[1]s = s.%[1]s", ", ") + ` ` + from + `
+			WHERE v.tree_id = s.tree AND v.message_id = s.message AND v.user_id = s.giver`
+}()
+
+// labelRows are rows of label_votes, column by column.
+type labelRows struct {
+	trees, messages, users []uuid.UUID
+	at                     []time.Time
+	others                 []*string
+	columns                [15]pgtype.FlatArray[pgtype.Float8] // in the order of LabelNames
+}
+
+func (r *labelRows) add(who giver, item *ingestItem) error {
+	r.trees, r.messages, r.users, r.at = append(r.trees, who.tree), append(r.messages, who.message), append(r.users, who.user), append(r.at, item.at)
+	left := len(item.Labels)
+	for i, name := range LabelNames {
+		var column pgtype.Float8
+		if value := item.Labels[name]; value != nil {
+			column = pgtype.Float8{Float64: *value, Valid: true}
+			left--
+		}
+		r.columns[i] = append(r.columns[i], column)
+	}
+	other, err := otherLabels(item.Labels, left)
+	r.others = append(r.others, other)
+	return err
+}
+
+func (in *ingest) storeLabels() error {
+	var made, replaced labelRows
+	for who, item := range in.write.labels {
+		r := &made
+		if in.given.votes[who] != nil {
+			r = &replaced
+		}
+		if err := r.add(who, item); err != nil {
+			return err
+		}
+	}
+	for sql, r := range map[string]*labelRows{ingestLabelsSQL: &made, replaceLabelsSQL: &replaced} {
+		if len(r.trees) == 0 {
+			continue
+		}
+		args := []any{idArray(r.trees), idArray(r.messages), idArray(r.users), r.at, r.others}
+		for i := range LabelNames {
+			args = append(args, r.columns[i])
+		}
+		in.queue(sql, args...)
+	}
+	return nil
+}
+
+// otherLabels writes the n labels that have no column of their own.
+func otherLabels(labels map[string]*float64, n int) (*string, error) {
+	if n == 0 {
+		return nil, nil
+	}
+	other := make(map[string]*float64, n)
+	for name, value := range labels {
+		if !isLabel(name) {
+			other[name] = value
+		}
+	}
+	text, err := json.Marshal(other)
+	if err != nil {
+		return nil, fmt.Errorf("write labels: %w", err)
+	}
+	return new(string(text)), nil
+}
+
+func (in *ingest) storeReactions() {
+	type rows struct {
+		trees, messages, users []uuid.UUID
+		emojis                 []string
+		at                     []time.Time
+	}
+	var gone, made rows
+	for who, what := range in.write.reactions {
+		add := func(r *rows) {
+			r.trees, r.messages, r.users, r.emojis = append(r.trees, who.tree), append(r.messages, who.message), append(r.users, who.user), append(r.emojis, who.emoji)
+		}
+		_, had := in.given.reactions[who]
+		goes, comes := what.becomes(had)
+		if goes {
+			add(&gone)
+		}
+		if comes {
+			add(&made)
+			made.at = append(made.at, *what.add)
+		}
+	}
+	if len(gone.trees) > 0 {
+		in.queue(`DELETE FROM reactions r USING unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) g(tree, message, giver, emoji)
+			WHERE r.tree_id = g.tree AND r.message_id = g.message AND r.user_id = g.giver AND r.emoji = g.emoji`,
+			idArray(gone.trees), idArray(gone.messages), idArray(gone.users), gone.emojis)
+	}
+	if len(made.trees) > 0 {
+		in.queue(`INSERT INTO reactions (tree_id, message_id, user_id, emoji, at)
+			SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[])`,
+			idArray(made.trees), idArray(made.messages), idArray(made.users), made.emojis, made.at)
+	}
+}
+
+func (in *ingest) storeReports() {
+	if len(in.write.reports) == 0 {
+		return
+	}
+	var trees, messages, users []uuid.UUID
+	var reasons []string
+	var at []time.Time
+	for who, report := range in.write.reports {
+		trees, messages, users = append(trees, who.tree), append(messages, who.message), append(users, who.user)
+		reasons, at = append(reasons, report.reason), append(at, report.at)
+	}
+	in.queue(`INSERT INTO reports AS r (tree_id, message_id, user_id, reason, at)
+		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[])
+		ON CONFLICT (tree_id, message_id, user_id) WHERE status = 'open' DO UPDATE SET reason = r.reason || E'\n' || excluded.reason
+		WHERE octet_length(r.reason) < $6`, idArray(trees), idArray(messages), idArray(users), reasons, at, maxReportText)
+}
+
+func (in *ingest) storeOutputs() {
+	if len(in.write.outputs) == 0 {
+		return
+	}
+	var trees, messages []uuid.UUID
+	var models []int16
+	var toxicity []*float64
+	var scores []string
+	var at []time.Time
+	for key, o := range in.write.outputs {
+		trees, messages, models = append(trees, key.tree), append(messages, key.message), append(models, key.model)
+		toxicity, scores, at = append(toxicity, o.toxicity), append(scores, floatArray(o.scores)), append(at, o.at)
+	}
+	in.queue(`INSERT INTO classifier_outputs AS o (tree_id, message_id, model_id, toxicity, scores, at)
+		SELECT tree, message, model, toxicity, scores::float8[], at
+		FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::float8[], $5::text[], $6::timestamptz[]) s(tree, message, model, toxicity, scores, at)
+		ON CONFLICT (tree_id, message_id, model_id) DO UPDATE SET at = excluded.at, toxicity = coalesce(excluded.toxicity, o.toxicity),
+			scores = (SELECT array_agg(coalesce(excluded.scores[i], o.scores[i]) ORDER BY i)
+				FROM generate_series(1, greatest(cardinality(o.scores), cardinality(excluded.scores))) i)`,
+		idArray(trees), idArray(messages), models, toxicity, scores, at)
+}
+
+// floatArray writes an array as PostgreSQL reads it.
+func floatArray(values []*float64) string {
+	b := []byte{'{'}
+	for i, value := range values {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if value == nil {
+			b = append(b, "NULL"...)
+		} else {
+			b = strconv.AppendFloat(b, *value, 'g', -1, 64)
+		}
+	}
+	return string(append(b, '}'))
+}
+
+// storeActivity moves the last activity of users up.
+func (in *ingest) storeActivity() {
+	var ids []uuid.UUID
+	var at []time.Time
+	for id, last := range in.write.last {
+		if compareTimes(in.users[id].active, finite(last)) < 0 {
+			ids, at = append(ids, id), append(at, last)
+		}
+	}
+	if len(ids) == 0 {
+		return
+	}
+	in.tally.change(ids...)
+	in.queue("UPDATE users u SET last_activity_date = a.at FROM unnest($1::uuid[], $2::timestamptz[]) a(id, at) WHERE u.user_id = a.id", idArray(ids), at)
+}
