@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"treewarden/scoring"
@@ -193,3 +194,23 @@ func (src source) condition(reference bool) string {
 	}
 	return ""
 }
+
+// recordSQL counts, in the way of the old console alone, what messages that are
+// not deleted come to with a reaction record and not without. Its columns are
+// referenceColumns.
+var recordSQL = func() string {
+	var depending []source
+	for _, src := range sources {
+		signals := false // that the old console counts
+		for column := range src.counts {
+			signals = signals || slices.Contains(referenceColumns, "ref_"+column)
+		}
+		if signals && !src.recorded && !src.evenDeleted {
+			src.recorded = true
+			depending = append(depending, src)
+		}
+	}
+	return countOf(depending, referenceColumns, touched, "NOT m.deleted", "m.user_id", "date_trunc('hour', {at})")
+}()
+
+var referenceColumns = columns[len(scoring.Signals) : 2*len(scoring.Signals)]

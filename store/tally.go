@@ -128,27 +128,6 @@ const touched = "unnest($2::uuid[], $3::uuid[]) AS touched(tree_id, message_id) 
 
 var touchedSQL = countSQL(touched, "", "m.user_id", "date_trunc('hour', {at})")
 
-// recordSQL counts, in the way of the old console alone, what messages that are
-// not deleted come to with a reaction record and not without. Its columns are
-// referenceColumns.
-var recordSQL = func() string {
-	var depending []source
-	for _, src := range sources {
-		counts := false // for the old console
-		for column := range src.counts {
-			_, measure := columnAt["ref_"+column]
-			counts = counts || measure
-		}
-		if counts && !src.recorded && !src.evenDeleted {
-			src.recorded = true
-			depending = append(depending, src)
-		}
-	}
-	return countOf(depending, referenceColumns, touched, "NOT m.deleted", "m.user_id", "date_trunc('hour', {at})")
-}()
-
-var referenceColumns = columns[len(scoring.Signals) : 2*len(scoring.Signals)]
-
 // watch counts what messages contribute before they change. It is called once
 // the trees of the messages are locked; a query names them (tree_id, message_id).
 func (t *tallying) watch(ctx context.Context, c conn, query string, args ...any) error {

@@ -1,0 +1,154 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// slotChange is what a row of user_signals changes by.
+type slotChange struct {
+	slot
+	by *tally
+}
+
+// slotsOf makes changes of hours changes of the rows of all grains, in the order
+// of their keys, and leaves out what changes nothing.
+func slotsOf(hours map[slot]*tally, now time.Time) []slotChange {
+	sums := make(map[slot]*tally, 3*len(hours))
+	for hour, difference := range hours {
+		if *difference == (tally{}) {
+			continue
+		}
+		for _, key := range hour.slots(now) {
+			if sum := sums[key]; sum != nil {
+				sum.Add(difference, 1)
+			} else {
+				sums[key] = new(*difference)
+			}
+		}
+	}
+	change := make([]slotChange, 0, len(sums))
+	for key, sum := range sums {
+		if *sum != (tally{}) {
+			change = append(change, slotChange{key, sum})
+		}
+	}
+	slices.SortFunc(change, func(a, b slotChange) int {
+		return cmp.Or(bytes.Compare(a.user[:], b.user[:]), cmp.Compare(a.grain, b.grain), compareTimes(a.at, b.at))
+	})
+	return change
+}
+
+// write adds to a batch the statements that bring the counters up to what was
+// counted, in the order of their keys, and say whose they were. With check, the
+// last but these makes sure that the threshold of toxicity is still the one that
+// was counted with; the batch must not commit then.
+func (t *tallying) write(batch *pgx.Batch, now time.Time, check bool) {
+	change := slotsOf(t.counted, now)
+	maps.DeleteFunc(t.spoken, func(_ tongue, n int64) bool { return n == 0 })
+	for _, row := range change {
+		t.people[row.user] = true
+	}
+	for key := range t.spoken {
+		t.people[key.user] = true
+	}
+	if len(change) > 0 {
+		sql, args := addCounters(change)
+		batch.Queue(sql, args...)
+	}
+	if len(t.spoken) > 0 {
+		batch.Queue(addLanguagesSQL, languageArgs(t.spoken)...)
+	}
+	if check && len(t.people) > 0 {
+		t.checkThreshold(batch)
+	}
+	payloads := t.live.payloads(t.people)
+	if t.otherFormula {
+		payloads = append(payloads, otherFormula)
+	}
+	for _, payload := range payloads {
+		batch.Queue("SELECT pg_notify($1, $2)", liveChannel, payload)
+	}
+}
+
+// checkThreshold makes sure that the counters are still counted with the same
+// threshold. Their rows are locked now: who counts with another one waits for
+// this transaction, or has committed and is seen here.
+func (t *tallying) checkThreshold(batch *pgx.Batch) {
+	batch.Queue("SELECT toxic_from FROM counted_with").QueryRow(func(row pgx.Row) error {
+		var from float64
+		if err := row.Scan(&from); err != nil {
+			return err
+		}
+		if from != t.toxicFrom {
+			t.live.forgetToxicFrom()
+			return errCountedOtherwise
+		}
+		return nil
+	})
+}
+
+// errCountedOtherwise says that the threshold of toxicity changed meanwhile. It
+// has the code of a transaction that is to begin again.
+var errCountedOtherwise = &pgconn.PgError{Severity: "ERROR", Code: "40001", Message: "the counters are counted with another threshold by now"}
+
+// addCounters is the statement that adds changes to user_signals. It names only
+// the columns that change, which are few.
+func addCounters(change []slotChange) (string, []any) {
+	users, grains, times := make([]uuid.UUID, len(change)), make([]int16, len(change)), make([]pgtype.Timestamptz, len(change))
+	for n, row := range change {
+		users[n], grains[n], times[n] = row.user, row.grain, row.at
+	}
+	args := []any{idArray(users), pgtype.FlatArray[int16](grains), pgtype.FlatArray[pgtype.Timestamptz](times)}
+	var names, arrays, sums []string
+	for i, column := range columns {
+		var values pgtype.FlatArray[pgtype.Int8]
+		for n, row := range change {
+			if value := row.by[i]; value != 0 {
+				if values == nil {
+					values = make(pgtype.FlatArray[pgtype.Int8], len(change))
+				}
+				values[n] = pgtype.Int8{Int64: value, Valid: true}
+			}
+		}
+		if values == nil {
+			continue
+		}
+		args = append(args, values)
+		names = append(names, column)
+		arrays = append(arrays, fmt.Sprintf("$%d::bigint[]", len(args)))
+		sums = append(sums, fmt.Sprintf("%[1]s = coalesce(s.%[1]s + excluded.%[1]s, s.%[1]s, excluded.%[1]s)", column))
+	}
+	list := strings.Join(names, ", ")
+	return `INSERT INTO user_signals AS s (user_id, grain, at, ` + list + `)
+		SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::timestamptz[], ` + strings.Join(arrays, ", ") + `)
+		ON CONFLICT (user_id, grain, at) DO UPDATE SET ` + strings.Join(sums, ", "), args
+}
+
+func compareTimes(a, b pgtype.Timestamptz) int {
+	return cmp.Or(cmp.Compare(a.InfinityModifier, b.InfinityModifier), a.Time.Compare(b.Time))
+}
+
+const addLanguagesSQL = `INSERT INTO user_languages AS l (user_id, lang, messages) SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[])
+	ON CONFLICT (user_id, lang) DO UPDATE SET messages = l.messages + excluded.messages`
+
+func languageArgs(spoken map[tongue]int64) []any {
+	keys := slices.SortedFunc(maps.Keys(spoken), func(a, b tongue) int {
+		return cmp.Or(bytes.Compare(a.user[:], b.user[:]), cmp.Compare(a.lang, b.lang))
+	})
+	users, langs, counts := make([]uuid.UUID, len(keys)), make([]string, len(keys)), make([]int64, len(keys))
+	for i, key := range keys {
+		users[i], langs[i], counts[i] = key.user, key.lang, spoken[key]
+	}
+	return []any{users, langs, counts}
+}
