@@ -125,6 +125,10 @@ func checkText(field, text string) error {
 func (s *Store) perform(ctx context.Context, actor Actor, act Act, kind Kind, do func(*doing) error) (Outcome, error) {
 	for try := 1; ; try++ {
 		outcome, err := s.performOnce(ctx, actor, act, kind, do)
+		if errors.Is(err, errCountedOtherwise) && ctx.Err() == nil {
+			try--
+			continue
+		}
 		var pg *pgconn.PgError
 		if errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01") && try < 4 {
 			continue

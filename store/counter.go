@@ -31,20 +31,23 @@ func (t *tallying) rethreshold(ctx context.Context, tx pgx.Tx, from float64) err
 	if _, err := tx.Exec(ctx, lockCounters); err != nil {
 		return err
 	}
+	var before float64 // which may be another than this process remembers
+	if err := tx.QueryRow(ctx, "SELECT toxic_from FROM counted_with").Scan(&before); err != nil {
+		return err
+	}
 	if _, err := tx.Exec(ctx, "UPDATE counted_with SET toxic_from = $1", from); err != nil {
 		return err
 	}
 	for _, count := range []struct {
 		from float64
 		sign int64
-	}{{t.toxicFrom, -1}, {from, 1}} {
+	}{{before, -1}, {from, 1}} {
 		add := func(hour, sum *tally) { hour.Add(sum, count.sign) }
-		if err := t.gather(ctx, tx, add, toxicSQL, count.from, min(from, t.toxicFrom)); err != nil {
+		if err := t.gather(ctx, tx, add, toxicSQL, count.from, min(from, before)); err != nil {
 			return err
 		}
 	}
 	t.toxicFrom = from
-	t.live.forgetToxicFrom()
 	return nil
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
@@ -69,7 +69,10 @@ func (t *tallying) write(batch *pgx.Batch, now time.Time, check bool) {
 	if len(t.spoken) > 0 {
 		batch.Queue(addLanguagesSQL, languageArgs(t.spoken)...)
 	}
-	if check && len(t.people) > 0 {
+	if check {
+		if len(change) == 0 { // whose rows would be locked
+			batch.Queue("LOCK user_signals IN ROW EXCLUSIVE MODE")
+		}
 		t.checkThreshold(batch)
 	}
 	payloads := t.live.payloads(t.people)
@@ -82,8 +85,8 @@ func (t *tallying) write(batch *pgx.Batch, now time.Time, check bool) {
 }
 
 // checkThreshold makes sure that the counters are still counted with the same
-// threshold. Their rows are locked now: who counts with another one waits for
-// this transaction, or has committed and is seen here.
+// threshold. They are locked against who counts with another one: that one
+// waits for this transaction, or has committed and is seen here.
 func (t *tallying) checkThreshold(batch *pgx.Batch) {
 	batch.Queue("SELECT toxic_from FROM counted_with").QueryRow(func(row pgx.Row) error {
 		var from float64
@@ -98,9 +101,10 @@ func (t *tallying) checkThreshold(batch *pgx.Batch) {
 	})
 }
 
-// errCountedOtherwise says that the threshold of toxicity changed meanwhile. It
-// has the code of a transaction that is to begin again.
-var errCountedOtherwise = &pgconn.PgError{Severity: "ERROR", Code: "40001", Message: "the counters are counted with another threshold by now"}
+// errCountedOtherwise says that the threshold of toxicity changed meanwhile. The
+// transaction is to begin again, however often: each time, somebody else's
+// change of the formula has come through.
+var errCountedOtherwise = errors.New("the counters are counted with another threshold by now")
 
 // addCounters is the statement that adds changes to user_signals. It names only
 // the columns that change, which are few.

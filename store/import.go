@@ -160,6 +160,10 @@ func (im *importer) commit(ctx context.Context, b *importBatch) error {
 			}
 			return nil
 		}
+		if errors.Is(err, errCountedOtherwise) && ctx.Err() == nil {
+			try--
+			continue
+		}
 		if !importAgain(err) || try == importTries || ctx.Err() != nil {
 			return fmt.Errorf("lines before %s are in; import the same files again to go on: %w", b.begins(), err)
 		}

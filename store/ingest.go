@@ -38,6 +38,10 @@ func (s *Store) Ingest(ctx context.Context, actor Actor, lines []byte) (Ingested
 	for try := 1; ; try++ {
 		done := Ingested{Errors: slices.Clone(faults)}
 		err := s.ingestOnce(ctx, items, &done)
+		if errors.Is(err, errCountedOtherwise) && ctx.Err() == nil {
+			try--
+			continue
+		}
 		// Somebody else who wrote the same rows at the same moment makes it
 		// begin again.
 		if err != nil && importAgain(err) && try < importTries && ctx.Err() == nil {

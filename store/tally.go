@@ -107,6 +107,7 @@ func (t *tallying) finish() {
 	t.live.mark(t.people)
 	if t.otherFormula {
 		t.live.forgetFormula()
+		t.live.forgetToxicFrom()
 	}
 }
 
@@ -229,7 +230,7 @@ func (t *tallying) settle(ctx context.Context, tx pgx.Tx, now time.Time) error {
 		}
 	}
 	batch := &pgx.Batch{}
-	if t.write(batch, now, true); batch.Len() == 0 {
+	if t.write(batch, now, len(t.known)+len(t.counted) > 0); batch.Len() == 0 {
 		return nil
 	}
 	return tx.SendBatch(ctx, batch).Close()
