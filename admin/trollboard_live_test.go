@@ -281,8 +281,10 @@ func TestAStreamIsOverWhenItsPersonMayNoLonger(t *testing.T) {
 	server.streams.beat = 100 * time.Millisecond
 	base := serving(t, server)
 	for name, end := range map[string]func(*client, store.Actor){
-		"ban":      func(_ *client, a store.Actor) { ban(t, s, a.UserID) },
-		"role":     func(_ *client, a store.Actor) { storetest.Exec(t, s, "UPDATE users SET role = 'general' WHERE user_id = $1", a.UserID) },
+		"ban": func(_ *client, a store.Actor) { ban(t, s, a.UserID) },
+		"role": func(_ *client, a store.Actor) {
+			storetest.Exec(t, s, "UPDATE users SET role = 'general' WHERE user_id = $1", a.UserID)
+		},
 		"sign-out": func(c *client, _ store.Actor) { c.post("/sign-out", nil).want(303) },
 	} {
 		actor := storetest.Staff(t, s, policy.Moderator)
