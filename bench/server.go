@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -52,11 +51,6 @@ func asSuperuser(ctx context.Context, address string, statements ...string) erro
 		}
 	}
 	return nil
-}
-
-// defaultDir is where the data of a scale lies when no folder is given.
-func defaultDir(scale string) string {
-	return filepath.Join(os.TempDir(), "treewarden-bench-"+scale)
 }
 
 // stopwatch tells how long the steps of loading take.

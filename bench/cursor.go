@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"treewarden/scoring"
+	"treewarden/store"
+)
+
+// deepPage is the page that a list is walked to.
+const deepPage = 100
+
+// lister reads a page of a list and says how to go on.
+type lister func(ctx context.Context, cursor string) (next *string, err error)
+
+// measureCursors compares page 1 of every list with page 100 and the last one.
+func (b *bench) measureCursors(ctx context.Context) error {
+	busiest, err := column[uuid.UUID](ctx, b.ours, "SELECT user_id FROM messages WHERE NOT deleted GROUP BY 1 ORDER BY count(*) DESC LIMIT 1")
+	if err != nil || len(busiest) == 0 {
+		return errors.Join(err, errors.New("nobody wrote anything"))
+	}
+	messages := func(f store.MessageFilter) lister {
+		return func(ctx context.Context, cursor string) (*string, error) {
+			f.Cursor = cursor
+			page, err := b.store.Messages(ctx, store.CommandLine, f)
+			return page.Next, err
+		}
+	}
+	zero := uuid.Nil.String()
+	for _, list := range []struct {
+		name string
+		read lister
+		end  []string // keys before the last row, in the list's own order
+		how  string
+	}{
+		{"messages of the busiest user", messages(store.MessageFilter{User: &busiest[0]}), []string{"-infinity", zero}, "store.Messages, of a user"},
+		{"messages", messages(store.MessageFilter{}), []string{"-infinity", zero}, "store.Messages"},
+		{"users", func(ctx context.Context, cursor string) (*string, error) {
+			page, err := b.store.Users(ctx, store.CommandLine, store.UserFilter{Page: store.Page{Cursor: cursor}})
+			return page.Next, err
+		}, []string{"\U0010FFFF", "ffffffff-ffff-ffff-ffff-ffffffffffff"}, "store.Users"},
+		{"board", func(ctx context.Context, cursor string) (*string, error) {
+			f := boardOf(scoring.Total, 50)
+			f.Cursor = cursor
+			board, err := b.store.Board(ctx, store.CommandLine, f)
+			return board.Next, err
+		}, []string{"-1e9", zero}, "store.Board, total"},
+	} {
+		if err := b.measureCursor(ctx, list.name, list.read, list.end, list.how); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) measureCursor(ctx context.Context, name string, read lister, end []string, how string) error {
+	first, second, err := "", "", error(nil)
+	cursor := first
+	for page := 1; page < b.count(deepPage); page++ {
+		next, err := read(ctx, cursor)
+		if err != nil {
+			return err
+		}
+		if next == nil {
+			break
+		}
+		if cursor = *next; page == 1 {
+			second = cursor
+		}
+	}
+	pages := map[string]string{"page 1": first, "page 100": cursor}
+	if last, ok := fromTheEnd(second, end); ok {
+		pages["the last page"] = last
+	}
+	took := map[string]spans{}
+	for page, cursor := range pages {
+		if took[page], err = b.repeat(40, 10*time.Second, func(int) error {
+			_, err := read(ctx, cursor)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	for _, page := range []string{"page 100", "the last page"} {
+		if len(took[page]) > 0 {
+			b.atMost(name+", "+page+" against page 1", took["page 1"].median(), took[page].median(), 2, how)
+		}
+	}
+	return nil
+}
+
+// fromTheEnd makes, out of a list's own cursor, the one that leads backwards
+// from its end; false where cursors are not what they were.
+func fromTheEnd(cursor string, end []string) (string, bool) {
+	text, err := base64.RawURLEncoding.DecodeString(cursor)
+	var fields map[string]any
+	if err != nil || json.Unmarshal(text, &fields) != nil || fields["k"] == nil {
+		return "", false
+	}
+	fields["k"], fields["b"] = end, true
+	text, err = json.Marshal(fields)
+	return base64.RawURLEncoding.EncodeToString(text), err == nil
+}
