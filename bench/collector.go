@@ -17,11 +17,11 @@ import (
 // collector makes up what front ends send: labels, reactions and replies about
 // recent messages, by people who are as busy as in the collection.
 type collector struct {
-	run     string // makes the ids of its events its own
-	next    int
-	around  []placed
-	given   map[[2]uuid.UUID]bool // message and giver: nobody gives twice
-	random  *rand.Rand
+	run    string // makes the ids of its events its own
+	next   int
+	around []placed
+	given  map[[2]uuid.UUID]bool // message and giver: nobody gives twice
+	random *rand.Rand
 }
 
 // placed is a message that signals are about.

@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -166,18 +165,6 @@ func (l *loading) copy(ctx context.Context, w *world, table string) error {
 	})
 }
 
-// partStatements parts SQL, a statement a line, by whether one holds a word.
-func partStatements(sql, word string) (with, without string) {
-	for line := range strings.Lines(sql) {
-		if strings.Contains(line, word) {
-			with += line
-		} else {
-			without += line
-		}
-	}
-	return with, without
-}
-
 // sideBySide runs SQL on two connections.
 func (l *loading) sideBySide(ctx context.Context, schema, a, b string) error {
 	group, both := errgroup.WithContext(ctx)
@@ -248,20 +235,4 @@ func (l *loading) vacuum(ctx context.Context) error {
 	}
 	l.watch.lap("vacuum and checkpoint")
 	return nil
-}
-
-// named parts SQL at its "-- name: " lines.
-func named(sql string) map[string]string {
-	parts, name := map[string]string{}, ""
-	for line := range strings.Lines(sql) {
-		if n, ok := strings.CutPrefix(line, "-- name: "); ok {
-			name = strings.TrimSpace(n)
-		} else if !strings.HasPrefix(line, "--") {
-			parts[name] += line
-		}
-	}
-	for name, sql := range parts {
-		parts[name] = strings.TrimRight(sql, "\n; ")
-	}
-	return parts
 }
