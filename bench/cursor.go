@@ -41,6 +41,10 @@ func (b *bench) measureCursors(ctx context.Context) error {
 	}{
 		{"messages of the busiest user", messages(store.MessageFilter{User: &busiest[0]}), []string{"-infinity", zero}, "store.Messages, of a user"},
 		{"messages", messages(store.MessageFilter{}), []string{"-infinity", zero}, "store.Messages"},
+		{"trees", func(ctx context.Context, cursor string) (*string, error) {
+			page, err := b.store.Trees(ctx, store.CommandLine, store.TreeFilter{Page: store.Page{Cursor: cursor}})
+			return page.Next, err
+		}, []string{"-infinity", zero}, "store.Trees"},
 		{"users", func(ctx context.Context, cursor string) (*string, error) {
 			page, err := b.store.Users(ctx, store.CommandLine, store.UserFilter{Page: store.Page{Cursor: cursor}})
 			return page.Next, err

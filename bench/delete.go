@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"treewarden/policy"
 	"treewarden/store"
 )
 
@@ -104,5 +106,25 @@ func (b *bench) measureBan(ctx context.Context) error {
 	b.within("preview of the "+what, preview, 2*time.Second, how)
 	b.within(what, ban, time.Minute, how)
 	b.within("undo of the "+what, time.Since(began), time.Minute, "store.Undo")
-	return nil
+	return b.banByAPI(ctx, busiest[0])
+}
+
+// banByAPI bans once more as staff do, whose requests have a deadline.
+func (b *bench) banByAPI(ctx context.Context, user uuid.UUID) error {
+	path := "/api/v1/users/" + user.String() + "/ban"
+	var done store.Outcome
+	began := time.Now()
+	err := b.web.ask(ctx, b.keys[policy.Admin], http.MethodPost, path, "application/json", []byte(`{"reason": "`+reason+`", "messages": "delete"}`), &done)
+	var no *refused
+	switch {
+	case errors.As(err, &no):
+		b.add(row{Figure: "the same ban by the API", Ours: fmt.Sprintf("HTTP %d after %s", no.status, span(time.Since(began))),
+			Target: "≤ " + span(time.Minute), Holds: misses, How: "POST /api/v1/users/…/ban"})
+		return nil
+	case err != nil:
+		return err
+	}
+	b.within("the same ban by the API", time.Since(began), time.Minute, "POST /api/v1/users/…/ban")
+	_, err = b.store.Undo(ctx, store.CommandLine, done.Action.ID, reason, false, "")
+	return err
 }
