@@ -182,18 +182,28 @@ func (b *bench) count(n int) int { return max(2, int(float64(n)*b.effort)) }
 // repeat times an operation up to n times, or until it has taken too long in
 // all; the first, which warms caches, does not count.
 func (b *bench) repeat(n int, budget time.Duration, do func(i int) error) (spans, error) {
-	if err := do(0); err != nil {
-		return nil, err
-	}
-	var took spans
-	began := time.Now()
-	for i := range b.count(n) {
-		start := time.Now()
-		if err := do(i + 1); err != nil {
-			return nil, err
+	took, err := b.inTurns(n, budget, do)
+	return took[0], err
+}
+
+// inTurns is repeat for operations that are compared: they take turns, so that
+// a machine that is now faster, now slower, is so for all of them.
+func (b *bench) inTurns(n int, budget time.Duration, operations ...func(i int) error) ([]spans, error) {
+	took := make([]spans, len(operations))
+	var began time.Time
+	for i := range b.count(n) + 1 {
+		for k, do := range operations {
+			start := time.Now()
+			if err := do(i); err != nil {
+				return took, err
+			}
+			if i > 0 {
+				took[k] = append(took[k], time.Since(start))
+			}
 		}
-		took = append(took, time.Since(start))
-		if time.Since(began) > budget {
+		if i == 0 {
+			began = time.Now()
+		} else if time.Since(began) > budget {
 			break
 		}
 	}
