@@ -40,7 +40,8 @@ type loading struct {
 func (l *loading) load(ctx context.Context) (time.Time, error) {
 	began := time.Now()
 	l.watch.last = began
-	if _, err := migrations.Up(ctx, l.url); err != nil {
+	migrated, err := migrations.Up(ctx, l.url)
+	if err != nil {
 		return l.end, err
 	}
 	end, err := l.loaded(ctx)
@@ -49,8 +50,10 @@ func (l *loading) load(ctx context.Context) (time.Time, error) {
 	}
 	steps := []func(context.Context) error{l.loadReference, l.translate, l.rebuild, l.vacuum, l.remember}
 	if end != nil {
-		l.end = *end
-		steps = []func(context.Context) error{l.rebuild, l.vacuum}
+		l.end, steps = *end, nil
+		if migrated > 0 {
+			steps = []func(context.Context) error{l.rebuild, l.vacuum}
+		}
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
