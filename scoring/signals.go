@@ -59,5 +59,16 @@ func (s Signal) Title() string {
 	return string(s)
 }
 
+// places are where the signals stand in Signals.
+var places = func() map[Signal]int {
+	at := make(map[Signal]int, len(Signals))
+	for i, info := range Signals {
+		at[info.Signal] = i
+	}
+	return at
+}()
+
+func (s Signal) place() int { return places[s] }
+
 // Counts holds how often each signal was counted.
 type Counts map[Signal]int64

@@ -38,7 +38,7 @@ type doing struct {
 	staffAuthor bool
 	affected    Affected
 	request     []byte // SHA-256 of what was asked for
-	tallying    tallying
+	tally       *tallying
 }
 
 // exec runs one statement of the action and returns the rows it affected.
@@ -53,7 +53,7 @@ func (d *doing) watch(query string, args ...any) error {
 	if d.act.Preview {
 		return nil // nothing will have changed
 	}
-	return d.tallying.watch(d.ctx, d.Tx, query, args...)
+	return d.tally.watch(d.ctx, d.Tx, query, args...)
 }
 
 // watchMessage is watch for one message.
@@ -138,8 +138,13 @@ func (s *Store) perform(ctx context.Context, actor Actor, act Act, kind Kind, do
 
 func (s *Store) performOnce(ctx context.Context, actor Actor, act Act, kind Kind, do func(*doing) error) (Outcome, error) {
 	outcome := Outcome{Preview: act.Preview}
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		d := &doing{Tx: tx, ctx: ctx, store: s, actor: actor, act: act, kind: kind, at: s.now().UTC().Truncate(time.Microsecond)}
+	var tally *tallying
+	defer func() { tally.finish() }()
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
+		if tally, err = s.tallying(ctx, tx); err != nil {
+			return err
+		}
+		d := &doing{tally: tally, Tx: tx, ctx: ctx, store: s, actor: actor, act: act, kind: kind, at: s.now().UTC().Truncate(time.Microsecond)}
 		asked, err := json.Marshal(act)
 		if err != nil {
 			return fmt.Errorf("write down the request: %w", err)
@@ -167,7 +172,10 @@ func (s *Store) performOnce(ctx context.Context, actor Actor, act Act, kind Kind
 				TargetLabel: d.label, Undoes: d.undoes, Affected: d.affected, At: d.at, ActorName: actor.Name, ActorRole: actor.Role, StaffAuthor: d.staffAuthor}
 			return errPreview
 		}
-		if err := d.tallying.settle(ctx, tx, d.at); err != nil {
+		if err := d.noteUsers(); err != nil {
+			return err
+		}
+		if err := tally.settle(ctx, tx, d.at); err != nil {
 			return err
 		}
 		action, err := d.append()
@@ -178,6 +186,20 @@ func (s *Store) performOnce(ctx context.Context, actor Actor, act Act, kind Kind
 		err = nil
 	}
 	return outcome, err
+}
+
+// noteUsers notes the users whose own rows the action changed, for the boards.
+func (d *doing) noteUsers() error {
+	if d.targetType != "user" {
+		return nil
+	}
+	rows, err := d.Query(d.ctx, "SELECT DISTINCT object_id FROM action_objects WHERE action_id = $1 AND object_type = 'user'", d.id)
+	if err != nil {
+		return err
+	}
+	users, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	d.tally.change(users...)
+	return err
 }
 
 // doneBefore finds the action of an earlier request with the same

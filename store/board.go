@@ -2,142 +2,111 @@ package store
 
 import (
 	"context"
-	"fmt"
-	"strings"
-	"time"
+	"math"
+	"strconv"
 
 	"github.com/google/uuid"
 
 	"treewarden/policy"
 	"treewarden/scoring"
+	"treewarden/scoring/board"
 )
 
-type boardRow struct {
-	keyed
-	Rank                                  int64
-	UserID                                uuid.UUID
-	DisplayName, AuthMethod, Role, Status string
-	Score, Rate                           float64
-	Toxicity                              *float64
-	ToxicitySource                        *string
-	Messages                              int64
-	Languages                             []string
-	LastActivity                          *time.Time
-	Counts                                []int64
-}
-
 // boardSorts are the columns that a board can be sorted by, the highest first.
-var boardSorts = map[string]string{
-	"score": "score", "rate": "rate", "red_flags": "red_flags", "downvotes": "downvotes", "spam": "spam",
-	"toxicity": "coalesce(toxicity, -1)", "messages": "messages",
-}
+var boardSorts = []string{"score", "rate", "red_flags", "downvotes", "spam", "toxicity", "messages"}
 
-// Board ranks users by their troll score within a frame. On it stands who
-// wrote a message or was given a signal within the frame.
+// Board ranks users by their troll score within a frame, or by another column.
+// On it stands who wrote a message or was given a signal within the frame. It
+// is read from memory, and is as the database has it at this moment; see live.
 func (s *Store) Board(ctx context.Context, actor Actor, f BoardFilter) (Board, error) {
-	board := Board{Frame: f.Frame, Formula: f.Formula.Name, AsOf: s.now().UTC()}
+	list := Board{Frame: f.Frame, Formula: f.Formula.Name, AsOf: s.now().UTC()}
 	if err := need(actor, policy.Read); err != nil {
-		return board, err
+		return list, err
 	}
-	if f.Sort == "" {
-		f.Sort = "score"
-	}
-	by, ok := boardSorts[f.Sort]
-	if !ok {
-		return board, oneOf("sort", f.Sort, "score", "rate", "red_flags", "downvotes", "spam", "toxicity", "messages")
-	}
-	q := query{}
-	q.from = `(` + boardSums(f.Formula, frameRows[f.Frame], q.arg(s.since(f.Frame))) + `) c JOIN users u USING (user_id)`
-	q.columns = `u.user_id, u.display_name, u.auth_method, u.role, ` + userStatus + ` AS status, ` + boardScore(f.Formula, &q) + ` AS score,
-		c.counts, c.red_flags, c.downvotes, c.spam_labels + c.spam_prompts AS spam, c.messages,
-		coalesce(c.toxicity_sum / nullif(c.toxicity_count, 0), c.label_toxicity_sum / nullif(c.label_toxicity_count, 0))::float8 / 1e12 AS toxicity,
-		CASE WHEN c.toxicity_count > 0 THEN 'classifier' WHEN c.label_toxicity_count > 0 THEN 'labels' END AS toxicity_source,
-		nullif(u.last_activity_date, '-infinity') AS last_activity`
-	if err := f.narrow(&q); err != nil {
-		return board, err
-	}
-	ranked := query{args: q.args,
-		columns: `rank, user_id, display_name, auth_method, role, status, score, rate, toxicity, toxicity_source, messages, last_activity, counts,
-			ARRAY(SELECT lang FROM user_languages l WHERE l.user_id = ranked.user_id AND l.messages > 0 ORDER BY l.messages DESC, lang) AS languages`,
-		// Ranked after it was filtered, so that the board has no gaps.
-		from: `(SELECT *, row_number() OVER (ORDER BY ` + by + ` DESC, user_id DESC) AS rank
-			FROM (SELECT *, score / (messages + 10) AS rate FROM (` + q.sql() + `) scored) filtered) ranked`,
-	}
-	rows, next, prev, err := fetch[boardRow](ctx, s.pool, ranked, order{"board " + f.Sort, true, []key{{by, "float8"}, {"user_id", "uuid"}}}, f.Page)
+	view, err := f.view()
 	if err != nil {
-		return board, err
+		return list, err
 	}
-	board.Items, board.Next, board.Prev = make([]BoardRow, len(rows)), next, prev
-	for i, r := range rows {
-		board.Items[i] = r.row(f.Formula)
+	limit, err := f.limit()
+	if err != nil {
+		return list, err
 	}
-	return board, nil
+	by := order{"board " + view.Sort, true, make([]key, 2)}
+	from, back, err := boardPlace(f.Cursor, by)
+	if err != nil {
+		return list, err
+	}
+	users, err := s.live.current(ctx)
+	if err != nil {
+		return list, err
+	}
+	rows, before, after := users.Page(view, from, back, limit)
+	list.Items = make([]BoardRow, len(rows))
+	scorer := f.Formula.Scorer()
+	for i := range rows {
+		list.Items[i] = boardRow(&rows[i], &f, scorer)
+	}
+	link := func(place board.Place, back bool) *string {
+		return new(cursor{by.name, []string{strconv.FormatFloat(place.Value, 'g', -1, 64), place.User.String()}, back}.String())
+	}
+	if after && len(rows) > 0 {
+		list.Next = link(rows[len(rows)-1].Place, false)
+	}
+	if before && len(rows) > 0 {
+		list.Prev = link(rows[0].Place, true)
+	}
+	return list, nil
 }
 
-// narrow turns the filter into conditions on users u.
-func (f BoardFilter) narrow(q *query) error {
-	// A signal that was taken back leaves a row of zeros.
-	q.where("(c.messages > 0 OR 0 < ANY (c.counts))")
-	switch f.Status {
-	case "":
-		q.where("("+userStatus+") = ?", Active)
-	case Active, Banned:
-		q.where("("+userStatus+") = ?", f.Status)
-	case "all":
-	default:
-		return oneOf("status", f.Status, Active, Banned, "all")
+// view is what the filter asks of the board in memory.
+func (f BoardFilter) view() (board.View, error) {
+	v := board.View{Frame: f.Frame, Formula: f.Formula, Sort: f.Sort, Status: f.Status, Lang: f.Lang, Name: f.Q}
+	if v.Sort == "" {
+		v.Sort = "score"
 	}
-	if f.Lang != "" {
-		q.where("EXISTS (SELECT FROM user_languages l WHERE l.user_id = u.user_id AND l.lang = ? AND l.messages > 0)", f.Lang)
+	if v.Status == "" {
+		v.Status = Active
 	}
-	if f.Q != "" {
-		q.where("u.display_name ILIKE ?", "%"+escapeLike(f.Q)+"%")
+	if err := oneOf("sort", v.Sort, boardSorts...); err != nil {
+		return v, err
 	}
-	return nil
+	return v, oneOf("status", v.Status, Active, Banned, "all")
 }
 
-// frameRows are the counters that make up a frame.
-var frameRows = map[scoring.Frame]int{scoring.Day: byHour, scoring.Week: byDay, scoring.Month: byDay, scoring.Total: inAll}
-
-// boardSums sums the counters from a moment on, as a formula counts.
-func boardSums(formula scoring.Formula, grain int, since string) string {
-	prefix := ""
-	if formula.AsReference {
-		prefix = "ref_"
+// boardPlace reads where a page begins from its cursor.
+func boardPlace(text string, by order) (from *board.Place, back bool, err error) {
+	if text == "" {
+		return nil, false, nil
 	}
-	sums, counts := make([]string, 0, len(columns)), make([]string, len(scoring.Signals))
-	for i, info := range scoring.Signals {
-		sum := fmt.Sprintf("sum(%s%s)::bigint", prefix, info.Signal)
-		counts[i] = sum
-		sums = append(sums, fmt.Sprintf("%s AS %s", sum, info.Signal))
+	c, err := parseCursor(text, by)
+	if err != nil {
+		return nil, false, err
 	}
-	for _, measure := range measures {
-		sums = append(sums, fmt.Sprintf("sum(%[1]s) AS %[1]s", measure))
+	value, wrongValue := strconv.ParseFloat(c.Keys[0], 64)
+	user, wrongUser := uuid.Parse(c.Keys[1])
+	if wrongValue != nil || wrongUser != nil || math.IsNaN(value) {
+		return nil, false, errForeignCursor
 	}
-	return `SELECT user_id, ` + strings.Join(sums, ", ") + `, ARRAY[` + strings.Join(counts, ", ") + `]::bigint[] AS counts
-		FROM user_signals WHERE grain = ` + fmt.Sprint(grain) + ` AND at >= ` + since + ` GROUP BY user_id`
+	return &board.Place{Value: value, User: user}, c.Back, nil
 }
 
-// boardScore is the formula over the sums c.
-func boardScore(formula scoring.Formula, q *query) string {
-	terms := make([]string, 0, len(scoring.Signals))
-	for _, info := range scoring.Signals {
-		if w := formula.Weights[info.Signal]; w != 0 {
-			terms = append(terms, fmt.Sprintf("c.%s * %s::float8", info.Signal, q.arg(w)))
-		}
+func boardRow(r *board.Row, f *BoardFilter, scorer scoring.Scorer) BoardRow {
+	u, t := &r.User, r.User.Tally(f.Frame)
+	row := BoardRow{
+		Rank: int64(r.Rank), UserID: u.ID, DisplayName: u.Name, AuthMethod: u.AuthMethod, Role: u.Role, Status: u.Status,
+		Score: scorer.Score(t), RedFlags: t.Count(&f.Formula, scoring.RedFlags), Upvotes: t.Count(&f.Formula, scoring.Upvotes),
+		Downvotes: t.Count(&f.Formula, scoring.Downvotes), Spam: t.Count(&f.Formula, scoring.SpamLabels) + t.Count(&f.Formula, scoring.SpamPrompts),
+		Messages: t.Messages(), Languages: u.Languages, Parts: f.Formula.Parts(t.Counts(f.Formula)),
 	}
-	return "(0 + " + strings.Join(terms, " + ") + ")"
-}
-
-func (r boardRow) row(formula scoring.Formula) BoardRow {
-	counts := scoring.Counts{}
-	for i, info := range scoring.Signals {
-		counts[info.Signal] = r.Counts[i]
+	row.Rate = scoring.Rate(row.Score, row.Messages)
+	if mean, source := t.Toxicity(); source != "" {
+		row.Toxicity, row.ToxicitySource = &mean, &source
 	}
-	return BoardRow{
-		Rank: r.Rank, UserID: r.UserID, DisplayName: r.DisplayName, AuthMethod: r.AuthMethod, Role: r.Role, Status: r.Status,
-		Score: r.Score, Rate: r.Rate, RedFlags: counts[scoring.RedFlags], Upvotes: counts[scoring.Upvotes], Downvotes: counts[scoring.Downvotes],
-		Spam: counts[scoring.SpamLabels] + counts[scoring.SpamPrompts], Toxicity: r.Toxicity, ToxicitySource: r.ToxicitySource,
-		Messages: r.Messages, Languages: r.Languages, LastActivity: r.LastActivity, Parts: formula.Parts(counts),
+	if row.Languages == nil {
+		row.Languages = []string{}
 	}
+	if !u.LastActivity.IsZero() {
+		row.LastActivity = &u.LastActivity
+	}
+	return row
 }

@@ -59,7 +59,7 @@ type ImportOptions struct {
 // On an error, the summary tells what was committed until then.
 func (s *Store) Import(ctx context.Context, records iter.Seq2[*corpus.Record, error], o ImportOptions) (ImportSummary, error) {
 	began := time.Now()
-	im := &importer{o: o, now: s.now, models: importModels{}, summary: ImportSummary{Errors: []corpus.Fault{}}}
+	im := &importer{store: s, o: o, now: s.now, models: importModels{}, summary: ImportSummary{Errors: []corpus.Fault{}}}
 	if im.o.Batch <= 0 {
 		im.o.Batch = importBatchMessages
 	}
@@ -91,6 +91,7 @@ type importer struct {
 	orphans bool
 	rows    importRows // memory that is used again
 	tally   *tallying  // of the transaction under way
+	store   *Store
 	now     func() time.Time
 	known   importRows
 }
@@ -172,7 +173,11 @@ func (im *importer) attempt(ctx context.Context, work func(pgx.Tx, *ImportSummar
 	var done ImportSummary
 	staged, orphans := im.staged, im.orphans
 	err := pgx.BeginFunc(ctx, im.conn, func(tx pgx.Tx) error {
-		im.tally = &tallying{languages: true}
+		var err error
+		if im.tally, err = im.store.tallying(ctx, tx); err != nil {
+			return err
+		}
+		im.tally.languages = true
 		if err := work(tx, &done); err != nil || im.o.DryRun {
 			return err
 		}
@@ -181,6 +186,7 @@ func (im *importer) attempt(ctx context.Context, work func(pgx.Tx, *ImportSummar
 		}
 		return nil
 	})
+	im.tally.finish()
 	if err != nil {
 		im.staged, im.orphans = staged, orphans
 		im.models.forget()

@@ -180,7 +180,7 @@ func (w *importWrite) write(ctx context.Context, tx pgx.Tx) error {
 		return w.rehearse(ctx, tx)
 	}
 	var err error
-	if w.newUsers, err = w.importer.users.write(ctx, tx); err != nil {
+	if w.newUsers, err = w.importer.users.write(ctx, tx, w.tally); err != nil {
 		return err
 	}
 	if err := w.makeTrees(ctx, tx); err != nil {

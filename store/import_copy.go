@@ -134,6 +134,22 @@ func (c *copyRows) time(t *time.Time) {
 	c.buf = binary.BigEndian.AppendUint64(c.buf, uint64(n))
 }
 
+func (c *copyRows) moment(m moment) {
+	c.size(8)
+	c.buf = binary.BigEndian.AppendUint64(c.buf, uint64(m))
+}
+
+// tally writes counts, a column each; 0 is null.
+func (c *copyRows) tally(t *tally) {
+	for _, n := range t {
+		if n == 0 {
+			c.null()
+			continue
+		}
+		c.moment(moment(n)) // a bigint, as a timestamptz is
+	}
+}
+
 // json writes a json value; nil is null.
 func (c *copyRows) json(text []byte) {
 	if text == nil {

@@ -60,7 +60,7 @@ func (w *importWrite) rehearse(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	err := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
-		if _, err := w.importer.users.write(ctx, tx); err != nil {
+		if _, err := w.importer.users.write(ctx, tx, w.tally); err != nil {
 			return err
 		}
 		if err := w.merge(ctx, tx); err != nil {

@@ -54,7 +54,7 @@ func (w *importWrite) tallyMessage(m *corpus.Message, tree *importTree, top bool
 	if m.CreatedDate != nil {
 		key.at = pgtype.Timestamptz{Time: m.CreatedDate.UTC().Truncate(time.Hour), Valid: true}
 	}
-	c := importCounter{before: w.tally.before[key], counts: !m.Deleted && m.Emojis != nil}
+	c := importCounter{before: w.tally.before[key], toxicFrom: w.tally.toxicFrom, counts: !m.Deleted && m.Emojis != nil}
 	c.measure("messages", 1)
 	c.reactions(m)
 	c.labels(m.Labels)
@@ -79,6 +79,8 @@ const spamState = "aborted_low_grade"
 type importCounter struct {
 	before tally
 	counts bool // for the old console, too
+	// toxicFrom is the toxicity from which a message counts as toxic.
+	toxicFrom float64
 }
 
 // columnAt is the place of each column in a tally.
@@ -139,7 +141,7 @@ func (c *importCounter) toxicity(classifiers map[string]map[string]*float64) {
 	}
 	c.measure("toxicity_sum", picos(highest, 1))
 	c.measure("toxicity_count", 1)
-	if highest >= scoring.Treewarden.ToxicFrom {
+	if highest >= c.toxicFrom {
 		c.count(scoring.ToxicMessages, 1)
 	}
 }
@@ -156,6 +158,14 @@ func toxicityOf(outputs map[string]*float64) *float64 {
 // picos is value × times in units of 10^-12, rounded as PostgreSQL does it in
 // numeric: it takes 15 digits of a double, and rounds a half away from zero.
 func picos(value float64, times int) int64 {
+	// Almost every figure is so far from a half that no digit beyond the
+	// fifteenth, and no error of multiplying, could round it the other way.
+	if times == 1 && value >= 0 && value <= 1 {
+		f := value * 1e12
+		if whole := math.Floor(f); math.Abs(f-whole-0.5) > 0.01 {
+			return int64(math.Round(f))
+		}
+	}
 	digits := strconv.FormatFloat(math.Abs(value), 'e', 14, 64) // d.dddddddddddddde-dd
 	exponent, err := strconv.Atoi(digits[17:])
 	if err != nil || exponent < -40 { // too small to count, however often

@@ -61,9 +61,9 @@ func (u *importUsers) news() map[uuid.UUID]importSpan {
 	return u.now
 }
 
-// write makes authors that are new, and gives all their dates. It returns how
-// many are new.
-func (u *importUsers) write(ctx context.Context, tx pgx.Tx) (int64, error) {
+// write makes authors that are new, and gives all their dates, which boards
+// show. It returns how many are new.
+func (u *importUsers) write(ctx context.Context, tx pgx.Tx, tally *tallying) (int64, error) {
 	news := u.news()
 	u.now = nil
 	if len(news) == 0 {
@@ -78,6 +78,7 @@ func (u *importUsers) write(ctx context.Context, tx pgx.Tx) (int64, error) {
 			first, last = append(first, nil), append(last, nil)
 		}
 	}
+	tally.change(ids...)
 	tag, err := tx.Exec(ctx, importUsersSQL, idArray(ids), first, last)
 	if err != nil {
 		return 0, fmt.Errorf("make users: %w", err)

@@ -38,10 +38,15 @@ func (s *Store) Ingest(ctx context.Context, actor Actor, lines []byte) (Ingested
 	items, faults := parseIngest(lines, s.now())
 	for try := 1; ; try++ {
 		done := Ingested{Errors: slices.Clone(faults)}
-		err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-			in := &ingest{Tx: tx, ctx: ctx, now: s.now(), items: items, models: importModels{}}
+		var tally *tallying
+		err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
+			if tally, err = s.tallying(ctx, tx); err != nil {
+				return err
+			}
+			in := &ingest{Tx: tx, ctx: ctx, now: s.now(), items: items, models: importModels{}, tally: tally}
 			return in.run(&done)
 		})
+		tally.finish()
 		// Somebody else who wrote the same rows at the same moment makes it
 		// begin again.
 		if err != nil && importAgain(err) && try < importTries && ctx.Err() == nil {
@@ -74,7 +79,7 @@ type ingest struct {
 	messages map[uuid.UUID]*ingestMessage
 	models   importModels
 	write    ingestWrite
-	tally    tallying
+	tally    *tallying
 }
 
 func (in *ingest) exec(sql string, args ...any) error {

@@ -152,6 +152,7 @@ func (in *ingest) writeUsers() error {
 	if len(ids) == 0 {
 		return nil
 	}
+	in.tally.change(ids...)
 	return in.exec(`INSERT INTO users AS u (user_id, display_name, auth_method, username, created_date)
 		SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[]) a(id, name, method, username, created) ORDER BY id
 		ON CONFLICT (user_id) DO UPDATE SET display_name = excluded.display_name, auth_method = excluded.auth_method, username = excluded.username,

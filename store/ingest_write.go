@@ -410,6 +410,7 @@ func (in *ingest) storeActivity() error {
 	for id, last := range in.write.last {
 		ids, at = append(ids, id), append(at, last)
 	}
+	in.tally.change(ids...)
 	return in.exec(`UPDATE users u SET last_activity_date = a.at FROM unnest($1::uuid[], $2::timestamptz[]) a(id, at)
 		WHERE u.user_id = a.id AND u.last_activity_date < a.at`, ids, at)
 }

@@ -31,12 +31,14 @@ func isEmpty(ctx context.Context, c conn) (bool, error) {
 // import it knows who gave each vote and reaction, and when. It fails when one
 // of the ids is there already.
 func (s *Store) Load(ctx context.Context, c demo.Corpus) error {
-	return readError(pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return loadCorpus(ctx, tx, c, s.now()) }))
+	defer s.live.markAll()
+	return readError(pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.loadCorpus(ctx, tx, c) }))
 }
 
 // Fill loads a corpus into a database that is empty, and says whether it did:
 // another process may have been first.
 func (s *Store) Fill(ctx context.Context, c demo.Corpus) (filled bool, err error) {
+	defer s.live.markAll()
 	err = readError(pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(loadLock)); err != nil {
 			return err
@@ -44,7 +46,7 @@ func (s *Store) Fill(ctx context.Context, c demo.Corpus) (filled bool, err error
 		if filled, err = isEmpty(ctx, tx); err != nil || !filled {
 			return err
 		}
-		return loadCorpus(ctx, tx, c, s.now())
+		return s.loadCorpus(ctx, tx, c)
 	}))
 	return filled && err == nil, err
 }
@@ -58,7 +60,7 @@ type loadTable struct {
 }
 
 // loadCorpus copies a corpus table by table, those that others refer to first.
-func loadCorpus(ctx context.Context, tx pgx.Tx, c demo.Corpus, now time.Time) error {
+func (s *Store) loadCorpus(ctx context.Context, tx pgx.Tx, c demo.Corpus) error {
 	model, places, err := classifierModel(ctx, tx, demo.Classifier, demo.ClassifierOutputs[:])
 	if err != nil {
 		return err
@@ -76,7 +78,11 @@ func loadCorpus(ctx context.Context, tx pgx.Tx, c demo.Corpus, now time.Time) er
 		label_votes (tree_id, message_id, user_id, at), classifier_outputs (tree_id, message_id, toxicity, at)`); err != nil {
 		return err
 	}
-	if err := rebuild(ctx, tx, now); err != nil {
+	from, err := s.live.toxicFrom(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if err := rebuild(ctx, tx, s.now(), from); err != nil {
 		return fmt.Errorf("count the signals: %w", err)
 	}
 	_, err = tx.Exec(ctx, "ANALYZE user_signals, user_languages")

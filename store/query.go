@@ -78,19 +78,29 @@ func parseCursor(text string, o order) (cursor, error) {
 	b, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || json.Unmarshal(b, &c) != nil || c.Order != o.name || len(c.Keys) != len(o.keys) ||
 		slices.ContainsFunc(c.Keys, func(k string) bool { return strings.ContainsRune(k, 0) }) {
-		return c, Malformed("The cursor does not belong to this list. Leave it out to begin at the first page.")
+		return c, errForeignCursor
 	}
 	return c, nil
 }
 
+const errForeignCursor = Malformed("The cursor does not belong to this list. Leave it out to begin at the first page.")
+
+// limit is how many rows a page asks for.
+func (p Page) limit() (int, error) {
+	switch {
+	case p.Limit == 0:
+		return 50, nil
+	case p.Limit < 1 || p.Limit > 200:
+		return 0, Malformed("limit is a number from 1 to 200.")
+	}
+	return p.Limit, nil
+}
+
 // fetch reads one page of a query in an order.
 func fetch[R interface{ cursorKey() []string }](ctx context.Context, c conn, q query, o order, p Page) (rows []R, next, prev *string, err error) {
-	limit := p.Limit
-	if limit == 0 {
-		limit = 50
-	}
-	if limit < 1 || limit > 200 {
-		return nil, nil, nil, Malformed("limit is a number from 1 to 200.")
+	limit, err := p.limit()
+	if err != nil {
+		return nil, nil, nil, err
 	}
 	at := cursor{Order: o.name}
 	if p.Cursor != "" {

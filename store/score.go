@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,26 +32,31 @@ var (
 // counts counts one user's signals within a frame, from the base tables.
 func (s *Store) counts(ctx context.Context, user uuid.UUID, frame scoring.Frame, formula scoring.Formula) (scoring.Counts, error) {
 	var t tally
-	err := s.pool.QueryRow(ctx, ofUserSQL, formula.ToxicFrom, user, s.since(frame)).Scan(t.targets(new(uuid.UUID))...)
+	err := s.pool.QueryRow(ctx, ofUserSQL, formula.ToxicFrom, user, s.since(frame)).Scan(targets(&t, new(uuid.UUID))...)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return nil, readError(err)
 	}
-	return t.counts(formula), nil
+	return t.Counts(formula), nil
 }
 
 // counted reads one user's signals within a frame from the counters.
 func (s *Store) counted(ctx context.Context, user uuid.UUID, frame scoring.Frame, formula scoring.Formula) (scoring.Counts, error) {
-	var sums []int64
-	err := s.pool.QueryRow(ctx, "SELECT counts FROM ("+boardSums(formula, frameRows[frame], "$1")+") c WHERE user_id = $2", s.since(frame), user).Scan(&sums)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return nil, readError(err)
-	}
-	counts := scoring.Counts{}
-	for i, sum := range sums {
-		counts[scoring.Signals[i].Signal] = sum
-	}
-	return counts, nil
+	var t tally
+	err := s.pool.QueryRow(ctx, countedSQL, user, frameRows[frame], s.since(frame)).Scan(targets(&t)...)
+	return t.Counts(formula), readError(err)
 }
+
+// countedSQL sums one user's counters of a grain from a moment on.
+var countedSQL = func() string {
+	sums := make([]string, len(columns))
+	for i, column := range columns {
+		sums[i] = "coalesce(sum(" + column + "), 0)::bigint"
+	}
+	return "SELECT " + strings.Join(sums, ", ") + " FROM user_signals WHERE user_id = $1 AND grain = $2 AND at >= $3"
+}()
+
+// frameRows are the counters that make up a frame.
+var frameRows = map[scoring.Frame]int{scoring.Day: byHour, scoring.Week: byDay, scoring.Month: byDay, scoring.Total: inAll}
 
 // Score explains a user's score: its parts and the messages behind each.
 func (s *Store) Score(ctx context.Context, actor Actor, user uuid.UUID, frame scoring.Frame, formula scoring.Formula) (Score, error) {
@@ -84,8 +90,8 @@ func (s *Store) evidence(ctx context.Context, score *Score, formula scoring.Form
 	var message uuid.UUID
 	var at pgtype.Timestamptz
 	var t tally
-	_, err = pgx.ForEachRow(rows, t.targets(&message, &at), func() error {
-		for signal, n := range t.counts(formula) {
+	_, err = pgx.ForEachRow(rows, targets(&t, &message, &at), func() error {
+		for signal, n := range t.Counts(formula) {
 			if n != 0 && len(score.Evidence[signal]) < 50 {
 				score.Evidence[signal] = append(score.Evidence[signal], message)
 			}
@@ -105,9 +111,9 @@ func (s *Store) days(ctx context.Context, user uuid.UUID, formula scoring.Formul
 	var day time.Time
 	var t tally
 	found := map[string]DaySignals{}
-	if _, err := pgx.ForEachRow(rows, t.targets(&day), func() error {
+	if _, err := pgx.ForEachRow(rows, targets(&t, &day), func() error {
 		var d DaySignals
-		for signal, n := range t.counts(formula) {
+		for signal, n := range t.Counts(formula) {
 			if signal == scoring.Upvotes {
 				d.For += n
 			} else {

@@ -46,6 +46,13 @@ const mostPeople = 1000
 
 var weighingPeople = fmt.Sprintf("least(l.%%[1]s_count, %d)", mostPeople)
 
+// labelAggregateCounts count what a file said of a message's labels, l.
+func labelAggregateCounts() map[string]string {
+	return labelCounts("coalesce(round(l.%[1]s * l.%[1]s_count), 0)::bigint",
+		"coalesce(round(l.%[1]s::numeric * "+weighingPeople+" * 1e12), 0)::bigint",
+		"CASE WHEN l.%[1]s IS NULL THEN 0 ELSE coalesce("+weighingPeople+", 0) END")
+}
+
 // on joins a table to message m.
 func on(table, alias string) string {
 	return fmt.Sprintf("JOIN %[1]s %[2]s ON %[2]s.tree_id = m.tree_id AND %[2]s.message_id = m.message_id", table, alias)
@@ -62,8 +69,7 @@ var sources = []source{
 	}, {
 		// A mean and a number of people: votes = round(mean × number).
 		join: on("label_aggregates", "l"), at: "m.created_date",
-		counts: labelCounts("coalesce(round(l.%[1]s * l.%[1]s_count), 0)::bigint",
-			"coalesce(round(l.%[1]s::numeric * "+weighingPeople+" * 1e12), 0)::bigint", "CASE WHEN l.%[1]s IS NULL THEN 0 ELSE coalesce("+weighingPeople+", 0) END"),
+		counts: labelAggregateCounts(),
 	}, {
 		join: on("reactions", "r"), at: "r.at", given: "r.user_id", recorded: true,
 		where:  "r.emoji IN ('+1', '-1', 'red_flag')",
@@ -108,22 +114,6 @@ const classifierToxicity = `JOIN LATERAL (SELECT max(o.toxicity) AS toxicity, mi
 // without any reaction record.
 const hasRecord = `(EXISTS (SELECT FROM emoji_aggregates z WHERE z.tree_id = m.tree_id AND z.message_id = m.message_id)
 	OR EXISTS (SELECT FROM reactions z WHERE z.tree_id = m.tree_id AND z.message_id = m.message_id))`
-
-// measures are the columns of user_signals that are no signals.
-var measures = []string{"messages", "toxicity_sum", "toxicity_count", "label_toxicity_sum", "label_toxicity_count"}
-
-// columns are the columns of user_signals that hold counts: each signal as the
-// formula treewarden counts it, each as the old console did (ref_…), and the
-// measures.
-var columns = func() []string {
-	var names []string
-	for _, prefix := range []string{"", "ref_"} {
-		for _, info := range scoring.Signals {
-			names = append(names, prefix+string(info.Signal))
-		}
-	}
-	return append(names, measures...)
-}()
 
 // countSQL counts from every source for the messages m that a relation (FROM
 // item) and a condition name, grouped by expressions: of messages m, or the
@@ -197,28 +187,4 @@ func (src source) condition(reference bool) string {
 		return "g.banned_at IS NULL AND g.user_id <> m.user_id"
 	}
 	return ""
-}
-
-// tally is one row of counts, in the order of columns.
-type tally [33]int64
-
-// targets gives what a row of counts is scanned into, after its groups.
-func (t *tally) targets(groups ...any) []any {
-	for i := range t {
-		groups = append(groups, &t[i])
-	}
-	return groups
-}
-
-// counts picks the signals as a formula counts them.
-func (t tally) counts(formula scoring.Formula) scoring.Counts {
-	offset := 0
-	if formula.AsReference {
-		offset = len(scoring.Signals)
-	}
-	counts := scoring.Counts{}
-	for i, info := range scoring.Signals {
-		counts[info.Signal] = t[offset+i]
-	}
-	return counts
 }

@@ -5,6 +5,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,8 +16,8 @@ import (
 // Store is the database. It is safe for use by many goroutines.
 type Store struct {
 	pool *pgxpool.Pool
-	// now tells the time; tests move it.
-	now func() time.Time
+	clock atomic.Pointer[func() time.Time] // tests move it
+	live  *live
 }
 
 // Open connects to the database at a URL. It does not migrate it.
@@ -35,17 +36,26 @@ func Open(ctx context.Context, url string) (*Store, error) {
 		pool.Close()
 		return nil, fmt.Errorf("the database does not answer; check --database-url: %w", err)
 	}
-	return &Store{pool: pool, now: time.Now}, nil
+	s := &Store{pool: pool}
+	s.SetClock(time.Now)
+	s.live = newLive(s)
+	return s, nil
 }
 
 // Close ends all connections.
-func (s *Store) Close() { s.pool.Close() }
+func (s *Store) Close() {
+	s.live.close()
+	s.pool.Close()
+}
 
 // Ready says whether the database answers.
 func (s *Store) Ready(ctx context.Context) error { return s.pool.Ping(ctx) }
 
 // SetClock replaces the clock, for tests of what time changes.
-func (s *Store) SetClock(now func() time.Time) { s.now = now }
+func (s *Store) SetClock(now func() time.Time) { s.clock.Store(&now) }
+
+// now tells the time.
+func (s *Store) now() time.Time { return (*s.clock.Load())() }
 
 // conn is what a query needs: the pool or a transaction, so that an action
 // and its audit row commit together.

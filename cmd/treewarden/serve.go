@@ -74,10 +74,15 @@ func serve(app *App, s *store.Store, listener net.Listener) error {
 
 	var background sync.WaitGroup
 	background.Go(func() {
+		if err := s.WarmBoards(ctx); err != nil && ctx.Err() == nil {
+			app.Log.Warn("the boards are read when they are first looked at", "error", err)
+		}
+	})
+	background.Go(func() {
 		every(ctx, time.Second, app.Log, "end timed bans", func(ctx context.Context) error { return endBans(ctx, app, s) })
 	})
 	background.Go(func() {
-		every(ctx, time.Hour, app.Log, "forget the hours that no score counts any more", s.ForgetHours)
+		every(ctx, time.Hour, app.Log, "forget the hours and days that no score counts any more", s.ForgetCounters)
 	})
 	background.Go(func() {
 		<-ctx.Done()

@@ -37,6 +37,18 @@ func New(t testing.TB) *store.Store {
 	return s
 }
 
+// Another opens another store on the database of a store made by New, as another
+// process would.
+func Another(t testing.TB, s *store.Store) *store.Store {
+	t.Helper()
+	other, err := store.Open(context.Background(), DB(t, s).Config().ConnString())
+	if err != nil {
+		t.Fatalf("open the test's database again: %v", err)
+	}
+	t.Cleanup(other.Close)
+	return other
+}
+
 // DB gives plain SQL on the database of a store made by New, for what a test
 // must arrange or look at past the store.
 func DB(t testing.TB, s *store.Store) *pgxpool.Pool {

@@ -1,0 +1,178 @@
+package board
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"treewarden/scoring"
+)
+
+// ordersKept is how many orders a board keeps at most. One costs 13 bytes a user.
+const ordersKept = 48
+
+// orderKey tells orders apart: a View, with its formula as it weighs. Two of
+// one name may weigh differently while one is being tried.
+type orderKey struct {
+	frame              scoring.Frame
+	asReference        bool
+	weights            [14]float64
+	sort, status, lang string
+	part               string
+}
+
+// order is the users of one view in their order.
+type order struct {
+	mu     sync.Mutex
+	view   View
+	frame  int
+	scorer scoring.Scorer
+	part   string // of the name, in lower case
+	used   int    // when it was last asked for
+
+	followed int // the number of the first change that is not followed yet
+	fresh    bool
+	value    []float64 // by user: what they are sorted by, while they are in
+	in       []bool
+	sorted   []int32
+}
+
+func (v View) key() orderKey {
+	k := orderKey{frame: v.Frame, asReference: v.Formula.AsReference, sort: v.Sort, status: v.Status, lang: v.Lang, part: strings.ToLower(v.Name)}
+	for i, info := range scoring.Signals {
+		k.weights[i] = v.Formula.Weights[info.Signal]
+	}
+	return k
+}
+
+// order finds or makes the order of a view.
+func (b *Board) order(v View) *order {
+	key := v.key()
+	b.ordersMu.Lock()
+	defer b.ordersMu.Unlock()
+	b.clock++
+	o := b.orders[key]
+	if o == nil {
+		if len(b.orders) >= ordersKept {
+			b.forgetOne()
+		}
+		o = &order{view: v, frame: slices.Index(scoring.Frames, v.Frame), scorer: v.Formula.Scorer(), part: key.part}
+		b.orders[key] = o
+	}
+	o.used = b.clock
+	return o
+}
+
+// forgetOne forgets the order that was unused for longest.
+func (b *Board) forgetOne() {
+	var oldest orderKey
+	used := b.clock + 1
+	for key, o := range b.orders {
+		if o.used < used {
+			oldest, used = key, o.used
+		}
+	}
+	delete(b.orders, oldest)
+}
+
+// follow moves the users that changed since the order was last looked at to
+// their places.
+func (o *order) follow(b *Board) {
+	end := b.since + len(b.changes)
+	behind := end - o.followed
+	if grown := len(b.users) - len(o.in); grown > 0 {
+		o.value, o.in = append(o.value, make([]float64, grown)...), append(o.in, make([]bool, grown)...)
+	}
+	switch {
+	case !o.fresh || o.followed < b.since || behind > 64+len(o.sorted)/256:
+		o.sortAnew(b)
+	default:
+		for _, at := range b.changes[o.followed-b.since:] {
+			o.move(b, at)
+		}
+	}
+	o.followed, o.fresh = end, true
+}
+
+func (o *order) sortAnew(b *Board) {
+	o.sorted = o.sorted[:0]
+	for i := range b.users {
+		at := int32(i)
+		if o.in[at] = o.holds(&b.users[i]); o.in[at] {
+			o.value[at] = o.valueOf(&b.users[i])
+			o.sorted = append(o.sorted, at)
+		}
+	}
+	slices.SortFunc(o.sorted, func(x, y int32) int {
+		return precedes(o.value[x], b.users[x].ID, o.value[y], b.users[y].ID)
+	})
+}
+
+// move puts one user where they belong now.
+func (o *order) move(b *Board, at int32) {
+	u := &b.users[at]
+	in := o.holds(u)
+	value := 0.0
+	if in {
+		value = o.valueOf(u)
+	}
+	if o.in[at] {
+		if in && value == o.value[at] {
+			return
+		}
+		was := o.find(b, o.value[at], u.ID)
+		o.sorted = slices.Delete(o.sorted, was, was+1)
+	}
+	if o.in[at] = in; in {
+		o.sorted = slices.Insert(o.sorted, o.find(b, value, u.ID), at)
+		o.value[at] = value
+	}
+}
+
+// find is the place of a user with a value, whether they stand there or not.
+func (o *order) find(b *Board, value float64, id uuid.UUID) int {
+	at, _ := slices.BinarySearchFunc(o.sorted, struct{}{}, func(x int32, _ struct{}) int {
+		return precedes(o.value[x], b.users[x].ID, value, id)
+	})
+	return at
+}
+
+// holds says whether a user is in the view.
+func (o *order) holds(u *User) bool {
+	t := u.Frames[o.frame]
+	switch {
+	case t == nil || !t.Speaks(&o.view.Formula):
+		return false
+	case o.view.Status != "" && o.view.Status != "all" && o.view.Status != u.Status:
+		return false
+	case o.view.Lang != "" && !slices.Contains(u.Languages, o.view.Lang):
+		return false
+	}
+	return o.part == "" || strings.Contains(strings.ToLower(u.Name), o.part)
+}
+
+// valueOf is what a user in the view is sorted by.
+func (o *order) valueOf(u *User) float64 {
+	t, f := u.Frames[o.frame], &o.view.Formula
+	switch o.view.Sort {
+	case "rate":
+		return scoring.Rate(o.scorer.Score(t), t.Messages())
+	case "red_flags":
+		return float64(t.Count(f, scoring.RedFlags))
+	case "downvotes":
+		return float64(t.Count(f, scoring.Downvotes))
+	case "spam":
+		return float64(t.Count(f, scoring.SpamLabels) + t.Count(f, scoring.SpamPrompts))
+	case "toxicity":
+		mean, source := t.Toxicity()
+		if source == "" {
+			return -1
+		}
+		return mean
+	case "messages":
+		return float64(t.Messages())
+	}
+	return o.scorer.Score(t)
+}

@@ -1,0 +1,119 @@
+package scoring
+
+// Tally holds what was counted of one user within one span of time: each
+// signal as the formula treewarden counts it, each as the old console did
+// (ref_…), and the Measures, in the order of Columns.
+type Tally [33]int64
+
+// Measures are the columns of a Tally that are no signals: messages written,
+// and what makes the mean toxicity of a classifier and of people's labels.
+// Sums of toxicity are in units of 10⁻¹², so that adding and taking away never
+// drifts.
+var Measures = []string{"messages", "toxicity_sum", "toxicity_count", "label_toxicity_sum", "label_toxicity_count"}
+
+// Columns names what a Tally holds, in its order.
+var Columns = func() []string {
+	var names []string
+	for _, prefix := range []string{"", "ref_"} {
+		for _, info := range Signals {
+			names = append(names, prefix+string(info.Signal))
+		}
+	}
+	return append(names, Measures...)
+}()
+
+// Where the measures begin in a Tally.
+const (
+	messagesAt = 28 + iota
+	toxicitySumAt
+	toxicityCountAt
+	labelToxicitySumAt
+	labelToxicityCountAt
+)
+
+// Add adds another tally, times a sign.
+func (t *Tally) Add(other *Tally, sign int64) {
+	for i, n := range other {
+		t[i] += sign * n
+	}
+}
+
+// signals are the counts of signals as a formula counts them, in the order of
+// Signals.
+func (t *Tally) signals(f *Formula) []int64 {
+	if f.AsReference {
+		return t[len(Signals) : 2*len(Signals)]
+	}
+	return t[:len(Signals)]
+}
+
+// Counts picks the signals as a formula counts them.
+func (t *Tally) Counts(f Formula) Counts {
+	counts := make(Counts, len(Signals))
+	for i, n := range t.signals(&f) {
+		counts[Signals[i].Signal] = n
+	}
+	return counts
+}
+
+// Count is one signal as a formula counts it.
+func (t *Tally) Count(f *Formula, s Signal) int64 { return t.signals(f)[s.place()] }
+
+// Messages is how many messages the user wrote.
+func (t *Tally) Messages() int64 { return t[messagesAt] }
+
+// Toxicity is the mean of the classifier's toxicity, 0 to 1, or where no
+// classifier saw the messages that of people's labels; source says which:
+// classifier, labels, or nothing where neither exists.
+func (t *Tally) Toxicity() (mean float64, source string) {
+	switch {
+	case t[toxicityCountAt] > 0:
+		return picos(t[toxicitySumAt], t[toxicityCountAt]), "classifier"
+	case t[labelToxicityCountAt] > 0:
+		return picos(t[labelToxicitySumAt], t[labelToxicityCountAt]), "labels"
+	}
+	return 0, ""
+}
+
+// picos is the mean of n figures that are counted in units of 10⁻¹².
+func picos(sum, n int64) float64 { return float64(sum) / float64(n) / 1e12 }
+
+// Speaks says whether a board of a formula lists the user: they wrote
+// something, or something was said of what they wrote.
+func (t *Tally) Speaks(f *Formula) bool {
+	if t[messagesAt] > 0 {
+		return true
+	}
+	for _, n := range t.signals(f) {
+		if n > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Scorer is a formula made ready to score many tallies.
+type Scorer struct {
+	formula *Formula
+	weights []float64
+}
+
+// Scorer makes a formula ready to score many tallies.
+func (f *Formula) Scorer() Scorer {
+	weights := make([]float64, len(Signals))
+	for i, info := range Signals {
+		weights[i] = f.Weights[info.Signal]
+	}
+	return Scorer{f, weights}
+}
+
+// Score is Σ weight × count.
+func (s Scorer) Score(t *Tally) float64 {
+	var sum float64
+	for i, n := range t.signals(s.formula) {
+		if n != 0 {
+			sum += s.weights[i] * float64(n)
+		}
+	}
+	return sum
+}

@@ -1,0 +1,329 @@
+package store
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"treewarden/scoring/board"
+)
+
+// liveChannel is where transactions say whose board rows they changed.
+const liveChannel = "treewarden_board"
+
+// everybody is the payload that says that all rows may have changed.
+const everybody = "*"
+
+const (
+	idText = 22 // an id's length in a payload
+	// idsInPayload keep a payload below PostgreSQL's 8,000 bytes.
+	idsInPayload = 340
+	// Who changes more users than this says that everybody changed.
+	idsMost = 20_000
+)
+
+// live keeps a board in memory that follows the database. The counters there
+// are the truth: whoever changes them, or what else a board shows of users, says
+// whose in the same transaction (NOTIFY), and every process reads those users
+// again. A process does not wait for the news of its own transactions: it reads
+// before it answers, so that nobody misses what they just did themselves.
+//
+// While the database cannot be listened to, rows that other processes change are
+// late; once it can, everything is read anew.
+type live struct {
+	pool  *pgxpool.Pool
+	now   func() time.Time
+	name  string // of this process among those that share the database
+	board *board.Board
+
+	start   sync.Mutex
+	running bool
+	stop    context.CancelFunc
+	done    chan struct{}
+
+	mu      sync.Mutex
+	pending map[uuid.UUID]bool // users to be read again
+	all     bool               // everybody is
+	kick    chan struct{}      // wakes the reader in the background
+
+	reading sync.Mutex // one reads at a time, so that nothing older overwrites
+	hour    time.Time  // up to which the frames are true; zero: nothing was read
+
+	watchers sync.Mutex
+	watching map[chan struct{}]bool
+
+	toxic struct {
+		sync.Mutex
+		from  float64
+		known bool
+	}
+}
+
+func newLive(s *Store) *live {
+	id := uuid.New()
+	return &live{pool: s.pool, now: s.now, name: base64.RawURLEncoding.EncodeToString(id[:6]), board: board.New(),
+		pending: map[uuid.UUID]bool{}, kick: make(chan struct{}, 1), watching: map[chan struct{}]bool{}}
+}
+
+// toxicFrom is the classifier's toxicity from which the counters count a message
+// as toxic. It is remembered; who writes with one that is no longer true is told
+// to begin again (tallying.write).
+func (l *live) toxicFrom(ctx context.Context, c conn) (float64, error) {
+	l.toxic.Lock()
+	defer l.toxic.Unlock()
+	if !l.toxic.known {
+		if err := c.QueryRow(ctx, "SELECT toxic_from FROM counted_with").Scan(&l.toxic.from); err != nil {
+			return 0, err
+		}
+		l.toxic.known = true
+	}
+	return l.toxic.from, nil
+}
+
+func (l *live) forgetToxicFrom() {
+	l.toxic.Lock()
+	defer l.toxic.Unlock()
+	l.toxic.known = false
+}
+
+// payloads tell other processes whose rows changed.
+func (l *live) payloads(users map[uuid.UUID]bool) []string {
+	if len(users) > idsMost {
+		return []string{everybody}
+	}
+	var all []string
+	var b strings.Builder
+	n := 0
+	for user := range users {
+		if n%idsInPayload == 0 {
+			if n > 0 {
+				all = append(all, b.String())
+			}
+			b.Reset()
+			b.WriteString(l.name)
+			b.WriteByte(':')
+		}
+		b.WriteString(base64.RawURLEncoding.EncodeToString(user[:]))
+		n++
+	}
+	if n > 0 {
+		all = append(all, b.String())
+	}
+	return all
+}
+
+// heard takes in a payload of any process.
+func (l *live) heard(payload string) {
+	if payload == everybody {
+		l.forgetToxicFrom()
+		l.markAll()
+		return
+	}
+	from, ids, _ := strings.Cut(payload, ":")
+	if from == l.name {
+		return // marked when it was done
+	}
+	users := make(map[uuid.UUID]bool, len(ids)/idText)
+	for ; len(ids) >= idText; ids = ids[idText:] {
+		var user uuid.UUID
+		if n, err := base64.RawURLEncoding.Decode(user[:], []byte(ids[:idText])); err == nil && n == len(user) {
+			users[user] = true
+		}
+	}
+	l.mark(users)
+}
+
+// mark has users read again before the next look at the board.
+func (l *live) mark(users map[uuid.UUID]bool) {
+	if len(users) == 0 {
+		return
+	}
+	l.mu.Lock()
+	for user := range users {
+		l.pending[user] = true
+	}
+	l.mu.Unlock()
+	l.wake()
+}
+
+func (l *live) markAll() {
+	l.mu.Lock()
+	l.all = true
+	l.mu.Unlock()
+	l.wake()
+}
+
+func (l *live) wake() {
+	select {
+	case l.kick <- struct{}{}:
+	default:
+	}
+}
+
+// ensure listens to the database from the first call on.
+func (l *live) ensure(ctx context.Context) error {
+	l.start.Lock()
+	defer l.start.Unlock()
+	if l.running {
+		return nil
+	}
+	conn, err := l.listen(ctx)
+	if err != nil {
+		return readError(err)
+	}
+	l.markAll()
+	background, stop := context.WithCancel(context.Background())
+	l.running, l.stop, l.done = true, stop, make(chan struct{})
+	var both sync.WaitGroup
+	both.Go(func() { l.follow(background, conn) })
+	both.Go(func() { l.refresh(background) })
+	go func() {
+		both.Wait()
+		close(l.done)
+	}()
+	return nil
+}
+
+// close ends what runs in the background.
+func (l *live) close() {
+	l.start.Lock()
+	defer l.start.Unlock()
+	if l.running {
+		l.stop()
+		<-l.done
+		l.running = false
+	}
+}
+
+// listen opens a connection of its own: one from the pool would be missing
+// there, and a pooler in between hands nothing on.
+func (l *live) listen(ctx context.Context) (*pgx.Conn, error) {
+	conn, err := pgx.ConnectConfig(ctx, l.pool.Config().ConnConfig.Copy())
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.Exec(ctx, "LISTEN "+liveChannel); err != nil {
+		return nil, errors.Join(err, conn.Close(ctx))
+	}
+	return conn, nil
+}
+
+// follow hears what other processes changed, until the context ends.
+func (l *live) follow(ctx context.Context, conn *pgx.Conn) {
+	for {
+		news, err := conn.WaitForNotification(ctx)
+		if err == nil {
+			l.heard(news.Payload)
+			continue
+		}
+		conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it is of no use any more
+		if conn = l.listenAgain(ctx); conn == nil {
+			return
+		}
+		l.forgetToxicFrom()
+		l.markAll() // whatever was said meanwhile was not heard
+	}
+}
+
+// listenAgain tries until the database answers; nil says that the context ended.
+func (l *live) listenAgain(ctx context.Context) *pgx.Conn {
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+		if conn, err := l.listen(ctx); err == nil {
+			return conn
+		}
+	}
+}
+
+// refresh reads what changed soon after it did, so that whoever watches a board
+// sees it, and at the beginning of each hour, when frames move.
+func (l *live) refresh(ctx context.Context) {
+	failing := false
+	for {
+		hour := time.NewTimer(time.Until(time.Now().Truncate(time.Hour).Add(time.Hour)))
+		select {
+		case <-ctx.Done():
+			hour.Stop()
+			return
+		case <-l.kick:
+		case <-hour.C:
+		}
+		hour.Stop()
+		err := l.catchUp(ctx)
+		if err != nil && ctx.Err() == nil && !failing {
+			slog.Error("the boards cannot be brought up to date for now", "error", err)
+		}
+		if failing = err != nil; failing {
+			l.pause(ctx)
+		}
+	}
+}
+
+// pause waits a moment before a failure is tried again.
+func (l *live) pause(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(500 * time.Millisecond):
+		l.wake()
+	}
+}
+
+// WatchBoards returns a channel that is sent to after boards changed, at most once
+// until it is received from; stop ends that.
+func (s *Store) WatchBoards(ctx context.Context) (changed <-chan struct{}, stop func(), err error) {
+	l := s.live
+	if err := l.ensure(ctx); err != nil {
+		return nil, nil, err
+	}
+	c := make(chan struct{}, 1)
+	l.watchers.Lock()
+	l.watching[c] = true
+	l.watchers.Unlock()
+	return c, func() {
+		l.watchers.Lock()
+		delete(l.watching, c)
+		l.watchers.Unlock()
+	}, nil
+}
+
+func (l *live) tell() {
+	l.watchers.Lock()
+	defer l.watchers.Unlock()
+	for c := range l.watching {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// WarmBoards reads the boards into memory, so that the first look at one need
+// not wait for it.
+func (s *Store) WarmBoards(ctx context.Context) error {
+	_, err := s.live.current(ctx)
+	return err
+}
+
+// current is the board as the database has it now.
+func (l *live) current(ctx context.Context) (*board.Board, error) {
+	if err := l.ensure(ctx); err != nil {
+		return nil, err
+	}
+	if err := l.catchUp(ctx); err != nil {
+		return nil, fmt.Errorf("bring the boards up to date: %w", readError(err))
+	}
+	return l.board, nil
+}
