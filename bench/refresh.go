@@ -37,14 +37,7 @@ func (b *bench) measureRefresh(ctx context.Context) error {
 			}
 		}
 		return nil
-	}, func(int) error {
-		for _, frame := range scoring.Frames {
-			if _, err := b.store.Board(ctx, store.CommandLine, boardOf(frame, 100)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}, func(int) error { return b.coldBoards(ctx) })
 	if err != nil {
 		return err
 	}
@@ -52,7 +45,26 @@ func (b *bench) measureRefresh(ctx context.Context) error {
 	if _, err := b.ref.Exec(ctx, "VACUUM ANALYZE troll_stats"); err != nil {
 		return err
 	}
-	b.faster("all four boards from the counters, against the refresh", took[0].median(), took[1].median(), 25, "4 × store.Board, limit 100; the refresh: sql/reference.sql")
+	b.faster("all four boards from the counters, against the refresh", took[0].median(), took[1].median(), 25, "a new store: WarmBoards, then store.Board of each frame; the refresh: sql/reference.sql")
+	return nil
+}
+
+// coldBoards is what a program does that has just started: it reads all
+// counters and ranks everybody in each frame.
+func (b *bench) coldBoards(ctx context.Context) error {
+	s, err := store.Open(ctx, b.url)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := s.WarmBoards(ctx); err != nil {
+		return err
+	}
+	for _, frame := range scoring.Frames {
+		if _, err := s.Board(ctx, store.CommandLine, boardOf(frame, 100)); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
