@@ -34,6 +34,35 @@ func TestWholeRun(t *testing.T) {
 	}
 }
 
+func TestFigures(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0.00 ms", 40 * time.Microsecond: "0.04 ms", 9_990 * time.Microsecond: "9.99 ms", 71 * time.Millisecond: "71.0 ms",
+		999 * time.Millisecond: "999 ms", time.Second: "1.00 s", 43_600 * time.Millisecond: "43.6 s", 75_600 * time.Second: "75600 s",
+	} {
+		if got := span(d); got != want {
+			t.Errorf("%v: got %q, want %q", d, got, want)
+		}
+	}
+	var even spans
+	for i := range 200 {
+		even = append(even, time.Duration(200-i)*time.Millisecond)
+	}
+	if even.median() != 101*time.Millisecond || even.percentile(99) != 199*time.Millisecond || even.percentile(100) != 200*time.Millisecond {
+		t.Errorf("median %v, p99 %v, most %v", even.median(), even.percentile(99), even.percentile(100))
+	}
+	for text, want := range map[string]float64{"S": 1, "M": 10, "x0.25": 0.25, "0.25": 0, "L": 0, "x0": 0, "x": 0} {
+		if got, err := parseScale(text); got != want || (err != nil) != (want == 0) {
+			t.Errorf("scale %s: got %v, %v", text, got, err)
+		}
+	}
+	tell := table{tell: t.Logf}
+	tell.faster("half as fast", time.Second, 2*time.Second, 1, "")
+	tell.atMost("twice as dear", time.Second, 2*time.Second, 2, "")
+	if missed := tell.missed(); len(missed) != 1 || missed[0] != "half as fast" {
+		t.Errorf("missed: %q", missed)
+	}
+}
+
 // sameBoards compares everybody's score at the frame total by the reference's
 // formula.
 func sameBoards(t *testing.T, b *bench) {

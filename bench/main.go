@@ -69,7 +69,7 @@ func command(ctx context.Context) error {
 		}
 		fmt.Printf("\n## %s: %s\n\n%s\n%s\n", scale, b.size, b.settings, b.markdown())
 		if missed := b.missed(); len(missed) > 0 {
-			fmt.Printf("These miss their target: %s.\n", strings.Join(missed, "; "))
+			fmt.Printf("These miss their target (targets are meant for M): %s.\n", strings.Join(missed, "; "))
 		}
 		before = b
 	}
