@@ -156,7 +156,7 @@ func (s *Server) actPage(c *fiber.Ctx, kind store.Kind, id uuid.UUID, body actBo
 	switch kind.Target {
 	case "user":
 		var user store.UserDetail
-		user, err = s.store.User(ctx, actor, id, formulaInForce())
+		user, err = s.userInForce(c, id)
 		p.User, p.Target = &user, user.DisplayName
 	case "message":
 		var message store.MessageDetail

@@ -10,7 +10,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
-	"treewarden/scoring"
 	"treewarden/store"
 )
 
@@ -191,6 +190,3 @@ func (s *Server) undo(c *fiber.Ctx) error {
 	}
 	return done(c, localPath(body.Return, fmt.Sprintf("/actions/%d", id)), outcome.Action)
 }
-
-// formulaInForce weighs what a page shows where its query names no formula.
-func formulaInForce() scoring.Formula { return scoring.Formulas[0] }

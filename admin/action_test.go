@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"treewarden/policy"
+	"treewarden/scoring"
 	"treewarden/store"
 	"treewarden/store/storetest"
 )
@@ -120,7 +121,7 @@ func TestDialog(t *testing.T) {
 	if to := send("Insults people").want(204).header.Get("X-Location"); !strings.HasPrefix(to, "/trollboard?done=") {
 		t.Errorf("the dialog leads to %q", to)
 	}
-	user, err := s.User(t.Context(), store.System, author, formulaInForce())
+	user, err := s.User(t.Context(), store.System, author, scoring.Treewarden)
 	if err != nil || user.Ban == nil || user.Ban.Until == nil {
 		t.Fatalf("not banned for a time: %v", err)
 	}
@@ -164,7 +165,7 @@ func TestBanLengths(t *testing.T) {
 			}
 			continue
 		}
-		found, err := s.User(t.Context(), store.System, user, formulaInForce())
+		found, err := s.User(t.Context(), store.System, user, scoring.Treewarden)
 		if err != nil || found.Ban == nil {
 			t.Fatalf("%v: not banned (%v)", test.form, err)
 		}

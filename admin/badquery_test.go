@@ -24,6 +24,8 @@ func queryOf(r route) any {
 		return userQuery{}
 	case "GET /messages/:id":
 		return messageQuery{}
+	case "GET " + scoringPath:
+		return scoringQuery{}
 	}
 	if d := describeAPI(r); d.query != nil {
 		return d.query

@@ -248,7 +248,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for address, r := range w.addresses(get, post, patch) {
+	for address, r := range w.addresses(get, post, put, patch) {
 		if !strings.HasPrefix(address, apiPrefix) || r.Path == "/" {
 			continue
 		}

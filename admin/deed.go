@@ -59,6 +59,9 @@ func targetPath(action store.Action) string {
 	case "user", "message", "tree":
 		return "/" + action.TargetType + "s/" + action.TargetID
 	}
+	if action.TargetType == "formula" {
+		return scoringPath
+	}
 	return fmt.Sprintf("/actions/%d", action.ID)
 }
 

@@ -157,7 +157,7 @@ func (s *Server) messages(c *fiber.Ctx) error {
 // nameOf is the name of a user that a filter names; empty where there is no
 // such user: then there is nothing of theirs either.
 func (s *Server) nameOf(c *fiber.Ctx, id uuid.UUID) (string, error) {
-	user, err := s.store.User(c.UserContext(), s.actor(c), id, formulaInForce())
+	user, err := s.userInForce(c, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return "", nil
 	}

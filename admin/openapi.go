@@ -39,6 +39,7 @@ var docs = map[string]doc{
 	"GET /users/:id/given":      {"Labels, reactions and reports that a user gave", pageQuery{}, nil, "", store.List[store.Given]{}},
 	"GET /users/:id/actions":    {"What was done to a user", pageQuery{}, nil, "", store.List[store.Action]{}},
 	"GET /users/:id/score":      {"The parts of a user's score, and the messages behind each", scoreQuery{}, nil, "", store.Score{}},
+	"GET /users/:id/rater":      {"How far what a user gave agrees with what others gave to the same messages", nil, nil, "", store.Rater{}},
 	"GET /messages":             {"Messages", messagesQuery{}, nil, "", store.List[store.Message]{}},
 	"GET /messages/:id":         {"A message", nil, nil, "", store.MessageDetail{}},
 	"GET /messages/:id/history": {"Every text that a message had", nil, nil, "", store.List[store.Revision]{}},
@@ -48,6 +49,9 @@ var docs = map[string]doc{
 	"GET /audit":                {"Actions, newest first", auditQuery{}, nil, "", store.List[store.Action]{}},
 	"GET /actions/:id":          {"An action", nil, nil, "", store.Action{}},
 	"POST /actions/:id/undo":    {"Take an action back by a further one", nil, actBody{}, "reason preview", store.Outcome{}},
+	"GET /scoring":              {"The formula in force, the ones before it, and those that never change", nil, nil, "", store.Scoring{}},
+	"PUT /scoring":              {"Put another formula in force as a new version; a signal that is left out keeps its weight; note, or reason, says why", nil, formulaBody{}, "", saved{}},
+	"POST /scoring/try":         {"Compare a formula with the one in force: how well each finds known trolls, who enters and leaves the top 100", nil, tryBody{}, "", store.Trial{}},
 	"POST /ingest":              {"Send users, trees, messages and signals, one JSON object a line", nil, nil, "", store.Ingested{}},
 	"GET /events":               {"What front ends must act on, in order; waits for the next where there is none", eventsQuery{}, nil, "", store.Events{}},
 }
@@ -198,7 +202,7 @@ func (schemas schemaSet) body(d doc) object {
 			continue
 		}
 		properties[name] = schemas.of(t.Field(i).Type)
-		if name == "reason" {
+		if name == "reason" || name == "note" {
 			properties[name] = object{"type": "string", "minLength": 3, "maxLength": 500}
 		}
 	}

@@ -44,6 +44,7 @@ type NavItem struct {
 	Path    string
 	Icon    string
 	Key     string // opens it after "g"
+	Group   string // the heading that it begins
 	Current bool
 }
 
@@ -59,13 +60,15 @@ type Toast struct {
 var pages = []struct {
 	title, path, icon, key string
 	permission             policy.Permission
+	group                  string
 }{
-	{"Home", "/", "home", "h", policy.Read},
-	{"Trollboard", "/trollboard", "board", "t", policy.Read},
-	{"Users", "/users", "users", "u", policy.Read},
-	{"Messages", "/messages", "message", "m", policy.Read},
-	{"Trees", "/trees", "tree", "r", policy.Read},
-	{"Audit", "/audit", "audit", "a", policy.AuditOwn},
+	{"Home", "/", "home", "h", policy.Read, ""},
+	{"Trollboard", "/trollboard", "board", "t", policy.Read, ""},
+	{"Users", "/users", "users", "u", policy.Read, ""},
+	{"Messages", "/messages", "message", "m", policy.Read, ""},
+	{"Trees", "/trees", "tree", "r", policy.Read, ""},
+	{"Audit", "/audit", "audit", "a", policy.AuditOwn, ""},
+	{"Scoring", scoringPath, "weights", "s", policy.ScoringRead, "Settings"},
 }
 
 // frame makes the frame of a page.
@@ -78,12 +81,18 @@ func (s *Server) frame(c *fiber.Ctx, title string) Frame {
 	if !frame.SignedIn {
 		return frame
 	}
+	group := ""
 	for _, p := range pages {
 		if !frame.Person.May(p.permission) {
 			continue
 		}
 		inside := c.Path() == p.path || p.path != "/" && strings.HasPrefix(c.Path(), p.path+"/")
-		frame.Nav = append(frame.Nav, NavItem{p.title, p.path, p.icon, p.key, inside})
+		item := NavItem{Title: p.title, Path: p.path, Icon: p.icon, Key: p.key, Current: inside}
+		if p.group != group {
+			item.Group = p.group
+		}
+		group = p.group
+		frame.Nav = append(frame.Nav, item)
 	}
 	frame.Toast = s.toast(c, frame.Person)
 	return frame

@@ -269,7 +269,7 @@ func TestKeys(t *testing.T) {
 	unknown.key = "tw_" + strings.Repeat("a", 43)
 	cut := newClient(t, w.server)
 	cut.key = good.key[:len(good.key)-1]
-	for address, r := range w.addresses(get, post, patch) {
+	for address, r := range w.addresses(get, post, put, patch) {
 		if r.Permission == public {
 			continue
 		}
@@ -348,7 +348,7 @@ func TestOtherSites(t *testing.T) {
 	admin := program(t, w.server, policy.Admin)
 	foreign := [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Sec-Fetch-Site", "", "Origin", "https://evil.example"}, {"Sec-Fetch-Site", "", "Origin", "http://example.com.evil.example"},
 		{"Sec-Fetch-Site", "", "Origin", "http://example.com:8080"}, {"Sec-Fetch-Site", "", "Origin", "null"}, {"Sec-Fetch-Site", "cross-site", "Origin", "http://example.com"}}
-	for address, r := range w.addresses(post, patch) {
+	for address, r := range w.addresses(post, put, patch) {
 		api := strings.HasPrefix(address, apiPrefix)
 		for _, headers := range foreign {
 			a := w.mod.do(r.Method, address, strings.NewReader(goodForm(r).Encode()), "application/x-www-form-urlencoded", headers...)

@@ -38,6 +38,7 @@ type route struct {
 const (
 	get   = fiber.MethodGet
 	post  = fiber.MethodPost
+	put   = fiber.MethodPut
 	patch = fiber.MethodPatch
 )
 
@@ -68,6 +69,7 @@ func routes() []route {
 		{get, "/users/:id/given", policy.Read, (*Server).userGiven, both},
 		{get, "/users/:id/actions", policy.Read, (*Server).userActions, both},
 		{get, "/users/:id/score", policy.Read, (*Server).score, both},
+		{get, "/users/:id/rater", policy.Read, (*Server).rater, apiOnly},
 
 		{get, "/messages", policy.Read, (*Server).messages, both},
 		{get, "/messages/:id", policy.Read, (*Server).message, both},
@@ -82,8 +84,15 @@ func routes() []route {
 		{get, "/actions/:id/undo", policy.Read, (*Server).undoForm, pageOnly},
 		{post, "/actions/:id/undo", policy.Read, (*Server).undo, both},
 
+		{get, "/scoring", policy.ScoringRead, (*Server).formula, apiOnly},
+		{put, "/scoring", policy.ScoringSave, (*Server).putFormula, apiOnly},
+		{post, "/scoring/try", policy.ScoringRead, (*Server).tryFormula, apiOnly},
+
 		{post, ingestPath, policy.Ingest, (*Server).ingest, apiOnly},
 		{get, eventsPath, policy.EventsRead, (*Server).events, apiOnly},
+
+		{get, scoringPath, policy.ScoringRead, (*Server).scoring, pageOnly},
+		{post, scoringPath, policy.ScoringSave, (*Server).saveScoring, pageOnly},
 
 		{get, "/account", policy.Account, (*Server).account, pageOnly},
 		{post, "/account/password", policy.Account, (*Server).changePassword, pageOnly},

@@ -18,16 +18,22 @@ type scoreQuery struct {
 }
 
 // choose finds the frame and the formula that a query names.
-func (q scoreQuery) choose() (scoring.Frame, scoring.Formula, error) {
+func (s *Server) choose(c *fiber.Ctx, q scoreQuery) (scoring.Frame, scoring.Formula, error) {
 	frame, err := scoring.FrameNamed(q.Frame)
 	if err != nil {
 		return frame, scoring.Formula{}, store.Malformed(err.Error())
 	}
-	formula, err := scoring.FormulaNamed(q.Formula)
+	formula, err := s.store.FormulaNamed(c.UserContext(), q.Formula)
+	return frame, formula, err
+}
+
+// userInForce reads a user as the formula in force weighs them.
+func (s *Server) userInForce(c *fiber.Ctx, id uuid.UUID) (store.UserDetail, error) {
+	formula, err := s.store.FormulaNamed(c.UserContext(), "")
 	if err != nil {
-		return frame, formula, store.Malformed(err.Error())
+		return store.UserDetail{}, err
 	}
-	return frame, formula, nil
+	return s.store.User(c.UserContext(), s.actor(c), id, formula)
 }
 
 // scoreSheet is a score as a page explains it.
@@ -39,6 +45,9 @@ type scoreSheet struct {
 	// Page is the address of the same as a page; empty on that page.
 	Page string
 }
+
+// Frame is the name of the time frame for people.
+func (s *scoreSheet) Frame() string { return strings.ToLower(s.Score.Frame.Title()) }
 
 func (s *scoreSheet) api() any { return s.Score }
 
@@ -137,7 +146,7 @@ func (s *Server) score(c *fiber.Ctx) error {
 	if err := decodeQuery(c, &q); err != nil {
 		return err
 	}
-	frame, formula, err := q.choose()
+	frame, formula, err := s.choose(c, q)
 	if err != nil {
 		return err
 	}

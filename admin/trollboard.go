@@ -22,9 +22,9 @@ type boardQuery struct {
 	Open   *uuid.UUID `form:"open"`
 }
 
-// filter makes the query a store.BoardFilter: what it leaves out is the
+// boardFilter makes the query a store.BoardFilter: what it leaves out is the
 // contract's default.
-func (q boardQuery) filter() (store.BoardFilter, error) {
+func (s *Server) boardFilter(c *fiber.Ctx, q boardQuery) (store.BoardFilter, error) {
 	f := store.BoardFilter{Status: q.Status, Lang: q.Lang, Q: strings.TrimSpace(q.Q), Sort: q.Sort, Page: q.page()}
 	if f.Status == "" {
 		f.Status = store.Active
@@ -33,7 +33,7 @@ func (q boardQuery) filter() (store.BoardFilter, error) {
 		f.Sort = "score"
 	}
 	var err error
-	f.Frame, f.Formula, err = q.choose()
+	f.Frame, f.Formula, err = s.choose(c, q.scoreQuery)
 	return f, err
 }
 
@@ -107,7 +107,7 @@ func (s *Server) trollboard(c *fiber.Ctx) error {
 	if err := decodeQuery(c, &q); err != nil {
 		return err
 	}
-	f, err := q.filter()
+	f, err := s.boardFilter(c, q)
 	if err != nil {
 		return err
 	}

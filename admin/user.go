@@ -18,6 +18,7 @@ type userQuery struct {
 	pageQuery
 	Tab     string `form:"tab" validate:"omitempty,oneof=messages given actions"`
 	Formula string `form:"formula" validate:"max=100"`
+	Open    string `form:"open" validate:"omitempty,oneof=day week month total"` // the frame whose score is explained
 	Deleted string `form:"deleted" validate:"omitempty,oneof=exclude include only"`
 	Spam    string `form:"spam" validate:"omitempty,oneof=true false exclude include only"`
 	Lang    string `form:"lang" validate:"max=40"`
@@ -55,6 +56,7 @@ type userPage struct {
 	Columns   []frameColumn
 	Stats     []statRow
 	Signals   []signalRow
+	Sheet     *scoreSheet // of the frame that is open
 	Chart     signalChart
 	Languages []Choice
 	Form      userBody
@@ -68,6 +70,7 @@ type userPage struct {
 	Self            string // the user's address
 	Here            string
 	Pager           Pager
+	Rater           *raterView // on the first page of what they gave
 	// one is true where the user is asked for, false where a tab is, by an
 	// address of its own: they differ in what the API answers.
 	one      bool
@@ -99,7 +102,7 @@ func (p userPage) csv() (header []string, rows [][]string) {
 }
 
 // Carry are the parameters that the filters' form sends along.
-func (p userPage) Carry() []Choice { return carried(p.Query, "formula", "sort") }
+func (p userPage) Carry() []Choice { return carried(p.Query, "formula", "sort", "open") }
 
 // user shows one user, with the tab that the query names.
 func (s *Server) user(c *fiber.Ctx) error {
@@ -152,8 +155,8 @@ func (s *Server) userPage(c *fiber.Ctx, q userQuery) (userPage, error) {
 	if err != nil {
 		return p, err
 	}
-	if p.Formula, err = scoring.FormulaNamed(q.Formula); err != nil {
-		return p, store.Malformed(err.Error())
+	if p.Formula, err = s.store.FormulaNamed(c.UserContext(), q.Formula); err != nil {
+		return p, err
 	}
 	if p.User, err = s.store.User(c.UserContext(), s.actor(c), id, p.Formula); err != nil || isAPI(c) {
 		return p, err
@@ -172,6 +175,11 @@ func (s *Server) userPage(c *fiber.Ctx, q userQuery) (userPage, error) {
 	p.Formulas = formulaChoices(p.Formula)
 	p.Columns, p.Stats, p.Signals = frameColumns(p), statRows(p.User), signalRows(p.User)
 	p.Chart = chartOf(p.User.Days)
+	if q.Open != "" {
+		if p.Sheet, err = s.scoreSheet(c, id, scoring.Frame(q.Open), p.Formula); err != nil {
+			return p, err
+		}
+	}
 	erased := p.User.Status == store.Erased
 	if err := policy.MayActOn(p.Person.Role, p.User.Role, p.Person.UserID == id); err != nil {
 		p.WhyNot = err.Error()
@@ -188,8 +196,10 @@ func (s *Server) userPage(c *fiber.Ctx, q userQuery) (userPage, error) {
 // tab is the address of a tab: what was chosen for another stays there.
 func (p userPage) tab(name string) string {
 	values := url.Values{}
-	if p.Filter.Formula != "" {
-		values.Set("formula", p.Filter.Formula)
+	for _, chosen := range [][2]string{{"formula", p.Filter.Formula}, {"open", p.Filter.Open}} {
+		if chosen[1] != "" {
+			values.Set(chosen[0], chosen[1])
+		}
 	}
 	if name != "messages" {
 		values.Set("tab", name)
@@ -224,6 +234,10 @@ func (s *Server) showUser(c *fiber.Ctx, status int, p userPage) error {
 	case "given":
 		p.given, err = s.store.UserGiven(ctx, actor, id, p.Filter.page())
 		next, prev = p.given.Next, p.given.Prev
+		if err == nil && p.Filter.Cursor == "" && !isAPI(c) && c.Query("format") != "csv" {
+			p.Rater = &raterView{}
+			p.Rater.Rater, err = s.store.Rater(ctx, actor, id)
+		}
 	case "actions":
 		p.actions, err = s.store.Actions(ctx, actor, store.ActionFilter{Concerning: &id, Page: p.Filter.page()})
 		next, prev = p.actions.Next, p.actions.Prev

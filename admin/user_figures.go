@@ -15,15 +15,20 @@ type frameColumn struct {
 	Title       string
 	Score, Rate float64
 	Messages    int64
-	Link        string // explains the score
+	Link        string // opens and closes its explanation
+	Open        bool
 }
 
 func frameColumns(p userPage) []frameColumn {
 	columns := make([]frameColumn, len(scoring.Frames))
 	for i, frame := range scoring.Frames {
 		stats := p.User.Stats[frame]
-		columns[i] = frameColumn{frame, frame.Title(), p.User.Scores[frame], stats.Rate, stats.Messages,
-			p.Self + "/score?frame=" + string(frame) + "&formula=" + p.Formula.Name}
+		open := p.Filter.Open == string(frame)
+		link := mustQuery(p.Query, "open", string(frame)) + "#h-parts"
+		if open {
+			link = mustQuery(p.Query, "open", "")
+		}
+		columns[i] = frameColumn{frame, frame.Title(), p.User.Scores[frame], stats.Rate, stats.Messages, link, open}
 	}
 	return columns
 }

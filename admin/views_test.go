@@ -21,6 +21,7 @@ var pageTypes = map[string]any{
 	"audit":            auditPage{},
 	"error":            errorPage{},
 	"home":             homePage{},
+	"scoring":          scoringPage{},
 	"signin":           signInPage{},
 	"partials/act":     actPage{},
 	"partials/refusal": errorPage{},

@@ -19,6 +19,8 @@ const (
 	MessageReact  Permission = "message.react"  // give reactions
 	MessageReport Permission = "message.report" // report a message
 	TreeHalt      Permission = "tree.halt"      // halt, resume a tree
+	ScoringRead   Permission = "scoring.read"   // see the scoring weights, try others
+	ScoringSave   Permission = "scoring.save"   // put other weights in force
 	AuditOwn      Permission = "audit.own"      // own actions, and all on what one looks at
 	AuditAll      Permission = "audit.all"      // every action
 	UndoOwn       Permission = "undo.own"       // undo own actions
@@ -52,6 +54,8 @@ var All = []Info{
 	{MessageReact, "react to messages"},
 	{MessageReport, "report messages"},
 	{TreeHalt, "halt and resume trees"},
+	{ScoringRead, "see the scoring weights and try others"},
+	{ScoringSave, "save scoring weights"},
 	{AuditOwn, "see their own actions, and all on what they look at"},
 	{AuditAll, "see the whole audit log"},
 	{UndoOwn, "undo their own actions"},

@@ -1,10 +1,5 @@
 package scoring
 
-import (
-	"fmt"
-	"slices"
-)
-
 // Formula weighs signals. A score is the sum of weight × count.
 type Formula struct {
 	Name    string             `json:"name"`
@@ -20,7 +15,7 @@ type Formula struct {
 	Note        string `json:"note"`
 }
 
-// Treewarden is the formula in force when nothing else was chosen.
+// Treewarden is the first version of the formula that is in force.
 var Treewarden = Formula{
 	Name: "treewarden", Version: 1, ToxicFrom: 0.5,
 	Note: "Counts the signals of deleted messages; leaves out what banned users and authors themselves gave, and dismissed reports.",
@@ -40,20 +35,9 @@ var OpenAssistant = Formula{
 	},
 }
 
-// Formulas lists the formulas that can be chosen, the one in force first.
+// Formulas lists the formulas that ship. The store keeps later versions of the
+// first, of which the last is in force; the other one stays as it is.
 var Formulas = []Formula{Treewarden, OpenAssistant}
-
-// FormulaNamed finds a formula; the empty name is the one in force.
-func FormulaNamed(name string) (Formula, error) {
-	if name == "" {
-		return Formulas[0], nil
-	}
-	i := slices.IndexFunc(Formulas, func(f Formula) bool { return f.Name == name })
-	if i < 0 {
-		return Formula{}, fmt.Errorf("there is no formula %q: it is %q or %q", name, Treewarden.Name, OpenAssistant.Name)
-	}
-	return Formulas[i], nil
-}
 
 // Part is one signal's share of a score.
 type Part struct {

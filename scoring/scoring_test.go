@@ -58,12 +58,6 @@ func TestFramesBegin(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	if f, err := scoring.FormulaNamed(""); err != nil || f.Name != "treewarden" {
-		t.Errorf("the formula in force is %q, %v", f.Name, err)
-	}
-	if _, err := scoring.FormulaNamed("x"); err == nil {
-		t.Error("a formula x was found")
-	}
 	if f, err := scoring.FrameNamed(""); err != nil || f != scoring.Total {
 		t.Errorf("the default frame is %q, %v", f, err)
 	}

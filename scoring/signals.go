@@ -59,8 +59,8 @@ func (s Signal) Title() string {
 	return string(s)
 }
 
-// places are where the signals stand in Signals.
-var places = func() map[Signal]int {
+// signalPlaces are where the signals stand in Signals.
+var signalPlaces = func() map[Signal]int {
 	at := make(map[Signal]int, len(Signals))
 	for i, info := range Signals {
 		at[info.Signal] = i
@@ -68,7 +68,7 @@ var places = func() map[Signal]int {
 	return at
 }()
 
-func (s Signal) place() int { return places[s] }
+func (s Signal) place() int { return signalPlaces[s] }
 
 // Counts holds how often each signal was counted.
 type Counts map[Signal]int64

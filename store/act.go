@@ -244,13 +244,15 @@ func (d *doing) keepKey() error {
 
 // lockUser locks the user that an action aims at and checks the rank rules.
 // The rows of all admins are locked first where an admin is the target, so
-// that the last two cannot demote each other at once.
+// that the last two cannot demote each other at once. The locks leave foreign
+// keys alone: whoever writes a row that names a user, a counter among them,
+// holds trees by then, for which the action may have to wait.
 func (d *doing) lockUser(id uuid.UUID) (User, error) {
 	if _, err := d.exec(`SELECT FROM users WHERE role = 'admin' AND EXISTS (SELECT FROM users WHERE user_id = $1 AND role = 'admin')
-		ORDER BY user_id FOR UPDATE`, id); err != nil {
+		ORDER BY user_id FOR NO KEY UPDATE`, id); err != nil {
 		return User{}, err
 	}
-	if _, err := d.exec("SELECT FROM users WHERE user_id = $1 FOR UPDATE", id); err != nil {
+	if _, err := d.exec("SELECT FROM users WHERE user_id = $1 FOR NO KEY UPDATE", id); err != nil {
 		return User{}, err
 	}
 	user, err := userByID(d.ctx, d.Tx, id)

@@ -61,9 +61,14 @@ var Kinds = []Kind{
 var UndoKind = Kind{Name: "undo", Title: "Undo action", Button: "Undo", Past: "Undid", Permission: policy.UndoOwn,
 	Previewable: true, NeedsReason: true, WhyNot: "An undo is not undone: act again instead."}
 
-// logged are the kinds that only the log knows: acts on accounts and keys,
-// which have commands and pages of their own.
+// setFormula puts a new version of the formula in force (SaveFormula).
+var setFormula = Kind{Name: "set_formula", Target: "formula", Title: "Change formula", Button: "Save as new version", Past: "Changed the formula",
+	Permission: policy.ScoringSave, Undoable: true, NeedsReason: true}
+
+// logged are the kinds that only the log knows: acts on formulas, accounts and
+// keys, which have commands and pages of their own.
 var logged = []Kind{
+	setFormula,
 	{Name: "create_staff", Target: "user", Title: "Create staff account", Past: "Created account", Permission: policy.StaffManage,
 		WhyNot: "An account stays; give it the role general instead."},
 	{Name: "set_password", Target: "user", Title: "Set password", Past: "Set the password of", Permission: policy.StaffManage,

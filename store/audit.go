@@ -116,7 +116,7 @@ func (s *Store) Actions(ctx context.Context, actor Actor, f ActionFilter) (List[
 }
 
 // touching finds the actions that changed an object.
-const touching = `SELECT o.action_id FROM action_objects o WHERE o.object_id = ? AND o.object_type IN ('user', 'message', 'tree')`
+const touching = `SELECT o.action_id FROM action_objects o WHERE o.object_id = ? AND o.object_type IN ('user', 'message', 'tree', 'formula')`
 
 // RecentReasons returns the reasons that the actor gave last for a kind of
 // action, the newest first, for a form to offer.

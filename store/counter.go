@@ -14,6 +14,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"treewarden/scoring"
 )
 
 // slotsOf makes changes of hours changes of the rows of all grains, and leaves
@@ -44,7 +46,7 @@ func (t *tallying) write(ctx context.Context, tx pgx.Tx, change map[slot]tally) 
 	for key := range t.spoken {
 		t.people[key.user] = true
 	}
-	if len(t.people) == 0 {
+	if len(t.people) == 0 && !t.otherFormula {
 		return nil
 	}
 	batch := &pgx.Batch{}
@@ -68,7 +70,11 @@ func (t *tallying) write(ctx context.Context, tx pgx.Tx, change map[slot]tally) 
 		}
 		return nil
 	})
-	for _, payload := range t.live.payloads(t.people) {
+	payloads := t.live.payloads(t.people)
+	if t.otherFormula {
+		payloads = append(payloads, otherFormula)
+	}
+	for _, payload := range payloads {
 		batch.Queue("SELECT pg_notify($1, $2)", liveChannel, payload)
 	}
 	return tx.SendBatch(ctx, batch).Close()
@@ -138,6 +144,35 @@ func (s *Store) ForgetCounters(ctx context.Context) error {
 	_, err := s.pool.Exec(ctx, "DELETE FROM user_signals WHERE grain = $1 AND at < $2 OR grain = $3 AND at < $4",
 		byHour, s.now().Add(-hoursKept), byDay, s.now().Add(-daysKept))
 	return readError(err)
+}
+
+// toxicSQL counts what is toxic from $1 on, of messages that are from $2 on.
+var toxicSQL = func() string {
+	toxic := sources[slices.IndexFunc(sources, func(src source) bool { return src.counts[string(scoring.ToxicMessages)] != "" })]
+	return toxic.branch(`(SELECT DISTINCT tree_id, message_id FROM classifier_outputs WHERE toxicity >= $2::float8) f
+		JOIN messages m ON m.tree_id = f.tree_id AND m.message_id = f.message_id`, "", []string{"m.user_id", "date_trunc('hour', {at})"})
+}()
+
+// rethreshold has the counters count messages as toxic from another threshold
+// on. Who changes counters meanwhile waits, and begins again.
+func (t *tallying) rethreshold(ctx context.Context, tx pgx.Tx, from float64) error {
+	if _, err := tx.Exec(ctx, lockCounters); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "UPDATE counted_with SET toxic_from = $1", from); err != nil {
+		return err
+	}
+	for _, count := range []struct {
+		from float64
+		sign int64
+	}{{t.toxicFrom, 1}, {from, -1}} { // what was before is taken away, see settle
+		if err := t.gather(ctx, tx, t.before, count.sign, toxicSQL, count.from, min(from, t.toxicFrom)); err != nil {
+			return err
+		}
+	}
+	t.toxicFrom = from
+	t.live.forgetToxicFrom()
+	return nil
 }
 
 // rebuild counts everything anew within a transaction, with a threshold of

@@ -203,6 +203,11 @@ func (d *doing) aimToGive() (Message, error) {
 	if d.actor.UserID == uuid.Nil {
 		return Message{}, &Forbidden{Why: "Labels, reactions and reports are given by a person or a key."}
 	}
+	// Users come before trees, and a ban of the giver, with which this stops
+	// counting, before or after.
+	if _, err := d.exec("SELECT FROM users WHERE user_id = $1 FOR SHARE", d.actor.UserID); err != nil {
+		return Message{}, err
+	}
 	m, err := d.lockMessage(d.act.Target)
 	if err != nil {
 		return m, err

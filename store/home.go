@@ -36,7 +36,11 @@ func (s *Store) Home(ctx context.Context, actor Actor) (Home, error) {
 	if h.OpenReports, err = s.openReports(ctx); err != nil {
 		return h, err
 	}
-	board, err := s.Board(ctx, actor, BoardFilter{Frame: scoring.Day, Formula: scoring.Treewarden, Page: Page{Limit: 5}})
+	formula, err := s.FormulaNamed(ctx, "")
+	if err != nil {
+		return h, err
+	}
+	board, err := s.Board(ctx, actor, BoardFilter{Frame: scoring.Day, Formula: formula, Page: Page{Limit: 5}})
 	if err != nil {
 		return h, err
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -77,7 +78,11 @@ type importWrite struct {
 	stale    []uuid.UUID // messages that were known, and are in the batch
 	repeats  int64       // messages that came once more, word for word
 	newUsers int64
-	updated  map[uuid.UUID]bool
+	// says is what lines say of known trees, changed the trees that the batch
+	// would change.
+	says    []any
+	changed []uuid.UUID
+	updated map[uuid.UUID]bool
 	// said holds, in a dry run, digests of what lines said of new messages.
 	said map[uuid.UUID]uuid.UUID
 }
@@ -183,6 +188,15 @@ func (w *importWrite) write(ctx context.Context, tx pgx.Tx) error {
 	if w.newUsers, err = w.importer.users.write(ctx, tx, w.tally); err != nil {
 		return err
 	}
+	if err := w.stage(ctx, tx); err != nil {
+		return err
+	}
+	if err := w.look(ctx, tx); err != nil {
+		return err
+	}
+	if err := w.lockTrees(ctx, tx); err != nil {
+		return err
+	}
 	if err := w.makeTrees(ctx, tx); err != nil {
 		return err
 	}
@@ -190,9 +204,6 @@ func (w *importWrite) write(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	w.tallyFresh()
-	if err := w.stage(ctx, tx); err != nil {
-		return err
-	}
 	return w.merge(ctx, tx)
 }
 
@@ -200,7 +211,8 @@ func (w *importWrite) makeTrees(ctx context.Context, tx pgx.Tx) error {
 	var rows copyRows
 	rows.reset()
 	var ids []uuid.UUID
-	for _, tree := range w.inOrder {
+	byID := slices.SortedFunc(slices.Values(w.inOrder), func(a, b *importTree) int { return bytes.Compare(a.id[:], b.id[:]) })
+	for _, tree := range byID {
 		if tree.root != nil {
 			tree.row(&rows)
 			ids = append(ids, tree.id)

@@ -63,6 +63,9 @@ func (w *importWrite) rehearse(ctx context.Context, tx pgx.Tx) error {
 		if _, err := w.importer.users.write(ctx, tx, w.tally); err != nil {
 			return err
 		}
+		if err := w.look(ctx, tx); err != nil {
+			return err
+		}
 		if err := w.merge(ctx, tx); err != nil {
 			return err
 		}

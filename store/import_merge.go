@@ -42,56 +42,75 @@ func (w *importWrite) stage(ctx context.Context, tx pgx.Tx) error {
 	return w.importer.known.send(ctx, tx, "import_messages", "import_emojis", "import_labels", "import_outputs")
 }
 
-// merge brings known messages and trees up to what the batch says of them.
-// First it only looks which trees that would change: they alone are locked,
-// and counted before and after.
+// merge brings known messages and trees up to what the batch says of them:
+// only the trees that it would change, which are counted before and after.
 func (w *importWrite) merge(ctx context.Context, tx pgx.Tx) error {
-	says := w.saidOfTrees()
-	changed, err := w.changes(ctx, tx, says)
-	if err != nil || len(changed) == 0 {
-		return err
+	if len(w.changed) == 0 {
+		return nil
 	}
-	if err := w.watch(ctx, tx, changed); err != nil {
+	if err := w.watch(ctx, tx); err != nil {
 		return err
 	}
 	if len(w.stale) > 0 {
-		if err := w.mergeMessages(ctx, tx, changed); err != nil {
+		if err := w.mergeMessages(ctx, tx, w.changed); err != nil {
 			return err
 		}
 	}
-	if err := w.collect(ctx, tx, w.updated, importMergeTrees, append([]any{w.batch.older, changed}, says...)...); err != nil {
+	if err := w.collect(ctx, tx, w.updated, importMergeTrees, append([]any{w.batch.older, w.changed}, w.says...)...); err != nil {
 		return fmt.Errorf("update trees: %w", err)
 	}
 	return nil
 }
 
-// changes finds the trees that the batch would change.
-func (w *importWrite) changes(ctx context.Context, tx pgx.Tx, says []any) ([]uuid.UUID, error) {
+// look finds, without a lock, the trees that the batch would change.
+func (w *importWrite) look(ctx context.Context, tx pgx.Tx) error {
+	w.says = w.saidOfTrees()
 	found := map[uuid.UUID]bool{}
 	if len(w.stale) > 0 {
 		for _, m := range append([]importMerge{importMessages}, importHangings...) {
 			if err := w.collect(ctx, tx, found, m.changes(), w.batch.older); err != nil {
-				return nil, fmt.Errorf("compare %s: %w", m.table, err)
+				return fmt.Errorf("compare %s: %w", m.table, err)
 			}
 		}
 	}
-	if err := w.collect(ctx, tx, found, importTreeChanges, append([]any{w.batch.older, nil}, says...)...); err != nil {
-		return nil, fmt.Errorf("compare trees: %w", err)
+	if err := w.collect(ctx, tx, found, importTreeChanges, append([]any{w.batch.older, nil}, w.says...)...); err != nil {
+		return fmt.Errorf("compare trees: %w", err)
 	}
-	return slices.Collect(maps.Keys(found)), nil
+	w.changed = slices.Collect(maps.Keys(found))
+	return nil
 }
 
-// watch locks trees and counts what their messages contribute to the counters
-// of signals, before they change: all of a tree, because what a line says of
-// one message may change what the deletion of another one is.
-func (w *importWrite) watch(ctx context.Context, tx pgx.Tx, trees []uuid.UUID) error {
+// lockTrees locks what is there of the trees that change, and of those that
+// new messages go to, in the order of their ids, before anything is written to
+// them: a new row below a tree holds it half, and who then asks for the whole
+// may wait in a circle.
+func (w *importWrite) lockTrees(ctx context.Context, tx pgx.Tx) error {
+	trees := slices.Clone(w.changed)
+	for _, item := range w.batch.items {
+		if item.state == importPlaced && slices.ContainsFunc(item.record.Messages, func(m corpus.Message) bool {
+			_, known := w.known[m.MessageID]
+			return !known
+		}) {
+			trees = append(trees, item.tree)
+		}
+	}
+	if len(trees) == 0 {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, "SELECT FROM trees WHERE tree_id = ANY ($1) ORDER BY tree_id FOR UPDATE", idArray(trees)); err != nil {
+		return fmt.Errorf("lock trees: %w", err)
+	}
+	return nil
+}
+
+// watch counts what the messages of trees contribute to the counters of
+// signals, before they change: all of a tree, because what a line says of one
+// message may change what the deletion of another one is.
+func (w *importWrite) watch(ctx context.Context, tx pgx.Tx) error {
 	if w.o.DryRun {
 		return nil
 	}
-	if _, err := tx.Exec(ctx, "SELECT FROM trees WHERE tree_id = ANY ($1) ORDER BY tree_id FOR UPDATE", trees); err != nil {
-		return fmt.Errorf("lock trees: %w", err)
-	}
-	if err := w.tally.watch(ctx, tx, "SELECT tree_id, message_id FROM messages WHERE tree_id = ANY ($1)", trees); err != nil {
+	if err := w.tally.watch(ctx, tx, "SELECT tree_id, message_id FROM messages WHERE tree_id = ANY ($1)", w.changed); err != nil {
 		return fmt.Errorf("count signals: %w", err)
 	}
 	return nil

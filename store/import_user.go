@@ -1,8 +1,11 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -70,7 +73,8 @@ func (u *importUsers) write(ctx context.Context, tx pgx.Tx, tally *tallying) (in
 		return 0, nil
 	}
 	ids, first, last := make([]uuid.UUID, 0, len(news)), make([]*time.Time, 0, len(news)), make([]*time.Time, 0, len(news))
-	for id, span := range news {
+	for _, id := range slices.SortedFunc(maps.Keys(news), func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) }) {
+		span := news[id]
 		ids = append(ids, id)
 		if span.dated {
 			first, last = append(first, new(time.UnixMicro(span.first))), append(last, new(time.UnixMicro(span.last)))
@@ -79,6 +83,9 @@ func (u *importUsers) write(ctx context.Context, tx pgx.Tx, tally *tallying) (in
 		}
 	}
 	tally.change(ids...)
+	if _, err := tx.Exec(ctx, importUserLocksSQL, idArray(ids), first, last); err != nil {
+		return 0, fmt.Errorf("lock users: %w", err)
+	}
 	tag, err := tx.Exec(ctx, importUsersSQL, idArray(ids), first, last)
 	if err != nil {
 		return 0, fmt.Errorf("make users: %w", err)
@@ -103,9 +110,16 @@ const (
 
 	importUsersSQL = `INSERT INTO users (user_id, display_name, auth_method, username, created_date, last_activity_date)
 		SELECT id, 'User ' || left(id::text, 8), 'import', id::text, coalesce(first, now()), coalesce(last, '-infinity')
-		FROM ` + importUsersFrom + ` ON CONFLICT DO NOTHING`
+		FROM ` + importUsersFrom + ` ORDER BY a.id ON CONFLICT DO NOTHING`
+
+	// Those that are known are locked first, in the order of their ids, as
+	// everybody does it.
+	importUserLocksSQL = `SELECT FROM users u JOIN ` + importUsersFrom + ` ON u.user_id = a.id
+		WHERE ` + importUserDiffers + ` ORDER BY u.user_id FOR NO KEY UPDATE OF u`
+
+	importUserDiffers = `(a.last > u.last_activity_date OR u.auth_method = 'import' AND a.first < u.created_date)`
 
 	importUserDatesSQL = `UPDATE users u SET last_activity_date = greatest(u.last_activity_date, a.last),
 		created_date = CASE WHEN u.auth_method = 'import' THEN least(u.created_date, a.first) ELSE u.created_date END
-		FROM ` + importUsersFrom + ` WHERE u.user_id = a.id AND (a.last > u.last_activity_date OR u.auth_method = 'import' AND a.first < u.created_date)`
+		FROM ` + importUsersFrom + ` WHERE u.user_id = a.id AND ` + importUserDiffers
 )

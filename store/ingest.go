@@ -111,13 +111,13 @@ func (in *ingest) run(done *Ingested) error {
 	if err := in.claim(); err != nil {
 		return err
 	}
-	trees, authors, err := in.lookUp()
+	trees, err := in.lookUp()
 	if err != nil {
 		return err
 	}
 	for _, step := range []func() error{
 		in.learnModels,
-		func() error { return in.lockUsers(authors) },
+		in.lockUsers,
 		func() error { return in.takeUsers(done) },
 		func() error { return in.lockTrees(trees) },
 		in.readMessages,
@@ -192,9 +192,8 @@ func (in *ingest) release() error {
 	return in.exec("DELETE FROM ingest_events WHERE event_id = ANY ($1)", ids)
 }
 
-// lookUp finds, before anything is locked, the trees that lines speak of and
-// the authors of the messages that they touch.
-func (in *ingest) lookUp() (trees, authors []uuid.UUID, err error) {
+// lookUp finds, before anything is locked, the trees that lines speak of.
+func (in *ingest) lookUp() (trees []uuid.UUID, err error) {
 	var ids []uuid.UUID
 	for _, item := range in.items {
 		switch item.kind {
@@ -214,16 +213,12 @@ func (in *ingest) lookUp() (trees, authors []uuid.UUID, err error) {
 	}
 	in.messages = make(map[uuid.UUID]*ingestMessage, len(ids))
 	var message, tree uuid.UUID
-	var author *uuid.UUID
-	err = in.each([]any{&message, &tree, &author}, func() {
+	err = in.each([]any{&message, &tree}, func() {
 		in.messages[message] = &ingestMessage{id: message, tree: tree}
 		trees = append(trees, tree)
-		if author != nil {
-			authors = append(authors, *author)
-		}
-	}, `SELECT d.message_id, d.tree_id, m.user_id FROM message_trees d JOIN messages m ON m.tree_id = d.tree_id AND m.message_id = d.message_id
+	}, `SELECT d.message_id, d.tree_id FROM message_trees d JOIN messages m ON m.tree_id = d.tree_id AND m.message_id = d.message_id
 		WHERE d.message_id = ANY ($1)`, ids)
-	return trees, authors, err
+	return trees, err
 }
 
 // learnModels makes sure that the models and outputs of lines whose message is

@@ -20,13 +20,14 @@ type ingestUser struct {
 	// since is the line that made the user; 0: they were known before.
 	since   int
 	changed bool
+	// resigned: they sign in by another name from now on.
+	resigned bool
 }
 
-// lockUsers locks the users that lines speak of, and then the authors of the
-// messages that are touched, who must not be banned meanwhile: what they gave
-// stops counting with a ban. Givers are locked as for the update of their
-// activity, so that no lock is ever raised.
-func (in *ingest) lockUsers(authors []uuid.UUID) error {
+// lockUsers locks the users that lines speak of, who must not be banned
+// meanwhile: what they gave stops counting with a ban. They are locked as for
+// the update of their activity, so that no lock is ever raised.
+func (in *ingest) lockUsers() error {
 	var ids, lines []uuid.UUID
 	for _, item := range in.items {
 		switch item.kind {
@@ -45,11 +46,6 @@ func (in *ingest) lockUsers(authors []uuid.UUID) error {
 	}, `SELECT u.user_id, `+userStatus+`, u.role <> 'general' OR u.password_hash IS NOT NULL OR u.auth_method = 'key', u.display_name, u.auth_method, u.username
 		FROM users u WHERE u.user_id = ANY ($1) ORDER BY u.user_id FOR NO KEY UPDATE`, ids); err != nil {
 		return err
-	}
-	if len(authors) > 0 {
-		if err := in.exec("SELECT FROM users WHERE user_id = ANY ($1) ORDER BY user_id FOR KEY SHARE", authors); err != nil {
-			return err
-		}
 	}
 	if len(lines) == 0 {
 		return nil
@@ -133,30 +129,56 @@ func (in *ingest) takeUser(item *ingestItem, owners map[account]uuid.UUID) error
 		u.name, u.changed = strings.TrimSpace(*item.DisplayName), true
 	}
 	if a.method != u.method || a.username != u.username {
-		u.method, u.username, u.changed = a.method, a.username, true
+		u.method, u.username, u.changed, u.resigned = a.method, a.username, true, true
 	}
 	owners[a] = item.user
 	return nil
 }
 
+// writeUsers makes users and renames known ones. Sign-in names are part of a
+// key, and a row of which a key changes is held against all who name the user:
+// only these are written so.
 func (in *ingest) writeUsers() error {
-	var ids []uuid.UUID
-	var names, methods, usernames []string
-	var created []time.Time
+	var fresh, named, signs ingestUserRows
 	for _, u := range in.users {
-		if u.changed {
-			ids, names, methods, usernames = append(ids, u.id), append(names, u.name), append(methods, u.method), append(usernames, u.username)
-			created = append(created, u.created)
+		switch {
+		case u.since > 0:
+			fresh.add(u)
+		case u.resigned:
+			signs.add(u)
+		case u.changed:
+			named.add(u)
 		}
 	}
-	if len(ids) == 0 {
-		return nil
+	const from = ` FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[]) a(id, name, method, username, created)`
+	for _, step := range []struct {
+		rows ingestUserRows
+		sql  string
+	}{
+		{fresh, `INSERT INTO users (user_id, display_name, auth_method, username, created_date) SELECT *` + from + ` ORDER BY a.id`},
+		{named, `UPDATE users u SET display_name = a.name, version = u.version + 1` + from + ` WHERE u.user_id = a.id`},
+		{signs, `UPDATE users u SET display_name = a.name, auth_method = a.method, username = a.username, version = u.version + 1` + from + ` WHERE u.user_id = a.id`},
+	} {
+		if len(step.rows.ids) == 0 {
+			continue
+		}
+		in.tally.change(step.rows.ids...)
+		if err := in.exec(step.sql, step.rows.ids, step.rows.names, step.rows.methods, step.rows.usernames, step.rows.created); err != nil {
+			return err
+		}
 	}
-	in.tally.change(ids...)
-	return in.exec(`INSERT INTO users AS u (user_id, display_name, auth_method, username, created_date)
-		SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[]) a(id, name, method, username, created) ORDER BY id
-		ON CONFLICT (user_id) DO UPDATE SET display_name = excluded.display_name, auth_method = excluded.auth_method, username = excluded.username,
-			version = u.version + 1`, ids, names, methods, usernames, created)
+	return nil
+}
+
+// ingestUserRows are users as arrays.
+type ingestUserRows struct {
+	ids                       []uuid.UUID
+	names, methods, usernames []string
+	created                   []time.Time
+}
+
+func (r *ingestUserRows) add(u *ingestUser) {
+	r.ids, r.names, r.methods, r.usernames, r.created = append(r.ids, u.id), append(r.names, u.name), append(r.methods, u.method), append(r.usernames, u.username), append(r.created, u.created)
 }
 
 // submits checks that the user of a line may submit something.

@@ -218,7 +218,12 @@ func TestReadingNeedsThePermission(t *testing.T) {
 			"Actions":   func() error { _, err := w.Actions(ctx, nobody, store.ActionFilter{}); return err },
 			"Home":      func() error { _, err := w.Home(ctx, nobody); return err },
 			"Staff":     func() error { _, err := w.Staff(ctx, nobody); return err },
-			"Keys":      func() error { _, err := w.Keys(ctx, nobody); return err },
+			"Scoring":   func() error { _, err := w.Scoring(ctx, nobody); return err },
+			"Try": func() error {
+				_, err := w.CompareFormulas(ctx, nobody, scoring.Treewarden, scoring.Treewarden, scoring.Total)
+				return err
+			},
+			"Keys": func() error { _, err := w.Keys(ctx, nobody); return err },
 		} {
 			var forbidden *store.Forbidden
 			if err := read(); !errors.As(err, &forbidden) || forbidden.Permission == "" {

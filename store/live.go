@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -14,21 +13,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"treewarden/scoring"
 	"treewarden/scoring/board"
-)
-
-// liveChannel is where transactions say whose board rows they changed.
-const liveChannel = "treewarden_board"
-
-// everybody is the payload that says that all rows may have changed.
-const everybody = "*"
-
-const (
-	idText = 22 // an id's length in a payload
-	// idsInPayload keep a payload below PostgreSQL's 8,000 bytes.
-	idsInPayload = 340
-	// Who changes more users than this says that everybody changed.
-	idsMost = 20_000
 )
 
 // live keeps a board in memory that follows the database. The counters there
@@ -66,107 +52,21 @@ type live struct {
 		from  float64
 		known bool
 	}
+
+	// formula is the one in force. It is remembered while the database is
+	// listened to; changes counts how often it may have changed.
+	formula struct {
+		sync.Mutex
+		hearing, known bool
+		changes        int
+		inForce        scoring.Formula
+	}
 }
 
 func newLive(s *Store) *live {
 	id := uuid.New()
 	return &live{pool: s.pool, now: s.now, name: base64.RawURLEncoding.EncodeToString(id[:6]), board: board.New(),
 		pending: map[uuid.UUID]bool{}, kick: make(chan struct{}, 1), watching: map[chan struct{}]bool{}}
-}
-
-// toxicFrom is the classifier's toxicity from which the counters count a message
-// as toxic. It is remembered; who writes with one that is no longer true is told
-// to begin again (tallying.write).
-func (l *live) toxicFrom(ctx context.Context, c conn) (float64, error) {
-	l.toxic.Lock()
-	defer l.toxic.Unlock()
-	if !l.toxic.known {
-		if err := c.QueryRow(ctx, "SELECT toxic_from FROM counted_with").Scan(&l.toxic.from); err != nil {
-			return 0, err
-		}
-		l.toxic.known = true
-	}
-	return l.toxic.from, nil
-}
-
-func (l *live) forgetToxicFrom() {
-	l.toxic.Lock()
-	defer l.toxic.Unlock()
-	l.toxic.known = false
-}
-
-// payloads tell other processes whose rows changed.
-func (l *live) payloads(users map[uuid.UUID]bool) []string {
-	if len(users) > idsMost {
-		return []string{everybody}
-	}
-	var all []string
-	var b strings.Builder
-	n := 0
-	for user := range users {
-		if n%idsInPayload == 0 {
-			if n > 0 {
-				all = append(all, b.String())
-			}
-			b.Reset()
-			b.WriteString(l.name)
-			b.WriteByte(':')
-		}
-		b.WriteString(base64.RawURLEncoding.EncodeToString(user[:]))
-		n++
-	}
-	if n > 0 {
-		all = append(all, b.String())
-	}
-	return all
-}
-
-// heard takes in a payload of any process.
-func (l *live) heard(payload string) {
-	if payload == everybody {
-		l.forgetToxicFrom()
-		l.markAll()
-		return
-	}
-	from, ids, _ := strings.Cut(payload, ":")
-	if from == l.name {
-		return // marked when it was done
-	}
-	users := make(map[uuid.UUID]bool, len(ids)/idText)
-	for ; len(ids) >= idText; ids = ids[idText:] {
-		var user uuid.UUID
-		if n, err := base64.RawURLEncoding.Decode(user[:], []byte(ids[:idText])); err == nil && n == len(user) {
-			users[user] = true
-		}
-	}
-	l.mark(users)
-}
-
-// mark has users read again before the next look at the board.
-func (l *live) mark(users map[uuid.UUID]bool) {
-	if len(users) == 0 {
-		return
-	}
-	l.mu.Lock()
-	for user := range users {
-		l.pending[user] = true
-	}
-	l.mu.Unlock()
-	l.wake()
-}
-
-func (l *live) markAll() {
-	l.mu.Lock()
-	l.all = true
-	l.mu.Unlock()
-	l.wake()
-}
-
-func (l *live) wake() {
-	select {
-	case l.kick <- struct{}{}:
-	default:
-	}
 }
 
 // ensure listens to the database from the first call on.
@@ -181,6 +81,7 @@ func (l *live) ensure(ctx context.Context) error {
 		return readError(err)
 	}
 	l.markAll()
+	l.hear(true)
 	background, stop := context.WithCancel(context.Background())
 	l.running, l.stop, l.done = true, stop, make(chan struct{})
 	var both sync.WaitGroup
@@ -225,10 +126,12 @@ func (l *live) follow(ctx context.Context, conn *pgx.Conn) {
 			l.heard(news.Payload)
 			continue
 		}
+		l.hear(false)
 		conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it is of no use any more
 		if conn = l.listenAgain(ctx); conn == nil {
 			return
 		}
+		l.hear(true)
 		l.forgetToxicFrom()
 		l.markAll() // whatever was said meanwhile was not heard
 	}
@@ -262,6 +165,7 @@ func (l *live) refresh(ctx context.Context) {
 		case <-hour.C:
 		}
 		hour.Stop()
+		gather(ctx)
 		err := l.catchUp(ctx)
 		if err != nil && ctx.Err() == nil && !failing {
 			slog.Error("the boards cannot be brought up to date for now", "error", err)
@@ -269,6 +173,15 @@ func (l *live) refresh(ctx context.Context) {
 		if failing = err != nil; failing {
 			l.pause(ctx)
 		}
+	}
+}
+
+// gather waits a moment, so that what many transactions change is read at once.
+// Who looks at a board meanwhile does not wait.
+func gather(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(25 * time.Millisecond):
 	}
 }
 

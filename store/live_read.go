@@ -155,14 +155,14 @@ func (l *live) readSome(ctx context.Context, ids []uuid.UUID, hour time.Time) er
 		frames := &found[at].Frames
 		switch int16(raw[1][1]) {
 		case inAll:
-			gather(&frames[3], &t)
+			sumUp(&frames[3], &t)
 		case byHour:
-			gather(&frames[0], &t)
+			sumUp(&frames[0], &t)
 		case byDay:
 			if date(raw[2]) >= week {
-				gather(&frames[1], &t)
+				sumUp(&frames[1], &t)
 			}
-			gather(&frames[2], &t)
+			sumUp(&frames[2], &t)
 		}
 	}, args...); err != nil {
 		return err
@@ -200,8 +200,8 @@ const usersOfBoardSQL = `SELECT user_id, display_name, auth_method, role, ` + us
 		ARRAY(SELECT lang FROM user_languages l WHERE l.user_id = u.user_id AND l.messages > 0 ORDER BY l.messages DESC, lang)
 	FROM users u WHERE auth_method <> 'key'`
 
-// gather adds a tally to one of a user's own, or makes that.
-func gather(frame **tally, t *tally) {
+// sumUp adds a tally to one of a user's own, or makes that.
+func sumUp(frame **tally, t *tally) {
 	if *frame == nil {
 		*frame = new(*t)
 		return

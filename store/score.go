@@ -80,8 +80,11 @@ func (s *Store) Score(ctx context.Context, actor Actor, user uuid.UUID, frame sc
 	return score, s.evidence(ctx, &score, formula)
 }
 
+// EvidenceLimit is how many messages behind a signal are named.
+const EvidenceLimit = 50
+
 // evidence fills in the messages behind each signal, the newest first, at
-// most 50 each.
+// most EvidenceLimit each.
 func (s *Store) evidence(ctx context.Context, score *Score, formula scoring.Formula) error {
 	rows, err := s.pool.Query(ctx, evidenceSQL, formula.ToxicFrom, score.UserID, s.since(score.Frame))
 	if err != nil {
@@ -92,7 +95,7 @@ func (s *Store) evidence(ctx context.Context, score *Score, formula scoring.Form
 	var t tally
 	_, err = pgx.ForEachRow(rows, targets(&t, &message, &at), func() error {
 		for signal, n := range t.Counts(formula) {
-			if n != 0 && len(score.Evidence[signal]) < 50 {
+			if n != 0 && len(score.Evidence[signal]) < EvidenceLimit {
 				score.Evidence[signal] = append(score.Evidence[signal], message)
 			}
 		}

@@ -281,7 +281,7 @@ func (s *Store) endBan(ctx context.Context, user uuid.UUID) error {
 	act := Act{Kind: kind.Name, Target: user, Reason: "The ban ended on its date."}
 	_, err := s.perform(ctx, System, act, kind, func(d *doing) error {
 		var due bool
-		if err := d.QueryRow(d.ctx, "SELECT banned_at IS NOT NULL AND banned_until <= now() FROM users WHERE user_id = $1 FOR UPDATE", user).Scan(&due); err != nil {
+		if err := d.QueryRow(d.ctx, "SELECT banned_at IS NOT NULL AND banned_until <= now() FROM users WHERE user_id = $1 FOR NO KEY UPDATE", user).Scan(&due); err != nil {
 			return err
 		}
 		if !due {

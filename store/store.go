@@ -15,7 +15,7 @@ import (
 
 // Store is the database. It is safe for use by many goroutines.
 type Store struct {
-	pool *pgxpool.Pool
+	pool  *pgxpool.Pool
 	clock atomic.Pointer[func() time.Time] // tests move it
 	live  *live
 }

@@ -81,6 +81,8 @@ type tallying struct {
 	spoken    map[tongue]int64 // before, as negative numbers
 	// people are users of whom something else changed that boards show.
 	people map[uuid.UUID]bool
+	// otherFormula says that another formula is put in force.
+	otherFormula bool
 
 	live *live
 	// toxicFrom is what the counters are counted with; see live.toxicFrom.
@@ -96,8 +98,12 @@ func (s *Store) tallying(ctx context.Context, tx pgx.Tx) (*tallying, error) {
 
 // finish has the boards of this process look at who changed.
 func (t *tallying) finish() {
-	if t != nil {
-		t.live.mark(t.people)
+	if t == nil {
+		return
+	}
+	t.live.mark(t.people)
+	if t.otherFormula {
+		t.live.forgetFormula()
 	}
 }
 
@@ -175,7 +181,12 @@ func (t *tallying) contributions(ctx context.Context, c conn, trees, messages []
 	if len(messages) == 0 {
 		return nil
 	}
-	rows, err := c.Query(ctx, touchedSQL, t.toxicFrom, trees, messages)
+	return t.gather(ctx, c, into, sign, touchedSQL, t.toxicFrom, trees, messages)
+}
+
+// gather adds, times a sign, what a query counts of users and hours to slots.
+func (t *tallying) gather(ctx context.Context, c conn, into map[slot]tally, sign int64, sql string, args ...any) error {
+	rows, err := c.Query(ctx, sql, args...)
 	if err != nil {
 		return err
 	}

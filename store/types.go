@@ -355,7 +355,7 @@ type Action struct {
 	ActorRole   string          `json:"actor_role"`
 	Via         string          `json:"via"`
 	Kind        string          `json:"kind"`
-	TargetType  string          `json:"target_type"` // user, message, tree, action, key
+	TargetType  string          `json:"target_type"` // user, message, tree, formula, action, key
 	TargetID    string          `json:"target_id"`
 	TargetLabel string          `json:"target_label"`
 	StaffAuthor bool            `json:"staff_author"` // the message's author was staff
@@ -404,6 +404,7 @@ type Act struct {
 	Op       string             // react: add or remove
 	Patch    UserPatch          // update_user
 	Undoes   int64              // undo: the action to take back; set by Store.Undo
+	Formula  scoring.Change     // set_formula; set by Store.SaveFormula
 }
 
 // UserPatch holds what is to change of a user; nil leaves a field alone.

@@ -40,6 +40,11 @@ func (d *doing) undo(id int64) error {
 	if d.act.Target, err = uuid.Parse(action.TargetID); err != nil {
 		return fmt.Errorf("action %d: %w", id, err)
 	}
+	if action.TargetType == setFormula.Target {
+		if err := lockFormula(d.ctx, d.Tx); err != nil {
+			return err
+		}
+	}
 	if err := d.lockObjects(id, action); err != nil {
 		return err
 	}
@@ -56,6 +61,9 @@ func (d *doing) undo(id int64) error {
 		}
 	}
 	if err := d.undoGiven(id); err != nil {
+		return err
+	}
+	if err := d.undoFormula(id); err != nil {
 		return err
 	}
 	if err := d.bringBackLate(id); err != nil {
@@ -103,6 +111,11 @@ func (d *doing) lockObjects(id int64, action Action) error {
 		}
 	}
 	d.label = action.TargetLabel
+	// Whose labels, reactions or report come back must not be banned meanwhile.
+	if _, err := d.exec(`SELECT FROM users WHERE user_id IN (SELECT right(aspect, 36)::uuid FROM action_objects
+		WHERE action_id = $1 AND aspect ~ '^(label|reaction|report):') ORDER BY user_id FOR SHARE`, id); err != nil {
+		return err
+	}
 	return d.lockAndWatch(`SELECT tree_id, object_id AS message_id FROM action_objects WHERE action_id = $1 AND object_type = 'message'
 		UNION SELECT m.tree_id, m.message_id FROM action_objects o JOIN messages m ON m.tree_id = o.object_id AND m.parent_id IS NULL WHERE o.action_id = $1 AND o.object_type = 'tree'
 		UNION SELECT tree_id, message_id FROM messages WHERE deleted_action = $1

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +10,8 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"treewarden/policy"
+	"treewarden/scoring"
+	"treewarden/store"
 	"treewarden/store/storetest"
 )
 
@@ -51,6 +54,7 @@ func (w *world) views(t *testing.T) []view {
 		WHERE depth = 2 AND NOT deleted AND role = 'prompter' AND EXISTS (SELECT FROM messages r WHERE r.tree_id = m.tree_id AND r.parent_id = m.message_id)
 		ORDER BY message_id LIMIT 1`)
 	onMessage := "/messages/" + message
+	w.secondFormula(t)
 	return []view{
 		{name: "home", path: "/"},
 		{name: "trollboard", path: "/trollboard?frame=total&limit=12"},
@@ -60,7 +64,8 @@ func (w *world) views(t *testing.T) []view {
 		{name: "users", path: "/users?limit=12"},
 		{name: "users-empty", path: "/users?q=nobody+is+called+this"},
 		{name: "user", path: "/users/" + user, open: opened("details:not(.menu)")},
-		{name: "user-given", path: "/users/" + one("SELECT user_id::text FROM reports GROUP BY user_id ORDER BY count(*) DESC, user_id LIMIT 1") + "?tab=given&limit=10"},
+		{name: "user-explained", path: "/users/" + user + "?open=total"},
+		{name: "user-given", path: "/users/" + one("SELECT user_id::text FROM reports GROUP BY user_id ORDER BY count(*) DESC, user_id LIMIT 1") + "?tab=given&limit=10", open: opened(".rater details")},
 		{name: "user-actions", path: "/users/" + banned + "?tab=actions&limit=10"},
 		{name: "user-self", path: "/users/" + w.staff[policy.Moderator].UserID.String() + "?tab=actions&limit=10"},
 		{name: "user-staff", path: "/users/" + w.staff[policy.Admin].UserID.String()},
@@ -90,6 +95,11 @@ func (w *world) views(t *testing.T) []view {
 		{name: "action", path: "/actions/" + lastAction("edit"), open: opened("details")},
 		{name: "action-undone", path: "/actions/" + one("SELECT undoes::text FROM actions WHERE undoes IS NOT NULL ORDER BY id LIMIT 1"), role: policy.Admin},
 		{name: "undo", path: "/actions/" + lastAction("edit") + "/undo"},
+		{name: "scoring", path: "/settings/scoring", role: policy.Admin},
+		{name: "scoring-try", path: "/settings/scoring?try=1&frame=total&weights[red_flags]=5&weights[upvotes]=-3&weights[spam_labels]=0&toxic_from=0.4", role: policy.Admin, open: opened("details")},
+		{name: "scoring-back", path: "/settings/scoring?from=1", role: policy.DataLead},
+		{name: "scoring-wrong", path: "/settings/scoring?try=1&weights[red_flags]=500&weights[pii]=&toxic_from=2", role: policy.Admin, status: 422},
+		{name: "scoring-read", path: "/settings/scoring"},
 		{name: "account", path: "/account"},
 		{name: "keys", path: "/", open: func(b *tab) { b.press("?"); b.see("#keys") }},
 		{name: "toast", path: "/messages?limit=4&done=" + lastAction("edit"), open: func(b *tab) { b.see(".toast") }},
@@ -99,6 +109,17 @@ func (w *world) views(t *testing.T) []view {
 		{name: "404", path: "/messages/00000000-0000-4000-8000-000000000000", status: 404},
 		{name: "400", path: "/trollboard?frame=decade", status: 400},
 		{name: "409", path: onMessage + "/undelete", status: 409},
+	}
+}
+
+// secondFormula sees to it that the formula has a history.
+func (w *world) secondFormula(t *testing.T) {
+	t.Helper()
+	first := 1
+	change := scoring.Change{Weights: map[string]float64{"political_content": 0.25, "sexual_content": 1.5}}
+	var late *store.Conflict
+	if _, err := w.store.SaveFormula(t.Context(), w.staff[policy.Admin], change, "Political content disturbs the groups that write in Spanish", &first, ""); err != nil && !errors.As(err, &late) {
+		t.Fatal(err)
 	}
 }
 

@@ -114,6 +114,7 @@ func TestAccountsKeysAndLog(t *testing.T) {
 	testStaff(t, dir)
 	testKeys(t, dir)
 	testLog(t, dir)
+	testExplain(t, dir)
 	refused(t, dir, "", failed, "no user", "score", "explain", "nobody")
 	if got := must(t, dir, "", "score", "explain", "first admin", "--json"); !json.Valid([]byte(got)) || !strings.Contains(got, `"parts"`) {
 		t.Errorf("score explain --json prints %q", got)

@@ -32,11 +32,11 @@ type ScoreExplainCmd struct {
 // Run prints a line for each signal, and the sum.
 func (c *ScoreExplainCmd) Run(app *App) error {
 	ctx := app.Context()
-	formula, err := scoring.FormulaNamed(c.Formula)
-	if err != nil {
-		return usageError(err.Error())
-	}
 	s, err := app.Store(ctx)
+	if err != nil {
+		return err
+	}
+	formula, err := s.FormulaNamed(ctx, c.Formula)
 	if err != nil {
 		return err
 	}
@@ -59,23 +59,60 @@ func (c *ScoreExplainCmd) Run(app *App) error {
 	}
 	fmt.Fprintf(w, "score\t\t\t%g\t\n", score.Score)
 	fmt.Fprintf(w, "rate\t\t\t%.3f\t\n", score.Rate)
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return c.evidence(app, score)
+}
+
+// shownEvidence is how many messages of a signal are printed for people.
+const shownEvidence = 10
+
+// evidence prints the messages behind each signal, the newest first.
+func (c *ScoreExplainCmd) evidence(app *App, score store.Score) error {
+	for _, p := range score.Parts {
+		ids := score.Evidence[p.Signal]
+		if len(ids) == 0 {
+			continue
+		}
+		fmt.Fprintf(app.Stdout, "\n%s by %s", p.Signal, plural(len(ids), "message"))
+		if len(ids) == store.EvidenceLimit {
+			fmt.Fprint(app.Stdout, " or more")
+		}
+		fmt.Fprintln(app.Stdout)
+		for i, id := range ids {
+			if i == shownEvidence && len(ids) > shownEvidence+1 {
+				fmt.Fprintf(app.Stdout, "  and %d more; --json names them\n", len(ids)-i)
+				break
+			}
+			if _, err := fmt.Fprintln(app.Stdout, " ", id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // find finds the user by id, or by a name that only one user has.
 func (c *ScoreExplainCmd) find(app *App, s *store.Store) (store.User, error) {
-	list, err := s.Users(app.Context(), store.CommandLine, store.UserFilter{Q: c.User, Page: store.Page{Limit: 200}})
-	if err != nil {
-		return store.User{}, err
-	}
 	id, _ := uuid.Parse(c.User)
 	var found []store.User
-	for _, u := range list.Items {
-		if u.UserID == id {
-			return u, nil
+	filter := store.UserFilter{Q: c.User, Page: store.Page{Limit: 200}}
+	for more := true; more; {
+		list, err := s.Users(app.Context(), store.CommandLine, filter)
+		if err != nil {
+			return store.User{}, err
 		}
-		if strings.EqualFold(u.DisplayName, c.User) || u.Username == c.User {
-			found = append(found, u)
+		for _, u := range list.Items {
+			if u.UserID == id {
+				return u, nil
+			}
+			if strings.EqualFold(u.DisplayName, c.User) || u.Username == c.User {
+				found = append(found, u)
+			}
+		}
+		if more = list.Next != nil; more {
+			filter.Cursor = *list.Next
 		}
 	}
 	switch len(found) {

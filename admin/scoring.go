@@ -1,0 +1,101 @@
+package admin
+
+import (
+	"errors"
+
+	"github.com/gofiber/fiber/v2"
+
+	"treewarden/scoring"
+	"treewarden/store"
+)
+
+// formulaBody is what changes the formula. A signal that is left out of
+// weights keeps its weight; the note is the action's reason, and may be sent
+// under either name.
+type formulaBody struct {
+	Weights   map[string]float64 `json:"weights" form:"weights"`
+	ToxicFrom *float64           `json:"toxic_from"`
+	Version   *int               `json:"version" form:"version"`
+	Note      string             `json:"note" form:"note"`
+	Reason    string             `json:"reason" form:"reason"`
+}
+
+func (b formulaBody) change() scoring.Change {
+	return scoring.Change{Weights: b.Weights, ToxicFrom: b.ToxicFrom}
+}
+
+// saved is what saving answers: the action, and the formula that it put in
+// force.
+type saved struct {
+	store.Outcome
+	Formula scoring.Formula `json:"formula"`
+}
+
+// formula answers the formula in force, and the ones before it.
+func (s *Server) formula(c *fiber.Ctx) error {
+	told, err := s.store.Scoring(c.UserContext(), s.actor(c))
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	return c.JSON(told)
+}
+
+// putFormula puts another formula in force.
+func (s *Server) putFormula(c *fiber.Ctx) error {
+	var body formulaBody
+	if err := decodeBody(c, &body); err != nil {
+		return err
+	}
+	key, err := idempotencyKey(c, "")
+	if err != nil {
+		return err
+	}
+	note := body.Note + body.Reason
+	if body.Note != "" && body.Reason != "" {
+		return store.Invalid{"note": "Send a note or a reason, not both: they are the same."}
+	}
+	outcome, err := s.store.SaveFormula(c.UserContext(), s.actor(c), body.change(), note, body.Version, key)
+	var invalid store.Invalid
+	if errors.As(err, &invalid) && body.Note == "" && body.Reason != "" && invalid["note"] != "" {
+		invalid["reason"] = invalid["note"] // named as it was sent
+		delete(invalid, "note")
+	}
+	if err != nil {
+		return err
+	}
+	answer := saved{Outcome: outcome}
+	if answer.Formula, err = s.store.FormulaNamed(c.UserContext(), ""); err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	return c.JSON(answer)
+}
+
+// tryBody is a formula to be tried.
+type tryBody struct {
+	Weights   map[string]float64 `json:"weights" form:"weights"`
+	ToxicFrom *float64           `json:"toxic_from"`
+	Frame     string             `json:"frame" form:"frame" validate:"max=20"`
+}
+
+// tryFormula answers what a formula would change.
+func (s *Server) tryFormula(c *fiber.Ctx) error {
+	var body tryBody
+	if err := decodeBody(c, &body); err != nil {
+		return err
+	}
+	if body.Weights == nil && body.ToxicFrom == nil {
+		return store.Invalid{"weights": "Give the weights that are to be tried, or toxic_from."}
+	}
+	frame, err := scoring.FrameNamed(body.Frame)
+	if err != nil {
+		return store.Invalid{"frame": err.Error()}
+	}
+	trial, err := s.store.TryFormula(c.UserContext(), s.actor(c), scoring.Change{Weights: body.Weights, ToxicFrom: body.ToxicFrom}, frame)
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	return c.JSON(trial)
+}

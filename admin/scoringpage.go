@@ -1,0 +1,248 @@
+package admin
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"treewarden/policy"
+	"treewarden/scoring"
+	"treewarden/store"
+)
+
+const scoringPath = "/settings/scoring"
+
+// scoringQuery is what the address of the page may say besides the weights,
+// which make a trial that can be shared.
+type scoringQuery struct {
+	Frame string `form:"frame" validate:"max=20"`
+	Try   string `form:"try" validate:"max=20"`
+	From  string `form:"from" validate:"max=20"` // the version whose weights the form begins with
+	Note  string `form:"note"`
+}
+
+// scoringPage shows the formula in force, its versions, and a form that tries
+// another one and saves it.
+type scoringPage struct {
+	Frame
+	Told     store.Scoring
+	Weights  []weightLine
+	Toxic    weightLine
+	Note     string
+	Version  int // that the form was made from
+	Frames   []Choice
+	Versions []versionLine
+	Trial    *trialView
+	Wrong    store.Invalid
+	Conflict *store.Conflict
+	From     string // the version whose weights the form holds
+	Lost     string // the version that was asked for, and is not there
+	Holders  []string
+}
+
+func (p scoringPage) api() any { return p.Told }
+
+// weightLine is a weight in the form.
+type weightLine struct {
+	ID, Name, Title, Hint string
+	Value                 string // as typed
+	InForce, Reference    float64
+	Changed               bool
+	Wrong                 string
+}
+
+// versionLine is a version in the table of them.
+type versionLine struct {
+	store.FormulaVersion
+	InForce bool
+	First   bool
+	Changes []scoring.Difference
+	Back    string // the address of the form with its weights
+}
+
+// MaySave says whether the person may put a formula in force.
+func (p scoringPage) MaySave() bool { return p.Person.May(policy.ScoringSave) }
+
+// Elsewhere is what is wrong with fields that the form does not show.
+func (p scoringPage) Elsewhere() string {
+	beside := []string{"note", p.Toxic.Name}
+	for _, line := range p.Weights {
+		beside = append(beside, "weights."+line.Name)
+	}
+	return elsewhere(p.Wrong, beside...)
+}
+
+// scoring shows the page. Its query may hold weights, to be tried or only
+// shown, or name the version to begin with.
+func (s *Server) scoring(c *fiber.Ctx) error {
+	var q scoringQuery
+	if err := decodeQuery(c, &q); err != nil {
+		return err
+	}
+	frame, err := scoring.FrameNamed(q.Frame)
+	if err != nil {
+		return store.Malformed(err.Error())
+	}
+	p, err := s.scoringPage(c, frame)
+	if err != nil {
+		return err
+	}
+	values := query(c)
+	if q.From != "" {
+		values = p.beginWith(q.From)
+	}
+	change, wrong := p.read(values)
+	if q.Try == "" || len(wrong) > 0 {
+		return s.showScoring(c, p, wrong)
+	}
+	trial, err := s.store.TryFormula(c.UserContext(), s.actor(c), change, frame)
+	if err != nil {
+		return err
+	}
+	p.Trial = viewTrial(trial)
+	return s.showScoring(c, p, nil)
+}
+
+// saveScoring saves what the form holds, or shows it again with what is wrong.
+func (s *Server) saveScoring(c *fiber.Ctx) error {
+	values, err := formValues(c)
+	if err != nil {
+		return err
+	}
+	var body formulaBody
+	wrong := store.Invalid(fill(values, &body))
+	p, err := s.scoringPage(c, scoring.Total)
+	if err != nil {
+		return err
+	}
+	change, faults := p.read(values)
+	delete(wrong, "weights") // told weight by weight
+	wrong = merge(faults, wrong)
+	if body.Version != nil {
+		p.Version = *body.Version
+	}
+	if len(wrong) > 0 {
+		return s.showScoring(c, p, wrong)
+	}
+	outcome, err := s.store.SaveFormula(c.UserContext(), s.actor(c), change, body.Note, &p.Version, "")
+	var invalid store.Invalid
+	var conflict *store.Conflict
+	switch {
+	case errors.As(err, &invalid):
+		return s.showScoring(c, p, invalid)
+	case errors.As(err, &conflict):
+		// Sent again, it is a decision made in sight of what the other did.
+		p.Conflict, p.Version = conflict, conflict.Version
+		return s.showScoring(c, p, nil)
+	case err != nil:
+		return err
+	}
+	return done(c, scoringPath, outcome.Action)
+}
+
+// scoringPage gathers the page with the formula in force in its form.
+func (s *Server) scoringPage(c *fiber.Ctx, frame scoring.Frame) (scoringPage, error) {
+	p := scoringPage{Frame: s.frame(c, "Scoring"), Holders: s.Policy.Holders(policy.ScoringSave)}
+	var err error
+	if p.Told, err = s.store.Scoring(c.UserContext(), s.actor(c)); err != nil {
+		return p, err
+	}
+	p.Version = p.Told.Version
+	for _, info := range scoring.Signals {
+		weight := p.Told.Weights[info.Signal]
+		p.Weights = append(p.Weights, weightLine{ID: "w-" + string(info.Signal), Name: string(info.Signal), Title: info.Title, Hint: info.Counts,
+			Value: plainNumber(weight), InForce: weight, Reference: scoring.OpenAssistant.Weights[info.Signal]})
+	}
+	p.Toxic = weightLine{ID: "w-toxic_from", Name: "toxic_from", Title: "Toxic from", Hint: "the classifier’s toxicity, 0 to 1, from which a message counts as toxic",
+		Value: plainNumber(p.Told.ToxicFrom), InForce: p.Told.ToxicFrom}
+	for _, f := range scoring.Frames {
+		p.Frames = append(p.Frames, Choice{string(f), f.Title(), f == frame})
+	}
+	versions := append([]store.FormulaVersion{p.Told.FormulaVersion}, p.Told.Earlier...)
+	for i, v := range versions {
+		line := versionLine{FormulaVersion: v, InForce: i == 0, First: v.Version == 1, Back: fmt.Sprintf("%s?from=%d#weights", scoringPath, v.Version)}
+		if i+1 < len(versions) {
+			line.Changes = v.Differences(versions[i+1].Formula)
+		}
+		p.Versions = append(p.Versions, line)
+	}
+	return p, nil
+}
+
+func plainNumber(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
+
+// beginWith writes the weights of a version as the form would send them.
+func (p *scoringPage) beginWith(version string) url.Values {
+	i := slices.IndexFunc(p.Versions, func(v versionLine) bool { return strconv.Itoa(v.Version) == version })
+	if i < 0 {
+		p.Lost = version
+		return nil
+	}
+	p.From = version
+	values := url.Values{"toxic_from": {plainNumber(p.Versions[i].ToxicFrom)}, "note": {"Back to version " + version}}
+	for signal, weight := range p.Versions[i].Weights {
+		values.Set("weights["+string(signal)+"]", plainNumber(weight))
+	}
+	return values
+}
+
+// read puts what was typed into the form, and makes a change of it. A weight
+// that was not sent stays as it is.
+func (p *scoringPage) read(values url.Values) (scoring.Change, store.Invalid) {
+	change, wrong := scoring.Change{Weights: map[string]float64{}}, store.Invalid{}
+	number := func(line *weightLine, key, field string) (float64, bool) {
+		if !values.Has(key) {
+			return 0, false
+		}
+		line.Value = strings.TrimSpace(last(values[key]))
+		n, err := strconv.ParseFloat(line.Value, 64)
+		if err != nil {
+			wrong[field] = "Give a number."
+		}
+		line.Changed = err != nil || n != line.InForce
+		return n, err == nil
+	}
+	known := map[string]bool{}
+	for i := range p.Weights {
+		line := &p.Weights[i]
+		key := "weights[" + line.Name + "]"
+		known[key] = true
+		if n, ok := number(line, key, "weights."+line.Name); ok {
+			change.Weights[line.Name] = n
+		}
+	}
+	if n, ok := number(&p.Toxic, "toxic_from", "toxic_from"); ok {
+		change.ToxicFrom = &n
+	}
+	for key := range values {
+		if strings.HasPrefix(key, "weights[") && !known[key] {
+			wrong[key] = "There is no signal of this name."
+		}
+	}
+	p.Note = last(values["note"])
+	_, faults := change.Apply(p.Told.Formula)
+	return change, merge(wrong, faults)
+}
+
+// showScoring answers with the page: 422 where fields are wrong, 409 where
+// somebody else saved meanwhile.
+func (s *Server) showScoring(c *fiber.Ctx, p scoringPage, wrong store.Invalid) error {
+	p.Wrong = wrong
+	for i := range p.Weights {
+		p.Weights[i].Wrong = wrong["weights."+p.Weights[i].Name]
+	}
+	p.Toxic.Wrong = wrong["toxic_from"]
+	status := fiber.StatusOK
+	switch {
+	case len(wrong) > 0:
+		status = fiber.StatusUnprocessableEntity
+	case p.Conflict != nil:
+		status = fiber.StatusConflict
+	}
+	return s.renderStatus(c, status, "scoring", p)
+}

@@ -1,0 +1,89 @@
+package admin
+
+import (
+	"fmt"
+	"strings"
+
+	"treewarden/scoring"
+	"treewarden/store"
+)
+
+// trialView is a trial as its page tells it.
+type trialView struct {
+	store.Trial
+	Lines   []qualityLine
+	Verdict string
+	Better  bool // so that chance alone does not explain it
+	Worse   bool
+	LeftOut string
+}
+
+// qualityLine is one figure by both formulas, with its interval.
+type qualityLine struct {
+	Title, Hint      string
+	Old, OldInterval string
+	New, NewInterval string
+}
+
+func viewTrial(t store.Trial) *trialView {
+	v := &trialView{Trial: t}
+	auc := qualityLine{Title: "AUC", Hint: "how likely a known troll scores higher than another user; 0.5 is chance"}
+	auc.Old, auc.OldInterval = shown(t.Old.AUC, t.Old.AUCInterval, 3)
+	auc.New, auc.NewInterval = shown(t.New.AUC, t.New.AUCInterval, 3)
+	v.Lines = []qualityLine{auc}
+	for _, depth := range scoring.Depths {
+		line := qualityLine{Title: fmt.Sprintf("Precision at %d", depth), Hint: fmt.Sprintf("known trolls among the first %d", depth)}
+		line.Old, line.OldInterval = precisionAt(t.Old, depth)
+		line.New, line.NewInterval = precisionAt(t.New, depth)
+		v.Lines = append(v.Lines, line)
+	}
+	v.Verdict = v.verdict()
+	titles := make([]string, len(t.LeftOut))
+	for i, signal := range t.LeftOut {
+		titles[i] = strings.ToLower(signal.Title())
+	}
+	v.LeftOut = strings.Join(titles, ", ")
+	return v
+}
+
+// precisionAt is the precision at a depth.
+func precisionAt(q scoring.Quality, depth int) (value, interval string) {
+	p, ok := q.Precision[depth]
+	if !ok {
+		return shown(nil, nil, 2)
+	}
+	around := q.PrecisionInterval[depth]
+	return shown(&p, &around, 2)
+}
+
+// shown writes a figure and its interval; what does not exist is a dash.
+func shown(n *float64, around *scoring.Interval, digits int) (value, interval string) {
+	if n == nil {
+		return "–", ""
+	}
+	value = fmt.Sprintf("%.*f", digits, *n)
+	if around != nil {
+		interval = fmt.Sprintf("%.*f to %.*f", digits, around[0], digits, around[1])
+	}
+	return value, interval
+}
+
+// verdict says what the difference means.
+func (v *trialView) verdict() string {
+	if v.Difference == nil || v.Between == nil {
+		return "There are no known trolls here, or nobody else: nothing tells which formula finds them better."
+	}
+	figures := fmt.Sprintf("AUC %+.3f, interval %+.3f to %+.3f", *v.Difference, v.Between[0], v.Between[1])
+	figures = strings.ReplaceAll(figures, "-", "−")
+	switch {
+	case v.Between[0] > 0:
+		v.Better = true
+		return "The tried formula finds known trolls better (" + figures + ")."
+	case v.Between[1] < 0:
+		v.Worse = true
+		return "The tried formula finds known trolls less well (" + figures + ")."
+	case *v.Difference == 0 && v.Between[0] == v.Between[1]:
+		return "Both formulas find known trolls equally well."
+	}
+	return "The difference may be chance (" + figures + ")."
+}

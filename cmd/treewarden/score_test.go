@@ -1,0 +1,53 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"treewarden/scoring"
+	"treewarden/store"
+)
+
+// testExplain has a user's score explained in each frame and by each formula.
+func testExplain(t *testing.T, dir string) {
+	t.Helper()
+	const user = "a0000000-0000-4000-8000-00000000000a"
+	var lines string
+	for i := range 14 {
+		lines += fmt.Sprintf(`{"message_id": "a0000000-0000-4000-8000-%012d", "user_id": %q, "role": "prompter", "text": "x", "lang": "en", "created_date": %q, "emojis": {"red_flag": 2}}`+"\n",
+			i+1, user, time.Now().AddDate(0, 0, -3).Add(-time.Duration(i)*time.Minute).UTC().Format(time.RFC3339))
+	}
+	must(t, dir, lines, "import", "-")
+	for _, frame := range scoring.Frames {
+		for _, formula := range scoring.Formulas {
+			args := []string{"score", "explain", user, "--frame", string(frame), "--formula", formula.Name}
+			text := must(t, dir, "", args...)
+			var score store.Score
+			if err := json.Unmarshal([]byte(must(t, dir, "", append(args, "--json")...)), &score); err != nil {
+				t.Fatal(err)
+			}
+			want, messages := 84.0, 14
+			if frame == scoring.Day {
+				want, messages = 0, 0
+			}
+			if score.Score != want || score.Frame != frame || score.Formula != formula.Name || len(score.Evidence[scoring.RedFlags]) != messages {
+				t.Errorf("%s, %s: %+v", frame, formula.Name, score)
+			}
+			words := []string{"red_flags     28       3      84", "red_flags by 14 messages\n  a0000000-0000-4000-8000-000000000001\n", "000000000010\n  and 4 more; --json names them\n", "rate"}
+			if messages == 0 {
+				words = []string{"red_flags      0       3       0", "rate"}
+			}
+			for _, word := range words {
+				if !strings.Contains(text, word) {
+					t.Errorf("%s, %s lacks %q:\n%s", frame, formula.Name, word, text)
+				}
+			}
+			if messages == 0 && strings.Contains(text, " by ") {
+				t.Errorf("%s names messages:\n%s", frame, text)
+			}
+		}
+	}
+}

@@ -1,0 +1,77 @@
+package scoring
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+)
+
+// MaxWeight is how far from 0 a weight may lie.
+const MaxWeight = 100
+
+// Change says what is to be another in a formula: weights by the signal's
+// name, and the toxicity from which a message counts as toxic. What it leaves
+// out stays.
+type Change struct {
+	Weights   map[string]float64 `json:"weights"`
+	ToxicFrom *float64           `json:"toxic_from"`
+}
+
+// Apply makes the change. What is wrong with it is told by field: "toxic_from",
+// "weights", or a weight's own name as in "weights.red_flags".
+func (c Change) Apply(f Formula) (changed Formula, wrong map[string]string) {
+	wrong = map[string]string{}
+	f.Weights = maps.Clone(f.Weights)
+	for name, weight := range c.Weights {
+		switch {
+		case !known(Signal(name)):
+			wrong["weights."+name] = "There is no signal of this name."
+		case math.IsNaN(weight) || math.Abs(weight) > MaxWeight:
+			wrong["weights."+name] = fmt.Sprintf("A weight is a number from −%d to %[1]d.", MaxWeight)
+		default:
+			f.Weights[Signal(name)] = weight + 0 // -0 becomes 0
+		}
+	}
+	if c.ToxicFrom != nil {
+		f.ToxicFrom = *c.ToxicFrom + 0
+		if math.IsNaN(f.ToxicFrom) || f.ToxicFrom < 0 || f.ToxicFrom > 1 {
+			wrong["toxic_from"] = "Toxicity is a number from 0 to 1."
+		}
+	}
+	if len(wrong) == 0 && !slices.ContainsFunc(slices.Collect(maps.Values(f.Weights)), func(w float64) bool { return w != 0 }) {
+		wrong["weights"] = "At least one signal must weigh something."
+	}
+	return f, wrong
+}
+
+// Same says that two formulas give every user the same score.
+func (f Formula) Same(other Formula) bool {
+	return f.ToxicFrom == other.ToxicFrom && f.AsReference == other.AsReference && maps.Equal(f.Weights, other.Weights)
+}
+
+// Difference is one thing in which two formulas differ: a signal's weight, or
+// with an empty Signal the toxicity from which a message counts as toxic.
+type Difference struct {
+	Signal        Signal
+	Before, After float64
+}
+
+// Differences lists in what a formula differs from the one before it, in the
+// order of Signals.
+func (f Formula) Differences(before Formula) []Difference {
+	var all []Difference
+	for _, info := range Signals {
+		if was, is := before.Weights[info.Signal], f.Weights[info.Signal]; was != is {
+			all = append(all, Difference{info.Signal, was, is})
+		}
+	}
+	if f.ToxicFrom != before.ToxicFrom {
+		all = append(all, Difference{"", before.ToxicFrom, f.ToxicFrom})
+	}
+	return all
+}
+
+func known(signal Signal) bool {
+	return slices.ContainsFunc(Signals, func(info Info) bool { return info.Signal == signal })
+}

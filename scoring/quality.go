@@ -1,0 +1,231 @@
+package scoring
+
+import (
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sync"
+)
+
+// Outcome lists the signals that are themselves what a formula is judged by: a
+// known troll is who had a message deleted or rejected, and a tree is aborted
+// because its prompt was. A formula that weighs them would be praised for
+// knowing the answer.
+var Outcome = []Signal{SpamPrompts, Rejected, Deleted}
+
+// Judged is the formula with the signals of Outcome left out.
+func (f Formula) Judged() Formula {
+	f.Weights = maps.Clone(f.Weights)
+	for _, signal := range Outcome {
+		f.Weights[signal] = 0
+	}
+	return f
+}
+
+// Depths are the places of a board down to which precision is measured.
+var Depths = []int{20, 50, 100}
+
+// Resamples is how many times users are drawn anew for an interval.
+const Resamples = 200
+
+// Interval is the range from the 2.5th to the 97.5th percentile of what
+// resampled users give.
+type Interval [2]float64
+
+// Quality says how well a score finds known trolls. AUC is the probability
+// that a troll scores higher than another user, equal scores counted half, and
+// null where one of the two is missing. Precision is the share of trolls among
+// the first 20, 50 and 100, or among all where there are fewer; of users with
+// equal scores it takes the share, whatever order they stand in.
+type Quality struct {
+	AUC               *float64         `json:"auc"`
+	AUCInterval       *Interval        `json:"auc_interval"`
+	Precision         map[int]float64  `json:"precision"`
+	PrecisionInterval map[int]Interval `json:"precision_interval"`
+}
+
+// measured are the figures of one sample: AUC, NaN where it does not exist,
+// and the precision at each of Depths, NaN without users.
+type measured [4]float64
+
+// Judge says how well each of several scores of the same users finds the
+// trolls among them. All scores see the same resamples, so that what differs
+// between them is their doing.
+func Judge(trolls []bool, scores ...[]float64) []Quality {
+	qualities, _ := judge(trolls, scores...)
+	return qualities
+}
+
+// judge is Judge, with the figures of every resample by score.
+func judge(trolls []bool, scores ...[]float64) ([]Quality, [][]measured) {
+	orders, qualities, samples := make([]order, len(scores)), make([]Quality, len(scores)), make([][]measured, len(scores))
+	for i, score := range scores {
+		orders[i], samples[i] = newOrder(score, trolls), make([]measured, Resamples)
+	}
+	var group sync.WaitGroup
+	for part := range parts {
+		group.Go(func() {
+			weights := make([]uint8, len(trolls))
+			draw := rand.NewPCG(1, uint64(part)) // the same figures each time that one asks
+			for n := part; n < Resamples; n += parts {
+				resample(weights, draw)
+				for i := range orders {
+					samples[i][n] = orders[i].measure(weights)
+				}
+			}
+		})
+	}
+	group.Wait()
+	once := slices.Repeat([]uint8{1}, len(trolls))
+	for i := range qualities {
+		qualities[i] = newQuality(orders[i].measure(once), samples[i])
+	}
+	return qualities, samples
+}
+
+// parts is into how many the resamples are split, each with its own random
+// numbers, so that the figures do not depend on how many processors there are.
+const parts = 8
+
+func newQuality(whole measured, samples []measured) Quality {
+	q := Quality{Precision: map[int]float64{}, PrecisionInterval: map[int]Interval{}}
+	if !math.IsNaN(whole[0]) {
+		q.AUC = &whole[0]
+		if around, ok := interval(column(samples, 0)); ok {
+			q.AUCInterval = &around
+		}
+	}
+	for i, depth := range Depths {
+		if math.IsNaN(whole[1+i]) {
+			continue
+		}
+		q.Precision[depth] = whole[1+i]
+		if around, ok := interval(column(samples, 1+i)); ok {
+			q.PrecisionInterval[depth] = around
+		}
+	}
+	return q
+}
+
+func column(samples []measured, i int) []float64 {
+	values := make([]float64, len(samples))
+	for n, sample := range samples {
+		values[n] = sample[i]
+	}
+	return values
+}
+
+// interval is the middle 95 % of values, those that do not exist left out; it
+// fails where none is left.
+func interval(values []float64) (around Interval, ok bool) {
+	values = slices.DeleteFunc(values, math.IsNaN)
+	if len(values) == 0 {
+		return around, false
+	}
+	slices.Sort(values)
+	return Interval{quantile(values, 0.025), quantile(values, 0.975)}, true
+}
+
+// quantile interpolates between sorted values.
+func quantile(sorted []float64, share float64) float64 {
+	at := share * float64(len(sorted)-1)
+	below := int(at)
+	if below+1 == len(sorted) {
+		return sorted[below]
+	}
+	return sorted[below] + (at-float64(below))*(sorted[below+1]-sorted[below])
+}
+
+// order is users from the highest score down. It is sorted once: a resample
+// only changes how often each user counts.
+type order struct {
+	users []uint32 // index × 2, + 1 for a troll
+	ends  []int    // where each run of equal scores ends
+}
+
+func newOrder(scores []float64, trolls []bool) order {
+	type scored struct {
+		score float64
+		user  uint32
+	}
+	sorted := make([]scored, len(scores))
+	for i, score := range scores {
+		sorted[i] = scored{score, uint32(i) << 1} //nolint:gosec // users fit
+		if trolls[i] {
+			sorted[i].user++
+		}
+	}
+	slices.SortFunc(sorted, func(a, b scored) int {
+		switch {
+		case a.score > b.score:
+			return -1
+		case a.score < b.score:
+			return 1
+		}
+		return 0
+	})
+	o := order{users: make([]uint32, len(sorted))}
+	for i, s := range sorted {
+		o.users[i] = s.user
+		if i+1 == len(sorted) || sorted[i+1].score != s.score {
+			o.ends = append(o.ends, i+1)
+		}
+	}
+	return o
+}
+
+// measure walks down the order once, each user counted weights[user] times.
+func (o order) measure(weights []uint8) (m measured) {
+	var others, trolls, lost int64 // so far; lost: twice the pairs in which the other user stands higher
+	var hits [3]float64
+	begin := 0
+	for _, end := range o.ends {
+		var run, bad int64 // of one score: users, and trolls among them
+		for _, user := range o.users[begin:end] {
+			weight := int64(weights[user>>1])
+			run += weight
+			bad += weight * int64(user&1)
+		}
+		begin = end
+		lost += bad * (2*others + run - bad)
+		if seen := others + trolls; seen < int64(Depths[2]) && bad > 0 {
+			for i, depth := range Depths {
+				hits[i] += float64(bad) * min(1, float64(max(0, int64(depth)-seen))/float64(run))
+			}
+		}
+		others, trolls = others+run-bad, trolls+bad
+	}
+	m[0] = 1 - float64(lost)/float64(2*others*trolls) // 0 ÷ 0 is NaN
+	for i, depth := range Depths {
+		m[1+i] = hits[i] / float64(min(int64(depth), others+trolls))
+	}
+	return m
+}
+
+// poisson maps 16 random bits to a draw from the Poisson distribution with
+// mean 1: how often one of many users is drawn when as many are drawn as there
+// are. Drawing for each user alone needs neither a sort nor random access.
+var poisson = func() (table [1 << 16]uint8) {
+	share, below, drawn := math.Exp(-1), 0.0, uint8(0)
+	for i := range table {
+		for drawn < 8 && float64(i) >= math.Round((below+share)*(1<<16)) {
+			below += share
+			drawn++
+			share /= float64(drawn)
+		}
+		table[i] = drawn
+	}
+	return table
+}()
+
+// resample draws every user's weight anew, four from each random number.
+func resample(weights []uint8, draw *rand.PCG) {
+	for i := 0; i < len(weights); i += 4 {
+		bits := draw.Uint64()
+		for j := i; j < min(i+4, len(weights)); j++ {
+			weights[j] = poisson[bits&(1<<16-1)]
+			bits >>= 16
+		}
+	}
+}

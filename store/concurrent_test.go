@@ -1,0 +1,125 @@
+package store_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"treewarden/corpus"
+	"treewarden/policy"
+	"treewarden/scoring"
+	"treewarden/store"
+	"treewarden/store/storetest"
+)
+
+// TestManyWritersAtOnce has many people write about few users and trees at the
+// same moment, by every path there is. Nobody gets to hear of another one, no
+// two of them wait for each other in a circle, and no count is lost.
+func TestManyWritersAtOnce(t *testing.T) {
+	t.Parallel()
+	const writers, rounds, flags = 16, 10, 5
+	seed := uint64(time.Now().UnixNano())
+	q := newSequence(t, seed)
+	q.users = q.users[:5]
+	q.nodes = q.nodes[:12]
+	hot, author := uuid.New(), uuid.New()
+	accepted(t, q.Store, event("user", "user_id", author),
+		event("message", "message_id", hot, "user_id", author, "role", "prompter", "text", "flag me"))
+
+	var wait sync.WaitGroup
+	for i := range writers {
+		w := *q                                           // the store is shared, the dice are not
+		w.dice = rand.New(rand.NewPCG(seed, uint64(i)+1)) //nolint:gosec // a test's dice
+		w.staff = append(w.staff[:len(w.staff):len(w.staff)], storetest.Staff(t, q.Store, policy.Admin))
+		wait.Go(func() {
+			for round := range rounds {
+				if err := w.write(round); err != nil {
+					t.Errorf("writer %d of seed %d, round %d: %v", i, seed, round, err)
+				}
+				if round%2 == 0 && round/2 < flags {
+					giver := uuid.New()
+					done, err := q.Ingest(ctx, store.CommandLine, []byte(event("user", "user_id", giver)+"\n"+event("reaction", "message_id", hot, "user_id", giver, "emoji", "red_flag")))
+					if err != nil || done.Accepted != 2 {
+						t.Errorf("writer %d of seed %d, round %d: a red flag: %+v, %v", i, seed, round, done, err)
+					}
+				}
+			}
+		})
+	}
+	wait.Wait()
+	q.log = []string{"many writers at once"}
+	if row := board(t, q.Store, q.staff[0], scoring.Total, scoring.Treewarden)[author]; row.RedFlags != writers*flags {
+		t.Errorf("%d red flags were counted of %d", row.RedFlags, writers*flags)
+	}
+	verify(t, q.Store)
+	q.check()
+	q.Close() // what a connection knows of deadlocks is told at its end
+	wantOne(t, q.Store, "0", "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+}
+
+// write does one thing by the dice, and returns what is no refusal.
+func (q *sequence) write(round int) error {
+	switch q.dice.IntN(8) {
+	case 0, 1, 2:
+		return q.submit()
+	case 3:
+		return q.importAtOnce(round)
+	case 4, 5:
+		kind := pick(q, "label", "react", "report", "review", "edit", "halt", "resume")
+		act := q.makers()[kind]()
+		act.Kind, act.Reason = kind, "at once"
+		_, err := q.Act(ctx, pick(q, q.staff...), act)
+		return unlessRefused(err)
+	}
+	kind := pick(q, "ban", "ban", "unban", "delete", "update_user", "undelete")
+	act := q.makers()[kind]()
+	act.Kind, act.Reason = kind, "at once"
+	outcome, err := q.Act(ctx, q.staff[0], act)
+	if err == nil && outcome.Action.ID != 0 && q.dice.IntN(2) == 0 {
+		_, err = q.Undo(ctx, q.staff[0], outcome.Action.ID, "and back", false, "")
+	}
+	return unlessRefused(err)
+}
+
+// submit sends lines of all types, about the same few messages as everybody.
+func (q *sequence) submit() error {
+	var lines []string
+	for range 8 {
+		n, giver := q.node(), q.user()
+		lines = append(lines, pick(q,
+			event("label", "message_id", n.id, "user_id", giver, "labels", q.labels()),
+			event("reaction", "message_id", n.id, "user_id", giver, "emoji", pick(q, "+1", "-1", "red_flag"), "op", pick(q, "add", "remove")),
+			event("report", "message_id", n.id, "user_id", giver, "reason", "at once"),
+			event("message", "message_id", q.id(), "parent_id", n.id, "user_id", giver, "role", "prompter", "text", "x", "lang", "en"),
+			event("message", "message_id", q.id(), "user_id", giver, "role", "prompter", "text", "x", "lang", "de"),
+			event("classifier_output", "message_id", n.id, "model", pick(q, "m", "n", q.id().String()), "scores", map[string]float64{"toxicity": q.dice.Float64()}),
+			event("tree", "message_tree_id", n.tree, "state", pick(q, "growing", "aborted_low_grade")),
+			event("user", "user_id", giver, "display_name", q.id().String()),
+			event("user", "user_id", q.id())))
+	}
+	_, err := q.Ingest(ctx, store.CommandLine, []byte(strings.Join(lines, "\n")))
+	return err
+}
+
+// importAtOnce brings more about a few known messages, and a new reply.
+func (q *sequence) importAtOnce(round int) error {
+	lines := []string{q.exported(q.reply(q.node()))}
+	seen := map[uuid.UUID]bool{}
+	for range 3 {
+		if n := q.node(); !seen[n.id] {
+			seen[n.id] = true
+			lines = append(lines, q.exported(n))
+		}
+	}
+	text := strings.Join(lines, "\n") + "\n"
+	summary, err := q.Import(ctx, corpus.NewReader(strings.NewReader(text), fmt.Sprint(round)).All(), store.ImportOptions{})
+	if err == nil && summary.Rejected > 0 {
+		err = fmt.Errorf("the import refused %+v", summary.Errors)
+	}
+	return err
+}

@@ -1,0 +1,196 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"treewarden/policy"
+	"treewarden/scoring"
+)
+
+// RaterLimit is how many of a rater's latest labelled messages, reactions and
+// reports are looked at, each: the busiest rater's page is then as fast as
+// anybody's.
+const RaterLimit = 2000
+
+// yesNoLabels are the labels that answer a question with yes or no: a value of
+// a half or more is a yes. scaleLabels are those of the sliders.
+var (
+	yesNoLabels = []string{"spam", "fails_task", "lang_mismatch", "not_appropriate", "pii", "hate_speech", "sexual_content", "political_content"}
+	scaleLabels = []string{"quality", "toxicity", "humor", "helpfulness", "creativity", "violence"}
+)
+
+// Rater says how far what a user gave agrees with what others gave to the same
+// messages. Others are people who are not banned, not the rater and not the
+// message's author, and those whom a file counted. Messages of the rater's own
+// are left out.
+type Rater struct {
+	UserID   uuid.UUID `json:"user_id"`
+	Limit    int       `json:"limit"`    // of the latest labels, reactions and reports each
+	Labelled int64     `json:"labelled"` // messages that were looked at
+	Compared int64     `json:"compared"` // of these, with a label by anybody else that the rater gave too
+	// Agreement and Kappa are over all yes-or-no labels (scoring.Kappa); null
+	// where nothing can be compared.
+	N         int64        `json:"n"`
+	Agreement *float64     `json:"agreement"`
+	Kappa     *float64     `json:"kappa"`
+	Labels    []RaterLabel `json:"labels"`
+	Scales    []RaterScale `json:"scales"`
+	// Votes compares 👍 (yes) and 👎 (no) with the majority of the others' votes.
+	Votes RaterLabel `json:"votes"`
+	Flags RaterFlags `json:"flags"`
+}
+
+// RaterLabel compares a rater's answers to one yes-or-no question with the
+// majority of the others'; an even split of the others is not counted.
+type RaterLabel struct {
+	Label string `json:"label"`
+	N     int64  `json:"n"`
+	scoring.Answers
+	Agreement *float64 `json:"agreement"`
+	Kappa     *float64 `json:"kappa"`
+}
+
+// RaterScale is the mean absolute difference, 0 to 1, of a rater's values for
+// one label from the mean of the others', over N messages.
+type RaterScale struct {
+	Label      string  `json:"label"`
+	N          int64   `json:"n"`
+	Difference float64 `json:"difference"`
+}
+
+// RaterFlags counts a rater's red-flag reactions and reports of others'
+// messages by what became of them: what staff said of the message's reports;
+// else upheld where staff deleted the message or banned its author after it,
+// and did not take that back; else open.
+type RaterFlags struct {
+	Given     int64 `json:"given"`
+	Upheld    int64 `json:"upheld"`
+	Dismissed int64 `json:"dismissed"`
+	Open      int64 `json:"open"`
+}
+
+// Rater compares what a user gave with what others gave.
+func (s *Store) Rater(ctx context.Context, actor Actor, user uuid.UUID) (Rater, error) {
+	r := Rater{UserID: user, Limit: RaterLimit, Labels: []RaterLabel{}, Scales: []RaterScale{}}
+	if err := need(actor, policy.Read); err != nil {
+		return r, err
+	}
+	if _, err := userByID(ctx, s.pool, user); err != nil {
+		return r, err
+	}
+	if err := s.raterLabels(ctx, &r); err != nil {
+		return r, err
+	}
+	votes := []*int64{&r.Votes.BothYes, &r.Votes.OnlyRater, &r.Votes.OnlyOthers, &r.Votes.BothNo}
+	if err := s.pool.QueryRow(ctx, raterVotesSQL, user, RaterLimit).Scan(votes[0], votes[1], votes[2], votes[3]); err != nil {
+		return r, readError(err)
+	}
+	r.Votes = raterLabel("votes", r.Votes.Answers)
+	err := s.pool.QueryRow(ctx, raterFlagsSQL, user, RaterLimit).Scan(&r.Flags.Given, &r.Flags.Upheld, &r.Flags.Dismissed, &r.Flags.Open)
+	return r, readError(err)
+}
+
+func raterLabel(name string, a scoring.Answers) RaterLabel {
+	return RaterLabel{name, a.N(), a, scoring.Agreement(a), scoring.Kappa(a)}
+}
+
+// raterRow is what was found of one label. The row without a name counts the
+// messages themselves.
+type raterRow struct {
+	Label                                     *string
+	BothYes, OnlyRater, OnlyOthers, BothNo, N int64
+	Difference                                float64
+	Labelled, Compared                        int64
+}
+
+func (s *Store) raterLabels(ctx context.Context, r *Rater) error {
+	rows, err := collect[raterRow](ctx, s.pool, raterLabelsSQL, r.UserID, RaterLimit)
+	if err != nil {
+		return err
+	}
+	found := map[string]raterRow{}
+	for _, row := range rows {
+		if row.Label == nil {
+			r.Labelled, r.Compared = row.Labelled, row.Compared
+			continue
+		}
+		found[*row.Label] = row
+	}
+	var all []scoring.Answers
+	for _, name := range yesNoLabels {
+		if row, ok := found[name]; ok {
+			label := raterLabel(name, scoring.Answers{BothYes: row.BothYes, OnlyRater: row.OnlyRater, OnlyOthers: row.OnlyOthers, BothNo: row.BothNo})
+			r.Labels, all, r.N = append(r.Labels, label), append(all, label.Answers), r.N+label.N
+		}
+	}
+	for _, name := range scaleLabels {
+		if row, ok := found[name]; ok {
+			r.Scales = append(r.Scales, RaterScale{name, row.N, row.Difference})
+		}
+	}
+	r.Agreement, r.Kappa = scoring.Agreement(all...), scoring.Kappa(all...)
+	return nil
+}
+
+// raterLabelsSQL compares a rater's latest labels, label by label. Others' are
+// their single votes and what a file told together: how many, how many said
+// yes, and their sum.
+var raterLabelsSQL = func() string {
+	var sums, values []string
+	for _, name := range append(append([]string{}, yesNoLabels...), scaleLabels...) {
+		sums = append(sums, fmt.Sprintf("count(o.%[1]s) AS %[1]s_n, count(*) FILTER (WHERE o.%[1]s >= 0.5) AS %[1]s_yes, coalesce(sum(o.%[1]s), 0) AS %[1]s_sum", name))
+		values = append(values, fmt.Sprintf(`('%[1]s', v.%[1]s, o.%[1]s_n + coalesce(l.%[1]s_count, 0), o.%[1]s_yes + coalesce(round(l.%[1]s * l.%[1]s_count), 0),
+			o.%[1]s_sum + coalesce(l.%[1]s * l.%[1]s_count, 0))`, name))
+	}
+	return `WITH mine AS MATERIALIZED (SELECT * FROM label_votes WHERE user_id = $1 ORDER BY at DESC LIMIT $2),
+		compared AS MATERIALIZED (SELECT m.message_id, x.label, x.mine >= 0.5 AS yes, 2 * x.yes > x.n AS others, 2 * x.yes = x.n AS split, abs(x.mine - x.sum / nullif(x.n, 0)) AS difference
+			FROM mine v JOIN messages m ON m.tree_id = v.tree_id AND m.message_id = v.message_id AND m.user_id IS DISTINCT FROM $1
+			LEFT JOIN label_aggregates l ON l.tree_id = v.tree_id AND l.message_id = v.message_id
+			CROSS JOIN LATERAL (SELECT ` + strings.Join(sums, ", ") + ` FROM label_votes o JOIN users u ON u.user_id = o.user_id
+				WHERE o.tree_id = v.tree_id AND o.message_id = v.message_id AND ` + byOthers("o") + `) o
+			CROSS JOIN LATERAL (VALUES ` + strings.Join(values, ", ") + `) x(label, mine, n, yes, sum)
+			WHERE x.mine IS NOT NULL AND x.n > 0)
+		SELECT label, count(*) FILTER (WHERE yes AND others) AS both_yes, count(*) FILTER (WHERE yes AND NOT others AND NOT split) AS only_rater,
+			count(*) FILTER (WHERE NOT yes AND others) AS only_others, count(*) FILTER (WHERE NOT yes AND NOT others AND NOT split) AS both_no,
+			count(*) AS n, avg(difference)::float8 AS difference, 0::bigint AS labelled, 0::bigint AS compared FROM compared GROUP BY label
+		UNION ALL SELECT NULL, 0, 0, 0, 0, 0, 0, (SELECT count(*) FROM mine v JOIN messages m ON m.tree_id = v.tree_id AND m.message_id = v.message_id AND m.user_id IS DISTINCT FROM $1),
+			(SELECT count(DISTINCT message_id) FROM compared)`
+}()
+
+// byOthers says that a row of what people gave to message m, joined with its
+// giver u, is by somebody else than the rater $1 and counts.
+func byOthers(alias string) string {
+	return fmt.Sprintf("%[1]s.user_id <> $1 AND %[1]s.user_id IS DISTINCT FROM m.user_id AND u.banned_at IS NULL", alias)
+}
+
+// raterVotesSQL compares a rater's latest 👍 and 👎 with those of others.
+var raterVotesSQL = `SELECT count(*) FILTER (WHERE mine AND up > down), count(*) FILTER (WHERE mine AND up < down),
+		count(*) FILTER (WHERE NOT mine AND up > down), count(*) FILTER (WHERE NOT mine AND up < down)
+	FROM (SELECT r.emoji = '+1' AS mine, o.up + coalesce(e.upvotes, 0) AS up, o.down + coalesce(e.downvotes, 0) AS down
+		FROM (SELECT * FROM reactions WHERE user_id = $1 ORDER BY at DESC LIMIT $2) r
+		JOIN messages m ON m.tree_id = r.tree_id AND m.message_id = r.message_id AND m.user_id IS DISTINCT FROM $1
+		LEFT JOIN emoji_aggregates e ON e.tree_id = r.tree_id AND e.message_id = r.message_id
+		CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE o.emoji = '+1') AS up, count(*) FILTER (WHERE o.emoji = '-1') AS down
+			FROM reactions o JOIN users u ON u.user_id = o.user_id WHERE o.tree_id = r.tree_id AND o.message_id = r.message_id AND ` + byOthers("o") + `) o
+		WHERE r.emoji IN ('+1', '-1')) v`
+
+// raterFlagsSQL counts a rater's latest flags by what became of them. A red
+// flag has no status of its own: the message's reports speak for it.
+const raterFlagsSQL = `WITH flags AS MATERIALIZED (
+		SELECT tree_id, message_id, at, NULL AS status FROM (SELECT * FROM reactions WHERE user_id = $1 ORDER BY at DESC LIMIT $2) r WHERE emoji = 'red_flag'
+		UNION ALL SELECT tree_id, message_id, at, status FROM (SELECT * FROM reports WHERE user_id = $1 ORDER BY at DESC LIMIT $2) p WHERE status <> 'withdrawn')
+	SELECT count(*), count(*) FILTER (WHERE fate = 'upheld'), count(*) FILTER (WHERE fate = 'dismissed'), count(*) FILTER (WHERE fate = 'open') FROM (
+		SELECT CASE WHEN f.status IN ('upheld', 'dismissed') THEN f.status
+			WHEN f.status IS NULL AND 'upheld' = ANY (p.said) THEN 'upheld'
+			WHEN f.status IS NULL AND 'dismissed' = ANY (p.said) THEN 'dismissed'
+			WHEN m.deleted AND m.deletion_by_staff AND m.deleted_root = m.message_id AND m.deleted_at >= f.at THEN 'upheld'
+			WHEN EXISTS (SELECT FROM action_objects o JOIN actions a ON a.id = o.action_id
+				WHERE o.object_type = 'user' AND o.object_id = m.user_id AND o.aspect = 'ban' AND o.after IS NOT NULL
+					AND a.undoes IS NULL AND a.at >= f.at AND NOT EXISTS (SELECT FROM actions b WHERE b.undoes = a.id)) THEN 'upheld'
+			ELSE 'open' END AS fate
+		FROM flags f JOIN messages m ON m.tree_id = f.tree_id AND m.message_id = f.message_id AND m.user_id IS DISTINCT FROM $1
+		CROSS JOIN LATERAL (SELECT array_agg(p.status) AS said FROM reports p WHERE p.tree_id = f.tree_id AND p.message_id = f.message_id) p) told`

@@ -1,0 +1,155 @@
+package store_test
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"treewarden/scoring"
+	"treewarden/store"
+)
+
+// check compares every board with the oracle, and the explanations with both.
+func (q *sequence) check() {
+	q.t.Helper()
+	o := newOracle(q)
+	for _, frame := range scoring.Frames {
+		since, bounded := frame.Since(q.now)
+		within := func(at *time.Time) bool { return !bounded || at != nil && !at.Before(since) }
+		for _, formula := range scoring.Formulas {
+			rows := board(q.t, q.Store, q.staff[0], frame, formula)
+			want := map[uuid.UUID]store.BoardRow{}
+			for user := range o.written {
+				row, counts, evidence := o.row(user, within, formula)
+				if row.Messages > 0 || slices.ContainsFunc(row.Parts, func(p scoring.Part) bool { return p.Count > 0 }) {
+					want[user] = row
+				}
+				q.checkScore(row, frame, formula, counts, evidence)
+			}
+			if len(rows) != len(want) {
+				q.fail("%s, %s: %d users on the board, want %d", frame, formula.Name, len(rows), len(want))
+			}
+			for user, w := range want {
+				if why := unlike(rows[user], w); why != "" {
+					q.fail("%s, %s, %s: %s of\n%+v\nwant\n%+v", frame, formula.Name, user, why, rows[user], w)
+				}
+			}
+			q.checkRanks(rows)
+		}
+	}
+}
+
+// row is a user's line on a board, with the counts and the messages behind it.
+func (o *oracle) row(user uuid.UUID, within func(*time.Time) bool, formula scoring.Formula) (store.BoardRow, scoring.Counts, map[scoring.Signal]map[uuid.UUID]bool) {
+	counts, evidence := scoring.Counts{}, map[scoring.Signal]map[uuid.UUID]bool{}
+	for _, s := range o.signals[user] {
+		if s.n > 0 && within(s.at) && (s.old && formula.AsReference || s.own && !formula.AsReference) {
+			counts[s.signal] += s.n
+			if evidence[s.signal] == nil {
+				evidence[s.signal] = map[uuid.UUID]bool{}
+			}
+			evidence[s.signal][s.by] = true
+		}
+	}
+	row := store.BoardRow{UserID: user, RedFlags: counts[scoring.RedFlags], Upvotes: counts[scoring.Upvotes], Downvotes: counts[scoring.Downvotes],
+		Spam: counts[scoring.SpamLabels] + counts[scoring.SpamPrompts], Parts: formula.Parts(counts)}
+	for signal, n := range counts {
+		row.Score += formula.Weights[signal] * float64(n)
+	}
+	for _, at := range o.written[user] {
+		if within(at) {
+			row.Messages++
+		}
+	}
+	row.Rate = row.Score / float64(row.Messages+10)
+	for _, source := range []struct {
+		name string
+		all  []measured
+	}{{"labels", o.people[user]}, {"classifier", o.classifier[user]}} {
+		var sum float64
+		var n int64
+		for _, m := range source.all {
+			if within(m.at) {
+				sum, n = sum+m.sum, n+m.n
+			}
+		}
+		if n > 0 {
+			row.Toxicity, row.ToxicitySource = new(sum/float64(n)), new(source.name)
+		}
+	}
+	return row, counts, evidence
+}
+
+// unlike names a figure in which two lines differ.
+func unlike(a, b store.BoardRow) string {
+	near := func(x, y *float64) bool {
+		return x == nil && y == nil || x != nil && y != nil && math.Abs(*x-*y) < 1e-9
+	}
+	switch {
+	case a.Score != b.Score:
+		return "the score"
+	case math.Abs(a.Rate-b.Rate) > 1e-12:
+		return "the rate"
+	case a.Messages != b.Messages:
+		return "the messages"
+	case a.RedFlags != b.RedFlags || a.Upvotes != b.Upvotes || a.Downvotes != b.Downvotes || a.Spam != b.Spam || !slices.Equal(a.Parts, b.Parts):
+		return "the counts"
+	case !near(a.Toxicity, b.Toxicity) || a.Toxicity != nil && *a.ToxicitySource != *b.ToxicitySource:
+		return "the toxicity"
+	}
+	return ""
+}
+
+// checkRanks holds the order of a board: by score, then by id, without gaps.
+func (q *sequence) checkRanks(rows map[uuid.UUID]store.BoardRow) {
+	all := make([]store.BoardRow, 0, len(rows))
+	for _, row := range rows {
+		all = append(all, row)
+	}
+	slices.SortFunc(all, func(a, b store.BoardRow) int {
+		if a.Score != b.Score {
+			return map[bool]int{true: -1, false: 1}[a.Score > b.Score]
+		}
+		return bytes.Compare(b.UserID[:], a.UserID[:])
+	})
+	for i, row := range all {
+		if row.Rank != int64(i+1) {
+			q.fail("%s has rank %d, want %d", row.UserID, row.Rank, i+1)
+		}
+	}
+}
+
+// checkScore compares the explanation of a score: its parts, its rate, and that
+// behind each signal stand the messages that gave it within the frame, each
+// once, and no other.
+func (q *sequence) checkScore(row store.BoardRow, frame scoring.Frame, formula scoring.Formula, counts scoring.Counts, evidence map[scoring.Signal]map[uuid.UUID]bool) {
+	q.t.Helper()
+	score, err := q.Score(ctx, q.staff[0], row.UserID, frame, formula)
+	if err != nil {
+		q.fail("explain: %v", err)
+	}
+	where := fmt.Sprintf("%s, %s, %s", frame, formula.Name, row.UserID)
+	if want := formula.Parts(counts); !slices.Equal(score.Parts, want) {
+		q.fail("%s: explained as %+v, want %+v", where, score.Parts, want)
+	}
+	if math.Abs(score.Rate-row.Rate) > 1e-12 {
+		q.fail("%s: the rate is explained as %v, want %v", where, score.Rate, row.Rate)
+	}
+	if len(score.Evidence) != len(evidence) {
+		q.fail("%s: evidence for %v, want %v", where, score.Evidence, evidence)
+	}
+	for signal, want := range evidence {
+		got := map[uuid.UUID]bool{}
+		for _, id := range score.Evidence[signal] {
+			got[id] = true
+		}
+		if len(score.Evidence[signal]) != min(len(want), 50) || len(want) <= 50 && !maps.Equal(got, want) {
+			q.fail("%s: the evidence for %s is %v, want %v", where, signal, score.Evidence[signal], want)
+		}
+	}
+}

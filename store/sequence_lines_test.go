@@ -1,0 +1,179 @@
+package store_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"treewarden/corpus"
+	"treewarden/policy"
+	"treewarden/store"
+	"treewarden/store/storetest"
+)
+
+// makers make an act of each kind.
+func (q *sequence) makers() map[string]func() store.Act {
+	user := func() store.Act { return store.Act{Target: q.user()} }
+	message := func() store.Act { return store.Act{Target: q.node().id} }
+	tree := func() store.Act { return store.Act{Target: q.node().tree} }
+	with := func(act func() store.Act, set func(*store.Act)) func() store.Act {
+		return func() store.Act {
+			a := act()
+			set(&a)
+			return a
+		}
+	}
+	return map[string]func() store.Act{
+		"unban": user, "delete": message, "undelete": message, "report": message, "halt": tree, "resume": tree,
+		"ban": with(user, func(a *store.Act) {
+			a.Messages, a.Trees = pick(q, "keep", "delete"), pick(q, "keep", "halt")
+			if q.dice.IntN(2) == 0 {
+				a.Until = new(q.now.Add(pick(q, time.Hour, 50*time.Hour, 400*24*time.Hour)))
+			}
+		}),
+		"update_user": with(user, func(a *store.Act) {
+			a.Patch = pick(q, store.UserPatch{DisplayName: new("name " + q.id().String())}, store.UserPatch{Notes: new("a note")},
+				store.UserPatch{Role: new(pick(q, policy.General, policy.Moderator))})
+		}),
+		"edit":   with(message, func(a *store.Act) { a.Text = "text " + q.id().String() }),
+		"review": with(message, func(a *store.Act) { a.Result = pick(q, "accepted", "rejected", "pending") }),
+		"label":  with(message, func(a *store.Act) { a.Labels = q.labels() }),
+		"react": with(message, func(a *store.Act) {
+			a.Emoji, a.Op = pick(q, "+1", "-1", "red_flag", "rofl"), pick(q, "add", "add", "remove")
+		}),
+	}
+}
+
+func (q *sequence) labels() map[string]float64 {
+	labels := map[string]float64{}
+	for range 1 + q.dice.IntN(3) {
+		labels[pick(q, store.LabelNames...)] = float64(q.dice.IntN(5)) / 4
+	}
+	return labels
+}
+
+// ingest sends one to six lines of front ends, of every type and by anybody:
+// banned ones, authors themselves, people who labelled before.
+func (q *sequence) ingest() {
+	q.t.Helper()
+	var lines []string
+	for range 1 + q.dice.IntN(6) {
+		n, giver := q.node(), q.user()
+		switch q.dice.IntN(8) {
+		case 0, 1:
+			lines = append(lines, event("label", "message_id", n.id, "user_id", giver, "labels", q.labels(), "at", q.at()))
+		case 2, 3:
+			lines = append(lines, event("reaction", "message_id", n.id, "user_id", giver, "emoji", pick(q, "+1", "-1", "red_flag", "_skip_reply"),
+				"op", pick(q, "add", "add", "remove"), "at", q.at()))
+		case 4:
+			lines = append(lines, event("report", "message_id", n.id, "user_id", giver, "reason", "by ingest", "at", q.at()))
+		case 5:
+			// A late reply, as the case may be below a deleted message. It may be refused.
+			reply := q.reply(n)
+			lines = append(lines, q.message(reply, giver))
+			q.nodes = q.nodes[:len(q.nodes)-1]
+		case 6:
+			lines = append(lines, event("classifier_output", "message_id", n.id, "model", pick(q, "m", "n"), "scores", map[string]float64{"toxicity": q.dice.Float64()}, "at", q.at()))
+		case 7:
+			lines = append(lines, event("tree", "message_tree_id", n.tree, "state", pick(q, "growing", "aborted_low_grade")),
+				event("user", "user_id", giver, "display_name", "name "+q.id().String()))
+		}
+	}
+	done, err := q.Ingest(ctx, store.CommandLine, []byte(strings.Join(lines, "\n")))
+	q.did("ingest", strings.Join(lines, "\n    "), err)
+	for _, fault := range done.Errors {
+		if fault.Code != "user_banned" {
+			q.fail("line %d was refused: %s", fault.Line, fault.Message)
+		}
+	}
+	q.learn()
+}
+
+// learn adds the messages that came in to those that the dice choose from.
+func (q *sequence) learn() {
+	rows, err := storetest.DB(q.t, q.Store).Query(ctx, `SELECT message_id, coalesce(parent_id, '00000000-0000-0000-0000-000000000000'), tree_id, role, text FROM messages ORDER BY message_id`)
+	if err != nil {
+		q.fail("read the messages: %v", err)
+	}
+	defer rows.Close()
+	q.nodes = nil
+	for rows.Next() {
+		var n node
+		if err := rows.Scan(&n.id, &n.parent, &n.tree, &n.role, &n.text); err != nil {
+			q.fail("read the messages: %v", err)
+		}
+		q.nodes = append(q.nodes, n)
+	}
+	if rows.Err() != nil {
+		q.fail("read the messages: %v", rows.Err())
+	}
+}
+
+// importMore imports a few messages: known ones with more about them, new
+// replies, and replies whose parent comes with a later import.
+func (q *sequence) importMore() {
+	q.t.Helper()
+	var lines []string
+	seen := map[uuid.UUID]bool{}
+	for range 1 + q.dice.IntN(4) {
+		n := q.node()
+		switch dice := q.dice.IntN(6); {
+		case dice == 0:
+			n = q.reply(n)
+		case dice == 1 && len(q.waiting) > 0:
+			n, q.waiting = q.waiting[0], q.waiting[1:]
+		case dice == 2:
+			parent := q.reply(n)
+			q.waiting = append(q.waiting, parent)
+			n = q.reply(parent)
+		}
+		if seen[n.id] {
+			continue
+		}
+		seen[n.id] = true
+		lines = append(lines, q.exported(n))
+	}
+	text := strings.Join(lines, "\n") + "\n"
+	summary, err := q.Import(ctx, corpus.NewReader(strings.NewReader(text), "dice.jsonl").All(), store.ImportOptions{Batch: 1 + q.dice.IntN(4)})
+	q.did("import", strings.Join(lines, "\n    "), err)
+	if summary.Rejected > 0 {
+		q.fail("the import refused: %+v", summary.Errors)
+	}
+	q.learn()
+}
+
+// exported is a line of an export about a message, or about its tree: what it
+// says beside who the message is, the dice decide.
+func (q *sequence) exported(n node) string {
+	message := map[string]any{"message_id": n.id, "role": n.role, "text": n.text}
+	if n.parent != uuid.Nil {
+		message["parent_id"] = n.parent
+	}
+	may := func(name string, value any) {
+		if q.dice.IntN(2) == 0 {
+			message[name] = value
+		}
+	}
+	may("user_id", q.user())
+	may("lang", pick(q, "en", "fr"))
+	may("created_date", q.at())
+	may("deleted", q.dice.IntN(4) == 0)
+	may("review_result", pick(q, true, false))
+	may("emojis", map[string]int{"+1": q.dice.IntN(4), "-1": q.dice.IntN(4), "red_flag": q.dice.IntN(3)})
+	may("labels", map[string]any{pick(q, store.LabelNames...): map[string]any{"value": q.dice.Float64(), "count": 1 + q.dice.IntN(5)},
+		"toxicity": map[string]any{"value": q.dice.Float64(), "count": 1 + q.dice.IntN(3)}})
+	may("detoxify", map[string]float64{"toxicity": q.dice.Float64()})
+	line := message
+	if n.parent == uuid.Nil && q.dice.IntN(2) == 0 {
+		message["replies"] = []any{}
+		line = map[string]any{"message_tree_id": n.tree, "tree_state": pick(q, "growing", "aborted_low_grade"), "prompt": message}
+	}
+	text, err := json.Marshal(line)
+	if err != nil {
+		panic(fmt.Sprint("write a line: ", err))
+	}
+	return string(text)
+}

@@ -1,0 +1,177 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"treewarden/policy"
+	"treewarden/scoring"
+	"treewarden/scoring/board"
+)
+
+// Trial is a formula that is tried beside the one in force, on the users of
+// the boards of a frame. Known trolls are those banned, and those who at any
+// time had a message deleted by staff or rejected; the signals in LeftOut are
+// left out of the scores by which Old and New find them. Entered, Left and
+// Moved are about the first Top places of the board of active users, whose
+// scores are whole.
+type Trial struct {
+	Frame      scoring.Frame    `json:"frame"`
+	AsOf       time.Time        `json:"as_of"`
+	Tried      scoring.Formula  `json:"tried"`
+	InForce    scoring.Formula  `json:"in_force"`
+	Users      int              `json:"users"`
+	Trolls     int              `json:"known_trolls"`
+	LeftOut    []scoring.Signal `json:"left_out"`
+	Resamples  int              `json:"resamples"`
+	Old        scoring.Quality  `json:"old"`
+	New        scoring.Quality  `json:"new"`
+	Difference *float64         `json:"auc_difference"`
+	// Between is where the difference lies in 95 % of resamples.
+	Between *scoring.Interval `json:"auc_difference_interval"`
+	Top     int               `json:"top"`
+	Entered []TrialRow        `json:"entered"`
+	Left    []TrialRow        `json:"left"`
+	Moved   []TrialRow        `json:"moved"`
+}
+
+// TrialRow is a user whose place on the board differs between two formulas.
+type TrialRow struct {
+	UserID      uuid.UUID `json:"user_id"`
+	DisplayName string    `json:"display_name"`
+	KnownTroll  bool      `json:"known_troll"`
+	RankBefore  int       `json:"rank_before"`
+	RankAfter   int       `json:"rank_after"`
+	ScoreBefore float64   `json:"score_before"`
+	ScoreAfter  float64   `json:"score_after"`
+}
+
+// TryFormula compares what a change would make of the formula in force with
+// that formula, and changes nothing.
+func (s *Store) TryFormula(ctx context.Context, actor Actor, change scoring.Change, frame scoring.Frame) (Trial, error) {
+	if err := need(actor, policy.ScoringRead); err != nil {
+		return Trial{}, err
+	}
+	inForce, err := formulaInForce(ctx, s.pool)
+	if err != nil {
+		return Trial{}, err
+	}
+	tried, wrong := change.Apply(inForce)
+	if len(wrong) > 0 {
+		return Trial{}, Invalid(wrong)
+	}
+	return s.CompareFormulas(ctx, actor, inForce, tried, frame)
+}
+
+// CompareFormulas is TryFormula for any two formulas of which the first counts
+// toxic messages by the threshold in force.
+func (s *Store) CompareFormulas(ctx context.Context, actor Actor, old, tried scoring.Formula, frame scoring.Frame) (Trial, error) {
+	t := Trial{Frame: frame, AsOf: s.now().UTC(), Tried: tried, InForce: old, LeftOut: scoring.Outcome, Resamples: scoring.Resamples, Top: scoring.Top}
+	if err := need(actor, policy.ScoringRead); err != nil {
+		return t, err
+	}
+	candidates, err := s.candidates(ctx, old, tried, frame)
+	if err != nil {
+		return t, err
+	}
+	found := scoring.NewTrial(candidates)
+	t.Users, t.Trolls, t.Old, t.New, t.Difference, t.Between = found.Users, found.Trolls, found.Old, found.New, found.AUCDifference, found.AUCDifferenceInterval
+	names, err := s.namesOf(ctx, candidates, found.Entered, found.Left, found.Moved)
+	if err != nil {
+		return t, err
+	}
+	rows := func(moves []scoring.Move) []TrialRow {
+		all := make([]TrialRow, len(moves))
+		for i, m := range moves {
+			c := candidates[m.Candidate]
+			all[i] = TrialRow{c.ID, names[c.ID], c.Troll, m.Before, m.After, c.Score[0], c.Score[1]}
+		}
+		return all
+	}
+	t.Entered, t.Left, t.Moved = rows(found.Entered), rows(found.Left), rows(found.Moved)
+	return t, nil
+}
+
+// candidates scores everybody on the boards of a frame by both formulas.
+func (s *Store) candidates(ctx context.Context, old, tried scoring.Formula, frame scoring.Frame) ([]scoring.Candidate, error) {
+	users, err := s.live.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rejected, err := s.countedBy(ctx, "SELECT user_id, 1::float8 FROM messages WHERE review_result = false AND parent_id IS NULL AND user_id IS NOT NULL")
+	if err != nil {
+		return nil, err
+	}
+	var toxic map[uuid.UUID]float64 // where the tried formula counts others
+	if tried.ToxicFrom != old.ToxicFrom && tried.Weights[scoring.ToxicMessages] != 0 {
+		if toxic, err = s.countedBy(ctx, toxicByAuthor(frame), tried.ToxicFrom, s.since(frame)); err != nil {
+			return nil, err
+		}
+	}
+	judgedOld, judgedTried := old.Judged(), tried.Judged()
+	scorers := [4]scoring.Scorer{old.Scorer(), tried.Scorer(), judgedOld.Scorer(), judgedTried.Scorer()}
+	all := make([]scoring.Candidate, 0, users.Len())
+	users.Each(func(u *board.User) bool {
+		t := u.Tally(frame)
+		if !t.Speaks(&scoring.Treewarden) && !t.Speaks(&old) && !t.Speaks(&tried) {
+			return true
+		}
+		c := scoring.Candidate{ID: u.ID, OnBoards: u.Status == Active, Troll: u.Status == Banned || rejected[u.ID] > 0}
+		ever := u.Tally(scoring.Total)
+		c.Troll = c.Troll || ever.Count(&scoring.Treewarden, scoring.Deleted) > 0 || ever.Count(&scoring.Treewarden, scoring.Rejected) > 0
+		c.Score, c.Judged = [2]float64{scorers[0].Score(t), scorers[1].Score(t)}, [2]float64{scorers[2].Score(t), scorers[3].Score(t)}
+		if toxic != nil {
+			more := tried.Weights[scoring.ToxicMessages] * (toxic[u.ID] - float64(t.Count(&tried, scoring.ToxicMessages)))
+			c.Score[1], c.Judged[1] = c.Score[1]+more, c.Judged[1]+more
+		}
+		all = append(all, c)
+		return true
+	})
+	return all, nil
+}
+
+// countedBy reads one figure for each of some users.
+func (s *Store) countedBy(ctx context.Context, sql string, args ...any) (map[uuid.UUID]float64, error) {
+	counts := map[uuid.UUID]float64{}
+	err := eachRaw(ctx, s.pool, sql, func(raw [][]byte) { counts[uuid.UUID(raw[0])] = float8(raw[1]) }, args...)
+	return counts, readError(err)
+}
+
+// toxicByAuthor counts the messages of each author that are toxic from a
+// threshold, $1, on: few of all, which are found first. $2 begins the frame.
+func toxicByAuthor(frame scoring.Frame) string {
+	within := " AND $2::timestamptz IS NOT NULL"
+	if frame != scoring.Total {
+		// Dated when the first model spoke, or the message was written if that is
+		// later. CASE keeps the dear question for those that need it.
+		within = ` AND CASE WHEN m.created_date >= $2 THEN true WHEN t.at < $2 THEN false ELSE NOT EXISTS (SELECT FROM classifier_outputs o
+			WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id AND o.at < $2) END`
+	}
+	return `SELECT m.user_id, count(*)::float8 FROM (SELECT tree_id, message_id, min(at) AS at FROM classifier_outputs WHERE toxicity >= $1::float8 GROUP BY 1, 2) t
+		JOIN messages m ON m.tree_id = t.tree_id AND m.message_id = t.message_id WHERE m.user_id IS NOT NULL` + within + ` GROUP BY m.user_id`
+}
+
+// namesOf reads the names of those who move.
+func (s *Store) namesOf(ctx context.Context, candidates []scoring.Candidate, moves ...[]scoring.Move) (map[[16]byte]string, error) {
+	var ids []uuid.UUID
+	for _, list := range moves {
+		for _, m := range list {
+			ids = append(ids, candidates[m.Candidate].ID)
+		}
+	}
+	rows, err := s.pool.Query(ctx, "SELECT user_id, display_name FROM users WHERE user_id = ANY ($1)", idArray(ids))
+	if err != nil {
+		return nil, readError(err)
+	}
+	names := make(map[[16]byte]string, len(ids))
+	var id uuid.UUID
+	var name string
+	_, err = pgx.ForEachRow(rows, []any{&id, &name}, func() error {
+		names[id] = name
+		return nil
+	})
+	return names, readError(err)
+}
