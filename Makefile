@@ -64,7 +64,11 @@ race: ## run every test under the race detector
 	@$(TESTS) -race $(or $(PKG),./...) 2>&1 | $(SUMMARY)
 
 .PHONY: bench
-bench: ## run the benchmarks; BENCH=Import runs some
+bench: ## measure against the reference's own design; SCALE=S,M adds ten times the data, ARGS="-only board" chooses
+	@go run ./bench -scale $(or $(SCALE),S) $(ARGS)
+
+.PHONY: bench-go
+bench-go: ## run the benchmarks of single functions; BENCH=Import runs some
 	@go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem -timeout 60m \
 		$$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -n 1 dirname | sort -u)
 

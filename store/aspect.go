@@ -97,14 +97,20 @@ func (a aspect) tree() string {
 // to its columns. $1 is the action. It returns the number of rows that
 // changed as the number of rows affected.
 func (a aspect) changeSQL(chosen, set string) string {
+	// The row as it was is joined within the UPDATE, by its key: joined to what
+	// came of it afterwards, of which the planner knows no number, every row would
+	// be compared with every other.
+	same := "old.id = chosen.id"
+	if a.object == "message" {
+		same += " AND old.tree_id = chosen.tree_id"
+	}
 	return fmt.Sprintf(`WITH RECURSIVE %s,
-		old AS MATERIALIZED (SELECT o.%s AS id, %s AS tree_id, %s AS before FROM %s o JOIN chosen ON %s),
-		new AS (UPDATE %s o SET %s, version = o.version + 1 FROM chosen WHERE %s RETURNING o.%s AS id, %s AS after)
+		changed AS (UPDATE %s o SET %s, version = o.version + 1
+			FROM chosen JOIN (SELECT o.%s AS id, %s AS tree_id, %s AS before FROM %s o) old ON %s
+			WHERE %s RETURNING old.id, old.tree_id, old.before, %s AS after)
 		INSERT INTO action_objects (action_id, object_type, object_id, aspect, tree_id, before, after)
-		SELECT $1, '%s', old.id, '%s', old.tree_id, old.before, new.after FROM old JOIN new USING (id)
-		WHERE old.before IS DISTINCT FROM new.after`,
-		chosen, a.id(), a.tree(), a.state, a.table(), a.match("chosen"),
-		a.table(), set, a.match("chosen"), a.id(), a.state, a.object, a.name)
+		SELECT $1, '%s', id, '%s', tree_id, before, after FROM changed WHERE before IS DISTINCT FROM after`,
+		chosen, a.table(), set, a.id(), a.tree(), a.state, a.table(), same, a.match("chosen"), a.state, a.object, a.name)
 }
 
 // conflictSQL finds an object of action $1 whose aspect is no longer as the

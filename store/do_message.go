@@ -25,7 +25,8 @@ func (d *doing) deleteSubtrees(roots string, args ...any) error {
 	at := fmt.Sprintf("$%d", len(args)+2)
 	_, err := d.change(deletionAspect, `below AS (
 			SELECT r.tree_id, r.message_id, r.message_id AS root, r.depth FROM (`+roots+`) r
-			UNION SELECT c.tree_id, c.message_id, b.root, b.depth FROM messages c JOIN below b ON c.tree_id = b.tree_id AND c.parent_id = b.message_id),
+			UNION SELECT c.tree_id, c.message_id, b.root, b.depth FROM below b,
+				LATERAL (SELECT tree_id, message_id FROM messages WHERE tree_id = b.tree_id AND parent_id = b.message_id OFFSET 0) c),
 		chosen AS (SELECT DISTINCT ON (b.tree_id, b.message_id) b.tree_id, b.message_id AS id, b.root FROM below b
 			JOIN messages m ON m.tree_id = b.tree_id AND m.message_id = b.message_id AND NOT m.deleted
 			ORDER BY b.tree_id, b.message_id, b.depth)`,

@@ -78,7 +78,8 @@ func (d *doing) watchBan(user User) error {
 	watched := []string{givenBy("$1")}
 	if d.act.Messages == "delete" {
 		watched = append(watched, `(WITH RECURSIVE below AS (SELECT tree_id, message_id FROM messages WHERE user_id = $1 AND NOT deleted
-			UNION SELECT c.tree_id, c.message_id FROM messages c JOIN below b ON c.tree_id = b.tree_id AND c.parent_id = b.message_id) SELECT * FROM below)`)
+			UNION SELECT c.tree_id, c.message_id FROM below b,
+				LATERAL (SELECT tree_id, message_id FROM messages WHERE tree_id = b.tree_id AND parent_id = b.message_id OFFSET 0) c) SELECT * FROM below)`)
 	}
 	if d.act.Trees == "halt" {
 		watched = append(watched, `SELECT m.tree_id, m.message_id FROM trees t JOIN messages m ON m.tree_id = t.tree_id AND m.parent_id IS NULL WHERE t.user_id = $1`)

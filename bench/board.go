@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"treewarden/policy"
+	"treewarden/scoring"
+	"treewarden/store"
+)
+
+const boardPath = "/api/v1/trollboard?limit=100&frame="
+
+// measureBoard times a page of each board.
+func (b *bench) measureBoard(ctx context.Context) error {
+	for _, frame := range scoring.Frames {
+		took, err := b.inTurns(500, 30*time.Second,
+			func(int) error { return b.drain(ctx, reference["board_page"], string(frame), 100) },
+			func(int) error {
+				_, err := b.store.Board(ctx, store.CommandLine, boardOf(frame, 100))
+				return err
+			},
+			func(int) error { return b.web.get(ctx, b.keys[policy.Admin], boardPath+string(frame), nil) })
+		if err != nil {
+			return err
+		}
+		theirs, inProcess, overHTTP := took[0], took[1], took[2]
+		name := "board page, " + string(frame) + ", 100 rows"
+		b.faster(name+", p50", theirs.median(), inProcess.median(), 50, "store.Board; the reference: board_page")
+		b.faster(name+", p50, ours over HTTP", theirs.median(), overHTTP.median(), 0, "GET "+boardPath+string(frame))
+		b.atMost(name+", p99 against its own p50", inProcess.median(), inProcess.percentile(99), 5, "store.Board")
+		b.atMost(name+", over HTTP, p99 against its own p50", overHTTP.median(), overHTTP.percentile(99), 5, "GET "+boardPath+string(frame))
+		if frame == scoring.Total {
+			b.boardPage = inProcess.median()
+		}
+	}
+	return nil
+}
+
+// clients are how many read boards at once.
+const clients = 8
+
+// measureHTTP lets clients read the board as fast as they can.
+func (b *bench) measureHTTP(ctx context.Context) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	theirs := &http.Server{Handler: http.HandlerFunc(b.referenceBoard), ReadHeaderTimeout: time.Minute}
+	go func() { _ = theirs.Serve(listener) }()
+	defer theirs.Close()
+	// The reference goes through the same client, without a key that it reads.
+	web := *b.web
+	web.address = "http://" + listener.Addr().String()
+	var plain, ours float64
+	var took spans
+	const rounds = 4
+	for range rounds {
+		rate, _, err := b.clients(ctx, func() error { return web.get(ctx, "", "/", nil) })
+		if err != nil {
+			return err
+		}
+		plain += rate / rounds
+		rate, answered, err := b.clients(ctx, func() error { return b.web.get(ctx, b.keys[policy.Admin], boardPath+"total", nil) })
+		if err != nil {
+			return err
+		}
+		ours += rate / rounds
+		took = append(took, answered...)
+	}
+	b.rate(fmt.Sprintf("board over HTTP, %d clients, pages a second", clients), plain, ours, 60, "GET "+boardPath+"total; the reference: board_rows as JSON")
+	b.within(fmt.Sprintf("board over HTTP, %d clients, p99", clients), took.percentile(99), 0, "GET "+boardPath+"total")
+	return nil
+}
+
+// clients runs requests side by side for a while, and returns how many were
+// answered a second and how long each took.
+func (b *bench) clients(ctx context.Context, request func() error) (rate float64, took spans, err error) {
+	var wait sync.WaitGroup
+	var mu sync.Mutex
+	var failed atomic.Pointer[error]
+	length := max(time.Duration(float64(3*time.Second)*b.effort), 100*time.Millisecond)
+	began := time.Now()
+	for range clients {
+		wait.Go(func() {
+			var own spans
+			for time.Since(began) < length && ctx.Err() == nil {
+				start := time.Now()
+				if err := request(); err != nil {
+					failed.Store(&err)
+					return
+				}
+				own = append(own, time.Since(start))
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			took = append(took, own...)
+		})
+	}
+	wait.Wait()
+	if p := failed.Load(); p != nil {
+		return 0, nil, *p
+	}
+	return float64(len(took)) / time.Since(began).Seconds(), took, ctx.Err()
+}
+
+// referenceRow is a row of the reference's board, as it is sent.
+type referenceRow struct {
+	UserID       string    `json:"user_id"`
+	Username     string    `json:"username"`
+	AuthMethod   string    `json:"auth_method"`
+	DisplayName  string    `json:"display_name"`
+	LastActivity time.Time `json:"last_activity_date"`
+	Enabled      bool      `json:"enabled"`
+	Deleted      bool      `json:"deleted"`
+	Show         bool      `json:"show_on_leaderboard"`
+	Rank         int       `json:"rank"`
+	Score        int       `json:"troll_score"`
+	Flags        int       `json:"red_flags"`
+	Up           int       `json:"upvotes"`
+	Down         int       `json:"downvotes"`
+	SpamPrompts  int       `json:"spam_prompts"`
+	Spam         int       `json:"spam"`
+	Lang         int       `json:"lang_mismach"`
+	Unfit        int       `json:"not_appropriate"`
+	PII          int       `json:"pii"`
+	Hate         int       `json:"hate_speech"`
+	Sexual       int       `json:"sexual_content"`
+	Political    int       `json:"political_content"`
+	Quality      *float64  `json:"quality"`
+	Humor        *float64  `json:"humor"`
+	Toxicity     *float64  `json:"toxicity"`
+	Violence     *float64  `json:"violence"`
+	Helpfulness  *float64  `json:"helpfulness"`
+}
+
+// referenceBoard answers with the reference's page.
+func (b *bench) referenceBoard(w http.ResponseWriter, r *http.Request) {
+	found, err := b.referenceRows(r.Context(), scoring.Total, 100)
+	if err == nil {
+		w.Header().Set("Content-Type", "application/json")
+		err = json.NewEncoder(w).Encode(found)
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+	}
+}
+
+func (b *bench) referenceRows(ctx context.Context, frame scoring.Frame, limit int) ([]referenceRow, error) {
+	rows, err := b.ref.Query(ctx, reference["board_rows"], string(frame), limit)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[referenceRow])
+}

@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"treewarden/migrations"
+	"treewarden/store"
+)
+
+//go:embed sql/tables.sql
+var referenceTables string
+
+//go:embed sql/indexes.sql
+var referenceIndexes string
+
+//go:embed sql/keys.sql
+var referenceKeys string
+
+//go:embed sql/translate.sql
+var translateSQL string
+
+// loading is the way from an empty database to both designs, filled alike: the
+// reference's tables in the schema reference, ours in public.
+type loading struct {
+	url   string
+	scale float64
+	end   time.Time // when the collection ends
+	watch stopwatch
+}
+
+// load fills a database, or brings the schema of one that is filled up to date.
+// It returns when the collection ended.
+func (l *loading) load(ctx context.Context) (time.Time, error) {
+	began := time.Now()
+	l.watch.last = began
+	migrated, err := migrations.Up(ctx, l.url)
+	if err != nil {
+		return l.end, err
+	}
+	end, err := l.loaded(ctx)
+	if err != nil {
+		return l.end, err
+	}
+	steps := []func(context.Context) error{l.loadReference, l.translate, l.rebuild, l.vacuum, l.remember}
+	if end != nil {
+		l.end, steps = *end, nil
+		if migrated > 0 {
+			steps = []func(context.Context) error{l.rebuild, l.vacuum}
+		}
+	}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return l.end, err
+		}
+	}
+	l.watch.last = began
+	l.watch.lap("all of it")
+	return l.end, nil
+}
+
+// loaded says when the collection in the database ended; nil: there is none.
+func (l *loading) loaded(ctx context.Context) (end *time.Time, err error) {
+	err = l.with(ctx, "public", func(conn *pgx.Conn) error {
+		var there bool
+		if err := conn.QueryRow(ctx, "SELECT to_regclass('reference.loaded') IS NOT NULL").Scan(&there); err != nil || !there {
+			return err
+		}
+		var scale float64
+		if err := conn.QueryRow(ctx, `SELECT "end", scale FROM reference.loaded`).Scan(&end, &scale); err != nil {
+			return err
+		}
+		if scale != l.scale {
+			return fmt.Errorf("the folder holds a collection of scale x%g: remove it, or choose another with -dir", scale)
+		}
+		return nil
+	})
+	return end, err
+}
+
+func (l *loading) remember(ctx context.Context) error {
+	return l.exec(ctx, "reference", `CREATE TABLE loaded AS SELECT $1::timestamptz AS "end", $2::float8 AS scale`, l.end, l.scale)
+}
+
+// with runs work on a connection of its own, whose unqualified names are those
+// of one design.
+func (l *loading) with(ctx context.Context, schema string, do func(*pgx.Conn) error) error {
+	config, err := pgx.ParseConfig(l.url)
+	if err != nil {
+		return err
+	}
+	config.RuntimeParams["search_path"] = schema
+	config.RuntimeParams["maintenance_work_mem"] = "1GB"
+	config.RuntimeParams["work_mem"] = "512MB"
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	return do(conn)
+}
+
+func (l *loading) exec(ctx context.Context, schema, sql string, args ...any) error {
+	return l.with(ctx, schema, func(conn *pgx.Conn) error {
+		return execAll(ctx, conn, sql, args...)
+	})
+}
+
+// execAll runs statements that are parted by semicolons, in a transaction.
+func execAll(ctx context.Context, conn *pgx.Conn, sql string, args ...any) error {
+	if len(args) == 0 {
+		args = []any{pgx.QueryExecModeSimpleProtocol}
+	}
+	if _, err := conn.Exec(ctx, sql, args...); err != nil {
+		return fmt.Errorf("%w in %.120q", err, sql)
+	}
+	return nil
+}
+
+// loadReference generates the reference's rows and builds its indexes.
+func (l *loading) loadReference(ctx context.Context) error {
+	if err := l.exec(ctx, "reference", "DROP SCHEMA IF EXISTS reference CASCADE; CREATE SCHEMA reference;"+referenceTables); err != nil {
+		return err
+	}
+	world := newWorld(l.scale, l.end)
+	group, copying := errgroup.WithContext(ctx)
+	group.SetLimit(2)
+	for _, table := range generated {
+		group.Go(func() error { return l.copy(copying, world, table) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	l.watch.lap("the reference's rows, generated and copied")
+
+	ofMessages, ofRest := partStatements(referenceIndexes, " message ")
+	if err := l.sideBySide(ctx, "reference", ofMessages, ofRest); err != nil {
+		return err
+	}
+	if err := l.exec(ctx, "reference", referenceKeys); err != nil {
+		return err
+	}
+	// What follows joins these tables.
+	if err := l.exec(ctx, "reference", "ANALYZE message, text_labels, message_emoji, message_toxicity, message_tree_state"); err != nil {
+		return err
+	}
+	l.watch.lap("the reference's indexes and keys")
+	return nil
+}
+
+// copy generates one table straight into a COPY.
+func (l *loading) copy(ctx context.Context, w *world, table string) error {
+	return l.with(ctx, "reference", func(conn *pgx.Conn) error {
+		read, write := io.Pipe()
+		defer read.Close() // ends the writer where the copy has failed
+		go func() { write.CloseWithError(w.generate(table, write)) }()
+		_, err := conn.PgConn().CopyFrom(ctx, read, `COPY "`+table+`" FROM STDIN`)
+		if err != nil {
+			return fmt.Errorf("copy %s: %w", table, err)
+		}
+		return nil
+	})
+}
+
+// sideBySide runs SQL on two connections.
+func (l *loading) sideBySide(ctx context.Context, schema, a, b string) error {
+	group, both := errgroup.WithContext(ctx)
+	for _, sql := range []string{a, b} {
+		group.Go(func() error { return l.exec(both, schema, sql) })
+	}
+	return group.Wait()
+}
+
+// translate makes our rows out of the reference's. Our keys and indexes stand
+// aside meanwhile, and end exactly as the migrations made them.
+func (l *loading) translate(ctx context.Context) error {
+	parts := named(translateSQL)
+	before, err := l.constraints(ctx)
+	if err != nil {
+		return err
+	}
+	if err := l.exec(ctx, "public", before.drop()); err != nil {
+		return err
+	}
+	if err := l.exec(ctx, "public", parts["people"]); err != nil {
+		return err
+	}
+	if err := l.sideBySide(ctx, "public", parts["messages"], parts["signals"]); err != nil {
+		return err
+	}
+	l.watch.lap("our rows, from the reference's")
+	if err := l.sideBySide(ctx, "public", before.build("messages"), before.buildRest("messages")); err != nil {
+		return err
+	}
+	if err := l.exec(ctx, "public", before.relate()); err != nil {
+		return err
+	}
+	after, err := l.constraints(ctx)
+	if err != nil {
+		return err
+	}
+	if !after.equal(before) {
+		return fmt.Errorf("our schema is not what it was before loading: %v, %v", before, after)
+	}
+	l.watch.lap("our indexes and keys")
+	return nil
+}
+
+func (l *loading) rebuild(ctx context.Context) error {
+	if err := l.exec(ctx, "public", "ANALYZE"); err != nil {
+		return err
+	}
+	s, err := store.Open(ctx, l.url)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	l.watch.lap("statistics")
+	if err := s.RebuildScores(ctx); err != nil {
+		return err
+	}
+	l.watch.lap("our scores, rebuilt from the base tables")
+	return nil
+}
+
+func (l *loading) vacuum(ctx context.Context) error {
+	if err := l.exec(ctx, "public", "VACUUM ANALYZE"); err != nil {
+		return err
+	}
+	if err := l.exec(ctx, "public", "CHECKPOINT"); err != nil {
+		return err
+	}
+	l.watch.lap("vacuum and checkpoint")
+	return nil
+}

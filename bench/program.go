@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// program is this program as people run it: built, and serving the database
+// as a process of its own.
+type program struct {
+	path, url string
+	address   string // of its web server
+	serving   *exec.Cmd
+	client    *http.Client
+}
+
+var servingAt = regexp.MustCompile(`address=(http://\S+)`)
+
+// startProgram builds the program and starts serve.
+func startProgram(ctx context.Context, folder, url string) (*program, error) {
+	// Nothing is compressed: the reference's handler does not either.
+	transport := &http.Transport{MaxIdleConnsPerHost: 32, DisableCompression: true}
+	p := &program{path: filepath.Join(folder, "treewarden"), url: url, client: &http.Client{Timeout: 2 * time.Minute, Transport: transport}}
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", p.path, "treewarden/cmd/treewarden").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build the program: %w: %s", err, out)
+	}
+	p.serving = p.command("serve", "--listen", "127.0.0.1:0")
+	said, err := p.serving.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.serving.Start(); err != nil {
+		return nil, err
+	}
+	lines := bufio.NewScanner(said)
+	var log []string
+	for lines.Scan() {
+		if match := servingAt.FindStringSubmatch(lines.Text()); match != nil {
+			p.address = match[1]
+			go func() { _, _ = io.Copy(os.Stderr, said) }()
+			return p, nil
+		}
+		log = append(log, lines.Text())
+	}
+	p.stop()
+	return nil, fmt.Errorf("serve did not start: %s", strings.Join(log, "; "))
+}
+
+// command is a command of the program on the database.
+func (p *program) command(args ...string) *exec.Cmd {
+	return exec.Command(p.path, append(args, "--database-url", p.url)...)
+}
+
+// run runs a command and returns how long it took, its start included.
+func (p *program) run(args ...string) (time.Duration, error) {
+	began := time.Now()
+	if out, err := p.command(args...).CombinedOutput(); err != nil {
+		return 0, fmt.Errorf("treewarden %s: %w: %.500s", strings.Join(args, " "), err, out)
+	}
+	return time.Since(began), nil
+}
+
+func (p *program) stop() {
+	_ = p.serving.Process.Signal(syscall.SIGTERM)
+	_ = p.serving.Wait()
+}
+
+// refused is an answer that is not 200.
+type refused struct {
+	status int
+	body   string
+}
+
+func (r *refused) Error() string { return fmt.Sprintf("HTTP %d: %.300s", r.status, r.body) }
+
+// ask sends a request with a key and decodes the answer where there is room
+// for it.
+func (p *program) ask(ctx context.Context, key, method, path, contentType string, body []byte, answer any) error {
+	request, err := http.NewRequestWithContext(ctx, method, p.address+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer "+key)
+	if contentType != "" {
+		request.Header.Set("Content-Type", contentType)
+	}
+	response, err := p.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return &refused{response.StatusCode, string(text)}
+	}
+	if answer == nil {
+		return nil
+	}
+	return json.Unmarshal(text, answer)
+}
+
+func (p *program) get(ctx context.Context, key, path string, answer any) error {
+	return p.ask(ctx, key, http.MethodGet, path, "", nil, answer)
+}
+
+// ingested is the answer to an ingest.
+type ingested struct {
+	Accepted, Duplicate, Rejected int
+	Errors                        json.RawMessage
+}
+
+// ingest sends lines, all of which must be taken in.
+func (p *program) ingest(ctx context.Context, key string, lines []byte) error {
+	var done ingested
+	if err := p.ask(ctx, key, http.MethodPost, "/api/v1/ingest", "application/x-ndjson", lines, &done); err != nil {
+		return err
+	}
+	if done.Rejected > 0 || done.Duplicate > 0 {
+		return fmt.Errorf("ingest: %d lines were refused, %d were known: %.300s", done.Rejected, done.Duplicate, done.Errors)
+	}
+	return nil
+}

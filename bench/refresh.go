@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"treewarden/scoring"
+	"treewarden/store"
+)
+
+// since is when a frame begins; the zero time: it has no beginning.
+func (b *bench) since(frame scoring.Frame) time.Time {
+	midnight := b.end.UTC().Truncate(24 * time.Hour)
+	switch frame {
+	case scoring.Day:
+		return b.end.Add(-24 * time.Hour)
+	case scoring.Week:
+		return midnight.AddDate(0, 0, -7)
+	case scoring.Month:
+		return midnight.AddDate(0, 0, -30)
+	}
+	return time.Time{}
+}
+
+// measureRefresh times how the reference makes its four boards, and how we do.
+func (b *bench) measureRefresh(ctx context.Context) error {
+	took, err := b.inTurns(3, time.Minute, func(int) error {
+		for _, frame := range scoring.Frames {
+			if err := b.refresh(ctx, frame); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, func(int) error { return b.coldBoards(ctx) })
+	if err != nil {
+		return err
+	}
+	// Its page is measured on a table without the dead rows of its refreshes.
+	if _, err := b.ref.Exec(ctx, "VACUUM ANALYZE troll_stats"); err != nil {
+		return err
+	}
+	b.faster("all four boards from the counters, against the refresh", took[0].median(), took[1].median(), 25, "a new store: WarmBoards, then store.Board of each frame; the refresh: sql/reference.sql")
+	return nil
+}
+
+// coldBoards is what a program does that has just started: it reads all
+// counters and ranks everybody in each frame.
+func (b *bench) coldBoards(ctx context.Context) error {
+	s, err := store.Open(ctx, b.url)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := s.WarmBoards(ctx); err != nil {
+		return err
+	}
+	for _, frame := range scoring.Frames {
+		if _, err := s.Board(ctx, store.CommandLine, boardOf(frame, 100)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// standing is what the reference gathers of a user.
+type standing struct {
+	flags, up, down, spamPrompts int64
+	labels                       [7]int64
+	means                        [5]pgtype.Float8
+}
+
+// score is the reference's formula; its first label, spam, does not count.
+func (s *standing) score() int64 {
+	score := 3*s.flags - s.up + s.down + s.spamPrompts
+	for _, n := range s.labels[1:] {
+		score += n
+	}
+	return score
+}
+
+// refresh makes one of the reference's boards anew, as it does every few
+// minutes to hours.
+func (b *bench) refresh(ctx context.Context, frame scoring.Frame) error {
+	return pgx.BeginTxFunc(ctx, b.ref, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
+		users, err := b.gather(ctx, tx, frame)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, reference["stats_clear"], string(frame)); err != nil {
+			return err
+		}
+		if err := b.insertStats(ctx, tx, frame, users); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, reference["stats_rank"], string(frame))
+		return err
+	})
+}
+
+// gather runs the three queries that the refresh is made of.
+func (b *bench) gather(ctx context.Context, tx pgx.Tx, frame scoring.Frame) (map[uuid.UUID]*standing, error) {
+	condition, args := "", []any{}
+	if since := b.since(frame); !since.IsZero() {
+		condition, args = "AND m.created_date >= $1", []any{since}
+	}
+	users := map[uuid.UUID]*standing{}
+	var id uuid.UUID
+	var read standing
+	for _, q := range []struct {
+		name    string
+		targets []any
+		take    func(*standing)
+	}{
+		{"emoji_counts", []any{&id, &read.up, &read.down, &read.flags}, func(s *standing) { s.up, s.down, s.flags = read.up, read.down, read.flags }},
+		{"spam_prompts", []any{&id, &read.spamPrompts}, func(s *standing) { s.spamPrompts = read.spamPrompts }},
+		{"label_sums", []any{&id, &read.labels[0], &read.labels[1], &read.labels[2], &read.labels[3], &read.labels[4], &read.labels[5], &read.labels[6],
+			&read.means[0], &read.means[1], &read.means[2], &read.means[3], &read.means[4]}, func(s *standing) { s.labels, s.means = read.labels, read.means }},
+	} {
+		rows, err := tx.Query(ctx, strings.Replace(reference[q.name], "/*since*/", condition, 1), args...)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := pgx.ForEachRow(rows, q.targets, func() error {
+			if users[id] == nil {
+				users[id] = &standing{}
+			}
+			q.take(users[id])
+			return nil
+		}); err != nil {
+			return nil, fmt.Errorf("%s: %w", q.name, err)
+		}
+	}
+	return users, nil
+}
+
+// statsChunk is how many rows of literals the reference's driver puts into a
+// statement.
+const statsChunk = 1000
+
+func (b *bench) insertStats(ctx context.Context, tx pgx.Tx, frame scoring.Frame, users map[uuid.UUID]*standing) error {
+	base := "NULL"
+	if since := b.since(frame); !since.IsZero() {
+		base = "'" + since.Format(time.RFC3339) + "'::timestamptz"
+	}
+	var sql strings.Builder
+	n := 0
+	for id, s := range users {
+		if sql.Len() == 0 {
+			sql.WriteString(reference["stats_insert"] + " ")
+		} else {
+			sql.WriteByte(',')
+		}
+		fmt.Fprintf(&sql, "('%s'::uuid,%s,'%s'::timestamptz,'%s',%d,NULL,%d,%d,%d,%d",
+			id, base, b.end.Format(time.RFC3339), frame, s.score(), s.flags, s.up, s.down, s.spamPrompts)
+		for _, mean := range s.means {
+			if mean.Valid {
+				fmt.Fprintf(&sql, ",%v", mean.Float64)
+			} else {
+				sql.WriteString(",NULL")
+			}
+		}
+		for _, n := range s.labels {
+			fmt.Fprintf(&sql, ",%d", n)
+		}
+		sql.WriteByte(')')
+		if n++; n%statsChunk == 0 || n == len(users) {
+			if _, err := tx.Exec(ctx, sql.String(), pgx.QueryExecModeSimpleProtocol); err != nil {
+				return err
+			}
+			sql.Reset()
+		}
+	}
+	return nil
+}

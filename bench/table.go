@@ -1,0 +1,139 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// row is one figure of the table. What was not measured is empty.
+type row struct {
+	Figure, Reference, Ours, Ratio, Target string
+	Holds                                  verdict
+	How                                    string // the command line, method or query that was timed
+}
+
+// verdict says whether a figure holds its target.
+type verdict string
+
+const (
+	holds     verdict = "yes"
+	misses    verdict = "NO"
+	undecided verdict = "" // it has no target
+)
+
+func verdictOf(ok bool) verdict {
+	if ok {
+		return holds
+	}
+	return misses
+}
+
+// table gathers the rows of a run.
+type table struct {
+	rows []row
+	tell func(format string, args ...any)
+}
+
+func (t *table) add(r row) {
+	t.rows = append(t.rows, r)
+	t.tell("%-58s %12s %12s %10s  %s %s", r.Figure, r.Reference, r.Ours, r.Ratio, r.Target, r.Holds)
+}
+
+// faster adds a figure whose target is a ratio: ours is to take the given part
+// of the reference's time.
+func (t *table) faster(figure string, reference, ours time.Duration, atLeast float64, how string) {
+	ratio := reference.Seconds() / ours.Seconds()
+	r := row{Figure: figure, Reference: span(reference), Ours: span(ours), Ratio: times(ratio), How: how}
+	if atLeast > 0 {
+		r.Target, r.Holds = fmt.Sprintf("≥ %g×", atLeast), verdictOf(ratio >= atLeast)
+	}
+	t.add(r)
+}
+
+// within adds a figure of ours alone with a bound on its time; 0: none.
+func (t *table) within(figure string, ours, most time.Duration, how string) {
+	r := row{Figure: figure, Ours: span(ours), How: how}
+	if most > 0 {
+		r.Target, r.Holds = "≤ "+span(most), verdictOf(ours <= most)
+	}
+	t.add(r)
+}
+
+// atMost adds a figure that may be a multiple of a plainer one.
+func (t *table) atMost(figure string, plain, ours time.Duration, most float64, how string) {
+	ratio := ours.Seconds() / plain.Seconds()
+	t.add(row{Figure: figure, Reference: span(plain), Ours: span(ours), Ratio: times(ratio), Target: fmt.Sprintf("≤ %g×", most), Holds: verdictOf(ratio <= most), How: how})
+}
+
+// rate adds a figure of things a second.
+func (t *table) rate(figure string, reference, ours, atLeast float64, how string) {
+	ratio := ours / reference
+	t.add(row{Figure: figure, Reference: fmt.Sprintf("%.0f/s", reference), Ours: fmt.Sprintf("%.0f/s", ours), Ratio: times(ratio),
+		Target: fmt.Sprintf("≥ %g×", atLeast), Holds: verdictOf(ratio >= atLeast), How: how})
+}
+
+// missed names the figures that do not hold their target.
+func (t *table) missed() []string {
+	var names []string
+	for _, r := range t.rows {
+		if r.Holds == misses {
+			names = append(names, r.Figure)
+		}
+	}
+	return names
+}
+
+// markdown is the table as README quotes it.
+func (t *table) markdown() string {
+	var b strings.Builder
+	b.WriteString("| figure | reference or plain | treewarden | ratio | target | holds | measured by |\n|---|---|---|---|---|---|---|\n")
+	for _, r := range t.rows {
+		how := r.How
+		if how != "" {
+			how = "`" + how + "`"
+		}
+		fmt.Fprintf(&b, "| %s |\n", strings.Join([]string{r.Figure, r.Reference, r.Ours, r.Ratio, r.Target, string(r.Holds), how}, " | "))
+	}
+	return b.String()
+}
+
+// times writes a ratio.
+func times(ratio float64) string {
+	switch {
+	case ratio >= 100:
+		return fmt.Sprintf("%.0f×", ratio)
+	case ratio >= 10:
+		return fmt.Sprintf("%.1f×", ratio)
+	}
+	return fmt.Sprintf("%.2f×", ratio)
+}
+
+// span writes a duration with three digits.
+func span(d time.Duration) string {
+	unit, name := time.Millisecond, "ms"
+	if d >= time.Second {
+		unit, name = time.Second, "s"
+	}
+	value := float64(d) / float64(unit)
+	digits := 2
+	for limit := 10.0; digits > 0 && value >= limit; limit *= 10 {
+		digits--
+	}
+	return fmt.Sprintf("%.*f %s", digits, value, name)
+}
+
+// spans are the times of one operation, repeated.
+type spans []time.Duration
+
+// percentile is the time that p of a hundred stay below.
+func (s spans) percentile(p int) time.Duration {
+	if len(s) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(s))
+	return sorted[min(len(sorted)-1, len(sorted)*p/100)]
+}
+
+func (s spans) median() time.Duration { return s.percentile(50) }
