@@ -23,6 +23,10 @@ import (
 // requestTimeout is how long a request may take, its queries included.
 const requestTimeout = 10 * time.Second
 
+// actTimeout is how long a request may take that changes something. A ban that
+// deletes all messages of a busy user, or its undo, touches tens of thousands.
+const actTimeout = 2 * time.Minute
+
 // bodyLimit bounds what a form or an API call may send, in bytes.
 const bodyLimit = 1 << 20
 
@@ -148,7 +152,11 @@ func isStream(c *fiber.Ctx) bool { return c.Path() == apiPrefix+eventsPath || c.
 
 // deadline gives the request its time and its store calls a context that ends.
 func deadline(c *fiber.Ctx) error {
-	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+	timeout := requestTimeout
+	if c.Method() != fiber.MethodGet && c.Method() != fiber.MethodHead {
+		timeout = actTimeout
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	c.SetUserContext(ctx)
 	return c.Next()

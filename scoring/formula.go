@@ -52,13 +52,16 @@ type Part struct {
 func (f Formula) Parts(counts Counts) []Part {
 	parts := make([]Part, len(Signals))
 	for i, info := range Signals {
-		n, w := counts[info.Signal], f.Weights[info.Signal]
-		parts[i] = Part{info.Signal, n, w, w * float64(n)}
-		if n == 0 {
-			parts[i].Points = 0 // not -0
-		}
+		parts[i] = part(info.Signal, counts[info.Signal], f.Weights[info.Signal])
 	}
 	return parts
+}
+
+func part(signal Signal, n int64, weight float64) Part {
+	if n == 0 {
+		return Part{Signal: signal, Weight: weight} // 0 points, not -0
+	}
+	return Part{signal, n, weight, weight * float64(n)}
 }
 
 // Score is Σ weight × count.

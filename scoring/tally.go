@@ -107,6 +107,14 @@ func (f *Formula) Scorer() Scorer {
 	return Scorer{f, weights}
 }
 
+// Parts appends what Formula.Parts says of a tally.
+func (s Scorer) Parts(parts []Part, t *Tally) []Part {
+	for i, n := range t.signals(s.formula) {
+		parts = append(parts, part(Signals[i].Signal, n, s.weights[i]))
+	}
+	return parts
+}
+
 // Score is Σ weight × count.
 func (s Scorer) Score(t *Tally) float64 {
 	var sum float64

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -43,8 +44,12 @@ func (s *Store) Board(ctx context.Context, actor Actor, f BoardFilter) (Board, e
 	rows, before, after := users.Page(view, from, back, limit)
 	list.Items = make([]BoardRow, len(rows))
 	scorer := f.Formula.Scorer()
+	parts := make([]scoring.Part, 0, len(rows)*len(scoring.Signals)) // of all rows, in one piece
 	for i := range rows {
 		list.Items[i] = boardRow(&rows[i], &f, scorer)
+		begin := len(parts)
+		parts = scorer.Parts(parts, rows[i].User.Tally(f.Frame))
+		list.Items[i].Parts = slices.Clip(parts[begin:])
 	}
 	link := func(place board.Place, back bool) *string {
 		return new(cursor{by.name, []string{strconv.FormatFloat(place.Value, 'g', -1, 64), place.User.String()}, back}.String())
@@ -96,7 +101,7 @@ func boardRow(r *board.Row, f *BoardFilter, scorer scoring.Scorer) BoardRow {
 		Rank: int64(r.Rank), UserID: u.ID, DisplayName: u.Name, AuthMethod: u.AuthMethod, Role: u.Role, Status: u.Status,
 		Score: scorer.Score(t), RedFlags: t.Count(&f.Formula, scoring.RedFlags), Upvotes: t.Count(&f.Formula, scoring.Upvotes),
 		Downvotes: t.Count(&f.Formula, scoring.Downvotes), Spam: t.Count(&f.Formula, scoring.SpamLabels) + t.Count(&f.Formula, scoring.SpamPrompts),
-		Messages: t.Messages(), Languages: u.Languages, Parts: f.Formula.Parts(t.Counts(f.Formula)),
+		Messages: t.Messages(), Languages: u.Languages,
 	}
 	row.Rate = scoring.Rate(row.Score, row.Messages)
 	if mean, source := t.Toxicity(); source != "" {

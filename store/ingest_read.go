@@ -92,8 +92,8 @@ func (in *ingest) asked() (asked ingestAsked) {
 			asks.text = true
 			if item.parent == nil {
 				asked.trees = append(asked.trees, item.message)
-			} else {
-				asked.messages[*item.parent] = asked.messages[*item.parent]
+			} else if _, known := asked.messages[*item.parent]; !known {
+				asked.messages[*item.parent] = ingestAsks{} // where it lies is enough
 			}
 		case "reaction":
 			asked.reactions++

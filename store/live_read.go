@@ -68,9 +68,10 @@ func (l *live) putBack(users map[uuid.UUID]bool, all bool) {
 	l.all = l.all || all
 }
 
-// framesMoved is how far frames may move before everybody is read: what left
-// them may be forgotten by then (ForgetCounters).
-const framesMoved = 7 * 24 * time.Hour
+// framesMoved is how far frames may move before everybody is read: the hours that
+// left the day, which is 24 long, may be forgotten by then (ForgetCounters). One
+// hour more passes until the next one begins.
+const framesMoved = hoursKept - 25*time.Hour
 
 // moveFrames marks the users of whom something leaves a frame as the clock goes
 // on to an hour. A clock that went back, or far ahead, has everybody read.

@@ -170,6 +170,7 @@ func (h *hostileWorld) longAndRightToLeft(b *tab) {
 	b.t.Helper()
 	b.harmless("/messages/" + h.long.String())
 	b.harmless("/trees/" + h.long.String())
+	b.size(narrow) // where the navigation lies over the top of what is scrolled to
 	b.visit("/messages/" + h.arabic.String())
 	if !eval[bool](b, `(() => { const text = document.querySelector(".bubble.current .text");
 		return text.matches("[dir=auto][lang=ar]:dir(rtl)") && getComputedStyle(text).direction === "rtl" })()`) {
