@@ -35,6 +35,7 @@ type doing struct {
 	targetID    string
 	label       string // the target's name for people
 	undoes      *int64
+	author      *uuid.UUID // whose messages are no others': the user, or who wrote the message aimed at
 	staffAuthor bool
 	affected    Affected
 	request     []byte // SHA-256 of what was asked for
@@ -47,7 +48,7 @@ func (d *doing) exec(sql string, args ...any) (int64, error) {
 	return tag.RowsAffected(), err
 }
 
-// watch lets the counters of signals follow what happens to the messages that
+// watch lets the counters of signals follow whatever happens to the messages that
 // a query (tree_id, message_id) names. Their trees are locked already.
 func (d *doing) watch(query string, args ...any) error {
 	if d.act.Preview {
@@ -61,12 +62,13 @@ func (d *doing) watchMessage(m Message) error {
 	return d.watch("SELECT $1::uuid, $2::uuid", m.TreeID, m.MessageID)
 }
 
-// givenBy names the messages that users gave labels, reactions or reports:
-// what they gave stops counting with their ban.
-func givenBy(users string) string {
-	return fmt.Sprintf(`SELECT tree_id, message_id FROM label_votes WHERE user_id IN (%[1]s)
-		UNION SELECT tree_id, message_id FROM reactions WHERE user_id IN (%[1]s)
-		UNION SELECT tree_id, message_id FROM reports WHERE user_id IN (%[1]s)`, users)
+// ids runs a query for ids.
+func (d *doing) ids(query string, args ...any) ([]uuid.UUID, error) {
+	rows, err := d.Query(d.ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
 }
 
 // change runs an aspect's changeSQL; $1 is the action.
@@ -197,11 +199,7 @@ func (d *doing) noteUsers() error {
 	if d.targetType != "user" {
 		return nil
 	}
-	rows, err := d.Query(d.ctx, "SELECT DISTINCT object_id FROM action_objects WHERE action_id = $1 AND object_type = 'user'", d.id)
-	if err != nil {
-		return err
-	}
-	users, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	users, err := d.ids("SELECT DISTINCT object_id FROM action_objects WHERE action_id = $1 AND object_type = 'user'", d.id)
 	d.tally.change(users...)
 	return err
 }
@@ -335,6 +333,7 @@ func (d *doing) lockMessage(id uuid.UUID) (Message, error) {
 	}
 	m := found[0]
 	d.label = excerpt(m.Text)
+	d.author = m.UserID
 	d.staffAuthor = m.AuthorRole != nil && *m.AuthorRole != policy.General
 	return m, nil
 }

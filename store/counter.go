@@ -22,7 +22,7 @@ func (s *Store) ForgetCounters(ctx context.Context) error {
 var toxicSQL = func() string {
 	toxic := sources[slices.IndexFunc(sources, func(src source) bool { return src.counts[string(scoring.ToxicMessages)] != "" })]
 	return toxic.branch(columns, `(SELECT DISTINCT tree_id, message_id FROM classifier_outputs WHERE toxicity >= $2::float8) f
-		JOIN messages m ON m.tree_id = f.tree_id AND m.message_id = f.message_id`, "", []string{"m.user_id", "date_trunc('hour', {at})"})
+		JOIN messages m ON m.tree_id = f.tree_id AND m.message_id = f.message_id`, "", hourly)
 }()
 
 // rethreshold has the counters count messages as toxic from another threshold

@@ -11,115 +11,11 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 )
 
 // errUnchanged ends an action that has nothing to change: it is not logged,
 // and its caller answers as if it had been done.
 var errUnchanged = errors.New("nothing to change")
-
-// deleteSubtrees deletes the messages that a query (tree_id, message_id,
-// depth; arguments from $2) names, with all that hangs below them. A message
-// below several of them belongs to the topmost: its undelete brings it back.
-func (d *doing) deleteSubtrees(roots string, args ...any) error {
-	at := fmt.Sprintf("$%d", len(args)+2)
-	_, err := d.change(deletionAspect, `below AS (
-			SELECT r.tree_id, r.message_id, r.message_id AS root, r.depth FROM (`+roots+`) r
-			UNION SELECT c.tree_id, c.message_id, b.root, b.depth FROM below b,
-				LATERAL (SELECT tree_id, message_id FROM messages WHERE tree_id = b.tree_id AND parent_id = b.message_id OFFSET 0) c),
-		chosen AS (SELECT DISTINCT ON (b.tree_id, b.message_id) b.tree_id, b.message_id AS id, b.root FROM below b
-			JOIN messages m ON m.tree_id = b.tree_id AND m.message_id = b.message_id AND NOT m.deleted
-			ORDER BY b.tree_id, b.message_id, b.depth)`,
-		`deleted = true, deleted_at = `+at+`, deleted_action = $1, deleted_root = chosen.root, deletion_by_staff = true`,
-		append(args, d.at)...)
-	if err != nil {
-		return err
-	}
-	return d.countMessages()
-}
-
-// countMessages counts the messages whose deletion the action changed, and of
-// them those by others: than the banned user, or than the author of the
-// message aimed at.
-func (d *doing) countMessages() error {
-	return d.QueryRow(d.ctx, `WITH touched AS (SELECT m.user_id FROM action_objects o
-			JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id WHERE o.action_id = $1 AND o.aspect = 'deletion'),
-		author AS (SELECT CASE WHEN $3 = 'user' THEN $2 ELSE
-			(SELECT m.user_id FROM message_trees x JOIN messages m ON m.tree_id = x.tree_id AND m.message_id = x.message_id WHERE x.message_id = $2) END AS id)
-		SELECT count(*), count(*) FILTER (WHERE t.user_id IS DISTINCT FROM author.id) FROM touched t, author`, d.id, d.act.Target, d.targetType).
-		Scan(&d.affected.Messages, &d.affected.OthersMessages)
-}
-
-func doDelete(d *doing) error {
-	m, err := d.lockMessage(d.act.Target)
-	if err != nil {
-		return err
-	}
-	if m.Deleted {
-		return d.withLatest(&Conflict{Why: "This message is deleted already.", Version: m.Version})
-	}
-	if err := d.checkVersion(m.Version); err != nil {
-		return err
-	}
-	if err := d.watch(`WITH RECURSIVE below AS (SELECT $1::uuid AS tree_id, $2::uuid AS message_id
-		UNION SELECT c.tree_id, c.message_id FROM messages c JOIN below b ON c.parent_id = b.message_id WHERE c.tree_id = $1) SELECT * FROM below`, m.TreeID, m.MessageID); err != nil {
-		return err
-	}
-	return d.deleteSubtrees("SELECT $2::uuid AS tree_id, $3::uuid AS message_id, 0 AS depth", m.TreeID, m.MessageID)
-}
-
-func doUndelete(d *doing) error {
-	m, err := d.lockMessage(d.act.Target)
-	if err != nil {
-		return err
-	}
-	if !m.Deleted {
-		return d.withLatest(&Conflict{Why: "This message is not deleted.", Version: m.Version})
-	}
-	if err := d.checkVersion(m.Version); err != nil {
-		return err
-	}
-	if err := d.watch("SELECT tree_id, message_id FROM messages WHERE tree_id = $1 AND deleted", m.TreeID); err != nil {
-		return err
-	}
-	if _, err := d.change(deletionAspect, `chosen AS (SELECT tree_id, message_id AS id FROM messages WHERE tree_id = $2 AND deleted
-			AND (message_id = $3 OR deleted_root = $4) AND deleted_action IS NOT DISTINCT FROM $5)`,
-		`deleted = false, deleted_at = NULL, deleted_action = NULL, deleted_root = NULL, deletion_by_staff = true`,
-		m.TreeID, m.MessageID, m.Deletion.Root, m.Deletion.Action); err != nil {
-		return err
-	}
-	if err := d.refuseBelowDeleted(); err != nil {
-		return err
-	}
-	return d.countMessages()
-}
-
-// refuseBelowDeleted refuses to bring back a message whose parent stays
-// deleted: nobody would see it, and the delete of the parent took its place
-// in the order of things to undo.
-func (d *doing) refuseBelowDeleted() error {
-	var parent uuid.UUID
-	var action *int64
-	err := d.QueryRow(d.ctx, `SELECT p.message_id, p.deleted_action FROM action_objects o
-		JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id AND NOT m.deleted
-		JOIN messages p ON p.tree_id = m.tree_id AND p.message_id = m.parent_id AND p.deleted
-		WHERE o.action_id = $1 AND o.aspect = 'deletion' LIMIT 1`, d.id).Scan(&parent, &action)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	c := &Conflict{Why: "The message above is deleted too (" + parent.String() + "). Bring that one back first."}
-	if action != nil {
-		a, err := actionByID(d.ctx, d.Tx, *action)
-		if err != nil {
-			return err
-		}
-		c.Action = &a
-	}
-	return c
-}
 
 // maxText is the length in characters up to which a text can be edited.
 const maxText = 20_000

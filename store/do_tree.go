@@ -1,5 +1,7 @@
 package store
 
+import "github.com/google/uuid"
+
 // haltSet halts a tree and keeps what it replaces.
 const haltSet = `state = '` + halted + `', active = false, halted_state = o.state, halted_active = o.active, state_by_staff = true`
 
@@ -57,5 +59,27 @@ func (d *doing) aimAtTree() (lockedTree, error) {
 		return tree, err
 	}
 	d.label = excerpt(prompt)
-	return tree, d.watch("SELECT tree_id, message_id FROM messages WHERE tree_id = $1 AND parent_id IS NULL", tree.id)
+	return tree, d.watchStates(tree.id)
+}
+
+// watchStates has the counters follow the states of trees, which are locked.
+func (d *doing) watchStates(trees ...uuid.UUID) error {
+	if d.act.Preview || len(trees) == 0 {
+		return nil
+	}
+	return d.tally.watchFacet(d.ctx, d.Tx, stateFacet, idArray(trees))
+}
+
+// haltTrees halts the trees of a user that are not halted; a preview counts them.
+func (d *doing) haltTrees(user uuid.UUID) error {
+	trees, err := d.ids("SELECT tree_id FROM trees WHERE user_id = $1 AND state <> '"+halted+"'", user)
+	if err != nil {
+		return err
+	}
+	d.affected.Trees += int64(len(trees))
+	if err := d.watchStates(trees...); err != nil || d.act.Preview {
+		return err
+	}
+	_, err = d.change(stateAspect, "chosen AS (SELECT * FROM unnest($2::uuid[]) AS c(id))", haltSet, idArray(trees))
+	return err
 }

@@ -1,9 +1,12 @@
 package store
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/google/uuid"
 
 	"treewarden/policy"
 )
@@ -25,7 +28,11 @@ func doBan(d *doing) error {
 	if err := d.checkVersion(user.Version); err != nil {
 		return err
 	}
-	if err := d.watchBan(user); err != nil {
+	d.author = &user.UserID
+	if err := d.lockForBan(user); err != nil {
+		return err
+	}
+	if err := d.watchGiven(user.UserID); err != nil {
 		return err
 	}
 	if _, err := d.change(banAspect, "chosen AS (SELECT $2::uuid AS id)",
@@ -40,14 +47,16 @@ func doBan(d *doing) error {
 		}
 	}
 	if d.act.Messages == "delete" {
-		if err := d.deleteSubtrees("SELECT tree_id, message_id, depth FROM messages WHERE user_id = $2 AND NOT deleted", user.UserID); err != nil {
+		found, err := d.findSubtrees("m.user_id = $1", user.UserID)
+		if err != nil {
+			return err
+		}
+		if err := d.delete(found); err != nil {
 			return err
 		}
 	}
 	if d.act.Trees == "halt" {
-		n, err := d.change(stateAspect, "chosen AS (SELECT tree_id AS id FROM trees WHERE user_id = $2 AND state <> '"+halted+"')", haltSet, user.UserID)
-		d.affected.Trees += n
-		return err
+		return d.haltTrees(user.UserID)
 	}
 	return nil
 }
@@ -72,28 +81,43 @@ func (d *doing) checkBan() error {
 	return nil
 }
 
-// watchBan locks, in the order of their ids, the trees in which the ban
-// changes anything, and has the counters follow.
-func (d *doing) watchBan(user User) error {
-	watched := []string{givenBy("$1")}
+// lockForBan locks the trees in which the ban changes anything: all where the
+// user wrote, if what they wrote goes, so that nothing of it comes back meanwhile.
+func (d *doing) lockForBan(user User) error {
+	where := []string{givenIn("$1")}
 	if d.act.Messages == "delete" {
-		watched = append(watched, `(WITH RECURSIVE below AS (SELECT tree_id, message_id FROM messages WHERE user_id = $1 AND NOT deleted
-			UNION SELECT c.tree_id, c.message_id FROM below b,
-				LATERAL (SELECT tree_id, message_id FROM messages WHERE tree_id = b.tree_id AND parent_id = b.message_id OFFSET 0) c) SELECT * FROM below)`)
+		where = append(where, "SELECT tree_id FROM messages WHERE user_id = $1")
 	}
 	if d.act.Trees == "halt" {
-		watched = append(watched, `SELECT m.tree_id, m.message_id FROM trees t JOIN messages m ON m.tree_id = t.tree_id AND m.parent_id IS NULL WHERE t.user_id = $1`)
+		where = append(where, "SELECT tree_id FROM trees WHERE user_id = $1")
 	}
-	return d.lockAndWatch(strings.Join(watched, " UNION "), user.UserID)
+	return d.lockTrees(strings.Join(where, " UNION ALL "), user.UserID)
 }
 
-// lockAndWatch locks the trees of the messages that a query names, and has the
-// counters follow them.
-func (d *doing) lockAndWatch(query string, args ...any) error {
-	if _, err := d.exec("SELECT FROM trees WHERE tree_id IN (SELECT tree_id FROM ("+query+") w) ORDER BY tree_id FOR UPDATE", args...); err != nil {
-		return err
+// givenIn names the trees in which users gave labels, reactions or reports: what
+// they gave stops counting with their ban.
+func givenIn(users string) string {
+	return fmt.Sprintf(`SELECT tree_id FROM label_votes WHERE user_id IN (%[1]s) UNION ALL SELECT tree_id FROM reactions WHERE user_id IN (%[1]s)
+		UNION ALL SELECT tree_id FROM reports WHERE user_id IN (%[1]s)`, users)
+}
+
+// lockTrees locks the trees that a query names, in the order of their ids. A
+// preview changes nothing in them, and lets others go on.
+func (d *doing) lockTrees(query string, args ...any) error {
+	if d.act.Preview {
+		return nil
 	}
-	return d.watch(query, args...)
+	_, err := d.exec("SELECT FROM trees WHERE tree_id IN ("+query+") ORDER BY tree_id FOR UPDATE", args...)
+	return err
+}
+
+// watchGiven has the counters follow what a user gave, who is locked, as are the
+// trees of it.
+func (d *doing) watchGiven(user uuid.UUID) error {
+	if d.act.Preview {
+		return nil
+	}
+	return d.tally.watchFacet(d.ctx, d.Tx, givenFacet, user)
 }
 
 func doUnban(d *doing) error {
@@ -109,7 +133,10 @@ func doUnban(d *doing) error {
 		return err
 	}
 	d.affected.Users = 1
-	if err := d.lockAndWatch(givenBy("$1"), user.UserID); err != nil {
+	if err := d.lockTrees(givenIn("$1"), user.UserID); err != nil {
+		return err
+	}
+	if err := d.watchGiven(user.UserID); err != nil {
 		return err
 	}
 	_, err = d.change(banAspect, "chosen AS (SELECT $2::uuid AS id)",

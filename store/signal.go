@@ -130,16 +130,7 @@ func countOf(sources []source, columns []string, from, where string, groups ...s
 	for i, src := range sources {
 		branches[i] = src.branch(columns, from, where, groups)
 	}
-	names, sums := make([]string, len(groups)), make([]string, len(columns))
-	for i := range groups {
-		names[i] = fmt.Sprintf("g%d", i+1)
-	}
-	for i, column := range columns {
-		sums[i] = fmt.Sprintf("sum(%[1]s)::bigint AS %[1]s", column)
-	}
-	by := strings.Join(names, ", ")
-	return fmt.Sprintf("SELECT %s, %s FROM (%s) AS counted(%s, %s) GROUP BY %s",
-		by, strings.Join(sums, ", "), strings.Join(branches, "\nUNION ALL "), by, strings.Join(columns, ", "), by)
+	return sumSQL(columns, branches, len(groups))
 }
 
 // branch counts from one source.
@@ -166,17 +157,36 @@ func (src source) branch(columns []string, from, where string, groups []string) 
 			conditions = append(conditions, "("+strings.ReplaceAll(c, "{at}", src.at)+")")
 		}
 	}
-	join := src.join
-	if src.given != "" {
-		join += " JOIN users g ON g.user_id = " + src.given
-	}
 	numbers := make([]string, len(groups))
 	for i := range groups {
 		numbers[i] = fmt.Sprint(i + 1)
 	}
 	return fmt.Sprintf("SELECT %s FROM %s %s WHERE %s GROUP BY %s",
-		strings.Join(selected, ", "), from, join, strings.Join(conditions, " AND "), strings.Join(numbers, ", "))
+		strings.Join(selected, ", "), from, src.joined(), strings.Join(conditions, " AND "), strings.Join(numbers, ", "))
 }
+
+// joined is what is joined to a message m.
+func (src source) joined() string {
+	if src.given == "" {
+		return src.join
+	}
+	return src.join + " JOIN users g ON g.user_id = " + src.given
+}
+
+// signals says whether a source counts signals that the old console counts too.
+func (src source) signals() bool {
+	for column := range src.counts {
+		if slices.Contains(referenceColumns, "ref_"+column) {
+			return true
+		}
+	}
+	return false
+}
+
+// givenCounts is the condition on a signal that g gave to message m. A ban that
+// ran out counts until the program takes it off, so that it is one moment for all
+// counters.
+const givenCounts = "g.banned_at IS NULL AND g.user_id <> m.user_id"
 
 // condition is what a way of counting asks of a source's rows.
 func (src source) condition(reference bool) string {
@@ -188,9 +198,7 @@ func (src source) condition(reference bool) string {
 	case reference:
 		return "NOT m.deleted AND " + hasRecord
 	case src.given != "":
-		// A ban that ran out counts until the program takes it off, so that it
-		// is one moment for all counters.
-		return "g.banned_at IS NULL AND g.user_id <> m.user_id"
+		return givenCounts
 	}
 	return ""
 }
@@ -201,16 +209,12 @@ func (src source) condition(reference bool) string {
 var recordSQL = func() string {
 	var depending []source
 	for _, src := range sources {
-		signals := false // that the old console counts
-		for column := range src.counts {
-			signals = signals || slices.Contains(referenceColumns, "ref_"+column)
-		}
-		if signals && !src.recorded && !src.evenDeleted {
+		if src.signals() && !src.recorded && !src.evenDeleted {
 			src.recorded = true
 			depending = append(depending, src)
 		}
 	}
-	return countOf(depending, referenceColumns, touched, "NOT m.deleted", "m.user_id", "date_trunc('hour', {at})")
+	return countOf(depending, referenceColumns, touched, "NOT m.deleted", hourly...)
 }()
 
 var referenceColumns = columns[len(scoring.Signals) : 2*len(scoring.Signals)]

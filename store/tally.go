@@ -74,6 +74,7 @@ func (s slot) slots(now time.Time) []slot {
 type tallying struct {
 	trees, messages []uuid.UUID
 	known           map[uuid.UUID]bool
+	facets          []counting
 	// counted is the difference by author and hour, as far as it was counted:
 	// of watched messages less what they were, of others what Go counted.
 	counted map[slot]*tally
@@ -127,11 +128,14 @@ type tongue struct {
 // touched counts for messages given by their keys as two arrays, $2 and $3.
 const touched = "unnest($2::uuid[], $3::uuid[]) AS touched(tree_id, message_id) JOIN messages m ON m.tree_id = touched.tree_id AND m.message_id = touched.message_id"
 
-var touchedSQL = countSQL(touched, "", "m.user_id", "date_trunc('hour', {at})")
+var touchedSQL = countSQL(touched, "", hourly...)
 
-// watch counts what messages contribute before they change. It is called once
+// watch counts all that messages contribute before they change. It is called once
 // the trees of the messages are locked; a query names them (tree_id, message_id).
 func (t *tallying) watch(ctx context.Context, c conn, query string, args ...any) error {
+	if len(t.facets) > 0 {
+		return errWatchedTwice
+	}
 	rows, err := c.Query(ctx, query, args...)
 	if err != nil {
 		return err
@@ -224,13 +228,18 @@ func (t *tallying) settle(ctx context.Context, tx pgx.Tx, now time.Time) error {
 	if err := t.contributions(ctx, tx, t.trees, t.messages, 1); err != nil {
 		return err
 	}
+	for _, f := range t.facets {
+		if err := t.countFacet(ctx, tx, f, 1); err != nil {
+			return err
+		}
+	}
 	if t.languages {
 		if err := t.speak(ctx, tx, t.trees, t.messages, 1); err != nil {
 			return err
 		}
 	}
 	batch := &pgx.Batch{}
-	if t.write(batch, now, len(t.known)+len(t.counted) > 0); batch.Len() == 0 {
+	if t.write(batch, now, len(t.known)+len(t.facets)+len(t.counted) > 0); batch.Len() == 0 {
 		return nil
 	}
 	return tx.SendBatch(ctx, batch).Close()

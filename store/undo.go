@@ -69,7 +69,10 @@ func (d *doing) undo(id int64) error {
 	if err := d.bringBackLate(id); err != nil {
 		return err
 	}
-	if err := d.refuseBelowDeleted(); err != nil {
+	if err := d.refuseDeleted(`SELECT p.message_id, p.deleted_action FROM action_objects o
+		JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id AND NOT m.deleted
+		JOIN messages p ON p.tree_id = m.tree_id AND p.message_id = m.parent_id AND p.deleted
+		WHERE o.action_id = $1 AND o.aspect = 'deletion' LIMIT 1`, d.id); err != nil {
 		return err
 	}
 	return d.countUndone()
@@ -116,10 +119,17 @@ func (d *doing) lockObjects(id int64, action Action) error {
 		WHERE action_id = $1 AND aspect ~ '^(label|reaction|report):') ORDER BY user_id FOR SHARE`, id); err != nil {
 		return err
 	}
-	return d.lockAndWatch(`SELECT tree_id, object_id AS message_id FROM action_objects WHERE action_id = $1 AND object_type = 'message'
+	const ofBanned = "SELECT object_id FROM action_objects WHERE action_id = $1 AND aspect = 'ban'"
+	touched := `SELECT tree_id, object_id AS message_id FROM action_objects WHERE action_id = $1 AND object_type = 'message'
 		UNION SELECT m.tree_id, m.message_id FROM action_objects o JOIN messages m ON m.tree_id = o.object_id AND m.parent_id IS NULL WHERE o.action_id = $1 AND o.object_type = 'tree'
 		UNION SELECT tree_id, message_id FROM messages WHERE deleted_action = $1
-		UNION `+givenBy("SELECT object_id FROM action_objects WHERE action_id = $1 AND aspect = 'ban'"), id)
+		UNION SELECT tree_id, message_id FROM label_votes WHERE user_id IN (` + ofBanned + `)
+		UNION SELECT tree_id, message_id FROM reactions WHERE user_id IN (` + ofBanned + `)
+		UNION SELECT tree_id, message_id FROM reports WHERE user_id IN (` + ofBanned + `)`
+	if _, err := d.exec("SELECT FROM trees WHERE tree_id IN (SELECT tree_id FROM ("+touched+") w) ORDER BY tree_id FOR UPDATE", id); err != nil {
+		return err
+	}
+	return d.watch(touched, id)
 }
 
 // bringBackLate gives back the messages that came in below what the undone
@@ -251,7 +261,12 @@ func (d *doing) standsInTheWay(later int64, why string) error {
 
 // countUndone counts what the undo touched.
 func (d *doing) countUndone() error {
-	if err := d.countMessages(); err != nil {
+	if err := d.QueryRow(d.ctx, `WITH touched AS (SELECT m.user_id FROM action_objects o
+			JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id WHERE o.action_id = $1 AND o.aspect = 'deletion'),
+		author AS (SELECT CASE WHEN $3 = 'user' THEN $2 ELSE
+			(SELECT m.user_id FROM message_trees x JOIN messages m ON m.tree_id = x.tree_id AND m.message_id = x.message_id WHERE x.message_id = $2) END AS id)
+		SELECT count(*), count(*) FILTER (WHERE t.user_id IS DISTINCT FROM author.id) FROM touched t, author`, d.id, d.act.Target, d.targetType).
+		Scan(&d.affected.Messages, &d.affected.OthersMessages); err != nil {
 		return err
 	}
 	var other int64

@@ -1,0 +1,173 @@
+package store
+
+import (
+	"errors"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// chosen are the messages whose deletion an action changes. They are found once,
+// by a query: a preview counts them, and the action changes exactly these.
+type chosen struct {
+	trees, messages []uuid.UUID
+	roots           []uuid.UUID // of a delete: the message aimed at that each falls with
+	// of what comes back: the messages above, where they have one, and their trees
+	parents, parentTrees []uuid.UUID
+	// others counts those by others than the action's author.
+	others int64
+}
+
+// find runs a query for tree_id, message_id, user_id, root and parent_id; root is
+// null for what comes back, and parent_id for what does not.
+func (d *doing) find(query string, args ...any) (c chosen, err error) {
+	rows, err := d.Query(d.ctx, query, args...)
+	if err != nil {
+		return c, err
+	}
+	var tree, message uuid.UUID
+	var author, root, parent *uuid.UUID
+	_, err = pgx.ForEachRow(rows, []any{&tree, &message, &author, &root, &parent}, func() error {
+		c.trees, c.messages = append(c.trees, tree), append(c.messages, message)
+		if root != nil {
+			c.roots = append(c.roots, *root)
+		}
+		if parent != nil {
+			c.parents, c.parentTrees = append(c.parents, *parent), append(c.parentTrees, tree)
+		}
+		if (author == nil) != (d.author == nil) || author != nil && *author != *d.author {
+			c.others++
+		}
+		return nil
+	})
+	return c, err
+}
+
+// findSubtrees finds the messages that a condition on messages m names and that are not
+// deleted, with all below them. A message below several of them belongs to the
+// topmost: its undelete brings it back.
+func (d *doing) findSubtrees(where string, args ...any) (chosen, error) {
+	return d.find(`WITH RECURSIVE below AS (
+			SELECT m.tree_id, m.message_id, m.user_id, m.deleted, m.message_id AS root, m.depth FROM messages m WHERE NOT m.deleted AND `+where+`
+			UNION SELECT c.tree_id, c.message_id, c.user_id, c.deleted, b.root, b.depth FROM below b,
+				LATERAL (SELECT tree_id, message_id, user_id, deleted FROM messages WHERE tree_id = b.tree_id AND parent_id = b.message_id OFFSET 0) c)
+		SELECT DISTINCT ON (tree_id, message_id) tree_id, message_id, user_id, root, NULL::uuid FROM below WHERE NOT deleted ORDER BY tree_id, message_id, depth`, args...)
+}
+
+// takes counts what an action takes or brings back, and has the counters follow.
+func (d *doing) takes(c chosen) error {
+	d.affected.Messages, d.affected.OthersMessages = int64(len(c.messages)), c.others
+	if d.act.Preview || len(c.messages) == 0 {
+		return nil
+	}
+	return d.tally.watchFacet(d.ctx, d.Tx, deletionFacet, d.tally.toxicFrom, idArray(c.trees), idArray(c.messages))
+}
+
+// delete deletes messages that findSubtrees found.
+func (d *doing) delete(c chosen) error {
+	if err := d.takes(c); err != nil || d.act.Preview {
+		return err
+	}
+	_, err := d.change(deletionAspect, "chosen AS (SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[]) AS c(tree_id, id, root))",
+		`deleted = true, deleted_at = $5, deleted_action = $1, deleted_root = chosen.root, deletion_by_staff = true`,
+		idArray(c.trees), idArray(c.messages), idArray(c.roots), d.at)
+	return err
+}
+
+// undelete gives messages back.
+func (d *doing) undelete(c chosen) error {
+	if d.act.Preview || len(c.messages) == 0 {
+		return nil
+	}
+	_, err := d.change(deletionAspect, "chosen AS (SELECT * FROM unnest($2::uuid[], $3::uuid[]) AS c(tree_id, id))",
+		`deleted = false, deleted_at = NULL, deleted_action = NULL, deleted_root = NULL, deletion_by_staff = true`,
+		idArray(c.trees), idArray(c.messages))
+	return err
+}
+
+func doDelete(d *doing) error {
+	m, err := d.lockMessage(d.act.Target)
+	if err != nil {
+		return err
+	}
+	if m.Deleted {
+		return d.withLatest(&Conflict{Why: "This message is deleted already.", Version: m.Version})
+	}
+	if err := d.checkVersion(m.Version); err != nil {
+		return err
+	}
+	found, err := d.findSubtrees("m.tree_id = $1 AND m.message_id = $2", m.TreeID, m.MessageID)
+	if err != nil {
+		return err
+	}
+	return d.delete(found)
+}
+
+func doUndelete(d *doing) error {
+	m, err := d.lockMessage(d.act.Target)
+	if err != nil {
+		return err
+	}
+	if !m.Deleted {
+		return d.withLatest(&Conflict{Why: "This message is not deleted.", Version: m.Version})
+	}
+	if err := d.checkVersion(m.Version); err != nil {
+		return err
+	}
+	found, err := d.find(`SELECT tree_id, message_id, user_id, NULL::uuid, parent_id FROM messages WHERE tree_id = $1 AND deleted
+		AND (message_id = $2 OR deleted_root = $3) AND deleted_action IS NOT DISTINCT FROM $4`, m.TreeID, m.MessageID, m.Deletion.Root, m.Deletion.Action)
+	if err != nil {
+		return err
+	}
+	if err := d.refuseBelowDeleted(found); err != nil {
+		return err
+	}
+	if err := d.takes(found); err != nil {
+		return err
+	}
+	return d.undelete(found)
+}
+
+// refuseBelowDeleted refuses to bring back a message whose parent stays
+// deleted: nobody would see it, and the delete of the parent took its place
+// in the order of things to undo.
+func (d *doing) refuseBelowDeleted(c chosen) error {
+	back := make(map[uuid.UUID]bool, len(c.messages))
+	for _, message := range c.messages {
+		back[message] = true
+	}
+	var trees, above []uuid.UUID
+	for i, parent := range c.parents {
+		if !back[parent] {
+			trees, above = append(trees, c.parentTrees[i]), append(above, parent)
+		}
+	}
+	if len(above) == 0 {
+		return nil
+	}
+	return d.refuseDeleted(`SELECT p.message_id, p.deleted_action FROM unnest($1::uuid[], $2::uuid[]) AS above(tree_id, message_id)
+		JOIN messages p ON p.tree_id = above.tree_id AND p.message_id = above.message_id AND p.deleted LIMIT 1`, idArray(trees), idArray(above))
+}
+
+// refuseDeleted refuses to bring anything back where a query finds a message above
+// it, and the action that deleted that.
+func (d *doing) refuseDeleted(query string, args ...any) error {
+	var parent uuid.UUID
+	var action *int64
+	err := d.QueryRow(d.ctx, query, args...).Scan(&parent, &action)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	refusal := &Conflict{Why: "The message above is deleted too (" + parent.String() + "). Bring that one back first."}
+	if action != nil {
+		a, err := actionByID(d.ctx, d.Tx, *action)
+		if err != nil {
+			return err
+		}
+		refusal.Action = &a
+	}
+	return refusal
+}
