@@ -4,14 +4,14 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
 
 	"treewarden/scoring"
-	"treewarden/scoring/board"
 )
 
 // catchUp reads who changed since the last time, and whose frames moved.
@@ -117,7 +117,7 @@ func (l *live) moveFrames(ctx context.Context, hour time.Time) error {
 // read reads users, or everybody, into the board, as of an hour.
 func (l *live) read(ctx context.Context, users map[uuid.UUID]bool, all bool, hour time.Time) error {
 	if all {
-		return l.readSome(ctx, nil, hour)
+		return l.readEverybody(ctx, hour)
 	}
 	// In parts, so that those who look at the board are not held up for long.
 	for ids := range slices.Chunk(slices.Collect(maps.Keys(users)), 5000) {
@@ -128,92 +128,46 @@ func (l *live) read(ctx context.Context, users map[uuid.UUID]bool, all bool, hou
 	return nil
 }
 
-// readSome reads users, given by their ids, into the board; nil is everybody.
+// readSome reads users, given by their ids, into the board.
 func (l *live) readSome(ctx context.Context, ids []uuid.UUID, hour time.Time) error {
-	found, err := l.readUsers(ctx, ids)
-	if err != nil {
+	of := idArray(ids)
+	g := newGathering(hour)
+	if err := eachRaw(ctx, l.pool, boardUsersSQL("= ANY ($1)"), g.user, of); err != nil {
 		return err
 	}
-	places := make(map[uuid.UUID]int, len(found))
-	for i := range found {
-		places[found[i].ID] = i
-	}
-	day, _ := scoring.Day.Since(hour)
-	weekBegins, _ := scoring.Week.Since(hour)
-	month, _ := scoring.Month.Since(hour)
-	week := momentOf(weekBegins)
-	sql, args := countersSQL, []any{day, month}
-	if ids != nil {
-		sql, args = countersOfSQL, append(args, idArray(ids))
-	}
-	var t tally
-	if err := eachRaw(ctx, l.pool, sql, func(raw [][]byte) {
-		at, ok := places[uuid.UUID(raw[0])]
-		if !ok {
-			return // made after the users were read, and marked since
-		}
-		readTally(raw[3:], &t)
-		frames := &found[at].Frames
-		switch int16(raw[1][1]) {
-		case inAll:
-			sumUp(&frames[3], &t)
-		case byHour:
-			sumUp(&frames[0], &t)
-		case byDay:
-			if date(raw[2]) >= week {
-				sumUp(&frames[1], &t)
-			}
-			sumUp(&frames[2], &t)
-		}
-	}, args...); err != nil {
+	if err := eachRaw(ctx, l.pool, boardLanguagesSQL("= ANY ($1)"), g.language, of); err != nil {
 		return err
 	}
-	l.board.Put(found)
+	if err := eachRaw(ctx, l.pool, boardCountersSQL("= ANY ($1)", hour), g.counters, of); err != nil {
+		return err
+	}
+	l.board.Put(g.users)
 	return nil
 }
 
-// readUsers reads what boards show of users besides their counts.
-func (l *live) readUsers(ctx context.Context, ids []uuid.UUID) ([]board.User, error) {
-	sql, args := usersOfBoardSQL, []any{}
-	if ids != nil {
-		sql, args = sql+" AND user_id = ANY ($1)", []any{idArray(ids)}
+// readEverybody reads all users into the board, one half of their ids after the
+// other or, where there are connections, both at once.
+func (l *live) readEverybody(ctx context.Context, hour time.Time) error {
+	const middle = "'80000000-0000-0000-0000-000000000000'"
+	halves := []*gathering{newGathering(hour), newGathering(hour)}
+	group, ctx := errgroup.WithContext(ctx)
+	for i, which := range []string{"< " + middle, ">= " + middle} {
+		g := halves[i]
+		group.Go(func() error {
+			return l.pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error {
+				if err := eachCopied(ctx, c.Conn(), boardUsersSQL(which), g.user); err != nil {
+					return err
+				}
+				if err := eachCopied(ctx, c.Conn(), boardLanguagesSQL(which), g.language); err != nil {
+					return err
+				}
+				return eachCopied(ctx, c.Conn(), boardCountersSQL(which, hour), g.counters)
+			})
+		})
 	}
-	rows, err := l.pool.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, err
+	if err := group.Wait(); err != nil {
+		return err
 	}
-	found := []board.User{}
-	var u board.User
-	var active *time.Time
-	_, err = pgx.ForEachRow(rows, []any{&u.ID, &u.Name, &u.AuthMethod, &u.Role, &u.Status, &active, &u.Languages}, func() error {
-		u.LastActivity = time.Time{}
-		if active != nil {
-			u.LastActivity = active.UTC()
-		}
-		found = append(found, u)
-		u.Languages = nil // the next row's are its own
-		return nil
-	})
-	return found, err
+	l.board.Put(append(halves[0].users, halves[1].users...))
+	return nil
 }
-
-const usersOfBoardSQL = `SELECT user_id, display_name, auth_method, role, ` + userStatus + `, nullif(last_activity_date, '-infinity'),
-		ARRAY(SELECT lang FROM user_languages l WHERE l.user_id = u.user_id AND l.messages > 0 ORDER BY l.messages DESC, lang)
-	FROM users u WHERE auth_method <> 'key'`
-
-// sumUp adds a tally to one of a user's own, or makes that.
-func sumUp(frame **tally, t *tally) {
-	if *frame == nil {
-		*frame = new(*t)
-		return
-	}
-	(*frame).Add(t, 1)
-}
-
-// countersSQL reads the counters that make up frames: hours of the day from $1
-// on, days of the month from $2 on, and the sums of all; of everybody, or of
-// the users $3.
-var countersSQL, countersOfSQL = func() (string, string) {
-	all := "SELECT user_id, grain, at, " + strings.Join(columns, ", ") + " FROM user_signals WHERE (grain = 0 OR grain = 2 AND at >= $1 OR grain = 1 AND at >= $2)"
-	return all, all + " AND user_id = ANY ($3)"
-}()

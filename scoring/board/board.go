@@ -91,6 +91,9 @@ func New() *Board {
 func (b *Board) Put(users []User) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if len(b.users) == 0 {
+		b.users, b.place = make([]User, 0, len(users)), make(map[uuid.UUID]int32, len(users))
+	}
 	for _, u := range users {
 		at, known := b.place[u.ID]
 		if !known {

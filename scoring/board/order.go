@@ -1,6 +1,8 @@
 package board
 
 import (
+	"cmp"
+	"encoding/binary"
 	"slices"
 	"strings"
 	"sync"
@@ -96,18 +98,33 @@ func (o *order) follow(b *Board) {
 	o.followed, o.fresh = end, true
 }
 
+// ranked is a user while all are sorted: what decides nearly always lies
+// together, so that most comparisons look nowhere else.
+type ranked struct {
+	value   float64
+	idBegin uint64
+	at      int32
+}
+
 func (o *order) sortAnew(b *Board) {
-	o.sorted = o.sorted[:0]
+	all := make([]ranked, 0, len(b.users))
 	for i := range b.users {
-		at := int32(i)
-		if o.in[at] = o.holds(&b.users[i]); o.in[at] {
-			o.value[at] = o.valueOf(&b.users[i])
-			o.sorted = append(o.sorted, at)
+		u := &b.users[i]
+		if o.in[i] = o.holds(u); o.in[i] {
+			o.value[i] = o.valueOf(u)
+			all = append(all, ranked{o.value[i], binary.BigEndian.Uint64(u.ID[:]), int32(i)})
 		}
 	}
-	slices.SortFunc(o.sorted, func(x, y int32) int {
-		return precedes(o.value[x], b.users[x].ID, o.value[y], b.users[y].ID)
+	slices.SortFunc(all, func(x, y ranked) int {
+		if x.value != y.value || x.idBegin == y.idBegin {
+			return precedes(x.value, b.users[x.at].ID, y.value, b.users[y.at].ID)
+		}
+		return cmp.Compare(y.idBegin, x.idBegin)
 	})
+	o.sorted = slices.Grow(o.sorted[:0], len(all))
+	for _, r := range all {
+		o.sorted = append(o.sorted, r.at)
+	}
 }
 
 // move puts one user where they belong now.
