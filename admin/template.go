@@ -37,6 +37,7 @@ func (s *Server) functions() map[string]any {
 		"name":     named,        // a user's name, also where nothing of it is seen
 		"number":   number,       // 1,234.5
 		"percent":  percent,      // 12 %
+		"plain":    undirected,   // what people wrote, in the order in which they did
 		"query":    changeQuery,  // {{query .Query "sort" "rate"}}: the same page, changed
 		"role":     policy.Title, // data lead
 		"sentence": sentence,     // Banned Jane
