@@ -19,7 +19,7 @@ import (
 // auditQuery is what the log can be narrowed by.
 type auditQuery struct {
 	pageQuery
-	Actor  string     `form:"actor" validate:"max=100"` // an id, or "me"
+	Actor  string     `form:"actor" validate:"max=100"` // an id or a name, or "me"
 	Kind   string     `form:"kind" validate:"max=40"`
 	Target string     `form:"target" validate:"max=100"`
 	Since  *time.Time `form:"since"`
@@ -110,11 +110,11 @@ func (s *Server) audit(c *fiber.Ctx) error {
 	case "me":
 		p.Actor = &person.UserID
 	default:
-		id, ok := parseID(q.Actor)
-		if !ok {
-			return store.Malformed("actor is the id of a member of staff, or me")
+		if id, ok := parseID(q.Actor); ok {
+			p.Actor = &id
+		} else {
+			f.ActorName = strings.TrimSpace(q.Actor)
 		}
-		p.Actor = &id
 	}
 	f.Actor = p.Actor
 	var err error

@@ -55,11 +55,14 @@ func TestAudit(t *testing.T) {
 		"kind=ban": 2, "actor=" + one.UserID.String(): 2, "actor=" + two.UserID.String(): 1, "actor=me": 0,
 		"target=" + ids[0]: 1, "target=" + ids[1]: 1, "since=2099-01-01": 0, "until=2001-01-01": 0,
 		"since=" + time.Now().UTC().Format(time.DateOnly) + "&until=" + time.Now().UTC().Format(time.DateOnly): 3,
-		"kind=undo": 0, "limit=2": 2, "kind=&actor=&target=&since=&until=": 3,
+		"actor=" + url.QueryEscape(one.Name): 2, "actor=" + url.QueryEscape(strings.ToUpper(two.Name)): 1, "actor=+" + url.QueryEscape(two.Name) + "+&kind=delete": 0, "kind=undo": 0, "limit=2": 2, "kind=&actor=&target=&since=&until=": 3,
 	} {
 		if rows := admin.get("/audit?" + query).want(200).page().Find("tbody tr").Length(); rows != want {
 			t.Errorf("?%s: %d rows, want %d", query, rows, want)
 		}
+	}
+	if who := admin.get("/audit?actor=" + url.QueryEscape(one.Name)).text("#who option[selected]"); who != one.Name {
+		t.Errorf("the filter shows %q, want %q", who, one.Name)
 	}
 	first := admin.get("/audit?limit=2").page()
 	next := attr(first.Find("a[rel=next]"), "href")
@@ -85,6 +88,9 @@ func TestAuditOfOwn(t *testing.T) {
 	}
 	if rows := c.get("/audit?actor=" + one.UserID.String()).want(200).page().Find("tbody tr").Length(); rows != 0 {
 		t.Errorf("%d rows of somebody else", rows)
+	}
+	if rows := c.get("/audit?actor=" + url.QueryEscape(one.Name)).want(200).page().Find("tbody tr").Length(); rows != 0 {
+		t.Errorf("%d rows of somebody else by their name", rows)
 	}
 	looked := c.get("/audit?target=" + ids[0]).want(200).page()
 	if looked.Find("tbody tr").Length() != 1 || looked.Find("a[href*='/undo']").Length() != 0 {

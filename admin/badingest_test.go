@@ -86,3 +86,19 @@ func TestBadIngest(t *testing.T) {
 	}
 	t.Logf("%d lines", n)
 }
+
+// TestIngestOfTooManyLines sends a body of as few bytes a line as there can
+// be: its answer would be a hundred times as long, so it is refused whole.
+func TestIngestOfTooManyLines(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	person := `{"type": "user", "id": "too-many", "user_id": "` + uuid.NewString() + `"}`
+	if body := w.collector.ingestLines(person, strings.Repeat("1\n", ingestLines)).want(http.StatusRequestEntityTooLarge).body; !strings.Contains(body, "too_large") || len(body) > 1000 {
+		t.Errorf("the answer has %d bytes and begins with %.200s", len(body), body)
+	}
+	var done store.Ingested
+	w.collector.ingestLines(person, strings.Repeat("1\n", ingestLines-1)).want(http.StatusOK).json(&done)
+	if done.Accepted != 1 || done.Rejected != ingestLines-1 {
+		t.Errorf("as many lines as may be: %d accepted, %d rejected", done.Accepted, done.Rejected)
+	}
+}

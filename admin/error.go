@@ -17,6 +17,8 @@ var (
 	errNotSignedIn = errors.New("sign in first")
 	errBadKey      = errors.New("the key in the Authorization header is unknown, revoked or has expired; it reads “Bearer KEY”")
 	errCrossOrigin = errors.New("this request came from another site, so nothing was done")
+
+	errTooManyLines = errors.New("the ingest has too many lines")
 )
 
 // failure is an error as it is shown: the one place that knows statuses, and
@@ -80,6 +82,9 @@ func (s *Server) describe(err error) failure {
 	case errors.Is(err, errCrossOrigin):
 		return failure{Status: 403, Code: "cross_origin", Title: "Refused", Message: capital(errCrossOrigin.Error()) + ".",
 			Advice: "Open the console itself and do it there."}
+	case errors.Is(err, errTooManyLines):
+		return failure{Status: 413, Code: "too_large", Title: "Too much at once", Advice: "Send fewer at once.",
+			Message: fmt.Sprintf("An ingest may have %d lines; this one has more, and none was taken in.", ingestLines)}
 	case errors.As(err, &web):
 		return describeWeb(web)
 	case errors.Is(err, context.DeadlineExceeded):

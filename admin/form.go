@@ -1,16 +1,14 @@
 package admin
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
-	"fmt"
+	"maps"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/go-playground/validator/v10"
 	"github.com/gofiber/fiber/v2"
 
@@ -67,9 +65,19 @@ func decodeQuery(c *fiber.Ctx, into any) error {
 	wrong := fill(values, into)
 	wrong = merge(wrong, checked(into))
 	if len(wrong) > 0 {
-		return store.Malformed("wrong in the query: " + store.Invalid(wrong).Error())
+		return store.Malformed("wrong in the query: " + strings.Join(parameters(wrong), "; "))
 	}
 	return nil
+}
+
+// parameters says what is wrong with which parameters of a query, by the names
+// that stand in the address.
+func parameters(wrong map[string]string) []string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(wrong)) {
+		all = append(all, name+": "+wrong[name])
+	}
+	return all
 }
 
 // decodeBody reads what was sent into a struct: JSON below /api/v1, else a
@@ -119,78 +127,6 @@ func plainLines(values url.Values) url.Values {
 		}
 	}
 	return values
-}
-
-// decodeJSON reads one JSON object, member by member, so that each wrong one
-// is named. Nothing is mended in silence: a misspelt "until" must not make a
-// ban permanent, a second "preview" not act, half a character not become
-// another one.
-func decodeJSON(body []byte, into any) (wrong map[string]string, err error) {
-	if len(bytes.TrimSpace(body)) == 0 {
-		return nil, nil
-	}
-	if !utf8.Valid(body) {
-		return nil, store.Malformed("the body is not valid UTF-8")
-	}
-	var members map[string]json.RawMessage
-	if !jsontext.Value(body).IsValid() || json.Unmarshal(body, &members) != nil || members == nil {
-		return nil, store.Malformed("the body is not one JSON object, each of its members there once and all its characters whole")
-	}
-	wrong = map[string]string{}
-	v := reflect.ValueOf(into).Elem()
-	for i := range v.NumField() {
-		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-		member, given := members[name]
-		if name == "-" || !given {
-			continue
-		}
-		delete(members, name)
-		if why := setJSON(v.Field(i), member); why != "" {
-			wrong[name] = why
-		}
-	}
-	for name := range members {
-		wrong[name] = "there is no such field"
-	}
-	return wrong, nil
-}
-
-// setJSON puts a JSON value into a field and returns why it cannot, or "".
-func setJSON(field reflect.Value, value json.RawMessage) string {
-	target := field.Addr().Interface()
-	var whole map[string]*float64 // null is no number
-	if _, isMap := target.(*map[string]float64); isMap && json.Unmarshal(value, &whole) == nil {
-		for _, number := range whole {
-			if number == nil {
-				return "must be numbers"
-			}
-		}
-	}
-	err := json.Unmarshal(value, target)
-	var kind *json.UnmarshalTypeError
-	switch text := reflect.Indirect(field); {
-	case errors.As(err, &kind):
-		return fmt.Sprintf("is a %s, and must be a %s", kind.Value, plainType(kind.Type))
-	case err != nil: // of all types that fields have, only a time is choosy
-		return "must be a time such as 2026-11-30T12:00:00Z"
-	case text.IsValid() && text.Kind() == reflect.String && strings.ContainsRune(text.String(), 0):
-		return "holds a NUL character"
-	}
-	return ""
-}
-
-func plainType(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.Bool:
-		return "true or false"
-	case reflect.String:
-		return "string"
-	case reflect.Map, reflect.Struct:
-		return "object"
-	case reflect.Slice:
-		return "list"
-	}
-	return "number"
 }
 
 // checked runs the struct's validate tags.

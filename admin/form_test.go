@@ -105,6 +105,7 @@ func TestFigures(t *testing.T) {
 	half, nothing := 0.5, (*float64)(nil)
 	for got, want := range map[string]string{
 		number(int64(1234567)): "1,234,567", number(-0.001): "0", number(12.0): "12", number(12.345): "12.35", number(-3.5): "−3.5", number(nothing): "–", number(1e9): "1,000,000,000",
+		weight(0.125): "0.125", weight(-0.001): "−0.001", weight(3.0): "3", weight(1e-300): "1e−300", weight(0.0): "0",
 		percent(half): "50 %", percent(&half): "50 %", percent(nothing): "–", percent(0.004): "0 %",
 	} {
 		if got != want {
@@ -124,7 +125,7 @@ func TestFigures(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]string{"Ada Lovelace": "AL", "ada": "A", "": "?", "  ": "?", "!!!": "?", "a b c": "AC", "лесовик": "Л", "nightowl_466": "N4", "مريم حداد": "مح", "💥": "?"} {
+	for name, want := range map[string]string{"Ada Lovelace": "AL", "ada": "A", "": "?", "  ": "?", "!!!": "?", "a b c": "AC", "лесовик": "Л", "nightowl_466": "N4", "مريم حداد": "مح", "💥": "?", "\u3164": "?", "\u3164 Bo": "B"} {
 		if got := initials(name); got != want {
 			t.Errorf("initials(%q) = %q, want %q", name, got, want)
 		}

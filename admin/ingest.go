@@ -17,6 +17,9 @@ const (
 	ingestType = "application/x-ndjson"
 	// ingestLimit bounds an ingest with a key, in bytes.
 	ingestLimit = 16 << 20
+	// ingestLines is how many lines an ingest may have. Lines of two bytes each
+	// would fill it with millions, and every bad one is named in the answer.
+	ingestLines = 100_000
 	// ingestTime is how long so many lines may take.
 	ingestTime = time.Minute
 )
@@ -33,6 +36,9 @@ func (s *Server) ingest(c *fiber.Ctx) error {
 		lines = bytes.ReplaceAll(lines, []byte("\n"), []byte(" "))
 	default:
 		return store.Malformed("send one JSON object a line as " + ingestType + ", or a single one as application/json")
+	}
+	if bytes.Count(bytes.TrimRight(lines, "\n"), []byte("\n")) >= ingestLines {
+		return errTooManyLines
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), ingestTime)
 	defer cancel()

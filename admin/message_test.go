@@ -208,7 +208,14 @@ func TestToxicTextsAreVeiled(t *testing.T) {
 	if leaf := c.get(at(g.first)).text(".outline .current > .leaf .leaf-text"); strings.Contains(leaf, "winter") {
 		t.Errorf("the outline shows a veiled text: %q", leaf)
 	}
+	given := func() string { return c.get("/users/" + g.ann.String() + "?tab=given").want(200).text("table.given") }
+	if text := given(); strings.Contains(text, "winter") || !strings.Contains(text, "Hidden: hate speech 100 %") {
+		t.Errorf("what a user gave shows a veiled text: %q", text)
+	}
 	storetest.Exec(t, s, "UPDATE users SET blur_toxic = false WHERE user_id = $1", actor.UserID)
+	if text := given(); !strings.Contains(text, "winter") {
+		t.Errorf("what a user gave is veiled for somebody who does not want that: %q", text)
+	}
 	if veils() != 0 {
 		t.Error("a text is veiled for somebody who does not want that")
 	}

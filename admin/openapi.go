@@ -108,6 +108,9 @@ func (s *Server) apiDescription() object {
 		}
 		methods[strings.ToLower(r.Method)] = schemas.operation(r, describeAPI(r))
 	}
+	for path, item := range besidePaths() {
+		paths[path] = item
+	}
 	schemas["Error"] = errorSchema
 	return object{
 		"openapi":  "3.1.0",

@@ -33,12 +33,16 @@ func TestOpenAPI(t *testing.T) {
 			}
 		}
 	}
+	// Programs that watch over this one ask outside the API.
+	watched := map[string]bool{"GET /healthz": true, "GET /readyz": true, "GET /metrics": true, "GET /api/openapi.json": true}
 	routed := map[string]bool{}
 	for _, r := range allRoutes() {
-		if r.Kind == pageOnly {
+		key := r.Method + " " + apiPrefix + strings.ReplaceAll(r.Path, ":id", "{id}")
+		if watched[r.Method+" "+r.Path] {
+			key = r.Method + " " + r.Path
+		} else if r.Kind == pageOnly {
 			continue
 		}
-		key := r.Method + " " + apiPrefix + strings.ReplaceAll(r.Path, ":id", "{id}")
 		routed[key] = true
 		if !described[key] {
 			t.Errorf("%s is not described", key)
@@ -51,7 +55,7 @@ func TestOpenAPI(t *testing.T) {
 	}
 	for key := range docs {
 		method, path, _ := strings.Cut(key, " ")
-		if !routed[method+" "+apiPrefix+strings.ReplaceAll(path, ":id", "{id}")] {
+		if !routed[method+" "+apiPrefix+strings.ReplaceAll(path, ":id", "{id}")] && !routed[key] {
 			t.Errorf("docs tells of %s, which is not there", key)
 		}
 	}

@@ -47,12 +47,16 @@ func (*raterView) Corrected(kappa *float64) string {
 	return strconv.FormatFloat(*kappa, 'f', 2, 64)
 }
 
-// Upheld is the share of the flags that were upheld; nil without any.
+// Decided is how many of the flags were upheld or dismissed.
+func (v *raterView) Decided() int64 { return v.Flags.Upheld + v.Flags.Dismissed }
+
+// Upheld is the share of the decided flags that were upheld; nil without any:
+// one that is open was neither right nor wrong.
 func (v *raterView) Upheld() *float64 {
-	if v.Flags.Given == 0 {
+	if v.Decided() == 0 {
 		return nil
 	}
-	return new(float64(v.Flags.Upheld) / float64(v.Flags.Given))
+	return new(float64(v.Flags.Upheld) / float64(v.Decided()))
 }
 
 // Share writes a share in percents. One that is not whole is never 100 %.

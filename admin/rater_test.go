@@ -195,7 +195,7 @@ func TestRaterOnThePage(t *testing.T) {
 	server := newServer(t, r.Store)
 	moderator := staff(t, server, policy.Moderator)
 	a := moderator.get("/users/" + r.rater.String() + "?tab=given").want(http.StatusOK)
-	for _, part := range []string{"67 % agreement in 6 answers · kappa 0.33", "67 % as most others on 3 messages · kappa 0.40", "29 % 2 of 7 · 2 dismissed · 3 open",
+	for _, part := range []string{"67 % agreement in 6 answers · kappa 0.33", "67 % as most others on 3 messages · kappa 0.40", "50 % 2 of 4 decided · 3 open",
 		"Spam450 %110.00", "Personal data2100 %001.00", "Quality231 %", "6 labelled messages were looked at; on 1 of them"} {
 		if text := strings.Join(strings.Fields(a.text(".rater")), " "); !strings.Contains(text, part) {
 			t.Errorf("the section lacks %q: %s", part, text)
@@ -203,6 +203,11 @@ func TestRaterOnThePage(t *testing.T) {
 	}
 	if a := moderator.get("/users/" + r.fool.String() + "?tab=given").want(http.StatusOK); !strings.Contains(a.text(".rater"), "Nothing to compare yet") || a.page().Find(".rater table").Length() != 0 {
 		t.Errorf("who gave nothing: %s", a.text(".rater"))
+	}
+	// Who flagged for the first time was neither right nor wrong yet.
+	storetest.React(t, r.Store, r.messages[0], r.fool, "red_flag", time.Now())
+	if text := strings.Join(strings.Fields(moderator.get("/users/"+r.fool.String()+"?tab=given").text(".rater")), " "); !strings.Contains(text, "Flags upheld– 1 flag, none decided yet") {
+		t.Errorf("one open flag: %s", text)
 	}
 	if n := moderator.get("/users/" + r.rater.String()).page().Find(".rater").Length(); n != 0 {
 		t.Error("the section stands on another tab")

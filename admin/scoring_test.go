@@ -58,6 +58,29 @@ func TestScoringTable(t *testing.T) {
 	}
 }
 
+// TestSmallWeights holds that the pages tell of weights exactly: what is
+// rounded would read as no change at all.
+func TestSmallWeights(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	server := newServer(t, s)
+	c := staff(t, server, policy.Admin)
+	author, messages := thread(t, s)
+	storetest.React(t, s, messages[0], storetest.User(t, s, "Ann"), "red_flag", time.Now())
+	c.send(put, apiPrefix+"/scoring", map[string]any{"weights": map[string]any{"red_flags": 0.001, "upvotes": -0.125}, "note": "for the test"}).want(200)
+	text := c.get(scoringPath + "?weights[red_flags]=2").want(200).text("main")
+	for _, want := range []string{"3 → 0.001", "−1 → −0.125", "in force 0.001"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page of formulas lacks %q", want)
+		}
+	}
+	for _, path := range []string{"/users/" + author.String(), "/users/" + author.String() + "/score?frame=total"} {
+		if text := c.get(path).want(200).text("main"); !strings.Contains(text, "× 0.001") {
+			t.Errorf("%s lacks the weight: %s", path, text)
+		}
+	}
+}
+
 // TestScoringAPI saves by the API, over the right version and a wrong one, and
 // undoes.
 func TestScoringAPI(t *testing.T) {

@@ -37,12 +37,14 @@ func (s *Server) functions() map[string]any {
 		"name":     named,        // a user's name, also where nothing of it is seen
 		"number":   number,       // 1,234.5
 		"percent":  percent,      // 12 %
+		"plain":    undirected,   // what people wrote, in the order in which they did
 		"query":    changeQuery,  // {{query .Query "sort" "rate"}}: the same page, changed
 		"role":     policy.Title, // data lead
 		"sentence": sentence,     // Banned Jane
 		"markdown": markup.HTML,  // contributor text
 		"raw":      markup.Raw,   // contributor text as it was written
 		"target":   targetPath,   // the page of what an action aimed at
+		"weight":   weight,       // 0.125
 	}
 }
 
@@ -144,6 +146,15 @@ func number(n any) string {
 	return "–"
 }
 
+// weight writes a figure that somebody chose, to its last digit.
+func weight(n float64) string {
+	form := byte('f')
+	if n != 0 && math.Abs(n) < 1e-6 {
+		form = 'g' // 1e−300, not three hundred zeros
+	}
+	return strings.ReplaceAll(strconv.FormatFloat(n, form, -1, 64), "-", "−")
+}
+
 func decimal(n float64) string {
 	if math.IsNaN(n) || math.IsInf(n, 0) {
 		return "–"
@@ -186,6 +197,9 @@ func percent(share any) string {
 func initials(name string) string {
 	var letters []rune
 	for _, word := range strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) }) {
+		if !canBeSeen(word) {
+			continue
+		}
 		first := unicode.ToUpper([]rune(word)[0])
 		if len(letters) == 2 {
 			letters = letters[:1]

@@ -77,6 +77,7 @@ type userPage struct {
 	one      bool
 	messages store.List[store.Message]
 	given    store.List[store.Given]
+	veils    map[uuid.UUID][]veilReason // of the messages of given
 	actions  store.List[store.Action]
 }
 
@@ -235,6 +236,9 @@ func (s *Server) showUser(c *fiber.Ctx, status int, p userPage) error {
 	case "given":
 		p.given, err = s.store.UserGiven(ctx, actor, id, p.Filter.page())
 		next, prev = p.given.Next, p.given.Prev
+		if err == nil {
+			err = s.veilGiven(c, &p)
+		}
 		if err == nil && p.Filter.Cursor == "" && !isAPI(c) && c.Query("format") != "csv" {
 			p.Rater = &raterView{}
 			p.Rater.Rater, err = s.store.Rater(ctx, actor, id)

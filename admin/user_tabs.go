@@ -6,6 +6,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
 	"treewarden/store"
 )
 
@@ -81,7 +84,8 @@ func messageCSV(messages []store.Message) (header []string, rows [][]string) {
 type givenLine struct {
 	store.Given
 	Labels []givenLabel
-	Glyph  string // of a reaction
+	Glyph  string       // of a reaction
+	Veil   []veilReason // why the message's text stays hidden at first
 }
 
 type givenLabel struct {
@@ -93,7 +97,7 @@ type givenLabel struct {
 func (p userPage) GivenLines() []givenLine {
 	lines := make([]givenLine, len(p.given.Items))
 	for i, g := range p.given.Items {
-		lines[i].Given, lines[i].Glyph = g, g.Emoji
+		lines[i].Given, lines[i].Glyph, lines[i].Veil = g, g.Emoji, p.veils[g.MessageID]
 		for _, r := range reactions {
 			if r.Emoji == g.Emoji {
 				lines[i].Glyph = r.Symbol + " " + r.Name
@@ -104,6 +108,24 @@ func (p userPage) GivenLines() []givenLine {
 		}
 	}
 	return lines
+}
+
+// veilGiven finds for which texts of what the user gave this person wants a
+// veil.
+func (s *Server) veilGiven(c *fiber.Ctx, p *userPage) error {
+	if isAPI(c) || !p.Person.BlurToxic {
+		return nil
+	}
+	ids := make([]uuid.UUID, len(p.given.Items))
+	for i, g := range p.given.Items {
+		ids[i] = g.MessageID
+	}
+	messages, err := s.store.MessagesNamed(c.UserContext(), s.actor(c), ids)
+	p.veils = make(map[uuid.UUID][]veilReason, len(messages))
+	for id, m := range messages {
+		p.veils[id] = veilOf(m)
+	}
+	return err
 }
 
 func givenCSV(given []store.Given) (header []string, rows [][]string) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -80,6 +81,13 @@ func (s *Store) Actions(ctx context.Context, actor Actor, f ActionFilter) (List[
 	if f.Actor != nil {
 		q.where("a.actor_id = ?", *f.Actor)
 	}
+	if f.ActorName != "" {
+		ids, err := s.actorsNamed(ctx, f.ActorName)
+		if err != nil {
+			return List[Action]{}, err
+		}
+		q.where("a.actor_id = ANY (?::uuid[])", idArray(ids))
+	}
 	if f.Kind != "" {
 		if _, ok := KindNamed(f.Kind); !ok {
 			return List[Action]{}, Malformed("There is no kind of action " + f.Kind + ".")
@@ -113,6 +121,21 @@ func (s *Store) Actions(ctx context.Context, actor Actor, f ActionFilter) (List[
 		actions[i] = r.action()
 	}
 	return List[Action]{actions, next, prev}, nil
+}
+
+// actorsNamed finds who acts, or did, under a name: the one that is shown, in
+// upper or lower case, or the one that they sign in by.
+func (s *Store) actorsNamed(ctx context.Context, name string) ([]uuid.UUID, error) {
+	rows, err := s.pool.Query(ctx, `SELECT u.user_id FROM users u WHERE (lower(u.display_name) = lower($1) OR u.auth_method = 'local' AND u.username = $1)
+		AND (u.role <> 'general' OR EXISTS (SELECT FROM actions a WHERE a.actor_id = u.user_id))`, toText(name))
+	if err != nil {
+		return nil, readError(err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err == nil && len(ids) == 0 {
+		err = Malformed(fmt.Sprintf("there is no member of staff, and no key, named %q", name))
+	}
+	return ids, readError(err)
 }
 
 // touching finds the actions that changed an object.

@@ -3,7 +3,8 @@ package store
 import (
 	"errors"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
 
 	"treewarden/policy"
@@ -18,17 +19,21 @@ type Malformed string
 
 func (m Malformed) Error() string { return string(m) }
 
-// Invalid names the fields that are wrong, and why.
+// Invalid names the fields that are wrong, as programs call them, and why.
 type Invalid map[string]string
 
+// Error calls the fields as people do.
 func (i Invalid) Error() string {
 	parts := make([]string, 0, len(i))
-	for field, why := range i {
-		parts = append(parts, field+": "+why)
+	for _, field := range slices.Sorted(maps.Keys(i)) {
+		parts = append(parts, forPeople.Replace(field)+": "+i[field])
 	}
-	sort.Strings(parts)
 	return strings.Join(parts, "; ")
 }
+
+// forPeople writes the name of a field in words: "display name" and, of what
+// stands within another, "weights, red flags".
+var forPeople = strings.NewReplacer("_", " ", ".", ", ", "[", ", ", "]", "")
 
 // Forbidden is an act that the actor may not do: for want of a permission, or
 // because a rank rule stands against it.

@@ -48,13 +48,23 @@ func (s *Store) Scoring(ctx context.Context, actor Actor) (Scoring, error) {
 	if err != nil {
 		return Scoring{}, err
 	}
-	return Scoring{versions[0], versions[1:], []scoring.Formula{scoring.OpenAssistant}}, nil
+	return Scoring{versions[0], versions[1:], []scoring.Formula{beside(versions[0].Formula)}}, nil
 }
 
 // Formulas lists the formulas that can be chosen, the one in force first.
 func (s *Store) Formulas(ctx context.Context) ([]scoring.Formula, error) {
 	inForce, err := s.live.formulaInForce(ctx)
-	return []scoring.Formula{inForce, scoring.OpenAssistant}, err
+	return []scoring.Formula{inForce, beside(inForce)}, err
+}
+
+// beside is the old console's formula as it is counted beside the one in force.
+// It gives toxic messages no weight, and there is one threshold for them, by
+// which they are counted: told by another one, the same board and explanation
+// would tell of different counts.
+func beside(inForce scoring.Formula) scoring.Formula {
+	reference := scoring.OpenAssistant
+	reference.ToxicFrom = inForce.ToxicFrom
+	return reference
 }
 
 // FormulaNamed finds a formula; the empty name is the one in force. A name
@@ -64,7 +74,8 @@ func (s *Store) FormulaNamed(ctx context.Context, name string) (scoring.Formula,
 	case "", scoring.Treewarden.Name:
 		return s.live.formulaInForce(ctx)
 	case scoring.OpenAssistant.Name:
-		return scoring.OpenAssistant, nil
+		inForce, err := s.live.formulaInForce(ctx)
+		return beside(inForce), err
 	}
 	return scoring.Formula{}, Malformed(fmt.Sprintf("there is no formula %q: it is %q or %q", name, scoring.Treewarden.Name, scoring.OpenAssistant.Name))
 }

@@ -143,6 +143,9 @@ func parseIngestLine(line []byte, now time.Time) (*ingestItem, error) {
 	if !utf8.Valid(line) {
 		return nil, ingestFault(corpus.InvalidUTF8, "The line is not valid UTF-8.")
 	}
+	if string(line) == "null" {
+		return nil, ingestFault(corpus.WrongType, "The line is not a JSON object.")
+	}
 	item := &ingestItem{at: now}
 	if err := json.Unmarshal(line, &item.ingestLine); err != nil {
 		return nil, ingestUnreadable(line, err)

@@ -109,7 +109,7 @@ func TestIngestNamesBadLines(t *testing.T) {
 		"invalid_utf8":   {"{\"type\": \"user\", \"id\": \"\xff\"}"},
 		"lone_surrogate": {`{"type": "user", "id": "\ud800"}`},
 		"unknown_type":   {event("vote", "user_id", user)},
-		"wrong_type":     {`[]`, `7`, event("user", "user_id", 7), event("label", "message_id", message, "user_id", user, "labels", labels("1")), event("message", "synthetic", "yes"), event("user", "id", 7)},
+		"wrong_type":     {`[]`, `7`, `null`, event("user", "user_id", 7), event("label", "message_id", message, "user_id", user, "labels", labels("1")), event("message", "synthetic", "yes"), event("user", "id", 7)},
 		"missing_field": {`{"type": "user"}`, `{"id": "x"}`, event("user"), event("label", "message_id", message, "user_id", user), event("label", "message_id", message, "user_id", user, "labels", map[string]any{}),
 			event("report", "message_id", message, "user_id", user, "reason", " "), event("message", "message_id", uuid.New(), "user_id", user, "text", "x"), event("message", "message_id", uuid.New(), "user_id", user, "role", "prompter"),
 			event("reaction", "message_id", message, "user_id", user), event("classifier_output", "message_id", message, "scores", labels(1)), event("tree"), event("user", "user_id", user, "id", "")},

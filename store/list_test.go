@@ -209,6 +209,8 @@ func TestReadingNeedsThePermission(t *testing.T) {
 			"Users":     func() error { _, err := w.Users(ctx, nobody, store.UserFilter{}); return err },
 			"User":      func() error { _, err := w.User(ctx, nobody, w.troll, scoring.Treewarden); return err },
 			"UserGiven": func() error { _, err := w.UserGiven(ctx, nobody, w.troll, store.Page{}); return err },
+			"Rater":     func() error { _, err := w.Rater(ctx, nobody, w.troll); return err },
+			"Named":     func() error { _, err := w.MessagesNamed(ctx, nobody, []uuid.UUID{w.prompt}); return err },
 			"Messages":  func() error { _, err := w.Messages(ctx, nobody, store.MessageFilter{}); return err },
 			"Message":   func() error { _, err := w.Message(ctx, nobody, w.prompt); return err },
 			"Revisions": func() error { _, err := w.Revisions(ctx, nobody, w.prompt); return err },

@@ -17,7 +17,12 @@ import (
 // none.
 func boardRow(t *testing.T, s *store.Store, frame scoring.Frame, user uuid.UUID) (row store.BoardRow, ok bool) {
 	t.Helper()
-	page, err := s.Board(ctx, store.CommandLine, store.BoardFilter{Frame: frame, Formula: scoring.Treewarden, Status: "all", Page: store.Page{Limit: 200}})
+	return boardRowBy(t, s, frame, user, scoring.Treewarden)
+}
+
+func boardRowBy(t *testing.T, s *store.Store, frame scoring.Frame, user uuid.UUID, formula scoring.Formula) (row store.BoardRow, ok bool) {
+	t.Helper()
+	page, err := s.Board(ctx, store.CommandLine, store.BoardFilter{Frame: frame, Formula: formula, Status: "all", Page: store.Page{Limit: 200}})
 	if err != nil {
 		t.Fatal(err)
 	}

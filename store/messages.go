@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"treewarden/policy"
 )
 
@@ -34,6 +36,20 @@ func (s *Store) Messages(ctx context.Context, actor Actor, f MessageFilter) (Lis
 	}
 	messages, err := messagesOf(rows)
 	return List[Message]{messages, next, prev}, err
+}
+
+// MessagesNamed reads messages by their ids. Those that are not there are
+// left out.
+func (s *Store) MessagesNamed(ctx context.Context, actor Actor, ids []uuid.UUID) (map[uuid.UUID]Message, error) {
+	if err := need(actor, policy.Read); err != nil {
+		return nil, err
+	}
+	messages, err := selectMessages(ctx, s.pool, "WHERE (m.tree_id, m.message_id) IN (SELECT tree_id, message_id FROM message_trees WHERE message_id = ANY ($1))", ids)
+	named := make(map[uuid.UUID]Message, len(messages))
+	for _, m := range messages {
+		named[m.MessageID] = m
+	}
+	return named, err
 }
 
 // choose finds an order by its name; the first is the default.

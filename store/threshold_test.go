@@ -2,8 +2,10 @@ package store_test
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -21,6 +23,11 @@ func TestCountersFollowTheThreshold(t *testing.T) {
 	other := storetest.Another(t, w.Store)
 	for message, toxicity := range map[uuid.UUID]float64{w.prompt: 0.55, w.deep: 0.7, w.reply: 0.9} {
 		accepted(t, w.Store, event("classifier_output", "message_id", message, "model", "m", "scores", map[string]float64{"toxicity": toxicity}))
+		// The old console left out what nobody reacted to.
+		storetest.React(t, w.Store, message, w.admin.UserID, "rofl", time.Now())
+	}
+	if err := w.RebuildScores(ctx); err != nil {
+		t.Fatal(err)
 	}
 	accepted(t, w.Store, event("classifier_output", "message_id", w.deep, "model", "n", "scores", map[string]float64{"toxicity": 0.1}))
 	toxic := func(s *store.Store, user uuid.UUID) int64 {
@@ -37,6 +44,16 @@ func TestCountersFollowTheThreshold(t *testing.T) {
 		score, err := w.Score(ctx, w.admin, w.troll, scoring.Total, inForce(t, w.Store))
 		if err != nil || countOf(score.Parts, scoring.ToxicMessages) != troll {
 			t.Errorf("the explanation says %+v %v", score.Parts, err)
+		}
+		// The old console's formula gives them no weight, and tells of as many.
+		reference, err := w.FormulaNamed(ctx, scoring.OpenAssistant.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		score, err = w.Score(ctx, w.admin, w.troll, scoring.Total, reference)
+		board, _ := boardRowBy(t, w.Store, scoring.Total, w.troll, scoring.OpenAssistant)
+		if err != nil || !slices.Equal(score.Parts, board.Parts) {
+			t.Errorf("the explanation says %+v %v, the board %+v", score.Parts, err, board.Parts)
 		}
 	}
 	want(2, 1)

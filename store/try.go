@@ -1,7 +1,9 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -130,6 +132,9 @@ func (s *Store) candidates(ctx context.Context, old, tried scoring.Formula, fram
 		all = append(all, c)
 		return true
 	})
+	// Users stand in memory as they came to be known; who is drawn in a resample
+	// must not follow from that.
+	slices.SortFunc(all, func(a, b scoring.Candidate) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	return all, nil
 }
 

@@ -182,3 +182,28 @@ func TestTryOnRealTrees(t *testing.T) {
 	t.Logf("%d users, %d known trolls; the reference's AUC is worse by %.3f %.3f", trial.Users, trial.Trolls, -*trial.Difference, *trial.Between)
 	t.Logf("%d enter the top %d, %d leave it, %d move", len(trial.Entered), trial.Top, len(trial.Left), len(trial.Moved))
 }
+
+// TestTryAnswersTheSame asks the same of two processes that came to know the
+// users in another order: their resamples are the same too.
+func TestTryAnswersTheSame(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i := range 40 {
+		user := storetest.User(t, w.Store, fmt.Sprint("User ", i))
+		ids := storetest.Tree(t, w.Store, storetest.Node{Author: w.other, Replies: []storetest.Node{{Author: user, Deleted: i%7 == 1}}})
+		for range (i * i) % 9 {
+			storetest.React(t, w.Store, ids[1], storetest.User(t, w.Store, "Witness"), []string{"red_flag", "-1"}[i%2], time.Now())
+		}
+	}
+	storetest.Exec(t, w.Store, "UPDATE messages SET deletion_by_staff = true WHERE deleted")
+	if err := w.RebuildScores(ctx); err != nil {
+		t.Fatal(err)
+	}
+	tried, _ := weigh("red_flags", 1.0).Apply(scoring.Treewarden)
+	one := try(t, w.Store, scoring.Treewarden, tried, scoring.Total)
+	storetest.Exec(t, w.Store, "UPDATE users SET notes = 'elsewhere on the disk' WHERE substr(user_id::text, 1, 1) < '8'")
+	two := try(t, storetest.Another(t, w.Store), scoring.Treewarden, tried, scoring.Total)
+	if one.Between == nil || *one.Between != *two.Between || *one.Old.AUCInterval != *two.Old.AUCInterval {
+		t.Errorf("the intervals are %v and %v, then %v and %v", *one.Between, *one.Old.AUCInterval, *two.Between, *two.Old.AUCInterval)
+	}
+}

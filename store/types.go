@@ -373,9 +373,11 @@ type Action struct {
 // ActionFilter narrows the audit log. Target is the id of a user, message or
 // tree; it finds all actions that touched it.
 type ActionFilter struct {
-	Actor  *uuid.UUID
-	Kind   string
-	Target string
+	Actor *uuid.UUID
+	// ActorName is a member of staff or a key; a name that none has is Malformed.
+	ActorName string
+	Kind      string
+	Target    string
 	// Concerning is a user: what was done to them, and to their messages.
 	Concerning *uuid.UUID
 	Since      *time.Time

@@ -48,7 +48,10 @@ func TestWithoutDatabase(t *testing.T) {
 		refused(t, dir, "", misuse, wrong.words, wrong.args...)
 	}
 	refused(t, dir, "", failed, "password", "staff", "create", "--name", "x", "--role", "admin", "--password-stdin")
-	refused(t, dir, "", failed, "--listen", "serve", "--listen", "nowhere:-1")
+	for _, address := range []string{"", "nonsense", "127.0.0.1", "127.0.0.1:99999", "nowhere:-1", ":0x50", "[::1"} {
+		refused(t, dir, "", misuse, "--listen", "serve", "--listen", address)
+	}
+	refused(t, dir, "", failed, "--listen", "serve", "--listen", "nowhere.invalid:80")
 	for _, command := range [][]string{{"staff", "list"}, {"migrate"}, {"migrate", "status"}, {"serve", "--listen", "127.0.0.1:0"}} {
 		refused(t, dir, "", failed, "--database-url", append(command, "--database-url", "postgres://127.0.0.1:1/nowhere")...)
 		refused(t, dir, "", failed, "--database-url", append(command, "--database-url", "no address")...)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"unicode"
@@ -55,15 +56,19 @@ func (c *ScoreExplainCmd) Run(app *App) error {
 	w := tabwriter.NewWriter(app.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "signal\tcount\tweight\tpoints\t")
 	for _, p := range score.Parts {
-		fmt.Fprintf(w, "%s\t%d\t%g\t%g\t\n", p.Signal, p.Count, p.Weight, p.Points)
+		fmt.Fprintf(w, "%s\t%d\t%g\t%s\t\n", p.Signal, p.Count, p.Weight, figureOf(p.Points))
 	}
-	fmt.Fprintf(w, "score\t\t\t%g\t\n", score.Score)
+	fmt.Fprintf(w, "score\t\t\t%s\t\n", figureOf(score.Score))
 	fmt.Fprintf(w, "rate\t\t\t%.3f\t\n", score.Rate)
 	if err := w.Flush(); err != nil {
 		return err
 	}
 	return c.evidence(app, score)
 }
+
+// figureOf writes points for people, without the last digits, which are only
+// of how a computer adds up tenths.
+func figureOf(points float64) string { return strconv.FormatFloat(points, 'g', 12, 64) }
 
 // shownEvidence is how many messages of a signal are printed for people.
 const shownEvidence = 10

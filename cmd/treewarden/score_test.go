@@ -11,6 +11,17 @@ import (
 	"treewarden/store"
 )
 
+// TestFigure: what sums of tenths come to is not told to the last digit.
+func TestFigure(t *testing.T) {
+	t.Parallel()
+	tenth, seven := 0.1, 0.7
+	for figure, want := range map[float64]string{3 * tenth: "0.3", 6 * seven: "4.2", 12345678: "12345678", -0.001: "-0.001", 0: "0"} {
+		if got := figureOf(figure); got != want {
+			t.Errorf("%v is written %q, want %q", figure, got, want)
+		}
+	}
+}
+
 // testExplain has a user's score explained in each frame and by each formula.
 func testExplain(t *testing.T, dir string) {
 	t.Helper()

@@ -43,6 +43,9 @@ func listen(app *App) (net.Listener, error) {
 	if app.Listen == "" {
 		return nil, usageError("--listen (TREEWARDEN_LISTEN) is empty; give an address such as 127.0.0.1:8080")
 	}
+	if !readsAsAddress(app.Context(), app.Listen) {
+		return nil, usageError(fmt.Sprintf("--listen (TREEWARDEN_LISTEN) is %q, which is no address with a port; give one such as 127.0.0.1:8080", app.Listen))
+	}
 	listener, err := new(net.ListenConfig).Listen(app.Context(), "tcp", app.Listen)
 	switch {
 	case err == nil:
@@ -51,6 +54,17 @@ func listen(app *App) (net.Listener, error) {
 		return nil, fmt.Errorf("the address %s is in use, perhaps by another Treewarden; stop that one, or choose another address with --listen (TREEWARDEN_LISTEN)", app.Listen)
 	}
 	return nil, fmt.Errorf("cannot listen on %q: %w; give an address such as 127.0.0.1:8080 with --listen (TREEWARDEN_LISTEN)", app.Listen, err)
+}
+
+// readsAsAddress says that an address is written as one, whether or not this
+// machine has it.
+func readsAsAddress(ctx context.Context, address string) bool {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	_, err = net.DefaultResolver.LookupPort(ctx, "tcp", port)
+	return err == nil
 }
 
 // reachable is a listening address as somebody on this machine reaches it.

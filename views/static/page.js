@@ -12,6 +12,13 @@
   sessionStorage.removeItem("place");
   if (place?.path === location.pathname) scrollTo({ top: place.y, behavior: "instant" });
 
+  // A narrow navigation is scrolled sideways: it shows where one is.
+  const here = document.querySelector(".nav [aria-current]");
+  if (here) {
+    const nav = here.closest(".nav");
+    nav.scrollLeft = here.offsetLeft + here.offsetWidth / 2 - nav.clientWidth / 2;
+  }
+
   on("click", "[data-dismiss]", (event, link) => {
     event.preventDefault();
     link.closest(".toast").remove();

@@ -1,0 +1,104 @@
+package admin
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"treewarden/store"
+)
+
+// decodeJSON reads one JSON object, member by member, so that each wrong one
+// is named. Nothing is mended in silence: a misspelt "until" must not make a
+// ban permanent, a second "preview" not act, half a character not become
+// another one.
+func decodeJSON(body []byte, into any) (wrong map[string]string, err error) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, nil
+	}
+	if !utf8.Valid(body) {
+		return nil, store.Malformed("the body is not valid UTF-8")
+	}
+	var members map[string]json.RawMessage
+	if !jsontext.Value(body).IsValid() || json.Unmarshal(body, &members) != nil || members == nil {
+		return nil, store.Malformed("the body is not one JSON object, each of its members there once and all its characters whole")
+	}
+	wrong = map[string]string{}
+	v := reflect.ValueOf(into).Elem()
+	for i := range v.NumField() {
+		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		member, given := members[name]
+		if name == "-" || !given {
+			continue
+		}
+		delete(members, name)
+		if why := setJSON(v.Field(i), member); why != "" {
+			wrong[name] = why
+		}
+	}
+	for name := range members {
+		wrong[name] = "there is no such field"
+	}
+	return wrong, nil
+}
+
+// setJSON puts a JSON value into a field and returns why it cannot, or "".
+func setJSON(field reflect.Value, value json.RawMessage) string {
+	target := field.Addr().Interface()
+	var whole map[string]*float64 // null is no number
+	if _, isMap := target.(*map[string]float64); isMap && json.Unmarshal(value, &whole) == nil {
+		for _, number := range whole {
+			if number == nil {
+				return "must be numbers"
+			}
+		}
+	}
+	err := json.Unmarshal(value, target)
+	var kind *json.UnmarshalTypeError
+	switch text := reflect.Indirect(field); {
+	case errors.As(err, &kind) && strings.HasPrefix(kind.Value, "number ") && kind.Type.Kind() == reflect.Float64:
+		return "is a number beyond all measure"
+	case errors.As(err, &kind) && strings.HasPrefix(kind.Value, "number "):
+		return "must be " + plainType(kind.Type)
+	case errors.As(err, &kind):
+		return fmt.Sprintf("is %s, and must be %s", withArticle(kind.Value), plainType(kind.Type))
+	case err != nil: // of all types that fields have, only a time is choosy
+		return "must be a time such as 2026-11-30T12:00:00Z"
+	case text.IsValid() && text.Kind() == reflect.String && strings.ContainsRune(text.String(), 0):
+		return "holds a NUL character"
+	}
+	return ""
+}
+
+func plainType(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a string"
+	case reflect.Map, reflect.Struct:
+		return "an object"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	}
+	return "a number"
+}
+
+// withArticle sets an article before a kind of JSON value.
+func withArticle(kind string) string {
+	switch kind {
+	case "array", "object":
+		return "an " + kind
+	case "bool":
+		return "true or false"
+	}
+	return "a " + kind
+}
