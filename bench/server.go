@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"treewarden/store/embedded"
+	"treewarden/store/postgres"
 )
 
 // bulk is how much log the server may write between two checkpoints: with less,
@@ -18,8 +18,8 @@ const bulk = "16GB"
 
 // startServer starts a PostgreSQL in a folder, or joins the one that an earlier
 // run left there, and returns the address of the database.
-func startServer(ctx context.Context, dir string) (*embedded.Server, string, error) {
-	server, err := embedded.Start(ctx, embedded.Options{DataDir: dir, BinDir: os.Getenv("TREEWARDEN_POSTGRES_BIN")})
+func startServer(ctx context.Context, dir string) (*postgres.Server, string, error) {
+	server, err := postgres.Start(ctx, postgres.Options{DataDir: dir, BinDir: os.Getenv("TREEWARDEN_POSTGRES_BIN")})
 	if err != nil {
 		return nil, "", fmt.Errorf("start PostgreSQL: %w", err)
 	}

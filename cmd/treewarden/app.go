@@ -10,7 +10,7 @@ import (
 	"treewarden/migrations"
 	"treewarden/policy"
 	"treewarden/store"
-	"treewarden/store/embedded"
+	"treewarden/store/postgres"
 )
 
 // App is what a command works with. Its store is opened by the first call of
@@ -24,7 +24,7 @@ type App struct {
 	Policy *policy.Policy
 
 	ctx    context.Context //nolint:containedctx // a command lives as long as its context
-	server *embedded.Server
+	server *postgres.Server
 	url    string
 	store  *store.Store
 }
@@ -47,7 +47,7 @@ func (a *App) URL(ctx context.Context) (string, error) {
 	case a.DatabaseURL != "":
 		a.url = a.DatabaseURL
 	default:
-		server, err := embedded.Start(ctx, embedded.Options{DataDir: a.DataDir, BinDir: a.PostgresBin, Log: a.Log})
+		server, err := postgres.Start(ctx, postgres.Options{DataDir: a.DataDir, BinDir: a.PostgresBin, Log: a.Log})
 		if err != nil {
 			return "", err
 		}

@@ -17,7 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"treewarden/store/embedded"
+	"treewarden/store/postgres"
 )
 
 // server is what this process's tests share.
@@ -26,7 +26,7 @@ var server struct {
 	users    int // tests that run now, and Main
 	admin    *pgxpool.Pool
 	adminURL string
-	own      *embedded.Server // nil on a server of the person's own
+	own      *postgres.Server // nil on a server of the person's own
 	template string
 }
 
@@ -38,7 +38,7 @@ func open(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		server.own, err = embedded.Start(ctx, embedded.Options{
+		server.own, err = postgres.Start(ctx, postgres.Options{
 			DataDir: dir,
 			BinDir:  os.Getenv("TREEWARDEN_POSTGRES_BIN"),
 			Log:     slog.New(slog.DiscardHandler),
@@ -105,7 +105,7 @@ func shut() error {
 // dataDir names the shared data by user and version, because neither may use
 // what the other made.
 func dataDir(ctx context.Context) (string, error) {
-	major, err := embedded.Version(ctx, os.Getenv("TREEWARDEN_POSTGRES_BIN"))
+	major, err := postgres.Version(ctx, os.Getenv("TREEWARDEN_POSTGRES_BIN"))
 	if err != nil {
 		return "", err
 	}

@@ -1,6 +1,6 @@
 //go:build unix
 
-package embedded
+package postgres
 
 import (
 	"bufio"
@@ -26,7 +26,7 @@ import (
 
 // otherProcess, when set, makes this test binary a process that uses the
 // server on the data folder that it names, until its standard input ends.
-const otherProcess = "TREEWARDEN_EMBEDDED_OTHER_PROCESS"
+const otherProcess = "TREEWARDEN_POSTGRES_OTHER_PROCESS"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(otherProcess); dir != "" {

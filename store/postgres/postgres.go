@@ -1,6 +1,6 @@
 //go:build unix
 
-// Package embedded finds, sets up, starts and stops the program's own
+// Package postgres finds, sets up, starts and stops the program's own
 // PostgreSQL, so that a clone and one command are enough to run Treewarden.
 //
 // The data folder holds:
@@ -27,7 +27,7 @@
 // may not be let through to the data folder: below /root, or in what mktemp
 // makes. On Linux root then hands it the folder as an open file, and the server
 // knows its data as /proc/self/fd/3/postgres.
-package embedded
+package postgres
 
 import (
 	"context"
