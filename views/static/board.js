@@ -49,16 +49,22 @@ function movingBoard(region, renewed) {
     return holder.content.firstElementChild;
   }
 
+  // morph makes an element like another. Elements with the same id stay the
+  // same element, with their focus. What a person opened stays open.
+  function morph(old, fresh, morphStyle = "outerHTML") {
+    const ofThePage = ["aria-expanded", "aria-busy", "open"];
+    const beforeAttributeUpdated = (name) => !ofThePage.includes(name);
+    Idiomorph.morph(old, fresh, { morphStyle, callbacks: { beforeAttributeUpdated } });
+  }
+
   // change puts a row's new state into the row that is shown.
   function change(row, fresh) {
     const says = (cell) => cell.querySelector("time")?.dateTime ?? cell.textContent;
+    const before = [...row.cells].map(says);
     row.dataset.print = fresh.dataset.print;
-    [...fresh.cells].forEach((cell, at) => {
-      const old = row.cells[at];
-      const changed = at > 0 && says(old) !== says(cell); // ranks change all the time
-      morph(old, cell);
-      if (changed) mark(old);
-    });
+    morph(row, [...fresh.childNodes], "innerHTML");
+    // The first cell is the rank, which changes too often to be marked.
+    [...row.cells].forEach((cell, at) => { if (at > 0 && says(cell) !== before[at]) mark(cell); });
     if (detailOf(row)) readParts(row);
   }
 
@@ -125,6 +131,12 @@ function movingBoard(region, renewed) {
     arrange(moved);
   }
 
+  // afterNodeAdded prepares a row that came into the table.
+  function afterNodeAdded(row) {
+    row.tabIndex = -1;
+    [...row.cells].forEach(mark);
+  }
+
   // arrange shows the latest page as it is.
   function arrange(moved) {
     if (moved && (latest.ids.length === 0 || !body())) {
@@ -133,24 +145,15 @@ function movingBoard(region, renewed) {
     }
     if (moved) {
       const [x, y] = [scrollX, scrollY];
-      for (const row of rows()) {
-        if (latest.ids.includes(idOf(row))) continue;
-        detailOf(row)?.remove();
-        row.remove();
-      }
-      let at = body().firstElementChild;
-      for (const id of latest.ids) {
-        const known = rowOf(id);
-        const row = known ?? coming.get(id);
-        const detail = known && detailOf(row);
-        if (row === at) at = (detail ?? row).nextElementSibling;
-        else body().insertBefore(row, at);
-        if (detail) row.after(detail);
-        if (!known) {
-          row.tabIndex = -1;
-          [...row.cells].forEach(mark);
-        }
-      }
+      // Empty copies tell the library where each known element belongs; what
+      // is in these elements stays as it is.
+      const places = latest.ids.flatMap((id) => {
+        const row = rowOf(id);
+        if (!row) return [coming.get(id)];
+        return [row, detailOf(row)].filter(Boolean).map((known) => known.cloneNode(false));
+      });
+      const beforeNodeMorphed = () => false;
+      Idiomorph.morph(body(), places, { morphStyle: "innerHTML", callbacks: { beforeNodeMorphed, afterNodeAdded } });
       coming.clear();
       scrollTo({ left: x, top: y, behavior: "instant" });
       rank();

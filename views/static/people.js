@@ -27,6 +27,7 @@
       if (!response.ok || response.redirected) throw new Error(response.statusText);
       const detail = document.createElement("tr");
       detail.className = "detail";
+      detail.id = row.id.replace(/^u-/, "d-");
       const cell = detail.insertCell();
       cell.className = "full";
       cell.colSpan = row.cells.length;
