@@ -10,6 +10,7 @@ RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -
 # Certificates and the account nonroot, nothing else: no shell, no PostgreSQL.
 FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=build /treewarden /usr/local/bin/treewarden
+COPY LICENSE NOTICE /usr/share/doc/treewarden/
 USER nonroot
 ENV TREEWARDEN_LISTEN=0.0.0.0:8080
 EXPOSE 8080

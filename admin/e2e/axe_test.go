@@ -15,7 +15,7 @@ import (
 	"treewarden/store/storetest"
 )
 
-// axe-core 4.14.1, see testdata/axe.LICENSE.
+// axe-core 4.14.1, see THIRD_PARTY_LICENSES.md.
 //
 //go:embed testdata/axe.min.js
 var axe string
