@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -62,6 +63,7 @@ type sequence struct {
 	dice      *rand.Rand
 	seed      uint64
 	now       time.Time
+	clock     *sync.Mutex // held to set now, and where another goroutine reads it
 	staff     []store.Actor
 	users     []uuid.UUID
 	nodes     []node
@@ -76,8 +78,13 @@ type sequence struct {
 func newSequence(t *testing.T, seed uint64) *sequence {
 	t.Helper()
 	q := &sequence{Store: storetest.New(t), t: t, seed: seed, dice: rand.New(rand.NewPCG(seed, 0)), //nolint:gosec // a test's dice
-		now: time.Now().UTC().AddDate(0, 0, -120).Truncate(time.Second), succeeded: map[string]bool{}}
-	q.SetClock(func() time.Time { return q.now })
+		now: time.Now().UTC().AddDate(0, 0, -120).Truncate(time.Second), clock: new(sync.Mutex),
+		succeeded: map[string]bool{}}
+	q.SetClock(func() time.Time { // the boards ask it too, from goroutines of their own
+		q.clock.Lock()
+		defer q.clock.Unlock()
+		return q.now
+	})
 	for range 2 {
 		q.staff = append(q.staff, storetest.Staff(t, q.Store, policy.Admin))
 	}
@@ -216,11 +223,14 @@ func (q *sequence) acted(name, what string, outcome store.Outcome, err error) {
 // hour, a day or a week begins.
 func (q *sequence) passTime() {
 	step := time.Duration(q.dice.Int64N(int64(pick(q, 50*time.Minute, 26*time.Hour, 9*24*time.Hour, 40*24*time.Hour))))
-	if whole := pick(q, 0, 0, time.Hour, 24*time.Hour, 7*24*time.Hour); whole > 0 {
+	whole := pick(q, 0, 0, time.Hour, 24*time.Hour, 7*24*time.Hour)
+	q.clock.Lock()
+	if whole > 0 {
 		q.now = q.now.Truncate(whole).Add(whole)
 	} else {
 		q.now = q.now.Add(step).Truncate(time.Second)
 	}
+	q.clock.Unlock()
 	var err error
 	forget := q.dice.IntN(3) == 0
 	if forget {
