@@ -13,16 +13,16 @@ import (
 	"syscall"
 )
 
-// account is who the server runs as. PostgreSQL refuses to run as root.
+// account is the user that the server runs as. PostgreSQL refuses to run as root.
 type account struct {
 	uid, gid uint32
 	name     string
-	switched bool // this process is root and the server must become somebody else
+	switched bool // this process is root, and the server runs as another user
 }
 
-// serverAccount is this process's own account unless that is root: then the
-// owner of the server's data, else the owner of the data folder, else the
-// account postgres, else nobody.
+// serverAccount is the account of this process, unless that is root. For root it
+// is the owner of the server's data, else the owner of the data folder, else the
+// user postgres, else the user nobody.
 func serverAccount(dataDir, cluster string) (account, error) {
 	clusterUID, clusterGID, clusterErr := owner(cluster)
 	if clusterErr != nil && !errors.Is(clusterErr, os.ErrNotExist) {
@@ -30,13 +30,15 @@ func serverAccount(dataDir, cluster string) (account, error) {
 	}
 	if self := uint32(os.Geteuid()); self != 0 {
 		if clusterErr == nil && clusterUID != self {
-			return account{}, fmt.Errorf("the data in %s belongs to user %s: run this program as that user, or choose another folder with --data-dir", cluster, userName(clusterUID))
+			return account{}, fmt.Errorf("the data in %s belongs to user %s: "+
+				"run this program as that user, or choose another folder with --data-dir", cluster, userName(clusterUID))
 		}
 		return freshAccount()
 	}
 	if clusterErr == nil {
 		if clusterUID == 0 {
-			return account{}, fmt.Errorf("the data in %s belongs to root, as whom PostgreSQL refuses to run: give it back with \"chown -R postgres %s\", or choose another folder with --data-dir", cluster, cluster)
+			return account{}, fmt.Errorf("the data in %s belongs to root, and PostgreSQL refuses to run as root: "+
+				"give it back with \"chown -R postgres %s\", or choose another folder with --data-dir", cluster, cluster)
 		}
 		return account{uid: clusterUID, gid: clusterGID, name: userName(clusterUID), switched: true}, nil
 	}
@@ -50,7 +52,7 @@ func serverAccount(dataDir, cluster string) (account, error) {
 	return freshAccount()
 }
 
-// freshAccount is who the server of a new data folder runs as.
+// freshAccount is the account that the server of a new data folder runs as.
 func freshAccount() (account, error) {
 	if self := uint32(os.Geteuid()); self != 0 {
 		return account{uid: self, gid: uint32(os.Getegid()), name: userName(self)}, nil
@@ -60,7 +62,9 @@ func freshAccount() (account, error) {
 			return a, nil
 		}
 	}
-	return account{}, errors.New("PostgreSQL refuses to run as root, and this machine has neither a user postgres nor a user nobody: add one (\"useradd --system postgres\"), run this program as another user, or give a server of your own with --database-url")
+	return account{}, errors.New("PostgreSQL refuses to run as root, and this machine has neither a user postgres " +
+		"nor a user nobody: add one (\"useradd --system postgres\"), run this program as another user, " +
+		"or give a server of your own with --database-url")
 }
 
 func lookUp(name string) (account, bool) {
@@ -96,13 +100,13 @@ func owner(path string) (uid, gid uint32, err error) {
 	return stat.Uid, stat.Gid, nil
 }
 
-// command prepares a program of the server's: as the server's account, in dir,
-// and with nothing from this process's environment that would change what it
-// does (PGDATA, PGPORT, a language for its messages).
+// command prepares a program of PostgreSQL. It runs as the server's account and
+// in dir. It does not get variables of this process that change its behaviour,
+// such as PGDATA, PGPORT or the language of messages.
 func (a account) command(ctx context.Context, dir, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = dir
-	// HOME must be a folder that the account can enter, root's is not.
+	// HOME must be a folder that the account can enter. The home of root is not.
 	cmd.Env = []string{"HOME=" + dir, "LANG=C", "TZ=UTC"}
 	for _, name := range []string{"PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"} {
 		if value, ok := os.LookupEnv(name); ok {
@@ -117,9 +121,9 @@ func (a account) command(ctx context.Context, dir, program string, args ...strin
 	return cmd
 }
 
-// takeDir makes a folder of the data folder's that only the server's account
-// can enter. One that is there, from a backup perhaps, is made to be so.
-func (a account) takeDir(path string) error {
+// ensureDir makes a folder in the data folder that only the server's account can
+// enter. A folder that exists, perhaps from a backup, gets the same permissions.
+func (a account) ensureDir(path string) error {
 	err := os.Mkdir(path, 0o700)
 	if errors.Is(err, os.ErrExist) {
 		err = os.Chmod(path, 0o700)
@@ -133,10 +137,10 @@ func (a account) takeDir(path string) error {
 	return nil
 }
 
-// makeDir makes a folder that only the server's account can enter. An existing
-// one is taken only if it is just that: where anybody may make folders, it
-// could be a trap.
-func (a account) makeDir(path string) error {
+// makePrivateDir makes a folder that only the server's account can enter. It
+// refuses an existing folder with another owner or mode: among the temporary
+// files, another user may have made it.
+func (a account) makePrivateDir(path string) error {
 	err := os.Mkdir(path, 0o700)
 	switch {
 	case err == nil:

@@ -15,10 +15,10 @@ import (
 	embeddedpostgres "github.com/fergusstrange/embedded-postgres"
 )
 
-// repository is where the programs are downloaded from. Only a test changes it.
+// repository is the address of the downloads. Only a test changes it.
 var repository = "https://repo1.maven.org/maven2"
 
-// downloads are the versions to fetch, by major version.
+// downloads are the versions that can be downloaded, by major version.
 var downloads = map[int]embeddedpostgres.PostgresVersion{
 	15: embeddedpostgres.V15,
 	16: embeddedpostgres.V16,
@@ -26,12 +26,12 @@ var downloads = map[int]embeddedpostgres.PostgresVersion{
 	18: embeddedpostgres.V18,
 }
 
-// downloadMajor is what a new data folder gets.
+// downloadMajor is the version for a new data folder.
 const downloadMajor = 18
 
-// download fetches the server's programs into the data folder. Only the
-// download and the unpacking are the library's: its way of running the server
-// does not work as root and gives every run the same TCP port.
+// download gets the server's programs into the data folder. The library only
+// downloads and unpacks: it cannot run the server as root, and it gives every
+// server the same TCP port.
 func (f folder) download(ctx context.Context, log *slog.Logger, major int) (programs, error) {
 	if major == 0 {
 		major = downloadMajor
@@ -40,17 +40,18 @@ func (f folder) download(ctx context.Context, log *slog.Logger, major int) (prog
 	if !ok {
 		return programs{}, fmt.Errorf("version %d is not among those that can be downloaded", major)
 	}
-	log.Info("no PostgreSQL is installed, downloading it", "version", string(version), "from", repository, "platform", runtime.GOOS+"/"+runtime.GOARCH)
+	log.Info("no PostgreSQL is installed, downloading it",
+		"version", string(version), "from", repository, "platform", runtime.GOOS+"/"+runtime.GOARCH)
 
 	unpacked := f.path("download")
-	if err := os.RemoveAll(unpacked); err != nil { // left by one that was interrupted
+	if err := os.RemoveAll(unpacked); err != nil { // of an interrupted download
 		return programs{}, fmt.Errorf("remove an interrupted download: %w", err)
 	}
 	if err := unpack(ctx, version, unpacked); err != nil {
 		return programs{}, err
 	}
 	target := f.path(fmt.Sprintf("postgresql-%d", major))
-	if err := os.RemoveAll(target); err != nil { // it was tried already and did not do
+	if err := os.RemoveAll(target); err != nil { // it is unusable, else it had been found
 		return programs{}, fmt.Errorf("remove the former download: %w", err)
 	}
 	if err := os.Rename(unpacked, target); err != nil {
@@ -69,8 +70,8 @@ func unpack(ctx context.Context, version embeddedpostgres.PostgresVersion, dir s
 		BinaryRepositoryURL(repository).
 		CachePath(filepath.Join(dir, "archive")).
 		BinariesPath(dir).
-		// The library has no call that only unpacks. A run-time folder that
-		// cannot be made, below what will be a file, stops it right after that.
+		// The library has no call that only unpacks. It stops after unpacking
+		// because it cannot make this folder below a file.
 		RuntimePath(filepath.Join(program, "run"))
 	done := make(chan error, 1)
 	go func() { done <- embeddedpostgres.NewDatabase(config).Start() }()
@@ -78,7 +79,7 @@ func unpack(ctx context.Context, version embeddedpostgres.PostgresVersion, dir s
 	select {
 	case err = <-done:
 	case <-ctx.Done():
-		return ctx.Err() // the library takes no context; its transfer ends with the process
+		return ctx.Err() // the library takes no context: the transfer goes on in the background
 	}
 	if _, statErr := os.Stat(program); statErr != nil {
 		return cmp.Or(err, statErr)

@@ -7,20 +7,20 @@ import (
 	"os"
 )
 
-// Explain adds to a failure what this server's log has said of the disk since
-// the process began to use it: of a disk that ran full, a client learns no more
-// than that its connection broke.
+// Explain adds to an error what the server's log says about the disk since this
+// process began to use the server. When a disk is full, a client only sees a
+// closed connection.
 func (s *Server) Explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	if what := advice(err.Error() + "\n" + s.folder.saidSince(s.logged)); what != "" {
-		return fmt.Errorf("%s (%w)", what, err)
+	if text := advice(err.Error() + "\n" + s.folder.logSince(s.logged)); text != "" {
+		return fmt.Errorf("%s (%w)", text, err)
 	}
 	return err
 }
 
-// logSizes tells how much the server's logs hold, for saidSince.
+// logSizes are the sizes of the server's logs, for logSince.
 func (f folder) logSizes() map[string]int64 {
 	sizes := map[string]int64{}
 	for _, path := range f.logFiles() {

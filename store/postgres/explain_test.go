@@ -28,7 +28,7 @@ func TestExplainsAFullDisk(t *testing.T) {
 	say() // before our time
 	s := start(t, dir)
 	broken := errors.New("unexpected EOF")
-	if err := s.Explain(broken); err != broken { //nolint:errorlint // the very same
+	if err := s.Explain(broken); err != broken { // the same error, not wrapped
 		t.Errorf("an old fault explains a new one: %v", err)
 	}
 	if err := s.Explain(nil); err != nil {

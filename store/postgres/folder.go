@@ -14,7 +14,7 @@ import (
 type folder struct {
 	dir     string // absolute, without symbolic links, so that two processes agree on it
 	account account
-	door    *os.File // the open folder, while a server is started that cannot reach it by its path
+	opened  *os.File // dir as an open file, see [folder.openDir]; else nil
 }
 
 func (f folder) path(name string) string { return filepath.Join(f.dir, name) }
@@ -25,7 +25,8 @@ func openFolder(dataDir string) (folder, error) {
 		return folder{}, errors.New("no data folder given: name one with --data-dir")
 	}
 	if strings.ContainsAny(dataDir, "\n\r\x00") {
-		return folder{}, fmt.Errorf("the data folder's name %q has a line break in it, which PostgreSQL cannot handle: choose another with --data-dir", dataDir)
+		return folder{}, fmt.Errorf("the data folder's name %q has a line break in it, which PostgreSQL cannot handle: "+
+			"choose another with --data-dir", dataDir)
 	}
 	dir, err := filepath.Abs(dataDir)
 	if err != nil {
@@ -38,14 +39,15 @@ func openFolder(dataDir string) (folder, error) {
 		return folder{}, fmt.Errorf("find the data folder: %w", err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "PG_VERSION")); err == nil {
-		return folder{}, fmt.Errorf("%s is the data folder of a PostgreSQL server that this program did not make: choose another with --data-dir, or connect to that server with --database-url", dir)
+		return folder{}, fmt.Errorf("%s is the data folder of a PostgreSQL server that this program did not make: "+
+			"choose another with --data-dir, or connect to that server with --database-url", dir)
 	}
 	f := folder{dir: dir}
 	f.account, err = serverAccount(dir, f.cluster())
 	if err != nil {
 		return folder{}, err
 	}
-	return f, f.letServerIn()
+	return f, f.allowPassage()
 }
 
 func makeFolder(dir string) error {

@@ -13,18 +13,18 @@ import (
 	"time"
 )
 
-// fileLock is an advisory lock on a file (flock). The kernel drops it when its
-// holder dies, however that happens. The server does not inherit it.
+// fileLock is an advisory lock on a file (flock). The kernel releases it when the
+// process ends. The server does not inherit it.
 type fileLock struct{ file *os.File }
 
-// lockExclusive waits for the lock. Whoever holds it is starting or stopping a
-// server, which takes seconds at the most unless a recovery is under way.
+// lockExclusive waits for the lock. Its holder starts or stops a server. That
+// takes seconds, or longer when PostgreSQL recovers from a crash.
 func lockExclusive(ctx context.Context, path string, log *slog.Logger) (*fileLock, error) {
 	l, err := openLock(path)
 	if err != nil {
 		return nil, err
 	}
-	// Tried again and again, because a blocking flock cannot be cancelled.
+	// A blocking flock cannot be cancelled, so this loop tries again and again.
 	for waited := time.Duration(0); ; {
 		ok, err := l.tryExclusive()
 		if ok {
@@ -47,8 +47,8 @@ func lockExclusive(ctx context.Context, path string, log *slog.Logger) (*fileLoc
 	}
 }
 
-// joinUsers takes a share of the lock and tells whether nobody else had one.
-// The caller holds start.lock, so that nobody joins or leaves in between.
+// joinUsers takes a shared lock and tells whether no other process had one. The
+// caller holds start.lock, so no process joins or leaves meanwhile.
 func joinUsers(path string) (l *fileLock, alone bool, err error) {
 	if l, err = openLock(path); err != nil {
 		return nil, false, err
@@ -66,9 +66,10 @@ func joinUsers(path string) (l *fileLock, alone bool, err error) {
 func openLock(path string) (*fileLock, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("open the data folder's lock: %w; check who owns the folder, or choose another with --data-dir", err)
+		return nil, fmt.Errorf("open the data folder's lock: %w; "+
+			"check who owns the folder, or choose another with --data-dir", err)
 	}
-	// Made by root in somebody's folder, it must not shut that person out.
+	// A lock that root makes in a user's folder must be open to that user.
 	if os.Geteuid() == 0 {
 		if uid, gid, err := owner(filepath.Dir(path)); err == nil && uid != 0 {
 			if err := file.Chown(int(uid), int(gid)); err != nil {
@@ -80,8 +81,8 @@ func openLock(path string) (*fileLock, error) {
 	return &fileLock{file: file}, nil
 }
 
-// tryExclusive takes the lock for this process alone, or returns false at once
-// when somebody else has it, or a share of it.
+// tryExclusive takes the exclusive lock. It returns false at once when another
+// process has the lock, exclusive or shared.
 func (l *fileLock) tryExclusive() (bool, error) {
 	err := l.flock(syscall.LOCK_EX | syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
@@ -99,13 +100,14 @@ func (l *fileLock) flock(how int) error {
 		case errors.Is(err, syscall.EWOULDBLOCK):
 			return err
 		default:
-			return fmt.Errorf("lock %s: %w (the data folder needs a file system with locks; choose another with --data-dir)", l.file.Name(), err)
+			return fmt.Errorf("lock %s: %w (the data folder needs a file system with locks; "+
+				"choose another with --data-dir)", l.file.Name(), err)
 		}
 	}
 }
 
-// release is explicit, because a process forked in this moment may hold a copy
-// of the descriptor, and closing alone would leave the lock with it.
+// release unlocks explicitly. Closing alone is not enough: a process that is
+// being forked may hold a copy of the descriptor, and with it the lock.
 func (l *fileLock) release() {
 	_ = syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN) // closing unlocks too
 	l.file.Close()

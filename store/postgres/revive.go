@@ -7,11 +7,11 @@ import (
 	"fmt"
 )
 
-// Revive starts the server again where it has ended without being told to,
-// killed by the system for its memory for instance, and returns whether it had
-// to. It is cheap while the server runs, and not to be called beside Stop.
+// Revive starts the server again if it has ended unexpectedly, for example because
+// the system had too little memory. It tells whether it did so. It is cheap while
+// the server runs. It must not run at the same time as Stop.
 func (s *Server) Revive(ctx context.Context) (bool, error) {
-	if s.leaving.Load() || s.runs() {
+	if s.leaving.Load() || s.isRunning() {
 		return false, nil
 	}
 	again, err := s.revive(ctx)
@@ -19,13 +19,13 @@ func (s *Server) Revive(ctx context.Context) (bool, error) {
 }
 
 func (s *Server) revive(ctx context.Context) (bool, error) {
-	deciding, err := lockExclusive(ctx, s.folder.path("start.lock"), s.log)
+	startLock, err := lockExclusive(ctx, s.folder.path("start.lock"), s.log)
 	if err != nil {
 		return false, err
 	}
-	defer deciding.release()
+	defer startLock.release()
 	before := s.socketDir
-	// Another process may have come first.
+	// Another process may have started it already.
 	running, err := s.findRunning(ctx)
 	if err == nil && !running {
 		if err = s.launch(ctx, s.options); err == nil {
@@ -38,8 +38,8 @@ func (s *Server) revive(ctx context.Context) (bool, error) {
 	return !running && err == nil, err
 }
 
-// runs says whether a server is there, be it one that starts or stops.
-func (s *Server) runs() bool {
+// isRunning tells whether a server exists, also one that starts or stops.
+func (s *Server) isRunning() bool {
 	pm, ok, err := s.folder.readPostmaster()
-	return err == nil && ok && s.folder.serves(pm)
+	return err == nil && ok && s.folder.isServer(pm)
 }

@@ -14,13 +14,12 @@ const (
 	gigabyte = int64(1) << 30
 )
 
-// settings are for a machine that the server shares with the program and with
-// a person's other work: an eighth of the memory for its cache, and the rest
-// left to the system's. Commits are durable.
+// settings are for a machine that the server shares with this program and others.
+// The server's cache gets an eighth of the memory. Commits are durable.
 func settings(logDir string) string {
 	memory := memorySize()
 	var b strings.Builder
-	b.WriteString("# Written by Treewarden at each start. Change settings with ALTER SYSTEM, which wins over this file.\n")
+	b.WriteString("# Treewarden writes this file at each start. ALTER SYSTEM overrides it.\n")
 	for _, s := range [][2]string{
 		{"shared_buffers", sizeOf(memory/8, 128*megabyte, 4*gigabyte)},
 		{"effective_cache_size", sizeOf(memory/2, 512*megabyte, 64*gigabyte)},
@@ -33,14 +32,14 @@ func settings(logDir string) string {
 		{"wal_compression", "on"},
 		{"synchronous_commit", "on"},
 		{"random_page_cost", "1.1"}, // the disk is an SSD
-		{"jit", "off"},              // it costs more than it gains on queries of milliseconds
+		{"jit", "off"},              // queries of milliseconds do not gain from it
 		{"track_io_timing", "on"},
 		{"timezone", "'UTC'"},
 		{"log_timezone", "'UTC'"},
 		{"lc_messages", "'C'"},
 		{"logging_collector", "on"},
 		{"log_directory", quote(logDir)},
-		{"log_filename", "'postgres-%a.log'"}, // seven files, each begun anew when its day comes
+		{"log_filename", "'postgres-%a.log'"}, // one file for each day of the week
 		{"log_truncate_on_rotation", "on"},
 		{"log_rotation_age", "1d"},
 		{"log_rotation_size", "0"},
@@ -52,8 +51,10 @@ func settings(logDir string) string {
 	return b.String()
 }
 
-// fastArguments trade durability for speed.
-var fastArguments = []string{"-c", "wal_compression=off", "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"}
+// fastArguments make the server fast, but not durable.
+var fastArguments = []string{
+	"-c", "wal_compression=off", "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
+}
 
 func quote(s string) string {
 	return "'" + strings.NewReplacer("'", "''", `\`, `\\`).Replace(s) + "'"
@@ -63,8 +64,9 @@ func sizeOf(want, least, most int64) string {
 	return strconv.FormatInt(min(max(want, least), most)/megabyte, 10) + "MB"
 }
 
-// memorySize is the memory that this process may use, in bytes: the machine's,
-// or its container's if that has less. Where neither is told, 4 GB are assumed.
+// memorySize is the memory that this process may use, in bytes: that of the
+// machine, or the limit of the container if it is lower. If both are unknown, it
+// is 4 GB.
 func memorySize() int64 {
 	size := 4 * gigabyte
 	if text, err := os.ReadFile("/proc/meminfo"); err == nil {
