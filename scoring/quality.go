@@ -151,7 +151,7 @@ func newOrder(scores []float64, trolls []bool) order {
 	}
 	sorted := make([]scored, len(scores))
 	for i, score := range scores {
-		sorted[i] = scored{score, uint32(i) << 1} //nolint:gosec // users fit
+		sorted[i] = scored{score, uint32(i) << 1} // there are fewer than 2^31 users
 		if trolls[i] {
 			sorted[i].user++
 		}

@@ -79,7 +79,7 @@ func browser(t *testing.T) context.Context {
 
 var theBrowser struct {
 	sync.Once
-	ctx context.Context //nolint:containedctx // it is how chromedp holds a browser
+	ctx context.Context // chromedp holds a browser in it
 }
 
 // tab is a browser window with cookies of its own. Whatever goes wrong in it
@@ -87,7 +87,7 @@ var theBrowser struct {
 type tab struct {
 	*watch
 	t    *testing.T
-	ctx  context.Context //nolint:containedctx // it is how chromedp holds a tab
+	ctx  context.Context // chromedp holds a tab in it
 	base string
 }
 

@@ -60,7 +60,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go app.Listener(listener) //nolint:errcheck // it ends when the app is shut down
+	go func() { _ = app.Listener(listener) }() // it ends when the app is shut down
 	l.Cleanup(func() {
 		if err := app.ShutdownWithTimeout(5 * time.Second); err != nil {
 			l.Errorf("the server did not stop: %v", err)

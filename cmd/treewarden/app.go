@@ -23,7 +23,7 @@ type App struct {
 	Log    *slog.Logger
 	Policy *policy.Policy
 
-	ctx    context.Context //nolint:containedctx // a command lives as long as its context
+	ctx    context.Context // a command lives as long as its context
 	server *postgres.Server
 	url    string
 	store  *store.Store

@@ -58,7 +58,7 @@ func dataDir(t *testing.T) string {
 			t.Error(err)
 		}
 	})
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the server's account must pass through
+	if err := os.Chmod(dir, 0o755); err != nil { // the server's account must pass through
 		t.Fatal(err)
 	}
 	return filepath.Join(dir, "data folder")

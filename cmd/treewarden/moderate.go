@@ -17,7 +17,7 @@ import (
 // log, the banned users and the histories have something to show. Most trolls
 // are left for whoever tries the console.
 type shift struct {
-	ctx    context.Context //nolint:containedctx // a shift lives as long as one call
+	ctx    context.Context // of the one call that this lives for
 	store  *store.Store
 	staff  map[string]store.Actor
 	corpus demo.Corpus

@@ -57,7 +57,7 @@ func DB(t testing.TB, s *store.Store) *pgxpool.Pool {
 	if !ok {
 		t.Fatal("this store was not made by storetest.New")
 	}
-	return pool.(*pgxpool.Pool) //nolint:forcetypeassert // only pools are stored
+	return pool.(*pgxpool.Pool) // the map holds only pools
 }
 
 // Exec runs SQL on the store's database.
