@@ -1,15 +1,15 @@
-// The table of an open board. New figures are put in at once, each in its place.
-// Rows change places, come and go only while neither the pointer nor the focus
-// is at the table, or when a person says so: nothing jumps under a hand.
+// The table of an open board. New figures show at once. Rows move, appear and
+// disappear only while neither the pointer nor the focus is in the table, or
+// when a person asks for it: a row must not move just before a click on it.
 //
-// region holds the table, or says why there is none; renewed is called when all
-// of it was read again.
+// region holds the table, or the reason why there is none. renewed is called
+// after the whole region was read again.
 function movingBoard(region, renewed) {
   const find = (name) => document.querySelector(`[data-live-${name}]`);
-  let latest;               // the page as the server has it: ids in their order, the first one's rank
-  let pager;                // that of the latest page, where it is not shown yet
-  const coming = new Map(); // rows that are on the latest page and not in the table, by id
-  const stale = new Set();  // open rows whose parts are to be read again
+  let latest;               // the page of the server: ids in their order, rank of the first
+  let pager;                // the links of the latest page, if they do not show yet
+  const coming = new Map(); // rows of the latest page that are not in the table yet, by id
+  const stale = new Set();  // open rows; their parts must be read again
 
   const zone = () => region.querySelector(".board-zone");
   const body = () => region.querySelector("table.board > tbody");
@@ -19,17 +19,18 @@ function movingBoard(region, renewed) {
   const detailOf = (row) => row.nextElementSibling?.matches("tr.detail") ? row.nextElementSibling : null;
 
   function readPage() {
-    latest = { ids: rows().map(idOf), first: Number(body()?.querySelector("[data-rank]")?.textContent.replaceAll(",", "") ?? 1) };
+    const first = body()?.querySelector("[data-rank]")?.textContent.replaceAll(",", "") ?? 1;
+    latest = { ids: rows().map(idOf), first: Number(first) };
     pager = undefined;
     coming.clear();
     stale.clear();
   }
 
-  // have are the fingerprints of the latest page's rows.
-  const have = () => latest.ids.map((id) => (coming.get(id) ?? rowOf(id))?.dataset.print).join(".");
+  // fingerprints returns those of the latest page's rows.
+  const fingerprints = () => latest.ids.map((id) => (coming.get(id) ?? rowOf(id))?.dataset.print).join(".");
 
-  // take takes in what the server says is new.
-  function take(news) {
+  // update applies an event of the server.
+  function update(news) {
     for (const { id, html } of news.rows ?? []) {
       const fresh = parse(html);
       const row = rowOf(id);
@@ -68,10 +69,12 @@ function movingBoard(region, renewed) {
     if (detailOf(row)) readParts(row);
   }
 
-  // mark lights a cell up for a moment; who wants no motion sees it end at once.
+  // mark highlights a cell for a moment. Where the system asks for reduced
+  // motion, the highlight does not fade.
   function mark(cell) {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    cell.animate([{ boxShadow: "inset 0 0 0 100vmax var(--fresh)" }, { boxShadow: "inset 0 0 0 100vmax transparent" }], { duration: 1800, easing: still ? "steps(1, end)" : "ease-in" });
+    const boxShadow = ["inset 0 0 0 100vmax var(--fresh)", "inset 0 0 0 100vmax transparent"];
+    cell.animate({ boxShadow }, { duration: 1800, easing: still ? "steps(1, end)" : "ease-in" });
   }
 
   // readParts reads the parts of an open row's score again.
@@ -88,7 +91,7 @@ function movingBoard(region, renewed) {
       const shown = detailOf(row)?.querySelector(".sheet");
       const lines = (el) => el.querySelectorAll(".parts tr").length;
       if (sheet && shown && row.dataset.reading === "once") {
-        // More lines push down what stands below.
+        // More or fewer lines move the rows below.
         if (lines(sheet) !== lines(shown) && busy()) stale.add(row);
         else morph(shown, sheet);
       }
@@ -102,7 +105,7 @@ function movingBoard(region, renewed) {
 
   // ---- the order ----
 
-  // rank writes the ranks that hold now, also while rows are not moved.
+  // rank writes the current ranks, also while the rows keep their places.
   function rank() {
     for (const row of rows()) {
       const at = latest.ids.indexOf(idOf(row));
@@ -113,12 +116,13 @@ function movingBoard(region, renewed) {
     }
   }
 
-  // busy says that a hand, a cursor or a selection is at the table.
+  // busy says that the pointer, the focus or a selection is in the table.
   function busy() {
     const at = zone();
     if (!at) return false;
     const selected = getSelection();
-    return at.matches(":hover") || at.contains(document.activeElement) || !selected.isCollapsed && at.contains(selected.anchorNode);
+    if (at.matches(":hover") || at.contains(document.activeElement)) return true;
+    return !selected.isCollapsed && at.contains(selected.anchorNode);
   }
 
   function settle() {
@@ -137,7 +141,7 @@ function movingBoard(region, renewed) {
     [...row.cells].forEach(mark);
   }
 
-  // arrange shows the latest page as it is.
+  // arrange shows the latest page, with the rows in their current order.
   function arrange(moved) {
     if (moved && (latest.ids.length === 0 || !body())) {
       renew();
@@ -145,8 +149,8 @@ function movingBoard(region, renewed) {
     }
     if (moved) {
       const [x, y] = [scrollX, scrollY];
-      // Empty copies tell the library where each known element belongs; what
-      // is in these elements stays as it is.
+      // An empty copy stands for each known element and gives its place. The
+      // content of the known elements stays as it is.
       const places = latest.ids.flatMap((id) => {
         const row = rowOf(id);
         if (!row) return [coming.get(id)];
@@ -168,8 +172,8 @@ function movingBoard(region, renewed) {
     stale.clear();
   }
 
-  // renew reads the page again: a board that was empty has no table, one that
-  // is empty now says why.
+  // renew reads the page again. It is for a board that was empty, which has no
+  // table, and for one that is empty now.
   async function renew() {
     try {
       const response = await fetch(location.href);
@@ -180,13 +184,14 @@ function movingBoard(region, renewed) {
       readPage();
       renewed();
     } catch {
-      // The next news tries again.
+      // The next event tries again.
     }
   }
 
   readPage();
-  const soon = () => setTimeout(settle); // once the focus is where it goes
-  region.addEventListener("pointerleave", (event) => { if (event.target === zone()) soon(); }, true);
+  const soon = () => setTimeout(settle); // after the focus has moved
+  const left = (event) => { if (event.target === zone()) soon(); };
+  region.addEventListener("pointerleave", left, true);
   region.addEventListener("focusout", soon);
   document.addEventListener("selectionchange", () => { if (find("note")?.hidden === false) soon(); });
   on("click", "[data-live-note]", () => {
@@ -194,5 +199,5 @@ function movingBoard(region, renewed) {
     find("said").textContent = "";
     setTimeout(() => { find("said").textContent = "Board updated"; }, 100);
   });
-  return { have, take };
+  return { fingerprints, update };
 }

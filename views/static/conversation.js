@@ -1,5 +1,5 @@
-// Copying a message's text as its author wrote it: pages hold it as Markdown
-// made it, so it is asked for first.
+// Copying a message's text as its author wrote it. Pages hold the rendered
+// Markdown only, so the script asks the API for the text first.
 {
   on("click", "[data-copy-text]", async (_, button) => {
     try {
@@ -17,5 +17,6 @@
 
 // A menu that opens near the end of the window is moved into view.
 document.addEventListener("toggle", (event) => {
-  if (event.target.matches("details.message-menu[open]")) event.target.querySelector(".menu-items").scrollIntoView({ block: "nearest" });
+  if (!event.target.matches("details.message-menu[open]")) return;
+  event.target.querySelector(".menu-items").scrollIntoView({ block: "nearest" });
 }, true);

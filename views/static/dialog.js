@@ -1,5 +1,5 @@
-// Forms of actions open in place: <a data-dialog href="/users/…/ban"> shows in
-// a dialog what the page behind the link shows alone.
+// Forms of actions open in place: <a data-dialog href="/users/…/ban"> shows the
+// form of the page behind the link in a dialog.
 {
   let dialog;
 
@@ -12,7 +12,8 @@
     return dialog;
   }
 
-  // fill shows a part, or leaves for the whole page where there is none.
+  // fill shows a part in the dialog, or opens the whole page where the answer
+  // is no part.
   async function fill(response, fallback) {
     if (response.status === 401) {
       location.assign("/sign-in?return=" + encodeURIComponent(location.pathname + location.search));
@@ -31,7 +32,7 @@
   }
 
   on("click", "a[data-dialog]", async (event, link) => {
-    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    if (!isPlainClick(event)) return;
     event.preventDefault();
     link.closest("details.menu")?.removeAttribute("open");
     try {
@@ -41,8 +42,8 @@
     }
   });
 
-  // The numbers that are being asked for; a newer choice, or sending the form,
-  // makes them old.
+  // counting is the request for numbers that is under way. A newer choice, or
+  // sending the form, ends it.
   let counting = new AbortController();
 
   on("submit", "form[data-act]", () => counting.abort());
@@ -69,7 +70,7 @@
     link.closest("dialog").close();
   });
 
-  // Numbers follow the choices that change them.
+  // A choice that changes the numbers of the form asks for them again.
   on("change", "form[data-act] [data-preview]", async (_, field) => {
     const form = field.form;
     const values = new URLSearchParams(new FormData(form));
@@ -83,7 +84,7 @@
       const fresh = new DOMParser().parseFromString(await response.text(), "text/html").querySelector(".act-numbers");
       if (fresh) numbers.replaceChildren(...fresh.childNodes);
     } catch {
-      // Old numbers are no loss: the answer to the act says the true ones.
+      // The form keeps the old numbers. The answer to the act shows the true ones.
     }
   });
 

@@ -1,7 +1,6 @@
-// Keys. The same key means the same everywhere: an element says by data-key
-// which one presses it, a row by data-row that j and k stop at it, and by
-// data-open which of its links Enter follows. data-current marks the row that
-// a page is about.
+// Keys. A key means the same on every page. data-key names the key that presses
+// an element. j and k stop at elements with data-row. Enter follows the link
+// with data-open in the row. data-current marks the row that a page is about.
 {
   const rows = () => [...document.querySelectorAll("[data-row]")].filter((row) => row.checkVisibility());
   const currentRow = () => document.activeElement?.closest("[data-row]");
@@ -11,13 +10,16 @@
     const all = rows();
     if (all.length === 0) return;
     let at = all.indexOf(currentRow());
-    if (at < 0) at = step > 0 ? all.findIndex((row) => row.getBoundingClientRect().bottom > 60) - 1 : all.length;
+    if (at < 0) {
+      const firstInView = all.findIndex((row) => row.getBoundingClientRect().bottom > 60);
+      at = step > 0 ? firstInView - 1 : all.length;
+    }
     const next = all[Math.min(Math.max(at + step, 0), all.length - 1)];
     next.focus({ preventScroll: true });
     next.scrollIntoView({ block: "nearest" });
   }
 
-  // press finds what a key means for the row in focus, then for the page.
+  // press clicks the element of a key in the row in focus, else on the page.
   function press(key) {
     const name = `[data-key="${CSS.escape(key)}"]`;
     const row = currentRow() || document.querySelector("[data-row][data-current]");
@@ -29,7 +31,8 @@
   }
 
   function typing(el) {
-    return el.closest("input:not([type=checkbox], [type=radio], [type=range]), textarea, select, [contenteditable]") !== null;
+    const fields = "input:not([type=checkbox], [type=radio], [type=range]), textarea, select, [contenteditable]";
+    return el.closest(fields) !== null;
   }
 
   function handle(event) {
@@ -72,7 +75,7 @@
     if (handle(event)) event.preventDefault();
   });
 
-  // Leaving a search field by Esc gives the keys back.
+  // Esc leaves a search field, so that the keys work again.
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
     const menu = document.querySelector("details.menu[open]");
@@ -82,12 +85,15 @@
     } else if (typing(event.target)) event.target.blur();
   });
 
-  enhancers.push((root) => root.querySelectorAll("[data-row]:not([tabindex])").forEach((row) => { row.tabIndex = -1; }));
+  enhancers.push((root) => {
+    for (const row of root.querySelectorAll("[data-row]:not([tabindex])")) row.tabIndex = -1;
+  });
 
-  // A click on a row opens it, unless it was meant for something in the row
-  // or for marking text.
+  // A click on a row opens it. A click on a control in the row, or one that
+  // selects text, does not.
   on("click", "[data-row]", (event, row) => {
-    if (event.defaultPrevented || event.target.closest("a, button, input, label, select, textarea, summary, details, dialog")) return;
+    const controls = "a, button, input, label, select, textarea, summary, details, dialog";
+    if (event.defaultPrevented || event.target.closest(controls)) return;
     if (String(getSelection())) return;
     row.querySelector("[data-open]")?.click();
   });

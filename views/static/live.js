@@ -1,14 +1,16 @@
-// The stream that keeps an open board up to date: the server says what changed
-// of the page that is shown, see board.js. Only a tab that can be seen has one.
+// The stream that keeps an open board up to date. The server sends the changes
+// of the page, board.js shows them. Only a visible tab has a stream.
 {
   const region = document.querySelector("[data-live]");
   const board = region && movingBoard(region, () => connect());
-  const longest = 30000; // between two tries, in milliseconds
-  const silence = 40000; // after which a stream is dead: it says something every 20 s
+  const longestPause = 30000; // between two tries, in milliseconds
+  const longestSilence = 40000; // of a stream that works: the server writes every 20 s
 
-  let source, again, watchdog, ended;
+  let source, nextTry, watchdog, ended;
   let pause = 1000;
-  let told = Date.now(); // when the server last told its time, by the clock here: the two may differ
+  // When the server last sent its time, by the clock of the browser. The two
+  // clocks may differ.
+  let updatedAt = Date.now();
 
   function state(name, title) {
     const label = document.querySelector("[data-live-state]");
@@ -17,19 +19,19 @@
     document.querySelector("[data-live-resume]").hidden = name !== "ended";
   }
 
-  function hangUp() {
+  function disconnect() {
     source?.close();
     source = undefined;
-    clearTimeout(again);
+    clearTimeout(nextTry);
     clearTimeout(watchdog);
   }
 
   function connect() {
-    hangUp();
+    disconnect();
     if (document.visibilityState !== "visible") return;
     ended = undefined;
     const address = new URL(region.dataset.live, location.href);
-    address.searchParams.set("have", board.have());
+    address.searchParams.set("have", board.fingerprints());
     source = new EventSource(address);
     source.onopen = () => { state("on", "Live"); alive(); };
     source.onerror = () => tryAgain();
@@ -37,8 +39,8 @@
       pause = 1000;
       alive();
       const news = JSON.parse(event.data);
-      tellTime(news.as_of);
-      board.take(news);
+      showTime(news.as_of);
+      board.update(news);
     });
     source.addEventListener("over", (event) => {
       if (event.data === "signed-out" || event.data === "elsewhere") end(event.data);
@@ -48,19 +50,19 @@
 
   function alive() {
     clearTimeout(watchdog);
-    watchdog = setTimeout(tryAgain, silence);
+    watchdog = setTimeout(tryAgain, longestSilence);
   }
 
-  // A new stream says by itself what was missed.
+  // The first event of a new stream holds all changes that were missed.
   function tryAgain() {
-    hangUp();
+    disconnect();
     state("off", "Reconnecting…");
-    again = setTimeout(connect, pause * (0.5 + Math.random()));
-    pause = Math.min(2 * pause, longest);
+    nextTry = setTimeout(connect, pause * (0.5 + Math.random()));
+    pause = Math.min(2 * pause, longestPause);
   }
 
   function end(why) {
-    hangUp();
+    disconnect();
     ended = why;
     state("ended", why === "signed-out" ? "Signed out" : "Paused: open in other windows");
   }
@@ -69,22 +71,22 @@
     if (document.visibilityState === "visible") {
       if (!source && ended !== "signed-out") connect();
     } else if (!ended) {
-      hangUp();
+      disconnect();
       state("off", "Paused");
     }
   }
 
-  function tellTime(at) {
+  function showTime(at) {
     const time = document.querySelector("[data-as-of] time");
     time.dateTime = at.machine;
     time.title = at.exact;
-    told = Date.now();
-    tellAge();
+    updatedAt = Date.now();
+    showAge();
   }
 
-  function tellAge() {
+  function showAge() {
     const time = document.querySelector("[data-as-of] time");
-    const minutes = Math.floor((Date.now() - told) / 60000);
+    const minutes = Math.floor((Date.now() - updatedAt) / 60000);
     if (minutes < 1) time.textContent = "just now";
     else if (minutes < 60) time.textContent = minutes === 1 ? "1 minute ago" : `${minutes} minutes ago`;
     else time.textContent = time.title;
@@ -93,9 +95,9 @@
   if (region) {
     connect();
     document.addEventListener("visibilitychange", follow);
-    addEventListener("pagehide", hangUp);
+    addEventListener("pagehide", disconnect);
     addEventListener("pageshow", (event) => { if (event.persisted) follow(); });
-    setInterval(() => { if (document.visibilityState === "visible") tellAge(); }, 15000);
+    setInterval(() => { if (document.visibilityState === "visible") showAge(); }, 15000);
     on("click", "[data-live-resume]", () => {
       if (ended === "signed-out") location.reload();
       else connect();

@@ -1,7 +1,8 @@
-// What happens on every page: the place kept after an act, toasts, the theme,
-// menus, copying.
+// The behaviour that all pages share: the scroll position after an act, toasts,
+// the theme, menus, copying.
 {
-  // News are news once: a reload or a bookmark does not show them again.
+  // A toast shows once: its number leaves the address, so that a reload or a
+  // bookmark does not show it again.
   const address = new URL(location.href);
   if (address.searchParams.has("done") || address.searchParams.has("notice")) {
     address.searchParams.delete("done");
@@ -12,7 +13,7 @@
   sessionStorage.removeItem("place");
   if (place?.path === location.pathname) scrollTo({ top: place.y, behavior: "instant" });
 
-  // A narrow navigation is scrolled sideways: it shows where one is.
+  // On a narrow window the navigation scrolls sideways to the current page.
   const here = document.querySelector(".nav [aria-current]");
   if (here) {
     const nav = here.closest(".nav");
@@ -29,7 +30,9 @@
     const theme = event.submitter.value;
     if (theme === "system") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = theme;
-    for (const button of form.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.value === theme));
+    for (const button of form.querySelectorAll("button")) {
+      button.setAttribute("aria-pressed", String(button.value === theme));
+    }
     await part(form.action, { method: "POST", body: new URLSearchParams({ theme }) });
   });
 
@@ -43,12 +46,14 @@
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step) return;
     event.preventDefault();
-    const items = [...menu.querySelectorAll(".menu-items a, .menu-items button")].filter((item) => item.checkVisibility());
+    const all = menu.querySelectorAll(".menu-items a, .menu-items button");
+    const items = [...all].filter((item) => item.checkVisibility());
     const at = items.indexOf(document.activeElement);
     items[(at + step + items.length) % items.length]?.focus();
   });
 
-  // <button data-copy="text"> copies text; data-copy-link an address of ours.
+  // <button data-copy="text"> copies the text. data-copy-link holds a path of
+  // the console and copies the whole address.
   async function copy(text) {
     try {
       await navigator.clipboard.writeText(text);
@@ -65,6 +70,7 @@
   on("click", "[data-copy]", (_, button) => copy(button.dataset.copy));
   on("click", "[data-copy-link]", (_, button) => copy(new URL(button.dataset.copyLink, location.href).href));
 
-  // A filter that is chosen needs no further press of the button.
-  on("change", "form[data-auto] select, form[data-auto] input[type=checkbox]", (_, field) => field.form.requestSubmit());
+  // A choice in a filter sends the form at once.
+  const choices = "form[data-auto] select, form[data-auto] input[type=checkbox]";
+  on("change", choices, (_, field) => field.form.requestSubmit());
 }

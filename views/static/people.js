@@ -1,5 +1,6 @@
-// A row of the board opens in place: below it comes what the link inside it
-// shows on a page of its own. The address follows, so that it can be shared.
+// A row of the board opens in place: the parts of its score come below it. The
+// link in the row shows the same parts on a page. The address of the board
+// names the open row, so that a person can share it.
 {
   const open = (id) => {
     const address = new URL(location.href);
@@ -9,7 +10,7 @@
   };
 
   on("click", "a[data-unfold]", async (event, link) => {
-    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    if (!isPlainClick(event)) return;
     event.preventDefault();
     const row = link.closest("tr");
     const shown = row.nextElementSibling;

@@ -1,8 +1,8 @@
-// All scripts are one module, app.js, in which this file comes first and the
-// others follow by name; each keeps its names in a block of its own. The pages
-// work without any of it: scripts spare page loads and add keys.
+// All scripts are one module, app.js. This file comes first, the others follow
+// by name. Each keeps its names in a block of its own. Every page works without
+// scripts: they save page loads and add keys.
 
-// on calls fn for events on whatever matches selector, now or later.
+// on calls fn for events on elements that match selector, now or later.
 function on(type, selector, fn) {
   document.addEventListener(type, (event) => {
     const found = event.target instanceof Element && event.target.closest(selector);
@@ -10,10 +10,17 @@ function on(type, selector, fn) {
   });
 }
 
-// enhancers run on the page, and on every part that is put into it later.
+// enhancers run on the page, and on every part that is added to it later.
 const enhancers = [];
 function enhance(root) {
   for (const fn of enhancers) fn(root);
+}
+
+// isPlainClick says that a click on a link asks for nothing but to follow it:
+// no new tab, no new window.
+function isPlainClick(event) {
+  const withKey = event.metaKey || event.ctrlKey || event.shiftKey || event.altKey;
+  return !event.defaultPrevented && event.button === 0 && !withKey;
 }
 
 // part asks for the part of a page that a dialog shows.
@@ -21,7 +28,8 @@ async function part(url, options = {}) {
   return fetch(url, { ...options, headers: { "X-Partial": "dialog", ...options.headers } });
 }
 
-// go leads to an address; on the same page the eye finds its place again.
+// go leads to an address. On the same page it keeps the scroll position, see
+// page.js.
 function go(address) {
   const target = new URL(address, location.href);
   if (target.pathname === location.pathname) {
