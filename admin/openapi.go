@@ -36,7 +36,7 @@ var docs = map[string]doc{
 	}{}, nil, "", store.UserDetail{}},
 	"PATCH /users/:id":          {"Change display name, notes, place on the leaderboard or role", nil, userBody{}, "", store.UserDetail{}},
 	"GET /users/:id/messages":   {"A user's messages", userQuery{}, nil, "", store.List[store.Message]{}},
-	"GET /users/:id/given":      {"Labels, reactions and reports that a user gave", pageQuery{}, nil, "", store.List[store.Given]{}},
+	"GET /users/:id/given":      {"Labels, reactions and reports that a user gave", pageQuery{}, nil, "", store.List[store.Feedback]{}},
 	"GET /users/:id/actions":    {"What was done to a user", pageQuery{}, nil, "", store.List[store.Action]{}},
 	"GET /users/:id/score":      {"The parts of a user's score, and the messages behind each", scoreQuery{}, nil, "", store.Score{}},
 	"GET /users/:id/rater":      {"How far what a user gave agrees with what others gave to the same messages", nil, nil, "", store.Rater{}},

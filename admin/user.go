@@ -76,7 +76,7 @@ type userPage struct {
 	// address of its own: they differ in what the API answers.
 	one      bool
 	messages store.List[store.Message]
-	given    store.List[store.Given]
+	given    store.List[store.Feedback]
 	veils    map[uuid.UUID][]veilReason // of the messages of given
 	actions  store.List[store.Action]
 }
@@ -234,7 +234,7 @@ func (s *Server) showUser(c *fiber.Ctx, status int, p userPage) error {
 	var err error
 	switch p.Filter.Tab {
 	case "given":
-		p.given, err = s.store.UserGiven(ctx, actor, id, p.Filter.page())
+		p.given, err = s.store.UserFeedback(ctx, actor, id, p.Filter.page())
 		next, prev = p.given.Next, p.given.Prev
 		if err == nil {
 			err = s.veilGiven(c, &p)

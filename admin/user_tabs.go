@@ -82,7 +82,7 @@ func messageCSV(messages []store.Message) (header []string, rows [][]string) {
 
 // givenLine is a row of what a user gave.
 type givenLine struct {
-	store.Given
+	store.Feedback
 	Labels []givenLabel
 	Glyph  string       // of a reaction
 	Veil   []veilReason // why the message's text stays hidden at first
@@ -97,7 +97,7 @@ type givenLabel struct {
 func (p userPage) GivenLines() []givenLine {
 	lines := make([]givenLine, len(p.given.Items))
 	for i, g := range p.given.Items {
-		lines[i].Given, lines[i].Glyph, lines[i].Veil = g, g.Emoji, p.veils[g.MessageID]
+		lines[i].Feedback, lines[i].Glyph, lines[i].Veil = g, g.Emoji, p.veils[g.MessageID]
 		for _, r := range reactions {
 			if r.Emoji == g.Emoji {
 				lines[i].Glyph = r.Symbol + " " + r.Name
@@ -128,7 +128,7 @@ func (s *Server) veilGiven(c *fiber.Ctx, p *userPage) error {
 	return err
 }
 
-func givenCSV(given []store.Given) (header []string, rows [][]string) {
+func givenCSV(given []store.Feedback) (header []string, rows [][]string) {
 	header = []string{"kind", "message_id", "at", "labels", "emoji", "reason", "excerpt"}
 	for _, g := range given {
 		var labels []string

@@ -325,7 +325,7 @@ func TestUserTabs(t *testing.T) {
 			t.Errorf("what was given lacks %q: %s", part, given.text(".given tbody"))
 		}
 	}
-	var list store.List[store.Given]
+	var list store.List[store.Feedback]
 	admin.get("/api/v1/users/" + crowd.judge.String() + "/given").want(http.StatusOK).json(&list)
 	if len(list.Items) != 4 {
 		t.Errorf("%d things given, want 4", len(list.Items))

@@ -47,7 +47,7 @@ func (c Change) Apply(f Formula) (changed Formula, wrong map[string]string) {
 
 // Same says that two formulas give every user the same score.
 func (f Formula) Same(other Formula) bool {
-	return f.ToxicFrom == other.ToxicFrom && f.AsReference == other.AsReference && maps.Equal(f.Weights, other.Weights)
+	return f.ToxicFrom == other.ToxicFrom && f.Legacy == other.Legacy && maps.Equal(f.Weights, other.Weights)
 }
 
 // Difference is one thing in which two formulas differ: a signal's weight, or

@@ -11,7 +11,7 @@ type Formula struct {
 	// AsReference counts as the old console did: deleted messages and
 	// messages without any reaction record are left out (prompts of aborted
 	// trees excepted), and it does not matter who gave a signal.
-	AsReference bool   `json:"as_reference"`
+	Legacy bool   `json:"as_reference"`
 	Note        string `json:"note"`
 }
 
@@ -27,7 +27,7 @@ var Treewarden = Formula{
 
 // OpenAssistant is the old console's formula, for comparing old figures.
 var OpenAssistant = Formula{
-	Name: "open-assistant", Version: 1, ToxicFrom: 0.5, AsReference: true,
+	Name: "open-assistant", Version: 1, ToxicFrom: 0.5, Legacy: true,
 	Note: "The old console's formula: deleted messages and messages without a reaction record are left out.",
 	Weights: map[Signal]float64{
 		RedFlags: 3, Upvotes: -1, Downvotes: 1, SpamLabels: 0, SpamPrompts: 1, Rejected: 0, LangMismatch: 1,

@@ -3,7 +3,7 @@ package scoring
 // Tally holds what was counted of one user within one span of time: each
 // signal as the formula treewarden counts it, each as the old console did
 // (ref_…), and the Measures, in the order of Columns.
-type Tally [33]int64
+type Counters [33]int64
 
 // Measures are the columns of a Tally that are no signals: messages written,
 // and what makes the mean toxicity of a classifier and of people's labels.
@@ -32,7 +32,7 @@ const (
 )
 
 // Add adds another tally, times a sign.
-func (t *Tally) Add(other *Tally, sign int64) {
+func (t *Counters) Add(other *Counters, sign int64) {
 	for i, n := range other {
 		t[i] += sign * n
 	}
@@ -40,15 +40,15 @@ func (t *Tally) Add(other *Tally, sign int64) {
 
 // signals are the counts of signals as a formula counts them, in the order of
 // Signals.
-func (t *Tally) signals(f *Formula) []int64 {
-	if f.AsReference {
+func (t *Counters) signals(f *Formula) []int64 {
+	if f.Legacy {
 		return t[len(Signals) : 2*len(Signals)]
 	}
 	return t[:len(Signals)]
 }
 
 // Counts picks the signals as a formula counts them.
-func (t *Tally) Counts(f Formula) Counts {
+func (t *Counters) Counts(f Formula) Counts {
 	counts := make(Counts, len(Signals))
 	for i, n := range t.signals(&f) {
 		counts[Signals[i].Signal] = n
@@ -57,30 +57,30 @@ func (t *Tally) Counts(f Formula) Counts {
 }
 
 // Count is one signal as a formula counts it.
-func (t *Tally) Count(f *Formula, s Signal) int64 { return t.signals(f)[s.place()] }
+func (t *Counters) Count(f *Formula, s Signal) int64 { return t.signals(f)[s.place()] }
 
 // Messages is how many messages the user wrote.
-func (t *Tally) Messages() int64 { return t[messagesAt] }
+func (t *Counters) Messages() int64 { return t[messagesAt] }
 
 // Toxicity is the mean of the classifier's toxicity, 0 to 1, or where no
 // classifier saw the messages that of people's labels; source says which:
 // classifier, labels, or nothing where neither exists.
-func (t *Tally) Toxicity() (mean float64, source string) {
+func (t *Counters) Toxicity() (mean float64, source string) {
 	switch {
 	case t[toxicityCountAt] > 0:
-		return picos(t[toxicitySumAt], t[toxicityCountAt]), "classifier"
+		return meanOf(t[toxicitySumAt], t[toxicityCountAt]), "classifier"
 	case t[labelToxicityCountAt] > 0:
-		return picos(t[labelToxicitySumAt], t[labelToxicityCountAt]), "labels"
+		return meanOf(t[labelToxicitySumAt], t[labelToxicityCountAt]), "labels"
 	}
 	return 0, ""
 }
 
 // picos is the mean of n figures that are counted in units of 10⁻¹².
-func picos(sum, n int64) float64 { return float64(sum) / float64(n) / 1e12 }
+func meanOf(sum, n int64) float64 { return float64(sum) / float64(n) / 1e12 }
 
 // Speaks says whether a board of a formula lists the user: they wrote
 // something, or something was said of what they wrote.
-func (t *Tally) Speaks(f *Formula) bool {
+func (t *Counters) Speaks(f *Formula) bool {
 	if t[messagesAt] > 0 {
 		return true
 	}
@@ -108,7 +108,7 @@ func (f *Formula) Scorer() Scorer {
 }
 
 // Parts appends what Formula.Parts says of a tally.
-func (s Scorer) Parts(parts []Part, t *Tally) []Part {
+func (s Scorer) Parts(parts []Part, t *Counters) []Part {
 	for i, n := range t.signals(s.formula) {
 		parts = append(parts, part(Signals[i].Signal, n, s.weights[i]))
 	}
@@ -116,7 +116,7 @@ func (s Scorer) Parts(parts []Part, t *Tally) []Part {
 }
 
 // Score is Σ weight × count.
-func (s Scorer) Score(t *Tally) float64 {
+func (s Scorer) Score(t *Counters) float64 {
 	var sum float64
 	for i, n := range t.signals(s.formula) {
 		if n != 0 {

@@ -9,19 +9,20 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"treewarden/policy"
+	"treewarden/store/counters"
+	"treewarden/store/db"
+	"treewarden/store/tables"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-
-	"treewarden/policy"
 )
 
 // doing is an action under way: its transaction, and what the audit row will
 // say. Locks are taken in one order, so that no two actions wait for each
 // other: admins or the user, then trees by id, then the end of the chain.
-type doing struct {
+type actionTx struct {
 	pgx.Tx
 	ctx   context.Context //nolint:containedctx // a doing lives as long as one call
 	store *Store
@@ -39,31 +40,31 @@ type doing struct {
 	staffAuthor bool
 	affected    Affected
 	request     []byte // SHA-256 of what was asked for
-	tally       *tallying
+	update      *counters.Update
 }
 
 // exec runs one statement of the action and returns the rows it affected.
-func (d *doing) exec(sql string, args ...any) (int64, error) {
+func (d *actionTx) exec(sql string, args ...any) (int64, error) {
 	tag, err := d.Exec(d.ctx, sql, args...)
 	return tag.RowsAffected(), err
 }
 
 // watch lets the counters of signals follow whatever happens to the messages that
 // a query (tree_id, message_id) names. Their trees are locked already.
-func (d *doing) watch(query string, args ...any) error {
+func (d *actionTx) watch(query string, args ...any) error {
 	if d.act.Preview {
 		return nil // nothing will have changed
 	}
-	return d.tally.watch(d.ctx, d.Tx, query, args...)
+	return d.update.Watch(d.ctx, d.Tx, query, args...)
 }
 
 // watchMessage is watch for one message.
-func (d *doing) watchMessage(m Message) error {
+func (d *actionTx) watchMessage(m Message) error {
 	return d.watch("SELECT $1::uuid, $2::uuid", m.TreeID, m.MessageID)
 }
 
 // ids runs a query for ids.
-func (d *doing) ids(query string, args ...any) ([]uuid.UUID, error) {
+func (d *actionTx) ids(query string, args ...any) ([]uuid.UUID, error) {
 	rows, err := d.Query(d.ctx, query, args...)
 	if err != nil {
 		return nil, err
@@ -72,7 +73,7 @@ func (d *doing) ids(query string, args ...any) ([]uuid.UUID, error) {
 }
 
 // change runs an aspect's changeSQL; $1 is the action.
-func (d *doing) change(a aspect, chosen, set string, args ...any) (int64, error) {
+func (d *actionTx) change(a aspect, chosen, set string, args ...any) (int64, error) {
 	return d.exec(a.changeSQL(chosen, set), append([]any{d.id}, args...)...)
 }
 
@@ -124,33 +125,31 @@ func checkText(field, text string) error {
 
 // perform runs an action in a transaction, again where the database broke it
 // off for another one's sake.
-func (s *Store) perform(ctx context.Context, actor Actor, act Act, kind Kind, do func(*doing) error) (Outcome, error) {
-	for try := 1; ; try++ {
-		outcome, err := s.performOnce(ctx, actor, act, kind, do)
-		if errors.Is(err, errCountedOtherwise) && ctx.Err() == nil {
-			try--
-			continue
-		}
-		var pg *pgconn.PgError
-		if errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01") && try < 4 {
-			continue
-		}
-		if errors.Is(err, errUnchanged) {
-			return Outcome{Preview: act.Preview}, nil
-		}
-		return outcome, readError(err)
+func (s *Store) perform(ctx context.Context, actor Actor, act Act, kind Kind, do func(*actionTx) error) (Outcome, error) {
+	var outcome Outcome
+	err := db.Retry(ctx, func() (err error) {
+		outcome, err = s.performOnce(ctx, actor, act, kind, do)
+		return err
+	})
+	if errors.Is(err, errUnchanged) {
+		return Outcome{Preview: act.Preview}, nil
 	}
+	return outcome, db.Translate(err)
 }
 
-func (s *Store) performOnce(ctx context.Context, actor Actor, act Act, kind Kind, do func(*doing) error) (Outcome, error) {
+func (s *Store) performOnce(ctx context.Context, actor Actor, act Act, kind Kind, do func(*actionTx) error) (Outcome, error) {
 	outcome := Outcome{Preview: act.Preview}
-	var tally *tallying
-	defer func() { tally.finish() }()
+	var tally *counters.Update
+	defer func() {
+		if tally != nil {
+			s.boards.Mark(tally.Changed)
+		}
+	}()
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
-		if tally, err = s.tallying(ctx, tx); err != nil {
+		if tally, err = counters.Begin(ctx, tx, &s.threshold); err != nil {
 			return err
 		}
-		d := &doing{tally: tally, Tx: tx, ctx: ctx, store: s, actor: actor, act: act, kind: kind, at: s.now().UTC().Truncate(time.Microsecond)}
+		d := &actionTx{update: tally, Tx: tx, ctx: ctx, store: s, actor: actor, act: act, kind: kind, at: s.now().UTC().Truncate(time.Microsecond)}
 		asked, err := json.Marshal(act)
 		if err != nil {
 			return fmt.Errorf("write down the request: %w", err)
@@ -181,7 +180,12 @@ func (s *Store) performOnce(ctx context.Context, actor Actor, act Act, kind Kind
 		if err := d.noteUsers(); err != nil {
 			return err
 		}
-		if err := tally.settle(ctx, tx, d.at); err != nil {
+		batch := &pgx.Batch{}
+		if err := tally.Settle(ctx, tx, batch, d.at); err != nil {
+			return err
+		}
+		s.boards.Announce(batch, tally.Changed)
+		if err := db.SendBatch(ctx, tx, batch); err != nil {
 			return err
 		}
 		action, err := d.append()
@@ -195,18 +199,18 @@ func (s *Store) performOnce(ctx context.Context, actor Actor, act Act, kind Kind
 }
 
 // noteUsers notes the users whose own rows the action changed, for the boards.
-func (d *doing) noteUsers() error {
+func (d *actionTx) noteUsers() error {
 	if d.targetType != "user" {
 		return nil
 	}
 	users, err := d.ids("SELECT DISTINCT object_id FROM action_objects WHERE action_id = $1 AND object_type = 'user'", d.id)
-	d.tally.change(users...)
+	d.update.Changed.Add(users...)
 	return err
 }
 
 // doneBefore finds the action of an earlier request with the same
 // Idempotency-Key, and keeps the key for this one.
-func (d *doing) doneBefore() (*Action, error) {
+func (d *actionTx) doneBefore() (*Action, error) {
 	if d.act.IdempotencyKey == "" || d.act.Preview {
 		return nil, nil
 	}
@@ -235,7 +239,7 @@ func (d *doing) doneBefore() (*Action, error) {
 }
 
 // keepKey remembers which action a request with an Idempotency-Key made.
-func (d *doing) keepKey() error {
+func (d *actionTx) keepKey() error {
 	if d.act.IdempotencyKey == "" {
 		return nil
 	}
@@ -251,7 +255,7 @@ func (d *doing) keepKey() error {
 // that the last two cannot demote each other at once. The locks leave foreign
 // keys alone: whoever writes a row that names a user, a counter among them,
 // holds trees by then, for which the action may have to wait.
-func (d *doing) lockUser(id uuid.UUID) (User, error) {
+func (d *actionTx) lockUser(id uuid.UUID) (User, error) {
 	if _, err := d.exec(`SELECT FROM users WHERE role = 'admin' AND EXISTS (SELECT FROM users WHERE user_id = $1 AND role = 'admin')
 		ORDER BY user_id FOR NO KEY UPDATE`, id); err != nil {
 		return User{}, err
@@ -274,16 +278,16 @@ func (d *doing) lockUser(id uuid.UUID) (User, error) {
 
 // lockGiver keeps the actor from being banned or unbanned while they give
 // something to a message. It comes before the tree.
-func (d *doing) lockGiver() error {
+func (d *actionTx) lockGiver() error {
 	_, err := d.exec("SELECT FROM users WHERE user_id = $1 FOR SHARE", d.actor.UserID)
 	return err
 }
 
 // keepAnAdmin refuses what would leave the console without an admin. Where
 // there was none to begin with, what touches no admin goes on.
-func (d *doing) keepAnAdmin() error {
+func (d *actionTx) keepAnAdmin() error {
 	var admins, touched int
-	if err := d.QueryRow(d.ctx, `SELECT (SELECT count(*) FROM users u WHERE u.role = 'admin' AND u.auth_method <> 'key' AND (`+userStatus+`) = 'active'),
+	if err := d.QueryRow(d.ctx, `SELECT (SELECT count(*) FROM users u WHERE u.role = 'admin' AND u.auth_method <> 'key' AND (`+tables.UserStatusSQL+`) = 'active'),
 			(SELECT count(*) FROM action_objects o JOIN users u ON u.user_id = o.object_id WHERE o.action_id = $1 AND (u.role = 'admin' OR o.before #>> '{}' = 'admin'))`,
 		d.id).Scan(&admins, &touched); err != nil {
 		return err
@@ -295,7 +299,7 @@ func (d *doing) keepAnAdmin() error {
 }
 
 // lockTree locks a tree and reads what actions look at.
-func (d *doing) lockTree(id uuid.UUID) (t lockedTree, err error) {
+func (d *actionTx) lockTree(id uuid.UUID) (t lockedTree, err error) {
 	t.id = id
 	err = d.QueryRow(d.ctx, `SELECT t.state, t.active, t.halted_state, t.halted_active, t.version,
 			EXISTS (SELECT FROM users u WHERE u.user_id = t.user_id AND u.role <> 'general')
@@ -316,7 +320,7 @@ type lockedTree struct {
 
 // lockMessage locks the tree of the message that an action aims at, and reads
 // the message.
-func (d *doing) lockMessage(id uuid.UUID) (Message, error) {
+func (d *actionTx) lockMessage(id uuid.UUID) (Message, error) {
 	tree, err := treeOf(d.ctx, d.Tx, id)
 	if err != nil {
 		return Message{}, err
@@ -348,7 +352,7 @@ func excerpt(text string) string {
 }
 
 // checkVersion refuses to act on something that has changed since it was seen.
-func (d *doing) checkVersion(current int) error {
+func (d *actionTx) checkVersion(current int) error {
 	if d.act.Version == nil || *d.act.Version == current {
 		return nil
 	}
@@ -357,7 +361,7 @@ func (d *doing) checkVersion(current int) error {
 }
 
 // withLatest adds to a conflict the last action on the target.
-func (d *doing) withLatest(c *Conflict) error {
+func (d *actionTx) withLatest(c *Conflict) error {
 	var last int64
 	err := d.QueryRow(d.ctx, `SELECT max(action_id) FROM action_objects WHERE object_type = $1 AND object_id = $2 AND action_id <> $3 HAVING count(*) > 0`,
 		d.targetType, d.act.Target, d.id).Scan(&last)

@@ -24,7 +24,7 @@ type Kind struct {
 	// Destructive actions take something away; their button is red.
 	Destructive bool
 
-	do func(*doing) error
+	do func(*actionTx) error
 }
 
 // Kinds are all actions on users, messages and trees. Undo is done by

@@ -56,7 +56,7 @@ func rowAspect(kind string, parts ...string) string {
 }
 
 // givenAspect reads a rowAspect again.
-func givenAspect(name string) (kind, emoji string, user uuid.UUID, err error) {
+func parseFeedbackAspect(name string) (kind, emoji string, user uuid.UUID, err error) {
 	kind, rest, ok := strings.Cut(name, ":")
 	if !ok {
 		return "", "", user, fmt.Errorf("aspect %q names no person", name)

@@ -6,15 +6,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+	"treewarden/policy"
+	"treewarden/store/db"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-
-	"treewarden/policy"
 )
 
 type actionRow struct {
-	keyed
+	db.Keyed
 	ID, Seq                   int64
 	At                        time.Time
 	ActorID                   *uuid.UUID
@@ -46,13 +46,13 @@ func (r actionRow) action() Action {
 	}
 }
 
-func actionByID(ctx context.Context, c conn, id int64) (Action, error) {
-	rows, err := c.Query(ctx, "SELECT "+actionColumns+noKey+" FROM "+actionTables+" WHERE a.id = $1", id)
+func actionByID(ctx context.Context, c db.Conn, id int64) (Action, error) {
+	rows, err := c.Query(ctx, "SELECT "+actionColumns+db.NoCursorKey+" FROM "+actionTables+" WHERE a.id = $1", id)
 	if err != nil {
-		return Action{}, readError(err)
+		return Action{}, db.Translate(err)
 	}
 	r, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[actionRow])
-	return r.action(), readError(err)
+	return r.action(), db.Translate(err)
 }
 
 // Action returns one action. Who may see only their own sees those of others
@@ -69,50 +69,50 @@ func (s *Store) Action(ctx context.Context, actor Actor, id int64) (Action, erro
 // Actions lists actions, the newest first. Without the permission audit.all
 // it lists the actor's own, or all on the target that the filter names.
 func (s *Store) Actions(ctx context.Context, actor Actor, f ActionFilter) (List[Action], error) {
-	q := query{columns: actionColumns, from: actionTables}
+	q := db.Query{Columns: actionColumns, From: actionTables}
 	if !actor.May(policy.AuditAll) {
 		if err := need(actor, policy.AuditOwn); err != nil {
 			return List[Action]{}, err
 		}
 		if f.Target == "" && f.Concerning == nil {
-			q.where("a.actor_id = ?", actor.UserID)
+			q.Where("a.actor_id = ?", actor.UserID)
 		}
 	}
 	if f.Actor != nil {
-		q.where("a.actor_id = ?", *f.Actor)
+		q.Where("a.actor_id = ?", *f.Actor)
 	}
 	if f.ActorName != "" {
 		ids, err := s.actorsNamed(ctx, f.ActorName)
 		if err != nil {
 			return List[Action]{}, err
 		}
-		q.where("a.actor_id = ANY (?::uuid[])", idArray(ids))
+		q.Where("a.actor_id = ANY (?::uuid[])", db.IDArray(ids))
 	}
 	if f.Kind != "" {
 		if _, ok := KindNamed(f.Kind); !ok {
 			return List[Action]{}, Malformed("There is no kind of action " + f.Kind + ".")
 		}
-		q.where("a.kind = ?", f.Kind)
+		q.Where("a.kind = ?", f.Kind)
 	}
 	if f.Target != "" {
 		target, err := uuid.Parse(f.Target)
 		if err != nil {
 			return List[Action]{}, Malformed("target is the id of a user, message or tree.")
 		}
-		q.where(`(a.target_id = ? OR a.id IN (`+touching+`))`, target.String(), target)
+		q.Where(`(a.target_id = ? OR a.id IN (`+touching+`))`, target.String(), target)
 	}
 	if f.Concerning != nil {
-		q.where(`(a.target_id = ? OR a.id IN (`+touching+`
+		q.Where(`(a.target_id = ? OR a.id IN (`+touching+`
 			UNION SELECT o.action_id FROM messages m JOIN action_objects o ON o.object_type = 'message' AND o.object_id = m.message_id WHERE m.user_id = ?))`,
 			f.Concerning.String(), *f.Concerning, *f.Concerning)
 	}
 	if f.Since != nil {
-		q.where("a.at >= ?", *f.Since)
+		q.Where("a.at >= ?", *f.Since)
 	}
 	if f.Until != nil {
-		q.where("a.at < ?", *f.Until)
+		q.Where("a.at < ?", *f.Until)
 	}
-	rows, next, prev, err := fetch[actionRow](ctx, s.pool, q, order{"actions", true, []key{{"a.id", "bigint"}}}, f.Page)
+	rows, next, prev, err := db.Fetch[actionRow](ctx, s.pool, q, db.Order{Name: "actions", Desc: true, Keys: []db.Key{{Expr: "a.id", Typ: "bigint"}}}, f.Page)
 	if err != nil {
 		return List[Action]{}, err
 	}
@@ -120,7 +120,7 @@ func (s *Store) Actions(ctx context.Context, actor Actor, f ActionFilter) (List[
 	for i, r := range rows {
 		actions[i] = r.action()
 	}
-	return List[Action]{actions, next, prev}, nil
+	return List[Action]{Items: actions, Next: next, Prev: prev}, nil
 }
 
 // actorsNamed finds who acts, or did, under a name: the one that is shown, in
@@ -129,13 +129,13 @@ func (s *Store) actorsNamed(ctx context.Context, name string) ([]uuid.UUID, erro
 	rows, err := s.pool.Query(ctx, `SELECT u.user_id FROM users u WHERE (lower(u.display_name) = lower($1) OR u.auth_method = 'local' AND u.username = $1)
 		AND (u.role <> 'general' OR EXISTS (SELECT FROM actions a WHERE a.actor_id = u.user_id))`, toText(name))
 	if err != nil {
-		return nil, readError(err)
+		return nil, db.Translate(err)
 	}
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
 	if err == nil && len(ids) == 0 {
 		err = Malformed(fmt.Sprintf("there is no member of staff, and no key, named %q", name))
 	}
-	return ids, readError(err)
+	return ids, db.Translate(err)
 }
 
 // touching finds the actions that changed an object.
@@ -147,8 +147,8 @@ func (s *Store) RecentReasons(ctx context.Context, actor Actor, kind string) ([]
 	rows, err := s.pool.Query(ctx, `SELECT reason FROM (SELECT id, reason FROM actions WHERE actor_id = $1 AND kind = $2 AND reason <> '' ORDER BY id DESC LIMIT 50) r
 		GROUP BY reason ORDER BY max(id) DESC LIMIT 8`, actor.UserID, kind)
 	if err != nil {
-		return nil, readError(err)
+		return nil, db.Translate(err)
 	}
 	reasons, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	return reasons, readError(err)
+	return reasons, db.Translate(err)
 }

@@ -5,12 +5,12 @@ import (
 	"math"
 	"slices"
 	"strconv"
-
-	"github.com/google/uuid"
-
 	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/scoring/board"
+	"treewarden/store/db"
+
+	"github.com/google/uuid"
 )
 
 // boardSorts are the columns that a board can be sorted by, the highest first.
@@ -28,16 +28,16 @@ func (s *Store) Board(ctx context.Context, actor Actor, f BoardFilter) (Board, e
 	if err != nil {
 		return list, err
 	}
-	limit, err := f.limit()
+	limit, err := f.Size()
 	if err != nil {
 		return list, err
 	}
-	by := order{"board " + view.Sort, true, make([]key, 2)}
+	by := db.Order{Name: "board " + view.Sort, Desc: true, Keys: make([]db.Key, 2)}
 	from, back, err := boardPlace(f.Cursor, by)
 	if err != nil {
 		return list, err
 	}
-	users, err := s.live.current(ctx)
+	users, err := s.boards.Current(ctx)
 	if err != nil {
 		return list, err
 	}
@@ -52,7 +52,7 @@ func (s *Store) Board(ctx context.Context, actor Actor, f BoardFilter) (Board, e
 		list.Items[i].Parts = slices.Clip(parts[begin:])
 	}
 	link := func(place board.Place, back bool) *string {
-		return new(cursor{by.name, []string{strconv.FormatFloat(place.Value, 'g', -1, 64), place.User.String()}, back}.String())
+		return new(db.Cursor{Order: by.Name, Keys: []string{strconv.FormatFloat(place.Value, 'g', -1, 64), place.User.String()}, Back: back}.String())
 	}
 	if after && len(rows) > 0 {
 		list.Next = link(rows[len(rows)-1].Place, false)
@@ -72,25 +72,25 @@ func (f BoardFilter) view() (board.View, error) {
 	if v.Status == "" {
 		v.Status = Active
 	}
-	if err := oneOf("sort", v.Sort, boardSorts...); err != nil {
+	if err := db.OneOf("sort", v.Sort, boardSorts...); err != nil {
 		return v, err
 	}
-	return v, oneOf("status", v.Status, Active, Banned, "all")
+	return v, db.OneOf("status", v.Status, Active, Banned, "all")
 }
 
 // boardPlace reads where a page begins from its cursor.
-func boardPlace(text string, by order) (from *board.Place, back bool, err error) {
+func boardPlace(text string, by db.Order) (from *board.Place, back bool, err error) {
 	if text == "" {
 		return nil, false, nil
 	}
-	c, err := parseCursor(text, by)
+	c, err := db.ParseCursor(text, by)
 	if err != nil {
 		return nil, false, err
 	}
 	value, wrongValue := strconv.ParseFloat(c.Keys[0], 64)
 	user, wrongUser := uuid.Parse(c.Keys[1])
 	if wrongValue != nil || wrongUser != nil || math.IsNaN(value) {
-		return nil, false, errForeignCursor
+		return nil, false, db.ErrForeignCursor
 	}
 	return &board.Place{Value: value, User: user}, c.Back, nil
 }
@@ -114,4 +114,17 @@ func boardRow(r *board.Row, f *BoardFilter, scorer scoring.Scorer) BoardRow {
 		row.LastActivity = &u.LastActivity
 	}
 	return row
+}
+
+// WatchBoards returns a channel that is sent to after boards changed, at most once
+// until it is received from; stop ends that.
+func (s *Store) WatchBoards(ctx context.Context) (changed <-chan struct{}, stop func(), err error) {
+	return s.boards.Watch(ctx)
+}
+
+// WarmBoards reads the boards into memory, so that the first look at one need
+// not wait for it.
+func (s *Store) WarmBoards(ctx context.Context) error {
+	_, err := s.boards.Current(ctx)
+	return err
 }

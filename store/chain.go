@@ -10,11 +10,11 @@ import (
 	"fmt"
 	"io"
 	"time"
+	"treewarden/policy"
+	"treewarden/store/db"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-
-	"treewarden/policy"
 )
 
 // The log's rows form a hash chain. A row's hash is the SHA-256 over the hash
@@ -88,7 +88,7 @@ const objectsHash = `(SELECT sha256(convert_to(coalesce(string_agg(encode(sha256
 
 // append writes the audit row at the end of the chain, and the events for
 // front ends. The chain's row is locked last and until the commit.
-func (d *doing) append() (Action, error) {
+func (d *actionTx) append() (Action, error) {
 	l := link{
 		ID: d.id, At: d.at, ActorName: d.actor.Name, ActorRole: d.actor.Role, Via: d.actor.Via, Kind: d.kind.Name,
 		TargetType: d.targetType, TargetID: d.targetID, TargetLabel: d.label, StaffAuthor: d.staffAuthor, Undoes: d.undoes, Undoable: d.kind.Undoable,
@@ -126,7 +126,7 @@ func (d *doing) append() (Action, error) {
 	if _, err := d.exec("UPDATE action_chain SET seq = $1, hash = $2", l.Seq, l.Hash); err != nil {
 		return Action{}, err
 	}
-	if err := d.tellFrontEnds(); err != nil {
+	if err := d.writeEvents(); err != nil {
 		return Action{}, err
 	}
 	return actionByID(d.ctx, d.Tx, d.id)
@@ -134,7 +134,7 @@ func (d *doing) append() (Action, error) {
 
 // tellFrontEnds writes the events that follow from what the action changed,
 // whatever its kind: an undo tells the same way as what it repeats.
-func (d *doing) tellFrontEnds() error {
+func (d *actionTx) writeEvents() error {
 	_, err := d.exec(`INSERT INTO events (at, action_id, kind, payload)
 		SELECT $2, $1, kind, payload FROM (
 			SELECT CASE WHEN after IS NULL THEN 'unban' ELSE 'ban' END AS kind,
@@ -168,7 +168,7 @@ func (s *Store) ChainStatus(ctx context.Context) (ChainStatus, error) {
 	var hash []byte
 	err := s.pool.QueryRow(ctx, "SELECT c.seq, c.hash, a.at FROM action_chain c LEFT JOIN actions a ON a.seq = c.seq").Scan(&status.Seq, &hash, &status.At)
 	status.Hash = hex.EncodeToString(hash)
-	return status, readError(err)
+	return status, db.Translate(err)
 }
 
 // errNoChain stops every action while the end of the log is unknown.
@@ -227,7 +227,7 @@ func (s *Store) VerifyChain(ctx context.Context) (ChainStatus, error) {
 		}
 		return nil
 	})
-	return status, readError(err)
+	return status, db.Translate(err)
 }
 
 // follows checks one entry against the one before it.
@@ -252,7 +252,7 @@ func (l link) follows(last link) error {
 }
 
 // eachLink reads the log in the order of the chain, never all of it at once.
-func eachLink(ctx context.Context, c conn, do func(link) error) error {
+func eachLink(ctx context.Context, c db.Conn, do func(link) error) error {
 	rows, err := c.Query(ctx, `SELECT seq, id, at, actor_id, actor_name, actor_role, via, kind, target_type, target_id, target_label, staff_author,
 			undoes, undoable, messages, others_messages, trees, users, reason, convert_to(before::text, 'UTF8') AS before, convert_to(after::text, 'UTF8') AS after,
 			detail_hash, objects_hash, prev_hash, hash, `+fmt.Sprintf(objectsHash, "a.id")+` AS counted_objects
@@ -281,15 +281,15 @@ func (s *Store) ExportActions(ctx context.Context, actor Actor, w io.Writer) err
 	}
 	encoder := json.NewEncoder(w)
 	var total int64
-	rows, err := s.pool.Query(ctx, "SELECT "+actionColumns+noKey+" FROM "+actionTables+" ORDER BY a.seq")
+	rows, err := s.pool.Query(ctx, "SELECT "+actionColumns+db.NoCursorKey+" FROM "+actionTables+" ORDER BY a.seq")
 	if err != nil {
-		return readError(err)
+		return db.Translate(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		r, err := pgx.RowToStructByName[actionRow](rows)
 		if err != nil {
-			return readError(err)
+			return db.Translate(err)
 		}
 		if err := encoder.Encode(r.action()); err != nil {
 			return fmt.Errorf("write the log: %w", err)
@@ -297,7 +297,7 @@ func (s *Store) ExportActions(ctx context.Context, actor Actor, w io.Writer) err
 		total++
 	}
 	if err := rows.Err(); err != nil {
-		return readError(err)
+		return db.Translate(err)
 	}
 	if err := encoder.Encode(map[string]int64{"total": total}); err != nil {
 		return fmt.Errorf("write the log: %w", err)

@@ -2,6 +2,8 @@ package store
 
 import (
 	"errors"
+	"treewarden/store/counters"
+	"treewarden/store/db"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -20,7 +22,7 @@ type chosen struct {
 
 // find runs a query for tree_id, message_id, user_id, root and parent_id; root is
 // null for what comes back, and parent_id for what does not.
-func (d *doing) find(query string, args ...any) (c chosen, err error) {
+func (d *actionTx) find(query string, args ...any) (c chosen, err error) {
 	rows, err := d.Query(d.ctx, query, args...)
 	if err != nil {
 		return c, err
@@ -46,7 +48,7 @@ func (d *doing) find(query string, args ...any) (c chosen, err error) {
 // findSubtrees finds the messages that a condition on messages m names and that are not
 // deleted, with all below them. A message below several of them belongs to the
 // topmost: its undelete brings it back.
-func (d *doing) findSubtrees(where string, args ...any) (chosen, error) {
+func (d *actionTx) findSubtrees(where string, args ...any) (chosen, error) {
 	return d.find(`WITH RECURSIVE below AS (
 			SELECT m.tree_id, m.message_id, m.user_id, m.deleted, m.message_id AS root, m.depth FROM messages m WHERE NOT m.deleted AND `+where+`
 			UNION SELECT c.tree_id, c.message_id, c.user_id, c.deleted, b.root, b.depth FROM below b,
@@ -55,37 +57,37 @@ func (d *doing) findSubtrees(where string, args ...any) (chosen, error) {
 }
 
 // takes counts what an action takes or brings back, and has the counters follow.
-func (d *doing) takes(c chosen) error {
+func (d *actionTx) takes(c chosen) error {
 	d.affected.Messages, d.affected.OthersMessages = int64(len(c.messages)), c.others
 	if d.act.Preview || len(c.messages) == 0 {
 		return nil
 	}
-	return d.tally.watchFacet(d.ctx, d.Tx, deletionFacet, d.tally.toxicFrom, idArray(c.trees), idArray(c.messages))
+	return d.update.WatchSubset(d.ctx, d.Tx, counters.DeletionSubset, d.update.ToxicFrom, db.IDArray(c.trees), db.IDArray(c.messages))
 }
 
 // delete deletes messages that findSubtrees found.
-func (d *doing) delete(c chosen) error {
+func (d *actionTx) delete(c chosen) error {
 	if err := d.takes(c); err != nil || d.act.Preview {
 		return err
 	}
 	_, err := d.change(deletionAspect, "chosen AS (SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[]) AS c(tree_id, id, root))",
 		`deleted = true, deleted_at = $5, deleted_action = $1, deleted_root = chosen.root, deletion_by_staff = true`,
-		idArray(c.trees), idArray(c.messages), idArray(c.roots), d.at)
+		db.IDArray(c.trees), db.IDArray(c.messages), db.IDArray(c.roots), d.at)
 	return err
 }
 
 // undelete gives messages back.
-func (d *doing) undelete(c chosen) error {
+func (d *actionTx) undelete(c chosen) error {
 	if d.act.Preview || len(c.messages) == 0 {
 		return nil
 	}
 	_, err := d.change(deletionAspect, "chosen AS (SELECT * FROM unnest($2::uuid[], $3::uuid[]) AS c(tree_id, id))",
 		`deleted = false, deleted_at = NULL, deleted_action = NULL, deleted_root = NULL, deletion_by_staff = true`,
-		idArray(c.trees), idArray(c.messages))
+		db.IDArray(c.trees), db.IDArray(c.messages))
 	return err
 }
 
-func doDelete(d *doing) error {
+func doDelete(d *actionTx) error {
 	m, err := d.lockMessage(d.act.Target)
 	if err != nil {
 		return err
@@ -103,7 +105,7 @@ func doDelete(d *doing) error {
 	return d.delete(found)
 }
 
-func doUndelete(d *doing) error {
+func doUndelete(d *actionTx) error {
 	m, err := d.lockMessage(d.act.Target)
 	if err != nil {
 		return err
@@ -131,7 +133,7 @@ func doUndelete(d *doing) error {
 // refuseBelowDeleted refuses to bring back a message whose parent stays
 // deleted: nobody would see it, and the delete of the parent took its place
 // in the order of things to undo.
-func (d *doing) refuseBelowDeleted(c chosen) error {
+func (d *actionTx) refuseBelowDeleted(c chosen) error {
 	back := make(map[uuid.UUID]bool, len(c.messages))
 	for _, message := range c.messages {
 		back[message] = true
@@ -146,12 +148,12 @@ func (d *doing) refuseBelowDeleted(c chosen) error {
 		return nil
 	}
 	return d.refuseDeleted(`SELECT p.message_id, p.deleted_action FROM unnest($1::uuid[], $2::uuid[]) AS above(tree_id, message_id)
-		JOIN messages p ON p.tree_id = above.tree_id AND p.message_id = above.message_id AND p.deleted LIMIT 1`, idArray(trees), idArray(above))
+		JOIN messages p ON p.tree_id = above.tree_id AND p.message_id = above.message_id AND p.deleted LIMIT 1`, db.IDArray(trees), db.IDArray(above))
 }
 
 // refuseDeleted refuses to bring anything back where a query finds a message above
 // it, and the action that deleted that.
-func (d *doing) refuseDeleted(query string, args ...any) error {
+func (d *actionTx) refuseDeleted(query string, args ...any) error {
 	var parent uuid.UUID
 	var action *int64
 	err := d.QueryRow(d.ctx, query, args...).Scan(&parent, &action)

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"treewarden/store/tables"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -17,15 +18,12 @@ import (
 // and its caller answers as if it had been done.
 var errUnchanged = errors.New("nothing to change")
 
-// maxText is the length in characters up to which a text can be edited.
-const maxText = 20_000
-
-func doEdit(d *doing) error {
+func doEdit(d *actionTx) error {
 	switch n := utf8.RuneCountInString(d.act.Text); {
 	case strings.TrimSpace(d.act.Text) == "":
 		return Invalid{"text": "A message is not empty. Delete it if nothing of it should stay."}
-	case n > maxText:
-		return Invalid{"text": fmt.Sprintf("A message has at most %d characters; this one has %d.", maxText, n)}
+	case n > tables.MaxText:
+		return Invalid{"text": fmt.Sprintf("A message has at most %d characters; this one has %d.", tables.MaxText, n)}
 	}
 	if err := checkText("text", d.act.Text); err != nil {
 		return err
@@ -49,7 +47,7 @@ func doEdit(d *doing) error {
 }
 
 // keepRevisions writes down the first text of a message, once, and its new one.
-func (d *doing) keepRevisions(text string, m Message) error {
+func (d *actionTx) keepRevisions(text string, m Message) error {
 	if _, err := d.exec(`INSERT INTO revisions (tree_id, message_id, text, user_id, at)
 		SELECT m.tree_id, m.message_id, m.text, m.user_id, m.created_date FROM messages m WHERE m.tree_id = $1 AND m.message_id = $2
 		AND NOT EXISTS (SELECT FROM revisions r WHERE r.tree_id = m.tree_id AND r.message_id = m.message_id)`, m.TreeID, m.MessageID); err != nil {
@@ -68,7 +66,7 @@ func (a Actor) id() any {
 	return a.UserID
 }
 
-func doReview(d *doing) error {
+func doReview(d *actionTx) error {
 	results := map[string]*bool{"accepted": new(true), "rejected": new(false), "pending": nil}
 	result, ok := results[d.act.Result]
 	if !ok {
@@ -95,7 +93,7 @@ func doReview(d *doing) error {
 
 // aimToGive locks the message that the actor gives something, and has the
 // counters follow it. Who is no person in the database has nothing to give.
-func (d *doing) aimToGive() (Message, error) {
+func (d *actionTx) lockForFeedback() (Message, error) {
 	if d.actor.UserID == uuid.Nil {
 		return Message{}, &Forbidden{Why: "Labels, reactions and reports are given by a person or a key."}
 	}
@@ -110,7 +108,7 @@ func (d *doing) aimToGive() (Message, error) {
 }
 
 // given writes down that the actor's own row on a message changed.
-func (d *doing) given(m Message, aspect string, before, after any) error {
+func (d *actionTx) logFeedback(m Message, aspect string, before, after any) error {
 	d.affected.Messages = 1
 	b, err := json.Marshal(before)
 	if err != nil {
@@ -125,14 +123,14 @@ func (d *doing) given(m Message, aspect string, before, after any) error {
 	return err
 }
 
-func doLabel(d *doing) error {
+func doLabel(d *actionTx) error {
 	if len(d.act.Labels) == 0 {
 		return Invalid{"labels": "Give at least one label."}
 	}
 	wrong := Invalid{}
 	for name, value := range d.act.Labels {
 		switch {
-		case !isLabel(name):
+		case !tables.IsLabel(name):
 			wrong["labels"] = "There is no label " + fmt.Sprintf("%.60q", name) + "; there are " + strings.Join(LabelNames, ", ") + "."
 		case math.IsNaN(value) || value < 0 || value > 1:
 			wrong["labels"] = "A label's value is a number from 0 to 1: " + name + " is not."
@@ -141,28 +139,25 @@ func doLabel(d *doing) error {
 	if len(wrong) > 0 {
 		return wrong
 	}
-	m, err := d.aimToGive()
+	m, err := d.lockForFeedback()
 	if err != nil {
 		return err
 	}
-	before, err := d.readGiven(labelAspect, "", d.actor.UserID, m)
+	before, err := d.readFeedback(labelAspect, "", d.actor.UserID, m)
 	if err != nil {
 		return err
 	}
-	after := givenState{At: d.at, Labels: d.act.Labels}
+	after := feedbackState{At: d.at, Labels: d.act.Labels}
 	if before != nil && maps.Equal(before.Labels, after.Labels) {
 		return errUnchanged
 	}
-	if err := d.writeGiven(labelAspect, "", d.actor.UserID, m, &after); err != nil {
+	if err := d.writeFeedback(labelAspect, "", d.actor.UserID, m, &after); err != nil {
 		return err
 	}
-	return d.given(m, rowAspect(labelAspect, d.actor.UserID.String()), before, after)
+	return d.logFeedback(m, rowAspect(labelAspect, d.actor.UserID.String()), before, after)
 }
 
-// Emojis are the reactions that people may give.
-var Emojis = []string{"+1", "-1", "red_flag", "100", "rofl", "clap", "diamond", "heart_eyes", "disappointed", "poop", "skull"}
-
-func doReact(d *doing) error {
+func doReact(d *actionTx) error {
 	wrong := Invalid{}
 	if !slices.Contains(Emojis, d.act.Emoji) {
 		wrong["emoji"] = "Choose one of " + strings.Join(Emojis, ", ") + "."
@@ -173,7 +168,7 @@ func doReact(d *doing) error {
 	if len(wrong) > 0 {
 		return wrong
 	}
-	m, err := d.aimToGive()
+	m, err := d.lockForFeedback()
 	if err != nil {
 		return err
 	}
@@ -187,22 +182,22 @@ func doReact(d *doing) error {
 		if emoji == "" || (emoji == d.act.Emoji && d.act.Op == "remove" && changed > 0) {
 			continue
 		}
-		before, err := d.readGiven(reactionAspect, emoji, d.actor.UserID, m)
+		before, err := d.readFeedback(reactionAspect, emoji, d.actor.UserID, m)
 		if err != nil {
 			return err
 		}
-		var after *givenState
+		var after *feedbackState
 		if emoji != remove {
-			after = &givenState{At: d.at}
+			after = &feedbackState{At: d.at}
 		}
 		if (before == nil) == (after == nil) {
 			continue
 		}
 		changed++
-		if err := d.writeGiven(reactionAspect, emoji, d.actor.UserID, m, after); err != nil {
+		if err := d.writeFeedback(reactionAspect, emoji, d.actor.UserID, m, after); err != nil {
 			return err
 		}
-		if err := d.given(m, rowAspect(reactionAspect, emoji, d.actor.UserID.String()), before, after); err != nil {
+		if err := d.logFeedback(m, rowAspect(reactionAspect, emoji, d.actor.UserID.String()), before, after); err != nil {
 			return err
 		}
 	}
@@ -212,22 +207,22 @@ func doReact(d *doing) error {
 	return nil
 }
 
-func doReport(d *doing) error {
-	m, err := d.aimToGive()
+func doReport(d *actionTx) error {
+	m, err := d.lockForFeedback()
 	if err != nil {
 		return err
 	}
-	before, err := d.readGiven(reportAspect, "", d.actor.UserID, m)
+	before, err := d.readFeedback(reportAspect, "", d.actor.UserID, m)
 	if err != nil {
 		return err
 	}
-	after := givenState{At: d.at, Reason: strings.TrimSpace(d.act.Reason)}
+	after := feedbackState{At: d.at, Reason: strings.TrimSpace(d.act.Reason)}
 	if before != nil {
 		// One person's open report counts once; further reasons join it.
-		after = givenState{At: before.At, Reason: before.Reason + "\n" + after.Reason}
+		after = feedbackState{At: before.At, Reason: before.Reason + "\n" + after.Reason}
 	}
-	if err := d.writeGiven(reportAspect, "", d.actor.UserID, m, &after); err != nil {
+	if err := d.writeFeedback(reportAspect, "", d.actor.UserID, m, &after); err != nil {
 		return err
 	}
-	return d.given(m, rowAspect(reportAspect, d.actor.UserID.String()), before, after)
+	return d.logFeedback(m, rowAspect(reportAspect, d.actor.UserID.String()), before, after)
 }

@@ -1,16 +1,22 @@
 package store
 
-import "github.com/google/uuid"
+import (
+	"treewarden/store/counters"
+	"treewarden/store/db"
+	"treewarden/store/tables"
+
+	"github.com/google/uuid"
+)
 
 // haltSet halts a tree and keeps what it replaces.
-const haltSet = `state = '` + halted + `', active = false, halted_state = o.state, halted_active = o.active, state_by_staff = true`
+const haltSet = `state = '` + tables.Halted + `', active = false, halted_state = o.state, halted_active = o.active, state_by_staff = true`
 
-func doHalt(d *doing) error {
+func doHalt(d *actionTx) error {
 	tree, err := d.aimAtTree()
 	if err != nil {
 		return err
 	}
-	if tree.state == halted {
+	if tree.state == tables.Halted {
 		return d.withLatest(&Conflict{Why: "This tree is stopped already.", Version: tree.version})
 	}
 	if err := d.checkVersion(tree.version); err != nil {
@@ -20,12 +26,12 @@ func doHalt(d *doing) error {
 	return err
 }
 
-func doResume(d *doing) error {
+func doResume(d *actionTx) error {
 	tree, err := d.aimAtTree()
 	if err != nil {
 		return err
 	}
-	if tree.state != halted {
+	if tree.state != tables.Halted {
 		return d.withLatest(&Conflict{Why: "This tree is not stopped: its state is " + tree.state + ".", Version: tree.version})
 	}
 	if err := d.checkVersion(tree.version); err != nil {
@@ -36,7 +42,7 @@ func doResume(d *doing) error {
 		// It came halted with an import, which does not say from what: a tree
 		// with replies grows on, a lone prompt is reviewed.
 		if err := d.QueryRow(d.ctx, `SELECT CASE WHEN EXISTS (SELECT FROM messages WHERE tree_id = $1 AND parent_id IS NOT NULL)
-			THEN '`+growing+`' ELSE '`+inReview+`' END, true`, tree.id).Scan(&state, &active); err != nil {
+			THEN '`+tables.Growing+`' ELSE '`+tables.InReview+`' END, true`, tree.id).Scan(&state, &active); err != nil {
 			return err
 		}
 	}
@@ -46,7 +52,7 @@ func doResume(d *doing) error {
 }
 
 // aimAtTree locks the tree that the action aims at and names it in the log.
-func (d *doing) aimAtTree() (lockedTree, error) {
+func (d *actionTx) aimAtTree() (lockedTree, error) {
 	tree, err := d.lockTree(d.act.Target)
 	if err != nil {
 		return tree, err
@@ -63,16 +69,16 @@ func (d *doing) aimAtTree() (lockedTree, error) {
 }
 
 // watchStates has the counters follow the states of trees, which are locked.
-func (d *doing) watchStates(trees ...uuid.UUID) error {
+func (d *actionTx) watchStates(trees ...uuid.UUID) error {
 	if d.act.Preview || len(trees) == 0 {
 		return nil
 	}
-	return d.tally.watchFacet(d.ctx, d.Tx, stateFacet, idArray(trees))
+	return d.update.WatchSubset(d.ctx, d.Tx, counters.StateSubset, db.IDArray(trees))
 }
 
 // haltTrees halts the trees of a user that are not halted; a preview counts them.
-func (d *doing) haltTrees(user uuid.UUID) error {
-	trees, err := d.ids("SELECT tree_id FROM trees WHERE user_id = $1 AND state <> '"+halted+"'", user)
+func (d *actionTx) haltTrees(user uuid.UUID) error {
+	trees, err := d.ids("SELECT tree_id FROM trees WHERE user_id = $1 AND state <> '"+tables.Halted+"'", user)
 	if err != nil {
 		return err
 	}
@@ -80,6 +86,6 @@ func (d *doing) haltTrees(user uuid.UUID) error {
 	if err := d.watchStates(trees...); err != nil || d.act.Preview {
 		return err
 	}
-	_, err = d.change(stateAspect, "chosen AS (SELECT * FROM unnest($2::uuid[]) AS c(id))", haltSet, idArray(trees))
+	_, err = d.change(stateAspect, "chosen AS (SELECT * FROM unnest($2::uuid[]) AS c(id))", haltSet, db.IDArray(trees))
 	return err
 }

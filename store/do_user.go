@@ -3,15 +3,16 @@ package store
 import (
 	"fmt"
 	"strings"
+	"treewarden/policy"
+	"treewarden/store/counters"
+	"treewarden/store/db"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
-
-	"treewarden/policy"
 )
 
-func doBan(d *doing) error {
+func doBan(d *actionTx) error {
 	if err := d.checkBan(); err != nil {
 		return err
 	}
@@ -32,7 +33,7 @@ func doBan(d *doing) error {
 	if err := d.lockForBan(user); err != nil {
 		return err
 	}
-	if err := d.watchGiven(user.UserID); err != nil {
+	if err := d.watchFeedback(user.UserID); err != nil {
 		return err
 	}
 	if _, err := d.change(banAspect, "chosen AS (SELECT $2::uuid AS id)",
@@ -61,7 +62,7 @@ func doBan(d *doing) error {
 	return nil
 }
 
-func (d *doing) checkBan() error {
+func (d *actionTx) checkBan() error {
 	wrong := Invalid{}
 	if d.act.Until != nil && !d.act.Until.After(d.at) {
 		wrong["until"] = "The end of a ban lies in the future; leave it empty to ban for good."
@@ -69,10 +70,10 @@ func (d *doing) checkBan() error {
 	if d.act.Until != nil && d.act.Until.After(d.at.AddDate(100, 0, 0)) {
 		wrong["until"] = "That is more than 100 years away; leave it empty to ban for good."
 	}
-	if oneOf("", d.act.Messages, "", "keep", "delete") != nil {
+	if db.OneOf("", d.act.Messages, "", "keep", "delete") != nil {
 		wrong["messages"] = "Choose keep or delete."
 	}
-	if oneOf("", d.act.Trees, "", "keep", "halt") != nil {
+	if db.OneOf("", d.act.Trees, "", "keep", "halt") != nil {
 		wrong["trees"] = "Choose keep or halt."
 	}
 	if len(wrong) > 0 {
@@ -83,8 +84,8 @@ func (d *doing) checkBan() error {
 
 // lockForBan locks the trees in which the ban changes anything: all where the
 // user wrote, if what they wrote goes, so that nothing of it comes back meanwhile.
-func (d *doing) lockForBan(user User) error {
-	where := []string{givenIn("$1")}
+func (d *actionTx) lockForBan(user User) error {
+	where := []string{feedbackTreesSQL("$1")}
 	if d.act.Messages == "delete" {
 		where = append(where, "SELECT tree_id FROM messages WHERE user_id = $1")
 	}
@@ -96,14 +97,14 @@ func (d *doing) lockForBan(user User) error {
 
 // givenIn names the trees in which users gave labels, reactions or reports: what
 // they gave stops counting with their ban.
-func givenIn(users string) string {
+func feedbackTreesSQL(users string) string {
 	return fmt.Sprintf(`SELECT tree_id FROM label_votes WHERE user_id IN (%[1]s) UNION ALL SELECT tree_id FROM reactions WHERE user_id IN (%[1]s)
 		UNION ALL SELECT tree_id FROM reports WHERE user_id IN (%[1]s)`, users)
 }
 
 // lockTrees locks the trees that a query names, in the order of their ids. A
 // preview changes nothing in them, and lets others go on.
-func (d *doing) lockTrees(query string, args ...any) error {
+func (d *actionTx) lockTrees(query string, args ...any) error {
 	if d.act.Preview {
 		return nil
 	}
@@ -113,14 +114,14 @@ func (d *doing) lockTrees(query string, args ...any) error {
 
 // watchGiven has the counters follow what a user gave, who is locked, as are the
 // trees of it.
-func (d *doing) watchGiven(user uuid.UUID) error {
+func (d *actionTx) watchFeedback(user uuid.UUID) error {
 	if d.act.Preview {
 		return nil
 	}
-	return d.tally.watchFacet(d.ctx, d.Tx, givenFacet, user)
+	return d.update.WatchSubset(d.ctx, d.Tx, counters.FeedbackSubset, user)
 }
 
-func doUnban(d *doing) error {
+func doUnban(d *actionTx) error {
 	user, err := d.lockUser(d.act.Target)
 	if err != nil {
 		return err
@@ -133,10 +134,10 @@ func doUnban(d *doing) error {
 		return err
 	}
 	d.affected.Users = 1
-	if err := d.lockTrees(givenIn("$1"), user.UserID); err != nil {
+	if err := d.lockTrees(feedbackTreesSQL("$1"), user.UserID); err != nil {
 		return err
 	}
-	if err := d.watchGiven(user.UserID); err != nil {
+	if err := d.watchFeedback(user.UserID); err != nil {
 		return err
 	}
 	_, err = d.change(banAspect, "chosen AS (SELECT $2::uuid AS id)",
@@ -149,7 +150,7 @@ func (p UserPatch) roleOnly() bool {
 	return p.Role != nil && p.DisplayName == nil && p.Notes == nil && p.ShowOnLeaderboard == nil
 }
 
-func doUpdateUser(d *doing) error {
+func doUpdateUser(d *actionTx) error {
 	p := d.act.Patch
 	if err := p.check(); err != nil {
 		return err
@@ -167,7 +168,7 @@ func doUpdateUser(d *doing) error {
 		return err
 	}
 	if p.Role != nil && *p.Role != user.Role {
-		if err := d.mayGrant(*p.Role); err != nil {
+		if err := d.checkGrantable(*p.Role); err != nil {
 			return err
 		}
 	}
@@ -203,7 +204,7 @@ func doUpdateUser(d *doing) error {
 }
 
 // mayGrant checks that the actor may give a role away.
-func (d *doing) mayGrant(role string) error {
+func (d *actionTx) checkGrantable(role string) error {
 	if err := need(d.actor, policy.UserRole); err != nil {
 		return err
 	}

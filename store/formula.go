@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"treewarden/policy"
+	"treewarden/scoring"
+	"treewarden/store/db"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-
-	"treewarden/policy"
-	"treewarden/scoring"
 )
 
 // FormulaVersion is a formula as it was put in force once.
@@ -53,7 +53,7 @@ func (s *Store) Scoring(ctx context.Context, actor Actor) (Scoring, error) {
 
 // Formulas lists the formulas that can be chosen, the one in force first.
 func (s *Store) Formulas(ctx context.Context) ([]scoring.Formula, error) {
-	inForce, err := s.live.formulaInForce(ctx)
+	inForce, err := s.boards.FormulaInForce(ctx)
 	return []scoring.Formula{inForce, beside(inForce)}, err
 }
 
@@ -72,15 +72,15 @@ func beside(inForce scoring.Formula) scoring.Formula {
 func (s *Store) FormulaNamed(ctx context.Context, name string) (scoring.Formula, error) {
 	switch name {
 	case "", scoring.Treewarden.Name:
-		return s.live.formulaInForce(ctx)
+		return s.boards.FormulaInForce(ctx)
 	case scoring.OpenAssistant.Name:
-		inForce, err := s.live.formulaInForce(ctx)
+		inForce, err := s.boards.FormulaInForce(ctx)
 		return beside(inForce), err
 	}
 	return scoring.Formula{}, Malformed(fmt.Sprintf("there is no formula %q: it is %q or %q", name, scoring.Treewarden.Name, scoring.OpenAssistant.Name))
 }
 
-func formulaInForce(ctx context.Context, c conn) (scoring.Formula, error) {
+func formulaInForce(ctx context.Context, c db.Conn) (scoring.Formula, error) {
 	versions, err := formulaVersions(ctx, c, 1)
 	if err != nil {
 		return scoring.Formula{}, err
@@ -90,7 +90,7 @@ func formulaInForce(ctx context.Context, c conn) (scoring.Formula, error) {
 
 // formulaVersions reads versions of the formula, the newest first. There is
 // one at least: migrations bring it, and none is ever removed.
-func formulaVersions(ctx context.Context, c conn, limit int) ([]FormulaVersion, error) {
+func formulaVersions(ctx context.Context, c db.Conn, limit int) ([]FormulaVersion, error) {
 	type row struct {
 		Name, Note, Author string
 		Version            int
@@ -100,7 +100,7 @@ func formulaVersions(ctx context.Context, c conn, limit int) ([]FormulaVersion, 
 		At                 time.Time
 		ActionID           *int64
 	}
-	rows, err := collect[row](ctx, c, `SELECT name, note, author, version, weights, toxic_from, author_id, at, action_id FROM formula_versions
+	rows, err := db.Collect[row](ctx, c, `SELECT name, note, author, version, weights, toxic_from, author_id, at, action_id FROM formula_versions
 		WHERE formula_id = $1 ORDER BY version DESC LIMIT $2`, treewardenID, limit)
 	if err != nil {
 		return nil, err
@@ -135,7 +135,7 @@ func (s *Store) SaveFormula(ctx context.Context, actor Actor, change scoring.Cha
 	return s.perform(ctx, actor, act, setFormula, doSetFormula)
 }
 
-func doSetFormula(d *doing) error {
+func doSetFormula(d *actionTx) error {
 	if err := lockFormula(d.ctx, d.Tx); err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func doSetFormula(d *doing) error {
 
 // putFormula writes the version after the one in force, and what it changes
 // into the log.
-func (d *doing) putFormula(now, next scoring.Formula, note string) error {
+func (d *actionTx) putFormula(now, next scoring.Formula, note string) error {
 	next.Version = now.Version + 1
 	weights, err := json.Marshal(next.Weights)
 	if err != nil {
@@ -177,11 +177,11 @@ func (d *doing) putFormula(now, next scoring.Formula, note string) error {
 	if d.act.Preview {
 		return nil
 	}
-	d.tally.otherFormula = true
+	d.update.Changed.Formula = true
 	if next.ToxicFrom == now.ToxicFrom {
 		return nil
 	}
-	return d.tally.rethreshold(d.ctx, d.Tx, next.ToxicFrom)
+	return d.update.ChangeThreshold(d.ctx, d.Tx, next.ToxicFrom)
 }
 
 // formulaAspect is the one side of a formula that actions change.
@@ -197,7 +197,7 @@ type formulaState struct {
 // undoFormula puts back the formula that an action replaced, as a new version.
 // The versions' numbers are not compared: an undone change later on leaves the
 // formula as it was.
-func (d *doing) undoFormula(id int64) error {
+func (d *actionTx) undoFormula(id int64) error {
 	var before, after formulaState
 	err := d.QueryRow(d.ctx, "SELECT before, after FROM action_objects WHERE action_id = $1 AND object_type = $2 AND aspect = $3", id, setFormula.Target, formulaAspect).
 		Scan(&before, &after)
@@ -226,7 +226,7 @@ const formulaLock = 7_051
 // lockFormula keeps others from changing the formula until the transaction
 // ends. It comes before the counters' rows, and nobody holds those while they
 // wait for it.
-func lockFormula(ctx context.Context, c conn) error {
+func lockFormula(ctx context.Context, c db.Conn) error {
 	_, err := c.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", formulaLock)
 	return err
 }

@@ -55,7 +55,7 @@ func TestShippedFormula(t *testing.T) {
 	if err != nil || len(all) != 2 || !reflect.DeepEqual(all[1], scoring.OpenAssistant) {
 		t.Errorf("%+v %v", all, err)
 	}
-	if f, err := s.FormulaNamed(ctx, "open-assistant"); err != nil || !f.AsReference {
+	if f, err := s.FormulaNamed(ctx, "open-assistant"); err != nil || !f.Legacy {
 		t.Errorf("%+v %v", f, err)
 	}
 	var malformed store.Malformed

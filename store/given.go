@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"treewarden/store/tables"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -12,20 +13,20 @@ import (
 
 // givenState is the state of what one person gave a message: their labels,
 // one reaction, or their open report. Its absence is a nil pointer.
-type givenState struct {
+type feedbackState struct {
 	At     time.Time          `json:"at"`
 	Labels map[string]float64 `json:"labels,omitempty"`
 	Reason string             `json:"reason,omitempty"`
 }
 
 // readGiven reads what a person gave a message; nil for nothing.
-func (d *doing) readGiven(kind, emoji string, user uuid.UUID, m Message) (*givenState, error) {
-	var state givenState
+func (d *actionTx) readFeedback(kind, emoji string, user uuid.UUID, m Message) (*feedbackState, error) {
+	var state feedbackState
 	var labels []byte
 	var err error
 	switch kind {
 	case labelAspect:
-		err = d.QueryRow(d.ctx, "SELECT v.at, "+votesOf+" FROM label_votes v WHERE v.tree_id = $1 AND v.message_id = $2 AND v.user_id = $3",
+		err = d.QueryRow(d.ctx, "SELECT v.at, "+tables.VotesSQL+" FROM label_votes v WHERE v.tree_id = $1 AND v.message_id = $2 AND v.user_id = $3",
 			m.TreeID, m.MessageID, user).Scan(&state.At, &labels)
 		if err == nil {
 			err = json.Unmarshal(labels, &state.Labels)
@@ -48,12 +49,12 @@ func (d *doing) readGiven(kind, emoji string, user uuid.UUID, m Message) (*given
 }
 
 // voteInsert writes one person's labels from a jsonb $5.
-var voteInsert = `INSERT INTO label_votes (tree_id, message_id, user_id, at, ` + eachLabel("%[1]s", ", ") + `, other)
-	SELECT $1, $2, $3, $4, ` + eachLabel("(x.l->>'%[1]s')::float8", ", ") + `, nullif(x.l - ARRAY[` + eachLabel("'%[1]s'", ", ") + `], '{}')
+var voteInsert = `INSERT INTO label_votes (tree_id, message_id, user_id, at, ` + tables.EachLabel("%[1]s", ", ") + `, other)
+	SELECT $1, $2, $3, $4, ` + tables.EachLabel("(x.l->>'%[1]s')::float8", ", ") + `, nullif(x.l - ARRAY[` + tables.EachLabel("'%[1]s'", ", ") + `], '{}')
 	FROM (SELECT $5::jsonb AS l) x`
 
 // writeGiven makes what a person gave a message be a state; nil removes it.
-func (d *doing) writeGiven(kind, emoji string, user uuid.UUID, m Message, state *givenState) error {
+func (d *actionTx) writeFeedback(kind, emoji string, user uuid.UUID, m Message, state *feedbackState) error {
 	var err error
 	switch kind {
 	case labelAspect:
@@ -79,7 +80,7 @@ func (d *doing) writeGiven(kind, emoji string, user uuid.UUID, m Message, state 
 }
 
 // same compares two states of what a person gave.
-func (s *givenState) same(other *givenState) bool {
+func (s *feedbackState) same(other *feedbackState) bool {
 	if s == nil || other == nil {
 		return s == other
 	}

@@ -3,11 +3,11 @@ package store
 import (
 	"context"
 	"time"
-
-	"github.com/google/uuid"
-
 	"treewarden/policy"
 	"treewarden/scoring"
+	"treewarden/store/db"
+
+	"github.com/google/uuid"
 )
 
 // Home is what needs a member of staff now.
@@ -50,7 +50,7 @@ func (s *Store) Home(ctx context.Context, actor Actor) (Home, error) {
 		return h, err
 	}
 	h.MyActions = mine.Items
-	rows, err := collect[userRow](ctx, s.pool, "SELECT "+userColumns+noKey+` FROM users u
+	rows, err := db.Collect[userRow](ctx, s.pool, "SELECT "+userColumns+db.NoCursorKey+` FROM users u
 		WHERE u.banned_at IS NOT NULL AND u.banned_until BETWEEN now() AND now() + interval '7 days' ORDER BY u.banned_until LIMIT 5`)
 	for _, r := range rows {
 		h.BansEnding = append(h.BansEnding, r.user())
@@ -65,7 +65,7 @@ func (s *Store) openReports(ctx context.Context) ([]HomeReport, error) {
 		By, Reason        string
 		At                time.Time
 	}
-	rows, err := collect[row](ctx, s.pool, `SELECT r.tree_id, r.message_id, u.display_name AS by, r.reason, r.at
+	rows, err := db.Collect[row](ctx, s.pool, `SELECT r.tree_id, r.message_id, u.display_name AS by, r.reason, r.at
 		FROM reports r JOIN users u USING (user_id) WHERE r.status = 'open' ORDER BY r.at DESC, r.report_id DESC LIMIT 10`)
 	if err != nil || len(rows) == 0 {
 		return nil, err

@@ -26,7 +26,7 @@ func TestIngestCountsAsTheDatabase(t *testing.T) {
 	}
 	for request := range 80 {
 		lines := c.request()
-		done := ingest(t, c.s, lines...)
+		done := run(t, c.s, lines...)
 		faults, err := c.s.VerifyScores(ctx)
 		if err != nil || len(faults) > 0 {
 			t.Fatalf("seed %d, request %d: %+v, %v\n%s\n%+v", seed, request, faults, err, strings.Join(lines, "\n"), done)

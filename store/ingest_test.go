@@ -42,7 +42,7 @@ func event(kind string, pairs ...any) string {
 	return string(text)
 }
 
-func ingest(t testing.TB, s *store.Store, lines ...string) store.Ingested {
+func run(t testing.TB, s *store.Store, lines ...string) store.Ingested {
 	t.Helper()
 	done, err := s.Ingest(ctx, store.CommandLine, []byte(strings.Join(lines, "\n")))
 	if err != nil {
@@ -54,7 +54,7 @@ func ingest(t testing.TB, s *store.Store, lines ...string) store.Ingested {
 // accepted ingests lines of which all are good.
 func accepted(t testing.TB, s *store.Store, lines ...string) {
 	t.Helper()
-	if done := ingest(t, s, lines...); done.Accepted != len(lines) {
+	if done := run(t, s, lines...); done.Accepted != len(lines) {
 		t.Fatalf("of %d lines: %+v", len(lines), done)
 	}
 }
@@ -62,7 +62,7 @@ func accepted(t testing.TB, s *store.Store, lines ...string) {
 // refused ingests one line that is bad, and returns the code.
 func refused(t testing.TB, s *store.Store, line string) string {
 	t.Helper()
-	done := ingest(t, s, line)
+	done := run(t, s, line)
 	if done.Accepted != 0 || done.Rejected != 1 || len(done.Errors) != 1 || done.Errors[0].Line != 1 || done.Errors[0].Message == "" {
 		t.Fatalf("%.200s: %+v", line, done)
 	}
@@ -147,7 +147,7 @@ func TestIngestNamesBadLines(t *testing.T) {
 		}
 	}
 	wantOne(t, w.Store, "0", "SELECT count(*) FROM ingest_events")
-	done := ingest(t, w.Store, "", event("user", "user_id", uuid.New()), "\r", "broken", event("user", "user_id", uuid.New()))
+	done := run(t, w.Store, "", event("user", "user_id", uuid.New()), "\r", "broken", event("user", "user_id", uuid.New()))
 	if done.Accepted != 2 || done.Rejected != 1 || done.Errors[0].Line != 4 {
 		t.Errorf("good lines beside a bad one: %+v", done)
 	}
@@ -173,22 +173,22 @@ func TestIngestOnce(t *testing.T) {
 		event("reaction", "message_id", later, "user_id", w.troll, "emoji", "-1"),
 	}
 	lines = append(lines, lines[0])
-	if done := ingest(t, w.Store, lines...); done.Accepted != 2 || done.Duplicate != 1 || done.Rejected != 1 {
+	if done := run(t, w.Store, lines...); done.Accepted != 2 || done.Duplicate != 1 || done.Rejected != 1 {
 		t.Errorf("first: %+v", done)
 	}
 	before := state(t, w.Store)
-	if done := ingest(t, w.Store, lines[:2]...); done.Accepted != 0 || done.Duplicate != 2 {
+	if done := run(t, w.Store, lines[:2]...); done.Accepted != 0 || done.Duplicate != 2 {
 		t.Errorf("again: %+v", done)
 	}
 	if state(t, w.Store) != before {
 		t.Error("what was sent again changed something")
 	}
 	message := event("message", "message_id", later, "parent_id", w.reply, "user_id", w.other, "role", "prompter", "text", "x")
-	if done := ingest(t, w.Store, message, lines[2]); done.Accepted != 2 {
+	if done := run(t, w.Store, message, lines[2]); done.Accepted != 2 {
 		t.Errorf("once its message is there: %+v", done)
 	}
 	// The same message as another event is no news either.
-	if done := ingest(t, w.Store, event("message", "message_id", later, "parent_id", w.reply, "user_id", w.other, "role", "prompter", "text", "x")); done.Duplicate != 1 {
+	if done := run(t, w.Store, event("message", "message_id", later, "parent_id", w.reply, "user_id", w.other, "role", "prompter", "text", "x")); done.Duplicate != 1 {
 		t.Errorf("the same message: %+v", done)
 	}
 	verify(t, w.Store)
@@ -202,7 +202,7 @@ func TestIngestLinesWorkInTheirOrder(t *testing.T) {
 	newUser := event("user", "user_id", user)
 	prompt := event("message", "message_id", parent, "user_id", user, "role", "prompter", "text", "x")
 	reply := event("message", "message_id", child, "parent_id", parent, "user_id", user, "role", "assistant", "text", "y")
-	done := ingest(t, w.Store, reply, prompt, newUser, reply, prompt, reply)
+	done := run(t, w.Store, reply, prompt, newUser, reply, prompt, reply)
 	codes := []string{}
 	for _, fault := range done.Errors {
 		codes = append(codes, fmt.Sprint(fault.Line, fault.Code))
@@ -415,7 +415,7 @@ func TestIngestBrokenOff(t *testing.T) {
 		}
 		broken++
 	}
-	if done := ingest(t, w.Store, lines...); done.Duplicate != n {
+	if done := run(t, w.Store, lines...); done.Duplicate != n {
 		t.Errorf("once more: %+v", done)
 	}
 	t.Logf("broken off %d times", broken)

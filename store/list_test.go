@@ -208,7 +208,7 @@ func TestReadingNeedsThePermission(t *testing.T) {
 			"Score":     func() error { _, err := w.Score(ctx, nobody, w.troll, scoring.Total, scoring.Treewarden); return err },
 			"Users":     func() error { _, err := w.Users(ctx, nobody, store.UserFilter{}); return err },
 			"User":      func() error { _, err := w.User(ctx, nobody, w.troll, scoring.Treewarden); return err },
-			"UserGiven": func() error { _, err := w.UserGiven(ctx, nobody, w.troll, store.Page{}); return err },
+			"UserGiven": func() error { _, err := w.UserFeedback(ctx, nobody, w.troll, store.Page{}); return err },
 			"Rater":     func() error { _, err := w.Rater(ctx, nobody, w.troll); return err },
 			"Named":     func() error { _, err := w.MessagesNamed(ctx, nobody, []uuid.UUID{w.prompt}); return err },
 			"Messages":  func() error { _, err := w.Messages(ctx, nobody, store.MessageFilter{}); return err },

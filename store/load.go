@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"treewarden/corpus/demo"
+	"treewarden/store/boards"
+	"treewarden/store/counters"
+	"treewarden/store/db"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
-
-	"treewarden/corpus/demo"
 )
 
 // loadLock is the advisory lock under which an empty database is filled, so
@@ -21,25 +23,25 @@ const loadLock = 0x7472656577646d
 // no tree. Staff and keys may be there.
 func (s *Store) Empty(ctx context.Context) (bool, error) { return isEmpty(ctx, s.pool) }
 
-func isEmpty(ctx context.Context, c conn) (bool, error) {
+func isEmpty(ctx context.Context, c db.Conn) (bool, error) {
 	var empty bool
 	err := c.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM trees) AND NOT EXISTS (SELECT FROM users WHERE role = 'general')`).Scan(&empty)
-	return empty, readError(err)
+	return empty, db.Translate(err)
 }
 
 // Load adds a generated corpus to the database, in one transaction. Unlike an
 // import it knows who gave each vote and reaction, and when. It fails when one
 // of the ids is there already.
 func (s *Store) Load(ctx context.Context, c demo.Corpus) error {
-	defer s.live.markAll()
-	return readError(pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.loadCorpus(ctx, tx, c) }))
+	defer s.boards.MarkAll()
+	return db.Translate(pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.loadCorpus(ctx, tx, c) }))
 }
 
 // Fill loads a corpus into a database that is empty, and says whether it did:
 // another process may have been first.
 func (s *Store) Fill(ctx context.Context, c demo.Corpus) (filled bool, err error) {
-	defer s.live.markAll()
-	err = readError(pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	defer s.boards.MarkAll()
+	err = db.Translate(pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(loadLock)); err != nil {
 			return err
 		}
@@ -78,15 +80,17 @@ func (s *Store) loadCorpus(ctx context.Context, tx pgx.Tx, c demo.Corpus) error 
 		label_votes (tree_id, message_id, user_id, at), classifier_outputs (tree_id, message_id, toxicity, at)`); err != nil {
 		return err
 	}
-	from, err := s.live.toxicFrom(ctx, tx)
+	from, err := s.threshold.Read(ctx, tx)
 	if err != nil {
 		return err
 	}
-	if err := rebuild(ctx, tx, s.now(), from); err != nil {
+	if err := counters.RebuildIn(ctx, tx, s.now(), from); err != nil {
 		return fmt.Errorf("count the signals: %w", err)
 	}
-	_, err = tx.Exec(ctx, "ANALYZE user_signals, user_languages")
-	return err
+	if _, err := tx.Exec(ctx, "ANALYZE user_signals, user_languages"); err != nil {
+		return err
+	}
+	return boards.AnnounceAll(ctx, tx)
 }
 
 func usersToLoad(c demo.Corpus) []loadTable {

@@ -5,16 +5,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+	"treewarden/policy"
+	"treewarden/store/db"
+	"treewarden/store/tables"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-
-	"treewarden/policy"
 )
 
 // messageRow is a message as read from the database.
 type messageRow struct {
-	keyed
+	db.Keyed
 	MessageID     uuid.UUID
 	ParentID      *uuid.UUID
 	TreeID        uuid.UUID
@@ -49,16 +49,13 @@ type messageRow struct {
 // messageColumns reads a messageRow from messages m, trees t and users u.
 var messageColumns = `m.message_id, m.parent_id, m.tree_id, m.user_id, nullif(m.created_date, '-infinity') AS created_date,
 	m.text, m.role, m.lang, m.review_count, m.review_result, m.deleted, m.rank, m.synthetic, m.model_name,
-	` + emojiTotals + ` AS emojis, ` + labelTotals + ` AS labels, ` + classifierOutputs + ` AS classifiers,
+	` + tables.EmojiTotalsSQL + ` AS emojis, ` + tables.LabelTotalsSQL + ` AS labels, ` + tables.ClassifierOutputsSQL + ` AS classifiers,
 	m.edited, m.depth, (SELECT count(*) FROM messages c WHERE c.tree_id = m.tree_id AND c.parent_id = m.message_id) AS children,
-	t.state AS tree_state, m.version, u.display_name AS author_name, ` + userStatus + ` AS author_status, u.role AS author_role,
+	t.state AS tree_state, m.version, u.display_name AS author_name, ` + tables.UserStatusSQL + ` AS author_status, u.role AS author_role,
 	m.deleted_at, m.deleted_action, m.deleted_root,
 	(SELECT count(*) FROM reports r WHERE r.tree_id = m.tree_id AND r.message_id = m.message_id AND r.status = 'open') AS open_reports`
 
 const messageTables = `messages m JOIN trees t ON t.tree_id = m.tree_id LEFT JOIN users u ON u.user_id = m.user_id`
-
-// noKey lets a query that is not paged fill a row that could be.
-const noKey = `, '{}'::text[] AS cursor_key`
 
 func (r messageRow) message() (Message, error) {
 	m := Message{
@@ -101,13 +98,13 @@ func messagesOf(rows []messageRow) ([]Message, error) {
 }
 
 // selectMessages reads messages by a condition on m, in an order.
-func selectMessages(ctx context.Context, c conn, tail string, args ...any) ([]Message, error) {
+func selectMessages(ctx context.Context, c db.Conn, tail string, args ...any) ([]Message, error) {
 	return selectMessagesWith(ctx, c, "", tail, args...)
 }
 
 // selectMessagesWith is selectMessages with a WITH clause before it.
-func selectMessagesWith(ctx context.Context, c conn, with, tail string, args ...any) ([]Message, error) {
-	rows, err := collect[messageRow](ctx, c, with+" SELECT "+messageColumns+noKey+" FROM "+messageTables+" "+tail, args...)
+func selectMessagesWith(ctx context.Context, c db.Conn, with, tail string, args ...any) ([]Message, error) {
+	rows, err := db.Collect[messageRow](ctx, c, with+" SELECT "+messageColumns+db.NoCursorKey+" FROM "+messageTables+" "+tail, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -115,10 +112,10 @@ func selectMessagesWith(ctx context.Context, c conn, with, tail string, args ...
 }
 
 // treeOf finds the tree of a message.
-func treeOf(ctx context.Context, c conn, message uuid.UUID) (uuid.UUID, error) {
+func treeOf(ctx context.Context, c db.Conn, message uuid.UUID) (uuid.UUID, error) {
 	var tree uuid.UUID
 	err := c.QueryRow(ctx, "SELECT tree_id FROM message_trees WHERE message_id = $1", message).Scan(&tree)
-	return tree, readError(err)
+	return tree, db.Translate(err)
 }
 
 // pathOf walks from a message up to the prompt; the deepest comes first. It
@@ -151,15 +148,15 @@ func (s *Store) Message(ctx context.Context, actor Actor, id uuid.UUID) (Message
 	if d.Revisions, err = revisions(ctx, s.pool, tree, id); err != nil {
 		return d, err
 	}
-	if d.Reports, err = collect[Report](ctx, s.pool, `SELECT r.report_id, r.message_id, r.user_id, u.display_name AS by, r.reason, r.at, r.status
+	if d.Reports, err = db.Collect[Report](ctx, s.pool, `SELECT r.report_id, r.message_id, r.user_id, u.display_name AS by, r.reason, r.at, r.status
 		FROM reports r JOIN users u USING (user_id) WHERE r.tree_id = $1 AND r.message_id = $2 ORDER BY r.at DESC`, tree, id); err != nil {
 		return d, err
 	}
-	if d.Votes, err = collect[Vote](ctx, s.pool, `SELECT v.user_id, u.display_name AS by, v.at, `+votesOf+` AS labels
+	if d.Votes, err = db.Collect[Vote](ctx, s.pool, `SELECT v.user_id, u.display_name AS by, v.at, `+tables.VotesSQL+` AS labels
 		FROM label_votes v JOIN users u USING (user_id) WHERE v.tree_id = $1 AND v.message_id = $2 ORDER BY v.at`, tree, id); err != nil {
 		return d, err
 	}
-	d.Reactions, err = collect[Reaction](ctx, s.pool, `SELECT r.user_id, u.display_name AS by, r.emoji, r.at
+	d.Reactions, err = db.Collect[Reaction](ctx, s.pool, `SELECT r.user_id, u.display_name AS by, r.emoji, r.at
 		FROM reactions r JOIN users u USING (user_id) WHERE r.tree_id = $1 AND r.message_id = $2 ORDER BY r.at LIMIT 500`, tree, id)
 	return d, err
 }
@@ -168,7 +165,7 @@ func (s *Store) Message(ctx context.Context, actor Actor, id uuid.UUID) (Message
 const inRankOrder = `ORDER BY m.rank NULLS LAST, m.created_date, m.message_id`
 
 // thread reads the path from the prompt down to a message, and its replies.
-func thread(ctx context.Context, c conn, tree, id uuid.UUID) (path, replies []Message, err error) {
+func thread(ctx context.Context, c db.Conn, tree, id uuid.UUID) (path, replies []Message, err error) {
 	path, err = selectMessagesWith(ctx, c, pathOf, `JOIN path USING (message_id) WHERE m.tree_id = $1 ORDER BY path.n DESC`, tree, id)
 	if err != nil {
 		return nil, nil, err
@@ -205,18 +202,8 @@ func (s *Store) Revisions(ctx context.Context, actor Actor, id uuid.UUID) ([]Rev
 	return revisions(ctx, s.pool, tree, id)
 }
 
-func revisions(ctx context.Context, c conn, tree, id uuid.UUID) ([]Revision, error) {
-	return collect[Revision](ctx, c, `SELECT r.revision_id, r.text, r.user_id, coalesce(u.display_name, '') AS by,
+func revisions(ctx context.Context, c db.Conn, tree, id uuid.UUID) ([]Revision, error) {
+	return db.Collect[Revision](ctx, c, `SELECT r.revision_id, r.text, r.user_id, coalesce(u.display_name, '') AS by,
 			nullif(r.at, '-infinity') AS at, r.action_id AS action, r.action_id IS NULL AS original
 		FROM revisions r LEFT JOIN users u USING (user_id) WHERE r.tree_id = $1 AND r.message_id = $2 ORDER BY r.revision_id`, tree, id)
-}
-
-// collect reads all rows of a query into structs by the names of columns.
-func collect[T any](ctx context.Context, c conn, sql string, args ...any) ([]T, error) {
-	rows, err := c.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, readError(err)
-	}
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[T])
-	return found, readError(err)
 }

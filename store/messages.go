@@ -5,16 +5,17 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"treewarden/policy"
+	"treewarden/store/db"
+	"treewarden/store/tables"
 
 	"github.com/google/uuid"
-
-	"treewarden/policy"
 )
 
 // newest is the order of lists of messages, and its reverse.
 var (
-	newest = order{"new", true, []key{{"m.created_date", "timestamptz"}, {"m.message_id", "uuid"}}}
-	oldest = order{"old", false, newest.keys}
+	newest = db.Order{Name: "new", Desc: true, Keys: []db.Key{{Expr: "m.created_date", Typ: "timestamptz"}, {Expr: "m.message_id", Typ: "uuid"}}}
+	oldest = db.Order{Name: "old", Desc: false, Keys: newest.Keys}
 )
 
 // Messages lists messages.
@@ -22,20 +23,20 @@ func (s *Store) Messages(ctx context.Context, actor Actor, f MessageFilter) (Lis
 	if err := need(actor, policy.Read); err != nil {
 		return List[Message]{}, err
 	}
-	q := query{columns: messageColumns, from: messageTables}
+	q := db.Query{Columns: messageColumns, From: messageTables}
 	if err := f.narrow(&q); err != nil {
 		return List[Message]{}, err
 	}
-	o, err := choose("sort", f.Sort, newest, oldest)
+	o, err := db.ChooseOrder("sort", f.Sort, newest, oldest)
 	if err != nil {
 		return List[Message]{}, err
 	}
-	rows, next, prev, err := fetch[messageRow](ctx, s.pool, q, o, f.Page)
+	rows, next, prev, err := db.Fetch[messageRow](ctx, s.pool, q, o, f.Page)
 	if err != nil {
 		return List[Message]{}, err
 	}
 	messages, err := messagesOf(rows)
-	return List[Message]{messages, next, prev}, err
+	return List[Message]{Items: messages, Next: next, Prev: prev}, err
 }
 
 // MessagesNamed reads messages by their ids. Those that are not there are
@@ -52,53 +53,28 @@ func (s *Store) MessagesNamed(ctx context.Context, actor Actor, ids []uuid.UUID)
 	return named, err
 }
 
-// choose finds an order by its name; the first is the default.
-func choose(parameter, name string, orders ...order) (order, error) {
-	if name == "" {
-		return orders[0], nil
-	}
-	names := make([]string, len(orders))
-	for i, o := range orders {
-		if o.name == name {
-			return o, nil
-		}
-		names[i] = o.name
-	}
-	return order{}, Malformed(parameter + " is one of " + strings.Join(names, ", ") + ".")
-}
-
-// oneOf refuses a value that is none of those allowed.
-func oneOf(parameter, value string, allowed ...string) error {
-	for _, a := range allowed {
-		if value == a {
-			return nil
-		}
-	}
-	return Malformed(parameter + " is one of " + strings.Join(allowed, ", ") + ".")
-}
-
 // narrow turns the filter into conditions on messages m and trees t.
-func (f MessageFilter) narrow(q *query) error {
+func (f MessageFilter) narrow(q *db.Query) error {
 	for _, word := range strings.Fields(f.Q) {
-		q.where("m.text ILIKE ?", "%"+escapeLike(word)+"%")
+		q.Where("m.text ILIKE ?", "%"+db.EscapeLike(word)+"%")
 	}
 	if f.Lang != "" {
-		q.where("m.lang = ?", f.Lang)
+		q.Where("m.lang = ?", f.Lang)
 	}
 	if f.User != nil {
-		q.where("m.user_id = ?", *f.User)
+		q.Where("m.user_id = ?", *f.User)
 	}
 	if f.Tree != nil {
-		q.where("m.tree_id = ?", *f.Tree)
+		q.Where("m.tree_id = ?", *f.Tree)
 	}
 	if f.Since != nil {
-		q.where("m.created_date >= ?", *f.Since)
+		q.Where("m.created_date >= ?", *f.Since)
 	}
 	if f.Until != nil {
-		q.where("m.created_date < ?", *f.Until)
+		q.Where("m.created_date < ?", *f.Until)
 	}
 	if f.TreeState != "" {
-		q.where("t.state = ?", f.TreeState)
+		q.Where("t.state = ?", f.TreeState)
 	}
 	for _, c := range []struct {
 		parameter, value string
@@ -120,10 +96,10 @@ func (f MessageFilter) narrow(q *query) error {
 					names = append(names, name)
 				}
 			}
-			return oneOf(c.parameter, c.value, sorted(names)...)
+			return db.OneOf(c.parameter, c.value, sorted(names)...)
 		}
 		if condition != "" {
-			q.where(condition)
+			q.Where(condition)
 		}
 	}
 	return f.thresholds(q)
@@ -147,16 +123,16 @@ func parseThreshold(parameter, text string) (name, operator string, value float6
 
 // thresholds adds the conditions on labels and classifier outputs. The
 // operator comes from the pattern above, the column from LabelNames.
-func (f MessageFilter) thresholds(q *query) error {
+func (f MessageFilter) thresholds(q *db.Query) error {
 	if f.Label != "" {
 		name, operator, value, err := parseThreshold("label", f.Label)
 		if err != nil {
 			return err
 		}
-		if !isLabel(name) {
-			return oneOf("the name in label", name, LabelNames...)
+		if !tables.IsLabel(name) {
+			return db.OneOf("the name in label", name, LabelNames...)
 		}
-		q.where(strings.ReplaceAll(`(SELECT (coalesce(max(l.NAME * l.NAME_count), 0) + coalesce(sum(v.NAME), 0)) / nullif(coalesce(max(l.NAME_count), 0) + count(v.NAME), 0)
+		q.Where(strings.ReplaceAll(`(SELECT (coalesce(max(l.NAME * l.NAME_count), 0) + coalesce(sum(v.NAME), 0)) / nullif(coalesce(max(l.NAME_count), 0) + count(v.NAME), 0)
 			FROM (SELECT) x LEFT JOIN label_aggregates l ON l.tree_id = m.tree_id AND l.message_id = m.message_id
 			LEFT JOIN label_votes v ON v.tree_id = m.tree_id AND v.message_id = m.message_id) `, "NAME", name)+operator+" ?", value)
 	}
@@ -165,7 +141,7 @@ func (f MessageFilter) thresholds(q *query) error {
 		if err != nil || name != "" {
 			return Malformed("toxicity is a comparison such as >0.5.")
 		}
-		q.where("(SELECT max(o.toxicity) FROM classifier_outputs o WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id) "+operator+" ?", value)
+		q.Where("(SELECT max(o.toxicity) FROM classifier_outputs o WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id) "+operator+" ?", value)
 	}
 	if f.Classifier != "" {
 		name, operator, value, err := parseThreshold("classifier", f.Classifier)
@@ -177,14 +153,9 @@ func (f MessageFilter) thresholds(q *query) error {
 		if dot < 1 {
 			return Malformed("classifier is a comparison such as detoxify.insult>0.5.")
 		}
-		q.where(`EXISTS (SELECT FROM classifier_outputs o JOIN classifier_models c USING (model_id)
+		q.Where(`EXISTS (SELECT FROM classifier_outputs o JOIN classifier_models c USING (model_id)
 			WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id AND c.name = ? AND o.scores[array_position(c.outputs, ?)] `+operator+" ?)",
 			name[:dot], name[dot+1:], value)
 	}
 	return nil
-}
-
-// escapeLike takes the meaning from the wildcards of LIKE.
-func escapeLike(text string) string {
-	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text)
 }

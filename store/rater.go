@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"strings"
-
-	"github.com/google/uuid"
-
 	"treewarden/policy"
 	"treewarden/scoring"
+	"treewarden/store/db"
+
+	"github.com/google/uuid"
 )
 
 // RaterLimit is how many of a rater's latest labelled messages, reactions and
@@ -87,11 +87,11 @@ func (s *Store) Rater(ctx context.Context, actor Actor, user uuid.UUID) (Rater, 
 	}
 	votes := []*int64{&r.Votes.BothYes, &r.Votes.OnlyRater, &r.Votes.OnlyOthers, &r.Votes.BothNo}
 	if err := s.pool.QueryRow(ctx, raterVotesSQL, user, RaterLimit).Scan(votes[0], votes[1], votes[2], votes[3]); err != nil {
-		return r, readError(err)
+		return r, db.Translate(err)
 	}
 	r.Votes = raterLabel("votes", r.Votes.Answers)
 	err := s.pool.QueryRow(ctx, raterFlagsSQL, user, RaterLimit).Scan(&r.Flags.Given, &r.Flags.Upheld, &r.Flags.Dismissed, &r.Flags.Open)
-	return r, readError(err)
+	return r, db.Translate(err)
 }
 
 func raterLabel(name string, a scoring.Answers) RaterLabel {
@@ -108,7 +108,7 @@ type raterRow struct {
 }
 
 func (s *Store) raterLabels(ctx context.Context, r *Rater) error {
-	rows, err := collect[raterRow](ctx, s.pool, raterLabelsSQL, r.UserID, RaterLimit)
+	rows, err := db.Collect[raterRow](ctx, s.pool, raterLabelsSQL, r.UserID, RaterLimit)
 	if err != nil {
 		return err
 	}

@@ -5,13 +5,15 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"treewarden/policy"
+	"treewarden/scoring"
+	"treewarden/store/boards"
+	"treewarden/store/counters"
+	"treewarden/store/db"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
-
-	"treewarden/policy"
-	"treewarden/scoring"
 )
 
 // since returns the first moment of a frame as an argument.
@@ -24,39 +26,39 @@ func (s *Store) since(frame scoring.Frame) pgtype.Timestamptz {
 
 // The base tables counted for one author, $2, from a moment on, $3.
 var (
-	ofUserSQL   = countSQL("messages m", "m.user_id = $2 AND {at} >= $3", "m.user_id")
-	evidenceSQL = "SELECT s.* FROM (" + countSQL("messages m", "m.user_id = $2 AND {at} >= $3", "m.message_id", "m.created_date") + ") s ORDER BY s.g2 DESC, s.g1"
-	daysOfUser  = countSQL("messages m", "m.user_id = $2 AND {at} >= $3", "({at} AT TIME ZONE 'UTC')::date")
+	ofUserSQL   = counters.CountSQL("messages m", "m.user_id = $2 AND {at} >= $3", "m.user_id")
+	evidenceSQL = "SELECT s.* FROM (" + counters.CountSQL("messages m", "m.user_id = $2 AND {at} >= $3", "m.message_id", "m.created_date") + ") s ORDER BY s.g2 DESC, s.g1"
+	daysOfUser  = counters.CountSQL("messages m", "m.user_id = $2 AND {at} >= $3", "({at} AT TIME ZONE 'UTC')::date")
 )
 
 // counts counts one user's signals within a frame, from the base tables.
 func (s *Store) counts(ctx context.Context, user uuid.UUID, frame scoring.Frame, formula scoring.Formula) (scoring.Counts, error) {
-	var t tally
-	err := s.pool.QueryRow(ctx, ofUserSQL, formula.ToxicFrom, user, s.since(frame)).Scan(targets(&t, new(uuid.UUID))...)
+	var t scoring.Counters
+	err := s.pool.QueryRow(ctx, ofUserSQL, formula.ToxicFrom, user, s.since(frame)).Scan(counters.Targets(&t, new(uuid.UUID))...)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return nil, readError(err)
+		return nil, db.Translate(err)
 	}
 	return t.Counts(formula), nil
 }
 
 // counted reads one user's signals within a frame from the counters.
 func (s *Store) counted(ctx context.Context, user uuid.UUID, frame scoring.Frame, formula scoring.Formula) (scoring.Counts, error) {
-	var t tally
-	err := s.pool.QueryRow(ctx, countedSQL, user, frameRows[frame], s.since(frame)).Scan(targets(&t)...)
-	return t.Counts(formula), readError(err)
+	var t scoring.Counters
+	err := s.pool.QueryRow(ctx, countedSQL, user, frameRows[frame], s.since(frame)).Scan(counters.Targets(&t)...)
+	return t.Counts(formula), db.Translate(err)
 }
 
 // countedSQL sums one user's counters of a grain from a moment on.
 var countedSQL = func() string {
-	sums := make([]string, len(columns))
-	for i, column := range columns {
+	sums := make([]string, len(scoring.Columns))
+	for i, column := range scoring.Columns {
 		sums[i] = "coalesce(sum(" + column + "), 0)::bigint"
 	}
 	return "SELECT " + strings.Join(sums, ", ") + " FROM user_signals WHERE user_id = $1 AND grain = $2 AND at >= $3"
 }()
 
 // frameRows are the counters that make up a frame.
-var frameRows = map[scoring.Frame]int{scoring.Day: byHour, scoring.Week: byDay, scoring.Month: byDay, scoring.Total: inAll}
+var frameRows = map[scoring.Frame]int{scoring.Day: counters.ByHour, scoring.Week: counters.ByDay, scoring.Month: counters.ByDay, scoring.Total: counters.Total}
 
 // Score explains a user's score: its parts and the messages behind each.
 func (s *Store) Score(ctx context.Context, actor Actor, user uuid.UUID, frame scoring.Frame, formula scoring.Formula) (Score, error) {
@@ -88,12 +90,12 @@ const EvidenceLimit = 50
 func (s *Store) evidence(ctx context.Context, score *Score, formula scoring.Formula) error {
 	rows, err := s.pool.Query(ctx, evidenceSQL, formula.ToxicFrom, score.UserID, s.since(score.Frame))
 	if err != nil {
-		return readError(err)
+		return db.Translate(err)
 	}
 	var message uuid.UUID
 	var at pgtype.Timestamptz
-	var t tally
-	_, err = pgx.ForEachRow(rows, targets(&t, &message, &at), func() error {
+	var t scoring.Counters
+	_, err = pgx.ForEachRow(rows, counters.Targets(&t, &message, &at), func() error {
 		for signal, n := range t.Counts(formula) {
 			if n != 0 && len(score.Evidence[signal]) < EvidenceLimit {
 				score.Evidence[signal] = append(score.Evidence[signal], message)
@@ -101,7 +103,7 @@ func (s *Store) evidence(ctx context.Context, score *Score, formula scoring.Form
 		}
 		return nil
 	})
-	return readError(err)
+	return db.Translate(err)
 }
 
 // days counts a user's signals of the last 30 days by day, against and for.
@@ -109,12 +111,12 @@ func (s *Store) days(ctx context.Context, user uuid.UUID, formula scoring.Formul
 	today := s.now().UTC().Truncate(24 * time.Hour)
 	rows, err := s.pool.Query(ctx, daysOfUser, formula.ToxicFrom, user, today.AddDate(0, 0, -29))
 	if err != nil {
-		return nil, readError(err)
+		return nil, db.Translate(err)
 	}
 	var day time.Time
-	var t tally
+	var t scoring.Counters
 	found := map[string]DaySignals{}
-	if _, err := pgx.ForEachRow(rows, targets(&t, &day), func() error {
+	if _, err := pgx.ForEachRow(rows, counters.Targets(&t, &day), func() error {
 		var d DaySignals
 		for signal, n := range t.Counts(formula) {
 			if signal == scoring.Upvotes {
@@ -126,7 +128,7 @@ func (s *Store) days(ctx context.Context, user uuid.UUID, formula scoring.Formul
 		found[day.Format(time.DateOnly)] = d
 		return nil
 	}); err != nil {
-		return nil, readError(err)
+		return nil, db.Translate(err)
 	}
 	days := make([]DaySignals, 30)
 	for i := range days {
@@ -135,4 +137,23 @@ func (s *Store) days(ctx context.Context, user uuid.UUID, formula scoring.Formul
 		days[i].Day = name
 	}
 	return days, nil
+}
+
+// ForgetCounters removes the counters of hours and days that no frame reads any
+// more.
+func (s *Store) ForgetCounters(ctx context.Context) error {
+	return db.Translate(counters.Forget(ctx, s.pool, s.now()))
+}
+
+// RebuildScores counts every signal anew from the base tables and stores it.
+func (s *Store) RebuildScores(ctx context.Context) error {
+	defer s.boards.MarkAll()
+	return db.Translate(counters.Rebuild(ctx, s.pool, s.now(), func(tx pgx.Tx) error { return boards.AnnounceAll(ctx, tx) }))
+}
+
+// VerifyScores counts everything anew in one snapshot, and returns up to 100
+// counters that differ from what is stored; none is right.
+func (s *Store) VerifyScores(ctx context.Context) ([]ScoreFault, error) {
+	found, err := counters.Verify(ctx, s.pool, s.now())
+	return found, db.Translate(err)
 }

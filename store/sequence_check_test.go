@@ -48,7 +48,7 @@ func (q *sequence) check() {
 func (o *oracle) row(user uuid.UUID, within func(*time.Time) bool, formula scoring.Formula) (store.BoardRow, scoring.Counts, map[scoring.Signal]map[uuid.UUID]bool) {
 	counts, evidence := scoring.Counts{}, map[scoring.Signal]map[uuid.UUID]bool{}
 	for _, s := range o.signals[user] {
-		if s.n > 0 && within(s.at) && (s.old && formula.AsReference || s.own && !formula.AsReference) {
+		if s.n > 0 && within(s.at) && (s.old && formula.Legacy || s.own && !formula.Legacy) {
 			counts[s.signal] += s.n
 			if evidence[s.signal] == nil {
 				evidence[s.signal] = map[uuid.UUID]bool{}

@@ -7,13 +7,14 @@ import (
 	"encoding/base64"
 	"errors"
 	"time"
+	"treewarden/policy"
+	"treewarden/store/db"
+	"treewarden/store/tables"
 	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-
-	"treewarden/policy"
 )
 
 // How long a session lives without being used, and in all; how long a
@@ -121,9 +122,9 @@ func (s *Store) SignIn(ctx context.Context, username, password, ip, userAgent st
 	var id uuid.UUID
 	hash := noPassword
 	err = s.pool.QueryRow(ctx, `SELECT u.user_id, u.password_hash FROM users u
-		WHERE u.auth_method = 'local' AND u.username = $1 AND u.password_hash IS NOT NULL AND (`+userStatus+`) = 'active'`, username).Scan(&id, &hash)
+		WHERE u.auth_method = 'local' AND u.username = $1 AND u.password_hash IS NOT NULL AND (`+tables.UserStatusSQL+`) = 'active'`, username).Scan(&id, &hash)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return "", readError(err)
+		return "", db.Translate(err)
 	}
 	fits, err := passwordFits(ctx, password, hash)
 	if err != nil {
@@ -133,7 +134,7 @@ func (s *Store) SignIn(ctx context.Context, username, password, ip, userAgent st
 		return "", errors.Join(ErrSignIn, s.failed(ctx, subjects))
 	}
 	if _, err := s.pool.Exec(ctx, "DELETE FROM sign_in_attempts WHERE subject = $1", subjects[0]); err != nil {
-		return "", readError(err)
+		return "", db.Translate(err)
 	}
 	return openSession(ctx, s.pool, id, ip, userAgent)
 }
@@ -144,7 +145,7 @@ func (s *Store) blocked(ctx context.Context, subjects []string) (bool, error) {
 	err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM sign_in_attempts WHERE window_start > now() - $3::interval
 		AND ((subject = $1 AND failures >= $4) OR (subject = $2 AND failures >= $5)))`,
 		subjects[0], subjects[1], attemptWindow, attemptsAccount, attemptsAddress).Scan(&blocked)
-	return blocked, readError(err)
+	return blocked, db.Translate(err)
 }
 
 // failed counts a failure for each subject.
@@ -153,10 +154,10 @@ func (s *Store) failed(ctx context.Context, subjects []string) error {
 		ON CONFLICT (subject) DO UPDATE SET
 			failures = CASE WHEN a.window_start > now() - $2::interval THEN a.failures + 1 ELSE 1 END,
 			window_start = CASE WHEN a.window_start > now() - $2::interval THEN a.window_start ELSE now() END`, subjects, attemptWindow)
-	return readError(err)
+	return db.Translate(err)
 }
 
-func openSession(ctx context.Context, c conn, user uuid.UUID, ip, userAgent string) (string, error) {
+func openSession(ctx context.Context, c db.Conn, user uuid.UUID, ip, userAgent string) (string, error) {
 	token, hash := newToken()
 	if len(userAgent) > 300 {
 		userAgent = userAgent[:300]
@@ -164,10 +165,10 @@ func openSession(ctx context.Context, c conn, user uuid.UUID, ip, userAgent stri
 	_, err := c.Exec(ctx, `INSERT INTO sessions (token_hash, user_id, expires_at, ip, user_agent) VALUES ($1, $2, now() + $3::interval, $4, $5)`,
 		hash, user, sessionLife, ip, toText(userAgent))
 	if err != nil {
-		return "", readError(err)
+		return "", db.Translate(err)
 	}
 	_, err = c.Exec(ctx, "DELETE FROM sessions WHERE expires_at < now()")
-	return token, readError(err)
+	return token, db.Translate(err)
 }
 
 // SignInLink makes a link's secret that signs a member of staff in once.
@@ -181,7 +182,7 @@ func (s *Store) SignInLink(ctx context.Context, actor Actor, name string) (strin
 	}
 	token, hash := newToken()
 	_, err = s.pool.Exec(ctx, "INSERT INTO sign_in_links (token_hash, user_id, expires_at) VALUES ($1, $2, now() + $3::interval)", hash, user.UserID, linkLife)
-	return token, readError(err)
+	return token, db.Translate(err)
 }
 
 // RedeemLink opens a session for the secret of a sign-in link, once.
@@ -190,7 +191,7 @@ func (s *Store) RedeemLink(ctx context.Context, link, ip, userAgent string) (str
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		var id uuid.UUID
 		err := tx.QueryRow(ctx, `DELETE FROM sign_in_links l USING users u WHERE l.token_hash = $1 AND u.user_id = l.user_id
-			AND l.expires_at > now() AND (`+userStatus+`) = 'active' RETURNING u.user_id`, hashToken(link)).Scan(&id)
+			AND l.expires_at > now() AND (`+tables.UserStatusSQL+`) = 'active' RETURNING u.user_id`, hashToken(link)).Scan(&id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return ErrSignIn
 		}
@@ -200,7 +201,7 @@ func (s *Store) RedeemLink(ctx context.Context, link, ip, userAgent string) (str
 		token, err = openSession(ctx, tx, id, ip, userAgent)
 		return err
 	})
-	return token, readError(err)
+	return token, db.Translate(err)
 }
 
 // PersonBySession reads who a session's cookie belongs to: their role and ban
@@ -214,7 +215,7 @@ func (s *Store) PersonBySession(ctx context.Context, token string, p *policy.Pol
 	// Written at most once a minute: reading pages should not write rows.
 	if time.Since(person.Session.LastSeenAt) > time.Minute {
 		if _, err := s.pool.Exec(ctx, "UPDATE sessions SET last_seen_at = now() WHERE token_hash = $1", hashToken(token)); err != nil {
-			return person, readError(err)
+			return person, db.Translate(err)
 		}
 	}
 	return person, nil
@@ -226,11 +227,11 @@ func (s *Store) PersonWatching(ctx context.Context, token string, p *policy.Poli
 	person := Person{Actor: Actor{Via: "session", Policy: p}, Session: &Session{Current: true}}
 	err := s.pool.QueryRow(ctx, `SELECT u.user_id, u.display_name, u.role, u.blur_toxic, u.theme, s.session_id, s.created_at, s.last_seen_at, s.expires_at, s.ip, s.user_agent
 		FROM sessions s JOIN users u USING (user_id)
-		WHERE s.token_hash = $1 AND s.expires_at > now() AND s.last_seen_at > now() - $2::interval AND (`+userStatus+`) = 'active'`, hashToken(token), sessionIdle).
+		WHERE s.token_hash = $1 AND s.expires_at > now() AND s.last_seen_at > now() - $2::interval AND (`+tables.UserStatusSQL+`) = 'active'`, hashToken(token), sessionIdle).
 		Scan(&person.UserID, &person.Name, &person.Role, &person.BlurToxic, &person.Theme, &person.Session.SessionID, &person.Session.CreatedAt,
 			&person.Session.LastSeenAt, &person.Session.ExpiresAt, &person.Session.IP, &person.Session.UserAgent)
 	if err != nil {
-		return person, readError(err)
+		return person, db.Translate(err)
 	}
 	if !p.EntersConsole(person.Role) {
 		return person, ErrNotFound
@@ -241,7 +242,7 @@ func (s *Store) PersonWatching(ctx context.Context, token string, p *policy.Poli
 // SignOut ends the session of a cookie.
 func (s *Store) SignOut(ctx context.Context, token string) error {
 	_, err := s.pool.Exec(ctx, "DELETE FROM sessions WHERE token_hash = $1", hashToken(token))
-	return readError(err)
+	return db.Translate(err)
 }
 
 // Sessions lists a person's own sessions, the one in use marked.
@@ -250,7 +251,7 @@ func (s *Store) Sessions(ctx context.Context, person Person) ([]Session, error) 
 	if person.Session != nil {
 		current = person.Session.SessionID
 	}
-	return collect[Session](ctx, s.pool, `SELECT session_id, created_at, last_seen_at, expires_at, ip, user_agent, session_id = $2 AS current
+	return db.Collect[Session](ctx, s.pool, `SELECT session_id, created_at, last_seen_at, expires_at, ip, user_agent, session_id = $2 AS current
 		FROM sessions WHERE user_id = $1 AND expires_at > now() AND last_seen_at > now() - $3::interval ORDER BY last_seen_at DESC`, person.UserID, current, sessionIdle)
 }
 
@@ -260,7 +261,7 @@ func (s *Store) EndSession(ctx context.Context, person Person, id uuid.UUID) err
 	if err == nil && tag.RowsAffected() == 0 {
 		return ErrNotFound
 	}
-	return readError(err)
+	return db.Translate(err)
 }
 
 // ChangePassword sets a person's own password; their other sessions end. Who
@@ -271,7 +272,7 @@ func (s *Store) ChangePassword(ctx context.Context, person Person, old, password
 	}
 	var before *string
 	if err := s.pool.QueryRow(ctx, "SELECT password_hash FROM users WHERE user_id = $1", person.UserID).Scan(&before); err != nil {
-		return readError(err)
+		return db.Translate(err)
 	}
 	if before != nil {
 		fits, err := passwordFits(ctx, old, *before)
@@ -290,7 +291,7 @@ func (s *Store) ChangePassword(ctx context.Context, person Person, old, password
 	if person.Session != nil {
 		keep = person.Session.SessionID
 	}
-	return readError(pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	return db.Translate(pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "UPDATE users SET password_hash = $2 WHERE user_id = $1", person.UserID, hash); err != nil {
 			return err
 		}
@@ -301,9 +302,9 @@ func (s *Store) ChangePassword(ctx context.Context, person Person, old, password
 
 // SetDisplay keeps how a person wants the console to look.
 func (s *Store) SetDisplay(ctx context.Context, person Person, blurToxic bool, theme string) error {
-	if err := oneOf("theme", theme, "system", "light", "dark"); err != nil {
+	if err := db.OneOf("theme", theme, "system", "light", "dark"); err != nil {
 		return Invalid{"theme": "Choose system, light or dark."}
 	}
 	_, err := s.pool.Exec(ctx, "UPDATE users SET blur_toxic = $2, theme = $3 WHERE user_id = $1", person.UserID, blurToxic, theme)
-	return readError(err)
+	return db.Translate(err)
 }

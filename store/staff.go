@@ -5,13 +5,15 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"treewarden/policy"
+	"treewarden/store/db"
+	"treewarden/store/tables"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-
-	"treewarden/policy"
 )
 
 // Key is an API key as it is listed: never the key itself.
@@ -38,7 +40,7 @@ func checkName(name string) error {
 }
 
 // mayHand checks that an actor may hand out a role.
-func mayHand(actor Actor, role string, permission policy.Permission) error {
+func checkGrant(actor Actor, role string, permission policy.Permission) error {
 	if err := need(actor, permission); err != nil {
 		return err
 	}
@@ -56,9 +58,9 @@ func mayHand(actor Actor, role string, permission policy.Permission) error {
 
 // account does an act on an account that the log knows under a kind of its
 // own; do names the target.
-func (s *Store) account(ctx context.Context, actor Actor, kind string, do func(*doing) error) error {
+func (s *Store) account(ctx context.Context, actor Actor, kind string, do func(*actionTx) error) error {
 	k, _ := KindNamed(kind)
-	_, err := s.perform(ctx, actor, Act{Kind: kind}, k, func(d *doing) error {
+	_, err := s.perform(ctx, actor, Act{Kind: kind}, k, func(d *actionTx) error {
 		d.targetType = "user"
 		d.affected.Users = 1
 		return do(d)
@@ -67,14 +69,14 @@ func (s *Store) account(ctx context.Context, actor Actor, kind string, do func(*
 }
 
 // aim names the user that an account's act is about.
-func (d *doing) aim(user uuid.UUID, label string) {
+func (d *actionTx) aim(user uuid.UUID, label string) {
 	d.act.Target, d.targetID, d.label = user, user.String(), label
 }
 
 // CreateStaff makes an account that can sign in by name and password; without
 // a password it opens only by a sign-in link.
 func (s *Store) CreateStaff(ctx context.Context, actor Actor, name, role, password string) (User, error) {
-	if err := errors.Join(checkName(name), mayHand(actor, role, policy.StaffManage)); err != nil {
+	if err := errors.Join(checkName(name), checkGrant(actor, role, policy.StaffManage)); err != nil {
 		return User{}, firstOf(err)
 	}
 	if role == policy.General || role == policy.Collector {
@@ -92,7 +94,7 @@ func (s *Store) CreateStaff(ctx context.Context, actor Actor, name, role, passwo
 		hash = &h
 	}
 	id := uuid.New()
-	err := s.account(ctx, actor, "create_staff", func(d *doing) error {
+	err := s.account(ctx, actor, "create_staff", func(d *actionTx) error {
 		d.aim(id, name)
 		_, err := d.exec("INSERT INTO users (user_id, display_name, username, role, password_hash) VALUES ($1, $2, $2, $3, $4)", id, strings.TrimSpace(name), role, hash)
 		return taken(err, "There is an account of this name. Choose another one.")
@@ -114,7 +116,7 @@ func firstOf(err error) error {
 // taken turns a broken unique constraint into a field's error.
 func taken(err error, why string) error {
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code == "23505" {
+	if errors.As(err, &pg) && pg.Code == pgerrcode.UniqueViolation {
 		return Invalid{"name": why}
 	}
 	return err
@@ -125,7 +127,7 @@ func (s *Store) Staff(ctx context.Context, actor Actor) ([]User, error) {
 	if err := need(actor, policy.StaffManage); err != nil {
 		return nil, err
 	}
-	rows, err := collect[userRow](ctx, s.pool, "SELECT "+userColumns+noKey+` FROM users u
+	rows, err := db.Collect[userRow](ctx, s.pool, "SELECT "+userColumns+db.NoCursorKey+` FROM users u
 		WHERE u.role <> 'general' AND u.auth_method <> 'key' ORDER BY u.role, lower(u.display_name), u.user_id`)
 	users := make([]User, len(rows))
 	for i, r := range rows {
@@ -135,10 +137,10 @@ func (s *Store) Staff(ctx context.Context, actor Actor) ([]User, error) {
 }
 
 // staffByName finds an account by the name it signs in with.
-func staffByName(ctx context.Context, c conn, name string) (User, error) {
+func staffByName(ctx context.Context, c db.Conn, name string) (User, error) {
 	var id uuid.UUID
 	if err := c.QueryRow(ctx, "SELECT user_id FROM users WHERE auth_method = 'local' AND username = $1", strings.TrimSpace(toText(name))).Scan(&id); err != nil {
-		return User{}, readError(err)
+		return User{}, db.Translate(err)
 	}
 	return userByID(ctx, c, id)
 }
@@ -159,7 +161,7 @@ func (s *Store) SetStaffPassword(ctx context.Context, actor Actor, name, passwor
 	if err != nil {
 		return err
 	}
-	return s.account(ctx, actor, "set_password", func(d *doing) error {
+	return s.account(ctx, actor, "set_password", func(d *actionTx) error {
 		d.aim(user.UserID, user.DisplayName)
 		if _, err := d.lockUser(user.UserID); err != nil {
 			return err
@@ -184,7 +186,7 @@ func (s *Store) SetStaffRole(ctx context.Context, actor Actor, name, role string
 
 // CreateKey makes an API key and returns it; it is not to be had again.
 func (s *Store) CreateKey(ctx context.Context, actor Actor, name, role string, expires *time.Time) (string, error) {
-	if err := errors.Join(checkName(name), mayHand(actor, role, policy.KeyManage)); err != nil {
+	if err := errors.Join(checkName(name), checkGrant(actor, role, policy.KeyManage)); err != nil {
 		return "", firstOf(err)
 	}
 	if expires != nil && !expires.After(s.now()) {
@@ -194,7 +196,7 @@ func (s *Store) CreateKey(ctx context.Context, actor Actor, name, role string, e
 	secret, _ := newToken()
 	key := "tw_" + secret
 	id := uuid.New()
-	err := s.account(ctx, actor, "create_key", func(d *doing) error {
+	err := s.account(ctx, actor, "create_key", func(d *actionTx) error {
 		d.aim(id, name)
 		if _, err := d.exec("INSERT INTO users (user_id, display_name, auth_method, username, role, show_on_leaderboard) VALUES ($1, $2, 'key', $1::uuid::text, $3, false)", id, name, role); err != nil {
 			return err
@@ -213,7 +215,7 @@ func (s *Store) Keys(ctx context.Context, actor Actor) ([]Key, error) {
 	if err := need(actor, policy.KeyManage); err != nil {
 		return nil, err
 	}
-	return collect[Key](ctx, s.pool, `SELECT k.user_id, k.name, u.role, k.created_at, k.expires_at, k.last_used_at, k.revoked_at
+	return db.Collect[Key](ctx, s.pool, `SELECT k.user_id, k.name, u.role, k.created_at, k.expires_at, k.last_used_at, k.revoked_at
 		FROM api_keys k JOIN users u USING (user_id) ORDER BY lower(k.name), k.name`)
 }
 
@@ -222,7 +224,7 @@ func (s *Store) RevokeKey(ctx context.Context, actor Actor, name string) error {
 	if err := need(actor, policy.KeyManage); err != nil {
 		return err
 	}
-	return s.account(ctx, actor, "revoke_key", func(d *doing) error {
+	return s.account(ctx, actor, "revoke_key", func(d *actionTx) error {
 		var id uuid.UUID
 		var revoked *time.Time
 		if err := d.QueryRow(d.ctx, "SELECT user_id, revoked_at FROM api_keys WHERE name = $1 FOR UPDATE", strings.TrimSpace(toText(name))).Scan(&id, &revoked); err != nil {
@@ -243,14 +245,14 @@ func (s *Store) PersonByKey(ctx context.Context, key string, p *policy.Policy) (
 	person := Person{Actor: Actor{Via: "key", Policy: p}, Theme: "system"}
 	var used *time.Time
 	err := s.pool.QueryRow(ctx, `SELECT u.user_id, k.name, u.role, k.last_used_at FROM api_keys k JOIN users u USING (user_id)
-		WHERE k.key_hash = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now()) AND (`+userStatus+`) = 'active'`, hashToken(key)).
+		WHERE k.key_hash = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now()) AND (`+tables.UserStatusSQL+`) = 'active'`, hashToken(key)).
 		Scan(&person.UserID, &person.Name, &person.Role, &used)
 	if err != nil {
-		return person, readError(err)
+		return person, db.Translate(err)
 	}
 	if used == nil || time.Since(*used) > time.Minute {
 		if _, err := s.pool.Exec(ctx, "UPDATE api_keys SET last_used_at = now() WHERE key_hash = $1", hashToken(key)); err != nil {
-			return person, readError(err)
+			return person, db.Translate(err)
 		}
 	}
 	return person, nil
@@ -262,11 +264,11 @@ func (s *Store) PersonByKey(ctx context.Context, key string, p *policy.Policy) (
 func (s *Store) EndExpiredBans(ctx context.Context) (int, error) {
 	rows, err := s.pool.Query(ctx, "SELECT user_id FROM users WHERE banned_at IS NOT NULL AND banned_until <= now() ORDER BY user_id LIMIT 1000")
 	if err != nil {
-		return 0, readError(err)
+		return 0, db.Translate(err)
 	}
 	users, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
 	if err != nil {
-		return 0, readError(err)
+		return 0, db.Translate(err)
 	}
 	for i, user := range users {
 		if err := s.endBan(ctx, user); err != nil {
@@ -279,7 +281,7 @@ func (s *Store) EndExpiredBans(ctx context.Context) (int, error) {
 func (s *Store) endBan(ctx context.Context, user uuid.UUID) error {
 	kind, _ := KindNamed("unban")
 	act := Act{Kind: kind.Name, Target: user, Reason: "The ban ended on its date."}
-	_, err := s.perform(ctx, System, act, kind, func(d *doing) error {
+	_, err := s.perform(ctx, System, act, kind, func(d *actionTx) error {
 		var due bool
 		if err := d.QueryRow(d.ctx, "SELECT banned_at IS NOT NULL AND banned_until <= now() FROM users WHERE user_id = $1 FOR NO KEY UPDATE", user).Scan(&due); err != nil {
 			return err

@@ -7,17 +7,20 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+	"treewarden/scoring"
+	"treewarden/store/boards"
+	"treewarden/store/counters"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Store is the database. It is safe for use by many goroutines.
 type Store struct {
-	pool  *pgxpool.Pool
-	clock atomic.Pointer[func() time.Time] // tests move it
-	live  *live
+	pool   *pgxpool.Pool
+	clock  atomic.Pointer[func() time.Time] // tests move it
+	boards *boards.Boards
+	// threshold is what the counters count toxic messages with.
+	threshold counters.Threshold
 }
 
 // Open connects to the database at a URL. It does not migrate it.
@@ -38,13 +41,13 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	}
 	s := &Store{pool: pool}
 	s.SetClock(time.Now)
-	s.live = newLive(s)
+	s.boards = boards.New(pool, s.now, &s.threshold, func(ctx context.Context) (scoring.Formula, error) { return formulaInForce(ctx, pool) })
 	return s, nil
 }
 
 // Close ends all connections.
 func (s *Store) Close() {
-	s.live.close()
+	s.boards.Close()
 	s.pool.Close()
 }
 
@@ -56,11 +59,3 @@ func (s *Store) SetClock(now func() time.Time) { s.clock.Store(&now) }
 
 // now tells the time.
 func (s *Store) now() time.Time { return (*s.clock.Load())() }
-
-// conn is what a query needs: the pool or a transaction, so that an action
-// and its audit row commit together.
-type conn interface {
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}

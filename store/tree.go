@@ -4,28 +4,15 @@ import (
 	"context"
 	"slices"
 	"time"
+	"treewarden/policy"
+	"treewarden/store/db"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-
-	"treewarden/policy"
-)
-
-// TreeStates are the states of a tree, in the order of a tree's life.
-var TreeStates = []string{
-	"initial_prompt_review", "prompt_lottery_waiting", "growing", "ranking", "ready_for_scoring", "ready_for_export",
-	"scoring_failed", "aborted_low_grade", "halted_by_moderator", "backlog_ranking",
-}
-
-// The states that actions speak of.
-const (
-	halted   = "halted_by_moderator"
-	growing  = "growing"
-	inReview = "initial_prompt_review"
 )
 
 type treeRow struct {
-	keyed
+	db.Keyed
 	TreeID           uuid.UUID
 	State            string
 	Active           bool
@@ -55,30 +42,30 @@ const treeColumns = `t.tree_id, t.state, t.active, t.goal_tree_size, t.max_depth
 
 const treeTables = `trees t LEFT JOIN users u ON u.user_id = t.user_id`
 
-var treesNewest = order{"trees", true, []key{{"t.created_date", "timestamptz"}, {"t.tree_id", "uuid"}}}
+var treesNewest = db.Order{Name: "trees", Desc: true, Keys: []db.Key{{Expr: "t.created_date", Typ: "timestamptz"}, {Expr: "t.tree_id", Typ: "uuid"}}}
 
 // Trees lists trees, the newest first.
 func (s *Store) Trees(ctx context.Context, actor Actor, f TreeFilter) (List[Tree], error) {
 	if err := need(actor, policy.Read); err != nil {
 		return List[Tree]{}, err
 	}
-	q := query{columns: treeColumns, from: treeTables}
+	q := db.Query{Columns: treeColumns, From: treeTables}
 	if f.State != "" {
-		if err := oneOf("state", f.State, TreeStates...); err != nil {
+		if err := db.OneOf("state", f.State, TreeStates...); err != nil {
 			return List[Tree]{}, err
 		}
-		q.where("t.state = ?", f.State)
+		q.Where("t.state = ?", f.State)
 	}
 	if f.Lang != "" {
-		q.where("t.lang = ?", f.Lang)
+		q.Where("t.lang = ?", f.Lang)
 	}
 	if f.Origin != "" {
-		q.where("t.origin = ?", f.Origin)
+		q.Where("t.origin = ?", f.Origin)
 	}
 	if f.Author != nil {
-		q.where("t.user_id = ?", *f.Author)
+		q.Where("t.user_id = ?", *f.Author)
 	}
-	rows, next, prev, err := fetch[treeRow](ctx, s.pool, q, treesNewest, f.Page)
+	rows, next, prev, err := db.Fetch[treeRow](ctx, s.pool, q, treesNewest, f.Page)
 	if err != nil {
 		return List[Tree]{}, err
 	}
@@ -86,16 +73,16 @@ func (s *Store) Trees(ctx context.Context, actor Actor, f TreeFilter) (List[Tree
 	for i, r := range rows {
 		trees[i] = r.tree()
 	}
-	return List[Tree]{trees, next, prev}, nil
+	return List[Tree]{Items: trees, Next: next, Prev: prev}, nil
 }
 
 func (s *Store) tree(ctx context.Context, id uuid.UUID) (Tree, error) {
-	rows, err := s.pool.Query(ctx, "SELECT "+treeColumns+noKey+" FROM "+treeTables+" WHERE t.tree_id = $1", id)
+	rows, err := s.pool.Query(ctx, "SELECT "+treeColumns+db.NoCursorKey+" FROM "+treeTables+" WHERE t.tree_id = $1", id)
 	if err != nil {
-		return Tree{}, readError(err)
+		return Tree{}, db.Translate(err)
 	}
 	r, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[treeRow])
-	return r.tree(), readError(err)
+	return r.tree(), db.Translate(err)
 }
 
 // Tree returns a tree with all its messages nested.
@@ -134,10 +121,10 @@ func (s *Store) Languages(ctx context.Context) ([]string, error) {
 		UNION ALL SELECT (SELECT min(lang) FROM trees WHERE lang > l.lang) FROM l WHERE l.lang IS NOT NULL)
 		SELECT lang FROM l WHERE lang IS NOT NULL`)
 	if err != nil {
-		return nil, readError(err)
+		return nil, db.Translate(err)
 	}
 	languages, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	return languages, readError(err)
+	return languages, db.Translate(err)
 }
 
 func sorted(names []string) []string {

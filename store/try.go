@@ -5,13 +5,13 @@ import (
 	"context"
 	"slices"
 	"time"
-
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-
 	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/scoring/board"
+	"treewarden/store/db"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 )
 
 // Trial is a formula that is tried beside the one in force, on the users of
@@ -99,7 +99,7 @@ func (s *Store) CompareFormulas(ctx context.Context, actor Actor, old, tried sco
 
 // candidates scores everybody on the boards of a frame by both formulas.
 func (s *Store) candidates(ctx context.Context, old, tried scoring.Formula, frame scoring.Frame) ([]scoring.Candidate, error) {
-	users, err := s.live.current(ctx)
+	users, err := s.boards.Current(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -141,8 +141,8 @@ func (s *Store) candidates(ctx context.Context, old, tried scoring.Formula, fram
 // countedBy reads one figure for each of some users.
 func (s *Store) countedBy(ctx context.Context, sql string, args ...any) (map[uuid.UUID]float64, error) {
 	counts := map[uuid.UUID]float64{}
-	err := eachRaw(ctx, s.pool, sql, func(raw [][]byte) { counts[uuid.UUID(raw[0])] = float8(raw[1]) }, args...)
-	return counts, readError(err)
+	err := db.EachRaw(ctx, s.pool, sql, func(raw [][]byte) { counts[uuid.UUID(raw[0])] = db.ReadFloat8(raw[1]) }, args...)
+	return counts, db.Translate(err)
 }
 
 // toxicByAuthor counts the messages of each author that are toxic from a
@@ -167,9 +167,9 @@ func (s *Store) namesOf(ctx context.Context, candidates []scoring.Candidate, mov
 			ids = append(ids, candidates[m.Candidate].ID)
 		}
 	}
-	rows, err := s.pool.Query(ctx, "SELECT user_id, display_name FROM users WHERE user_id = ANY ($1)", idArray(ids))
+	rows, err := s.pool.Query(ctx, "SELECT user_id, display_name FROM users WHERE user_id = ANY ($1)", db.IDArray(ids))
 	if err != nil {
-		return nil, readError(err)
+		return nil, db.Translate(err)
 	}
 	names := make(map[[16]byte]string, len(ids))
 	var id uuid.UUID
@@ -178,5 +178,5 @@ func (s *Store) namesOf(ctx context.Context, candidates []scoring.Candidate, mov
 		names[id] = name
 		return nil
 	})
-	return names, readError(err)
+	return names, db.Translate(err)
 }

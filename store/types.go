@@ -9,19 +9,6 @@ import (
 	"treewarden/scoring"
 )
 
-// Page asks for one page of a list.
-type Page struct {
-	Limit  int    // 1 to 200; 0 is 50
-	Cursor string // opaque, from List.Next or List.Prev
-}
-
-// List is one page of a keyset-paged list. Next and Prev are nil at its ends.
-type List[T any] struct {
-	Items []T     `json:"items"`
-	Next  *string `json:"next"`
-	Prev  *string `json:"prev"`
-}
-
 // Ban is a ban in force.
 type Ban struct {
 	Since  time.Time  `json:"since"`
@@ -31,13 +18,6 @@ type Ban struct {
 	ByName string     `json:"by_name"`
 	Action *int64     `json:"action"`
 }
-
-// The statuses of a user.
-const (
-	Active = "active"
-	Banned = "banned"
-	Erased = "erased"
-)
 
 // User is a person: contributor, staff or key.
 type User struct {
@@ -287,7 +267,7 @@ type MessageDetail struct {
 }
 
 // Given is what a user gave: labels, reactions and reports, newest first.
-type Given struct {
+type Feedback struct {
 	Kind      string             `json:"kind"` // label, reaction or report
 	MessageID uuid.UUID          `json:"message_id"`
 	Excerpt   string             `json:"excerpt"`

@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"treewarden/policy"
+	"treewarden/store/db"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-
-	"treewarden/policy"
 )
 
 // Undo takes an action back by a further one: it puts every aspect that the
@@ -25,10 +25,10 @@ func (s *Store) Undo(ctx context.Context, actor Actor, action int64, reason stri
 		return Outcome{}, err
 	}
 	act := Act{Kind: UndoKind.Name, Reason: reason, Preview: preview, IdempotencyKey: idempotencyKey, Undoes: action}
-	return s.perform(ctx, actor, act, UndoKind, func(d *doing) error { return d.undo(action) })
+	return s.perform(ctx, actor, act, UndoKind, func(d *actionTx) error { return d.undo(action) })
 }
 
-func (d *doing) undo(id int64) error {
+func (d *actionTx) undo(id int64) error {
 	action, err := actionByID(d.ctx, d.Tx, id)
 	if err != nil {
 		return err
@@ -60,13 +60,13 @@ func (d *doing) undo(id int64) error {
 			return err
 		}
 	}
-	if err := d.undoGiven(id); err != nil {
+	if err := d.undoFeedback(id); err != nil {
 		return err
 	}
 	if err := d.undoFormula(id); err != nil {
 		return err
 	}
-	if err := d.bringBackLate(id); err != nil {
+	if err := d.restoreLateReplies(id); err != nil {
 		return err
 	}
 	if err := d.refuseDeleted(`SELECT p.message_id, p.deleted_action FROM action_objects o
@@ -79,7 +79,7 @@ func (d *doing) undo(id int64) error {
 }
 
 // mayUndo checks whose action it is and whether it can be undone at all.
-func (d *doing) mayUndo(action Action) error {
+func (d *actionTx) mayUndo(action Action) error {
 	if !d.actor.May(policy.UndoAll) && (action.ActorID == nil || *action.ActorID != d.actor.UserID) {
 		return &Forbidden{policy.UndoAll, "You may undo only what you did yourself. Ask " + action.ActorName + " or an admin."}
 	}
@@ -96,7 +96,7 @@ func (d *doing) mayUndo(action Action) error {
 }
 
 // lockObjects locks what the action changed: users, then trees.
-func (d *doing) lockObjects(id int64, action Action) error {
+func (d *actionTx) lockObjects(id int64, action Action) error {
 	rows, err := d.Query(d.ctx, "SELECT object_id FROM action_objects WHERE action_id = $1 AND object_type = 'user' ORDER BY object_id", id)
 	if err != nil {
 		return err
@@ -134,7 +134,7 @@ func (d *doing) lockObjects(id int64, action Action) error {
 
 // bringBackLate gives back the messages that came in below what the undone
 // action had deleted, and fell with it, after it was done.
-func (d *doing) bringBackLate(id int64) error {
+func (d *actionTx) restoreLateReplies(id int64) error {
 	_, err := d.change(deletionAspect, `chosen AS (SELECT m.tree_id, m.message_id AS id FROM messages m WHERE m.deleted_action = $2
 			AND NOT EXISTS (SELECT FROM action_objects o WHERE o.action_id = $2 AND o.object_type = 'message' AND o.object_id = m.message_id AND o.aspect = 'deletion'))`,
 		`deleted = false, deleted_at = NULL, deleted_action = NULL, deleted_root = NULL, deletion_by_staff = true`, id)
@@ -142,7 +142,7 @@ func (d *doing) bringBackLate(id int64) error {
 }
 
 // undoAspect puts one aspect of all objects of an action back.
-func (d *doing) undoAspect(a aspect, id int64) error {
+func (d *actionTx) undoAspect(a aspect, id int64) error {
 	var object uuid.UUID
 	err := d.QueryRow(d.ctx, a.conflictSQL(), id).Scan(&object)
 	if err == nil {
@@ -173,16 +173,16 @@ func (d *doing) undoAspect(a aspect, id int64) error {
 
 // mayRestoreRole checks that undoing a change of role gives nothing away
 // that the actor does not hold.
-func (d *doing) mayRestoreRole() error {
+func (d *actionTx) mayRestoreRole() error {
 	var role string
 	if err := d.QueryRow(d.ctx, "SELECT after #>> '{}' FROM action_objects WHERE action_id = $1 AND aspect = 'role'", d.id).Scan(&role); err != nil {
 		return err
 	}
-	return d.mayGrant(role)
+	return d.checkGrantable(role)
 }
 
 // undoRevisions adds the text that an undone edit brings back to the history.
-func (d *doing) undoRevisions(id int64) error {
+func (d *actionTx) undoRevisions(id int64) error {
 	_, err := d.exec(`INSERT INTO revisions (tree_id, message_id, text, user_id, at, action_id)
 		SELECT tree_id, object_id, before->>'text', $3, $4, $1 FROM action_objects WHERE action_id = $2 AND aspect = 'text'`,
 		d.id, id, d.actor.id(), d.at)
@@ -190,7 +190,7 @@ func (d *doing) undoRevisions(id int64) error {
 }
 
 // undoGiven puts back what the action's actor gave a message before.
-func (d *doing) undoGiven(id int64) error {
+func (d *actionTx) undoFeedback(id int64) error {
 	type object struct {
 		ObjectID uuid.UUID
 		TreeID   uuid.UUID
@@ -198,20 +198,20 @@ func (d *doing) undoGiven(id int64) error {
 		Before   []byte
 		After    []byte
 	}
-	objects, err := collect[object](d.ctx, d.Tx, `SELECT object_id, tree_id, aspect, before, after FROM action_objects
+	objects, err := db.Collect[object](d.ctx, d.Tx, `SELECT object_id, tree_id, aspect, before, after FROM action_objects
 		WHERE action_id = $1 AND aspect ~ '^(label|reaction|report):' ORDER BY (before IS NULL) DESC, aspect`, id)
 	if err != nil {
 		return err
 	}
 	for _, o := range objects {
-		kind, emoji, user, err := givenAspect(o.Aspect)
+		kind, emoji, user, err := parseFeedbackAspect(o.Aspect)
 		if err != nil {
 			return err
 		}
-		var before, after *givenState
+		var before, after *feedbackState
 		for _, state := range []struct {
 			json []byte
-			into **givenState
+			into **feedbackState
 		}{{o.Before, &before}, {o.After, &after}} {
 			if state.json != nil {
 				if err := json.Unmarshal(state.json, state.into); err != nil {
@@ -220,17 +220,17 @@ func (d *doing) undoGiven(id int64) error {
 			}
 		}
 		m := Message{MessageID: o.ObjectID, TreeID: o.TreeID}
-		now, err := d.readGiven(kind, emoji, user, m)
+		now, err := d.readFeedback(kind, emoji, user, m)
 		if err != nil {
 			return err
 		}
 		if !now.same(after) {
 			return d.laterThan(id, "message", o.ObjectID, o.Aspect)
 		}
-		if err := d.writeGiven(kind, emoji, user, m, before); err != nil {
+		if err := d.writeFeedback(kind, emoji, user, m, before); err != nil {
 			return err
 		}
-		if err := d.given(m, o.Aspect, after, before); err != nil {
+		if err := d.logFeedback(m, o.Aspect, after, before); err != nil {
 			return err
 		}
 	}
@@ -239,7 +239,7 @@ func (d *doing) undoGiven(id int64) error {
 
 // laterThan is the Conflict of an undo with the later action that changed the
 // same aspect of the same object.
-func (d *doing) laterThan(id int64, objectType string, object uuid.UUID, aspect string) error {
+func (d *actionTx) laterThan(id int64, objectType string, object uuid.UUID, aspect string) error {
 	var later *int64
 	if err := d.QueryRow(d.ctx, `SELECT max(action_id) FROM action_objects WHERE object_type = $1 AND object_id = $2 AND aspect = $3
 		AND action_id > $4 AND action_id <> $5`, objectType, object, aspect, id, d.id).Scan(&later); err != nil {
@@ -251,7 +251,7 @@ func (d *doing) laterThan(id int64, objectType string, object uuid.UUID, aspect 
 	return d.standsInTheWay(*later, "A later action stands in the way.")
 }
 
-func (d *doing) standsInTheWay(later int64, why string) error {
+func (d *actionTx) standsInTheWay(later int64, why string) error {
 	action, err := actionByID(d.ctx, d.Tx, later)
 	if err != nil {
 		return err
@@ -260,7 +260,7 @@ func (d *doing) standsInTheWay(later int64, why string) error {
 }
 
 // countUndone counts what the undo touched.
-func (d *doing) countUndone() error {
+func (d *actionTx) countUndone() error {
 	if err := d.QueryRow(d.ctx, `WITH touched AS (SELECT m.user_id FROM action_objects o
 			JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id WHERE o.action_id = $1 AND o.aspect = 'deletion'),
 		author AS (SELECT CASE WHEN $3 = 'user' THEN $2 ELSE

@@ -3,23 +3,17 @@ package store
 import (
 	"context"
 	"time"
+	"treewarden/policy"
+	"treewarden/scoring"
+	"treewarden/store/db"
+	"treewarden/store/tables"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-
-	"treewarden/policy"
-	"treewarden/scoring"
-)
-
-// userBanned is true for a user u whose ban is in force; userStatus is their
-// status.
-const (
-	userBanned = `(u.banned_at IS NOT NULL AND (u.banned_until IS NULL OR u.banned_until > now()))`
-	userStatus = `CASE WHEN u.erased_at IS NOT NULL THEN 'erased' WHEN ` + userBanned + ` THEN 'banned' ELSE 'active' END`
 )
 
 type userRow struct {
-	keyed
+	db.Keyed
 	UserID            uuid.UUID
 	DisplayName       string
 	AuthMethod        string
@@ -39,7 +33,7 @@ type userRow struct {
 	BanAction         *int64
 }
 
-const userColumns = `u.user_id, u.display_name, u.auth_method, u.username, u.role, ` + userStatus + ` AS status, u.notes,
+const userColumns = `u.user_id, u.display_name, u.auth_method, u.username, u.role, ` + tables.UserStatusSQL + ` AS status, u.notes,
 	u.show_on_leaderboard, u.created_date, nullif(u.last_activity_date, '-infinity') AS last_activity_date, u.version,
 	u.banned_at, u.banned_until, u.ban_reason, u.banned_by,
 	(SELECT b.display_name FROM users b WHERE b.user_id = u.banned_by) AS banned_by_name, u.ban_action`
@@ -61,13 +55,13 @@ func (r userRow) user() User {
 	return u
 }
 
-var userOrders = func() []order {
-	name := []key{{"lower(u.display_name)", "text"}, {"u.user_id", "uuid"}}
-	created := []key{{"u.created_date", "timestamptz"}, {"u.user_id", "uuid"}}
+var userOrders = func() []db.Order {
+	name := []db.Key{{Expr: "lower(u.display_name)", Typ: "text"}, {Expr: "u.user_id", Typ: "uuid"}}
+	created := []db.Key{{Expr: "u.created_date", Typ: "timestamptz"}, {Expr: "u.user_id", Typ: "uuid"}}
 	// The day has the index, so that the time can change without it.
-	activity := []key{{"u.active_day", "date"}, {"u.last_activity_date", "timestamptz"}, {"u.user_id", "uuid"}}
-	return []order{{"name", false, name}, {"-name", true, name}, {"created", false, created}, {"-created", true, created},
-		{"activity", false, activity}, {"-activity", true, activity}}
+	activity := []db.Key{{Expr: "u.active_day", Typ: "date"}, {Expr: "u.last_activity_date", Typ: "timestamptz"}, {Expr: "u.user_id", Typ: "uuid"}}
+	return []db.Order{{Name: "name", Desc: false, Keys: name}, {Name: "-name", Desc: true, Keys: name}, {Name: "created", Desc: false, Keys: created}, {Name: "-created", Desc: true, Keys: created},
+		{Name: "activity", Desc: false, Keys: activity}, {Name: "-activity", Desc: true, Keys: activity}}
 }()
 
 // Users lists people; the rows of keys are left out.
@@ -75,33 +69,33 @@ func (s *Store) Users(ctx context.Context, actor Actor, f UserFilter) (List[User
 	if err := need(actor, policy.Read); err != nil {
 		return List[User]{}, err
 	}
-	o, err := choose("sort", f.Sort, userOrders...)
+	o, err := db.ChooseOrder("sort", f.Sort, userOrders...)
 	if err != nil {
 		return List[User]{}, err
 	}
-	q := query{columns: userColumns, from: "users u"}
-	q.where("u.auth_method <> 'key'")
+	q := db.Query{Columns: userColumns, From: "users u"}
+	q.Where("u.auth_method <> 'key'")
 	if f.Q != "" {
-		like := "%" + escapeLike(f.Q) + "%"
-		q.where("(u.display_name ILIKE ? OR u.username ILIKE ? OR u.user_id::text = lower(?))", like, like, f.Q)
+		like := "%" + db.EscapeLike(f.Q) + "%"
+		q.Where("(u.display_name ILIKE ? OR u.username ILIKE ? OR u.user_id::text = lower(?))", like, like, f.Q)
 	}
 	if f.Role != "" {
-		if err := oneOf("role", f.Role, policy.Roles...); err != nil {
+		if err := db.OneOf("role", f.Role, policy.Roles...); err != nil {
 			return List[User]{}, err
 		}
-		q.where("u.role = ?", f.Role)
+		q.Where("u.role = ?", f.Role)
 	}
 	switch f.Status {
 	case "", "all":
 	case Active, Banned, Erased:
-		q.where("("+userStatus+") = ?", f.Status)
+		q.Where("("+tables.UserStatusSQL+") = ?", f.Status)
 	default:
-		return List[User]{}, oneOf("status", f.Status, Active, Banned, Erased, "all")
+		return List[User]{}, db.OneOf("status", f.Status, Active, Banned, Erased, "all")
 	}
 	if f.Lang != "" {
-		q.where("EXISTS (SELECT FROM messages m WHERE m.user_id = u.user_id AND m.lang = ?)", f.Lang)
+		q.Where("EXISTS (SELECT FROM messages m WHERE m.user_id = u.user_id AND m.lang = ?)", f.Lang)
 	}
-	rows, next, prev, err := fetch[userRow](ctx, s.pool, q, o, f.Page)
+	rows, next, prev, err := db.Fetch[userRow](ctx, s.pool, q, o, f.Page)
 	if err != nil {
 		return List[User]{}, err
 	}
@@ -109,18 +103,18 @@ func (s *Store) Users(ctx context.Context, actor Actor, f UserFilter) (List[User
 	for i, r := range rows {
 		users[i] = r.user()
 	}
-	return List[User]{users, next, prev}, nil
+	return List[User]{Items: users, Next: next, Prev: prev}, nil
 }
 
 // userByID reads one user; c may be a transaction.
-func userByID(ctx context.Context, c conn, id uuid.UUID) (User, error) {
-	rows, err := c.Query(ctx, "SELECT "+userColumns+noKey+" FROM users u WHERE u.user_id = $1", id)
+func userByID(ctx context.Context, c db.Conn, id uuid.UUID) (User, error) {
+	rows, err := c.Query(ctx, "SELECT "+userColumns+db.NoCursorKey+" FROM users u WHERE u.user_id = $1", id)
 	if err != nil {
-		return User{}, readError(err)
+		return User{}, db.Translate(err)
 	}
 	r, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[userRow])
 	if err != nil {
-		return User{}, readError(err)
+		return User{}, db.Translate(err)
 	}
 	return r.user(), nil
 }
@@ -159,7 +153,7 @@ func (s *Store) User(ctx context.Context, actor Actor, id uuid.UUID, formula sco
 	if d.Days, err = s.days(ctx, id, formula); err != nil {
 		return d, err
 	}
-	d.History, err = collect[NoteVersion](ctx, s.pool, `SELECT a.at, a.actor_name AS by, coalesce(o.after #>> '{}', '') AS notes, a.id AS action
+	d.History, err = db.Collect[NoteVersion](ctx, s.pool, `SELECT a.at, a.actor_name AS by, coalesce(o.after #>> '{}', '') AS notes, a.id AS action
 		FROM action_objects o JOIN actions a ON a.id = o.action_id
 		WHERE o.object_type = 'user' AND o.object_id = $1 AND o.aspect = 'notes' ORDER BY a.id DESC LIMIT 100`, id)
 	return d, err
@@ -171,16 +165,16 @@ func (s *Store) userPrivate(ctx context.Context, id uuid.UUID) (*UserPrivate, er
 			(SELECT count(*) FROM sessions WHERE user_id = u.user_id AND expires_at > now())
 		FROM users u LEFT JOIN LATERAL (SELECT ip, created_at FROM sessions WHERE user_id = u.user_id ORDER BY created_at DESC LIMIT 1) l ON true
 		WHERE u.user_id = $1`, id).Scan(&p.Email, &p.IP, &p.LastSignIn, &p.Sessions)
-	return &p, readError(err)
+	return &p, db.Translate(err)
 }
 
-func userLanguages(ctx context.Context, c conn, id uuid.UUID) ([]string, error) {
+func userLanguages(ctx context.Context, c db.Conn, id uuid.UUID) ([]string, error) {
 	rows, err := c.Query(ctx, `SELECT lang FROM messages WHERE user_id = $1 AND lang IS NOT NULL GROUP BY lang ORDER BY count(*) DESC, lang`, id)
 	if err != nil {
-		return nil, readError(err)
+		return nil, db.Translate(err)
 	}
 	languages, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	return languages, readError(err)
+	return languages, db.Translate(err)
 }
 
 // stats counts what a user wrote and gave within a frame.
@@ -193,34 +187,34 @@ func (s *Store) stats(ctx context.Context, id uuid.UUID, frame scoring.Frame) (S
 			(SELECT count(*) FROM reports WHERE user_id = $1 AND at >= $2 AND status <> 'withdrawn')
 		FROM messages WHERE user_id = $1 AND created_date >= $2`, id, s.since(frame)).
 		Scan(&t.Messages, &t.Prompts, &t.Replies, &t.Accepted, &t.Rejected, &t.Deleted, &t.LabelsGiven, &t.ReactionGiven, &t.ReportsGiven)
-	return t, readError(err)
+	return t, db.Translate(err)
 }
 
 // UserGiven lists what a user gave, the newest first.
-func (s *Store) UserGiven(ctx context.Context, actor Actor, id uuid.UUID, p Page) (List[Given], error) {
+func (s *Store) UserFeedback(ctx context.Context, actor Actor, id uuid.UUID, p Page) (List[Feedback], error) {
 	if err := need(actor, policy.Read); err != nil {
-		return List[Given]{}, err
+		return List[Feedback]{}, err
 	}
 	if _, err := userByID(ctx, s.pool, id); err != nil {
-		return List[Given]{}, err
+		return List[Feedback]{}, err
 	}
-	q := query{columns: `g.kind, g.message_id, left(m.text, 200) AS excerpt, g.at, g.labels, coalesce(g.emoji, '') AS emoji, coalesce(g.reason, '') AS reason`}
-	user := q.arg(id)
-	q.from = `(SELECT 'label' AS kind, v.tree_id, v.message_id, v.at, ` + votesOf + ` AS labels, NULL AS emoji, NULL AS reason, '' AS detail FROM label_votes v WHERE v.user_id = ` + user + `
+	q := db.Query{Columns: `g.kind, g.message_id, left(m.text, 200) AS excerpt, g.at, g.labels, coalesce(g.emoji, '') AS emoji, coalesce(g.reason, '') AS reason`}
+	user := q.Arg(id)
+	q.From = `(SELECT 'label' AS kind, v.tree_id, v.message_id, v.at, ` + tables.VotesSQL + ` AS labels, NULL AS emoji, NULL AS reason, '' AS detail FROM label_votes v WHERE v.user_id = ` + user + `
 		UNION ALL SELECT 'reaction', r.tree_id, r.message_id, r.at, NULL, r.emoji, NULL, r.emoji FROM reactions r WHERE r.user_id = ` + user + `
 		UNION ALL SELECT 'report', r.tree_id, r.message_id, r.at, NULL, NULL, r.reason, r.report_id::text FROM reports r WHERE r.user_id = ` + user + `) g
 		JOIN messages m ON m.tree_id = g.tree_id AND m.message_id = g.message_id`
 	type row struct {
-		keyed
-		Given
+		db.Keyed
+		Feedback
 	}
-	rows, next, prev, err := fetch[row](ctx, s.pool, q, order{"given", true, []key{{"g.at", "timestamptz"}, {"g.message_id", "uuid"}, {"g.kind", "text"}, {"g.detail", "text"}}}, p)
+	rows, next, prev, err := db.Fetch[row](ctx, s.pool, q, db.Order{Name: "given", Desc: true, Keys: []db.Key{{Expr: "g.at", Typ: "timestamptz"}, {Expr: "g.message_id", Typ: "uuid"}, {Expr: "g.kind", Typ: "text"}, {Expr: "g.detail", Typ: "text"}}}, p)
 	if err != nil {
-		return List[Given]{}, err
+		return List[Feedback]{}, err
 	}
-	given := make([]Given, len(rows))
+	given := make([]Feedback, len(rows))
 	for i, r := range rows {
-		given[i] = r.Given
+		given[i] = r.Feedback
 	}
-	return List[Given]{given, next, prev}, nil
+	return List[Feedback]{Items: given, Next: next, Prev: prev}, nil
 }

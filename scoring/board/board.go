@@ -26,18 +26,18 @@ type User struct {
 	LastActivity time.Time // zero: never
 	// Frames are the counts of each frame in the order of scoring.Frames; nil
 	// is nothing.
-	Frames [4]*scoring.Tally
+	Frames [4]*scoring.Counters
 }
 
 // Tally is what was counted of the user in a frame, never nil.
-func (u *User) Tally(frame scoring.Frame) *scoring.Tally {
+func (u *User) Tally(frame scoring.Frame) *scoring.Counters {
 	if t := u.Frames[slices.Index(scoring.Frames, frame)]; t != nil {
 		return t
 	}
 	return &nothing
 }
 
-var nothing scoring.Tally
+var nothing scoring.Counters
 
 // View is one way to look at a board: who is on it, and in which order. Sort is
 // score, rate, red_flags, downvotes, spam, toxicity or messages, always the

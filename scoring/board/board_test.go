@@ -26,7 +26,7 @@ func someone(r *rand.Rand, id uuid.UUID) board.User {
 		if r.IntN(4) == 0 {
 			continue
 		}
-		u.Frames[i] = &scoring.Tally{}
+		u.Frames[i] = &scoring.Counters{}
 		for k := range u.Frames[i] {
 			if r.IntN(3) == 0 {
 				u.Frames[i][k] = int64(r.IntN(4))
@@ -156,7 +156,7 @@ func TestPageFromAPlaceThatIsGone(t *testing.T) {
 	id := func(n byte) uuid.UUID { return uuid.UUID{15: n} }
 	with := func(n byte, flags int64) board.User {
 		u := board.User{ID: id(n), Status: "active"}
-		u.Frames[3] = &scoring.Tally{flags}
+		u.Frames[3] = &scoring.Counters{flags}
 		return u
 	}
 	b.Put([]board.User{with(1, 5), with(2, 4), with(3, 3), with(4, 2)})

@@ -1,0 +1,97 @@
+package counters
+
+import (
+	"context"
+	"slices"
+	"time"
+	"treewarden/scoring"
+	"treewarden/store/db"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// forgetCounters removes the counters of hours and days that no frame reads any
+// more.
+func Forget(ctx context.Context, c db.Conn, now time.Time) error {
+	_, err := c.Exec(ctx, "DELETE FROM user_signals WHERE grain = $1 AND at < $2 OR grain = $3 AND at < $4",
+		ByHour, now.Add(-HoursKept), ByDay, now.Add(-daysKept))
+	return err
+}
+
+// toxicSQL counts what is toxic from $1 on, of messages that are from $2 on.
+var toxicSQL = func() string {
+	toxic := sources[slices.IndexFunc(sources, func(src source) bool { return src.counts[string(scoring.ToxicMessages)] != "" })]
+	return toxic.branch(scoring.Columns, `(SELECT DISTINCT tree_id, message_id FROM classifier_outputs WHERE toxicity >= $2::float8) f
+		JOIN messages m ON m.tree_id = f.tree_id AND m.message_id = f.message_id`, "", hourly)
+}()
+
+// rethreshold has the counters count messages as toxic from another threshold
+// on. Who changes counters meanwhile waits, and begins again.
+func (t *Update) ChangeThreshold(ctx context.Context, tx pgx.Tx, from float64) error {
+	if _, err := tx.Exec(ctx, lockCounters); err != nil {
+		return err
+	}
+	var before float64 // which may be another than this process remembers
+	if err := tx.QueryRow(ctx, "SELECT toxic_from FROM counted_with").Scan(&before); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "UPDATE counted_with SET toxic_from = $1", from); err != nil {
+		return err
+	}
+	for _, count := range []struct {
+		from float64
+		sign int64
+	}{{before, -1}, {from, 1}} {
+		add := func(hour, sum *scoring.Counters) { hour.Add(sum, count.sign) }
+		if err := t.countBy(ctx, tx, add, toxicSQL, count.from, min(from, before)); err != nil {
+			return err
+		}
+	}
+	t.ToxicFrom = from
+	return nil
+}
+
+// rebuild counts everything anew within a transaction, with a threshold of
+// toxicity that holds from then on. The transaction reads all by itself: others
+// do not see yet what it wrote.
+func RebuildIn(ctx context.Context, tx pgx.Tx, now time.Time, toxicFrom float64) error {
+	if _, err := tx.Exec(ctx, lockCounters); err != nil {
+		return err
+	}
+	r, err := recountOn(ctx, []db.Conn{tx}, now, toxicFrom)
+	if err != nil {
+		return err
+	}
+	return storeRecount(ctx, tx, r)
+}
+
+// lockCounters keeps those who change counters waiting, and not those who read.
+const lockCounters = "LOCK user_signals, user_languages IN EXCLUSIVE MODE"
+
+// storeRecount stores what was counted.
+func storeRecount(ctx context.Context, tx pgx.Tx, r *recount) error {
+	if _, err := tx.Exec(ctx, "UPDATE counted_with SET toxic_from = $1 WHERE toxic_from <> $1", r.toxicFrom); err != nil {
+		return err
+	}
+	return r.store(ctx, tx)
+}
+
+// rebuildAll counts every signal anew from the base tables and stores it; after is
+// run in the same transaction.
+func Rebuild(ctx context.Context, pool *pgxpool.Pool, now time.Time, after func(pgx.Tx) error) error {
+	return db.InOneSnapshot(ctx, pool, lockCounters, func(tx pgx.Tx, conns []db.Conn) error {
+		var toxicFrom float64
+		if err := tx.QueryRow(ctx, "SELECT toxic_from FROM counted_with").Scan(&toxicFrom); err != nil {
+			return err
+		}
+		r, err := recountOn(ctx, conns, now, toxicFrom)
+		if err != nil {
+			return err
+		}
+		if err := storeRecount(ctx, tx, r); err != nil {
+			return err
+		}
+		return after(tx)
+	})
+}

@@ -1,0 +1,147 @@
+package counters
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+	"treewarden/scoring"
+	"treewarden/store/db"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+)
+
+// A recount counts every signal anew, by another way than the counters were
+// kept by: it reads the base tables once, in the order in which they lie there,
+// and adds up in Go. One small record a message stays in memory meanwhile (some
+// 100 bytes), and one tally for each row of user_signals.
+//
+// What counts is said in SQL by sources (signal.go), for the few messages of a
+// transaction and for the evidence of one user; here it is said once more, for
+// all. Each checks the other: tests and score verify compare them.
+type recount struct {
+	toxicFrom float64
+	// Signals from these moments on have rows of hours and of days.
+	hoursFrom, daysFrom db.Moment
+
+	banned         map[uuid.UUID]bool
+	authors        map[uuid.UUID]int32
+	ids            []uuid.UUID // of authors
+	authorMu       sync.Mutex
+	langs          map[string]int32
+	languageCounts map[authorLang]int64
+	messages       [shards]messageShard
+	spans          [shards]spanShard
+	totals         []scoring.Counters // by author
+}
+
+// authorLang counts messages by author and language, both by their places.
+type authorLang struct{ author, lang int32 }
+
+// shards is how many parts of a recount can be written to at once.
+const shards = 64
+
+// countedMessage is what a recount keeps of a message.
+type countedMessage struct {
+	author            int32
+	deleted, recorded bool
+	classified        bool // a model said something
+	created           db.Moment
+	toxicity          float64   // the highest that any model said; below 0: none
+	toxicAt           db.Moment // when the first model said something
+}
+
+// lateSignal is one that depends on what is read later: whether its message has
+// a reaction record.
+type lateSignal struct {
+	message int32
+	signal  scoring.Signal
+	at      db.Moment
+}
+
+type messageShard struct {
+	sync.Mutex
+	at   map[uuid.UUID]int32
+	all  []countedMessage
+	late []lateSignal
+}
+
+// span is an hour or a day of one author.
+type span struct {
+	author int32
+	grain  int16
+	at     db.Moment // where it begins
+}
+
+type spanShard struct {
+	sync.Mutex
+	tallies map[span]*scoring.Counters
+}
+
+// recountOn counts everything on connections that see the same state of the
+// database, each of which reads a part of every table.
+func recountOn(ctx context.Context, conns []db.Conn, now time.Time, toxicFrom float64) (*recount, error) {
+	r := &recount{toxicFrom: toxicFrom, hoursFrom: db.MomentOf(now.Add(-HoursKept)), daysFrom: db.MomentOf(now.Add(-daysKept).UTC().Truncate(24 * time.Hour)),
+		authors: map[uuid.UUID]int32{}, banned: map[uuid.UUID]bool{}, langs: map[string]int32{}, languageCounts: map[authorLang]int64{}}
+	var about float64 // how many messages there are; below 0: nobody looked
+	if err := conns[0].QueryRow(ctx, "SELECT reltuples FROM pg_class WHERE oid = 'messages'::regclass").Scan(&about); err != nil {
+		return nil, err
+	}
+	each := int(max(about, 0)) * 11 / 10 / shards
+	for i := range shards {
+		r.messages[i].at, r.messages[i].all = make(map[uuid.UUID]int32, each), make([]countedMessage, 0, each)
+		r.spans[i].tallies = map[span]*scoring.Counters{}
+	}
+	if err := db.EachRaw(ctx, conns[0], "SELECT user_id FROM users WHERE banned_at IS NOT NULL", func(raw [][]byte) {
+		r.banned[uuid.UUID(raw[0])] = true
+	}); err != nil {
+		return nil, err
+	}
+	readers := make([]*recountReader, len(conns))
+	for i, c := range conns {
+		readers[i] = &recountReader{recount: r, conn: c}
+	}
+	for phase := range readers[0].phases() {
+		if err := readParts(ctx, readers, phase); err != nil {
+			return nil, err
+		}
+		if r.totals == nil { // all authors are known
+			r.totals = make([]scoring.Counters, len(r.ids))
+		}
+	}
+	r.countMessages()
+	r.foldHours()
+	return r, nil
+}
+
+// tableRead reads a table: the query, whose last word is a condition that a
+// part of the table is added to, and what is done with each row.
+type tableRead struct {
+	table, query string
+	row          func(raw [][]byte)
+}
+
+// readParts reads the tables of a phase with all readers at once, each its part.
+func readParts(ctx context.Context, readers []*recountReader, phase int) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for part, r := range readers {
+		group.Go(func() error {
+			for _, t := range r.phases()[phase] {
+				var blocks int64
+				if err := r.conn.QueryRow(ctx, "SELECT pg_relation_size($1::regclass) / current_setting('block_size')::bigint", t.table).Scan(&blocks); err != nil {
+					return err
+				}
+				sql := t.query + fmt.Sprintf(" AND ctid >= '(%d,0)'", blocks*int64(part)/int64(len(readers)))
+				if part < len(readers)-1 {
+					sql += fmt.Sprintf(" AND ctid < '(%d,0)'", blocks*int64(part+1)/int64(len(readers)))
+				}
+				if err := db.EachRaw(ctx, r.conn, sql, t.row); err != nil {
+					return fmt.Errorf("count %s: %w", t.table, err)
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}

@@ -1,0 +1,220 @@
+package counters
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"treewarden/scoring"
+)
+
+// source is one place that signals are counted from: rows joined to a message
+// m, each with a date and a count for some columns of user_signals.
+type source struct {
+	join   string // after "messages m"
+	at     string
+	where  string
+	counts map[string]string
+	// given names the user who gave the signal, for sources that know; it is
+	// joined as g. Signals of banned users and of authors themselves do not count.
+	giver string
+	// recorded says that whoever has such a row has a reaction record.
+	recorded bool
+	// evenDeleted keeps the source whole in the old console's way of counting.
+	evenDeleted bool
+}
+
+// labelSignals are the signals that count votes for one label.
+var LabelSignals = map[scoring.Signal]string{
+	scoring.SpamLabels: "spam", scoring.LangMismatch: "lang_mismatch", scoring.NotAppropriate: "not_appropriate", scoring.PII: "pii",
+	scoring.HateSpeech: "hate_speech", scoring.SexualContent: "sexual_content", scoring.PoliticalContent: "political_content",
+}
+
+// labelCounts counts each label's votes and the toxicity label's mean;
+// %[1]s in the expressions is the label.
+func labelCountsSQL(votes, sum, count string) map[string]string {
+	counts := map[string]string{"label_toxicity_sum": fmt.Sprintf(sum, "toxicity"), "label_toxicity_count": fmt.Sprintf(count, "toxicity")}
+	for signal, label := range LabelSignals {
+		counts[string(signal)] = fmt.Sprintf(votes, label)
+	}
+	return counts
+}
+
+// mostPeople is how many people's toxicity labels of one message weigh in their
+// author's mean: sums in units of 10^-12 then stay within a bigint, whatever
+// number a file tells.
+const maxPeople = 1000
+
+var countedPeople = fmt.Sprintf("least(l.%%[1]s_count, %d)", maxPeople)
+
+// labelAggregateCounts count what a file said of a message's labels, l.
+func labelAggregateCounts() map[string]string {
+	return labelCountsSQL("coalesce(round(l.%[1]s * l.%[1]s_count), 0)::bigint",
+		"coalesce(round(l.%[1]s::numeric * "+countedPeople+" * 1e12), 0)::bigint",
+		"CASE WHEN l.%[1]s IS NULL THEN 0 ELSE coalesce("+countedPeople+", 0) END")
+}
+
+// on joins a table to message m.
+func on(table, alias string) string {
+	return fmt.Sprintf("JOIN %[1]s %[2]s ON %[2]s.tree_id = m.tree_id AND %[2]s.message_id = m.message_id", table, alias)
+}
+
+// sources are all places that signals are counted from. $1 in them is the
+// toxicity from which a message counts as toxic.
+var sources = []source{
+	{
+		at: "m.created_date", counts: map[string]string{"messages": "1"},
+	}, {
+		join: on("emoji_aggregates", "e"), at: "m.created_date", recorded: true,
+		counts: map[string]string{"red_flags": "e.red_flags", "upvotes": "e.upvotes", "downvotes": "e.downvotes"},
+	}, {
+		// A mean and a number of people: votes = round(mean × number).
+		join: on("label_aggregates", "l"), at: "m.created_date",
+		counts: labelAggregateCounts(),
+	}, {
+		join: on("reactions", "r"), at: "r.at", giver: "r.user_id", recorded: true,
+		where:  "r.emoji IN ('+1', '-1', 'red_flag')",
+		counts: map[string]string{"red_flags": "(r.emoji = 'red_flag')::int", "upvotes": "(r.emoji = '+1')::int", "downvotes": "(r.emoji = '-1')::int"},
+	}, {
+		// A value of a half or more says yes.
+		join: on("label_votes", "v"), at: "v.at", giver: "v.user_id",
+		counts: labelCountsSQL("coalesce((v.%[1]s >= 0.5)::int, 0)", "coalesce(round(v.%[1]s::numeric * 1e12), 0)::bigint", "(v.%[1]s IS NOT NULL)::int"),
+	}, {
+		join: on("reports", "p"), at: "p.at", giver: "p.user_id",
+		where:  "p.status IN ('open', 'upheld')",
+		counts: map[string]string{"red_flags": "1"},
+	}, {
+		at:     "coalesce(m.review_at, m.created_date)",
+		where:  "m.review_result = false AND m.parent_id IS NOT NULL",
+		counts: map[string]string{"rejected": "1"},
+	}, {
+		join: "JOIN trees t ON t.tree_id = m.tree_id", at: "m.created_date", evenDeleted: true,
+		where:  "m.parent_id IS NULL AND t.state = 'aborted_low_grade'",
+		counts: map[string]string{"spam_prompts": "1"},
+	}, {
+		// A deletion that came with an import is the staff's of its origin; what
+		// fell with a subtree names another root.
+		at:     "coalesce(m.deleted_at, m.created_date)",
+		where:  "m.deleted AND m.deleted_root = m.message_id",
+		counts: map[string]string{"deleted": "1"},
+	}, {
+		join: classifierToxicity, at: "m.created_date",
+		counts: map[string]string{"toxicity_sum": "round(x.toxicity::numeric * 1e12)::bigint", "toxicity_count": "1"},
+	}, {
+		join: classifierToxicity, at: "greatest(x.at, m.created_date)",
+		where:  "x.toxicity >= $1::float8",
+		counts: map[string]string{"toxic_messages": "1"},
+	},
+}
+
+// classifierToxicity joins the highest toxicity that any model gave message m.
+const classifierToxicity = `JOIN LATERAL (SELECT max(o.toxicity) AS toxicity, min(o.at) AS at FROM classifier_outputs o
+	WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id HAVING max(o.toxicity) IS NOT NULL) x ON true`
+
+// hasRecord is the old console's condition on a message m: it left out those
+// without any reaction record.
+const hasRecord = `(EXISTS (SELECT FROM emoji_aggregates z WHERE z.tree_id = m.tree_id AND z.message_id = m.message_id)
+	OR EXISTS (SELECT FROM reactions z WHERE z.tree_id = m.tree_id AND z.message_id = m.message_id))`
+
+// countSQL counts from every source for the messages m that a relation (FROM
+// item) and a condition name, grouped by expressions: of messages m, or the
+// date, written {at}. Its columns are the groups g1, g2 … and then columns.
+// $1 is the threshold of toxicity.
+func CountSQL(from, where string, groups ...string) string {
+	return countOf(sources, scoring.Columns, from, where, groups...)
+}
+
+// countOf is countSQL for some sources and columns.
+func countOf(sources []source, columns []string, from, where string, groups ...string) string {
+	branches := make([]string, len(sources))
+	for i, src := range sources {
+		branches[i] = src.branch(columns, from, where, groups)
+	}
+	return sumSQL(columns, branches, len(groups))
+}
+
+// branch counts from one source.
+func (src source) branch(columns []string, from, where string, groups []string) string {
+	selected := make([]string, 0, len(groups)+len(columns))
+	for _, group := range groups {
+		selected = append(selected, strings.ReplaceAll(group, "{at}", src.at))
+	}
+	for _, column := range columns {
+		name, reference := strings.CutPrefix(column, "ref_")
+		count, ok := src.counts[name]
+		switch condition := src.condition(reference); {
+		case !ok:
+			selected = append(selected, "0")
+		case condition == "" || name == "messages":
+			selected = append(selected, "sum("+count+")")
+		default:
+			selected = append(selected, "coalesce(sum("+count+") FILTER (WHERE "+condition+"), 0)")
+		}
+	}
+	conditions := []string{"m.user_id IS NOT NULL"}
+	for _, c := range []string{where, src.where} {
+		if c != "" {
+			conditions = append(conditions, "("+strings.ReplaceAll(c, "{at}", src.at)+")")
+		}
+	}
+	numbers := make([]string, len(groups))
+	for i := range groups {
+		numbers[i] = fmt.Sprint(i + 1)
+	}
+	return fmt.Sprintf("SELECT %s FROM %s %s WHERE %s GROUP BY %s",
+		strings.Join(selected, ", "), from, src.joined(), strings.Join(conditions, " AND "), strings.Join(numbers, ", "))
+}
+
+// joined is what is joined to a message m.
+func (src source) joined() string {
+	if src.giver == "" {
+		return src.join
+	}
+	return src.join + " JOIN users g ON g.user_id = " + src.giver
+}
+
+// signals says whether a source counts signals that the old console counts too.
+func (src source) signals() bool {
+	for column := range src.counts {
+		if slices.Contains(LegacyColumns, "ref_"+column) {
+			return true
+		}
+	}
+	return false
+}
+
+// givenCounts is the condition on a signal that g gave to message m. A ban that
+// ran out counts until the program takes it off, so that it is one moment for all
+// counters.
+const countsFromGiver = "g.banned_at IS NULL AND g.user_id <> m.user_id"
+
+// condition is what a way of counting asks of a source's rows.
+func (src source) condition(reference bool) string {
+	switch {
+	case reference && src.evenDeleted:
+		return ""
+	case reference && src.recorded:
+		return "NOT m.deleted"
+	case reference:
+		return "NOT m.deleted AND " + hasRecord
+	case src.giver != "":
+		return countsFromGiver
+	}
+	return ""
+}
+
+// recordSQL counts, in the way of the old console alone, what messages that are
+// not deleted come to with a reaction record and not without. Its columns are
+// referenceColumns.
+var LegacyRecordSQL = func() string {
+	var depending []source
+	for _, src := range sources {
+		if src.signals() && !src.recorded && !src.evenDeleted {
+			src.recorded = true
+			depending = append(depending, src)
+		}
+	}
+	return countOf(depending, LegacyColumns, touched, "NOT m.deleted", hourly...)
+}()
+
+var LegacyColumns = scoring.Columns[len(scoring.Signals) : 2*len(scoring.Signals)]

@@ -1,0 +1,36 @@
+package counters
+
+import (
+	"context"
+	"sync"
+	"treewarden/store/db"
+)
+
+// Threshold remembers the classifier's toxicity, 0 to 1, from which the counters
+// count a message as toxic. A transaction that counted with a remembered value
+// that is no longer true begins again (counterUpdate.write).
+type Threshold struct {
+	mu    sync.Mutex
+	from  float64
+	known bool
+}
+
+// read returns the threshold, from the database where it is not remembered.
+func (t *Threshold) Read(ctx context.Context, c db.Conn) (float64, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.known {
+		if err := c.QueryRow(ctx, "SELECT toxic_from FROM counted_with").Scan(&t.from); err != nil {
+			return 0, err
+		}
+		t.known = true
+	}
+	return t.from, nil
+}
+
+// Forget has the threshold read again.
+func (t *Threshold) Forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.known = false
+}

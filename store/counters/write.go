@@ -1,0 +1,148 @@
+package counters
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"treewarden/scoring"
+	"treewarden/store/db"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// slotChange is what a row of user_signals changes by.
+type rowChange struct {
+	slot
+	by *scoring.Counters
+}
+
+// slotsOf makes changes of hours changes of the rows of all grains, in the order
+// of their keys, and leaves out what changes nothing.
+func slotsOf(hours map[slot]*scoring.Counters, now time.Time) []rowChange {
+	sums := make(map[slot]*scoring.Counters, 3*len(hours))
+	for hour, difference := range hours {
+		if *difference == (scoring.Counters{}) {
+			continue
+		}
+		for _, key := range hour.slots(now) {
+			if sum := sums[key]; sum != nil {
+				sum.Add(difference, 1)
+			} else {
+				sums[key] = new(*difference)
+			}
+		}
+	}
+	change := make([]rowChange, 0, len(sums))
+	for key, sum := range sums {
+		if *sum != (scoring.Counters{}) {
+			change = append(change, rowChange{key, sum})
+		}
+	}
+	slices.SortFunc(change, func(a, b rowChange) int {
+		return cmp.Or(bytes.Compare(a.user[:], b.user[:]), cmp.Compare(a.grain, b.grain), db.CompareTimes(a.at, b.at))
+	})
+	return change
+}
+
+// write adds to a batch the statements that bring the counters up to what was
+// counted, in the order of their keys, and notes whose they are. With check, the
+// last but these makes sure that the threshold of toxicity is still the one that
+// was counted with; the batch must not commit then.
+func (t *Update) Write(batch *pgx.Batch, now time.Time, check bool) {
+	change := slotsOf(t.counted, now)
+	maps.DeleteFunc(t.languageCounts, func(_ userLanguage, n int64) bool { return n == 0 })
+	for _, row := range change {
+		t.Changed.Add(row.user)
+	}
+	for key := range t.languageCounts {
+		t.Changed.Add(key.user)
+	}
+	if len(change) > 0 {
+		sql, args := addCounters(change)
+		batch.Queue(sql, args...)
+	}
+	if len(t.languageCounts) > 0 {
+		batch.Queue(addLanguagesSQL, languageArgs(t.languageCounts)...)
+	}
+	if check {
+		if len(change) == 0 { // whose rows would be locked
+			batch.Queue("LOCK user_signals IN ROW EXCLUSIVE MODE")
+		}
+		t.checkThreshold(batch)
+	}
+}
+
+// checkThreshold makes sure that the counters are still counted with the same
+// threshold. They are locked against who counts with another one: that one
+// waits for this transaction, or has committed and is seen here.
+func (t *Update) checkThreshold(batch *pgx.Batch) {
+	batch.Queue("SELECT toxic_from FROM counted_with").QueryRow(func(row pgx.Row) error {
+		var from float64
+		if err := row.Scan(&from); err != nil {
+			return err
+		}
+		if from != t.ToxicFrom {
+			t.threshold.Forget()
+			return ErrThresholdChanged
+		}
+		return nil
+	})
+}
+
+// errThresholdChanged says that the threshold of toxicity changed meanwhile. The
+// transaction is to begin again, however often: each time, somebody else's
+// change of the formula has come through.
+var ErrThresholdChanged = fmt.Errorf("%w: the counters are counted with another threshold by now", db.ErrBeginAgain)
+
+// addCounters is the statement that adds changes to user_signals. It names only
+// the columns that change, which are few.
+func addCounters(change []rowChange) (string, []any) {
+	users, grains, times := make([]uuid.UUID, len(change)), make([]int16, len(change)), make([]pgtype.Timestamptz, len(change))
+	for n, row := range change {
+		users[n], grains[n], times[n] = row.user, row.grain, row.at
+	}
+	args := []any{db.IDArray(users), pgtype.FlatArray[int16](grains), pgtype.FlatArray[pgtype.Timestamptz](times)}
+	var names, arrays, sums []string
+	for i, column := range scoring.Columns {
+		var values pgtype.FlatArray[pgtype.Int8]
+		for n, row := range change {
+			if value := row.by[i]; value != 0 {
+				if values == nil {
+					values = make(pgtype.FlatArray[pgtype.Int8], len(change))
+				}
+				values[n] = pgtype.Int8{Int64: value, Valid: true}
+			}
+		}
+		if values == nil {
+			continue
+		}
+		args = append(args, values)
+		names = append(names, column)
+		arrays = append(arrays, fmt.Sprintf("$%d::bigint[]", len(args)))
+		sums = append(sums, fmt.Sprintf("%[1]s = coalesce(s.%[1]s + excluded.%[1]s, s.%[1]s, excluded.%[1]s)", column))
+	}
+	list := strings.Join(names, ", ")
+	return `INSERT INTO user_signals AS s (user_id, grain, at, ` + list + `)
+		SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::timestamptz[], ` + strings.Join(arrays, ", ") + `)
+		ON CONFLICT (user_id, grain, at) DO UPDATE SET ` + strings.Join(sums, ", "), args
+}
+
+const addLanguagesSQL = `INSERT INTO user_languages AS l (user_id, lang, messages) SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[])
+	ON CONFLICT (user_id, lang) DO UPDATE SET messages = l.messages + excluded.messages`
+
+func languageArgs(spoken map[userLanguage]int64) []any {
+	keys := slices.SortedFunc(maps.Keys(spoken), func(a, b userLanguage) int {
+		return cmp.Or(bytes.Compare(a.user[:], b.user[:]), cmp.Compare(a.lang, b.lang))
+	})
+	users, langs, counts := make([]uuid.UUID, len(keys)), make([]string, len(keys)), make([]int64, len(keys))
+	for i, key := range keys {
+		users[i], langs[i], counts[i] = key.user, key.lang, spoken[key]
+	}
+	return []any{users, langs, counts}
+}

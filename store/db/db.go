@@ -1,0 +1,56 @@
+package db
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// conn is what a query needs: the pool or a transaction, so that an action
+// and its audit row commit together.
+type Conn interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// inOneSnapshot runs do with two connections that see the same state of the
+// database, or with one where there are no more. A lock, where one is given, is
+// taken before that state is fixed; do may write on the first connection.
+func InOneSnapshot(ctx context.Context, pool *pgxpool.Pool, lock string, do func(tx pgx.Tx, conns []Conn) error) error {
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead}
+	return pgx.BeginTxFunc(ctx, pool, options, func(tx pgx.Tx) error {
+		if lock != "" {
+			if _, err := tx.Exec(ctx, lock); err != nil {
+				return err
+			}
+		}
+		var snapshot string
+		if err := tx.QueryRow(ctx, "SELECT pg_export_snapshot()").Scan(&snapshot); err != nil {
+			return err
+		}
+		if pool.Config().MaxConns < 2 {
+			return do(tx, []Conn{tx})
+		}
+		second, err := pool.BeginTx(ctx, options)
+		if err != nil {
+			return err
+		}
+		_, err = second.Exec(ctx, "SET TRANSACTION SNAPSHOT '"+snapshot+"'")
+		if err == nil {
+			err = do(tx, []Conn{tx, second})
+		}
+		return errors.Join(err, second.Rollback(context.WithoutCancel(ctx)))
+	})
+}
+
+// sendBatch runs the statements of a batch, if there are any, in one round trip.
+func SendBatch(ctx context.Context, tx pgx.Tx, batch *pgx.Batch) error {
+	if batch.Len() == 0 {
+		return nil
+	}
+	return tx.SendBatch(ctx, batch).Close()
+}

@@ -1,0 +1,51 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgerrcode"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// ErrUnavailable says that the database cannot be reached now.
+var ErrUnavailable = errors.New("the database does not answer")
+
+// badText are the codes of text that is no value of its type: a cursor that was
+// tampered with, a number or date out of range, a time zone that is none.
+var badText = []string{
+	pgerrcode.InvalidTextRepresentation, pgerrcode.NumericValueOutOfRange, pgerrcode.InvalidDatetimeFormat,
+	pgerrcode.DatetimeFieldOverflow, pgerrcode.CharacterNotInRepertoire, pgerrcode.InvalidParameterValue,
+	pgerrcode.UntranslatableCharacter,
+}
+
+// readError gives errors of the driver the kinds that callers know.
+func Translate(err error) error {
+	var pg *pgconn.PgError
+	var connect *pgconn.ConnectError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, pgx.ErrNoRows):
+		return ErrNotFound
+	case errors.As(err, &pg):
+		switch {
+		case slices.Contains(badText, pg.Code):
+			return Malformed("A value in the request cannot be read. Leave out the cursor, or check the dates.")
+		case pgerrcode.IsOperatorIntervention(pg.Code) && pg.Code != pgerrcode.QueryCanceled || pg.Code == pgerrcode.TooManyConnections:
+			return errors.Join(ErrUnavailable, err)
+		}
+		return err
+	case errors.As(err, &connect):
+		return errors.Join(ErrUnavailable, err)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return err
+	case pgconn.SafeToRetry(err), strings.Contains(err.Error(), "conn closed"), strings.Contains(err.Error(), "unexpected EOF"),
+		strings.Contains(err.Error(), "connection reset"):
+		return errors.Join(ErrUnavailable, err)
+	}
+	return err
+}

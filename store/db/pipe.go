@@ -1,0 +1,75 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// pipe gathers statements on one connection and sends them in one round trip:
+// BEGIN and COMMIT may be among them. Statements see what those before them
+// did, and none after one that fails is run.
+type Pipe struct {
+	*pgxpool.Conn
+	Ctx   context.Context //nolint:containedctx // a pipe lives as long as one call
+	Batch pgx.Batch
+}
+
+// queue adds a statement.
+func (p *Pipe) Queue(sql string, args ...any) { p.Batch.Queue(sql, args...) }
+
+// each adds a query; do is called for each row, scanned into targets.
+func (p *Pipe) Each(targets []any, do func(), sql string, args ...any) {
+	p.Batch.Queue(sql, args...).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, targets, func() error {
+			do()
+			return nil
+		})
+		return err
+	})
+}
+
+// flush runs what was added.
+func (p *Pipe) Flush() error {
+	if p.Batch.Len() == 0 {
+		return nil
+	}
+	batch := p.Batch
+	p.Batch = pgx.Batch{}
+	return p.SendBatch(p.Ctx, &batch).Close()
+}
+
+// commit runs what was added, and ends the transaction. With check, it does so
+// only once the results were looked at.
+func (p *Pipe) Commit(check bool) error {
+	if check {
+		if err := p.Flush(); err != nil {
+			return err
+		}
+	}
+	p.Queue("COMMIT")
+	if err := p.Flush(); err != nil {
+		return err
+	}
+	if p.Conn.Conn().PgConn().TxStatus() != idle {
+		return errors.New("the transaction did not end")
+	}
+	return nil
+}
+
+// idle is the status of a connection on which no transaction is open.
+const idle = 'I'
+
+// rollback gives up the transaction, if one is open.
+func (p *Pipe) Rollback() {
+	c := p.Conn.Conn()
+	if c.IsClosed() || c.PgConn().TxStatus() == idle {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.Ctx), 5*time.Second)
+	defer cancel()
+	c.Exec(ctx, "ROLLBACK") //nolint:errcheck // where it fails the connection is closed, and with it the transaction
+}

@@ -1,0 +1,215 @@
+package db
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// query gathers a SELECT piece by piece with its arguments.
+type Query struct {
+	Columns, From string
+	conditions    []string
+	args          []any
+}
+
+// arg adds an argument and returns its placeholder.
+func (q *Query) Arg(v any) string {
+	q.args = append(q.args, v)
+	return fmt.Sprintf("$%d", len(q.args))
+}
+
+// where adds a condition; each ? in it stands for the next value.
+func (q *Query) Where(condition string, values ...any) {
+	for _, v := range values {
+		condition = strings.Replace(condition, "?", q.Arg(v), 1)
+	}
+	q.conditions = append(q.conditions, condition)
+}
+
+func (q *Query) sql() string {
+	s := "SELECT " + q.Columns + " FROM " + q.From
+	if len(q.conditions) > 0 {
+		s += " WHERE " + strings.Join(q.conditions, " AND ")
+	}
+	return s
+}
+
+// order is a keyset order: all keys run the same way, so that a page is one
+// row comparison that an index answers at any depth.
+type Order struct {
+	Name string
+	Desc bool
+	Keys []Key
+}
+
+// key is one column of an order with the type that its text is cast to.
+type Key struct{ Expr, Typ string }
+
+// keyed is embedded by the rows of paged queries.
+type Keyed struct {
+	CursorKey []string `db:"cursor_key"`
+}
+
+func (k Keyed) cursorKey() []string { return k.CursorKey }
+
+// cursor is what an opaque cursor holds.
+type Cursor struct {
+	Order string   `json:"o"`
+	Keys  []string `json:"k"`
+	Back  bool     `json:"b,omitempty"`
+}
+
+func (c Cursor) String() string {
+	b, err := json.Marshal(c)
+	if err != nil {
+		panic(err) // strings and a bool always marshal
+	}
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+func ParseCursor(text string, o Order) (Cursor, error) {
+	var c Cursor
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || json.Unmarshal(b, &c) != nil || c.Order != o.Name || len(c.Keys) != len(o.Keys) ||
+		slices.ContainsFunc(c.Keys, func(k string) bool { return strings.ContainsRune(k, 0) }) {
+		return c, ErrForeignCursor
+	}
+	return c, nil
+}
+
+const ErrForeignCursor = Malformed("The cursor does not belong to this list. Leave it out to begin at the first page.")
+
+// Page asks for one page of a list.
+type Page struct {
+	Limit  int    // 1 to 200; 0 is 50
+	Cursor string // opaque, from List.Next or List.Prev
+}
+
+// List is one page of a keyset-paged list. Next and Prev are nil at its ends.
+type List[T any] struct {
+	Items []T     `json:"items"`
+	Next  *string `json:"next"`
+	Prev  *string `json:"prev"`
+}
+
+// limit is how many rows a page asks for.
+func (p Page) Size() (int, error) {
+	switch {
+	case p.Limit == 0:
+		return 50, nil
+	case p.Limit < 1 || p.Limit > 200:
+		return 0, Malformed("limit is a number from 1 to 200.")
+	}
+	return p.Limit, nil
+}
+
+// fetch reads one page of a query in an order.
+func Fetch[R interface{ cursorKey() []string }](ctx context.Context, c Conn, q Query, o Order, p Page) (rows []R, next, prev *string, err error) {
+	limit, err := p.Size()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	at := Cursor{Order: o.Name}
+	if p.Cursor != "" {
+		if at, err = ParseCursor(p.Cursor, o); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	desc := o.Desc != at.Back
+	exprs, texts, sorted, given := make([]string, len(o.Keys)), make([]string, len(o.Keys)), make([]string, len(o.Keys)), make([]string, len(o.Keys))
+	for i, k := range o.Keys {
+		exprs[i], texts[i], sorted[i] = k.Expr, "("+k.Expr+")::text", k.Expr
+		if desc {
+			sorted[i] += " DESC"
+		}
+		if p.Cursor != "" {
+			given[i] = q.Arg(at.Keys[i]) + "::text::" + k.Typ
+		}
+	}
+	if p.Cursor != "" {
+		compare := ">"
+		if desc {
+			compare = "<"
+		}
+		q.conditions = append(q.conditions, fmt.Sprintf("(%s) %s (%s)", strings.Join(exprs, ", "), compare, strings.Join(given, ", ")))
+	}
+	q.Columns += ", ARRAY[" + strings.Join(texts, ", ") + "] AS cursor_key"
+	found, err := c.Query(ctx, fmt.Sprintf("%s ORDER BY %s LIMIT %d", q.sql(), strings.Join(sorted, ", "), limit+1), q.args...)
+	if err != nil {
+		return nil, nil, nil, Translate(err)
+	}
+	rows, err = pgx.CollectRows(found, pgx.RowToStructByName[R])
+	if err != nil {
+		return nil, nil, nil, Translate(err)
+	}
+	more := len(rows) > limit
+	if more {
+		rows = rows[:limit]
+	}
+	if at.Back {
+		slices.Reverse(rows)
+	}
+	if len(rows) == 0 {
+		return rows, nil, nil, nil
+	}
+	link := func(row R, back bool) *string {
+		text := Cursor{o.Name, row.cursorKey(), back}.String()
+		return &text
+	}
+	if more || at.Back {
+		next = link(rows[len(rows)-1], false)
+	}
+	if p.Cursor != "" && (more || !at.Back) {
+		prev = link(rows[0], true)
+	}
+	return rows, next, prev, nil
+}
+
+// choose finds an order by its name; the first is the default.
+func ChooseOrder(parameter, name string, orders ...Order) (Order, error) {
+	if name == "" {
+		return orders[0], nil
+	}
+	names := make([]string, len(orders))
+	for i, o := range orders {
+		if o.Name == name {
+			return o, nil
+		}
+		names[i] = o.Name
+	}
+	return Order{}, Malformed(parameter + " is one of " + strings.Join(names, ", ") + ".")
+}
+
+// oneOf refuses a value that is none of those allowed.
+func OneOf(parameter, value string, allowed ...string) error {
+	for _, a := range allowed {
+		if value == a {
+			return nil
+		}
+	}
+	return Malformed(parameter + " is one of " + strings.Join(allowed, ", ") + ".")
+}
+
+// escapeLike takes the meaning from the wildcards of LIKE.
+func EscapeLike(text string) string {
+	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text)
+}
+
+// noKey lets a query that is not paged fill a row that could be.
+const NoCursorKey = `, '{}'::text[] AS cursor_key`
+
+// collect reads all rows of a query into structs by the names of columns.
+func Collect[T any](ctx context.Context, c Conn, sql string, args ...any) ([]T, error) {
+	rows, err := c.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, Translate(err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[T])
+	return found, Translate(err)
+}

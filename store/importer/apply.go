@@ -1,0 +1,250 @@
+package importer
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"treewarden/corpus"
+	"treewarden/store/counters"
+	"treewarden/store/db"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// apply takes a batch in, and the messages that waited for one of it.
+func (im *run) apply(ctx context.Context, tx pgx.Tx, b *batch, done *Summary) error {
+	fresh, err := im.applyOne(ctx, tx, b, done)
+	if err != nil {
+		return err
+	}
+	return im.adopt(ctx, tx, fresh, done)
+}
+
+// applyOne takes a batch in and returns the ids of its new messages.
+func (im *run) applyOne(ctx context.Context, tx pgx.Tx, b *batch, done *Summary) ([]uuid.UUID, error) {
+	known, err := im.lookUp(ctx, tx, b)
+	if err != nil {
+		return nil, err
+	}
+	for _, item := range b.items {
+		// A batch that begins again is placed anew.
+		item.state, item.fault, item.depth, item.roots = unplaced, nil, 0, nil
+	}
+	if err := b.learnModels(ctx, tx, im.models, im.o.DryRun); err != nil {
+		return nil, err
+	}
+	p := placer{batch: b, known: known}
+	var orphans []*incoming
+	for _, item := range b.items {
+		p.place(item)
+		switch item.state {
+		case orphan:
+			orphans = append(orphans, item)
+		case refused:
+			done.reject(*item.fault)
+			for _, repeat := range item.repeats {
+				again := *item.fault
+				again.File, again.Line = repeat.File, repeat.Line
+				done.reject(again)
+			}
+		}
+	}
+	if err := im.keepOrphans(ctx, tx, orphans, b.older); err != nil {
+		return nil, err
+	}
+	w := batchWrite{run: im, batch: b, known: known, trees: map[uuid.UUID]*treeInfo{}, updated: map[uuid.UUID]bool{}, digests: map[uuid.UUID]uuid.UUID{}}
+	if err := w.gather(); err != nil {
+		return nil, err
+	}
+	if err := w.write(ctx, tx); err != nil {
+		return nil, err
+	}
+	w.count(done)
+	return w.fresh, nil
+}
+
+// importWrite is what of one batch goes into the tables.
+type batchWrite struct {
+	*run
+	batch *batch
+	known map[uuid.UUID]knownMessage
+
+	trees    map[uuid.UUID]*treeInfo
+	inOrder  []*treeInfo // the same trees in the order of the lines
+	newTrees int64
+	fresh    []uuid.UUID
+	stale    []uuid.UUID // messages that were known, and are in the batch
+	repeats  int64       // messages that came once more, word for word
+	newUsers int64
+	// says is what lines say of known trees, changed the trees that the batch
+	// would change.
+	treeUpdates []any
+	changed     []uuid.UUID
+	updated     map[uuid.UUID]bool
+	// said holds, in a dry run, digests of what lines said of new messages.
+	digests map[uuid.UUID]uuid.UUID
+}
+
+// gather sorts the batch's placed messages into new and known ones, as rows.
+func (w *batchWrite) gather() error {
+	w.rows.reset()
+	w.run.knownRows.reset()
+	for _, item := range w.batch.items {
+		if item.state != placed {
+			continue
+		}
+		w.tree(item)
+		w.repeats += int64(len(item.repeats) * len(item.record.Messages))
+		for i := range item.record.Messages {
+			if err := w.message(item, i); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// message adds one message to the rows.
+func (w *batchWrite) message(item *incoming, i int) error {
+	m := &item.record.Messages[i]
+	w.run.users.note(m)
+	k, known := w.known[m.MessageID]
+	rows := &w.rows
+	if known {
+		rows = &w.run.knownRows
+		w.stale = append(w.stale, m.MessageID)
+	} else {
+		w.fresh = append(w.fresh, m.MessageID)
+		rows.directoryRow(m.MessageID, item.tree)
+	}
+	if w.o.DryRun && (!known || k.Digest != nil) {
+		w.noteDigest(m, k.Digest)
+		return nil
+	}
+	rows.message(item, i, known && k.Erased)
+	if err := rows.emojiRow(item.tree, m); err != nil {
+		return err
+	}
+	if err := rows.labelRow(item.tree, m); err != nil {
+		return err
+	}
+	if !w.outputs(item.tree, m, rows) {
+		w.updated[m.MessageID] = true // a dry run has no place for new outputs
+	}
+	return nil
+}
+
+// outputs adds what classifiers said of a message. It returns false where a
+// model or an output has no place in the database, which only a dry run leaves so.
+func (w *batchWrite) outputs(tree uuid.UUID, m *corpus.Message, rows *tableRows) bool {
+	placed := true
+	for _, name := range slices.Sorted(maps.Keys(m.Classifiers)) {
+		outputs := m.Classifiers[name]
+		model := w.models[name]
+		if model.ID == 0 {
+			placed = false
+			continue
+		}
+		last := -1
+		scores := make([]*float64, len(model.At))
+		for output, value := range outputs {
+			at := model.At[output]
+			if at < 0 {
+				placed = false
+				continue
+			}
+			if scores[at] = value; value != nil {
+				last = max(last, at)
+			}
+		}
+		rows.outputRow(tree, m.MessageID, model.ID, counters.ToxicityOf(outputs), scores[:last+1])
+	}
+	return placed
+}
+
+// tree takes in what an item says of its tree.
+func (w *batchWrite) tree(item *incoming) {
+	tree := w.trees[item.tree]
+	if tree == nil {
+		tree = &treeInfo{id: item.tree}
+		w.trees[item.tree] = tree
+		w.inOrder = append(w.inOrder, tree)
+	}
+	tree.merge(&item.record.Tree)
+	if _, known := w.known[item.tree]; item.parent == nil && !known {
+		tree.root = &item.record.Messages[0]
+		w.newTrees++
+	}
+}
+
+// write makes what is new and merges what is known.
+func (w *batchWrite) write(ctx context.Context, tx pgx.Tx) error {
+	if w.o.DryRun {
+		return w.rehearse(ctx, tx)
+	}
+	var err error
+	if w.newUsers, err = w.run.users.write(ctx, tx, w.update); err != nil {
+		return err
+	}
+	if err := w.stage(ctx, tx); err != nil {
+		return err
+	}
+	if err := w.look(ctx, tx); err != nil {
+		return err
+	}
+	if err := w.lockTrees(ctx, tx); err != nil {
+		return err
+	}
+	if err := w.makeTrees(ctx, tx); err != nil {
+		return err
+	}
+	if err := w.rows.send(ctx, tx, "messages", "emoji_aggregates", "label_aggregates", "classifier_outputs"); err != nil {
+		return err
+	}
+	w.countNew()
+	return w.merge(ctx, tx)
+}
+
+func (w *batchWrite) makeTrees(ctx context.Context, tx pgx.Tx) error {
+	var rows db.CopyRows
+	rows.Reset()
+	var ids []uuid.UUID
+	byID := slices.SortedFunc(slices.Values(w.inOrder), func(a, b *treeInfo) int { return bytes.Compare(a.id[:], b.id[:]) })
+	for _, tree := range byID {
+		if tree.root != nil {
+			tree.row(&rows)
+			ids = append(ids, tree.id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	// A front end may have announced a tree whose prompt comes only now: what
+	// the file says of it takes its place.
+	if _, err := tx.Exec(ctx, "DELETE FROM trees t WHERE t.tree_id = ANY($1) AND NOT EXISTS (SELECT FROM messages m WHERE m.tree_id = t.tree_id)", ids); err != nil {
+		return fmt.Errorf("replace trees that were announced: %w", err)
+	}
+	return rows.Send(ctx, tx, "trees", treeColumns)
+}
+
+// count adds up what the batch did.
+func (w *batchWrite) count(done *Summary) {
+	done.Trees += w.newTrees
+	done.Messages += int64(len(w.fresh))
+	done.Users += w.newUsers
+	unchanged := int64(len(w.stale))
+	for _, id := range w.stale {
+		if w.updated[id] {
+			unchanged--
+		}
+	}
+	for _, changed := range w.updated {
+		if changed {
+			done.Updated++
+		}
+	}
+	done.Unchanged += unchanged + w.repeats
+}

@@ -1,0 +1,148 @@
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"treewarden/corpus"
+	"treewarden/store/tables"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// importBatch is what one transaction takes in. No message is in it twice, so
+// that each is either new or known, and the order of its items says nothing.
+type batch struct {
+	items    []*incoming
+	at       map[uuid.UUID]place
+	messages int
+	bytes    int
+	weight   int64
+	// older says that its records were read before what stands in the
+	// database: they fill what is missing and replace nothing.
+	older bool
+}
+
+// importAt is the place of a message in a batch.
+type place struct {
+	item *incoming
+	i    int
+}
+
+// importItem is one record on its way in.
+type incoming struct {
+	record *corpus.Record
+	// repeats are lines that say the same, word for word.
+	repeats []*corpus.Record
+
+	// What placing it found:
+	state  state
+	tree   uuid.UUID
+	parent *uuid.UUID // of the first message
+	depth  int        // of the first message
+	fault  *corpus.Fault
+	// roots holds, for each message that is deleted, the topmost message of
+	// the run of deleted ones that it ends, else the zero UUID.
+	roots []uuid.UUID
+}
+
+type state int8
+
+const (
+	unplaced state = iota
+	placing        // its parent is being placed
+	placed
+	refused
+	orphan
+)
+
+func newBatch() *batch {
+	return &batch{at: map[uuid.UUID]place{}}
+}
+
+// add takes a record in and returns true, or false when the batch must be
+// committed first because the record speaks of a message that is in it.
+func (b *batch) add(record *corpus.Record, weight int64) bool {
+	for i := range record.Messages {
+		at, here := b.at[record.Messages[i].MessageID]
+		if !here {
+			continue
+		}
+		if i == 0 && at.i == 0 && sameRecord(at.item.record, record) {
+			at.item.repeats = append(at.item.repeats, &corpus.Record{File: record.File, Line: record.Line})
+			b.weight += weight
+			return true
+		}
+		return false
+	}
+	item := &incoming{record: record}
+	for i := range record.Messages {
+		b.at[record.Messages[i].MessageID] = place{item, i}
+	}
+	b.items = append(b.items, item)
+	b.messages += len(record.Messages)
+	b.bytes += record.Size
+	b.weight += weight
+	return true
+}
+
+func sameRecord(a, b *corpus.Record) bool {
+	return len(a.Messages) == len(b.Messages) && a.Prompt == b.Prompt &&
+		reflect.DeepEqual(a.Tree, b.Tree) && reflect.DeepEqual(a.Messages, b.Messages)
+}
+
+func (b *batch) full(messages int) bool {
+	return b.messages >= messages || b.bytes >= batchBytes
+}
+
+// begins names the batch's first line, for errors.
+func (b *batch) begins() string {
+	first := b.items[0].record
+	if first.File == "" {
+		return fmt.Sprintf("line %d", first.Line)
+	}
+	return fmt.Sprintf("line %d of %s", first.Line, first.File)
+}
+
+// parentOf is the parent of the item's i-th message.
+func (i *incoming) parentOf(at int) *uuid.UUID {
+	if at == 0 {
+		return i.parent
+	}
+	return i.record.Messages[at].ParentID
+}
+
+// refuse says why an item does not go in.
+func (i *incoming) refuse(code, format string, args ...any) {
+	i.state = refused
+	i.fault = &corpus.Fault{File: i.record.File, Line: i.record.Line, Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// learnModels makes sure that every model and output of a batch is known, and
+// refuses records with more than a model may have. A dry run only reads.
+func (b *batch) learnModels(ctx context.Context, tx pgx.Tx, m tables.Models, dry bool) error {
+	for _, item := range b.items {
+		for i := range item.record.Messages {
+			message := &item.record.Messages[i]
+			if m.Knows(message.Classifiers) {
+				continue
+			}
+			err := m.Register(ctx, tx, message.Classifiers, dry)
+			var full tables.ErrModelFull
+			if errors.As(err, &full) {
+				item.refuse(corpus.TooMany, "message %s brings the model %q to more than %d outputs", message.MessageID, string(full), tables.MaxOutputs)
+				break
+			}
+			if errors.Is(err, tables.ErrManyModels) {
+				item.refuse(corpus.TooMany, "message %s brings the classifiers' models to more than %d", message.MessageID, tables.MaxModels)
+				break
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package importer
+
+import (
+	"treewarden/corpus"
+	"treewarden/scoring"
+	"treewarden/store/counters"
+	"treewarden/store/db"
+	"treewarden/store/tables"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// tallyFresh has the counters of signals follow the batch's new messages.
+// Those of new trees are counted here, because all that they contribute is at
+// hand and the database would have to join it together again; score verify
+// and the tests hold that it comes to the same. Those of known trees are left
+// to the database: what is known there may bear on them.
+func (w *batchWrite) countNew() {
+	var trees, messages []uuid.UUID
+	for _, item := range w.batch.items {
+		if item.state != placed {
+			continue
+		}
+		tree := w.trees[item.tree]
+		for i := range item.record.Messages {
+			m := &item.record.Messages[i]
+			if _, known := w.known[m.MessageID]; known {
+				continue
+			}
+			if tree.root == nil {
+				trees, messages = append(trees, item.tree), append(messages, m.MessageID)
+				continue
+			}
+			w.countNewMessage(m, tree, !m.Deleted || item.roots[i] == m.MessageID)
+		}
+	}
+	w.update.CountAtEnd(trees, messages)
+}
+
+// tallyMessage counts one new message of a new tree. Top says that its
+// deletion, if it has one, aimed at it.
+func (w *batchWrite) countNewMessage(m *corpus.Message, tree *treeInfo, top bool) {
+	if m.UserID == nil {
+		return
+	}
+	if m.Lang != nil {
+		w.update.AddMessages(*m.UserID, *m.Lang, 1)
+	}
+	at := db.Undated
+	if m.CreatedDate != nil {
+		at = pgtype.Timestamptz{Time: *m.CreatedDate, Valid: true}
+	}
+	c := w.update.At(*m.UserID, at, 1)
+	c.Measure("messages", 1)
+	c.Legacy = !m.Deleted
+	for emoji, signal := range counters.ReactionSignals {
+		c.Count(signal, int64(m.Emojis[emoji]))
+	}
+	c.Legacy = !m.Deleted && m.Emojis != nil
+	c.CountMeans(m.Labels)
+	if m.ReviewResult != nil && !*m.ReviewResult && m.ParentID != nil {
+		c.Count(scoring.Rejected, 1)
+	}
+	if m.Deleted && top {
+		c.Count(scoring.Deleted, 1)
+	}
+	c.CountOutputs(m.Classifiers)
+	if m == tree.root && tree.info.State != nil && *tree.info.State == tables.SpamState {
+		c.Legacy = true
+		c.Count(scoring.SpamPrompts, 1)
+	}
+}

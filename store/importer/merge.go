@@ -1,0 +1,196 @@
+package importer
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"treewarden/corpus"
+	"treewarden/store/db"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// importStageSQL makes the session's tables for messages that are known, in
+// the form of the tables that they are merged into.
+var stageSQL = []string{
+	`CREATE TEMPORARY TABLE import_messages (LIKE messages INCLUDING DEFAULTS) ON COMMIT DELETE ROWS`,
+	`ALTER TABLE import_messages ALTER COLUMN text DROP NOT NULL`, // null: not to be taken
+	`CREATE TEMPORARY TABLE import_emojis (LIKE emoji_aggregates INCLUDING DEFAULTS) ON COMMIT DELETE ROWS`,
+	`CREATE TEMPORARY TABLE import_labels (LIKE label_aggregates INCLUDING DEFAULTS) ON COMMIT DELETE ROWS`,
+	`CREATE TEMPORARY TABLE import_outputs (LIKE classifier_outputs INCLUDING DEFAULTS) ON COMMIT DELETE ROWS`,
+}
+
+// stage copies known messages into the session's tables.
+func (w *batchWrite) stage(ctx context.Context, tx pgx.Tx) error {
+	if len(w.stale) == 0 {
+		return nil
+	}
+	if !w.staged {
+		for _, sql := range stageSQL {
+			if _, err := tx.Exec(ctx, sql); err != nil {
+				return fmt.Errorf("make the import's temporary tables: %w", err)
+			}
+		}
+		w.staged = true
+	} else if w.batch.older { // not the transaction's first
+		if _, err := tx.Exec(ctx, `TRUNCATE import_messages, import_emojis, import_labels, import_outputs`); err != nil {
+			return fmt.Errorf("empty the import's temporary tables: %w", err)
+		}
+	}
+	return w.run.knownRows.send(ctx, tx, "import_messages", "import_emojis", "import_labels", "import_outputs")
+}
+
+// merge brings known messages and trees up to what the batch says of them:
+// only the trees that it would change, which are counted before and after.
+func (w *batchWrite) merge(ctx context.Context, tx pgx.Tx) error {
+	if len(w.changed) == 0 {
+		return nil
+	}
+	if err := w.watch(ctx, tx); err != nil {
+		return err
+	}
+	if len(w.stale) > 0 {
+		if err := w.mergeMessages(ctx, tx, w.changed); err != nil {
+			return err
+		}
+	}
+	if err := w.collect(ctx, tx, w.updated, mergeTreesSQL, append([]any{w.batch.older, w.changed}, w.treeUpdates...)...); err != nil {
+		return fmt.Errorf("update trees: %w", err)
+	}
+	return nil
+}
+
+// look finds, without a lock, the trees that the batch would change.
+func (w *batchWrite) look(ctx context.Context, tx pgx.Tx) error {
+	w.treeUpdates = w.treeUpdateArgs()
+	found := map[uuid.UUID]bool{}
+	if len(w.stale) > 0 {
+		for _, m := range append([]mergeTable{messageTable}, childTables...) {
+			if err := w.collect(ctx, tx, found, m.changes(), w.batch.older); err != nil {
+				return fmt.Errorf("compare %s: %w", m.table, err)
+			}
+		}
+	}
+	if err := w.collect(ctx, tx, found, treeChanges, append([]any{w.batch.older, nil}, w.treeUpdates...)...); err != nil {
+		return fmt.Errorf("compare trees: %w", err)
+	}
+	w.changed = slices.Collect(maps.Keys(found))
+	return nil
+}
+
+// lockTrees locks what is there of the trees that change, and of those that
+// new messages go to, in the order of their ids, before anything is written to
+// them: a new row below a tree holds it half, and who then asks for the whole
+// may wait in a circle.
+func (w *batchWrite) lockTrees(ctx context.Context, tx pgx.Tx) error {
+	trees := slices.Clone(w.changed)
+	for _, item := range w.batch.items {
+		if item.state == placed && slices.ContainsFunc(item.record.Messages, func(m corpus.Message) bool {
+			_, known := w.known[m.MessageID]
+			return !known
+		}) {
+			trees = append(trees, item.tree)
+		}
+	}
+	if len(trees) == 0 {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, "SELECT FROM trees WHERE tree_id = ANY ($1) ORDER BY tree_id FOR UPDATE", db.IDArray(trees)); err != nil {
+		return fmt.Errorf("lock trees: %w", err)
+	}
+	return nil
+}
+
+// watch counts what the messages of trees contribute to the counters of
+// signals, before they change: all of a tree, because what a line says of one
+// message may change what the deletion of another one is.
+func (w *batchWrite) watch(ctx context.Context, tx pgx.Tx) error {
+	if w.o.DryRun {
+		return nil
+	}
+	if err := w.update.Watch(ctx, tx, "SELECT tree_id, message_id FROM messages WHERE tree_id = ANY ($1)", w.changed); err != nil {
+		return fmt.Errorf("count signals: %w", err)
+	}
+	return nil
+}
+
+// mergeMessages updates messages and what hangs on them in trees that change.
+func (w *batchWrite) mergeMessages(ctx context.Context, tx pgx.Tx, trees []uuid.UUID) error {
+	written, others := map[uuid.UUID]bool{}, map[uuid.UUID]bool{}
+	if err := w.collect(ctx, tx, written, messageTable.update(), w.batch.older, trees); err != nil {
+		return fmt.Errorf("update messages: %w", err)
+	}
+	for _, m := range childTables {
+		for _, sql := range []string{m.update(), m.insert()} {
+			if err := w.collect(ctx, tx, others, sql, w.batch.older, trees); err != nil {
+				return fmt.Errorf("update %s: %w", m.table, err)
+			}
+		}
+	}
+	var newer []uuid.UUID // messages whose row was not written, though they changed
+	for id := range others {
+		if !written[id] {
+			newer = append(newer, id)
+		}
+		w.updated[id] = true
+	}
+	for id := range written {
+		w.updated[id] = true
+	}
+	if len(newer) > 0 {
+		_, err := tx.Exec(ctx, `UPDATE messages m SET version = m.version + 1 FROM import_messages s
+			WHERE `+mergeKey+` AND s.message_id = ANY($1)`, newer)
+		if err != nil {
+			return fmt.Errorf("mark messages as changed: %w", err)
+		}
+	}
+	if len(written) == 0 {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, deletionsSQL, trees); err != nil {
+		return fmt.Errorf("find what deletions belong together: %w", err)
+	}
+	if _, err := tx.Exec(ctx, promptsSQL, trees); err != nil {
+		return fmt.Errorf("bring trees up to their prompts: %w", err)
+	}
+	return nil
+}
+
+// collect runs a statement that returns ids.
+func (w *batchWrite) collect(ctx context.Context, tx pgx.Tx, ids map[uuid.UUID]bool, sql string, args ...any) error {
+	rows, err := tx.Query(ctx, sql, args...)
+	if err != nil {
+		return err
+	}
+	var id uuid.UUID
+	_, err = pgx.ForEachRow(rows, []any{&id}, func() error {
+		ids[id] = true
+		return nil
+	})
+	return err
+}
+
+// saidOfTrees are the arguments of importTreeFrom.
+func (w *batchWrite) treeUpdateArgs() []any {
+	var ids []uuid.UUID
+	var states, origins []*string
+	var active []*bool
+	var goals, depths, children []*int
+	for _, tree := range w.inOrder {
+		if tree.root != nil || tree.isEmpty() {
+			continue
+		}
+		info := &tree.info
+		ids, states, origins = append(ids, tree.id), append(states, info.State), append(origins, info.Origin)
+		goals, depths, children = append(goals, info.GoalTreeSize), append(depths, info.MaxDepth), append(children, info.MaxChildrenCount)
+		var works *bool
+		if info.State != nil {
+			is := corpus.ActiveState(*info.State)
+			works = &is
+		}
+		active = append(active, works)
+	}
+	return []any{ids, states, active, origins, goals, depths, children}
+}

@@ -1,0 +1,185 @@
+package importer
+
+import (
+	"context"
+	"fmt"
+	"treewarden/corpus"
+	"treewarden/store/db"
+	"treewarden/store/tables"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// importKnown is what the database has of a message, as far as placing others
+// needs it.
+type knownMessage struct {
+	MessageID uuid.UUID
+	TreeID    uuid.UUID
+	ParentID  *uuid.UUID
+	Depth     int
+	Role      string
+	// DeletedRoot is set where the message is deleted and no action of ours
+	// did it: replies that come deleted belong to its deletion.
+	DeletedRoot *uuid.UUID
+	// Erased says that the author's texts were erased for good.
+	Erased bool
+	// Said is a digest of what a line of this dry run said of the message,
+	// which only the dry run would have made; nil: it is in the database.
+	Digest *uuid.UUID
+}
+
+const knownSQL = `SELECT m.message_id, m.tree_id, m.parent_id, m.depth, m.role,
+	CASE WHEN m.deleted AND m.deleted_action IS NULL THEN m.deleted_root END, u.erased_at IS NOT NULL, NULL::uuid
+	FROM unnest($1::uuid[]) i(id) JOIN message_trees d ON d.message_id = i.id
+	JOIN messages m ON m.tree_id = d.tree_id AND m.message_id = d.message_id
+	LEFT JOIN users u ON u.user_id = m.user_id`
+
+// lookUp finds which of a batch's messages and their parents are known.
+func (im *run) lookUp(ctx context.Context, tx pgx.Tx, b *batch) (map[uuid.UUID]knownMessage, error) {
+	ids := make([]uuid.UUID, 0, b.messages+len(b.items))
+	for _, item := range b.items {
+		root := &item.record.Messages[0]
+		if root.ParentID != nil {
+			if _, here := b.at[*root.ParentID]; !here {
+				ids = append(ids, *root.ParentID)
+			}
+		}
+		for i := range item.record.Messages {
+			ids = append(ids, item.record.Messages[i].MessageID)
+		}
+	}
+	sql := knownSQL
+	if im.o.DryRun {
+		sql += dryKnownSQL
+	}
+	rows, err := tx.Query(ctx, sql, db.IDArray(ids))
+	if err != nil {
+		return nil, fmt.Errorf("look up known messages: %w", err)
+	}
+	found := map[uuid.UUID]knownMessage{}
+	var k knownMessage // pgx sets every pointer anew
+	_, err = pgx.ForEachRow(rows, []any{&k.MessageID, &k.TreeID, &k.ParentID, &k.Depth, &k.Role, &k.DeletedRoot, &k.Erased, &k.Digest}, func() error {
+		found[k.MessageID] = k
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look up known messages: %w", err)
+	}
+	return found, nil
+}
+
+// placer finds for each item of a batch its tree and its depth in it.
+type placer struct {
+	batch *batch
+	known map[uuid.UUID]knownMessage
+}
+
+func (p *placer) place(item *incoming) {
+	if item.state != unplaced {
+		return
+	}
+	item.state = placing
+	root := &item.record.Messages[0]
+	item.parent = root.ParentID
+	var above *uuid.UUID // the deletion that the first message would belong to
+	if k, known := p.known[root.MessageID]; known {
+		if item.parent == nil && !item.record.Prompt {
+			item.parent = k.ParentID // the line does not say it
+		}
+		if !tables.SameID(item.parent, k.ParentID) {
+			item.refuse(corpus.Conflict, "message %s is known as a reply to %s, the line makes it a reply to %s", root.MessageID, idOrNone(k.ParentID), idOrNone(item.parent))
+			return
+		}
+		item.tree, item.depth = k.TreeID, k.Depth
+	} else if item.parent == nil {
+		item.tree = root.MessageID
+	} else if !p.below(item, *item.parent, &above) {
+		item.state = orphan
+		return
+	}
+	if p.check(item); item.state == refused {
+		return
+	}
+	p.deletions(item, above)
+	item.state = placed
+}
+
+// below places an item below its parent, if that is known or comes in with it.
+func (p *placer) below(item *incoming, parent uuid.UUID, above **uuid.UUID) bool {
+	if k, known := p.known[parent]; known {
+		item.tree, item.depth, *above = k.TreeID, k.Depth+1, k.DeletedRoot
+		return true
+	}
+	at, here := p.batch.at[parent]
+	if !here {
+		return false
+	}
+	if p.place(at.item); at.item.state != placed { // importPlacing: a cycle
+		return false
+	}
+	item.tree, item.depth = at.item.tree, at.item.depth+at.item.record.Messages[at.i].Depth+1
+	if root := at.item.roots[at.i]; root != uuid.Nil {
+		*above = &root
+	}
+	return true
+}
+
+// check refuses a record that contradicts what is known.
+func (p *placer) check(item *incoming) {
+	for i := range item.record.Messages {
+		m := &item.record.Messages[i]
+		if depth := item.depth + m.Depth; depth > corpus.MaxDepth {
+			item.refuse(corpus.TooDeep, "message %s would stand %d levels below its prompt; %d is the most", m.MessageID, depth, corpus.MaxDepth)
+			return
+		}
+		parent := item.parentOf(i)
+		k, known := p.known[m.MessageID]
+		switch {
+		case !known:
+		case k.TreeID != item.tree:
+			item.refuse(corpus.Conflict, "message %s is known in tree %s, the line puts it into tree %s", m.MessageID, k.TreeID, item.tree)
+			return
+		case !tables.SameID(k.ParentID, parent):
+			item.refuse(corpus.Conflict, "message %s is known as a reply to %s, the line makes it a reply to %s", m.MessageID, idOrNone(k.ParentID), idOrNone(parent))
+			return
+		case k.Role != m.Role:
+			item.refuse(corpus.Conflict, "message %s is known with the role %s, the line says %s", m.MessageID, k.Role, m.Role)
+			return
+		}
+	}
+}
+
+func idOrNone(id *uuid.UUID) string {
+	if id == nil {
+		return "nothing"
+	}
+	return id.String()
+}
+
+// deletions finds for messages that come deleted the deletion they belong to:
+// the topmost message above them in an unbroken run of such messages.
+func (p *placer) deletions(item *incoming, above *uuid.UUID) {
+	messages := item.record.Messages
+	item.roots = make([]uuid.UUID, len(messages))
+	path := make([]uuid.UUID, 0, 16) // deletions of the messages above, by depth
+	for i := range messages {
+		m := &messages[i]
+		path = path[:m.Depth]
+		var root uuid.UUID
+		if k, known := p.known[m.MessageID]; known {
+			if k.DeletedRoot != nil {
+				root = *k.DeletedRoot
+			}
+		} else if m.Deleted {
+			root = m.MessageID
+			if m.Depth > 0 && path[m.Depth-1] != uuid.Nil {
+				root = path[m.Depth-1]
+			} else if m.Depth == 0 && above != nil {
+				root = *above
+			}
+		}
+		item.roots[i] = root
+		path = append(path, root)
+	}
+}

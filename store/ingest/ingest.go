@@ -1,0 +1,204 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+	"treewarden/store/counters"
+	"treewarden/store/db"
+	"treewarden/store/tables"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Ingested says what became of the lines of one ingest.
+type Result struct {
+	Accepted  int     `json:"accepted"`
+	Duplicate int     `json:"duplicate"` // taken in before
+	Rejected  int     `json:"rejected"`
+	Errors    []Fault `json:"errors"` // one for each rejected line, in their order
+}
+
+// errDuplicate ends a line that has nothing new to say.
+var errDuplicate = errors.New("taken in before")
+
+// IngestInto is what an ingest works with.
+type Ingester struct {
+	Pool      *pgxpool.Pool
+	Now       func() time.Time
+	Threshold *counters.Threshold
+	Publisher counters.Publisher
+}
+
+// Run takes lines in: JSON objects, one a line. Somebody else who wrote the same
+// rows at the same moment makes it begin again.
+func (e Ingester) Run(ctx context.Context, lines []byte) (Result, error) {
+	items, faults := parse(lines, e.Now())
+	var done Result
+	if err := db.Retry(ctx, func() error {
+		done = Result{Errors: slices.Clone(faults)}
+		return e.once(ctx, items, &done)
+	}); err != nil {
+		return Result{}, err
+	}
+	done.Rejected = len(done.Errors)
+	slices.SortFunc(done.Errors, func(a, b Fault) int { return a.Line - b.Line })
+	if done.Errors == nil {
+		done.Errors = []Fault{}
+	}
+	return done, nil
+}
+
+// once is one try to take lines in. The transaction begins and ends within
+// round trips that do more, so that a request of one line takes two.
+func (e Ingester) once(ctx context.Context, items []*lineItem, done *Result) error {
+	if len(items) == 0 {
+		return nil
+	}
+	c, err := e.Pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Release() // which closes it where a transaction is still open
+	tally, err := counters.Begin(ctx, c, e.Threshold)
+	if err != nil {
+		return err
+	}
+	defer func() { e.Publisher.Mark(tally.Changed) }()
+	in := &run{Pipe: db.Pipe{Conn: c, Ctx: ctx}, now: e.Now(), items: items, models: tables.Models{}, update: tally, publisher: e.Publisher}
+	for _, step := range []func(*Result) error{in.read, in.take, in.store} {
+		if err := step(done); err != nil {
+			in.Rollback()
+			return err
+		}
+	}
+	return nil
+}
+
+// ingest is one try to take lines in. Locks are taken in the order of every
+// action: events by id (which nobody else takes), models, users by id, trees
+// by id, counters.
+type run struct {
+	db.Pipe
+	now   time.Time
+	items []*lineItem
+
+	fresh     map[string]bool // events of this request that nobody sent before
+	users     map[uuid.UUID]*knownUser
+	trees     map[uuid.UUID]*knownTree
+	messages  map[uuid.UUID]*knownMessage
+	models    tables.Models
+	feedback  knownFeedback
+	changes   changes
+	update    *counters.Update
+	publisher counters.Publisher
+	// weighed says that something was counted by the threshold of toxicity.
+	weighed bool
+}
+
+// read takes the locks that the lines ask for, and reads what they may change.
+// All of it takes one round trip, unless lines are about users or models, which
+// are settled before trees are locked.
+func (in *run) read(done *Result) error {
+	for _, item := range in.items {
+		item.fault = nil
+	}
+	in.Queue("BEGIN")
+	plan := planOnce
+	if len(in.items) > fewLines {
+		plan = planEach
+	}
+	in.Queue(plan)
+	in.claim()
+	if err := in.learnModels(); err != nil {
+		return err
+	}
+	if in.lockUsers() {
+		if err := in.Flush(); err != nil {
+			return err
+		}
+		if err := in.takeUsers(done); err != nil {
+			return err
+		}
+	}
+	in.lockTrees()
+	in.readFeedback()
+	return in.Flush()
+}
+
+// planEach and planOnce are how the database plans statements. Planning one for
+// few lines takes longer than running it, and what goes by one key each goes
+// the same way whatever the plan; to read for many lines, a plan that is made
+// for as many is worth it. Writing holds to one plan always, because the checks
+// of foreign keys follow the same rule, row by row.
+const (
+	planEach = "SET LOCAL plan_cache_mode = force_custom_plan"
+	planOnce = "SET LOCAL plan_cache_mode = force_generic_plan"
+	fewLines = 10
+)
+
+// take takes in, in memory, the lines that are not about users.
+func (in *run) take(done *Result) error {
+	in.changes.reset()
+	for _, item := range in.items {
+		if item.kind != "user" {
+			in.settle(done, item, in.place)
+		}
+	}
+	return nil
+}
+
+// settle decides what becomes of one line.
+func (in *run) settle(done *Result, item *lineItem, take func(*lineItem) error) {
+	err := error(nil)
+	switch {
+	case !in.fresh[item.event]:
+		err = errDuplicate
+	case item.fault != nil:
+		err = item.fault
+	default:
+		err = take(item)
+	}
+	var fault *Fault
+	switch {
+	case err == nil:
+		in.fresh[item.event] = false // a line below with the same id is a duplicate
+		done.Accepted++
+		in.changes.active(item)
+	case errors.As(err, &fault):
+		fault.Line = item.line
+		item.fault = fault
+		done.Errors = append(done.Errors, *fault)
+	default:
+		done.Duplicate++
+	}
+}
+
+// claim writes down the events of the lines and finds those that are new.
+// Whoever sends one of them at the same moment waits here.
+func (in *run) claim() {
+	ids := make([]string, len(in.items))
+	for i, item := range in.items {
+		ids[i] = item.event
+	}
+	in.fresh = make(map[string]bool, len(ids))
+	var id string
+	in.Each([]any{&id}, func() { in.fresh[id] = true }, `INSERT INTO ingest_events (event_id, at)
+		SELECT id, $2 FROM unnest($1::text[]) i(id) GROUP BY id ORDER BY id ON CONFLICT DO NOTHING RETURNING event_id`, ids, in.now)
+}
+
+// release forgets the events of lines that were not taken in, so that they
+// can be sent again once what they lacked is there.
+func (in *run) release() {
+	var ids []string
+	for id, unused := range in.fresh {
+		if unused {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) > 0 {
+		in.Queue("DELETE FROM ingest_events WHERE event_id = ANY ($1)", ids)
+	}
+}

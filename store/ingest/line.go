@@ -1,0 +1,190 @@
+package ingest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"treewarden/corpus"
+	"treewarden/store/tables"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+)
+
+// The codes of lines that an ingest refuses, beside those of package corpus.
+const (
+	unknownType    = "unknown_type"
+	unknownUser    = "unknown_user"
+	unknownMessage = "unknown_message"
+	unknownParent  = "unknown_parent"
+	unknownEmoji   = "unknown_emoji"
+	userBanned     = "user_banned"
+	userErased     = "user_erased"
+	nameTaken      = "name_taken"
+	wrongTree      = "wrong_tree"
+)
+
+// Bounds on what one line of an ingest holds.
+const (
+	maxLine         = 1 << 20 // bytes
+	maxEventID      = 200     // bytes
+	maxUserName     = 256     // characters, as of a name that staff give
+	maxAuthMethod   = 64      // bytes
+	maxReportReason = 2000    // characters
+	maxNames        = 100     // labels or outputs
+	// maxReportText is the length in bytes at which further reasons no longer
+	// join a person's open report: a stuck front end must not grow it for ever.
+	maxReportText = 10_000
+	// maxAhead is how far the clock of a front end may run before ours.
+	maxAhead = 24 * time.Hour
+)
+
+// ingestEmojis are the reactions that an ingest takes: what people give, and
+// the records of skipped tasks that front ends keep as such.
+var emojis = append(slices.Clone(tables.Emojis), "_skip_reply", "_skip_ranking", "_skip_labeling")
+
+// IngestFault says why a line was refused. Good lines beside it are kept.
+type Fault struct {
+	Line    int    `json:"line"` // from 1
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+func (f *Fault) Error() string { return f.Message }
+
+func refuse(code, format string, args ...any) *Fault {
+	return &Fault{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// ingestLine is a line as it was sent; nil is what it does not say.
+type rawLine struct {
+	Type             *string             `json:"type"`
+	ID               *string             `json:"id"`
+	At               *string             `json:"at"`
+	UserID           *string             `json:"user_id"`
+	DisplayName      *string             `json:"display_name"`
+	AuthMethod       *string             `json:"auth_method"`
+	Username         *string             `json:"username"`
+	TreeID           *string             `json:"message_tree_id"`
+	State            *string             `json:"state"`
+	Origin           *string             `json:"origin"`
+	Lang             *string             `json:"lang"`
+	GoalTreeSize     *float64            `json:"goal_tree_size"`
+	MaxDepth         *float64            `json:"max_depth"`
+	MaxChildrenCount *float64            `json:"max_children_count"`
+	MessageID        *string             `json:"message_id"`
+	ParentID         *string             `json:"parent_id"`
+	Role             *string             `json:"role"`
+	Text             *string             `json:"text"`
+	CreatedDate      *string             `json:"created_date"`
+	Synthetic        *bool               `json:"synthetic"`
+	ModelName        *string             `json:"model_name"`
+	Labels           map[string]*float64 `json:"labels"`
+	Emoji            *string             `json:"emoji"`
+	Op               *string             `json:"op"`
+	Reason           *string             `json:"reason"`
+	Model            *string             `json:"model"`
+	Scores           map[string]*float64 `json:"scores"`
+}
+
+// ingestItem is a line that says something that can be done, as far as the
+// line alone can tell.
+type lineItem struct {
+	rawLine
+	line    int
+	event   string
+	kind    string
+	at      time.Time
+	user    uuid.UUID
+	tree    uuid.UUID // Nil where the line does not say it
+	message uuid.UUID
+	parent  *uuid.UUID
+	fault   *Fault // of the try under way
+}
+
+// ingestKinds check the lines of each type.
+var checks = map[string]func(*lineItem) error{
+	"user": (*lineItem).checkUser, "tree": (*lineItem).checkTree, "message": (*lineItem).checkMessage, "label": (*lineItem).checkLabel,
+	"reaction": (*lineItem).checkReaction, "report": (*lineItem).checkReport, "classifier_output": (*lineItem).checkOutput,
+}
+
+// parseIngest reads lines. Empty ones say nothing; faults are those of lines
+// that nothing can be done about.
+func parse(body []byte, now time.Time) (items []*lineItem, faults []Fault) {
+	n := 0
+	for line := range bytes.Lines(bytes.TrimPrefix(body, []byte("\uFEFF"))) {
+		n++
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		item, err := parseLine(line, now)
+		if err != nil {
+			fault := &Fault{Code: corpus.NotJSON, Message: err.Error()}
+			errors.As(err, &fault)
+			fault.Line = n
+			faults = append(faults, *fault)
+			continue
+		}
+		item.line = n
+		items = append(items, item)
+	}
+	return items, faults
+}
+
+func parseLine(line []byte, now time.Time) (*lineItem, error) {
+	if len(line) > maxLine {
+		return nil, refuse(corpus.TooLong, "The line is %d bytes long; %d is the most.", len(line), maxLine)
+	}
+	if !utf8.Valid(line) {
+		return nil, refuse(corpus.InvalidUTF8, "The line is not valid UTF-8.")
+	}
+	if string(line) == "null" {
+		return nil, refuse(corpus.WrongType, "The line is not a JSON object.")
+	}
+	item := &lineItem{at: now}
+	if err := json.Unmarshal(line, &item.rawLine); err != nil {
+		return nil, unreadable(line, err)
+	}
+	if bytes.Contains(line, []byte(`\u0000`)) { // JSON has no other way to write it
+		if err := item.noNUL(); err != nil {
+			return nil, err
+		}
+	}
+	if item.ID == nil || *item.ID == "" {
+		return nil, refuse(corpus.MissingField, "The line has no id; each event has one of its own, so that it can be sent again.")
+	}
+	if len(*item.ID) > maxEventID {
+		return nil, refuse(corpus.TooLong, "The id is longer than %d bytes.", maxEventID)
+	}
+	if item.Type == nil {
+		return nil, refuse(corpus.MissingField, "The line has no type.")
+	}
+	check, ok := checks[*item.Type]
+	if !ok {
+		return nil, refuse(unknownType, "There is no type %.60q; it is user, tree, message, label, reaction, report or classifier_output.", *item.Type)
+	}
+	item.event, item.kind = *item.ID, *item.Type
+	if err := item.date(now); err != nil {
+		return nil, err
+	}
+	return item, check(item)
+}
+
+// ingestUnreadable says why a line is not the object that it should be.
+func unreadable(line []byte, err error) *Fault {
+	var semantic *json.SemanticError
+	switch {
+	case errors.As(err, &semantic) && semantic.JSONPointer == "":
+		return refuse(corpus.WrongType, "The line is not a JSON object.")
+	case errors.As(err, &semantic):
+		return refuse(corpus.WrongType, "%s is not of the type that it should be.", strings.TrimPrefix(string(semantic.JSONPointer), "/"))
+	case jsontext.Value(line).IsValid(jsontext.AllowInvalidUTF8(true)):
+		return refuse(corpus.LoneSurrogate, `The line has one half of a surrogate pair (\ud800 to \udfff alone), which is no character.`)
+	}
+	return refuse(corpus.NotJSON, "The line is not one JSON object.")
+}

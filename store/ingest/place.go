@@ -1,0 +1,151 @@
+package ingest
+
+import (
+	"time"
+	"treewarden/corpus"
+	"treewarden/store/db"
+	"treewarden/store/tables"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// ingestTree is a tree that lines speak of; nil fields are not known or, of a
+// known tree, not to be changed.
+type knownTree struct {
+	id       uuid.UUID
+	fresh    bool
+	changed  bool   // a line brought something
+	byStaff  bool   // staff decided on the state
+	was      string // the state before
+	state    string
+	restated bool // its state changes
+	lang     *string
+	origin   *string
+	goal     *int
+	depth    *int
+	children *int
+	created  *time.Time
+	author   *uuid.UUID
+}
+
+// ingestMessage is a message that lines speak of.
+type knownMessage struct {
+	id, tree  uuid.UUID
+	fresh     bool
+	parent    *uuid.UUID
+	author    *uuid.UUID
+	created   pgtype.Timestamptz
+	depth     int
+	role      string
+	text      *string // of messages that a line brings
+	deleted   bool
+	deletedAt *time.Time
+	deletedBy *int64
+	root      *uuid.UUID
+	byStaff   bool
+	item      *lineItem // of fresh ones
+	// record says that a file brought a record of its reactions; reactions is
+	// how many it has beside it, or at least as many as the lines may take away.
+	record    bool
+	reactions int
+}
+
+// recorded says whether the message has a reaction record.
+func (m *knownMessage) recorded() bool { return m.record || m.reactions > 0 }
+
+// place takes in a line that is not about a user, into memory.
+func (in *run) place(item *lineItem) error {
+	if item.kind == "tree" {
+		in.placeTree(item)
+		return nil
+	}
+	if item.kind != "classifier_output" {
+		if err := in.submits(item); err != nil {
+			return err
+		}
+	}
+	if item.kind == "message" {
+		return in.placeMessage(item)
+	}
+	m := in.messages[item.message]
+	if m == nil {
+		return refuse(unknownMessage, "There is no message %s.", item.message)
+	}
+	switch item.kind {
+	case "label":
+		in.changes.label(m, item)
+	case "reaction":
+		in.changes.reaction(m, item)
+	case "report":
+		in.changes.report(m, item)
+	case "classifier_output":
+		in.changes.output(m, item, in.models[*item.Model])
+	}
+	return nil
+}
+
+// placeTree takes in what a line says of a tree: nothing of what staff decided.
+func (in *run) placeTree(item *lineItem) {
+	t := in.trees[item.tree]
+	if t == nil {
+		t = &knownTree{id: item.tree, fresh: true, state: tables.InReview, created: &item.at}
+		in.trees[item.tree] = t
+	}
+	if item.State != nil && *item.State != t.state && !t.byStaff {
+		t.state, t.restated, t.changed = *item.State, true, true
+	}
+	for _, word := range []struct{ from, into **string }{{&item.Lang, &t.lang}, {&item.Origin, &t.origin}} {
+		if *word.from != nil {
+			*word.into, t.changed = *word.from, true
+		}
+	}
+	for _, n := range []struct {
+		from *float64
+		into **int
+	}{{item.GoalTreeSize, &t.goal}, {item.MaxDepth, &t.depth}, {item.MaxChildrenCount, &t.children}} {
+		if n.from != nil {
+			whole := int(*n.from)
+			*n.into, t.changed = &whole, true
+		}
+	}
+}
+
+// placeMessage puts a new message into its tree.
+func (in *run) placeMessage(item *lineItem) error {
+	if known := in.messages[item.message]; known != nil {
+		if tables.SameID(known.parent, item.parent) && known.role == *item.Role && known.text != nil && *known.text == *item.Text && tables.SameID(known.author, &item.user) {
+			return errDuplicate
+		}
+		return refuse(corpus.Conflict, "The message %s is known already, and it is not this one.", item.message)
+	}
+	m := &knownMessage{id: item.message, fresh: true, parent: item.parent, author: &item.user, created: db.Timestamp(item.at), role: *item.Role, text: item.Text, item: item}
+	if item.parent == nil {
+		m.tree = item.message
+		t := in.trees[m.tree]
+		if t == nil {
+			t = &knownTree{id: m.tree, fresh: true, state: tables.InReview}
+			in.trees[m.tree] = t
+		}
+		t.changed, t.created, t.author = true, &item.at, &item.user
+		if item.Lang != nil {
+			t.lang = item.Lang
+		}
+	} else {
+		parent := in.messages[*item.parent]
+		switch {
+		case parent == nil:
+			return refuse(unknownParent, "There is no message %s to reply to.", *item.parent)
+		case item.tree != uuid.Nil && item.tree != parent.tree:
+			return refuse(wrongTree, "The message that it replies to is in tree %s.", parent.tree)
+		case parent.depth >= corpus.MaxDepth:
+			return refuse(corpus.TooDeep, "The message would stand more than %d levels below its prompt.", corpus.MaxDepth)
+		}
+		m.tree, m.depth = parent.tree, parent.depth+1
+		// Who undeletes the parent gives back what fell with it, this included.
+		m.deleted, m.deletedAt, m.deletedBy, m.root, m.byStaff = parent.deleted, parent.deletedAt, parent.deletedBy, parent.root, parent.deleted && parent.byStaff
+	}
+	in.messages[m.id] = m
+	in.changes.messages = append(in.changes.messages, m)
+	return nil
+}

@@ -1,0 +1,134 @@
+package ingest
+
+import (
+	"strings"
+	"time"
+	"treewarden/store/counters"
+	"treewarden/store/tables"
+
+	"github.com/google/uuid"
+)
+
+// ingestWrite gathers what lines come to, so that each table is written once.
+type changes struct {
+	messages  []*knownMessage
+	labels    map[raterKey]*lineItem
+	reactions map[reactionKey]*reactionChange
+	reports   map[raterKey]*newReport
+	outputs   map[outputKey]*newOutput
+	last      map[uuid.UUID]time.Time // when users last did something
+}
+
+// giver is somebody who gave a message something.
+type raterKey struct{ tree, message, user uuid.UUID }
+
+type reactionKey struct {
+	raterKey
+	emoji string
+}
+
+// ingestReaction is what becomes of one reaction: what was there is taken
+// away, or one is added where none is then, or both.
+type reactionChange struct {
+	remove bool
+	add    *time.Time
+}
+
+// becomes says which of both comes to something where there was one, or none.
+func (r *reactionChange) becomes(had bool) (gone, made bool) {
+	gone = had && r.remove
+	return gone, r.add != nil && (!had || gone)
+}
+
+type newReport struct {
+	reason string
+	at     time.Time
+}
+
+type outputKey struct {
+	tree, message uuid.UUID
+	model         int16
+}
+
+type newOutput struct {
+	scores   []*float64
+	toxicity *float64
+	at       time.Time
+}
+
+func (w *changes) reset() {
+	w.messages = nil
+	w.labels, w.reactions = map[raterKey]*lineItem{}, map[reactionKey]*reactionChange{}
+	w.reports, w.outputs = map[raterKey]*newReport{}, map[outputKey]*newOutput{}
+	w.last = map[uuid.UUID]time.Time{}
+}
+
+// active notes when the user of a line did something.
+func (w *changes) active(item *lineItem) {
+	if w.last != nil && item.user != uuid.Nil && item.at.After(w.last[item.user]) {
+		w.last[item.user] = item.at
+	}
+}
+
+// label has a person's labels of a message replaced.
+func (w *changes) label(m *knownMessage, item *lineItem) {
+	w.labels[raterKey{m.tree, m.id, item.user}] = item
+}
+
+// reaction adds or removes one reaction. 👍 and 👎 exclude each other, and
+// nobody gives them to themselves.
+func (w *changes) reaction(m *knownMessage, item *lineItem) {
+	who, emoji := raterKey{m.tree, m.id, item.user}, *item.Emoji
+	opposite := map[string]string{"+1": "-1", "-1": "+1"}[emoji]
+	if opposite != "" && m.author != nil && *m.author == item.user {
+		return
+	}
+	of := func(emoji string) *reactionChange {
+		key := reactionKey{who, emoji}
+		if w.reactions[key] == nil {
+			w.reactions[key] = &reactionChange{}
+		}
+		return w.reactions[key]
+	}
+	if item.Op != nil && *item.Op == "remove" {
+		*of(emoji) = reactionChange{remove: true}
+		return
+	}
+	if r := of(emoji); r.add == nil {
+		r.add = &item.at
+	}
+	if opposite != "" {
+		*of(opposite) = reactionChange{remove: true}
+	}
+}
+
+// report joins a person's reasons, so that they count as one report.
+func (w *changes) report(m *knownMessage, item *lineItem) {
+	who, reason := raterKey{m.tree, m.id, item.user}, strings.TrimSpace(*item.Reason)
+	if r := w.reports[who]; r == nil {
+		w.reports[who] = &newReport{reason, item.at}
+	} else if len(r.reason) < maxReportText {
+		r.reason += "\n" + reason
+	}
+}
+
+// output merges what a model says of a message.
+func (w *changes) output(m *knownMessage, item *lineItem, model *tables.Model) {
+	key := outputKey{m.tree, m.id, model.ID}
+	o := w.outputs[key]
+	if o == nil {
+		o = &newOutput{}
+		w.outputs[key] = o
+	}
+	for name, value := range item.Scores {
+		at := model.At[name]
+		for len(o.scores) <= at {
+			o.scores = append(o.scores, nil)
+		}
+		o.scores[at] = value
+	}
+	if t := counters.ToxicityOf(item.Scores); t != nil {
+		o.toxicity = t
+	}
+	o.at = item.at
+}

@@ -1,0 +1,155 @@
+package tables
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"treewarden/store/db"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// importOutputs bounds how many outputs a model has: a message that has the
+// last one stores room for all before it.
+const MaxOutputs = 1000
+
+// importModelsMost bounds how many models there are: their ids are small
+// numbers, and every one is read and shown by its name.
+const MaxModels = 1000
+
+// importModels are the classifiers' models that the import has met, by name.
+type Models map[string]*Model
+
+// importModel is a row of classifier_models, as far as it was needed.
+type Model struct {
+	// id is 0 where the model does not exist, in a dry run.
+	ID int16
+	// at is an output's place in the arrays, -1 where it has none, in a dry run.
+	At map[string]int
+}
+
+func (m Models) Forget() { clear(m) }
+
+func (m Models) Knows(classifiers map[string]map[string]*float64) bool {
+	for name, outputs := range classifiers {
+		model := m[name]
+		if model == nil {
+			return false
+		}
+		for output := range outputs {
+			if _, there := model.At[output]; !there {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// register learns the models of a message, and adds to the database what it
+// lacks of them. Names are taken by the alphabet, so that every import of one
+// file makes the same rows.
+func (m Models) Register(ctx context.Context, tx db.Conn, classifiers map[string]map[string]*float64, dry bool) error {
+	names := make([]string, 0, len(classifiers))
+	for name := range classifiers {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		outputs := make([]string, 0, len(classifiers[name]))
+		for output := range classifiers[name] {
+			outputs = append(outputs, output)
+		}
+		slices.Sort(outputs)
+		model, err := registerModel(ctx, tx, name, outputs, dry)
+		if err != nil {
+			return fmt.Errorf("register the outputs of model %q: %w", name, err)
+		}
+		m[name] = model
+	}
+	return nil
+}
+
+// modelFull is the error of a model, by name, that has too many outputs.
+type ErrModelFull string
+
+func (m ErrModelFull) Error() string { return "too many outputs" }
+
+// errManyModels is the error of a model that would be one too many.
+var ErrManyModels = errors.New("too many models")
+
+// registerModel reads a model and adds the outputs that it lacks.
+func registerModel(ctx context.Context, tx db.Conn, name string, outputs []string, dry bool) (*Model, error) {
+	model, err := readModel(ctx, tx, name)
+	if err != nil {
+		return nil, err
+	}
+	missing := model.missing(outputs)
+	if dry {
+		for _, output := range missing {
+			model.At[output] = -1
+		}
+		return model, nil
+	}
+	if model.ID != 0 && len(missing) == 0 {
+		return model, nil
+	}
+	// Nobody else may add models or outputs until this transaction has ended.
+	if _, err := tx.Exec(ctx, `LOCK TABLE classifier_models IN SHARE ROW EXCLUSIVE MODE`); err != nil {
+		return nil, fmt.Errorf("lock the models: %w", err)
+	}
+	if model, err = readModel(ctx, tx, name); err != nil {
+		return nil, err
+	}
+	missing = model.missing(outputs)
+	if len(model.At)+len(missing) > MaxOutputs {
+		return nil, ErrModelFull(name)
+	}
+	if model.ID == 0 {
+		// Not by the sequence alone, which keeps counting where a killed
+		// import left no row: an import that is begun again would differ.
+		err = tx.QueryRow(ctx, `INSERT INTO classifier_models (model_id, name, outputs) OVERRIDING SYSTEM VALUE
+			SELECT coalesce(max(model_id), 0) + 1, $1, $2 FROM classifier_models HAVING count(*) < $3
+			RETURNING model_id, setval(pg_get_serial_sequence('classifier_models', 'model_id'), model_id)`, name, missing, MaxModels).Scan(&model.ID, nil)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil, ErrManyModels
+		}
+	} else if len(missing) > 0 {
+		_, err = tx.Exec(ctx, `UPDATE classifier_models SET outputs = outputs || $2 WHERE model_id = $1`, model.ID, missing)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("add to the models: %w", err)
+	}
+	for _, output := range missing {
+		model.At[output] = len(model.At)
+	}
+	return model, nil
+}
+
+func readModel(ctx context.Context, tx db.Conn, name string) (*Model, error) {
+	var id int16
+	var outputs []string
+	err := tx.QueryRow(ctx, `SELECT model_id, outputs FROM classifier_models WHERE name = $1`, name).Scan(&id, &outputs)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return nil, fmt.Errorf("read the models: %w", err)
+	}
+	return NewModel(id, outputs), nil
+}
+
+func NewModel(id int16, outputs []string) *Model {
+	model := &Model{ID: id, At: make(map[string]int, len(outputs))}
+	for i, output := range outputs {
+		model.At[output] = i
+	}
+	return model
+}
+
+func (m *Model) missing(outputs []string) []string {
+	missing := []string{}
+	for _, output := range outputs {
+		if _, there := m.At[output]; !there {
+			missing = append(missing, output)
+		}
+	}
+	return missing
+}
