@@ -21,7 +21,7 @@ var ourImports = map[string][]string{
 	"bench": {"store", "scoring", "policy", "corpus", "migrations", "admin", "views", "markup"},
 
 	// The packages of store, from the ground up: each knows only those below it.
-	"store/embedded": {},
+	"store/postgres": {},
 	"store/db":       {},
 	"store/tables":   {"store/db", "corpus"},
 	"store/counters": {"store/db", "store/tables", "scoring", "corpus"},
@@ -32,7 +32,7 @@ var ourImports = map[string][]string{
 		"store/db", "store/tables", "store/counters", "store/boards", "store/ingest", "store/importer",
 		"scoring", "policy", "migrations", "corpus",
 	},
-	"store/storetest": {"store", "store/embedded", "migrations", "policy"},
+	"store/storetest": {"store", "store/postgres", "migrations", "policy"},
 
 	"corpus": {}, "scoring": {}, "policy": {}, "views": {}, "migrations": {}, "markup": {},
 }
