@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"treewarden/corpus/demo"
+	"treewarden/demo"
 	"treewarden/policy"
 	"treewarden/store"
 )

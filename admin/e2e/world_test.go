@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"treewarden/admin"
-	"treewarden/corpus/demo"
+	"treewarden/demo"
 	"treewarden/policy"
 	"treewarden/store"
 	"treewarden/store/storetest"
@@ -79,7 +79,7 @@ func demonstration(t *testing.T) *world {
 	theDemonstration.Do(func() {
 		w := newWorld(t)
 		corpus := demo.Generate(demo.Options{Seed: 1, Now: time.Now()})
-		if err := w.store.Load(t.Context(), corpus); err != nil {
+		if err := demo.Load(t.Context(), w.store, corpus); err != nil {
 			t.Fatal(err)
 		}
 		w.moderate(t, corpus)

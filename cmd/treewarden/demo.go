@@ -10,8 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"treewarden/corpus/demo"
-	"treewarden/policy"
+	"treewarden/demo"
 	"treewarden/store"
 )
 
@@ -20,10 +19,6 @@ type DemoCmd struct {
 	Scale int    `help:"Size of the collection: N times 300 users and 2,000 trees." default:"1" placeholder:"N"`
 	Seed  uint64 `help:"Another seed gives another collection." default:"1" placeholder:"N"`
 }
-
-// demoStaff are the accounts of the demonstration, one for each role, named
-// like it.
-var demoStaff = []string{policy.Admin, policy.Moderator, policy.DataLead}
 
 // Run fills an empty database, serves it, and prints how to get in once it
 // answers.
@@ -69,47 +64,15 @@ func (c *DemoCmd) fill(ctx context.Context, app *App, s *store.Store) error {
 		app.Log.Info("generating a collection", "users", 300*c.Scale, "trees", 2000*c.Scale, "seed", c.Seed)
 		corpus = demo.Generate(demo.Options{Seed: c.Seed, Scale: c.Scale, Now: time.Now()})
 		app.Log.Info("loading it", "messages", len(corpus.Messages), "votes", len(corpus.Votes), "reactions", len(corpus.Reactions))
-		if empty, err = s.Fill(ctx, corpus); err != nil {
+		if empty, err = demo.Fill(ctx, s, corpus); err != nil {
 			return err
 		}
 	}
-	staff, err := hire(ctx, app, s)
+	staff, err := demo.EnsureStaff(ctx, s, app.Policy)
 	if err != nil || !empty {
 		return err
 	}
-	return moderate(ctx, app, s, staff, corpus)
-}
-
-// hire makes the accounts that are missing. They have no password: only the
-// links that each start prints open them. One that was taken out of the
-// console is not missing, and stays out.
-func hire(ctx context.Context, app *App, s *store.Store) (map[string]store.Actor, error) {
-	there, err := s.Staff(ctx, store.CommandLine)
-	if err != nil {
-		return nil, err
-	}
-	staff := make(map[string]store.Actor)
-	hired := func(u store.User) {
-		staff[u.Username] = store.Actor{UserID: u.UserID, Name: u.DisplayName, Role: u.Role, Via: "session", Policy: app.Policy}
-	}
-	for _, u := range there {
-		hired(u)
-	}
-	for _, role := range demoStaff {
-		if _, ok := staff[role]; ok {
-			continue
-		}
-		u, err := s.CreateStaff(ctx, store.CommandLine, role, role, "")
-		var taken store.Invalid
-		if errors.As(err, &taken) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("make the account %s: %w", role, err)
-		}
-		hired(u)
-	}
-	return staff, nil
+	return demo.Moderate(ctx, app.Log, s, staff, corpus)
 }
 
 // signInLinks makes a fresh link for each account of the demonstration that
@@ -125,7 +88,7 @@ func signInLinks(ctx context.Context, app *App, s *store.Store, address string) 
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n  Treewarden runs at %s\n\n  These links sign you in, each once within 24 hours:\n\n", address)
-	for _, name := range demoStaff {
+	for _, name := range demo.Staff {
 		switch u, ok := staff[name]; {
 		case !ok:
 			fmt.Fprintf(&b, "    %-10s is no longer staff\n", name)

@@ -34,6 +34,7 @@ var ourImports = map[string][]string{
 	},
 	"store/storetest": {"store", "store/postgres", "migrations", "policy"},
 
+	"demo":   {"store", "policy", "scoring", "corpus"},
 	"corpus": {}, "scoring": {}, "policy": {}, "views": {}, "migrations": {}, "markup": {},
 }
 

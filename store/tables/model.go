@@ -61,7 +61,7 @@ func (m Models) Register(ctx context.Context, tx db.Conn, classifiers map[string
 			outputs = append(outputs, output)
 		}
 		slices.Sort(outputs)
-		model, err := registerModel(ctx, tx, name, outputs, dry)
+		model, err := RegisterModel(ctx, tx, name, outputs, dry)
 		if err != nil {
 			return fmt.Errorf("register the outputs of model %q: %w", name, err)
 		}
@@ -78,8 +78,8 @@ func (m ErrModelFull) Error() string { return "too many outputs" }
 // errManyModels is the error of a model that would be one too many.
 var ErrManyModels = errors.New("too many models")
 
-// registerModel reads a model and adds the outputs that it lacks.
-func registerModel(ctx context.Context, tx db.Conn, name string, outputs []string, dry bool) (*Model, error) {
+// RegisterModel reads a model and adds the outputs that it lacks.
+func RegisterModel(ctx context.Context, tx db.Conn, name string, outputs []string, dry bool) (*Model, error) {
 	model, err := readModel(ctx, tx, name)
 	if err != nil {
 		return nil, err

@@ -15,7 +15,7 @@ type habit struct {
 	quality, rude, violent                                float64 // mean of the sliders
 	up, down, flag                                        float64 // mean number of reactions
 	report, deleted                                       float64 // chance
-	reason                                                int     // of a report, in tongue.report; -1 is any
+	reason                                                int     // of a report, in language.report; -1 is any
 	toxicLow, toxicHigh                                   float64 // the classifier's toxicity
 }
 
@@ -51,7 +51,7 @@ func (g *generator) review(n *node) {
 		if n.judged {
 			at = g.soon(n.Created, 6*time.Hour)
 		}
-		by := g.writer(n.tree.tongue)
+		by := g.writer(n.tree.language)
 		if at.After(g.now) || seen[by] {
 			continue
 		}
@@ -130,7 +130,7 @@ func (g *generator) react(n *node) {
 		mean  float64
 	}{{"+1", h.up}, {"-1", h.down}, {"red_flag", h.flag}, {"_skip_reply", 0.04}, {"heart_eyes", 0.03}, {"100", 0.02}, {"rofl", 0.02}} {
 		for range g.poisson(thumb.mean) {
-			by := g.writer(n.tree.tongue)
+			by := g.writer(n.tree.language)
 			if at := g.after(n.Created, 30*time.Hour); !n.seen[by] && by != n.author && !at.After(g.now) {
 				g.reaction(n, by, thumb.emoji, at)
 			}
@@ -173,7 +173,7 @@ func (g *generator) report(n *node) {
 	}
 	seen := map[uuid.UUID]bool{n.author.ID: true}
 	for range 1 + g.rand.IntN(2) {
-		by := g.writer(n.tree.tongue)
+		by := g.writer(n.tree.language)
 		at := g.after(n.Created, 20*time.Hour)
 		if at.After(g.now) || seen[by.ID] {
 			continue
@@ -185,7 +185,7 @@ func (g *generator) report(n *node) {
 
 // complain records a report; the older it is, the likelier it was dealt with.
 func (g *generator) complain(n *node, by *person, at time.Time, reason int) {
-	reasons := by.tongues[0].report
+	reasons := by.languages[0].report
 	text := g.pick(reasons)
 	if reason >= 0 && reason < len(reasons) {
 		text = reasons[reason]

@@ -40,8 +40,8 @@ type node struct {
 // parent stands before its replies.
 type tree struct {
 	Tree
-	tongue *tongue
-	nodes  []*node
+	language *language
+	nodes    []*node
 	// target is the state that the tree is to reach; bad prompts may stop it.
 	target string
 }
@@ -90,7 +90,7 @@ func (g *generator) plant() {
 // grow makes one tree with all its honest messages.
 func (g *generator) grow() {
 	created := g.someday()
-	t := g.tongue()
+	t := g.language()
 	target := g.target(g.now.Sub(created))
 	nature := good
 	if target == aborted || target == reviewing && g.chance(0.1) {
@@ -153,9 +153,9 @@ func (g *generator) someday() time.Time {
 }
 
 // root starts a tree with its prompt.
-func (g *generator) root(author *person, t *tongue, at time.Time, text string, n nature, about subject) *tree {
+func (g *generator) root(author *person, t *language, at time.Time, text string, n nature, about subject) *tree {
 	id := g.id()
-	tree := &tree{tongue: t, target: reviewing, Tree: Tree{
+	tree := &tree{language: t, target: reviewing, Tree: Tree{
 		ID: id, Lang: t.code, Created: at, GoalSize: 6 + 3*g.rand.IntN(4), MaxDepth: maxDepth, MaxChildren: maxChildren,
 	}}
 	first := &node{nature: n, author: author, tree: tree, about: about, Message: Message{
@@ -189,7 +189,7 @@ func (g *generator) fill(tree *tree, replies int) {
 		if parent.Depth >= maxDepth || len(parent.kids) >= room {
 			continue
 		}
-		author := g.writer(tree.tongue)
+		author := g.writer(tree.language)
 		if author == parent.author {
 			continue
 		}

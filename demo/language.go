@@ -13,13 +13,13 @@ import (
 	"unicode/utf8"
 )
 
-//go:embed tongues/*.txt
-var tongueFiles embed.FS
+//go:embed languages/*.txt
+var languageFiles embed.FS
 
-// tongue is the vocabulary of one language: whole clauses that fit into each
+// language is the vocabulary of one language: whole clauses that fit into each
 // other without inflection, because every form is written around a verb phrase
 // ({task}, {Task} with a capital) or two nouns ({a}, {b}, {A}).
-type tongue struct {
+type language struct {
 	code  string
 	share float64 // of all trees, in per cent
 
@@ -42,9 +42,9 @@ type topic struct {
 	tips      []string
 }
 
-// tongues reads the vocabularies once, in the order of their share.
-var tongues = sync.OnceValue(func() []*tongue {
-	list, err := readTongues(tongueFiles)
+// languages reads the vocabularies once, in the order of their share.
+var languages = sync.OnceValue(func() []*language {
+	list, err := readLanguages(languageFiles)
 	if err != nil {
 		panic(err) // they are embedded, and a test reads them
 	}
@@ -55,24 +55,24 @@ var tongues = sync.OnceValue(func() []*tongue {
 // used first.
 func Languages() []string {
 	var codes []string
-	for _, t := range tongues() {
+	for _, t := range languages() {
 		codes = append(codes, t.code)
 	}
 	return codes
 }
 
-func readTongues(files fs.FS) ([]*tongue, error) {
-	names, err := fs.Glob(files, "tongues/*.txt")
+func readLanguages(files fs.FS) ([]*language, error) {
+	names, err := fs.Glob(files, "languages/*.txt")
 	if err != nil {
 		return nil, fmt.Errorf("list the vocabularies: %w", err)
 	}
-	var list []*tongue
+	var list []*language
 	for _, name := range names {
 		text, err := fs.ReadFile(files, name)
 		if err != nil {
 			return nil, fmt.Errorf("read a vocabulary: %w", err)
 		}
-		t := &tongue{code: strings.TrimSuffix(path.Base(name), ".txt")}
+		t := &language{code: strings.TrimSuffix(path.Base(name), ".txt")}
 		for i, line := range strings.Split(string(text), "\n") {
 			if strings.TrimSpace(line) == "" {
 				continue
@@ -83,13 +83,13 @@ func readTongues(files fs.FS) ([]*tongue, error) {
 		}
 		list = append(list, t)
 	}
-	slices.SortStableFunc(list, func(a, b *tongue) int { return int(b.share*100) - int(a.share*100) })
+	slices.SortStableFunc(list, func(a, b *language) int { return int(b.share*100) - int(a.share*100) })
 	return list, nil
 }
 
 // read takes in one line of a vocabulary, "key: value". Lines of a topic
 // follow the line that names it.
-func (t *tongue) read(line string) error {
+func (t *language) read(line string) error {
 	key, value, ok := strings.Cut(line, ": ")
 	if !ok {
 		return fmt.Errorf("%q is not of the form key: value", line)

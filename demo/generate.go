@@ -1,8 +1,10 @@
-// Package demo generates a demonstration corpus: a collection of
-// conversations in twelve languages with its contributors, honest ones and
-// several kinds of troll, and all that they did to each other's messages.
-// Everything is composed from vocabularies of our own (tongues/*.txt); nothing
-// is copied from a real collection. It is pure: no SQL, no clock, no network.
+// Package demo makes the demonstration: a generated collection of conversations
+// in twelve languages with its contributors, honest ones and several kinds of
+// troll, and all that they did to each other's messages; how it is loaded; and
+// the staff who work on it.
+//
+// Everything is composed from vocabularies of our own (languages/*.txt); nothing
+// is copied from a real collection. Generate is pure: no SQL, no clock, no network.
 package demo
 
 import (

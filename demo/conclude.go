@@ -68,11 +68,11 @@ func (g *generator) rank(n *node) {
 // voteDown lets the down-voters loose on what others wrote: thumbs down,
 // labels that nobody else gives, reports without ground.
 func (g *generator) voteDown() {
-	byTongue := make(map[*tongue][]*node)
+	byLanguage := make(map[*language][]*node)
 	for _, t := range g.trees {
 		for _, n := range t.nodes {
 			if n.author != nil && n.nature == good {
-				byTongue[t.tongue] = append(byTongue[t.tongue], n)
+				byLanguage[t.language] = append(byLanguage[t.language], n)
 			}
 		}
 	}
@@ -80,7 +80,7 @@ func (g *generator) voteDown() {
 		if p.Kind != DownVoter {
 			continue
 		}
-		among := byTongue[p.tongues[0]]
+		among := byLanguage[p.languages[0]]
 		done := make(map[*node]bool)
 		for range 120 + g.rand.IntN(120) {
 			at := g.between(p.from, p.to)

@@ -313,30 +313,30 @@ func TestAdvertsAreNearDuplicates(t *testing.T) {
 }
 
 func TestVocabulariesAreComplete(t *testing.T) {
-	list := tongues()
+	list := languages()
 	var share float64
-	for _, tongue := range list {
-		share += tongue.share
+	for _, language := range list {
+		share += language.share
 		for what, words := range map[string][]string{
-			"given": tongue.given, "family": tongue.family, "handle": tongue.handle, "ask": tongue.ask, "compare": tongue.compare,
-			"context": tongue.context, "follow": tongue.follow, "open": tongue.open, "close": tongue.close, "advice": tongue.advice,
-			"head": tongue.head, "criterion": tongue.criterion, "report": tongue.report, "flood": tongue.flood, "insult": tongue.insult,
-			"abuse": tongue.abuse, "slur": tongue.slur, "ad": tongue.ad, "product": tongue.product,
+			"given": language.given, "family": language.family, "handle": language.handle, "ask": language.ask, "compare": language.compare,
+			"context": language.context, "follow": language.follow, "open": language.open, "close": language.close, "advice": language.advice,
+			"head": language.head, "criterion": language.criterion, "report": language.report, "flood": language.flood, "insult": language.insult,
+			"abuse": language.abuse, "slur": language.slur, "ad": language.ad, "product": language.product,
 		} {
 			least := 2
 			if what == "head" || what == "criterion" {
 				least = 4
 			}
 			if len(words) < least {
-				t.Errorf("%s has %d of %s", tongue.code, len(words), what)
+				t.Errorf("%s has %d of %s", language.code, len(words), what)
 			}
 		}
-		if len(tongue.topics) < 5 {
-			t.Errorf("%s has %d topics", tongue.code, len(tongue.topics))
+		if len(language.topics) < 5 {
+			t.Errorf("%s has %d topics", language.code, len(language.topics))
 		}
-		for _, topic := range tongue.topics {
+		for _, topic := range language.topics {
 			if len(topic.tasks) < 3 || len(topic.pairs) < 2 || len(topic.questions) < 2 || len(topic.tips) < 4 {
-				t.Errorf("%s says too little of %s", tongue.code, topic.name)
+				t.Errorf("%s says too little of %s", language.code, topic.name)
 			}
 		}
 	}

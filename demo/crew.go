@@ -12,8 +12,8 @@ import (
 // person is a contributor and what the generator knows of them.
 type person struct {
 	User
-	tongues []*tongue // that they write, the first one mostly
-	first   time.Time // of what they did; zero for nothing yet
+	languages []*language // that they write, the first one mostly
+	first     time.Time   // of what they did; zero for nothing yet
 
 	// For trolls: when they are at it and how much they write.
 	from, to         time.Time
@@ -43,7 +43,7 @@ func (p *person) touch(at time.Time) {
 type crew struct {
 	all       []*person
 	trolls    []*person
-	speakers  map[*tongue]*speakers
+	speakers  map[*language]*speakers
 	usernames map[string]bool
 }
 
@@ -64,7 +64,7 @@ func (s *speakers) add(p *person, weight float64) {
 
 // writer picks an honest person who writes a language: few write much, and
 // many write little.
-func (g *generator) writer(t *tongue) *person {
+func (g *generator) writer(t *language) *person {
 	s := g.crew.speakers[t]
 	at := g.rand.Float64() * s.sums[len(s.sums)-1]
 	return s.people[min(sort.SearchFloat64s(s.sums, at), len(s.people)-1)]
@@ -75,9 +75,9 @@ const trollsPerKind = 4
 
 // cast makes all contributors.
 func (g *generator) cast() {
-	g.crew.speakers = make(map[*tongue]*speakers)
+	g.crew.speakers = make(map[*language]*speakers)
 	g.crew.usernames = make(map[string]bool)
-	list := tongues()
+	list := languages()
 	for _, t := range list {
 		g.crew.speakers[t] = &speakers{}
 	}
@@ -85,15 +85,15 @@ func (g *generator) cast() {
 	for i := range honest {
 		t := list[i%len(list)] // everybody has somebody to talk to, even in the smallest corpus
 		if i >= 5*len(list) {
-			t = g.tongue()
+			t = g.language()
 		}
 		p := g.person(t, Honest)
 		// Zipf's law, a little flattened: the first of a corpus writes some ten
 		// times as much as the fiftieth.
 		weight := 1 / math.Pow(float64(i)+4, 0.9)
 		g.crew.speakers[t].add(p, weight)
-		if second := g.tongue(); second != t && g.chance(0.3) {
-			p.tongues = append(p.tongues, second)
+		if second := g.language(); second != t && g.chance(0.3) {
+			p.languages = append(p.languages, second)
 			g.crew.speakers[second].add(p, weight/3)
 		}
 		if i%5 == 3 && i/5 < len(oddNames) {
@@ -102,7 +102,7 @@ func (g *generator) cast() {
 	}
 	for n := range g.size * trollsPerKind {
 		for _, kind := range Trolls {
-			t := g.tongue()
+			t := g.language()
 			if n == 0 {
 				t = list[0]
 			}
@@ -148,7 +148,7 @@ func (g *generator) found() {
 			continue
 		}
 		if ring == nil || len(ring.ring) == trollsPerKind {
-			t := p.tongues[0]
+			t := p.languages[0]
 			product := g.pick(t.product)
 			ring = &campaign{
 				url:      fmt.Sprintf("https://deals-%d.example/buy", g.rand.IntN(900)+100),
@@ -160,13 +160,13 @@ func (g *generator) found() {
 		}
 		p.campaign = ring
 		ring.ring = append(ring.ring, p)
-		p.tongues, p.Lang = ring.ring[0].tongues, ring.ring[0].Lang // one text, one language
+		p.languages, p.Lang = ring.ring[0].languages, ring.ring[0].Lang // one text, one language
 	}
 }
 
-// tongue picks a language by how much it is used.
-func (g *generator) tongue() *tongue {
-	list := tongues()
+// language picks a language by how much it is used.
+func (g *generator) language() *language {
+	list := languages()
 	at := g.rand.Float64() * 100
 	for _, t := range list {
 		if at -= t.share; at < 0 {
@@ -177,9 +177,9 @@ func (g *generator) tongue() *tongue {
 }
 
 // person makes a contributor with a name of their language.
-func (g *generator) person(t *tongue, kind Kind) *person {
+func (g *generator) person(t *language, kind Kind) *person {
 	given, family := g.pick(t.given), g.pick(t.family)
-	p := &person{User: User{ID: g.id(), Kind: kind, Lang: t.code}, tongues: []*tongue{t}}
+	p := &person{User: User{ID: g.id(), Kind: kind, Lang: t.code}, languages: []*language{t}}
 	switch n := g.rand.IntN(20); {
 	case n < 10:
 		p.DisplayName = given + " " + family

@@ -1,11 +1,11 @@
-package store_test
+package demo_test
 
 import (
 	"context"
 	"testing"
 	"time"
 
-	"treewarden/corpus/demo"
+	"treewarden/demo"
 	"treewarden/scoring"
 	"treewarden/store"
 	"treewarden/store/storetest"
@@ -17,7 +17,7 @@ func TestLoadKeepsEverything(t *testing.T) {
 	ctx := context.Background()
 	s := storetest.New(t)
 	c := demo.Generate(demo.Options{Seed: 3, Now: time.Now()})
-	if err := s.Load(ctx, c); err != nil {
+	if err := demo.Load(ctx, s, c); err != nil {
 		t.Fatal(err)
 	}
 	deleted := 0
@@ -49,7 +49,7 @@ func TestLoadKeepsEverything(t *testing.T) {
 			t.Errorf("%d %s, want %d", got, x.what, x.want)
 		}
 	}
-	if err := s.Load(ctx, c); err == nil {
+	if err := demo.Load(ctx, s, c); err == nil {
 		t.Error("the same corpus went in twice")
 	}
 }
@@ -63,7 +63,7 @@ func TestLoadedTrollsLeadTheBoards(t *testing.T) {
 	now := time.Now()
 	s.SetClock(func() time.Time { return now })
 	c := demo.Generate(demo.Options{Seed: 3, Now: now})
-	if err := s.Load(ctx, c); err != nil {
+	if err := demo.Load(ctx, s, c); err != nil {
 		t.Fatal(err)
 	}
 	kinds := map[string]demo.Kind{}
@@ -100,7 +100,7 @@ func TestFillLeavesACollectionAlone(t *testing.T) {
 	done := make(chan bool)
 	for seed := range uint64(2) {
 		go func() {
-			filled, err := s.Fill(ctx, demo.Generate(demo.Options{Seed: seed, Now: time.Now()}))
+			filled, err := demo.Fill(ctx, s, demo.Generate(demo.Options{Seed: seed, Now: time.Now()}))
 			if err != nil {
 				t.Error(err)
 			}
@@ -121,7 +121,7 @@ func BenchmarkLoad(b *testing.B) {
 		b.StopTimer()
 		s := storetest.New(b)
 		b.StartTimer()
-		if err := s.Load(context.Background(), c); err != nil {
+		if err := demo.Load(context.Background(), s, c); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -8,10 +8,10 @@ import (
 
 // troll lets every troll write what it planned.
 func (g *generator) troll() {
-	byTongue := make(map[*tongue][]*node) // honest messages that may be answered
+	byLanguage := make(map[*language][]*node) // honest messages that may be answered
 	for _, tree := range g.trees {
 		if len(tree.nodes) > 1 {
-			byTongue[tree.tongue] = append(byTongue[tree.tongue], tree.nodes...)
+			byLanguage[tree.language] = append(byLanguage[tree.language], tree.nodes...)
 		}
 	}
 	for _, p := range g.crew.trolls {
@@ -24,7 +24,7 @@ func (g *generator) troll() {
 			}
 			if i < p.prompts {
 				g.trollPrompt(p, at)
-			} else if parent := g.victim(byTongue[g.hunting(p)], at); parent != nil {
+			} else if parent := g.victim(byLanguage[g.hunting(p)], at); parent != nil {
 				g.trollReply(p, parent, at)
 			}
 		}
@@ -33,13 +33,13 @@ func (g *generator) troll() {
 
 // hunting picks the language in whose trees a troll writes: its own, save for
 // those who write where they have no word.
-func (g *generator) hunting(p *person) *tongue {
+func (g *generator) hunting(p *person) *language {
 	for p.Kind == WrongLanguage {
-		if t := g.tongue(); t != p.tongues[0] {
+		if t := g.language(); t != p.languages[0] {
 			return t
 		}
 	}
-	return p.tongues[0]
+	return p.languages[0]
 }
 
 // victim finds a message that was there at a moment and may be answered; nil
@@ -72,7 +72,7 @@ func (g *generator) trollReply(p *person, parent *node, at time.Time) {
 	// Now and then somebody answers in earnest: what hangs below a bad
 	// message is not always bad.
 	if reply.Depth < maxDepth && g.chance(0.2) {
-		if author := g.writer(parent.tree.tongue); author != parent.author {
+		if author := g.writer(parent.tree.language); author != parent.author {
 			at := g.soon(at, 5*time.Hour)
 			text := g.followUp(parent.about)
 			if reply.Role == "prompter" {
@@ -86,7 +86,7 @@ func (g *generator) trollReply(p *person, parent *node, at time.Time) {
 
 // trollText writes what a kind of troll writes.
 func (g *generator) trollText(p *person, about subject) (string, nature) {
-	own := p.tongues[0]
+	own := p.languages[0]
 	name := g.pick(own.slur)
 	switch p.Kind {
 	case Flooder:
@@ -110,7 +110,7 @@ func (g *generator) trollText(p *person, about subject) (string, nature) {
 		}
 		return fill(text, "task", g.pick(own.topics[0].tasks)), slur
 	case WrongLanguage:
-		foreignAbout := subject{tongue: own, topic: &own.topics[g.rand.IntN(len(own.topics))]}
+		foreignAbout := subject{language: own, topic: &own.topics[g.rand.IntN(len(own.topics))]}
 		if g.chance(0.5) {
 			text, _ := g.prompt(own)
 			return text, foreign
@@ -153,7 +153,7 @@ func (g *generator) advert(c *campaign) string {
 func (g *generator) curious() {
 	var prompts, replies []*node
 	for _, tree := range g.trees {
-		if tree.tongue.code != "en" || tree.nodes[0].nature != good || tree.nodes[0].author == nil {
+		if tree.language.code != "en" || tree.nodes[0].nature != good || tree.nodes[0].author == nil {
 			continue
 		}
 		for i, n := range tree.nodes {

@@ -12,14 +12,14 @@ const textLimit = 2000
 
 // subject is what a conversation is about, so that replies stay with it.
 type subject struct {
-	tongue *tongue
-	topic  *topic
-	pair   *[2]string // set where the prompt compared two things
+	language *language
+	topic    *topic
+	pair     *[2]string // set where the prompt compared two things
 }
 
 // prompt writes a prompt and says what it is about.
-func (g *generator) prompt(t *tongue) (string, subject) {
-	about := subject{tongue: t, topic: &t.topics[g.rand.IntN(len(t.topics))]}
+func (g *generator) prompt(t *language) (string, subject) {
+	about := subject{language: t, topic: &t.topics[g.rand.IntN(len(t.topics))]}
 	var text string
 	switch n := g.rand.IntN(10); {
 	case n < 6:
@@ -44,9 +44,9 @@ func (g *generator) prompt(t *tongue) (string, subject) {
 
 // followUp writes what a prompter says to an answer.
 func (g *generator) followUp(about subject) string {
-	text := fill(g.pick(about.tongue.follow), "task", g.pick(about.topic.tasks))
+	text := fill(g.pick(about.language.follow), "task", g.pick(about.topic.tasks))
 	if g.chance(0.2) {
-		text += " " + g.pick(about.tongue.context)
+		text += " " + g.pick(about.language.context)
 	}
 	return text
 }
@@ -55,7 +55,7 @@ func (g *generator) followUp(about subject) string {
 // a paragraph, a list, headings, a table, code, and now and then an essay up
 // to the limit.
 func (g *generator) answer(about subject) string {
-	t := about.tongue
+	t := about.language
 	tips := g.some(slices.Concat(about.topic.tips, g.some(t.advice, 2)), 3+g.rand.IntN(4))
 	var parts []string
 	switch n := g.rand.IntN(100); {
@@ -84,7 +84,7 @@ func (g *generator) answer(about subject) string {
 // essay writes on until the text comes near the limit, or the language has
 // nothing more to say.
 func (g *generator) essay(about subject) string {
-	t := about.tongue
+	t := about.language
 	text := "# " + capital(g.pick(about.topic.tasks)) + "\n\n" + g.pick(t.open)
 	for i, head := range t.head {
 		next := "\n\n## " + head + "\n\n" + list(g.some(about.topic.tips, len(about.topic.tips)), i%2 == 1)
@@ -114,7 +114,7 @@ func (g *generator) essay(about subject) string {
 func (g *generator) table(about subject) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "| | %s | %s |\n|---|---|---|", capital(about.pair[0]), capital(about.pair[1]))
-	for _, criterion := range about.tongue.criterion {
+	for _, criterion := range about.language.criterion {
 		fmt.Fprintf(&b, "\n| %s | %s | %s |", criterion, g.stars(), g.stars())
 	}
 	return b.String()
@@ -128,7 +128,7 @@ func (g *generator) stars() string {
 // poor writes what an honest but hasty contributor leaves: hardly anything.
 func (g *generator) poor(about subject, role string) string {
 	if role == "prompter" {
-		return g.pick(about.tongue.flood) + "?"
+		return g.pick(about.language.flood) + "?"
 	}
 	return g.pick(about.topic.tips)
 }

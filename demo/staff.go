@@ -1,0 +1,45 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"treewarden/policy"
+	"treewarden/store"
+)
+
+// Staff are the accounts of the demonstration, one for each role, named like it.
+var Staff = []string{policy.Admin, policy.Moderator, policy.DataLead}
+
+// EnsureStaff makes the accounts that are missing, and returns all by their names. They have no password: only the
+// links that each start prints open them. One that was taken out of the
+// console is not missing, and stays out.
+func EnsureStaff(ctx context.Context, s *store.Store, p *policy.Policy) (map[string]store.Actor, error) {
+	there, err := s.Staff(ctx, store.CommandLine)
+	if err != nil {
+		return nil, err
+	}
+	staff := make(map[string]store.Actor)
+	add := func(u store.User) {
+		staff[u.Username] = store.Actor{UserID: u.UserID, Name: u.DisplayName, Role: u.Role, Via: "session", Policy: p}
+	}
+	for _, u := range there {
+		add(u)
+	}
+	for _, role := range Staff {
+		if _, ok := staff[role]; ok {
+			continue
+		}
+		u, err := s.CreateStaff(ctx, store.CommandLine, role, role, "")
+		var taken store.Invalid
+		if errors.As(err, &taken) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("make the account %s: %w", role, err)
+		}
+		add(u)
+	}
+	return staff, nil
+}
