@@ -12,7 +12,7 @@ import (
 
 // accountPage is a person's own account: password, display, sessions.
 type accountPage struct {
-	Frame
+	Layout
 	Sessions []store.Session
 	Wrong    store.Invalid
 	Mine     []string // what the person's role may do
@@ -23,7 +23,7 @@ func (p accountPage) api() any { return nil }
 func (s *Server) account(c *fiber.Ctx) error { return s.showAccount(c, fiber.StatusOK, nil) }
 
 func (s *Server) showAccount(c *fiber.Ctx, status int, wrong store.Invalid) error {
-	p := accountPage{Frame: s.frame(c, "Account"), Wrong: wrong, Mine: s.mayDo(s.person(c))}
+	p := accountPage{Layout: s.layout(c, "Account"), Wrong: wrong, Mine: s.mayDo(s.person(c))}
 	if p.Person.Session != nil {
 		sessions, err := s.store.Sessions(c.UserContext(), p.Person)
 		if err != nil {

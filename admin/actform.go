@@ -15,7 +15,7 @@ import (
 
 // actPage is the form of an action: as a page of its own, or in a dialog.
 type actPage struct {
-	Frame
+	Layout
 	Kind     store.Kind
 	Post     string // where the form is sent
 	Return   string
@@ -65,11 +65,11 @@ func (p actPage) Deletes() bool { return p.Body.Messages == "delete" }
 // Halts: see Deletes.
 func (p actPage) Halts() bool { return p.Body.Trees == "halt" }
 
-// besideField are the fields beside which the form says what is wrong.
-var besideField = []string{"reason", "until", "text", "labels", "result", "emoji", "op"}
+// shownFields are the fields beside which the form says what is wrong.
+var shownFields = []string{"reason", "until", "text", "labels", "result", "emoji", "op"}
 
 // Elsewhere is what is wrong with fields that the form does not show.
-func (p actPage) Elsewhere() string { return elsewhere(p.Wrong, besideField...) }
+func (p actPage) Elsewhere() string { return elsewhere(p.Wrong, shownFields...) }
 
 // elsewhere is what is wrong with fields other than those that say it
 // themselves.
@@ -83,12 +83,12 @@ func elsewhere(wrong store.Invalid, beside ...string) string {
 	return others.Error()
 }
 
-// Veil tells for what the message's text stays hidden from this person.
-func (p actPage) Veil() []veilReason {
+// Warnings tells for what the message's text stays hidden from this person.
+func (p actPage) Warnings() []contentWarning {
 	if p.Message == nil || !p.Person.BlurToxic {
 		return nil
 	}
-	return veilOf(p.Message.Message)
+	return contentWarnings(p.Message.Message)
 }
 
 // Effect says in words what the numbers mean for those concerned.
@@ -145,7 +145,7 @@ func actForm(kind store.Kind) func(*Server, *fiber.Ctx) error {
 // (one may not, it is done already) fails here.
 func (s *Server) actPage(c *fiber.Ctx, kind store.Kind, id uuid.UUID, body actBody) (actPage, error) {
 	ctx, actor := c.UserContext(), s.actor(c)
-	p := actPage{Frame: s.frame(c, kind.Title), Kind: kind, Body: body, Dialog: isPartial(c)}
+	p := actPage{Layout: s.layout(c, kind.Title), Kind: kind, Body: body, Dialog: isPartial(c)}
 	p.Toast = nil
 	p.Post = "/" + kind.Target + "s/" + id.String() + "/" + verb(kind)
 	p.Return = localPath(body.Return, "/"+kind.Target+"s/"+id.String())
@@ -192,9 +192,9 @@ func (s *Server) actPage(c *fiber.Ctx, kind store.Kind, id uuid.UUID, body actBo
 
 func (s *Server) renderAct(c *fiber.Ctx, status int, p actPage) error {
 	if p.Dialog {
-		return s.renderStatus(c, status, "partials/act", p)
+		return s.renderStatus(c, status, "partials/actionform", p)
 	}
-	return s.renderStatus(c, status, "act", p)
+	return s.renderStatus(c, status, "actionform", p)
 }
 
 // undoForm shows what an undo would bring back.
@@ -219,7 +219,7 @@ func (s *Server) undoPage(c *fiber.Ctx, body actBody) (actPage, error) {
 	if err != nil {
 		return actPage{}, err
 	}
-	p := actPage{Frame: s.frame(c, store.UndoKind.Title), Kind: store.UndoKind, Body: body, Undoes: &action, Dialog: isPartial(c)}
+	p := actPage{Layout: s.layout(c, store.UndoKind.Title), Kind: store.UndoKind, Body: body, Undoes: &action, Dialog: isPartial(c)}
 	p.Toast = nil
 	p.Post = c.Path()
 	p.Return = localPath(body.Return, fmt.Sprintf("/actions/%d", id))

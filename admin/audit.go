@@ -27,7 +27,7 @@ type auditQuery struct {
 }
 
 type auditPage struct {
-	Frame
+	Layout
 	Actions store.List[store.Action]
 	Asked   auditQuery
 	Actor   *uuid.UUID
@@ -101,7 +101,7 @@ func (s *Server) audit(c *fiber.Ctx) error {
 	if err := decodeQuery(c, &q); err != nil {
 		return err
 	}
-	p := auditPage{Frame: s.frame(c, "Audit log"), Asked: q, Kinds: append(slices.Clone(store.Kinds), store.UndoKind)}
+	p := auditPage{Layout: s.layout(c, "Audit log"), Asked: q, Kinds: append(slices.Clone(store.Kinds), store.UndoKind)}
 	person := s.person(c)
 	p.OwnOnly = !person.May(policy.AuditAll) && q.Target == ""
 	f := store.ActionFilter{Kind: q.Kind, Target: strings.TrimSpace(q.Target), Since: q.Since, Until: dayEnd(c.Query("until"), q.Until), Page: q.page()}
@@ -130,7 +130,7 @@ func (s *Server) audit(c *fiber.Ctx) error {
 
 // actionPage is one action: what it changed, before and after.
 type actionPage struct {
-	Frame
+	Layout
 	Action  store.Action
 	Kind    store.Kind
 	Changes []change
@@ -155,7 +155,7 @@ func (s *Server) action(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	p := actionPage{Frame: s.frame(c, fmt.Sprintf("Action %d", id)), Action: action}
+	p := actionPage{Layout: s.layout(c, fmt.Sprintf("Action %d", id)), Action: action}
 	p.Kind, _ = store.KindNamed(action.Kind)
 	p.MayUndo = action.Undoable && action.UndoneBy == nil && mayUndo(p.Person, action)
 	p.Changes = changes(action.Before, action.After)

@@ -138,11 +138,11 @@ func TestShapes(t *testing.T) {
 	userShape.items(t, "users", w.mod.get(apiPrefix+"/users"))
 	userShape.check(t, "a user", one(user))
 	shape{"stats": "object", "scores": "object"}.check(t, "a user alone", one(user))
-	for _, frame := range scoring.Frames {
-		if _, ok := part(one(user), "scores", string(frame)).(float64); !ok {
-			t.Errorf("a user has no score in the frame %s", frame)
+	for _, window := range scoring.Windows {
+		if _, ok := part(one(user), "scores", string(window)).(float64); !ok {
+			t.Errorf("a user has no score in the frame %s", window)
 		}
-		shape{"messages": "int", "score": "number", "rate": "number"}.check(t, "stats", part(one(user), "stats", string(frame)))
+		shape{"messages": "int", "score": "number", "rate": "number"}.check(t, "stats", part(one(user), "stats", string(window)))
 	}
 	banShape.check(t, "a ban", part(one(banned), "ban"))
 	if part(one(user), "ban") != nil || part(one(banned), "status") != "banned" {

@@ -13,20 +13,20 @@ import (
 	"treewarden/store"
 )
 
-// bubble is a message as a conversation shows it.
-type bubble struct {
+// messageView is a message as a conversation shows it.
+type messageView struct {
 	store.Message
 	Body      template.HTML
-	Raw       bool         // Body is the text as it was written
-	Long      bool         // Body is cut until it is opened
-	Veil      []veilReason // why Body stays behind its scores until it is opened
-	Current   bool         // the message that the page is about
-	Focus     bool         // the page begins there
+	Raw       bool             // Body is the text as it was written
+	Long      bool             // Body is cut until it is opened
+	Warnings  []contentWarning // why Body stays behind its scores until it is opened
+	Current   bool             // the message that the page is about
+	Focus     bool             // the page begins there
 	Author    string
 	Badges    []badge
 	Reactions []reactionCount
 	Marks     []mark
-	Toxicity  []veilReason // of every classifier, whatever it says
+	Toxicity  []contentWarning // of every classifier, whatever it says
 	Menu      messageMenu
 	Siblings  *siblings
 }
@@ -45,8 +45,8 @@ const (
 	longTextCurrent = 8000
 )
 
-// talk makes bubbles of messages for one person on one page.
-type talk struct {
+// messagePresenter makes views of messages for one person on one page.
+type messagePresenter struct {
 	person store.Person
 	back   string // where acts lead back to
 	raw    bool
@@ -55,17 +55,17 @@ type talk struct {
 	may map[policy.Permission]bool
 }
 
-// newTalk is for one person; acts lead back to a path.
-func newTalk(person store.Person, back string) talk {
-	t := talk{person: person, back: back, may: map[policy.Permission]bool{}}
+// newPresenter is for one person; acts lead back to a path.
+func newPresenter(person store.Person, back string) messagePresenter {
+	t := messagePresenter{person: person, back: back, may: map[policy.Permission]bool{}}
 	for _, kind := range store.Kinds {
 		t.may[kind.Permission] = person.May(kind.Permission)
 	}
 	return t
 }
 
-func (t talk) bubble(m store.Message) bubble {
-	b := bubble{Message: m, Raw: t.raw, Author: authorName(m), Badges: badges(m),
+func (t messagePresenter) view(m store.Message) messageView {
+	b := messageView{Message: m, Raw: t.raw, Author: authorName(m), Badges: badges(m),
 		Reactions: reactionCounts(m.Emojis), Marks: marks(m), Toxicity: toxicities(m), Menu: t.menu(m, nil)}
 	if t.raw {
 		b.Body = markup.Raw(m.Text)
@@ -74,22 +74,22 @@ func (t talk) bubble(m store.Message) bubble {
 	}
 	b.Long = len(m.Text) > longText || strings.Count(m.Text, "\n") > longLines
 	if t.person.BlurToxic {
-		b.Veil = veilOf(m)
+		b.Warnings = contentWarnings(m)
 	}
 	return b
 }
 
-func (t talk) bubbles(messages []store.Message) []bubble {
-	all := make([]bubble, len(messages))
+func (t messagePresenter) views(messages []store.Message) []messageView {
+	all := make([]messageView, len(messages))
 	for i, m := range messages {
-		all[i] = t.bubble(m)
+		all[i] = t.view(m)
 	}
 	return all
 }
 
 // Tag is the message's language for a lang attribute, empty where the data
 // holds what is no language.
-func (b bubble) Tag() string { return langTag(b.Lang) }
+func (b messageView) Tag() string { return langTag(b.Lang) }
 
 func langTag(code *string) string {
 	if code == nil {
@@ -166,16 +166,16 @@ const (
 // toxicLabels are the labels that call a text toxic.
 var toxicLabels = []string{"toxicity", "hate_speech", "violence", "sexual_content"}
 
-// veilReason is one score for which a text stays hidden at first.
-type veilReason struct {
+// contentWarning is one score for which a text stays hidden at first.
+type contentWarning struct {
 	Name  string
 	Share float64
 	By    string // the classifier, or how many people
 }
 
-// veilOf tells what calls a message toxic; nothing does where it is empty.
-func veilOf(m store.Message) []veilReason {
-	var reasons []veilReason
+// contentWarnings are what calls a message toxic; nothing does where it is empty.
+func contentWarnings(m store.Message) []contentWarning {
+	var reasons []contentWarning
 	for _, score := range toxicities(m) {
 		if score.Share >= toxicScore {
 			reasons = append(reasons, score)
@@ -183,18 +183,18 @@ func veilOf(m store.Message) []veilReason {
 	}
 	for _, name := range toxicLabels {
 		if l := m.Labels[name]; l.Value != nil && l.Count >= toxicVotes && *l.Value >= toxicScore {
-			reasons = append(reasons, veilReason{labelTitle(name), *l.Value, number(l.Count) + " people"})
+			reasons = append(reasons, contentWarning{labelTitle(name), *l.Value, number(l.Count) + " people"})
 		}
 	}
 	return reasons
 }
 
 // toxicities are how toxic each classifier finds a message.
-func toxicities(m store.Message) []veilReason {
-	var scores []veilReason
+func toxicities(m store.Message) []contentWarning {
+	var scores []contentWarning
 	for _, model := range models(m) {
 		if score := model.Outputs["toxicity"]; score != nil {
-			scores = append(scores, veilReason{"toxicity", *score, model.Name})
+			scores = append(scores, contentWarning{"toxicity", *score, model.Name})
 		}
 	}
 	return scores

@@ -136,7 +136,7 @@ func (s *Server) databaseAway() bool {
 
 // errorPage is the page of an error.
 type errorPage struct {
-	Frame
+	Layout
 	Failure   failure
 	RequestID string
 	Back      string
@@ -179,7 +179,7 @@ func (s *Server) showError(c *fiber.Ctx, err error) error {
 			r.SignedIn = false
 		}
 	}
-	p := errorPage{Frame: s.frame(c, f.Title), Failure: f, RequestID: r.ID, Back: s.back(c)}
+	p := errorPage{Layout: s.layout(c, f.Title), Failure: f, RequestID: r.ID, Back: s.back(c)}
 	p.Toast = nil
 	view := "error"
 	if isPartial(c) {

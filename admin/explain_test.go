@@ -44,9 +44,9 @@ func TestExplain(t *testing.T) {
 	if err := s.RebuildScores(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	// The old console did not ask who gave a signal, and left out messages
+	// Open-Assistant did not ask who gave a signal, and left out messages
 	// without a reaction.
-	for formula, frames := range map[string]map[scoring.Frame]map[scoring.Signal][]uuid.UUID{
+	for formula, frames := range map[string]map[scoring.Window]map[scoring.Signal][]uuid.UUID{
 		"treewarden": {
 			scoring.Day:   {"red_flags": {m[0]}},
 			scoring.Week:  {"red_flags": {m[0], m[1]}},
@@ -60,8 +60,8 @@ func TestExplain(t *testing.T) {
 			scoring.Total: {"red_flags": {m[0], m[1], m[2]}, "downvotes": {m[1]}, "spam_labels": {m[2]}},
 		},
 	} {
-		for frame, want := range frames {
-			query := "frame=" + string(frame) + "&formula=" + formula
+		for window, want := range frames {
+			query := "frame=" + string(window) + "&formula=" + formula
 			var score store.Score
 			moderator.get("/api/v1/users/" + author.String() + "/score?" + query).want(http.StatusOK).json(&score)
 			if len(score.Evidence) != len(want) {
@@ -74,7 +74,7 @@ func TestExplain(t *testing.T) {
 			}
 			for where, sheet := range map[string]*goquery.Selection{
 				"the board": moderator.get("/trollboard?open=" + author.String() + "&" + query).want(http.StatusOK).page().Find("tr.detail"),
-				"the user":  moderator.get("/users/" + author.String() + "?open=" + string(frame) + "&formula=" + formula).want(http.StatusOK).page().Find(".explained"),
+				"the user":  moderator.get("/users/" + author.String() + "?open=" + string(window) + "&formula=" + formula).want(http.StatusOK).page().Find(".explained"),
 				"the score": moderator.get("/users/" + author.String() + "/score?" + query).want(http.StatusOK).page().Find(".card"),
 			} {
 				wantSheet(t, where+", "+query, sheet, score)

@@ -9,7 +9,7 @@ import (
 
 // homePage is what needs the person now.
 type homePage struct {
-	Frame
+	Layout
 	store.Home
 }
 
@@ -20,12 +20,12 @@ func (p homePage) MayUndo(a store.Action) bool {
 	return a.Undoable && a.UndoneBy == nil && mayUndo(p.Person, a)
 }
 
-// Veil tells for what a text stays hidden from this person at first.
-func (p homePage) Veil(m store.Message) []veilReason {
+// Warnings tells for what a text stays hidden from this person at first.
+func (p homePage) Warnings(m store.Message) []contentWarning {
 	if !p.Person.BlurToxic {
 		return nil
 	}
-	return veilOf(m)
+	return contentWarnings(m)
 }
 
 // Excerpt is the beginning of a text.
@@ -39,5 +39,5 @@ func (s *Server) home(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return s.render(c, "home", homePage{s.frame(c, "Home"), home})
+	return s.render(c, "home", homePage{s.layout(c, "Home"), home})
 }

@@ -1,11 +1,8 @@
 package admin
 
 import (
-	"errors"
-	"html/template"
+	"fmt"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -15,249 +12,208 @@ import (
 	"treewarden/store"
 )
 
-// messagesQuery is what the address of the list of messages may say.
-type messagesQuery struct {
-	pageQuery
-	Q          string     `form:"q" validate:"max=500"`
-	Lang       string     `form:"lang" validate:"max=40"`
-	Role       string     `form:"role" validate:"omitempty,oneof=prompter assistant"`
-	User       *uuid.UUID `form:"user"`
-	Tree       *uuid.UUID `form:"tree"`
-	TreeState  string     `form:"tree_state" validate:"max=40"`
-	Deleted    string     `form:"deleted" validate:"omitempty,oneof=exclude include only"`
-	Review     string     `form:"review" validate:"omitempty,oneof=pending accepted rejected"`
-	Label      string     `form:"label" validate:"max=100"`
-	Toxicity   string     `form:"toxicity" validate:"max=100"`
-	Classifier string     `form:"classifier" validate:"max=200"`
-	Since      *time.Time `form:"since"`
-	Until      *time.Time `form:"until"`
-	Has        string     `form:"has" validate:"omitempty,oneof=report red_flag edit"`
-	Sort       string     `form:"sort" validate:"omitempty,oneof=new old"`
+// What a message's page shows at most of a thread and of a tree. More of them
+// stands on the tree's page; only hostile data has as much.
+const (
+	shownPath    = 40
+	shownReplies = 100
+	shownOutline = 150
+)
+
+// messageQuery is what a message's address may say.
+type messageQuery struct {
+	View string `form:"view" validate:"omitempty,oneof=raw"`
 }
 
-func (q messagesQuery) filter() (store.MessageFilter, error) {
-	f := store.MessageFilter{Q: strings.TrimSpace(q.Q), Lang: q.Lang, Role: q.Role, User: q.User, Tree: q.Tree, TreeState: q.TreeState, Deleted: q.Deleted,
-		Review: q.Review, Label: q.Label, Toxicity: q.Toxicity, Classifier: q.Classifier, Since: q.Since, Until: q.Until, Has: q.Has, Sort: q.Sort, Page: q.page()}
-	return f, knownState("tree_state", q.TreeState)
+// messagePage is a message in its thread, with all that is known of it.
+type messagePage struct {
+	Layout
+	Message       store.MessageDetail
+	Thread        []messageView // from the prompt down to the message itself
+	Skipped       int           // messages left out in the middle of the path
+	Replies       []messageView
+	MoreReplies   int
+	Outline       *outlineNode // nil for a tree that is too large to stand beside
+	Tree          treeView
+	Scores        []scoreTable
+	Labels        scoreTable
+	Votes         []voteLine
+	Reactions     []reactionLine
+	RecentActions []actionEntry
+	Views         []Choice
+	Here          string
+	MayBan        bool
 }
 
-// knownState refuses what is not a tree's state.
-func knownState(parameter, state string) error {
-	if state == "" || slices.Contains(store.TreeStates, state) {
-		return nil
+func (p messagePage) api() any { return p.Message }
+
+// Author is what stands for the message's author.
+func (p messagePage) Author() string { return authorName(p.Message.Message) }
+
+// DeletedWith says that the message fell with one above it.
+func (p messagePage) DeletedWith() bool {
+	d := p.Message.Deletion
+	return d != nil && d.Root != nil && *d.Root != p.Message.MessageID
+}
+
+// Verdict is what the review says.
+func (p messagePage) Verdict() string {
+	switch result := p.Message.ReviewResult; {
+	case result == nil:
+		return "under review"
+	case *result:
+		return "accepted"
 	}
-	return store.Malformed(parameter + " is one of " + strings.Join(store.TreeStates, ", "))
+	return "rejected (spam)"
 }
 
-// found is a row of a list of messages.
-type found struct {
-	bubble
-	Excerpt string
-	Opens   bool // there is more to the text than the excerpt
-	// The acts in the row itself; the menu has all of them.
-	Delete, Edit string
+// reactionLine is one person's reaction.
+type reactionLine struct {
+	store.Reaction
+	Shown []reactionCount
 }
 
-type messagesPage struct {
-	Frame
-	List      store.List[store.Message]
-	Filter    messagesQuery
-	Lines     []found
-	Languages []Choice
-	Roles     []Choice
-	Deleteds  []Choice
-	Reviews   []Choice
-	Has       []Choice
-	States    []Choice
-	Of        string // whose messages, or which tree's
-	Sorted    column
-	Pager     Pager
-	CSV       string
+// voteLine is one person's labels.
+type voteLine struct {
+	store.Vote
+	Rows []scoreRow
 }
 
-func (p messagesPage) api() any { return p.List }
-
-func (p messagesPage) csv() (header []string, rows [][]string) { return messageCSV(p.List.Items) }
-
-// Filtered says that the list leaves something out beyond the deleted.
-func (p messagesPage) Filtered() bool {
-	f := p.Filter
-	return f.Q != "" || f.Lang != "" || f.Role != "" || f.User != nil || f.Tree != nil || f.Review != "" || f.Deleted == "only" || p.MoreFiltered()
-}
-
-// MoreFiltered says that one of the folded filters is in use.
-func (p messagesPage) MoreFiltered() bool {
-	f := p.Filter
-	return f.TreeState != "" || f.Label != "" || f.Toxicity != "" || f.Classifier != "" || f.Since != nil || f.Until != nil || f.Has != ""
-}
-
-// Carry are the parameters that the filters' form sends along.
-func (p messagesPage) Carry() []Choice { return carried(p.Query, "sort", "user", "tree") }
-
-// SinceValue and UntilValue are what stands in the fields of time.
-func (p messagesPage) SinceValue() string { return fieldTime(p.Filter.Since) }
-
-// UntilValue: see SinceValue.
-func (p messagesPage) UntilValue() string { return fieldTime(p.Filter.Until) }
-
-func fieldTime(at *time.Time) string {
-	if at == nil {
-		return ""
+// message shows one message in its thread.
+func (s *Server) message(c *fiber.Ctx) error {
+	id, err := pathID(c)
+	if err != nil {
+		return err
 	}
-	return at.UTC().Format("2006-01-02T15:04")
-}
-
-// messages searches all messages.
-func (s *Server) messages(c *fiber.Ctx) error {
-	var q messagesQuery
+	var q messageQuery
 	if err := decodeQuery(c, &q); err != nil {
 		return err
 	}
-	f, err := q.filter()
-	if err != nil {
-		return err
-	}
-	list, err := s.store.Messages(c.UserContext(), s.actor(c), f)
-	if err != nil {
-		return err
-	}
-	p := messagesPage{List: list, Filter: q}
-	if isAPI(c) {
-		return s.render(c, "messages", p)
-	}
-	p.Frame = s.frame(c, "Messages")
-	languages, err := s.store.Languages(c.UserContext())
-	if err != nil {
-		return err
-	}
-	p.Languages = languageChoices(languages, q.Lang)
-	p.Roles = choices(q.Role, "", "Any role", "prompter", "Prompter", "assistant", "Assistant")
-	p.Deleteds = choices(q.Deleted, "", "Not deleted", "include", "Deleted too", "only", "Deleted only")
-	p.Reviews = choices(q.Review, "", "Any review", "pending", "Under review", "accepted", "Accepted", "rejected", "Spam")
-	p.Has = choices(q.Has, "", "Anything", "report", "A report", "red_flag", "A red flag", "edit", "An edit")
-	p.States = stateChoices(q.TreeState)
-	p.Sorted = column{Title: "Date", Sort: "descending", Link: mustQuery(p.Query, "sort", "old")}
-	if q.Sort == "old" {
-		p.Sorted = column{Title: "Date", Sort: "ascending", Link: mustQuery(p.Query, "sort", "")}
-	}
-	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", q.Cursor)
-	p.Pager = p.pager(list.Prev, list.Next, "")
-	t := newTalk(p.Person, hereWithout(c, "done", "notice"))
-	for _, m := range list.Items {
-		p.Lines = append(p.Lines, t.found(m))
-	}
-	if q.User != nil {
-		if p.Of, err = s.nameOf(c, *q.User); err != nil {
-			return err
-		}
-	}
-	return s.render(c, "messages", p)
-}
-
-// nameOf is the name of a user that a filter names; empty where there is no
-// such user: then there is nothing of theirs either.
-func (s *Server) nameOf(c *fiber.Ctx, id uuid.UUID) (string, error) {
-	user, err := s.userInForce(c, id)
-	if errors.Is(err, store.ErrNotFound) {
-		return "", nil
-	}
-	return user.DisplayName, err
-}
-
-// tableExcerpt is where a text in a table of messages is cut, in characters.
-const tableExcerpt = 140
-
-func (t talk) found(m store.Message) found {
-	line := found{bubble: t.bubble(m), Excerpt: markup.Excerpt(m.Text, tableExcerpt)}
-	line.Opens = line.Excerpt != strings.TrimSpace(m.Text) || strings.ContainsAny(m.Text, "*_`#[<|")
-	if t.may[policy.MessageDelete] {
-		line.Delete = ActPath("message", m.MessageID, "delete", t.back)
-		if m.Deleted {
-			line.Delete = ActPath("message", m.MessageID, "undelete", t.back)
-		}
-	}
-	if t.may[policy.MessageEdit] {
-		line.Edit = ActPath("message", m.MessageID, "edit", t.back)
-	}
-	return line
-}
-
-type historyPage struct {
-	Frame
-	Message   store.MessageDetail
-	Revisions []revisionView
-}
-
-// revisionView is a text that a message had, and what changed with it.
-type revisionView struct {
-	store.Revision
-	Number int
-	Body   template.HTML
-	Diff   []markup.Piece // to the text before; nil for the first
-	Latest bool
-}
-
-// Tag is the message's language for a lang attribute.
-func (p historyPage) Tag() string { return langTag(p.Message.Lang) }
-
-func (p historyPage) api() any {
-	return store.List[store.Revision]{Items: orNone(p.Message.Revisions)}
-}
-
-// history shows every text that a message had, the newest first.
-func (s *Server) history(c *fiber.Ctx) error {
-	id, err := pathID(c)
-	if err != nil {
-		return err
-	}
-	var p historyPage
+	var p messagePage
 	if p.Message, err = s.store.Message(c.UserContext(), s.actor(c), id); err != nil {
 		return err
 	}
+	p.Message.Reports, p.Message.Votes, p.Message.Reactions = orNone(p.Message.Reports), orNone(p.Message.Votes), orNone(p.Message.Reactions)
 	if isAPI(c) {
-		return s.render(c, "history", p)
+		return s.render(c, "message", p)
 	}
-	p.Frame = s.frame(c, "History of a message")
-	for i, r := range p.Message.Revisions {
-		view := revisionView{Revision: r, Number: i + 1, Body: markup.HTML(r.Text), Latest: i == len(p.Message.Revisions)-1}
-		if i > 0 {
-			view.Diff = markup.Diff(p.Message.Revisions[i-1].Text, r.Text)
+	p.Layout = s.layout(c, "Message by "+markup.Excerpt(authorName(p.Message.Message), 60))
+	p.Here = hereWithout(c, "done", "notice")
+	p.Views = []Choice{{mustQuery(p.Query, "view", ""), "Formatted", q.View == ""}, {mustQuery(p.Query, "view", "raw"), "Raw", q.View == "raw"}}
+	t := newPresenter(p.Person, p.Here)
+	t.raw, t.icons = q.View == "raw", true
+	p.layOut(t)
+	p.Tree = viewTree(p.Message.Tree, t)
+	p.MayBan = t.mayBan(p.Message.Message)
+	p.Scores, p.Labels = scoreTables(p.Message.Message), labelTable(p.Message.Message)
+	for _, v := range p.Message.Votes {
+		p.Votes = append(p.Votes, voteLine{v, voteRows(v)})
+	}
+	for _, r := range p.Message.Reactions {
+		p.Reactions = append(p.Reactions, reactionLine{r, reactionCounts(map[string]int{r.Emoji: 1})})
+	}
+	if p.Message.Tree.Messages <= shownOutline {
+		tree, err := s.store.Tree(c.UserContext(), s.actor(c), p.Message.TreeID)
+		if err != nil {
+			return err
 		}
-		p.Revisions = append(p.Revisions, view)
+		p.Outline = outline{messagePresenter: t, current: id}.of(tree.Prompt)
 	}
-	slices.Reverse(p.Revisions)
-	return s.render(c, "history", p)
-}
-
-// orNone makes a nil list an empty one, which JSON writes as [].
-func orNone[T any](list []T) []T {
-	if list == nil {
-		return []T{}
-	}
-	return list
-}
-
-// threadAnswer is the path from the prompt down to a message, and its replies:
-// each by itself, and as one list in that order.
-type threadAnswer struct {
-	store.List[store.Message]
-	Path    []store.Message `json:"path"`
-	Replies []store.Message `json:"replies"`
-}
-
-// thread answers the API with a message's thread; its page is the message's.
-func (s *Server) thread(c *fiber.Ctx) error {
-	if !isAPI(c) {
-		return s.message(c)
-	}
-	id, err := pathID(c)
-	if err != nil {
+	if p.RecentActions, err = s.recentActions(c, id); err != nil {
 		return err
 	}
-	path, replies, err := s.store.Thread(c.UserContext(), s.actor(c), id)
-	if err != nil {
-		return err
+	return s.render(c, "message", p)
+}
+
+// layOut lays out the thread.
+func (p *messagePage) layOut(t messagePresenter) {
+	path, replies := p.Message.Path, p.Message.Replies
+	if p.Skipped = len(path) - shownPath; p.Skipped > 0 {
+		// The prompt stays: all that follows answers it.
+		path = slices.Concat(path[:1], path[1+p.Skipped:])
 	}
-	c.Set(fiber.HeaderCacheControl, "no-store")
-	return c.JSON(threadAnswer{store.List[store.Message]{Items: slices.Concat(path, replies)}, path, orNone(replies)})
+	if p.MoreReplies = len(replies) - shownReplies; p.MoreReplies > 0 {
+		replies = replies[:shownReplies]
+	}
+	p.Thread, p.Replies = t.views(path), t.views(replies)
+	current := &p.Thread[len(p.Thread)-1]
+	current.Current = true
+	// After an act the eye stays where it was.
+	current.Focus = len(p.Thread) > 1 && p.Toast == nil
+	current.Long = len(current.Text) > longTextCurrent
+	current.Menu = t.menu(current.Message, p.Message.Reactions)
+	current.Siblings = siblingsOf(p.Message)
+}
+
+// siblingsOf finds a message's place among its siblings; nil for an only child.
+func siblingsOf(m store.MessageDetail) *siblings {
+	if len(m.Siblings) < 2 {
+		return nil
+	}
+	s := &siblings{Of: len(m.Siblings)}
+	for i, sibling := range m.Siblings {
+		if sibling.MessageID != m.MessageID {
+			continue
+		}
+		s.Place = i + 1
+		if i > 0 {
+			s.Prev = "/messages/" + m.Siblings[i-1].MessageID.String()
+		}
+		if i < len(m.Siblings)-1 {
+			s.Next = "/messages/" + m.Siblings[i+1].MessageID.String()
+		}
+	}
+	return s
+}
+
+func voteRows(v store.Vote) []scoreRow {
+	var rows []scoreRow
+	for _, name := range sortedKeys(v.Labels) {
+		value := v.Labels[name]
+		rows = append(rows, scoreRow{Name: labelTitle(name), Value: &value, Bad: !slices.Contains(goodLabels, name)})
+	}
+	return rows
+}
+
+// shownActions is how many actions a page shows of what was done to something.
+const shownActions = 20
+
+// actionEntry is an action as it stands on the page of its target.
+type actionEntry struct {
+	store.Action
+	Text    string
+	MayUndo bool
+}
+
+// recentActions are the last actions on a message or a tree, for those who may see
+// them.
+func (s *Server) recentActions(c *fiber.Ctx, id uuid.UUID) ([]actionEntry, error) {
+	person := s.person(c)
+	if !person.May(policy.AuditOwn) && !person.May(policy.AuditAll) {
+		return nil, nil
+	}
+	list, err := s.store.Actions(c.UserContext(), person.Actor, store.ActionFilter{Target: id.String(), Page: store.Page{Limit: shownActions}})
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]actionEntry, len(list.Items))
+	for i, a := range list.Items {
+		entries[i] = actionEntry{a, sentence(a), a.Undoable && a.UndoneBy == nil && mayUndo(person, a)}
+		// What it was done to stands at the top of the page.
+		switch kind, _ := store.KindNamed(a.Kind); {
+		case a.Undoes != nil:
+			entries[i].Text = fmt.Sprintf("%s action %d", kind.Past, *a.Undoes)
+		case a.TargetID == id.String():
+			entries[i].Text = kind.Past
+		}
+	}
+	return entries, nil
+}
+
+// EditDiff is what a text that was typed over a newer one would change in it.
+func (p actPage) EditDiff() []markup.Piece {
+	if p.Message == nil || p.Conflict == nil || p.Body.Text == p.Message.Text {
+		return nil
+	}
+	return markup.Diff(p.Message.Text, p.Body.Text)
 }

@@ -46,7 +46,7 @@ type menuItem struct {
 // menu makes a message's menu: only what the person may do, and what the
 // message's state leaves to be done. mine are the reactions to it, where they
 // are known.
-func (t talk) menu(m store.Message, mine []store.Reaction) messageMenu {
+func (t messagePresenter) menu(m store.Message, mine []store.Reaction) messageMenu {
 	menu := messageMenu{ID: m.MessageID, Name: authorName(m), Back: t.back, Icons: t.icons}
 	if t.may[policy.MessageReact] {
 		for _, r := range reactions[:3] {
@@ -63,7 +63,7 @@ func (t talk) menu(m store.Message, mine []store.Reaction) messageMenu {
 }
 
 // judge are the items that everybody in a data collection has.
-func (t talk) judge(m store.Message) []menuItem {
+func (t messagePresenter) judge(m store.Message) []menuItem {
 	var items []menuItem
 	if t.may[policy.MessageLabel] {
 		items = append(items, menuItem{Text: "Label…", Icon: "label", Href: ActPath("message", m.MessageID, "labels", t.back), Dialog: true})
@@ -93,7 +93,7 @@ func look(m store.Message) []menuItem {
 }
 
 // moderate are the items that decide about a message, its tree and its author.
-func (t talk) moderate(m store.Message) []menuItem {
+func (t messagePresenter) moderate(m store.Message) []menuItem {
 	var items []menuItem
 	add := func(permission policy.Permission, item menuItem) {
 		if item.Dialog = true; t.may[permission] {
@@ -125,7 +125,7 @@ func (t talk) moderate(m store.Message) []menuItem {
 }
 
 // mayBan says whether the person may ban the message's author now.
-func (t talk) mayBan(m store.Message) bool {
+func (t messagePresenter) mayBan(m store.Message) bool {
 	return t.may[policy.UserBan] && m.UserID != nil && m.AuthorRole != nil && m.AuthorStatus != nil && *m.AuthorStatus == store.Active &&
 		policy.MayActOn(t.person.Role, *m.AuthorRole, t.person.UserID == *m.UserID) == nil
 }

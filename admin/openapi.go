@@ -230,8 +230,8 @@ func (schemas schemaSet) of(t reflect.Type) object {
 		return object{"type": "string", "format": "uuid"}
 	case reflect.TypeFor[json.RawMessage]():
 		return object{"type": []string{"object", "array", "string", "number", "boolean", "null"}}
-	case reflect.TypeFor[scoring.Frame]():
-		return object{"type": "string", "enum": scoring.Frames}
+	case reflect.TypeFor[scoring.Window]():
+		return object{"type": "string", "enum": scoring.Windows}
 	}
 	switch t.Kind() {
 	case reflect.Pointer:

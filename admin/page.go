@@ -14,7 +14,7 @@ import (
 )
 
 // Frame is what every page has around it. A page's struct embeds one.
-type Frame struct {
+type Layout struct {
 	Title    string
 	Person   store.Person
 	SignedIn bool
@@ -71,19 +71,19 @@ var pages = []struct {
 	{"Scoring", scoringPath, "weights", "s", policy.ScoringRead, "Settings"},
 }
 
-// frame makes the frame of a page.
-func (s *Server) frame(c *fiber.Ctx, title string) Frame {
+// layout makes the frame of a page.
+func (s *Server) layout(c *fiber.Ctx, title string) Layout {
 	request := current(c)
-	frame := Frame{
+	layout := Layout{
 		Title: title, Person: request.Person, SignedIn: request.SignedIn, Path: c.Path(),
 		Query: query(c), Now: time.Now(), Version: s.Version,
 	}
-	if !frame.SignedIn {
-		return frame
+	if !layout.SignedIn {
+		return layout
 	}
 	group := ""
 	for _, p := range pages {
-		if !frame.Person.May(p.permission) {
+		if !layout.Person.May(p.permission) {
 			continue
 		}
 		inside := c.Path() == p.path || p.path != "/" && strings.HasPrefix(c.Path(), p.path+"/")
@@ -92,10 +92,10 @@ func (s *Server) frame(c *fiber.Ctx, title string) Frame {
 			item.Group = p.group
 		}
 		group = p.group
-		frame.Nav = append(frame.Nav, item)
+		layout.Nav = append(layout.Nav, item)
 	}
-	frame.Toast = s.toast(c, frame.Person)
-	return frame
+	layout.Toast = s.toast(c, layout.Person)
+	return layout
 }
 
 // notices are what a page may say after a redirect, by the name that stands in
@@ -199,7 +199,7 @@ type Pager struct {
 }
 
 // pager makes the links of a list from its cursors.
-func (f Frame) pager(prev, next *string, note string) Pager {
+func (f Layout) pager(prev, next *string, note string) Pager {
 	p := Pager{Note: note}
 	link := func(cursor *string) string {
 		if cursor == nil {

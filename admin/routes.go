@@ -67,7 +67,7 @@ func routes() []route {
 		{patch, "/users/:id", policy.UserEdit, (*Server).updateUser, apiOnly},
 		{post, "/users/:id", policy.UserEdit, (*Server).updateUser, pageOnly},
 		{get, "/users/:id/messages", policy.Read, (*Server).userMessages, both},
-		{get, "/users/:id/given", policy.Read, (*Server).userGiven, both},
+		{get, "/users/:id/given", policy.Read, (*Server).userFeedback, both},
 		{get, "/users/:id/actions", policy.Read, (*Server).userActions, both},
 		{get, "/users/:id/score", policy.Read, (*Server).score, both},
 		{get, "/users/:id/rater", policy.Read, (*Server).rater, apiOnly},

@@ -14,18 +14,18 @@ import (
 
 // scoreQuery is what the address of a user's score may say.
 type scoreQuery struct {
-	Frame   string `form:"frame" validate:"max=20"`
+	Window  string `form:"frame" validate:"max=20"`
 	Formula string `form:"formula" validate:"max=100"`
 }
 
 // choose finds the frame and the formula that a query names.
-func (s *Server) choose(ctx context.Context, q scoreQuery) (scoring.Frame, scoring.Formula, error) {
-	frame, err := scoring.FrameNamed(q.Frame)
+func (s *Server) choose(ctx context.Context, q scoreQuery) (scoring.Window, scoring.Formula, error) {
+	window, err := scoring.WindowNamed(q.Window)
 	if err != nil {
-		return frame, scoring.Formula{}, store.Malformed(err.Error())
+		return window, scoring.Formula{}, store.Malformed(err.Error())
 	}
 	formula, err := s.store.FormulaNamed(ctx, q.Formula)
-	return frame, formula, err
+	return window, formula, err
 }
 
 // userInForce reads a user as the formula in force weighs them.
@@ -47,8 +47,8 @@ type scoreSheet struct {
 	Page string
 }
 
-// Frame is the name of the time frame for people.
-func (s *scoreSheet) Frame() string { return strings.ToLower(s.Score.Frame.Title()) }
+// Window is the name of the time frame for people.
+func (s *scoreSheet) Window() string { return strings.ToLower(s.Score.Window.Title()) }
 
 func (s *scoreSheet) api() any { return s.Score }
 
@@ -72,13 +72,13 @@ type evidence struct {
 const shownEvidence = 6
 
 // scoreSheet reads and lays out a user's score.
-func (s *Server) scoreSheet(c *fiber.Ctx, user uuid.UUID, frame scoring.Frame, formula scoring.Formula) (*scoreSheet, error) {
-	score, err := s.store.Score(c.UserContext(), s.actor(c), user, frame, formula)
+func (s *Server) scoreSheet(c *fiber.Ctx, user uuid.UUID, window scoring.Window, formula scoring.Formula) (*scoreSheet, error) {
+	score, err := s.store.Score(c.UserContext(), s.actor(c), user, window, formula)
 	if err != nil {
 		return nil, err
 	}
 	sheet := layOut(score)
-	sheet.Page = "/users/" + user.String() + "/score?frame=" + string(frame) + "&formula=" + formula.Name
+	sheet.Page = "/users/" + user.String() + "/score?frame=" + string(window) + "&formula=" + formula.Name
 	return sheet, nil
 }
 
@@ -125,7 +125,7 @@ func countsWhat(signal scoring.Signal) string {
 func abs(x float64) float64 { return max(x, -x) }
 
 type scorePage struct {
-	Frame
+	Layout
 	User     store.UserDetail
 	Sheet    *scoreSheet
 	Tabs     []Choice
@@ -147,12 +147,12 @@ func (s *Server) score(c *fiber.Ctx) error {
 	if err := decodeQuery(c, &q); err != nil {
 		return err
 	}
-	frame, formula, err := s.choose(c.UserContext(), q)
+	window, formula, err := s.choose(c.UserContext(), q)
 	if err != nil {
 		return err
 	}
 	var p scorePage
-	if p.Sheet, err = s.scoreSheet(c, id, frame, formula); err != nil {
+	if p.Sheet, err = s.scoreSheet(c, id, window, formula); err != nil {
 		return err
 	}
 	switch {
@@ -164,18 +164,18 @@ func (s *Server) score(c *fiber.Ctx) error {
 	if p.User, err = s.store.User(c.UserContext(), s.actor(c), id, formula); err != nil {
 		return err
 	}
-	p.Frame = s.frame(c, "Score of "+named(p.User.DisplayName))
+	p.Layout = s.layout(c, "Score of "+named(p.User.DisplayName))
 	p.Sheet.Page = ""
-	p.Tabs, p.Formulas = frameTabs(p.Query, frame), formulaChoices(formula)
+	p.Tabs, p.Formulas = windowTabs(p.Query, window), formulaChoices(formula)
 	return s.render(c, "score", p)
 }
 
-// frameTabs are the frames as tabs. What else was chosen stays chosen: to
+// windowTabs are the frames as tabs. What else was chosen stays chosen: to
 // compare it between frames is why one changes the tab.
-func frameTabs(values url.Values, chosen scoring.Frame) []Choice {
+func windowTabs(values url.Values, chosen scoring.Window) []Choice {
 	var tabs []Choice
-	for _, frame := range scoring.Frames {
-		tabs = append(tabs, Choice{mustQuery(values, "frame", string(frame)), frame.Title(), frame == chosen})
+	for _, window := range scoring.Windows {
+		tabs = append(tabs, Choice{mustQuery(values, "frame", string(window)), window.Title(), window == chosen})
 	}
 	return tabs
 }

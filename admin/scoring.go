@@ -33,12 +33,12 @@ type saved struct {
 
 // formula answers the formula in force, and the ones before it.
 func (s *Server) formula(c *fiber.Ctx) error {
-	told, err := s.store.Scoring(c.UserContext(), s.actor(c))
+	formulas, err := s.store.Scoring(c.UserContext(), s.actor(c))
 	if err != nil {
 		return err
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
-	return c.JSON(told)
+	return c.JSON(formulas)
 }
 
 // putFormula puts another formula in force.
@@ -76,7 +76,7 @@ func (s *Server) putFormula(c *fiber.Ctx) error {
 type tryBody struct {
 	Weights   map[string]float64 `json:"weights" form:"weights"`
 	ToxicFrom *float64           `json:"toxic_from"`
-	Frame     string             `json:"frame" form:"frame" validate:"max=20"`
+	Window    string             `json:"frame" form:"frame" validate:"max=20"`
 }
 
 // tryFormula answers what a formula would change.
@@ -88,11 +88,11 @@ func (s *Server) tryFormula(c *fiber.Ctx) error {
 	if body.Weights == nil && body.ToxicFrom == nil {
 		return store.Invalid{"weights": "Give the weights that are to be tried, or toxic_from."}
 	}
-	frame, err := scoring.FrameNamed(body.Frame)
+	window, err := scoring.WindowNamed(body.Window)
 	if err != nil {
 		return store.Invalid{"frame": err.Error()}
 	}
-	trial, err := s.store.TryFormula(c.UserContext(), s.actor(c), scoring.Change{Weights: body.Weights, ToxicFrom: body.ToxicFrom}, frame)
+	trial, err := s.store.TryFormula(c.UserContext(), s.actor(c), scoring.Change{Weights: body.Weights, ToxicFrom: body.ToxicFrom}, window)
 	if err != nil {
 		return err
 	}

@@ -179,7 +179,7 @@ func TestScoringPage(t *testing.T) {
 	if input(tried, "weights[downvotes]") != "50" || input(tried, "weights[red_flags]") != "3" || input(tried, "note") != "a thought" || tried.page().Find(`#frame option[selected]`).AttrOr("value", "") != "month" {
 		t.Error("a trial loses what was typed")
 	}
-	if text := tried.text("#trial"); !strings.Contains(text, "Trial, Monthly") || !strings.Contains(text, "3 users of the board, 2 known trolls") ||
+	if text := tried.text("#trial"); !strings.Contains(text, "Trial, Monthly") || !strings.Contains(text, "3 users of the board, 2 sanctioned users") ||
 		!strings.Contains(text, "spam prompts, rejected replies, deleted by staff) are left out") || !strings.Contains(text, "AUC") || !strings.Contains(text, "Precision at 100") {
 		t.Errorf("the trial says %s", text)
 	}

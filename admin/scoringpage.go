@@ -20,22 +20,22 @@ const scoringPath = "/settings/scoring"
 // scoringQuery is what the address of the page may say besides the weights,
 // which make a trial that can be shared.
 type scoringQuery struct {
-	Frame string `form:"frame" validate:"max=20"`
-	Try   string `form:"try" validate:"max=20"`
-	From  string `form:"from" validate:"max=20"` // the version whose weights the form begins with
-	Note  string `form:"note"`
+	Window string `form:"frame" validate:"max=20"`
+	Try    string `form:"try" validate:"max=20"`
+	From   string `form:"from" validate:"max=20"` // the version whose weights the form begins with
+	Note   string `form:"note"`
 }
 
 // scoringPage shows the formula in force, its versions, and a form that tries
 // another one and saves it.
 type scoringPage struct {
-	Frame
+	Layout
 	Told     store.Scoring
 	Weights  []weightLine
 	Toxic    weightLine
 	Note     string
 	Version  int // that the form was made from
-	Frames   []Choice
+	Windows  []Choice
 	Versions []versionLine
 	Trial    *trialView
 	Wrong    store.Invalid
@@ -51,7 +51,7 @@ func (p scoringPage) api() any { return p.Told }
 type weightLine struct {
 	ID, Name, Title, Hint string
 	Value                 string // as typed
-	InForce, Reference    float64
+	InForce, Legacy       float64
 	Changed               bool
 	Wrong                 string
 }
@@ -84,11 +84,11 @@ func (s *Server) scoring(c *fiber.Ctx) error {
 	if err := decodeQuery(c, &q); err != nil {
 		return err
 	}
-	frame, err := scoring.FrameNamed(q.Frame)
+	window, err := scoring.WindowNamed(q.Window)
 	if err != nil {
 		return store.Malformed(err.Error())
 	}
-	p, err := s.scoringPage(c, frame)
+	p, err := s.scoringPage(c, window)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (s *Server) scoring(c *fiber.Ctx) error {
 	if q.Try == "" || len(wrong) > 0 {
 		return s.showScoring(c, p, wrong)
 	}
-	trial, err := s.store.TryFormula(c.UserContext(), s.actor(c), change, frame)
+	trial, err := s.store.TryFormula(c.UserContext(), s.actor(c), change, window)
 	if err != nil {
 		return err
 	}
@@ -146,8 +146,8 @@ func (s *Server) saveScoring(c *fiber.Ctx) error {
 }
 
 // scoringPage gathers the page with the formula in force in its form.
-func (s *Server) scoringPage(c *fiber.Ctx, frame scoring.Frame) (scoringPage, error) {
-	p := scoringPage{Frame: s.frame(c, "Scoring"), Holders: s.Policy.Holders(policy.ScoringSave)}
+func (s *Server) scoringPage(c *fiber.Ctx, window scoring.Window) (scoringPage, error) {
+	p := scoringPage{Layout: s.layout(c, "Scoring"), Holders: s.Policy.Holders(policy.ScoringSave)}
 	var err error
 	if p.Told, err = s.store.Scoring(c.UserContext(), s.actor(c)); err != nil {
 		return p, err
@@ -156,12 +156,12 @@ func (s *Server) scoringPage(c *fiber.Ctx, frame scoring.Frame) (scoringPage, er
 	for _, info := range scoring.Signals {
 		weight := p.Told.Weights[info.Signal]
 		p.Weights = append(p.Weights, weightLine{ID: "w-" + string(info.Signal), Name: string(info.Signal), Title: info.Title, Hint: info.Counts,
-			Value: plainNumber(weight), InForce: weight, Reference: scoring.OpenAssistant.Weights[info.Signal]})
+			Value: plainNumber(weight), InForce: weight, Legacy: scoring.OpenAssistant.Weights[info.Signal]})
 	}
 	p.Toxic = weightLine{ID: "w-toxic_from", Name: "toxic_from", Title: "Toxic from", Hint: "the classifier’s toxicity, 0 to 1, from which a message counts as toxic",
 		Value: plainNumber(p.Told.ToxicFrom), InForce: p.Told.ToxicFrom}
-	for _, f := range scoring.Frames {
-		p.Frames = append(p.Frames, Choice{string(f), f.Title(), f == frame})
+	for _, f := range scoring.Windows {
+		p.Windows = append(p.Windows, Choice{string(f), f.Title(), f == window})
 	}
 	versions := append([]store.FormulaVersion{p.Told.FormulaVersion}, p.Told.Earlier...)
 	for i, v := range versions {

@@ -16,7 +16,7 @@ type signInBody struct {
 }
 
 type signInPage struct {
-	Frame
+	Layout
 	Username string
 	Return   string
 	Wrong    store.Invalid
@@ -32,7 +32,7 @@ func (s *Server) signInPage(c *fiber.Ctx) error {
 	if s.identify(c) == nil {
 		return c.Redirect(back, fiber.StatusSeeOther)
 	}
-	return s.render(c, "signin", signInPage{Frame: s.frame(c, "Sign in"), Return: back, Notice: notices[c.Query("notice")]})
+	return s.render(c, "signin", signInPage{Layout: s.layout(c, "Sign in"), Return: back, Notice: notices[c.Query("notice")]})
 }
 
 // signIn checks name and password. What is wrong is said without telling
@@ -48,7 +48,7 @@ func (s *Server) signIn(c *fiber.Ctx) error {
 		s.setSession(c, token)
 		return c.Redirect(localPath(body.Return, "/"), fiber.StatusSeeOther)
 	}
-	p := signInPage{Frame: s.frame(c, "Sign in"), Username: body.Username, Return: localPath(body.Return, "/")}
+	p := signInPage{Layout: s.layout(c, "Sign in"), Username: body.Username, Return: localPath(body.Return, "/")}
 	status := fiber.StatusUnauthorized
 	switch {
 	case errors.As(err, &p.Wrong):
@@ -81,7 +81,7 @@ func (s *Server) redeemLink(c *fiber.Ctx) error {
 		if s.identify(c) == nil { // the same link, opened again by the same person
 			return c.Redirect(back, fiber.StatusSeeOther)
 		}
-		p := signInPage{Frame: s.frame(c, "Sign in"), Return: back,
+		p := signInPage{Layout: s.layout(c, "Sign in"), Return: back,
 			Refusal: "This sign-in link was used already or has expired. Sign in with your password, or ask an admin for a new link."}
 		return s.renderStatus(c, fiber.StatusUnauthorized, "signin", p)
 	case err != nil:

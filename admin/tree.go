@@ -39,7 +39,7 @@ type treeView struct {
 // Tag is the tree's language for a lang attribute.
 func (v treeView) Tag() string { return langTag(v.Lang) }
 
-func viewTree(tree store.Tree, t talk) treeView {
+func viewTree(tree store.Tree, t messagePresenter) treeView {
 	v := treeView{Tree: tree, Title: stateTitle(tree.State), Mood: moods[tree.State], Prompt: markup.Excerpt(tree.Excerpt, tableExcerpt), Halted: tree.State == haltedState}
 	if tree.Author != nil {
 		v.AuthorShown = named(orEmpty(tree.AuthorName))
@@ -73,7 +73,7 @@ func stateChoices(chosen string) []Choice {
 }
 
 type treesPage struct {
-	Frame
+	Layout
 	List      store.List[store.Tree]
 	Filter    treesQuery
 	Lines     []treeView
@@ -129,7 +129,7 @@ func (s *Server) trees(c *fiber.Ctx) error {
 	if isAPI(c) {
 		return s.render(c, "trees", p)
 	}
-	p.Frame = s.frame(c, "Trees")
+	p.Layout = s.layout(c, "Trees")
 	languages, err := s.store.Languages(c.UserContext())
 	if err != nil {
 		return err
@@ -142,7 +142,7 @@ func (s *Server) trees(c *fiber.Ctx) error {
 	p.Languages, p.States = languageChoices(languages, q.Lang), stateChoices(q.State)
 	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", q.Cursor)
 	p.Pager = p.pager(list.Prev, list.Next, "")
-	t := newTalk(p.Person, hereWithout(c, "done", "notice"))
+	t := newPresenter(p.Person, hereWithout(c, "done", "notice"))
 	for _, tree := range list.Items {
 		p.Lines = append(p.Lines, viewTree(tree, t))
 	}
@@ -151,13 +151,13 @@ func (s *Server) trees(c *fiber.Ctx) error {
 
 // treePage is one tree as an outline.
 type treePage struct {
-	Frame
-	Detail  store.TreeDetail
-	Tree    treeView
-	Outline *outlineNode // nil: the tree has no message yet
-	Shown   int          // messages in the outline
-	Deeds   []deed
-	Here    string
+	Layout
+	Detail        store.TreeDetail
+	Tree          treeView
+	Outline       *outlineNode // nil: the tree has no message yet
+	Shown         int          // messages in the outline
+	RecentActions []actionEntry
+	Here          string
 }
 
 func (p treePage) api() any { return p.Detail }
@@ -178,14 +178,14 @@ func (s *Server) tree(c *fiber.Ctx) error {
 	if isAPI(c) {
 		return s.render(c, "tree", p)
 	}
-	p.Frame = s.frame(c, "Tree")
+	p.Layout = s.layout(c, "Tree")
 	p.Here = hereWithout(c, "done", "notice")
-	t := newTalk(p.Person, p.Here)
+	t := newPresenter(p.Person, p.Here)
 	p.Tree = viewTree(p.Detail.Tree, t)
-	o := outline{talk: t, menus: p.Detail.Messages <= outlineMenus, left: new(outlineNodes)}
+	o := outline{messagePresenter: t, menus: p.Detail.Messages <= outlineMenus, left: new(outlineNodes)}
 	p.Outline = o.of(p.Detail.Prompt)
 	p.Shown = outlineNodes - *o.left
-	if p.Deeds, err = s.deedsOn(c, id); err != nil {
+	if p.RecentActions, err = s.recentActions(c, id); err != nil {
 		return err
 	}
 	return s.render(c, "tree", p)
@@ -204,7 +204,7 @@ type outlineNode struct {
 	store.Message
 	Author    string
 	Excerpt   string
-	Veil      []veilReason
+	Warnings  []contentWarning
 	Current   bool
 	Badges    []badge
 	Reactions []reactionCount
@@ -218,7 +218,7 @@ func (n outlineNode) Tag() string { return langTag(n.Lang) }
 
 // outline lays out the messages of a tree.
 type outline struct {
-	talk
+	messagePresenter
 	current uuid.UUID
 	menus   bool
 	left    *int // nodes that may still be shown
@@ -239,7 +239,7 @@ func (o outline) node(n *store.Node, level int) *outlineNode {
 	node := &outlineNode{Message: n.Message, Author: authorName(n.Message), Excerpt: markup.Excerpt(n.Text, tableExcerpt),
 		Current: n.MessageID == o.current, Badges: badges(n.Message), Reactions: reactionCounts(n.Emojis)}
 	if o.person.BlurToxic {
-		node.Veil = veilOf(n.Message)
+		node.Warnings = contentWarnings(n.Message)
 	}
 	if o.menus {
 		menu := o.menu(n.Message, nil)

@@ -27,12 +27,12 @@ type qualityLine struct {
 
 func viewTrial(t store.Trial) *trialView {
 	v := &trialView{Trial: t}
-	auc := qualityLine{Title: "AUC", Hint: "how likely a known troll scores higher than another user; 0.5 is chance"}
+	auc := qualityLine{Title: "AUC", Hint: "how likely a sanctioned user scores higher than another user; 0.5 is chance"}
 	auc.Old, auc.OldInterval = shown(t.Old.AUC, t.Old.AUCInterval, 3)
 	auc.New, auc.NewInterval = shown(t.New.AUC, t.New.AUCInterval, 3)
 	v.Lines = []qualityLine{auc}
 	for _, depth := range scoring.Depths {
-		line := qualityLine{Title: fmt.Sprintf("Precision at %d", depth), Hint: fmt.Sprintf("known trolls among the first %d", depth)}
+		line := qualityLine{Title: fmt.Sprintf("Precision at %d", depth), Hint: fmt.Sprintf("sanctioned users among the first %d", depth)}
 		line.Old, line.OldInterval = precisionAt(t.Old, depth)
 		line.New, line.NewInterval = precisionAt(t.New, depth)
 		v.Lines = append(v.Lines, line)
@@ -71,19 +71,19 @@ func shown(n *float64, around *scoring.Interval, digits int) (value, interval st
 // verdict says what the difference means.
 func (v *trialView) verdict() string {
 	if v.Difference == nil || v.Between == nil {
-		return "There are no known trolls here, or nobody else: nothing tells which formula finds them better."
+		return "There are no sanctioned users here, or nobody else: nothing tells which formula finds them better."
 	}
 	figures := fmt.Sprintf("AUC %+.3f, interval %+.3f to %+.3f", *v.Difference, v.Between[0], v.Between[1])
 	figures = strings.ReplaceAll(figures, "-", "−")
 	switch {
 	case v.Between[0] > 0:
 		v.Better = true
-		return "The tried formula finds known trolls better (" + figures + ")."
+		return "The tried formula finds sanctioned users better (" + figures + ")."
 	case v.Between[1] < 0:
 		v.Worse = true
-		return "The tried formula finds known trolls less well (" + figures + ")."
+		return "The tried formula finds sanctioned users less well (" + figures + ")."
 	case *v.Difference == 0 && v.Between[0] == v.Between[1]:
-		return "Both formulas find known trolls equally well."
+		return "Both formulas find sanctioned users equally well."
 	}
 	return "The difference may be chance (" + figures + ")."
 }

@@ -37,7 +37,7 @@ func (s *Server) boardFilter(ctx context.Context, q boardQuery) (store.BoardFilt
 		f.Sort = "score"
 	}
 	var err error
-	f.Frame, f.Formula, err = s.choose(ctx, q.scoreQuery)
+	f.Window, f.Formula, err = s.choose(ctx, q.scoreQuery)
 	return f, err
 }
 
@@ -85,7 +85,7 @@ func (l boardLine) Fingerprint() string {
 }
 
 type trollboardPage struct {
-	Frame
+	Layout
 	Board     store.Board
 	Filter    store.BoardFilter
 	Lines     []boardLine
@@ -136,20 +136,20 @@ func (s *Server) trollboard(c *fiber.Ctx) error {
 	if isAPI(c) {
 		return s.render(c, "trollboard", p)
 	}
-	p.Frame = s.frame(c, "Trollboard")
+	p.Layout = s.layout(c, "Trollboard")
 	languages, err := s.store.Languages(c.UserContext())
 	if err != nil {
 		return err
 	}
 	p.Languages = languageChoices(languages, p.Filter.Lang)
 	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", q.Cursor)
-	p.Tabs, p.Formulas, p.Statuses, p.Columns = frameTabs(p.Query, p.Filter.Frame), formulaChoices(p.Filter.Formula), p.statuses(), p.columns()
+	p.Tabs, p.Formulas, p.Statuses, p.Columns = windowTabs(p.Query, p.Filter.Window), formulaChoices(p.Filter.Formula), p.statuses(), p.columns()
 	p.layOut(q, hereWithout(c, "done", "notice"))
 	for i, line := range p.Lines {
 		if q.Open == nil || *q.Open != line.UserID {
 			continue
 		}
-		if p.Lines[i].Open, err = s.scoreSheet(c, line.UserID, p.Filter.Frame, p.Filter.Formula); err != nil {
+		if p.Lines[i].Open, err = s.scoreSheet(c, line.UserID, p.Filter.Window, p.Filter.Formula); err != nil {
 			return err
 		}
 	}
@@ -178,7 +178,7 @@ func (p *trollboardPage) layOut(q boardQuery, here string) {
 func (p *trollboardPage) line(row store.BoardRow, q boardQuery) boardLine {
 	id := row.UserID.String()
 	line := boardLine{BoardRow: row, Here: p.Here, MayBan: row.Status != store.Erased && mayActOn(p.Person, policy.UserBan, row.UserID, row.Role)}
-	line.Unfold = "/users/" + id + "/score?frame=" + string(p.Filter.Frame) + "&formula=" + p.Filter.Formula.Name
+	line.Unfold = "/users/" + id + "/score?frame=" + string(p.Filter.Window) + "&formula=" + p.Filter.Formula.Name
 	open := id
 	if q.Open != nil && *q.Open == row.UserID {
 		open = ""

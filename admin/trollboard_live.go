@@ -127,7 +127,7 @@ func (b *boardStream) look(ctx context.Context) (boardNews, error) {
 	if err != nil {
 		return boardNews{}, err
 	}
-	p.Frame = Frame{Person: person, SignedIn: true, Path: boardPath, Query: b.query}
+	p.Layout = Layout{Person: person, SignedIn: true, Path: boardPath, Query: b.query}
 	p.layOut(b.ask, boardAddress(b.query))
 	return b.differences(&p)
 }

@@ -48,13 +48,13 @@ func (q userQuery) filter(user uuid.UUID) store.MessageFilter {
 }
 
 type userPage struct {
-	Frame
+	Layout
 	User      store.UserDetail
 	Filter    userQuery
 	Tabs      []Choice
 	Formula   scoring.Formula
 	Formulas  []Choice
-	Columns   []frameColumn
+	Columns   []windowColumn
 	Stats     []statRow
 	Signals   []signalRow
 	Sheet     *scoreSheet // of the frame that is open
@@ -76,8 +76,8 @@ type userPage struct {
 	// address of its own: they differ in what the API answers.
 	one      bool
 	messages store.List[store.Message]
-	given    store.List[store.Feedback]
-	veils    map[uuid.UUID][]veilReason // of the messages of given
+	feedback store.List[store.Feedback]
+	warnings map[uuid.UUID][]contentWarning // of the messages of given
 	actions  store.List[store.Action]
 }
 
@@ -86,7 +86,7 @@ func (p userPage) api() any {
 	case p.one:
 		return p.User
 	case p.Filter.Tab == "given":
-		return p.given
+		return p.feedback
 	case p.Filter.Tab == "actions":
 		return p.actions
 	}
@@ -96,7 +96,7 @@ func (p userPage) api() any {
 func (p userPage) csv() (header []string, rows [][]string) {
 	switch p.Filter.Tab {
 	case "given":
-		return givenCSV(p.given.Items)
+		return feedbackCSV(p.feedback.Items)
 	case "actions":
 		return auditPage{Actions: p.actions}.csv()
 	}
@@ -130,7 +130,7 @@ func (s *Server) user(c *fiber.Ctx) error {
 // addresses of their own: what the API and CSV ask for.
 func (s *Server) userMessages(c *fiber.Ctx) error { return s.userTab(c, "messages") }
 
-func (s *Server) userGiven(c *fiber.Ctx) error { return s.userTab(c, "given") }
+func (s *Server) userFeedback(c *fiber.Ctx) error { return s.userTab(c, "given") }
 
 func (s *Server) userActions(c *fiber.Ctx) error { return s.userTab(c, "actions") }
 
@@ -163,7 +163,7 @@ func (s *Server) userPage(c *fiber.Ctx, q userQuery) (userPage, error) {
 	if p.User, err = s.store.User(c.UserContext(), s.actor(c), id, p.Formula); err != nil || isAPI(c) {
 		return p, err
 	}
-	p.Frame = s.frame(c, named(p.User.DisplayName))
+	p.Layout = s.layout(c, named(p.User.DisplayName))
 	p.Self = "/users/" + id.String()
 	p.Here = hereWithout(c, "done", "notice")
 	if c.Method() != fiber.MethodGet {
@@ -175,10 +175,10 @@ func (s *Server) userPage(c *fiber.Ctx, q userQuery) (userPage, error) {
 		{p.tab("actions"), "Done to this user", q.Tab == "actions"},
 	}
 	p.Formulas = formulaChoices(p.Formula)
-	p.Columns, p.Stats, p.Signals = frameColumns(p), statRows(p.User), signalRows(p.User)
+	p.Columns, p.Stats, p.Signals = windowColumns(p), statRows(p.User), signalRows(p.User)
 	p.Chart = chartOf(p.User.Days)
 	if q.Open != "" {
-		if p.Sheet, err = s.scoreSheet(c, id, scoring.Frame(q.Open), p.Formula); err != nil {
+		if p.Sheet, err = s.scoreSheet(c, id, scoring.Window(q.Open), p.Formula); err != nil {
 			return p, err
 		}
 	}
@@ -234,10 +234,10 @@ func (s *Server) showUser(c *fiber.Ctx, status int, p userPage) error {
 	var err error
 	switch p.Filter.Tab {
 	case "given":
-		p.given, err = s.store.UserFeedback(ctx, actor, id, p.Filter.page())
-		next, prev = p.given.Next, p.given.Prev
+		p.feedback, err = s.store.UserFeedback(ctx, actor, id, p.Filter.page())
+		next, prev = p.feedback.Next, p.feedback.Prev
 		if err == nil {
-			err = s.veilGiven(c, &p)
+			err = s.warnOfFeedback(c, &p)
 		}
 		if err == nil && p.Filter.Cursor == "" && !isAPI(c) && c.Query("format") != "csv" {
 			p.Rater = &raterView{}

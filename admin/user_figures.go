@@ -9,9 +9,9 @@ import (
 	"treewarden/store"
 )
 
-// frameColumn is one frame of a user's figures.
-type frameColumn struct {
-	Frame       scoring.Frame
+// windowColumn is one frame of a user's figures.
+type windowColumn struct {
+	Window      scoring.Window
 	Title       string
 	Score, Rate float64
 	Messages    int64
@@ -19,16 +19,16 @@ type frameColumn struct {
 	Open        bool
 }
 
-func frameColumns(p userPage) []frameColumn {
-	columns := make([]frameColumn, len(scoring.Frames))
-	for i, frame := range scoring.Frames {
-		stats := p.User.Stats[frame]
-		open := p.Filter.Open == string(frame)
-		link := mustQuery(p.Query, "open", string(frame)) + "#h-parts"
+func windowColumns(p userPage) []windowColumn {
+	columns := make([]windowColumn, len(scoring.Windows))
+	for i, window := range scoring.Windows {
+		stats := p.User.Stats[window]
+		open := p.Filter.Open == string(window)
+		link := mustQuery(p.Query, "open", string(window)) + "#h-parts"
 		if open {
 			link = mustQuery(p.Query, "open", "")
 		}
-		columns[i] = frameColumn{frame, frame.Title(), p.User.Scores[frame], stats.Rate, stats.Messages, link, open}
+		columns[i] = windowColumn{window, window.Title(), p.User.Scores[window], stats.Rate, stats.Messages, link, open}
 	}
 	return columns
 }
@@ -57,8 +57,8 @@ func statRows(user store.UserDetail) []statRow {
 	rows := make([]statRow, len(figures))
 	for i, f := range figures {
 		rows[i].Title = f.title
-		for _, frame := range scoring.Frames {
-			rows[i].Values = append(rows[i].Values, f.of(user.Stats[frame]))
+		for _, window := range scoring.Windows {
+			rows[i].Values = append(rows[i].Values, f.of(user.Stats[window]))
 		}
 	}
 	return rows
@@ -76,8 +76,8 @@ func signalRows(user store.UserDetail) []signalRow {
 	var rows []signalRow
 	for i, info := range scoring.Signals {
 		row, counted := signalRow{Title: info.Title, Counts: info.Counts}, false
-		for _, frame := range scoring.Frames {
-			if parts := user.Parts[frame]; i < len(parts) {
+		for _, window := range scoring.Windows {
+			if parts := user.Parts[window]; i < len(parts) {
 				row.Weight, row.Values = parts[i].Weight, append(row.Values, parts[i].Count)
 				counted = counted || parts[i].Count != 0
 			}

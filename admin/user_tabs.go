@@ -15,7 +15,7 @@ import (
 // Lines are the rows of the tab of messages, as every table of messages has
 // them.
 func (p userPage) Lines() []found {
-	t := newTalk(p.Person, p.Here)
+	t := newPresenter(p.Person, p.Here)
 	lines := make([]found, len(p.messages.Items))
 	for i, m := range p.messages.Items {
 		lines[i] = t.found(m)
@@ -80,55 +80,55 @@ func messageCSV(messages []store.Message) (header []string, rows [][]string) {
 	return header, rows
 }
 
-// givenLine is a row of what a user gave.
-type givenLine struct {
+// feedbackLine is a row of what a user gave.
+type feedbackLine struct {
 	store.Feedback
-	Labels []givenLabel
-	Glyph  string       // of a reaction
-	Veil   []veilReason // why the message's text stays hidden at first
+	Labels   []feedbackLabel
+	Glyph    string           // of a reaction
+	Warnings []contentWarning // why the message's text stays hidden at first
 }
 
-type givenLabel struct {
+type feedbackLabel struct {
 	Name  string
 	Value float64
 }
 
-// GivenLines are the rows of the tab of what the user gave.
-func (p userPage) GivenLines() []givenLine {
-	lines := make([]givenLine, len(p.given.Items))
-	for i, g := range p.given.Items {
-		lines[i].Feedback, lines[i].Glyph, lines[i].Veil = g, g.Emoji, p.veils[g.MessageID]
+// FeedbackLines are the rows of the tab of what the user gave.
+func (p userPage) FeedbackLines() []feedbackLine {
+	lines := make([]feedbackLine, len(p.feedback.Items))
+	for i, g := range p.feedback.Items {
+		lines[i].Feedback, lines[i].Glyph, lines[i].Warnings = g, g.Emoji, p.warnings[g.MessageID]
 		for _, r := range reactions {
 			if r.Emoji == g.Emoji {
 				lines[i].Glyph = r.Symbol + " " + r.Name
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(g.Labels)) {
-			lines[i].Labels = append(lines[i].Labels, givenLabel{labelTitle(name), g.Labels[name]})
+			lines[i].Labels = append(lines[i].Labels, feedbackLabel{labelTitle(name), g.Labels[name]})
 		}
 	}
 	return lines
 }
 
-// veilGiven finds for which texts of what the user gave this person wants a
+// warnOfFeedback finds for which texts of what the user gave this person wants a
 // veil.
-func (s *Server) veilGiven(c *fiber.Ctx, p *userPage) error {
+func (s *Server) warnOfFeedback(c *fiber.Ctx, p *userPage) error {
 	if isAPI(c) || !p.Person.BlurToxic {
 		return nil
 	}
-	ids := make([]uuid.UUID, len(p.given.Items))
-	for i, g := range p.given.Items {
+	ids := make([]uuid.UUID, len(p.feedback.Items))
+	for i, g := range p.feedback.Items {
 		ids[i] = g.MessageID
 	}
 	messages, err := s.store.MessagesNamed(c.UserContext(), s.actor(c), ids)
-	p.veils = make(map[uuid.UUID][]veilReason, len(messages))
+	p.warnings = make(map[uuid.UUID][]contentWarning, len(messages))
 	for id, m := range messages {
-		p.veils[id] = veilOf(m)
+		p.warnings[id] = contentWarnings(m)
 	}
 	return err
 }
 
-func givenCSV(given []store.Feedback) (header []string, rows [][]string) {
+func feedbackCSV(given []store.Feedback) (header []string, rows [][]string) {
 	header = []string{"kind", "message_id", "at", "labels", "emoji", "reason", "excerpt"}
 	for _, g := range given {
 		var labels []string

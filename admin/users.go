@@ -27,7 +27,7 @@ type userLine struct {
 }
 
 type usersPage struct {
-	Frame
+	Layout
 	List      store.List[store.User]
 	Filter    usersQuery
 	Lines     []userLine
@@ -80,7 +80,7 @@ func (s *Server) users(c *fiber.Ctx) error {
 	if isAPI(c) {
 		return s.render(c, "users", p)
 	}
-	p.Frame = s.frame(c, "Users")
+	p.Layout = s.layout(c, "Users")
 	languages, err := s.store.Languages(c.UserContext())
 	if err != nil {
 		return err

@@ -15,16 +15,16 @@ import (
 // pageTypes is every view that a handler renders, with what it is given. The
 // files of other pages add theirs.
 var pageTypes = map[string]any{
-	"account":          accountPage{},
-	"act":              actPage{},
-	"action":           actionPage{},
-	"audit":            auditPage{},
-	"error":            errorPage{},
-	"home":             homePage{},
-	"scoring":          scoringPage{},
-	"signin":           signInPage{},
-	"partials/act":     actPage{},
-	"partials/refusal": errorPage{},
+	"account":             accountPage{},
+	"actionform":          actPage{},
+	"action":              actionPage{},
+	"audit":               auditPage{},
+	"error":               errorPage{},
+	"home":                homePage{},
+	"scoring":             scoringPage{},
+	"signin":              signInPage{},
+	"partials/actionform": actPage{},
+	"partials/refusal":    errorPage{},
 }
 
 // TestViews checks every view against the type of its page: a field that was

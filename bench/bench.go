@@ -232,6 +232,6 @@ func column[T any](ctx context.Context, pool *pgxpool.Pool, sql string, args ...
 }
 
 // boardOf asks for the first page of a board.
-func boardOf(frame scoring.Frame, limit int) store.BoardFilter {
-	return store.BoardFilter{Frame: frame, Formula: scoring.Treewarden, Status: store.Active, Sort: "score", Page: store.Page{Limit: limit}}
+func boardOf(window scoring.Window, limit int) store.BoardFilter {
+	return store.BoardFilter{Window: window, Formula: scoring.Treewarden, Status: store.Active, Sort: "score", Page: store.Page{Limit: limit}}
 }

@@ -22,24 +22,24 @@ const boardPath = "/api/v1/trollboard?limit=100&frame="
 
 // measureBoard times a page of each board.
 func (b *bench) measureBoard(ctx context.Context) error {
-	for _, frame := range scoring.Frames {
+	for _, window := range scoring.Windows {
 		took, err := b.inTurns(500, 30*time.Second,
-			func(int) error { return b.drain(ctx, reference["board_page"], string(frame), 100) },
+			func(int) error { return b.drain(ctx, reference["board_page"], string(window), 100) },
 			func(int) error {
-				_, err := b.store.Board(ctx, store.CommandLine, boardOf(frame, 100))
+				_, err := b.store.Board(ctx, store.CommandLine, boardOf(window, 100))
 				return err
 			},
-			func(int) error { return b.web.get(ctx, b.keys[policy.Admin], boardPath+string(frame), nil) })
+			func(int) error { return b.web.get(ctx, b.keys[policy.Admin], boardPath+string(window), nil) })
 		if err != nil {
 			return err
 		}
 		theirs, inProcess, overHTTP := took[0], took[1], took[2]
-		name := "board page, " + string(frame) + ", 100 rows"
+		name := "board page, " + string(window) + ", 100 rows"
 		b.faster(name+", p50", theirs.median(), inProcess.median(), 50, "store.Board; the reference: board_page")
-		b.faster(name+", p50, ours over HTTP", theirs.median(), overHTTP.median(), 0, "GET "+boardPath+string(frame))
+		b.faster(name+", p50, ours over HTTP", theirs.median(), overHTTP.median(), 0, "GET "+boardPath+string(window))
 		b.atMost(name+", p99 against its own p50", inProcess.median(), inProcess.percentile(99), 5, "store.Board")
-		b.atMost(name+", over HTTP, p99 against its own p50", overHTTP.median(), overHTTP.percentile(99), 5, "GET "+boardPath+string(frame))
-		if frame == scoring.Total {
+		b.atMost(name+", over HTTP, p99 against its own p50", overHTTP.median(), overHTTP.percentile(99), 5, "GET "+boardPath+string(window))
+		if window == scoring.Total {
 			b.boardPage = inProcess.median()
 		}
 	}
@@ -155,8 +155,8 @@ func (b *bench) referenceBoard(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (b *bench) referenceRows(ctx context.Context, frame scoring.Frame, limit int) ([]referenceRow, error) {
-	rows, err := b.ref.Query(ctx, reference["board_rows"], string(frame), limit)
+func (b *bench) referenceRows(ctx context.Context, window scoring.Window, limit int) ([]referenceRow, error) {
+	rows, err := b.ref.Query(ctx, reference["board_rows"], string(window), limit)
 	if err != nil {
 		return nil, err
 	}

@@ -89,7 +89,7 @@ func (b *bench) measureUnderLoad(ctx context.Context) error {
 			for n := i; loaded.Err() == nil; n++ {
 				try(func() error {
 					pages.Add(1)
-					return b.web.get(ctx, b.keys[policy.Admin], boardPath+string(scoring.Frames[n%len(scoring.Frames)]), nil)
+					return b.web.get(ctx, b.keys[policy.Admin], boardPath+string(scoring.Windows[n%len(scoring.Windows)]), nil)
 				})
 			}
 		})

@@ -17,8 +17,8 @@ import (
 // reference's refresh, which does the same.
 func (b *bench) measureRebuild(ctx context.Context) error {
 	began := time.Now()
-	for _, frame := range scoring.Frames {
-		if err := b.refresh(ctx, frame); err != nil {
+	for _, window := range scoring.Windows {
+		if err := b.refresh(ctx, window); err != nil {
 			return err
 		}
 	}

@@ -15,9 +15,9 @@ import (
 )
 
 // since is when a frame begins; the zero time: it has no beginning.
-func (b *bench) since(frame scoring.Frame) time.Time {
+func (b *bench) since(window scoring.Window) time.Time {
 	midnight := b.end.UTC().Truncate(24 * time.Hour)
-	switch frame {
+	switch window {
 	case scoring.Day:
 		return b.end.Add(-24 * time.Hour)
 	case scoring.Week:
@@ -31,8 +31,8 @@ func (b *bench) since(frame scoring.Frame) time.Time {
 // measureRefresh times how the reference makes its four boards, and how we do.
 func (b *bench) measureRefresh(ctx context.Context) error {
 	took, err := b.inTurns(3, time.Minute, func(int) error {
-		for _, frame := range scoring.Frames {
-			if err := b.refresh(ctx, frame); err != nil {
+		for _, window := range scoring.Windows {
+			if err := b.refresh(ctx, window); err != nil {
 				return err
 			}
 		}
@@ -60,8 +60,8 @@ func (b *bench) coldBoards(ctx context.Context) error {
 	if err := s.WarmBoards(ctx); err != nil {
 		return err
 	}
-	for _, frame := range scoring.Frames {
-		if _, err := s.Board(ctx, store.CommandLine, boardOf(frame, 100)); err != nil {
+	for _, window := range scoring.Windows {
+		if _, err := s.Board(ctx, store.CommandLine, boardOf(window, 100)); err != nil {
 			return err
 		}
 	}
@@ -86,27 +86,27 @@ func (s *standing) score() int64 {
 
 // refresh makes one of the reference's boards anew, as it does every few
 // minutes to hours.
-func (b *bench) refresh(ctx context.Context, frame scoring.Frame) error {
+func (b *bench) refresh(ctx context.Context, window scoring.Window) error {
 	return pgx.BeginTxFunc(ctx, b.ref, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
-		users, err := b.gather(ctx, tx, frame)
+		users, err := b.gather(ctx, tx, window)
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, reference["stats_clear"], string(frame)); err != nil {
+		if _, err := tx.Exec(ctx, reference["stats_clear"], string(window)); err != nil {
 			return err
 		}
-		if err := b.insertStats(ctx, tx, frame, users); err != nil {
+		if err := b.insertStats(ctx, tx, window, users); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, reference["stats_rank"], string(frame))
+		_, err = tx.Exec(ctx, reference["stats_rank"], string(window))
 		return err
 	})
 }
 
 // gather runs the three queries that the refresh is made of.
-func (b *bench) gather(ctx context.Context, tx pgx.Tx, frame scoring.Frame) (map[uuid.UUID]*standing, error) {
+func (b *bench) gather(ctx context.Context, tx pgx.Tx, window scoring.Window) (map[uuid.UUID]*standing, error) {
 	condition, args := "", []any{}
-	if since := b.since(frame); !since.IsZero() {
+	if since := b.since(window); !since.IsZero() {
 		condition, args = "AND m.created_date >= $1", []any{since}
 	}
 	users := map[uuid.UUID]*standing{}
@@ -143,9 +143,9 @@ func (b *bench) gather(ctx context.Context, tx pgx.Tx, frame scoring.Frame) (map
 // statement.
 const statsChunk = 1000
 
-func (b *bench) insertStats(ctx context.Context, tx pgx.Tx, frame scoring.Frame, users map[uuid.UUID]*standing) error {
+func (b *bench) insertStats(ctx context.Context, tx pgx.Tx, window scoring.Window, users map[uuid.UUID]*standing) error {
 	base := "NULL"
-	if since := b.since(frame); !since.IsZero() {
+	if since := b.since(window); !since.IsZero() {
 		base = "'" + since.Format(time.RFC3339) + "'::timestamptz"
 	}
 	var sql strings.Builder
@@ -157,7 +157,7 @@ func (b *bench) insertStats(ctx context.Context, tx pgx.Tx, frame scoring.Frame,
 			sql.WriteByte(',')
 		}
 		fmt.Fprintf(&sql, "('%s'::uuid,%s,'%s'::timestamptz,'%s',%d,NULL,%d,%d,%d,%d",
-			id, base, b.end.Format(time.RFC3339), frame, s.score(), s.flags, s.up, s.down, s.spamPrompts)
+			id, base, b.end.Format(time.RFC3339), window, s.score(), s.flags, s.up, s.down, s.spamPrompts)
 		for _, mean := range s.means {
 			if mean.Valid {
 				fmt.Fprintf(&sql, ",%v", mean.Float64)

@@ -1,4 +1,4 @@
-// Package demo makes the demonstration: a generated collection of conversations
+// package demo makes the demonstration: a generated collection of conversations
 // in twelve languages with its contributors, honest ones and several kinds of
 // troll, and all that they did to each other's messages; how it is loaded; and
 // the staff who work on it.

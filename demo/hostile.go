@@ -11,7 +11,7 @@ var oddNames = []string{
 	"{{.Password}} ${7*7} %s%n",
 	"nimda\u202egnp.exe",          // reads backwards from the override on
 	"inv\u200bisi\u200bble\u2060", // zero-width characters
-	"",                            // a user whom the old console could not ban
+	"",                            // a user whom Open-Assistant could not ban
 	"   ",
 	"🦄🌈👩‍👩‍👧‍👦🏴‍☠️",
 	"Z̴̛̳a̷͎͝l̶̰̚g̵̱̈́o̸͈̽ ̵̰͒f̷̺͑r̶̞̀i̵̗͝e̸̥͝n̵̮̾d̸̟̄",

@@ -70,8 +70,8 @@ func TestLoadedTrollsLeadTheBoards(t *testing.T) {
 	for _, u := range c.Users {
 		kinds[u.ID.String()] = u.Kind
 	}
-	for _, frame := range scoring.Frames {
-		board, err := s.Board(ctx, store.CommandLine, store.BoardFilter{Frame: frame, Formula: scoring.Treewarden, Status: "active", Page: store.Page{Limit: 5}})
+	for _, window := range scoring.Windows {
+		board, err := s.Board(ctx, store.CommandLine, store.BoardFilter{Window: window, Formula: scoring.Treewarden, Status: "active", Page: store.Page{Limit: 5}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +82,7 @@ func TestLoadedTrollsLeadTheBoards(t *testing.T) {
 			}
 		}
 		if len(board.Items) < 5 || trolls < 3 {
-			t.Errorf("%s: %d users on top, %d of them trolls", frame, len(board.Items), trolls)
+			t.Errorf("%s: %d users on top, %d of them trolls", window, len(board.Items), trolls)
 		}
 	}
 }

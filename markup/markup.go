@@ -1,4 +1,4 @@
-// Package markup turns texts of contributors, which are untrusted and in any
+// package markup turns texts of contributors, which are untrusted and in any
 // language, into HTML that shows all of what they hold and runs none of it.
 //
 // Markdown hides things: raw HTML, link definitions, titles, table cells that

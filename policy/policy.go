@@ -1,4 +1,4 @@
-// Package policy decides who may do what: permissions by role, which an
+// package policy decides who may do what: permissions by role, which an
 // installation may change, and the rank rules, which it may not.
 package policy
 

@@ -8,11 +8,11 @@ type Formula struct {
 	// ToxicFrom is the classifier's toxicity, 0 to 1, from which a message
 	// counts as toxic.
 	ToxicFrom float64 `json:"toxic_from"`
-	// AsReference counts as the old console did: deleted messages and
+	// Legacy counts as Open-Assistant did: deleted messages and
 	// messages without any reaction record are left out (prompts of aborted
 	// trees excepted), and it does not matter who gave a signal.
 	Legacy bool   `json:"as_reference"`
-	Note        string `json:"note"`
+	Note   string `json:"note"`
 }
 
 // Treewarden is the first version of the formula that is in force.
@@ -25,10 +25,10 @@ var Treewarden = Formula{
 	},
 }
 
-// OpenAssistant is the old console's formula, for comparing old figures.
+// OpenAssistant is Open-Assistant's formula, for comparing old figures.
 var OpenAssistant = Formula{
 	Name: "open-assistant", Version: 1, ToxicFrom: 0.5, Legacy: true,
-	Note: "The old console's formula: deleted messages and messages without a reaction record are left out.",
+	Note: "Open-Assistant's formula: deleted messages and messages without a reaction record are left out.",
 	Weights: map[Signal]float64{
 		RedFlags: 3, Upvotes: -1, Downvotes: 1, SpamLabels: 0, SpamPrompts: 1, Rejected: 0, LangMismatch: 1,
 		NotAppropriate: 1, PII: 1, HateSpeech: 1, SexualContent: 1, PoliticalContent: 1, ToxicMessages: 0, Deleted: 0,

@@ -6,34 +6,34 @@ import (
 	"time"
 )
 
-// Frame is a span of time up to now over which signals count.
-type Frame string
+// Window is a span of time up to now over which signals count.
+type Window string
 
 // The frames.
 const (
-	Day   Frame = "day"
-	Week  Frame = "week"
-	Month Frame = "month"
-	Total Frame = "total"
+	Day   Window = "day"
+	Week  Window = "week"
+	Month Window = "month"
+	Total Window = "total"
 )
 
-// Frames lists the frames from the shortest.
-var Frames = []Frame{Day, Week, Month, Total}
+// Windows lists the frames from the shortest.
+var Windows = []Window{Day, Week, Month, Total}
 
-// FrameNamed finds a frame; the empty name is Total.
-func FrameNamed(name string) (Frame, error) {
+// WindowNamed finds a frame; the empty name is Total.
+func WindowNamed(name string) (Window, error) {
 	if name == "" {
 		return Total, nil
 	}
-	if !slices.Contains(Frames, Frame(name)) {
+	if !slices.Contains(Windows, Window(name)) {
 		return "", fmt.Errorf("there is no frame %q: it is day, week, month or total", name)
 	}
-	return Frame(name), nil
+	return Window(name), nil
 }
 
 // Since returns the first moment that the frame holds: 24 hours ago to the
 // hour, or 00:00 UTC 7 or 30 days ago. ok is false where there is no bound.
-func (f Frame) Since(now time.Time) (since time.Time, ok bool) {
+func (f Window) Since(now time.Time) (since time.Time, ok bool) {
 	now = now.UTC()
 	midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC)
 	switch f {
@@ -48,6 +48,6 @@ func (f Frame) Since(now time.Time) (since time.Time, ok bool) {
 }
 
 // Title is the frame's name on a tab.
-func (f Frame) Title() string {
-	return map[Frame]string{Day: "Daily", Week: "Weekly", Month: "Monthly", Total: "Overall"}[f]
+func (f Window) Title() string {
+	return map[Window]string{Day: "Daily", Week: "Weekly", Month: "Monthly", Total: "Overall"}[f]
 }

@@ -8,16 +8,16 @@ import (
 	"sync"
 )
 
-// Outcome lists the signals that are themselves what a formula is judged by: a
-// known troll is who had a message deleted or rejected, and a tree is aborted
+// LeakySignals lists the signals that are themselves what a formula is judged by: a
+// sanctioned user is who had a message deleted or rejected, and a tree is aborted
 // because its prompt was. A formula that weighs them would be praised for
 // knowing the answer.
-var Outcome = []Signal{SpamPrompts, Rejected, Deleted}
+var LeakySignals = []Signal{SpamPrompts, Rejected, Deleted}
 
-// Judged is the formula with the signals of Outcome left out.
-func (f Formula) Judged() Formula {
+// WithoutLeakage is the formula with the signals of Outcome left out.
+func (f Formula) WithoutLeakage() Formula {
 	f.Weights = maps.Clone(f.Weights)
-	for _, signal := range Outcome {
+	for _, signal := range LeakySignals {
 		f.Weights[signal] = 0
 	}
 	return f
@@ -33,9 +33,9 @@ const Resamples = 200
 // resampled users give.
 type Interval [2]float64
 
-// Quality says how well a score finds known trolls. AUC is the probability
+// Quality says how well a score finds sanctioned users. AUC is the probability
 // that a troll scores higher than another user, equal scores counted half, and
-// null where one of the two is missing. Precision is the share of trolls among
+// null where one of the two is missing. Precision is the share of sanctioned users among
 // the first 20, 50 and 100, or among all where there are fewer; of users with
 // equal scores it takes the share, whatever order they stand in.
 type Quality struct {
@@ -49,24 +49,24 @@ type Quality struct {
 // and the precision at each of Depths, NaN without users.
 type measured [4]float64
 
-// Judge says how well each of several scores of the same users finds the
-// trolls among them. All scores see the same resamples, so that what differs
+// Measure says how well each of several scores of the same users finds the
+// sanctioned users among them. All scores see the same resamples, so that what differs
 // between them is their doing.
-func Judge(trolls []bool, scores ...[]float64) []Quality {
-	qualities, _ := judge(trolls, scores...)
+func Measure(sanctioned []bool, scores ...[]float64) []Quality {
+	qualities, _ := measureAll(sanctioned, scores...)
 	return qualities
 }
 
-// judge is Judge, with the figures of every resample by score.
-func judge(trolls []bool, scores ...[]float64) ([]Quality, [][]measured) {
+// measureAll is Judge, with the figures of every resample by score.
+func measureAll(sanctioned []bool, scores ...[]float64) ([]Quality, [][]measured) {
 	orders, qualities, samples := make([]order, len(scores)), make([]Quality, len(scores)), make([][]measured, len(scores))
 	for i, score := range scores {
-		orders[i], samples[i] = newOrder(score, trolls), make([]measured, Resamples)
+		orders[i], samples[i] = newOrder(score, sanctioned), make([]measured, Resamples)
 	}
 	var group sync.WaitGroup
 	for part := range parts {
 		group.Go(func() {
-			weights := make([]uint8, len(trolls))
+			weights := make([]uint8, len(sanctioned))
 			draw := rand.NewPCG(1, uint64(part)) // the same figures each time that one asks
 			for n := part; n < Resamples; n += parts {
 				resample(weights, draw)
@@ -77,7 +77,7 @@ func judge(trolls []bool, scores ...[]float64) ([]Quality, [][]measured) {
 		})
 	}
 	group.Wait()
-	once := slices.Repeat([]uint8{1}, len(trolls))
+	once := slices.Repeat([]uint8{1}, len(sanctioned))
 	for i := range qualities {
 		qualities[i] = newQuality(orders[i].measure(once), samples[i])
 	}
@@ -144,7 +144,7 @@ type order struct {
 	ends  []int    // where each run of equal scores ends
 }
 
-func newOrder(scores []float64, trolls []bool) order {
+func newOrder(scores []float64, sanctioned []bool) order {
 	type scored struct {
 		score float64
 		user  uint32
@@ -152,7 +152,7 @@ func newOrder(scores []float64, trolls []bool) order {
 	sorted := make([]scored, len(scores))
 	for i, score := range scores {
 		sorted[i] = scored{score, uint32(i) << 1} // there are fewer than 2^31 users
-		if trolls[i] {
+		if sanctioned[i] {
 			sorted[i].user++
 		}
 	}
@@ -177,11 +177,11 @@ func newOrder(scores []float64, trolls []bool) order {
 
 // measure walks down the order once, each user counted weights[user] times.
 func (o order) measure(weights []uint8) (m measured) {
-	var others, trolls, lost int64 // so far; lost: twice the pairs in which the other user stands higher
+	var others, sanctioned, lost int64 // so far; lost: twice the pairs in which the other user stands higher
 	var hits [3]float64
 	begin := 0
 	for _, end := range o.ends {
-		var run, bad int64 // of one score: users, and trolls among them
+		var run, bad int64 // of one score: users, and sanctioned ones among them
 		for _, user := range o.users[begin:end] {
 			weight := int64(weights[user>>1])
 			run += weight
@@ -189,16 +189,16 @@ func (o order) measure(weights []uint8) (m measured) {
 		}
 		begin = end
 		lost += bad * (2*others + run - bad)
-		if seen := others + trolls; seen < int64(Depths[2]) && bad > 0 {
+		if seen := others + sanctioned; seen < int64(Depths[2]) && bad > 0 {
 			for i, depth := range Depths {
 				hits[i] += float64(bad) * min(1, float64(max(0, int64(depth)-seen))/float64(run))
 			}
 		}
-		others, trolls = others+run-bad, trolls+bad
+		others, sanctioned = others+run-bad, sanctioned+bad
 	}
-	m[0] = 1 - float64(lost)/float64(2*others*trolls) // 0 ÷ 0 is NaN
+	m[0] = 1 - float64(lost)/float64(2*others*sanctioned) // 0 ÷ 0 is NaN
 	for i, depth := range Depths {
-		m[1+i] = hits[i] / float64(min(int64(depth), others+trolls))
+		m[1+i] = hits[i] / float64(min(int64(depth), others+sanctioned))
 	}
 	return m
 }

@@ -108,7 +108,7 @@ func TestJudgeByHand(t *testing.T) {
 		"all equal":         {[]bool{yes, no, no, yes}, []float64{0, 0, 0, 0}, 0.5, 0.5, 0.5},
 		"one pair of three": {[]bool{yes, no, no, no}, []float64{2, 3, 2, 1}, 0.5, 0.25, 0.25}, // lost, level, won: (0 + ½ + 1) ÷ 3
 	} {
-		q := Judge(c.trolls, c.scores)[0]
+		q := Measure(c.trolls, c.scores)[0]
 		if q.AUC == nil || *q.AUC != c.auc || q.Precision[20] != c.at20 || q.Precision[100] != c.overall {
 			t.Errorf("%s: %v, %v", name, *q.AUC, q.Precision)
 		}
@@ -122,11 +122,11 @@ func TestJudgeByHand(t *testing.T) {
 		scores = append(scores, float64(100-i))
 	}
 	trolls, scores = append(trolls, no, yes, no, no), append(scores, 1, 1, 1, 1)
-	if got := Judge(trolls, scores)[0].Precision[20]; got != 19.25/20 {
+	if got := Measure(trolls, scores)[0].Precision[20]; got != 19.25/20 {
 		t.Errorf("precision at 20 is %v, want 19¼ of 20", got)
 	}
 	for name, trolls := range map[string][]bool{"nobody": nil, "no troll": {no, no}, "trolls only": {yes, yes}} {
-		q := Judge(trolls, make([]float64, len(trolls)))[0]
+		q := Measure(trolls, make([]float64, len(trolls)))[0]
 		if q.AUC != nil || q.AUCInterval != nil || len(q.Precision) != min(3, 3*len(trolls)) {
 			t.Errorf("%s: %+v", name, q)
 		}
@@ -142,7 +142,7 @@ func TestIntervals(t *testing.T) {
 		scores[i] = float64(-i)
 		trolls[i] = draw.Float64() < 0.4
 	}
-	first, second := Judge(trolls, scores)[0], Judge(trolls, scores)[0]
+	first, second := Measure(trolls, scores)[0], Measure(trolls, scores)[0]
 	if fmt.Sprint(*first.AUCInterval, first.PrecisionInterval) != fmt.Sprint(*second.AUCInterval, second.PrecisionInterval) {
 		t.Errorf("two looks at the same: %v and %v", first.PrecisionInterval, second.PrecisionInterval)
 	}
@@ -188,6 +188,6 @@ func BenchmarkJudge(b *testing.B) {
 		scores[0][i], scores[1][i] = math.Floor(draw.ExpFloat64()*5), math.Floor(draw.ExpFloat64()*9)/2
 	}
 	for b.Loop() {
-		Judge(trolls, scores[0], scores[1])
+		Measure(trolls, scores[0], scores[1])
 	}
 }

@@ -44,12 +44,12 @@ func TestEveryFormulaWeighsEverySignal(t *testing.T) {
 
 func TestFramesBegin(t *testing.T) {
 	now := time.Date(2026, 11, 22, 13, 45, 12, 0, time.FixedZone("east", 5*3600))
-	for frame, want := range map[scoring.Frame]string{
+	for window, want := range map[scoring.Window]string{
 		scoring.Day: "2026-11-21T08:00:00Z", scoring.Week: "2026-11-15T00:00:00Z", scoring.Month: "2026-10-23T00:00:00Z",
 	} {
-		since, ok := frame.Since(now)
+		since, ok := window.Since(now)
 		if got := since.Format(time.RFC3339); got != want || !ok {
-			t.Errorf("%s begins at %s, want %s", frame, got, want)
+			t.Errorf("%s begins at %s, want %s", window, got, want)
 		}
 	}
 	if _, ok := scoring.Total.Since(now); ok {
@@ -58,10 +58,10 @@ func TestFramesBegin(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	if f, err := scoring.FrameNamed(""); err != nil || f != scoring.Total {
+	if f, err := scoring.WindowNamed(""); err != nil || f != scoring.Total {
 		t.Errorf("the default frame is %q, %v", f, err)
 	}
-	if _, err := scoring.FrameNamed("year"); err == nil {
+	if _, err := scoring.WindowNamed("year"); err == nil {
 		t.Error("a frame year was found")
 	}
 }

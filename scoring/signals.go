@@ -1,4 +1,4 @@
-// Package scoring holds what speaks for or against a user (signals), how it
+// package scoring holds what speaks for or against a user (signals), how it
 // is weighed (formulas) and what becomes of it (scores and their parts). It
 // is arithmetic only: counting is the store's work.
 package scoring

@@ -11,11 +11,11 @@ const Top = 100
 
 // Candidate is a user whom two formulas score.
 type Candidate struct {
-	ID       [16]byte   // of equal scores the higher one stands first, as on a board
-	Score    [2]float64 // by the old formula and the new one
-	Judged   [2]float64 // the same without the signals of Outcome
-	Troll    bool       // known to be one
-	OnBoards bool       // stands on the boards whose top is compared
+	ID             [16]byte   // of equal scores the higher one stands first, as on a board
+	Score          [2]float64 // by the old formula and the new one
+	WithoutLeakage [2]float64 // the same without the signals of Outcome
+	Sanctioned     bool       // known to be one
+	OnBoards       bool       // stands on the boards whose top is compared
 }
 
 // Move is a candidate's way from one board to the other; places begin at 1.
@@ -26,8 +26,8 @@ type Move struct {
 
 // Trial compares two formulas on the same users.
 type Trial struct {
-	Users, Trolls int
-	Old, New      Quality
+	Users, Sanctioned int
+	Old, New          Quality
 	// AUCDifference is how much better the new formula is, and its interval
 	// over resamples that both formulas saw; nil where there is no AUC.
 	AUCDifference         *float64
@@ -40,14 +40,14 @@ type Trial struct {
 // NewTrial compares the two scores of candidates.
 func NewTrial(all []Candidate) Trial {
 	t := Trial{Users: len(all)}
-	trolls, scores := make([]bool, len(all)), [2][]float64{make([]float64, len(all)), make([]float64, len(all))}
+	sanctioned, scores := make([]bool, len(all)), [2][]float64{make([]float64, len(all)), make([]float64, len(all))}
 	for i, c := range all {
-		if trolls[i] = c.Troll; c.Troll {
-			t.Trolls++
+		if sanctioned[i] = c.Sanctioned; c.Sanctioned {
+			t.Sanctioned++
 		}
-		scores[0][i], scores[1][i] = c.Judged[0], c.Judged[1]
+		scores[0][i], scores[1][i] = c.WithoutLeakage[0], c.WithoutLeakage[1]
 	}
-	qualities, samples := judge(trolls, scores[0], scores[1])
+	qualities, samples := measureAll(sanctioned, scores[0], scores[1])
 	t.Old, t.New = qualities[0], qualities[1]
 	if t.Old.AUC != nil {
 		difference := *t.New.AUC - *t.Old.AUC

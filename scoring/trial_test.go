@@ -13,7 +13,7 @@ func TestTrial(t *testing.T) {
 	all := make([]scoring.Candidate, 130)
 	for i := range all {
 		score := float64(1000 - i)
-		all[i] = scoring.Candidate{ID: [16]byte{byte(i)}, Score: [2]float64{score, score}, Judged: [2]float64{-score, score}, OnBoards: true, Troll: i < 13}
+		all[i] = scoring.Candidate{ID: [16]byte{byte(i)}, Score: [2]float64{score, score}, WithoutLeakage: [2]float64{-score, score}, OnBoards: true, Sanctioned: i < 13}
 	}
 	all[120].Score[1] = 2000 // to the first place: everybody below moves by one
 	all[50].Score[1] = 0     // to the last but one: those after it move back
@@ -29,7 +29,7 @@ func TestTrial(t *testing.T) {
 	if len(trial.Moved) != 50 || trial.Moved[0] != (scoring.Move{Candidate: 0, Before: 1, After: 2}) || trial.Moved[49] != (scoring.Move{Candidate: 49, Before: 50, After: 51}) {
 		t.Errorf("moved %v", trial.Moved)
 	}
-	if trial.Users != 130 || trial.Trolls != 13 || *trial.Old.AUC != 0 || *trial.New.AUC != 1 || *trial.AUCDifference != 1 || trial.New.Precision[20] != 0.65 || trial.Old.Precision[100] != 0 {
+	if trial.Users != 130 || trial.Sanctioned != 13 || *trial.Old.AUC != 0 || *trial.New.AUC != 1 || *trial.AUCDifference != 1 || trial.New.Precision[20] != 0.65 || trial.Old.Precision[100] != 0 {
 		t.Errorf("%+v", trial)
 	}
 	if same := scoring.NewTrial(nil); same.Old.AUC != nil || same.AUCDifference != nil || same.Entered != nil {
@@ -38,7 +38,7 @@ func TestTrial(t *testing.T) {
 }
 
 func TestJudgedLeavesTheOutcomeOut(t *testing.T) {
-	judged := scoring.Treewarden.Judged()
+	judged := scoring.Treewarden.WithoutLeakage()
 	counts := scoring.Counts{scoring.SpamPrompts: 5, scoring.Rejected: 5, scoring.Deleted: 5, scoring.RedFlags: 1}
 	if got := judged.Score(counts); got != 3 {
 		t.Errorf("the judged score is %v, want that of the red flag alone", got)

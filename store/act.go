@@ -19,12 +19,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// doing is an action under way: its transaction, and what the audit row will
+// actionTx is an action under way: its transaction, and what the audit row will
 // say. Locks are taken in one order, so that no two actions wait for each
 // other: admins or the user, then trees by id, then the end of the chain.
 type actionTx struct {
 	pgx.Tx
-	ctx   context.Context //nolint:containedctx // a doing lives as long as one call
+	ctx   context.Context // an actionTx lives as long as one call
 	store *Store
 	actor Actor
 	act   Act
@@ -139,17 +139,17 @@ func (s *Store) perform(ctx context.Context, actor Actor, act Act, kind Kind, do
 
 func (s *Store) performOnce(ctx context.Context, actor Actor, act Act, kind Kind, do func(*actionTx) error) (Outcome, error) {
 	outcome := Outcome{Preview: act.Preview}
-	var tally *counters.Update
+	var update *counters.Update
 	defer func() {
-		if tally != nil {
-			s.boards.Mark(tally.Changed)
+		if update != nil {
+			s.boards.Mark(update.Changed)
 		}
 	}()
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
-		if tally, err = counters.Begin(ctx, tx, &s.threshold); err != nil {
+		if update, err = counters.Begin(ctx, tx, &s.threshold); err != nil {
 			return err
 		}
-		d := &actionTx{update: tally, Tx: tx, ctx: ctx, store: s, actor: actor, act: act, kind: kind, at: s.now().UTC().Truncate(time.Microsecond)}
+		d := &actionTx{update: update, Tx: tx, ctx: ctx, store: s, actor: actor, act: act, kind: kind, at: s.now().UTC().Truncate(time.Microsecond)}
 		asked, err := json.Marshal(act)
 		if err != nil {
 			return fmt.Errorf("write down the request: %w", err)
@@ -181,10 +181,10 @@ func (s *Store) performOnce(ctx context.Context, actor Actor, act Act, kind Kind
 			return err
 		}
 		batch := &pgx.Batch{}
-		if err := tally.Settle(ctx, tx, batch, d.at); err != nil {
+		if err := update.Settle(ctx, tx, batch, d.at); err != nil {
 			return err
 		}
-		s.boards.Announce(batch, tally.Changed)
+		s.boards.Announce(batch, update.Changed)
 		if err := db.SendBatch(ctx, tx, batch); err != nil {
 			return err
 		}

@@ -225,7 +225,7 @@ func TestDeletingATrollsMessagesKeepsTheScore(t *testing.T) {
 		t.Errorf("with the ban undone: %v, want 7", got)
 	}
 	for _, status := range []string{"active", "all"} {
-		board, err := w.Board(ctx, w.moderator, store.BoardFilter{Frame: scoring.Day, Formula: scoring.Treewarden, Status: status})
+		board, err := w.Board(ctx, w.moderator, store.BoardFilter{Window: scoring.Day, Formula: scoring.Treewarden, Status: status})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -55,7 +55,7 @@ func rowAspect(kind string, parts ...string) string {
 	return kind + ":" + strings.Join(parts, ":")
 }
 
-// givenAspect reads a rowAspect again.
+// parseFeedbackAspect reads a rowAspect again.
 func parseFeedbackAspect(name string) (kind, emoji string, user uuid.UUID, err error) {
 	kind, rest, ok := strings.Cut(name, ":")
 	if !ok {

@@ -20,7 +20,7 @@ var boardSorts = []string{"score", "rate", "red_flags", "downvotes", "spam", "to
 // On it stands who wrote a message or was given a signal within the frame. It
 // is read from memory, and is as the database has it at this moment; see live.
 func (s *Store) Board(ctx context.Context, actor Actor, f BoardFilter) (Board, error) {
-	list := Board{Frame: f.Frame, Formula: f.Formula.Name, AsOf: s.now().UTC()}
+	list := Board{Window: f.Window, Formula: f.Formula.Name, AsOf: s.now().UTC()}
 	if err := need(actor, policy.Read); err != nil {
 		return list, err
 	}
@@ -48,7 +48,7 @@ func (s *Store) Board(ctx context.Context, actor Actor, f BoardFilter) (Board, e
 	for i := range rows {
 		list.Items[i] = boardRow(&rows[i], &f, scorer)
 		begin := len(parts)
-		parts = scorer.Parts(parts, rows[i].User.Tally(f.Frame))
+		parts = scorer.Parts(parts, rows[i].User.Counters(f.Window))
 		list.Items[i].Parts = slices.Clip(parts[begin:])
 	}
 	link := func(place board.Place, back bool) *string {
@@ -65,7 +65,7 @@ func (s *Store) Board(ctx context.Context, actor Actor, f BoardFilter) (Board, e
 
 // view is what the filter asks of the board in memory.
 func (f BoardFilter) view() (board.View, error) {
-	v := board.View{Frame: f.Frame, Formula: f.Formula, Sort: f.Sort, Status: f.Status, Lang: f.Lang, Name: f.Q}
+	v := board.View{Window: f.Window, Formula: f.Formula, Sort: f.Sort, Status: f.Status, Lang: f.Lang, Name: f.Q}
 	if v.Sort == "" {
 		v.Sort = "score"
 	}
@@ -96,7 +96,7 @@ func boardPlace(text string, by db.Order) (from *board.Place, back bool, err err
 }
 
 func boardRow(r *board.Row, f *BoardFilter, scorer scoring.Scorer) BoardRow {
-	u, t := &r.User, r.User.Tally(f.Frame)
+	u, t := &r.User, r.User.Counters(f.Window)
 	row := BoardRow{
 		Rank: int64(r.Rank), UserID: u.ID, DisplayName: u.Name, AuthMethod: u.AuthMethod, Role: u.Role, Status: u.Status,
 		Score: scorer.Score(t), RedFlags: t.Count(&f.Formula, scoring.RedFlags), Upvotes: t.Count(&f.Formula, scoring.Upvotes),

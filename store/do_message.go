@@ -91,7 +91,7 @@ func doReview(d *actionTx) error {
 	return err
 }
 
-// aimToGive locks the message that the actor gives something, and has the
+// lockForFeedback locks the message that the actor gives something, and has the
 // counters follow it. Who is no person in the database has nothing to give.
 func (d *actionTx) lockForFeedback() (Message, error) {
 	if d.actor.UserID == uuid.Nil {

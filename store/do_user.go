@@ -95,7 +95,7 @@ func (d *actionTx) lockForBan(user User) error {
 	return d.lockTrees(strings.Join(where, " UNION ALL "), user.UserID)
 }
 
-// givenIn names the trees in which users gave labels, reactions or reports: what
+// feedbackTreesSQL names the trees in which users gave labels, reactions or reports: what
 // they gave stops counting with their ban.
 func feedbackTreesSQL(users string) string {
 	return fmt.Sprintf(`SELECT tree_id FROM label_votes WHERE user_id IN (%[1]s) UNION ALL SELECT tree_id FROM reactions WHERE user_id IN (%[1]s)
@@ -112,7 +112,7 @@ func (d *actionTx) lockTrees(query string, args ...any) error {
 	return err
 }
 
-// watchGiven has the counters follow what a user gave, who is locked, as are the
+// watchFeedback has the counters follow what a user gave, who is locked, as are the
 // trees of it.
 func (d *actionTx) watchFeedback(user uuid.UUID) error {
 	if d.act.Preview {
@@ -203,7 +203,7 @@ func doUpdateUser(d *actionTx) error {
 	return nil
 }
 
-// mayGrant checks that the actor may give a role away.
+// checkGrantable checks that the actor may give a role away.
 func (d *actionTx) checkGrantable(role string) error {
 	if err := need(d.actor, policy.UserRole); err != nil {
 		return err

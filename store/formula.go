@@ -48,20 +48,20 @@ func (s *Store) Scoring(ctx context.Context, actor Actor) (Scoring, error) {
 	if err != nil {
 		return Scoring{}, err
 	}
-	return Scoring{versions[0], versions[1:], []scoring.Formula{beside(versions[0].Formula)}}, nil
+	return Scoring{versions[0], versions[1:], []scoring.Formula{legacyFormula(versions[0].Formula)}}, nil
 }
 
 // Formulas lists the formulas that can be chosen, the one in force first.
 func (s *Store) Formulas(ctx context.Context) ([]scoring.Formula, error) {
 	inForce, err := s.boards.FormulaInForce(ctx)
-	return []scoring.Formula{inForce, beside(inForce)}, err
+	return []scoring.Formula{inForce, legacyFormula(inForce)}, err
 }
 
-// beside is the old console's formula as it is counted beside the one in force.
+// legacyFormula is Open-Assistant's formula as it is counted beside the one in force.
 // It gives toxic messages no weight, and there is one threshold for them, by
 // which they are counted: told by another one, the same board and explanation
 // would tell of different counts.
-func beside(inForce scoring.Formula) scoring.Formula {
+func legacyFormula(inForce scoring.Formula) scoring.Formula {
 	reference := scoring.OpenAssistant
 	reference.ToxicFrom = inForce.ToxicFrom
 	return reference
@@ -75,7 +75,7 @@ func (s *Store) FormulaNamed(ctx context.Context, name string) (scoring.Formula,
 		return s.boards.FormulaInForce(ctx)
 	case scoring.OpenAssistant.Name:
 		inForce, err := s.boards.FormulaInForce(ctx)
-		return beside(inForce), err
+		return legacyFormula(inForce), err
 	}
 	return scoring.Formula{}, Malformed(fmt.Sprintf("there is no formula %q: it is %q or %q", name, scoring.Treewarden.Name, scoring.OpenAssistant.Name))
 }

@@ -225,7 +225,7 @@ func TestFormulaInForceWeighs(t *testing.T) {
 	storetest.Report(t, w.Store, w.prompt, w.other, "for the test", time.Now())
 	saveFormula(t, w.Store, w.admin, weigh("red_flags", 40.0), "for the test")
 	formula := inForce(t, w.Store)
-	b, err := w.Board(ctx, w.moderator, store.BoardFilter{Frame: scoring.Total, Formula: formula})
+	b, err := w.Board(ctx, w.moderator, store.BoardFilter{Window: scoring.Total, Formula: formula})
 	if err != nil || b.Items[0].UserID != w.troll || b.Items[0].Score != 40 {
 		t.Errorf("%+v %v", b.Items, err)
 	}

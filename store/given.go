@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// givenState is the state of what one person gave a message: their labels,
+// feedbackState is the state of what one person gave a message: their labels,
 // one reaction, or their open report. Its absence is a nil pointer.
 type feedbackState struct {
 	At     time.Time          `json:"at"`
@@ -19,7 +19,7 @@ type feedbackState struct {
 	Reason string             `json:"reason,omitempty"`
 }
 
-// readGiven reads what a person gave a message; nil for nothing.
+// readFeedback reads what a person gave a message; nil for nothing.
 func (d *actionTx) readFeedback(kind, emoji string, user uuid.UUID, m Message) (*feedbackState, error) {
 	var state feedbackState
 	var labels []byte
@@ -53,7 +53,7 @@ var voteInsert = `INSERT INTO label_votes (tree_id, message_id, user_id, at, ` +
 	SELECT $1, $2, $3, $4, ` + tables.EachLabel("(x.l->>'%[1]s')::float8", ", ") + `, nullif(x.l - ARRAY[` + tables.EachLabel("'%[1]s'", ", ") + `], '{}')
 	FROM (SELECT $5::jsonb AS l) x`
 
-// writeGiven makes what a person gave a message be a state; nil removes it.
+// writeFeedback makes what a person gave a message be a state; nil removes it.
 func (d *actionTx) writeFeedback(kind, emoji string, user uuid.UUID, m Message, state *feedbackState) error {
 	var err error
 	switch kind {

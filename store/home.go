@@ -40,7 +40,7 @@ func (s *Store) Home(ctx context.Context, actor Actor) (Home, error) {
 	if err != nil {
 		return h, err
 	}
-	board, err := s.Board(ctx, actor, BoardFilter{Frame: scoring.Day, Formula: formula, Page: Page{Limit: 5}})
+	board, err := s.Board(ctx, actor, BoardFilter{Window: scoring.Day, Formula: formula, Page: Page{Limit: 5}})
 	if err != nil {
 		return h, err
 	}

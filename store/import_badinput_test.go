@@ -133,9 +133,9 @@ func checkReadable(t testing.TB, s *store.Store) (messages []store.Message, tree
 		}
 		page.Cursor = *list.Next
 	}
-	for _, frame := range scoring.Frames {
+	for _, window := range scoring.Windows {
 		for _, formula := range scoring.Formulas {
-			board, err := s.Board(t.Context(), actor, store.BoardFilter{Frame: frame, Formula: formula, Status: "all"})
+			board, err := s.Board(t.Context(), actor, store.BoardFilter{Window: window, Formula: formula, Status: "all"})
 			asJSON("the trollboard", board, err)
 		}
 	}

@@ -96,7 +96,7 @@ func TestListsArePagedByKey(t *testing.T) {
 	}
 	var ranks []int64
 	board := walk(t, func(r store.BoardRow) string { ranks = append(ranks, r.Rank); return r.DisplayName }, func(p store.Page) (store.List[store.BoardRow], error) {
-		b, err := w.Board(ctx, w.admin, store.BoardFilter{Frame: scoring.Total, Formula: scoring.Treewarden, Q: "user ", Page: p})
+		b, err := w.Board(ctx, w.admin, store.BoardFilter{Window: scoring.Total, Formula: scoring.Treewarden, Q: "user ", Page: p})
 		return b.List, err
 	})
 	if want := []string{"user 4", "user 3", "user 2", "user 1", "user 0"}; !slices.Equal(board, want) || !slices.Equal(ranks[:5], []int64{1, 2, 3, 4, 5}) {

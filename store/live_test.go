@@ -15,14 +15,14 @@ import (
 
 // boardRow is a user's row on a board of everybody; ok is false where they have
 // none.
-func boardRow(t *testing.T, s *store.Store, frame scoring.Frame, user uuid.UUID) (row store.BoardRow, ok bool) {
+func boardRow(t *testing.T, s *store.Store, window scoring.Window, user uuid.UUID) (row store.BoardRow, ok bool) {
 	t.Helper()
-	return boardRowBy(t, s, frame, user, scoring.Treewarden)
+	return boardRowBy(t, s, window, user, scoring.Treewarden)
 }
 
-func boardRowBy(t *testing.T, s *store.Store, frame scoring.Frame, user uuid.UUID, formula scoring.Formula) (row store.BoardRow, ok bool) {
+func boardRowBy(t *testing.T, s *store.Store, window scoring.Window, user uuid.UUID, formula scoring.Formula) (row store.BoardRow, ok bool) {
 	t.Helper()
-	page, err := s.Board(ctx, store.CommandLine, store.BoardFilter{Frame: frame, Formula: formula, Status: "all", Page: store.Page{Limit: 200}})
+	page, err := s.Board(ctx, store.CommandLine, store.BoardFilter{Window: window, Formula: formula, Status: "all", Page: store.Page{Limit: 200}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,8 +151,8 @@ func TestFramesMoveByThemselves(t *testing.T) {
 	w.SetClock(tell)
 	accepted(t, w.Store, event("report", "message_id", w.prompt, "user_id", w.other, "reason", "spam", "at", now.Add(-time.Minute)))
 	flags := func(s *store.Store) (counts [4]int64) {
-		for i, frame := range scoring.Frames {
-			row, _ := boardRow(t, s, frame, w.troll)
+		for i, window := range scoring.Windows {
+			row, _ := boardRow(t, s, window, w.troll)
 			counts[i] = row.RedFlags
 		}
 		return counts

@@ -21,7 +21,7 @@ type told struct {
 	at     *time.Time // null: it belongs to no frame but the whole
 	by     uuid.UUID  // the message
 	own    bool       // counts for the formula treewarden
-	old    bool       // counts for the old console's
+	old    bool       // counts for Open-Assistant's
 }
 
 // oracle is what all users were told, what they wrote, and how toxic it is.

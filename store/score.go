@@ -17,8 +17,8 @@ import (
 )
 
 // since returns the first moment of a frame as an argument.
-func (s *Store) since(frame scoring.Frame) pgtype.Timestamptz {
-	if at, ok := frame.Since(s.now()); ok {
+func (s *Store) since(window scoring.Window) pgtype.Timestamptz {
+	if at, ok := window.Since(s.now()); ok {
 		return pgtype.Timestamptz{Time: at, Valid: true}
 	}
 	return pgtype.Timestamptz{InfinityModifier: pgtype.NegativeInfinity, Valid: true}
@@ -32,9 +32,9 @@ var (
 )
 
 // counts counts one user's signals within a frame, from the base tables.
-func (s *Store) counts(ctx context.Context, user uuid.UUID, frame scoring.Frame, formula scoring.Formula) (scoring.Counts, error) {
+func (s *Store) counts(ctx context.Context, user uuid.UUID, window scoring.Window, formula scoring.Formula) (scoring.Counts, error) {
 	var t scoring.Counters
-	err := s.pool.QueryRow(ctx, ofUserSQL, formula.ToxicFrom, user, s.since(frame)).Scan(counters.Targets(&t, new(uuid.UUID))...)
+	err := s.pool.QueryRow(ctx, ofUserSQL, formula.ToxicFrom, user, s.since(window)).Scan(counters.Targets(&t, new(uuid.UUID))...)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return nil, db.Translate(err)
 	}
@@ -42,9 +42,9 @@ func (s *Store) counts(ctx context.Context, user uuid.UUID, frame scoring.Frame,
 }
 
 // counted reads one user's signals within a frame from the counters.
-func (s *Store) counted(ctx context.Context, user uuid.UUID, frame scoring.Frame, formula scoring.Formula) (scoring.Counts, error) {
+func (s *Store) counted(ctx context.Context, user uuid.UUID, window scoring.Window, formula scoring.Formula) (scoring.Counts, error) {
 	var t scoring.Counters
-	err := s.pool.QueryRow(ctx, countedSQL, user, frameRows[frame], s.since(frame)).Scan(counters.Targets(&t)...)
+	err := s.pool.QueryRow(ctx, countedSQL, user, frameRows[window], s.since(window)).Scan(counters.Targets(&t)...)
 	return t.Counts(formula), db.Translate(err)
 }
 
@@ -58,22 +58,22 @@ var countedSQL = func() string {
 }()
 
 // frameRows are the counters that make up a frame.
-var frameRows = map[scoring.Frame]int{scoring.Day: counters.ByHour, scoring.Week: counters.ByDay, scoring.Month: counters.ByDay, scoring.Total: counters.Total}
+var frameRows = map[scoring.Window]int{scoring.Day: counters.ByHour, scoring.Week: counters.ByDay, scoring.Month: counters.ByDay, scoring.Total: counters.Total}
 
 // Score explains a user's score: its parts and the messages behind each.
-func (s *Store) Score(ctx context.Context, actor Actor, user uuid.UUID, frame scoring.Frame, formula scoring.Formula) (Score, error) {
-	score := Score{UserID: user, Frame: frame, Formula: formula.Name, Evidence: map[scoring.Signal][]uuid.UUID{}}
+func (s *Store) Score(ctx context.Context, actor Actor, user uuid.UUID, window scoring.Window, formula scoring.Formula) (Score, error) {
+	score := Score{UserID: user, Window: window, Formula: formula.Name, Evidence: map[scoring.Signal][]uuid.UUID{}}
 	if err := need(actor, policy.Read); err != nil {
 		return score, err
 	}
 	if _, err := userByID(ctx, s.pool, user); err != nil {
 		return score, err
 	}
-	counts, err := s.counts(ctx, user, frame, formula)
+	counts, err := s.counts(ctx, user, window, formula)
 	if err != nil {
 		return score, err
 	}
-	stats, err := s.stats(ctx, user, frame)
+	stats, err := s.stats(ctx, user, window)
 	if err != nil {
 		return score, err
 	}
@@ -88,7 +88,7 @@ const EvidenceLimit = 50
 // evidence fills in the messages behind each signal, the newest first, at
 // most EvidenceLimit each.
 func (s *Store) evidence(ctx context.Context, score *Score, formula scoring.Formula) error {
-	rows, err := s.pool.Query(ctx, evidenceSQL, formula.ToxicFrom, score.UserID, s.since(score.Frame))
+	rows, err := s.pool.Query(ctx, evidenceSQL, formula.ToxicFrom, score.UserID, s.since(score.Window))
 	if err != nil {
 		return db.Translate(err)
 	}

@@ -16,8 +16,8 @@ import (
 	"treewarden/store/storetest"
 )
 
-// referenceNode is what the old console's statistics read of a message.
-type referenceNode struct {
+// legacyNode is what Open-Assistant's statistics read of a message.
+type legacyNode struct {
 	MessageID string         `json:"message_id"`
 	UserID    *string        `json:"user_id"`
 	Deleted   bool           `json:"deleted"`
@@ -26,12 +26,12 @@ type referenceNode struct {
 		Value float64 `json:"value"`
 		Count float64 `json:"count"`
 	} `json:"labels"`
-	Replies []referenceNode `json:"replies"`
+	Replies []legacyNode `json:"replies"`
 }
 
-// referenceScores computes the old console's troll score of every user over a
+// legacyScores computes Open-Assistant's troll score of every user over a
 // file of trees, by another way than the program's: plain Go over the lines.
-func referenceScores(t *testing.T, file string) map[string]float64 {
+func legacyScores(t *testing.T, file string) map[string]float64 {
 	t.Helper()
 	f, err := os.Open(file)
 	if err != nil {
@@ -39,8 +39,8 @@ func referenceScores(t *testing.T, file string) map[string]float64 {
 	}
 	defer f.Close()
 	scores, seen := map[string]float64{}, map[string]bool{}
-	var walk func(n referenceNode)
-	walk = func(n referenceNode) {
+	var walk func(n legacyNode)
+	walk = func(n legacyNode) {
 		for _, reply := range n.Replies {
 			defer walk(reply)
 		}
@@ -61,8 +61,8 @@ func referenceScores(t *testing.T, file string) map[string]float64 {
 	lines.Buffer(nil, 64<<20)
 	for lines.Scan() {
 		var tree struct {
-			State  string        `json:"tree_state"`
-			Prompt referenceNode `json:"prompt"`
+			State  string     `json:"tree_state"`
+			Prompt legacyNode `json:"prompt"`
 		}
 		if err := json.Unmarshal(lines.Bytes(), &tree); err != nil {
 			t.Fatal(err)
@@ -79,10 +79,10 @@ func referenceScores(t *testing.T, file string) map[string]float64 {
 }
 
 // board reads a whole board, whatever its length, by user.
-func board(t *testing.T, s *store.Store, actor store.Actor, frame scoring.Frame, formula scoring.Formula) map[uuid.UUID]store.BoardRow {
+func board(t *testing.T, s *store.Store, actor store.Actor, window scoring.Window, formula scoring.Formula) map[uuid.UUID]store.BoardRow {
 	t.Helper()
 	rows := map[uuid.UUID]store.BoardRow{}
-	filter := store.BoardFilter{Frame: frame, Formula: formula, Status: "all", Page: store.Page{Limit: 200}}
+	filter := store.BoardFilter{Window: window, Formula: formula, Status: "all", Page: store.Page{Limit: 200}}
 	for {
 		page, err := s.Board(ctx, actor, filter)
 		if err != nil {
@@ -99,7 +99,7 @@ func board(t *testing.T, s *store.Store, actor store.Actor, frame scoring.Frame,
 }
 
 // TestReferenceFormulaOnRealTrees: for every user of a real file the formula
-// open-assistant gives what the old console's statistics would.
+// open-assistant gives what Open-Assistant's statistics would.
 func TestReferenceFormulaOnRealTrees(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(corpora(t), "oasst", "oasst2-sample.trees.jsonl")
@@ -113,7 +113,7 @@ func TestReferenceFormulaOnRealTrees(t *testing.T) {
 		t.Fatal(err)
 	}
 	admin := storetest.Staff(t, s, "admin")
-	want := referenceScores(t, file)
+	want := legacyScores(t, file)
 	got := board(t, s, admin, scoring.Total, scoring.OpenAssistant)
 	for user, score := range want {
 		if row := got[uuid.MustParse(user)]; row.Score != score {

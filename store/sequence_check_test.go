@@ -18,25 +18,25 @@ import (
 func (q *sequence) check() {
 	q.t.Helper()
 	o := newOracle(q)
-	for _, frame := range scoring.Frames {
-		since, bounded := frame.Since(q.now)
+	for _, window := range scoring.Windows {
+		since, bounded := window.Since(q.now)
 		within := func(at *time.Time) bool { return !bounded || at != nil && !at.Before(since) }
 		for _, formula := range scoring.Formulas {
-			rows := board(q.t, q.Store, q.staff[0], frame, formula)
+			rows := board(q.t, q.Store, q.staff[0], window, formula)
 			want := map[uuid.UUID]store.BoardRow{}
 			for user := range o.written {
 				row, counts, evidence := o.row(user, within, formula)
 				if row.Messages > 0 || slices.ContainsFunc(row.Parts, func(p scoring.Part) bool { return p.Count > 0 }) {
 					want[user] = row
 				}
-				q.checkScore(row, frame, formula, counts, evidence)
+				q.checkScore(row, window, formula, counts, evidence)
 			}
 			if len(rows) != len(want) {
-				q.fail("%s, %s: %d users on the board, want %d", frame, formula.Name, len(rows), len(want))
+				q.fail("%s, %s: %d users on the board, want %d", window, formula.Name, len(rows), len(want))
 			}
 			for user, w := range want {
 				if why := unlike(rows[user], w); why != "" {
-					q.fail("%s, %s, %s: %s of\n%+v\nwant\n%+v", frame, formula.Name, user, why, rows[user], w)
+					q.fail("%s, %s, %s: %s of\n%+v\nwant\n%+v", window, formula.Name, user, why, rows[user], w)
 				}
 			}
 			q.checkRanks(rows)
@@ -127,13 +127,13 @@ func (q *sequence) checkRanks(rows map[uuid.UUID]store.BoardRow) {
 // checkScore compares the explanation of a score: its parts, its rate, and that
 // behind each signal stand the messages that gave it within the frame, each
 // once, and no other.
-func (q *sequence) checkScore(row store.BoardRow, frame scoring.Frame, formula scoring.Formula, counts scoring.Counts, evidence map[scoring.Signal]map[uuid.UUID]bool) {
+func (q *sequence) checkScore(row store.BoardRow, window scoring.Window, formula scoring.Formula, counts scoring.Counts, evidence map[scoring.Signal]map[uuid.UUID]bool) {
 	q.t.Helper()
-	score, err := q.Score(ctx, q.staff[0], row.UserID, frame, formula)
+	score, err := q.Score(ctx, q.staff[0], row.UserID, window, formula)
 	if err != nil {
 		q.fail("explain: %v", err)
 	}
-	where := fmt.Sprintf("%s, %s, %s", frame, formula.Name, row.UserID)
+	where := fmt.Sprintf("%s, %s, %s", window, formula.Name, row.UserID)
 	if want := formula.Parts(counts); !slices.Equal(score.Parts, want) {
 		q.fail("%s: explained as %+v, want %+v", where, score.Parts, want)
 	}

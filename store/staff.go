@@ -39,7 +39,7 @@ func checkName(name string) error {
 	return nil
 }
 
-// mayHand checks that an actor may hand out a role.
+// checkGrant checks that an actor may hand out a role.
 func checkGrant(actor Actor, role string, permission policy.Permission) error {
 	if err := need(actor, permission); err != nil {
 		return err

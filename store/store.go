@@ -1,4 +1,4 @@
-// Package store holds the domain's types and all SQL. A method does one whole
+// package store holds the domain's types and all SQL. A method does one whole
 // piece of work in one transaction, and checks itself that its actor may.
 package store
 

@@ -23,7 +23,7 @@ func TestCountersFollowTheThreshold(t *testing.T) {
 	other := storetest.Another(t, w.Store)
 	for message, toxicity := range map[uuid.UUID]float64{w.prompt: 0.55, w.deep: 0.7, w.reply: 0.9} {
 		accepted(t, w.Store, event("classifier_output", "message_id", message, "model", "m", "scores", map[string]float64{"toxicity": toxicity}))
-		// The old console left out what nobody reacted to.
+		// Open-Assistant left out what nobody reacted to.
 		storetest.React(t, w.Store, message, w.admin.UserID, "rofl", time.Now())
 	}
 	if err := w.RebuildScores(ctx); err != nil {
@@ -45,7 +45,7 @@ func TestCountersFollowTheThreshold(t *testing.T) {
 		if err != nil || countOf(score.Parts, scoring.ToxicMessages) != troll {
 			t.Errorf("the explanation says %+v %v", score.Parts, err)
 		}
-		// The old console's formula gives them no weight, and tells of as many.
+		// Open-Assistant's formula gives them no weight, and tells of as many.
 		reference, err := w.FormulaNamed(ctx, scoring.OpenAssistant.Name)
 		if err != nil {
 			t.Fatal(err)

@@ -15,18 +15,18 @@ import (
 )
 
 // Trial is a formula that is tried beside the one in force, on the users of
-// the boards of a frame. Known trolls are those banned, and those who at any
+// the boards of a frame. Sanctioned users are those banned, and those who at any
 // time had a message deleted by staff or rejected; the signals in LeftOut are
 // left out of the scores by which Old and New find them. Entered, Left and
 // Moved are about the first Top places of the board of active users, whose
 // scores are whole.
 type Trial struct {
-	Frame      scoring.Frame    `json:"frame"`
+	Window     scoring.Window   `json:"frame"`
 	AsOf       time.Time        `json:"as_of"`
 	Tried      scoring.Formula  `json:"tried"`
 	InForce    scoring.Formula  `json:"in_force"`
 	Users      int              `json:"users"`
-	Trolls     int              `json:"known_trolls"`
+	Sanctioned int              `json:"known_trolls"`
 	LeftOut    []scoring.Signal `json:"left_out"`
 	Resamples  int              `json:"resamples"`
 	Old        scoring.Quality  `json:"old"`
@@ -44,7 +44,7 @@ type Trial struct {
 type TrialRow struct {
 	UserID      uuid.UUID `json:"user_id"`
 	DisplayName string    `json:"display_name"`
-	KnownTroll  bool      `json:"known_troll"`
+	Sanctioned  bool      `json:"known_troll"`
 	RankBefore  int       `json:"rank_before"`
 	RankAfter   int       `json:"rank_after"`
 	ScoreBefore float64   `json:"score_before"`
@@ -53,7 +53,7 @@ type TrialRow struct {
 
 // TryFormula compares what a change would make of the formula in force with
 // that formula, and changes nothing.
-func (s *Store) TryFormula(ctx context.Context, actor Actor, change scoring.Change, frame scoring.Frame) (Trial, error) {
+func (s *Store) TryFormula(ctx context.Context, actor Actor, change scoring.Change, window scoring.Window) (Trial, error) {
 	if err := need(actor, policy.ScoringRead); err != nil {
 		return Trial{}, err
 	}
@@ -65,22 +65,22 @@ func (s *Store) TryFormula(ctx context.Context, actor Actor, change scoring.Chan
 	if len(wrong) > 0 {
 		return Trial{}, Invalid(wrong)
 	}
-	return s.CompareFormulas(ctx, actor, inForce, tried, frame)
+	return s.CompareFormulas(ctx, actor, inForce, tried, window)
 }
 
 // CompareFormulas is TryFormula for any two formulas of which the first counts
 // toxic messages by the threshold in force.
-func (s *Store) CompareFormulas(ctx context.Context, actor Actor, old, tried scoring.Formula, frame scoring.Frame) (Trial, error) {
-	t := Trial{Frame: frame, AsOf: s.now().UTC(), Tried: tried, InForce: old, LeftOut: scoring.Outcome, Resamples: scoring.Resamples, Top: scoring.Top}
+func (s *Store) CompareFormulas(ctx context.Context, actor Actor, old, tried scoring.Formula, window scoring.Window) (Trial, error) {
+	t := Trial{Window: window, AsOf: s.now().UTC(), Tried: tried, InForce: old, LeftOut: scoring.LeakySignals, Resamples: scoring.Resamples, Top: scoring.Top}
 	if err := need(actor, policy.ScoringRead); err != nil {
 		return t, err
 	}
-	candidates, err := s.candidates(ctx, old, tried, frame)
+	candidates, err := s.candidates(ctx, old, tried, window)
 	if err != nil {
 		return t, err
 	}
 	found := scoring.NewTrial(candidates)
-	t.Users, t.Trolls, t.Old, t.New, t.Difference, t.Between = found.Users, found.Trolls, found.Old, found.New, found.AUCDifference, found.AUCDifferenceInterval
+	t.Users, t.Sanctioned, t.Old, t.New, t.Difference, t.Between = found.Users, found.Sanctioned, found.Old, found.New, found.AUCDifference, found.AUCDifferenceInterval
 	names, err := s.namesOf(ctx, candidates, found.Entered, found.Left, found.Moved)
 	if err != nil {
 		return t, err
@@ -89,7 +89,7 @@ func (s *Store) CompareFormulas(ctx context.Context, actor Actor, old, tried sco
 		all := make([]TrialRow, len(moves))
 		for i, m := range moves {
 			c := candidates[m.Candidate]
-			all[i] = TrialRow{c.ID, names[c.ID], c.Troll, m.Before, m.After, c.Score[0], c.Score[1]}
+			all[i] = TrialRow{c.ID, names[c.ID], c.Sanctioned, m.Before, m.After, c.Score[0], c.Score[1]}
 		}
 		return all
 	}
@@ -98,7 +98,7 @@ func (s *Store) CompareFormulas(ctx context.Context, actor Actor, old, tried sco
 }
 
 // candidates scores everybody on the boards of a frame by both formulas.
-func (s *Store) candidates(ctx context.Context, old, tried scoring.Formula, frame scoring.Frame) ([]scoring.Candidate, error) {
+func (s *Store) candidates(ctx context.Context, old, tried scoring.Formula, window scoring.Window) ([]scoring.Candidate, error) {
 	users, err := s.boards.Current(ctx)
 	if err != nil {
 		return nil, err
@@ -109,25 +109,25 @@ func (s *Store) candidates(ctx context.Context, old, tried scoring.Formula, fram
 	}
 	var toxic map[uuid.UUID]float64 // where the tried formula counts others
 	if tried.ToxicFrom != old.ToxicFrom && tried.Weights[scoring.ToxicMessages] != 0 {
-		if toxic, err = s.countedBy(ctx, toxicByAuthor(frame), tried.ToxicFrom, s.since(frame)); err != nil {
+		if toxic, err = s.countedBy(ctx, toxicByAuthor(window), tried.ToxicFrom, s.since(window)); err != nil {
 			return nil, err
 		}
 	}
-	judgedOld, judgedTried := old.Judged(), tried.Judged()
+	judgedOld, judgedTried := old.WithoutLeakage(), tried.WithoutLeakage()
 	scorers := [4]scoring.Scorer{old.Scorer(), tried.Scorer(), judgedOld.Scorer(), judgedTried.Scorer()}
 	all := make([]scoring.Candidate, 0, users.Len())
 	users.Each(func(u *board.User) bool {
-		t := u.Tally(frame)
-		if !t.Speaks(&scoring.Treewarden) && !t.Speaks(&old) && !t.Speaks(&tried) {
+		t := u.Counters(window)
+		if !t.OnBoard(&scoring.Treewarden) && !t.OnBoard(&old) && !t.OnBoard(&tried) {
 			return true
 		}
-		c := scoring.Candidate{ID: u.ID, OnBoards: u.Status == Active, Troll: u.Status == Banned || rejected[u.ID] > 0}
-		ever := u.Tally(scoring.Total)
-		c.Troll = c.Troll || ever.Count(&scoring.Treewarden, scoring.Deleted) > 0 || ever.Count(&scoring.Treewarden, scoring.Rejected) > 0
-		c.Score, c.Judged = [2]float64{scorers[0].Score(t), scorers[1].Score(t)}, [2]float64{scorers[2].Score(t), scorers[3].Score(t)}
+		c := scoring.Candidate{ID: u.ID, OnBoards: u.Status == Active, Sanctioned: u.Status == Banned || rejected[u.ID] > 0}
+		ever := u.Counters(scoring.Total)
+		c.Sanctioned = c.Sanctioned || ever.Count(&scoring.Treewarden, scoring.Deleted) > 0 || ever.Count(&scoring.Treewarden, scoring.Rejected) > 0
+		c.Score, c.WithoutLeakage = [2]float64{scorers[0].Score(t), scorers[1].Score(t)}, [2]float64{scorers[2].Score(t), scorers[3].Score(t)}
 		if toxic != nil {
 			more := tried.Weights[scoring.ToxicMessages] * (toxic[u.ID] - float64(t.Count(&tried, scoring.ToxicMessages)))
-			c.Score[1], c.Judged[1] = c.Score[1]+more, c.Judged[1]+more
+			c.Score[1], c.WithoutLeakage[1] = c.Score[1]+more, c.WithoutLeakage[1]+more
 		}
 		all = append(all, c)
 		return true
@@ -147,9 +147,9 @@ func (s *Store) countedBy(ctx context.Context, sql string, args ...any) (map[uui
 
 // toxicByAuthor counts the messages of each author that are toxic from a
 // threshold, $1, on: few of all, which are found first. $2 begins the frame.
-func toxicByAuthor(frame scoring.Frame) string {
+func toxicByAuthor(window scoring.Window) string {
 	within := " AND $2::timestamptz IS NOT NULL"
-	if frame != scoring.Total {
+	if window != scoring.Total {
 		// Dated when the first model spoke, or the message was written if that is
 		// later. CASE keeps the dear question for those that need it.
 		within = ` AND CASE WHEN m.created_date >= $2 THEN true WHEN t.at < $2 THEN false ELSE NOT EXISTS (SELECT FROM classifier_outputs o

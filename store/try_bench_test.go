@@ -33,10 +33,10 @@ func BenchmarkTryFormula(b *testing.B) {
 	}
 	lower := 0.3
 	for name, change := range map[string]scoring.Change{"weight": weigh("red_flags", 5.0), "threshold": {ToxicFrom: &lower}} {
-		for _, frame := range []scoring.Frame{scoring.Total, scoring.Month} {
-			b.Run(name+"/"+string(frame), func(b *testing.B) {
+		for _, window := range []scoring.Window{scoring.Total, scoring.Month} {
+			b.Run(name+"/"+string(window), func(b *testing.B) {
 				for b.Loop() {
-					if _, err := s.TryFormula(ctx, store.CommandLine, change, frame); err != nil {
+					if _, err := s.TryFormula(ctx, store.CommandLine, change, window); err != nil {
 						b.Fatal(err)
 					}
 				}

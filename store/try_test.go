@@ -19,16 +19,16 @@ import (
 )
 
 // try compares two formulas.
-func try(t *testing.T, s *store.Store, old, tried scoring.Formula, frame scoring.Frame) store.Trial {
+func try(t *testing.T, s *store.Store, old, tried scoring.Formula, window scoring.Window) store.Trial {
 	t.Helper()
-	trial, err := s.CompareFormulas(ctx, store.CommandLine, old, tried, frame)
+	trial, err := s.CompareFormulas(ctx, store.CommandLine, old, tried, window)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return trial
 }
 
-// TestTryByHand tries formulas on six users of whom three are known trolls: one
+// TestTryByHand tries formulas on six users of whom three are sanctioned users: one
 // is banned, one had a message deleted, one a reply rejected.
 func TestTryByHand(t *testing.T) {
 	t.Parallel()
@@ -63,8 +63,8 @@ func TestTryByHand(t *testing.T) {
 	// Trolls: users 0 (0 flags), 1 (1), 2 (2), the other (0). Others: users 3, 4, 5
 	// and the troll (0). Of 16 pairs the trolls lie above in 2 (user 1 and 2 over
 	// the troll), level in 2 (user 0 and the other with the troll).
-	if trial.Users != 8 || trial.Trolls != 4 || *trial.Old.AUC != 3.0/16 || *trial.New.AUC != 13.0/16 || *trial.Difference != 10.0/16 || trial.Old.Precision[20] != 0.5 {
-		t.Errorf("users %d, trolls %d, AUC %v and %v", trial.Users, trial.Trolls, *trial.Old.AUC, *trial.New.AUC)
+	if trial.Users != 8 || trial.Sanctioned != 4 || *trial.Old.AUC != 3.0/16 || *trial.New.AUC != 13.0/16 || *trial.Difference != 10.0/16 || trial.Old.Precision[20] != 0.5 {
+		t.Errorf("users %d, trolls %d, AUC %v and %v", trial.Users, trial.Sanctioned, *trial.Old.AUC, *trial.New.AUC)
 	}
 	if trial.Between == nil || trial.Between[0] > *trial.Difference || trial.Between[1] < *trial.Difference || len(trial.Entered)+len(trial.Left) > 0 {
 		t.Errorf("%+v", trial)
@@ -88,10 +88,10 @@ func TestTryByHand(t *testing.T) {
 	}
 	// Another threshold: toxicities 0.3, 0.4 and 0.5 count, not only 0.5. By the
 	// first formula these users stand last, so that each of them moves.
-	for frame, want := range map[scoring.Frame]int{scoring.Total: 3, scoring.Month: 3, scoring.Week: 0} {
+	for window, want := range map[scoring.Window]int{scoring.Total: 3, scoring.Month: 3, scoring.Week: 0} {
 		lower := onlyWeighs(scoring.ToxicMessages, 2)
 		lower.ToxicFrom = 0.3
-		trial = try(t, w.Store, onlyWeighs(scoring.RedFlags, -1), lower, frame)
+		trial = try(t, w.Store, onlyWeighs(scoring.RedFlags, -1), lower, window)
 		toxic := 0
 		for _, r := range trial.Moved {
 			if r.ScoreAfter == 2 {
@@ -99,7 +99,7 @@ func TestTryByHand(t *testing.T) {
 			}
 		}
 		if toxic != want {
-			t.Errorf("%s: %d users have a toxic message from 0.3 on, want %d: %+v", frame, toxic, want, trial.Moved)
+			t.Errorf("%s: %d users have a toxic message from 0.3 on, want %d: %+v", window, toxic, want, trial.Moved)
 		}
 	}
 	verify(t, w.Store)
@@ -144,8 +144,8 @@ func TestTryOnRealTrees(t *testing.T) {
 	for _, id := range found {
 		trolls[id] = true
 	}
-	if trial.Users != len(truth) || trial.Trolls != len(trolls) {
-		t.Errorf("%d users with %d trolls, want %d and %d", trial.Users, trial.Trolls, len(truth), len(trolls))
+	if trial.Users != len(truth) || trial.Sanctioned != len(trolls) {
+		t.Errorf("%d users with %d trolls, want %d and %d", trial.Users, trial.Sanctioned, len(truth), len(trolls))
 	}
 	for name, c := range map[string]struct {
 		rows    map[uuid.UUID]store.BoardRow
@@ -155,7 +155,7 @@ func TestTryOnRealTrees(t *testing.T) {
 		for id, row := range c.rows {
 			judged[id] = row.Score
 			for _, part := range row.Parts {
-				if slices.Contains(scoring.Outcome, part.Signal) {
+				if slices.Contains(scoring.LeakySignals, part.Signal) {
 					judged[id] -= part.Points
 				}
 			}
@@ -179,7 +179,7 @@ func TestTryOnRealTrees(t *testing.T) {
 		}
 		t.Logf("%s: AUC %.3f %.3f, precision %.3v %.3v", name, *c.quality.AUC, *c.quality.AUCInterval, c.quality.Precision, c.quality.PrecisionInterval)
 	}
-	t.Logf("%d users, %d known trolls; the reference's AUC is worse by %.3f %.3f", trial.Users, trial.Trolls, -*trial.Difference, *trial.Between)
+	t.Logf("%d users, %d sanctioned users; the reference's AUC is worse by %.3f %.3f", trial.Users, trial.Sanctioned, -*trial.Difference, *trial.Between)
 	t.Logf("%d enter the top %d, %d leave it, %d move", len(trial.Entered), trial.Top, len(trial.Left), len(trial.Moved))
 }
 

@@ -70,12 +70,12 @@ type Stats struct {
 // UserDetail is a user with all that their page shows at once.
 type UserDetail struct {
 	User
-	Languages []string                         `json:"languages"`
-	Stats     map[scoring.Frame]Stats          `json:"stats"`
-	Scores    map[scoring.Frame]float64        `json:"scores"`
-	Parts     map[scoring.Frame][]scoring.Part `json:"parts"`
-	Days      []DaySignals                     `json:"days"`
-	History   []NoteVersion                    `json:"notes_history"`
+	Languages []string                          `json:"languages"`
+	Stats     map[scoring.Window]Stats          `json:"stats"`
+	Scores    map[scoring.Window]float64        `json:"scores"`
+	Parts     map[scoring.Window][]scoring.Part `json:"parts"`
+	Days      []DaySignals                      `json:"days"`
+	History   []NoteVersion                     `json:"notes_history"`
 }
 
 // DaySignals counts the signals of one day (UTC), for the line of 30 days.
@@ -96,7 +96,7 @@ type NoteVersion struct {
 // Score is a user's score and what it is made of.
 type Score struct {
 	UserID   uuid.UUID                      `json:"user_id"`
-	Frame    scoring.Frame                  `json:"frame"`
+	Window   scoring.Window                 `json:"frame"`
 	Formula  string                         `json:"formula"`
 	Score    float64                        `json:"score"`
 	Rate     float64                        `json:"rate"`
@@ -107,7 +107,7 @@ type Score struct {
 // BoardFilter chooses a trollboard. Sort is score (default), rate, red_flags,
 // downvotes, spam, toxicity or messages, always from the highest.
 type BoardFilter struct {
-	Frame   scoring.Frame
+	Window  scoring.Window
 	Formula scoring.Formula
 	Status  string // active, banned or all
 	Lang    string
@@ -141,9 +141,9 @@ type BoardRow struct {
 // Board is one page of a trollboard.
 type Board struct {
 	List[BoardRow]
-	Frame   scoring.Frame `json:"frame"`
-	Formula string        `json:"formula"`
-	AsOf    time.Time     `json:"as_of"`
+	Window  scoring.Window `json:"frame"`
+	Formula string         `json:"formula"`
+	AsOf    time.Time      `json:"as_of"`
 }
 
 // Label is the mean and the number of the votes for one label.
@@ -266,7 +266,7 @@ type MessageDetail struct {
 	Revisions []Revision `json:"-"`
 }
 
-// Given is what a user gave: labels, reactions and reports, newest first.
+// Feedback is what a user gave: labels, reactions and reports, newest first.
 type Feedback struct {
 	Kind      string             `json:"kind"` // label, reaction or report
 	MessageID uuid.UUID          `json:"message_id"`

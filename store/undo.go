@@ -132,7 +132,7 @@ func (d *actionTx) lockObjects(id int64, action Action) error {
 	return d.watch(touched, id)
 }
 
-// bringBackLate gives back the messages that came in below what the undone
+// restoreLateReplies gives back the messages that came in below what the undone
 // action had deleted, and fell with it, after it was done.
 func (d *actionTx) restoreLateReplies(id int64) error {
 	_, err := d.change(deletionAspect, `chosen AS (SELECT m.tree_id, m.message_id AS id FROM messages m WHERE m.deleted_action = $2
@@ -189,7 +189,7 @@ func (d *actionTx) undoRevisions(id int64) error {
 	return err
 }
 
-// undoGiven puts back what the action's actor gave a message before.
+// undoFeedback puts back what the action's actor gave a message before.
 func (d *actionTx) undoFeedback(id int64) error {
 	type object struct {
 		ObjectID uuid.UUID

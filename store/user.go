@@ -121,7 +121,7 @@ func userByID(ctx context.Context, c db.Conn, id uuid.UUID) (User, error) {
 
 // User returns one user with their stats and scores in every frame.
 func (s *Store) User(ctx context.Context, actor Actor, id uuid.UUID, formula scoring.Formula) (UserDetail, error) {
-	d := UserDetail{Stats: map[scoring.Frame]Stats{}, Scores: map[scoring.Frame]float64{}, Parts: map[scoring.Frame][]scoring.Part{}}
+	d := UserDetail{Stats: map[scoring.Window]Stats{}, Scores: map[scoring.Window]float64{}, Parts: map[scoring.Window][]scoring.Part{}}
 	if err := need(actor, policy.Read); err != nil {
 		return d, err
 	}
@@ -137,18 +137,18 @@ func (s *Store) User(ctx context.Context, actor Actor, id uuid.UUID, formula sco
 	if d.Languages, err = userLanguages(ctx, s.pool, id); err != nil {
 		return d, err
 	}
-	for _, frame := range scoring.Frames {
-		stats, err := s.stats(ctx, id, frame)
+	for _, window := range scoring.Windows {
+		stats, err := s.stats(ctx, id, window)
 		if err != nil {
 			return d, err
 		}
-		counts, err := s.counted(ctx, id, frame, formula)
+		counts, err := s.counted(ctx, id, window, formula)
 		if err != nil {
 			return d, err
 		}
 		stats.Score = formula.Score(counts)
 		stats.Rate = scoring.Rate(stats.Score, stats.Messages)
-		d.Stats[frame], d.Scores[frame], d.Parts[frame] = stats, stats.Score, formula.Parts(counts)
+		d.Stats[window], d.Scores[window], d.Parts[window] = stats, stats.Score, formula.Parts(counts)
 	}
 	if d.Days, err = s.days(ctx, id, formula); err != nil {
 		return d, err
@@ -178,19 +178,19 @@ func userLanguages(ctx context.Context, c db.Conn, id uuid.UUID) ([]string, erro
 }
 
 // stats counts what a user wrote and gave within a frame.
-func (s *Store) stats(ctx context.Context, id uuid.UUID, frame scoring.Frame) (Stats, error) {
+func (s *Store) stats(ctx context.Context, id uuid.UUID, window scoring.Window) (Stats, error) {
 	var t Stats
 	err := s.pool.QueryRow(ctx, `SELECT count(*), count(*) FILTER (WHERE parent_id IS NULL), count(*) FILTER (WHERE parent_id IS NOT NULL),
 			count(*) FILTER (WHERE review_result), count(*) FILTER (WHERE NOT review_result), count(*) FILTER (WHERE deleted),
 			(SELECT count(*) FROM label_votes WHERE user_id = $1 AND at >= $2),
 			(SELECT count(*) FROM reactions WHERE user_id = $1 AND at >= $2),
 			(SELECT count(*) FROM reports WHERE user_id = $1 AND at >= $2 AND status <> 'withdrawn')
-		FROM messages WHERE user_id = $1 AND created_date >= $2`, id, s.since(frame)).
+		FROM messages WHERE user_id = $1 AND created_date >= $2`, id, s.since(window)).
 		Scan(&t.Messages, &t.Prompts, &t.Replies, &t.Accepted, &t.Rejected, &t.Deleted, &t.LabelsGiven, &t.ReactionGiven, &t.ReportsGiven)
 	return t, db.Translate(err)
 }
 
-// UserGiven lists what a user gave, the newest first.
+// UserFeedback lists what a user gave, the newest first.
 func (s *Store) UserFeedback(ctx context.Context, actor Actor, id uuid.UUID, p Page) (List[Feedback], error) {
 	if err := need(actor, policy.Read); err != nil {
 		return List[Feedback]{}, err

@@ -50,7 +50,7 @@ var staffRoles = []string{policy.Moderator, policy.DataLead, policy.Admin}
 // output, because it is what was asked for.
 func newParser(commands *commandLine, app *App) (*kong.Kong, error) {
 	var frames, formulas []string
-	for _, f := range scoring.Frames {
+	for _, f := range scoring.Windows {
 		frames = append(frames, string(f))
 	}
 	for _, f := range scoring.Formulas {

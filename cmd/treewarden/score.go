@@ -45,7 +45,7 @@ func (c *ScoreExplainCmd) Run(app *App) error {
 	if err != nil {
 		return err
 	}
-	score, err := s.Score(ctx, store.CommandLine, user.UserID, scoring.Frame(c.Frame), formula)
+	score, err := s.Score(ctx, store.CommandLine, user.UserID, scoring.Window(c.Frame), formula)
 	if err != nil {
 		return err
 	}

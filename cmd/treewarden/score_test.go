@@ -32,20 +32,20 @@ func testExplain(t *testing.T, dir string) {
 			i+1, user, time.Now().AddDate(0, 0, -3).Add(-time.Duration(i)*time.Minute).UTC().Format(time.RFC3339))
 	}
 	must(t, dir, lines, "import", "-")
-	for _, frame := range scoring.Frames {
+	for _, window := range scoring.Windows {
 		for _, formula := range scoring.Formulas {
-			args := []string{"score", "explain", user, "--frame", string(frame), "--formula", formula.Name}
+			args := []string{"score", "explain", user, "--frame", string(window), "--formula", formula.Name}
 			text := must(t, dir, "", args...)
 			var score store.Score
 			if err := json.Unmarshal([]byte(must(t, dir, "", append(args, "--json")...)), &score); err != nil {
 				t.Fatal(err)
 			}
 			want, messages := 84.0, 14
-			if frame == scoring.Day {
+			if window == scoring.Day {
 				want, messages = 0, 0
 			}
-			if score.Score != want || score.Frame != frame || score.Formula != formula.Name || len(score.Evidence[scoring.RedFlags]) != messages {
-				t.Errorf("%s, %s: %+v", frame, formula.Name, score)
+			if score.Score != want || score.Window != window || score.Formula != formula.Name || len(score.Evidence[scoring.RedFlags]) != messages {
+				t.Errorf("%s, %s: %+v", window, formula.Name, score)
 			}
 			words := []string{"red_flags     28       3      84", "red_flags by 14 messages\n  a0000000-0000-4000-8000-000000000001\n", "000000000010\n  and 4 more; --json names them\n", "rate"}
 			if messages == 0 {
@@ -53,11 +53,11 @@ func testExplain(t *testing.T, dir string) {
 			}
 			for _, word := range words {
 				if !strings.Contains(text, word) {
-					t.Errorf("%s, %s lacks %q:\n%s", frame, formula.Name, word, text)
+					t.Errorf("%s, %s lacks %q:\n%s", window, formula.Name, word, text)
 				}
 			}
 			if messages == 0 && strings.Contains(text, " by ") {
-				t.Errorf("%s names messages:\n%s", frame, text)
+				t.Errorf("%s names messages:\n%s", window, text)
 			}
 		}
 	}

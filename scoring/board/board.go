@@ -1,4 +1,4 @@
-// Package board ranks users in memory: by any formula, over any frame, by any
+// package board ranks users in memory: by any formula, over any frame, by any
 // column, for any filter, with each change of a user moved to its place. It
 // knows nothing of databases: whoever owns a Board tells it what has changed.
 package board
@@ -24,14 +24,14 @@ type User struct {
 	Status       string // active, banned or erased
 	Languages    []string
 	LastActivity time.Time // zero: never
-	// Frames are the counts of each frame in the order of scoring.Frames; nil
+	// Windows are the counts of each frame in the order of scoring.Frames; nil
 	// is nothing.
-	Frames [4]*scoring.Counters
+	Windows [4]*scoring.Counters
 }
 
-// Tally is what was counted of the user in a frame, never nil.
-func (u *User) Tally(frame scoring.Frame) *scoring.Counters {
-	if t := u.Frames[slices.Index(scoring.Frames, frame)]; t != nil {
+// Counters is what was counted of the user in a frame, never nil.
+func (u *User) Counters(window scoring.Window) *scoring.Counters {
+	if t := u.Windows[slices.Index(scoring.Windows, window)]; t != nil {
 		return t
 	}
 	return &nothing
@@ -43,7 +43,7 @@ var nothing scoring.Counters
 // score, rate, red_flags, downvotes, spam, toxicity or messages, always the
 // highest first; among equals the higher id comes first.
 type View struct {
-	Frame   scoring.Frame
+	Window  scoring.Window
 	Formula scoring.Formula
 	Sort    string
 	Status  string // active, banned, erased; "" or all: everybody

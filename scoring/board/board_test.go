@@ -22,14 +22,14 @@ func someone(r *rand.Rand, id uuid.UUID) board.User {
 			u.Languages = append(u.Languages, lang)
 		}
 	}
-	for i := range u.Frames {
+	for i := range u.Windows {
 		if r.IntN(4) == 0 {
 			continue
 		}
-		u.Frames[i] = &scoring.Counters{}
-		for k := range u.Frames[i] {
+		u.Windows[i] = &scoring.Counters{}
+		for k := range u.Windows[i] {
 			if r.IntN(3) == 0 {
-				u.Frames[i][k] = int64(r.IntN(4))
+				u.Windows[i][k] = int64(r.IntN(4))
 			}
 		}
 	}
@@ -40,7 +40,7 @@ func someone(r *rand.Rand, id uuid.UUID) board.User {
 func expected(users map[uuid.UUID]board.User, v board.View) []board.Place {
 	var places []board.Place
 	for _, u := range users {
-		t := u.Tally(v.Frame)
+		t := u.Counters(v.Window)
 		counts := t.Counts(v.Formula)
 		speaks := t.Messages() > 0
 		for _, n := range counts {
@@ -69,10 +69,10 @@ func expected(users map[uuid.UUID]board.User, v board.View) []board.Place {
 func views() []board.View {
 	var all []board.View
 	for _, f := range scoring.Formulas {
-		for _, frame := range []scoring.Frame{scoring.Day, scoring.Total} {
+		for _, window := range []scoring.Window{scoring.Day, scoring.Total} {
 			for _, sort := range []string{"score", "rate", "spam"} {
 				for _, more := range []board.View{{Status: "active"}, {Status: "all"}, {Status: "banned", Lang: "de"}, {Status: "all", Name: "c"}} {
-					more.Frame, more.Formula, more.Sort = frame, f, sort
+					more.Window, more.Formula, more.Sort = window, f, sort
 					all = append(all, more)
 				}
 			}
@@ -142,7 +142,7 @@ func TestPagesFollowChanges(t *testing.T) {
 			want := expected(users, v)
 			for _, back := range []bool{false, true} {
 				if got := walk(t, b, v, back, 37, len(want)); !slices.Equal(got, want) {
-					t.Fatalf("round %d, %s %s %s %s lang %q name %q, back %v: %d places, want %d", round, v.Frame, v.Formula.Name, v.Sort, v.Status, v.Lang, v.Name, back, len(got), len(want))
+					t.Fatalf("round %d, %s %s %s %s lang %q name %q, back %v: %d places, want %d", round, v.Window, v.Formula.Name, v.Sort, v.Status, v.Lang, v.Name, back, len(got), len(want))
 				}
 			}
 		}
@@ -156,11 +156,11 @@ func TestPageFromAPlaceThatIsGone(t *testing.T) {
 	id := func(n byte) uuid.UUID { return uuid.UUID{15: n} }
 	with := func(n byte, flags int64) board.User {
 		u := board.User{ID: id(n), Status: "active"}
-		u.Frames[3] = &scoring.Counters{flags}
+		u.Windows[3] = &scoring.Counters{flags}
 		return u
 	}
 	b.Put([]board.User{with(1, 5), with(2, 4), with(3, 3), with(4, 2)})
-	v := board.View{Frame: scoring.Total, Formula: scoring.Treewarden, Sort: "red_flags"}
+	v := board.View{Window: scoring.Total, Formula: scoring.Treewarden, Sort: "red_flags"}
 	rows, _, _ := b.Page(v, nil, false, 2)
 	from := rows[1].Place
 	b.Put([]board.User{with(2, 9)})
@@ -212,7 +212,7 @@ func BenchmarkPage(bench *testing.B) {
 		all[i] = someone(r, ids[i])
 	}
 	b.Put(all)
-	v := board.View{Frame: scoring.Total, Formula: scoring.Treewarden, Sort: "score", Status: "active"}
+	v := board.View{Window: scoring.Total, Formula: scoring.Treewarden, Sort: "score", Status: "active"}
 	for bench.Loop() {
 		b.Put([]board.User{someone(r, ids[r.IntN(len(ids))])})
 		b.Page(v, nil, false, 100)

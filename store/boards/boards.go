@@ -56,13 +56,13 @@ type Boards struct {
 	// listened to; changes counts how often it may have changed.
 	formula struct {
 		sync.Mutex
-		hearing, known bool
-		changes        int
-		inForce        scoring.Formula
+		listening, known bool
+		changes          int
+		inForce          scoring.Formula
 	}
 }
 
-// newLive makes boards of a database; nothing is read before the first look.
+// New makes boards of a database; nothing is read before the first look.
 func New(pool *pgxpool.Pool, now func() time.Time, threshold *counters.Threshold, readFormula func(context.Context) (scoring.Formula, error)) *Boards {
 	id := uuid.New()
 	return &Boards{
@@ -97,7 +97,7 @@ func (l *Boards) ensure(ctx context.Context) error {
 	return nil
 }
 
-// close ends what runs in the background.
+// Close ends what runs in the background.
 func (l *Boards) Close() {
 	l.start.Lock()
 	defer l.start.Unlock()
@@ -136,7 +136,7 @@ func (l *Boards) follow(ctx context.Context, conn *pgx.Conn) {
 		}
 		l.setListening(true)
 		l.threshold.Forget()
-		l.MarkAll() // whatever was said meanwhile was not heard
+		l.MarkAll() // notifications that came meanwhile are lost
 	}
 }
 
@@ -179,7 +179,7 @@ func (l *Boards) refresh(ctx context.Context) {
 	}
 }
 
-// gather waits a moment, so that what many transactions change is read at once.
+// waitForMore waits a moment, so that what many transactions change is read at once.
 // Who looks at a board meanwhile does not wait.
 func waitForMore(ctx context.Context) {
 	select {
@@ -197,7 +197,7 @@ func (l *Boards) pause(ctx context.Context) {
 	}
 }
 
-// watch returns a channel that is sent to after boards changed, at most once
+// Watch returns a channel that is sent to after boards changed, at most once
 // until it is received from; stop ends that.
 func (l *Boards) Watch(ctx context.Context) (changed <-chan struct{}, stop func(), err error) {
 	if err := l.ensure(ctx); err != nil {
@@ -225,7 +225,7 @@ func (l *Boards) notifyWatchers() {
 	}
 }
 
-// current is the board as the database has it now.
+// Current is the board as the database has it now.
 func (l *Boards) Current(ctx context.Context) (*board.Board, error) {
 	if err := l.ensure(ctx); err != nil {
 		return nil, err

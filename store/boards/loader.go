@@ -12,7 +12,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// gathering is users as they are read for the board: first the users, then
+// loader is users as they are read for the board: first the users, then
 // what hangs on them. Who was made between the two is left out, and was marked
 // to be read since.
 type loader struct {
@@ -84,7 +84,7 @@ func (g *loader) counters(raw [][]byte) {
 		}
 		g.last, g.latest = id, &g.users[at]
 	}
-	frames := &g.latest.Frames
+	frames := &g.latest.Windows
 	switch int16(raw[1][1]) {
 	case counters.Total:
 		addRaw(&frames[3], raw[3:])
@@ -98,7 +98,7 @@ func (g *loader) counters(raw [][]byte) {
 	}
 }
 
-// addRaw adds counts as PostgreSQL sends them, most of which are null, to a tally
+// addRaw adds counts as PostgreSQL sends them, most of which are null, to counters
 // that is made where there is none.
 func addRaw(frame **scoring.Counters, counts [][]byte) {
 	if *frame == nil {

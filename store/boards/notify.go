@@ -12,13 +12,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// liveChannel is where transactions say whose board rows they changed.
+// channel is where transactions say whose board rows they changed.
 const channel = "treewarden_board"
 
-// everybody is the payload that says that all rows may have changed.
+// allUsers is the payload that says that all rows may have changed.
 const allUsers = "*"
 
-// otherFormula is the payload that says that another formula is in force.
+// formulaChanged is the payload that says that another formula is in force.
 const formulaChanged = "formula"
 
 const (
@@ -50,14 +50,14 @@ func (l *Boards) Mark(changed counters.Changed) {
 	}
 }
 
-// announceAll tells every process, once a transaction is committed, that all
+// AnnounceAll tells every process, once a transaction is committed, that all
 // boards changed.
 func AnnounceAll(ctx context.Context, c db.Conn) error {
 	_, err := c.Exec(ctx, "SELECT pg_notify($1, $2)", channel, allUsers)
 	return err
 }
 
-// formulaInForce is the formula in force, from memory if that is up to date.
+// FormulaInForce is the formula in force, from memory if that is up to date.
 func (l *Boards) FormulaInForce(ctx context.Context) (scoring.Formula, error) {
 	l.formula.Lock()
 	inForce, known, changes := l.formula.inForce, l.formula.known, l.formula.changes
@@ -71,7 +71,7 @@ func (l *Boards) FormulaInForce(ctx context.Context) (scoring.Formula, error) {
 	}
 	l.formula.Lock()
 	defer l.formula.Unlock()
-	if l.formula.hearing && l.formula.changes == changes {
+	if l.formula.listening && l.formula.changes == changes {
 		l.formula.inForce, l.formula.known = inForce, true
 	}
 	return inForce, nil
@@ -90,7 +90,7 @@ func (l *Boards) setListening(now bool) {
 	l.forgetFormula()
 	l.formula.Lock()
 	defer l.formula.Unlock()
-	l.formula.hearing = now
+	l.formula.listening = now
 }
 
 // payloads tell other processes whose rows changed.
@@ -119,7 +119,7 @@ func (l *Boards) payloads(users map[uuid.UUID]bool) []string {
 	return all
 }
 
-// heard takes in a payload of any process.
+// onNotify takes in a payload of any process.
 func (l *Boards) onNotify(payload string) {
 	switch payload {
 	case allUsers:
@@ -145,7 +145,7 @@ func (l *Boards) onNotify(payload string) {
 	l.markUsers(users)
 }
 
-// mark has users read again before the next look at the board.
+// markUsers has users read again before the next look at the board.
 func (l *Boards) markUsers(users map[uuid.UUID]bool) {
 	if len(users) == 0 {
 		return

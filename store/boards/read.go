@@ -23,7 +23,7 @@ func (l *Boards) catchUp(ctx context.Context) error {
 	}
 	l.reading.Lock()
 	defer l.reading.Unlock()
-	if err := l.moveFrames(ctx, hour); err != nil {
+	if err := l.moveWindows(ctx, hour); err != nil {
 		return err
 	}
 	users, all := l.take()
@@ -69,17 +69,17 @@ func (l *Boards) putBack(users map[uuid.UUID]bool, all bool) {
 	l.all = l.all || all
 }
 
-// framesMoved is how far frames may move before everybody is read: the hours that
+// windowsMoved is how far frames may move before everybody is read: the hours that
 // left the day, which is 24 long, may be forgotten by then (ForgetCounters). One
 // hour more passes until the next one begins.
-const framesMoved = counters.HoursKept - 25*time.Hour
+const windowsMoved = counters.HoursKept - 25*time.Hour
 
-// moveFrames marks the users of whom something leaves a frame as the clock goes
+// moveWindows marks the users of whom something leaves a frame as the clock goes
 // on to an hour. A clock that went back, or far ahead, has everybody read.
-func (l *Boards) moveFrames(ctx context.Context, hour time.Time) error {
+func (l *Boards) moveWindows(ctx context.Context, hour time.Time) error {
 	l.mu.Lock()
 	was := l.hour
-	if was.After(hour) || !was.IsZero() && hour.Sub(was) > framesMoved {
+	if was.After(hour) || !was.IsZero() && hour.Sub(was) > windowsMoved {
 		l.all = true
 	}
 	skip := l.all || was.IsZero() || was.Equal(hour)
@@ -87,14 +87,14 @@ func (l *Boards) moveFrames(ctx context.Context, hour time.Time) error {
 	if skip {
 		return nil
 	}
-	left := func(frame scoring.Frame) (from, to time.Time) {
-		from, _ = frame.Since(was)
-		to, _ = frame.Since(hour)
+	left := func(window scoring.Window) (from, to time.Time) {
+		from, _ = window.Since(was)
+		to, _ = window.Since(hour)
 		return from, to
 	}
 	args := []any{counters.ByHour, counters.ByDay}
-	for _, frame := range []scoring.Frame{scoring.Day, scoring.Week, scoring.Month} {
-		from, to := left(frame)
+	for _, window := range []scoring.Window{scoring.Day, scoring.Week, scoring.Month} {
+		from, to := left(window)
 		args = append(args, from, to)
 	}
 	rows, err := l.pool.Query(ctx, `SELECT DISTINCT user_id FROM user_signals

@@ -12,7 +12,7 @@ import (
 	"treewarden/scoring"
 )
 
-// columnAt is the place of each column in a tally.
+// columnAt is the place of each column in counters.
 var columnAt = func() map[string]int {
 	at := map[string]int{}
 	for i, column := range scoring.Columns {
@@ -21,27 +21,27 @@ var columnAt = func() map[string]int {
 	return at
 }()
 
-// hourCount counts in Go what source and countSQL count in the database: the
+// HourCount counts in Go what source and countSQL count in the database: the
 // signals of one author in one hour. Imports and ingests use it for what they
 // know all about; the tests hold that both come to the same.
 type HourCount struct {
 	sum  *scoring.Counters
 	sign int64 // −1 takes away what was
-	// ours and reference say whether what is counted counts for the formula
-	// treewarden, and as the old console counted.
+	// Current and reference say whether what is counted counts for the formula
+	// treewarden, and as Open-Assistant counted.
 	Current, Legacy bool
 	toxicFrom       float64
 }
 
-// counts begins to count for an author what is dated at a time.
+// At begins to count for an author what is dated at a time.
 func (t *Update) At(author uuid.UUID, at pgtype.Timestamptz, sign int64) HourCount {
 	return HourCount{sum: t.Hour(author, at), sign: sign, Current: true, toxicFrom: t.ToxicFrom}
 }
 
-// measure counts what both ways of counting share.
+// Measure counts what both ways of counting share.
 func (c *HourCount) Measure(column string, n int64) { c.sum[columnAt[column]] += c.sign * n }
 
-// count counts a signal.
+// Count counts a signal.
 func (c *HourCount) Count(s scoring.Signal, n int64) {
 	at := columnAt[string(s)]
 	if c.Current {
@@ -52,10 +52,10 @@ func (c *HourCount) Count(s scoring.Signal, n int64) {
 	}
 }
 
-// reactionSignals are the reactions that count.
+// ReactionSignals are the reactions that count.
 var ReactionSignals = map[string]scoring.Signal{"red_flag": scoring.RedFlags, "+1": scoring.Upvotes, "-1": scoring.Downvotes}
 
-// vote counts one person's labels.
+// CountVote counts one person's labels.
 func (c *HourCount) CountVote(labels map[string]*float64) {
 	for signal, name := range LabelSignals {
 		if value := labels[name]; value != nil && *value >= 0.5 {
@@ -68,7 +68,7 @@ func (c *HourCount) CountVote(labels map[string]*float64) {
 	}
 }
 
-// toxicityOf is the output that scores sum: the one of this name, if it is a
+// ToxicityOf is the output that scores sum: the one of this name, if it is a
 // figure from 0 to 1.
 func ToxicityOf(outputs map[string]*float64) *float64 {
 	if t := outputs["toxicity"]; t != nil && *t >= 0 && *t <= 1 {
@@ -112,7 +112,7 @@ func ToFixed(value float64, times int) int64 {
 	return n.Int64()
 }
 
-// means counts labels that came as a mean and a number of people each.
+// CountMeans counts labels that came as a mean and a number of people each.
 func (c *HourCount) CountMeans(labels map[string]corpus.Label) {
 	for signal, name := range LabelSignals {
 		if label := labels[name]; label.Value != nil {
@@ -126,7 +126,7 @@ func (c *HourCount) CountMeans(labels map[string]corpus.Label) {
 	}
 }
 
-// outputs counts the highest toxicity that any model gave.
+// CountOutputs counts the highest toxicity that any model gave.
 func (c *HourCount) CountOutputs(classifiers map[string]map[string]*float64) {
 	highest := -1.0
 	for _, outputs := range classifiers {

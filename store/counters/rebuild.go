@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// forgetCounters removes the counters of hours and days that no frame reads any
+// Forget removes the counters of hours and days that no frame reads any
 // more.
 func Forget(ctx context.Context, c db.Conn, now time.Time) error {
 	_, err := c.Exec(ctx, "DELETE FROM user_signals WHERE grain = $1 AND at < $2 OR grain = $3 AND at < $4",
@@ -26,7 +26,7 @@ var toxicSQL = func() string {
 		JOIN messages m ON m.tree_id = f.tree_id AND m.message_id = f.message_id`, "", hourly)
 }()
 
-// rethreshold has the counters count messages as toxic from another threshold
+// ChangeThreshold has the counters count messages as toxic from another threshold
 // on. Who changes counters meanwhile waits, and begins again.
 func (t *Update) ChangeThreshold(ctx context.Context, tx pgx.Tx, from float64) error {
 	if _, err := tx.Exec(ctx, lockCounters); err != nil {
@@ -52,7 +52,7 @@ func (t *Update) ChangeThreshold(ctx context.Context, tx pgx.Tx, from float64) e
 	return nil
 }
 
-// rebuild counts everything anew within a transaction, with a threshold of
+// RebuildIn counts everything anew within a transaction, with a threshold of
 // toxicity that holds from then on. The transaction reads all by itself: others
 // do not see yet what it wrote.
 func RebuildIn(ctx context.Context, tx pgx.Tx, now time.Time, toxicFrom float64) error {
@@ -77,7 +77,7 @@ func storeRecount(ctx context.Context, tx pgx.Tx, r *recount) error {
 	return r.store(ctx, tx)
 }
 
-// rebuildAll counts every signal anew from the base tables and stores it; after is
+// Rebuild counts every signal anew from the base tables and stores it; after is
 // run in the same transaction.
 func Rebuild(ctx context.Context, pool *pgxpool.Pool, now time.Time, after func(pgx.Tx) error) error {
 	return db.InOneSnapshot(ctx, pool, lockCounters, func(tx pgx.Tx, conns []db.Conn) error {

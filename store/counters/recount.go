@@ -15,7 +15,7 @@ import (
 // A recount counts every signal anew, by another way than the counters were
 // kept by: it reads the base tables once, in the order in which they lie there,
 // and adds up in Go. One small record a message stays in memory meanwhile (some
-// 100 bytes), and one tally for each row of user_signals.
+// 100 bytes), and counters for each row of user_signals.
 //
 // What counts is said in SQL by sources (signal.go), for the few messages of a
 // transaction and for the evidence of one user; here it is said once more, for

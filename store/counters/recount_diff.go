@@ -119,7 +119,7 @@ func (r *recount) compareLanguages(ctx context.Context, c db.Conn, differs func(
 	return nil
 }
 
-// ScoreFault is a counter that is not what the base tables say.
+// Fault is a counter that is not what the base tables say.
 type Fault struct {
 	UserID uuid.UUID  `json:"user_id"`
 	Grain  string     `json:"grain"` // total, day or hour
@@ -153,13 +153,13 @@ func (f counterFault) faults() []Fault {
 	return found
 }
 
-// verifyAll counts everything anew in one snapshot, and returns up to 100
+// Verify counts everything anew in one snapshot, and returns up to 100
 // counters that differ from what is stored; none is right. Hours and days that
 // no frame reads any more are not looked at.
 func Verify(ctx context.Context, pool *pgxpool.Pool, now time.Time) ([]Fault, error) {
 	found := []Fault{}
-	since := func(frame scoring.Frame) db.Moment {
-		at, _ := frame.Since(now)
+	since := func(window scoring.Window) db.Moment {
+		at, _ := window.Since(now)
 		return db.MomentOf(at)
 	}
 	err := db.InOneSnapshot(ctx, pool, "", func(tx pgx.Tx, conns []db.Conn) error {

@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Where a tally holds what is no signal.
+// Where counters hold what is no signal.
 var (
 	messagesColumn           = columnAt["messages"]
 	toxicitySumColumn        = columnAt["toxicity_sum"]
@@ -86,7 +86,7 @@ func (r *recountReader) find(id []byte) (*messageShard, *countedMessage) {
 	return r.shard, r.found
 }
 
-// start empties the hits for another row.
+// start empties the deltas for another row.
 func (r *recountReader) start() *columnDeltas {
 	r.deltas.n = 0
 	return &r.deltas
@@ -102,12 +102,12 @@ func (r *recount) author(id uuid.UUID, lang []byte) int32 {
 		r.ids = append(r.ids, id)
 	}
 	if lang != nil {
-		spoken, known := r.langs[string(lang)]
+		place, known := r.langs[string(lang)]
 		if !known {
-			spoken = int32(len(r.langs))
-			r.langs[string(lang)] = spoken
+			place = int32(len(r.langs))
+			r.langs[string(lang)] = place
 		}
-		r.languageCounts[authorLang{at, spoken}]++
+		r.languageCounts[authorLang{at, place}]++
 	}
 	return at
 }
@@ -171,7 +171,7 @@ func (r *recount) counts(m *countedMessage, giver []byte) bool {
 	return id != r.ids[m.author] && (len(r.banned) == 0 || !r.banned[id])
 }
 
-// asReference says whether the old console counted what was said of a message.
+// asLegacy says whether Open-Assistant counted what was said of a message.
 func (m *countedMessage) asLegacy() bool { return !m.deleted && m.recorded }
 
 func (r *recountReader) readVote(raw [][]byte) {

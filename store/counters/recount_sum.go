@@ -6,7 +6,7 @@ import (
 	"treewarden/store/db"
 )
 
-// hits are what one row adds to columns of a tally.
+// columnDeltas are what one row adds to columns of counters.
 type columnDeltas struct {
 	columns [len(scoring.Counters{})]uint8
 	counts  [len(scoring.Counters{})]int64
@@ -37,7 +37,7 @@ func (h *columnDeltas) addTo(t *scoring.Counters) {
 	}
 }
 
-// add adds hits of a moment to an author's tallies.
+// add adds what one row counts at a moment to an author's counters.
 func (r *recount) add(author int32, at db.Moment, h *columnDeltas) {
 	if h.n == 0 {
 		return
@@ -102,7 +102,7 @@ func (r *recount) countMessages() {
 		}
 		for _, late := range shard.late {
 			m := &shard.all[late.message]
-			// The old console counted the prompts of aborted trees even where
+			// Open-Assistant counted the prompts of aborted trees even where
 			// they were deleted.
 			r.addSignal(m, late.signal, late.at, late.signal == scoring.SpamPrompts || m.asLegacy())
 		}

@@ -20,17 +20,17 @@ type source struct {
 	giver string
 	// recorded says that whoever has such a row has a reaction record.
 	recorded bool
-	// evenDeleted keeps the source whole in the old console's way of counting.
+	// evenDeleted keeps the source whole in Open-Assistant's way of counting.
 	evenDeleted bool
 }
 
-// labelSignals are the signals that count votes for one label.
+// LabelSignals are the signals that count votes for one label.
 var LabelSignals = map[scoring.Signal]string{
 	scoring.SpamLabels: "spam", scoring.LangMismatch: "lang_mismatch", scoring.NotAppropriate: "not_appropriate", scoring.PII: "pii",
 	scoring.HateSpeech: "hate_speech", scoring.SexualContent: "sexual_content", scoring.PoliticalContent: "political_content",
 }
 
-// labelCounts counts each label's votes and the toxicity label's mean;
+// labelCountsSQL counts each label's votes and the toxicity label's mean;
 // %[1]s in the expressions is the label.
 func labelCountsSQL(votes, sum, count string) map[string]string {
 	counts := map[string]string{"label_toxicity_sum": fmt.Sprintf(sum, "toxicity"), "label_toxicity_count": fmt.Sprintf(count, "toxicity")}
@@ -40,7 +40,7 @@ func labelCountsSQL(votes, sum, count string) map[string]string {
 	return counts
 }
 
-// mostPeople is how many people's toxicity labels of one message weigh in their
+// maxPeople is how many people's toxicity labels of one message weigh in their
 // author's mean: sums in units of 10^-12 then stay within a bigint, whatever
 // number a file tells.
 const maxPeople = 1000
@@ -111,12 +111,12 @@ var sources = []source{
 const classifierToxicity = `JOIN LATERAL (SELECT max(o.toxicity) AS toxicity, min(o.at) AS at FROM classifier_outputs o
 	WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id HAVING max(o.toxicity) IS NOT NULL) x ON true`
 
-// hasRecord is the old console's condition on a message m: it left out those
+// hasRecord is Open-Assistant's condition on a message m: it left out those
 // without any reaction record.
 const hasRecord = `(EXISTS (SELECT FROM emoji_aggregates z WHERE z.tree_id = m.tree_id AND z.message_id = m.message_id)
 	OR EXISTS (SELECT FROM reactions z WHERE z.tree_id = m.tree_id AND z.message_id = m.message_id))`
 
-// countSQL counts from every source for the messages m that a relation (FROM
+// CountSQL counts from every source for the messages m that a relation (FROM
 // item) and a condition name, grouped by expressions: of messages m, or the
 // date, written {at}. Its columns are the groups g1, g2 … and then columns.
 // $1 is the threshold of toxicity.
@@ -173,7 +173,7 @@ func (src source) joined() string {
 	return src.join + " JOIN users g ON g.user_id = " + src.giver
 }
 
-// signals says whether a source counts signals that the old console counts too.
+// signals says whether a source counts signals that Open-Assistant counts too.
 func (src source) signals() bool {
 	for column := range src.counts {
 		if slices.Contains(LegacyColumns, "ref_"+column) {
@@ -183,7 +183,7 @@ func (src source) signals() bool {
 	return false
 }
 
-// givenCounts is the condition on a signal that g gave to message m. A ban that
+// countsFromGiver is the condition on a signal that g gave to message m. A ban that
 // ran out counts until the program takes it off, so that it is one moment for all
 // counters.
 const countsFromGiver = "g.banned_at IS NULL AND g.user_id <> m.user_id"
@@ -203,7 +203,7 @@ func (src source) condition(reference bool) string {
 	return ""
 }
 
-// recordSQL counts, in the way of the old console alone, what messages that are
+// LegacyRecordSQL counts, in the way of Open-Assistant alone, what messages that are
 // not deleted come to with a reaction record and not without. Its columns are
 // referenceColumns.
 var LegacyRecordSQL = func() string {

@@ -13,16 +13,16 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// A facet is the part of what messages contribute that one kind of change can
+// A Subset is the part of what messages contribute that one kind of change can
 // move. To count that part alone, before and after, spares most of the work where
-// many messages change. Facets have no source and column in common, so that a
+// many messages change. Subsets have no source and column in common, so that a
 // transaction can watch several; all of a message (watch) has something of each.
 type Subset struct {
 	sql     string
 	columns []int // which of columns the query counts, after author and hour
 }
 
-// counting is a facet that a transaction watches.
+// watchedSubset is a subset that a transaction watches.
 type watchedSubset struct {
 	Subset
 	args []any
@@ -31,7 +31,7 @@ type watchedSubset struct {
 // hourly is how counters group what is counted.
 var hourly = []string{"m.user_id", "date_trunc('hour', {at})"}
 
-// newFacet makes a facet of branches that count columns; with is put before them.
+// newSubset makes a subset of branches that count columns; with is put before them.
 func newSubset(with string, columns, branches []string) Subset {
 	f := Subset{sql: with + sumSQL(columns, branches, len(hourly)), columns: make([]int, len(columns))}
 	for i, column := range columns {
@@ -40,8 +40,8 @@ func newSubset(with string, columns, branches []string) Subset {
 	return f
 }
 
-// deletionFacet is what goes and comes with a deletion, of messages by their keys
-// ($2, $3): all that the old console counted, and that staff deleted it. The old
+// DeletionSubset is what goes and comes with a deletion, of messages by their keys
+// ($2, $3): all that Open-Assistant counted, and that staff deleted it. The old
 // console asks for a reaction record; it is asked for once a message.
 var DeletionSubset = func() Subset {
 	counted := append(slices.Clone(LegacyColumns), "deleted")
@@ -50,7 +50,7 @@ var DeletionSubset = func() Subset {
 		if _, ok := src.counts["deleted"]; ok {
 			branches = append(branches, src.branch(counted, "touched_messages m", "", hourly))
 		} else if src.signals() && !src.evenDeleted {
-			// What the old console asks for, counting asks of the message.
+			// What Open-Assistant asks for, counting asks of the message.
 			src.giver, src.evenDeleted = "", true
 			branches = append(branches, src.branch(counted, "counting m", "", hourly))
 		}
@@ -61,7 +61,7 @@ var DeletionSubset = func() Subset {
 		`, counted, branches)
 }()
 
-// givenFacet is what the signals that one user ($1) gave count: their ban ends it.
+// FeedbackSubset is what the signals that one user ($1) gave count: their ban ends it.
 var FeedbackSubset = func() Subset {
 	var counted, branches []string
 	var giving []source
@@ -84,7 +84,7 @@ var FeedbackSubset = func() Subset {
 	return newSubset("", counted, branches)
 }()
 
-// stateFacet is what the states of trees ($1) count: prompts that are spam.
+// StateSubset is what the states of trees ($1) count: prompts that are spam.
 var StateSubset = func() Subset {
 	spam := sources[slices.IndexFunc(sources, func(src source) bool { return src.evenDeleted })]
 	counted := []string{"spam_prompts", "ref_spam_prompts"}
@@ -94,7 +94,7 @@ var StateSubset = func() Subset {
 // errWatchedTwice is a fault of the program: what changed would count twice.
 var errWatchedTwice = errors.New("a transaction watches all that messages contribute and a part of it")
 
-// watchFacet counts a facet before what it counts changes, and has it counted
+// WatchSubset counts a subset before what it counts changes, and has it counted
 // again at the end. The trees of the messages are locked already.
 func (t *Update) WatchSubset(ctx context.Context, c db.Conn, f Subset, args ...any) error {
 	if len(t.known) > 0 {
@@ -104,7 +104,7 @@ func (t *Update) WatchSubset(ctx context.Context, c db.Conn, f Subset, args ...a
 	return t.countSubset(ctx, c, t.subsets[len(t.subsets)-1], -1)
 }
 
-// countFacet adds, times a sign, what a facet comes to.
+// countSubset adds, times a sign, what a subset comes to.
 func (t *Update) countSubset(ctx context.Context, c db.Conn, of watchedSubset, sign int64) error {
 	rows, err := c.Query(ctx, of.sql, of.args...)
 	if err != nil {

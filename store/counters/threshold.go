@@ -15,7 +15,7 @@ type Threshold struct {
 	known bool
 }
 
-// read returns the threshold, from the database where it is not remembered.
+// Read returns the threshold, from the database where it is not remembered.
 func (t *Threshold) Read(ctx context.Context, c db.Conn) (float64, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

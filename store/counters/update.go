@@ -25,7 +25,7 @@ const (
 	daysKept  = 40 * 24 * time.Hour
 )
 
-// targets gives what a row of counts is scanned into, after its groups.
+// Targets gives what a row of counts is scanned into, after its groups.
 func Targets(t *scoring.Counters, groups ...any) []any {
 	for i := range t {
 		groups = append(groups, &t[i])
@@ -57,7 +57,7 @@ func (s slot) slots(now time.Time) []slot {
 	return all
 }
 
-// A tallying keeps user_signals true through a transaction. What the messages
+// An Update keeps user_signals true through a transaction. What the messages
 // that are about to change contribute is counted before and after, and the
 // difference is added: whatever changed, by whatever path, the counters
 // follow, and their rows are written once, in order, so that two
@@ -69,19 +69,19 @@ type Update struct {
 	// counted is the difference by author and hour, as far as it was counted:
 	// of watched messages less what they were, of others what Go counted.
 	counted map[slot]*scoring.Counters
-	// languages has the counts of messages by language follow too: only an
+	// CountLanguages has the counts of messages by language follow too: only an
 	// import makes messages or learns their language.
 	CountLanguages bool
 	languageCounts map[userLanguage]int64 // before, as negative numbers
-	// changed is what boards show otherwise once the transaction is committed.
+	// Changed is what boards show otherwise once the transaction is committed.
 	Changed Changed
 
 	threshold *Threshold
-	// toxicFrom is what the counters are counted with.
+	// ToxicFrom is what the counters are counted with.
 	ToxicFrom float64
 }
 
-// begin begins to keep the counters true in a transaction. Whoever runs it
+// Begin begins to keep the counters true in a transaction. Whoever runs it
 // publishes what changed.
 func Begin(ctx context.Context, c db.Conn, threshold *Threshold) (*Update, error) {
 	toxicFrom, err := threshold.Read(ctx, c)
@@ -91,12 +91,12 @@ func Begin(ctx context.Context, c db.Conn, threshold *Threshold) (*Update, error
 	}, err
 }
 
-// countLanguage counts messages of a user in a language; n below 0 takes them away.
+// AddMessages counts messages of a user in a language; n below 0 takes them away.
 func (t *Update) AddMessages(user uuid.UUID, lang string, n int64) {
 	t.languageCounts[userLanguage{user, lang}] += n
 }
 
-// tongue is a row of user_languages.
+// userLanguage is a row of user_languages.
 type userLanguage struct {
 	user uuid.UUID
 	lang string
@@ -107,7 +107,7 @@ const touched = "unnest($2::uuid[], $3::uuid[]) AS touched(tree_id, message_id) 
 
 var touchedSQL = CountSQL(touched, "", hourly...)
 
-// watch counts all that messages contribute before they change. It is called once
+// Watch counts all that messages contribute before they change. It is called once
 // the trees of the messages are locked; a query names them (tree_id, message_id).
 func (t *Update) Watch(ctx context.Context, c db.Conn, query string, args ...any) error {
 	if len(t.subsets) > 0 {
@@ -136,7 +136,7 @@ func (t *Update) Watch(ctx context.Context, c db.Conn, query string, args ...any
 	return t.countMessages(ctx, c, trees, messages, -1)
 }
 
-// take adds messages to those that are counted at the end.
+// CountAtEnd adds messages to those that are counted at the end.
 func (t *Update) CountAtEnd(trees, messages []uuid.UUID) {
 	for _, message := range messages {
 		t.known[message] = true
@@ -144,7 +144,7 @@ func (t *Update) CountAtEnd(trees, messages []uuid.UUID) {
 	t.trees, t.messages = append(t.trees, trees...), append(t.messages, messages...)
 }
 
-// speak counts messages by author and language.
+// countLanguages counts messages by author and language.
 func (t *Update) countLanguages(ctx context.Context, c db.Conn, trees, messages []uuid.UUID, sign int64) error {
 	rows, err := c.Query(ctx, `SELECT m.user_id, m.lang, count(*) FROM unnest($1::uuid[], $2::uuid[]) AS touched(tree_id, message_id)
 		JOIN messages m ON m.tree_id = touched.tree_id AND m.message_id = touched.message_id
@@ -161,7 +161,7 @@ func (t *Update) countLanguages(ctx context.Context, c db.Conn, trees, messages 
 	return err
 }
 
-// contributions adds, times a sign, what messages contribute.
+// countMessages adds, times a sign, what messages contribute.
 func (t *Update) countMessages(ctx context.Context, c db.Conn, trees, messages []uuid.UUID, sign int64) error {
 	if len(messages) == 0 {
 		return nil
@@ -185,7 +185,7 @@ func (t *Update) countBy(ctx context.Context, c db.Conn, add func(hour, sum *sco
 	return err
 }
 
-// hour is what was counted of an author in the hour of a time.
+// Hour is what was counted of an author in the hour of a time.
 func (t *Update) Hour(author uuid.UUID, at pgtype.Timestamptz) *scoring.Counters {
 	key := slot{author, ByHour, pgtype.Timestamptz{InfinityModifier: at.InfinityModifier, Valid: true}}
 	if at.InfinityModifier == pgtype.Finite {
@@ -199,7 +199,7 @@ func (t *Update) Hour(author uuid.UUID, at pgtype.Timestamptz) *scoring.Counters
 	return sum
 }
 
-// settle counts the watched messages again, and adds to a batch the statements
+// Settle counts the watched messages again, and adds to a batch the statements
 // that write what the counters then lack.
 func (t *Update) Settle(ctx context.Context, tx pgx.Tx, batch *pgx.Batch, now time.Time) error {
 	if err := t.countMessages(ctx, tx, t.trees, t.messages, 1); err != nil {

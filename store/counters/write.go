@@ -16,7 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// slotChange is what a row of user_signals changes by.
+// rowChange is what a row of user_signals changes by.
 type rowChange struct {
 	slot
 	by *scoring.Counters
@@ -50,7 +50,7 @@ func slotsOf(hours map[slot]*scoring.Counters, now time.Time) []rowChange {
 	return change
 }
 
-// write adds to a batch the statements that bring the counters up to what was
+// Write adds to a batch the statements that bring the counters up to what was
 // counted, in the order of their keys, and notes whose they are. With check, the
 // last but these makes sure that the threshold of toxicity is still the one that
 // was counted with; the batch must not commit then.
@@ -95,7 +95,7 @@ func (t *Update) checkThreshold(batch *pgx.Batch) {
 	})
 }
 
-// errThresholdChanged says that the threshold of toxicity changed meanwhile. The
+// ErrThresholdChanged says that the threshold of toxicity changed meanwhile. The
 // transaction is to begin again, however often: each time, somebody else's
 // change of the formula has come through.
 var ErrThresholdChanged = fmt.Errorf("%w: the counters are counted with another threshold by now", db.ErrBeginAgain)
@@ -136,13 +136,13 @@ func addCounters(change []rowChange) (string, []any) {
 const addLanguagesSQL = `INSERT INTO user_languages AS l (user_id, lang, messages) SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[])
 	ON CONFLICT (user_id, lang) DO UPDATE SET messages = l.messages + excluded.messages`
 
-func languageArgs(spoken map[userLanguage]int64) []any {
-	keys := slices.SortedFunc(maps.Keys(spoken), func(a, b userLanguage) int {
+func languageArgs(counted map[userLanguage]int64) []any {
+	keys := slices.SortedFunc(maps.Keys(counted), func(a, b userLanguage) int {
 		return cmp.Or(bytes.Compare(a.user[:], b.user[:]), cmp.Compare(a.lang, b.lang))
 	})
 	users, langs, counts := make([]uuid.UUID, len(keys)), make([]string, len(keys)), make([]int64, len(keys))
 	for i, key := range keys {
-		users[i], langs[i], counts[i] = key.user, key.lang, spoken[key]
+		users[i], langs[i], counts[i] = key.user, key.lang, counted[key]
 	}
 	return []any{users, langs, counts}
 }

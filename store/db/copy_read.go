@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// eachCopied runs a query by COPY, which costs both sides less than rows of the
+// EachCopied runs a query by COPY, which costs both sides less than rows of the
 // extended protocol do, and hands out the values of each row in PostgreSQL's
 // binary format, null as nil; they are only good until the next row. COPY takes
 // no parameters: moments are written into the query by sql.

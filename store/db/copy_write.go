@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// copyRows gathers rows in the binary format of COPY. Written by hand, because
+// CopyRows gathers rows in the binary format of COPY. Written by hand, because
 // the driver's own way boxes each of some forty values a message.
 type CopyRows struct {
 	buf  []byte
@@ -25,13 +25,13 @@ var copyHeader = []byte("PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00")
 
 func (c *CopyRows) Reset() { c.buf, c.Rows = append(c.buf[:0], copyHeader...), 0 }
 
-// row begins a row.
+// Row begins a row.
 func (c *CopyRows) Row(columns int) {
 	c.buf = binary.BigEndian.AppendUint16(c.buf, uint16(columns))
 	c.Rows++
 }
 
-// send copies the rows into columns of a table.
+// Send copies the rows into columns of a table.
 func (c *CopyRows) Send(ctx context.Context, tx pgx.Tx, table, columns string) error {
 	if c.Rows == 0 {
 		return nil
@@ -121,7 +121,7 @@ func (c *CopyRows) Float(f *float64) {
 	c.buf = binary.BigEndian.AppendUint64(c.buf, math.Float64bits(*f))
 }
 
-// time writes a date; nil is '-infinity', a date that nobody told.
+// Time writes a date; nil is '-infinity', a date that nobody told.
 func (c *CopyRows) Time(t *time.Time) {
 	c.size(8)
 	n := int64(math.MinInt64)
@@ -136,7 +136,7 @@ func (c *CopyRows) Moment(m Moment) {
 	c.buf = binary.BigEndian.AppendUint64(c.buf, uint64(m))
 }
 
-// counts writes counts, a column each; 0 is null.
+// Counts writes counts, a column each; 0 is null.
 func (c *CopyRows) Counts(values []int64) {
 	for _, n := range values {
 		if n == 0 {
@@ -147,7 +147,7 @@ func (c *CopyRows) Counts(values []int64) {
 	}
 }
 
-// json writes a json value; nil is null.
+// JSON writes a json value; nil is null.
 func (c *CopyRows) JSON(text []byte) {
 	if text == nil {
 		c.Null()
@@ -157,7 +157,7 @@ func (c *CopyRows) JSON(text []byte) {
 	c.buf = append(c.buf, text...)
 }
 
-// jsonb writes a jsonb value, which travels as text behind a version; nil is null.
+// Jsonb writes a jsonb value, which travels as text behind a version; nil is null.
 func (c *CopyRows) Jsonb(text []byte) {
 	if text == nil {
 		c.Null()
@@ -170,7 +170,7 @@ func (c *CopyRows) Jsonb(text []byte) {
 // float8OID is the type of an array's elements in its binary form.
 const float8OID = 701
 
-// floats writes an array of double precision.
+// Floats writes an array of double precision.
 func (c *CopyRows) Floats(values []*float64) {
 	at := len(c.buf)
 	c.size(0) // known at the end
@@ -197,7 +197,7 @@ func (c *CopyRows) Floats(values []*float64) {
 	binary.BigEndian.PutUint32(c.buf[at:], uint32(len(c.buf)-at-4))
 }
 
-// idArray gives ids in a form that the driver writes without reflection, which
+// IDArray gives ids in a form that the driver writes without reflection, which
 // would take longer than the database needs for them.
 func IDArray(ids []uuid.UUID) pgtype.FlatArray[pgtype.UUID] {
 	array := make(pgtype.FlatArray[pgtype.UUID], len(ids))

@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// conn is what a query needs: the pool or a transaction, so that an action
+// Conn is what a query needs: the pool or a transaction, so that an action
 // and its audit row commit together.
 type Conn interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
@@ -17,7 +17,7 @@ type Conn interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// inOneSnapshot runs do with two connections that see the same state of the
+// InOneSnapshot runs do with two connections that see the same state of the
 // database, or with one where there are no more. A lock, where one is given, is
 // taken before that state is fixed; do may write on the first connection.
 func InOneSnapshot(ctx context.Context, pool *pgxpool.Pool, lock string, do func(tx pgx.Tx, conns []Conn) error) error {
@@ -47,7 +47,7 @@ func InOneSnapshot(ctx context.Context, pool *pgxpool.Pool, lock string, do func
 	})
 }
 
-// sendBatch runs the statements of a batch, if there are any, in one round trip.
+// SendBatch runs the statements of a batch, if there are any, in one round trip.
 func SendBatch(ctx context.Context, tx pgx.Tx, batch *pgx.Batch) error {
 	if batch.Len() == 0 {
 		return nil

@@ -9,10 +9,10 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// moment is a date as PostgreSQL sends it: microseconds since 2000.
+// Moment is a date as PostgreSQL sends it: microseconds since 2000.
 type Moment int64
 
-// never is the date of what has none.
+// Never is the date of what has none.
 const Never Moment = math.MinInt64
 
 // postgresEpoch is where timestamptz counts from.
@@ -22,15 +22,15 @@ func MomentOf(t time.Time) Moment { return Moment(t.UnixMicro() - postgresEpoch)
 
 func (m Moment) Time() time.Time { return time.UnixMicro(int64(m) + postgresEpoch).UTC() }
 
-// sqlMoment writes a date into a query.
+// SQLMoment writes a date into a query.
 func SQLMoment(t time.Time) string {
 	return fmt.Sprintf("'%s'::timestamptz", t.UTC().Format("2006-01-02 15:04:05.999999Z07:00"))
 }
 
-// finite is a time as the database has it.
+// Timestamp is a time as the database has it.
 func Timestamp(at time.Time) pgtype.Timestamptz { return pgtype.Timestamptz{Time: at, Valid: true} }
 
-// undated is when signals without a date happened.
+// Undated is when signals without a date happened.
 var Undated = pgtype.Timestamptz{InfinityModifier: pgtype.NegativeInfinity, Valid: true}
 
 func CompareTimes(a, b pgtype.Timestamptz) int {

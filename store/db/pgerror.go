@@ -22,7 +22,7 @@ var badText = []string{
 	pgerrcode.UntranslatableCharacter,
 }
 
-// readError gives errors of the driver the kinds that callers know.
+// Translate gives errors of the driver the kinds that callers know.
 func Translate(err error) error {
 	var pg *pgconn.PgError
 	var connect *pgconn.ConnectError

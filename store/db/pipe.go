@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// pipe gathers statements on one connection and sends them in one round trip:
+// Pipe gathers statements on one connection and sends them in one round trip:
 // BEGIN and COMMIT may be among them. Statements see what those before them
 // did, and none after one that fails is run.
 type Pipe struct {
@@ -18,10 +18,10 @@ type Pipe struct {
 	Batch pgx.Batch
 }
 
-// queue adds a statement.
+// Queue adds a statement.
 func (p *Pipe) Queue(sql string, args ...any) { p.Batch.Queue(sql, args...) }
 
-// each adds a query; do is called for each row, scanned into targets.
+// Each adds a query; do is called for each row, scanned into targets.
 func (p *Pipe) Each(targets []any, do func(), sql string, args ...any) {
 	p.Batch.Queue(sql, args...).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, targets, func() error {
@@ -32,7 +32,7 @@ func (p *Pipe) Each(targets []any, do func(), sql string, args ...any) {
 	})
 }
 
-// flush runs what was added.
+// Flush runs what was added.
 func (p *Pipe) Flush() error {
 	if p.Batch.Len() == 0 {
 		return nil
@@ -42,7 +42,7 @@ func (p *Pipe) Flush() error {
 	return p.SendBatch(p.Ctx, &batch).Close()
 }
 
-// commit runs what was added, and ends the transaction. With check, it does so
+// Commit runs what was added, and ends the transaction. With check, it does so
 // only once the results were looked at.
 func (p *Pipe) Commit(check bool) error {
 	if check {
@@ -63,7 +63,7 @@ func (p *Pipe) Commit(check bool) error {
 // idle is the status of a connection on which no transaction is open.
 const idle = 'I'
 
-// rollback gives up the transaction, if one is open.
+// Rollback gives up the transaction, if one is open.
 func (p *Pipe) Rollback() {
 	c := p.Conn.Conn()
 	if c.IsClosed() || c.PgConn().TxStatus() == idle {

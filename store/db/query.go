@@ -11,20 +11,20 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// query gathers a SELECT piece by piece with its arguments.
+// Query gathers a SELECT piece by piece with its arguments.
 type Query struct {
 	Columns, From string
 	conditions    []string
 	args          []any
 }
 
-// arg adds an argument and returns its placeholder.
+// Arg adds an argument and returns its placeholder.
 func (q *Query) Arg(v any) string {
 	q.args = append(q.args, v)
 	return fmt.Sprintf("$%d", len(q.args))
 }
 
-// where adds a condition; each ? in it stands for the next value.
+// Where adds a condition; each ? in it stands for the next value.
 func (q *Query) Where(condition string, values ...any) {
 	for _, v := range values {
 		condition = strings.Replace(condition, "?", q.Arg(v), 1)
@@ -40,7 +40,7 @@ func (q *Query) sql() string {
 	return s
 }
 
-// order is a keyset order: all keys run the same way, so that a page is one
+// Order is a keyset order: all keys run the same way, so that a page is one
 // row comparison that an index answers at any depth.
 type Order struct {
 	Name string
@@ -48,17 +48,17 @@ type Order struct {
 	Keys []Key
 }
 
-// key is one column of an order with the type that its text is cast to.
+// Key is one column of an order with the type that its text is cast to.
 type Key struct{ Expr, Typ string }
 
-// keyed is embedded by the rows of paged queries.
+// Keyed is embedded by the rows of paged queries.
 type Keyed struct {
 	CursorKey []string `db:"cursor_key"`
 }
 
 func (k Keyed) cursorKey() []string { return k.CursorKey }
 
-// cursor is what an opaque cursor holds.
+// Cursor is what an opaque cursor holds.
 type Cursor struct {
 	Order string   `json:"o"`
 	Keys  []string `json:"k"`
@@ -98,7 +98,7 @@ type List[T any] struct {
 	Prev  *string `json:"prev"`
 }
 
-// limit is how many rows a page asks for.
+// Size is how many rows a page asks for.
 func (p Page) Size() (int, error) {
 	switch {
 	case p.Limit == 0:
@@ -109,7 +109,7 @@ func (p Page) Size() (int, error) {
 	return p.Limit, nil
 }
 
-// fetch reads one page of a query in an order.
+// Fetch reads one page of a query in an order.
 func Fetch[R interface{ cursorKey() []string }](ctx context.Context, c Conn, q Query, o Order, p Page) (rows []R, next, prev *string, err error) {
 	limit, err := p.Size()
 	if err != nil {
@@ -171,7 +171,7 @@ func Fetch[R interface{ cursorKey() []string }](ctx context.Context, c Conn, q Q
 	return rows, next, prev, nil
 }
 
-// choose finds an order by its name; the first is the default.
+// ChooseOrder finds an order by its name; the first is the default.
 func ChooseOrder(parameter, name string, orders ...Order) (Order, error) {
 	if name == "" {
 		return orders[0], nil
@@ -186,7 +186,7 @@ func ChooseOrder(parameter, name string, orders ...Order) (Order, error) {
 	return Order{}, Malformed(parameter + " is one of " + strings.Join(names, ", ") + ".")
 }
 
-// oneOf refuses a value that is none of those allowed.
+// OneOf refuses a value that is none of those allowed.
 func OneOf(parameter, value string, allowed ...string) error {
 	for _, a := range allowed {
 		if value == a {
@@ -196,15 +196,15 @@ func OneOf(parameter, value string, allowed ...string) error {
 	return Malformed(parameter + " is one of " + strings.Join(allowed, ", ") + ".")
 }
 
-// escapeLike takes the meaning from the wildcards of LIKE.
+// EscapeLike takes the meaning from the wildcards of LIKE.
 func EscapeLike(text string) string {
 	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text)
 }
 
-// noKey lets a query that is not paged fill a row that could be.
+// NoCursorKey lets a query that is not paged fill a row that could be.
 const NoCursorKey = `, '{}'::text[] AS cursor_key`
 
-// collect reads all rows of a query into structs by the names of columns.
+// Collect reads all rows of a query into structs by the names of columns.
 func Collect[T any](ctx context.Context, c Conn, sql string, args ...any) ([]T, error) {
 	rows, err := c.Query(ctx, sql, args...)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// eachRaw runs a query and hands out the values of each row in PostgreSQL's
+// EachRaw runs a query and hands out the values of each row in PostgreSQL's
 // binary format; they are only good until the next row.
 func EachRaw(ctx context.Context, c Conn, sql string, row func(raw [][]byte), args ...any) error {
 	rows, err := c.Query(ctx, sql, append([]any{pgx.QueryResultFormats{pgx.BinaryFormatCode}}, args...)...)

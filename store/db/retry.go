@@ -12,11 +12,11 @@ import (
 // changed the same rows at the same time.
 const maxTries = 5
 
-// errBeginAgain is wrapped by errors after which a transaction begins again,
+// ErrBeginAgain is wrapped by errors after which a transaction begins again,
 // however often: each time, somebody else's change has come through.
 var ErrBeginAgain = errors.New("the transaction is to begin again")
 
-// retry runs a transaction until it comes through, or fails for another reason
+// Retry runs a transaction until it comes through, or fails for another reason
 // than what somebody else wrote at the same time. It returns the last error.
 func Retry(ctx context.Context, attempt func() error) error {
 	for try := 1; ; {

@@ -10,21 +10,21 @@ import (
 	"treewarden/corpus"
 )
 
-// importRoom bounds the memory of lines that were read and not yet committed,
+// readAheadBytes bounds the memory of lines that were read and not yet committed,
 // in bytes of their text and an estimate of what stands around it.
 const readAheadBytes = 96 << 20
 
-// importMessageWeight is that estimate for one message.
+// messageWeight is that estimate for one message.
 const messageWeight = 512
 
-// importAhead reads records while the database works on those before.
+// lineReader reads records while the database works on those before.
 type lineReader struct {
 	lines chan readLine
 	room  *semaphore.Weighted
 	stop  context.CancelFunc
 }
 
-// importLine is one line that was read: a record, a fault, the error that ends
+// readLine is one line that was read: a record, a fault, the error that ends
 // the reading, or none of these: the reader has no room and waits for all that
 // it sent to be committed.
 type readLine struct {

@@ -66,7 +66,7 @@ func (im *run) applyOne(ctx context.Context, tx pgx.Tx, b *batch, done *Summary)
 	return w.fresh, nil
 }
 
-// importWrite is what of one batch goes into the tables.
+// batchWrite is what of one batch goes into the tables.
 type batchWrite struct {
 	*run
 	batch *batch
@@ -79,12 +79,12 @@ type batchWrite struct {
 	stale    []uuid.UUID // messages that were known, and are in the batch
 	repeats  int64       // messages that came once more, word for word
 	newUsers int64
-	// says is what lines say of known trees, changed the trees that the batch
+	// treeUpdates is what lines say of known trees, changed the trees that the batch
 	// would change.
 	treeUpdates []any
 	changed     []uuid.UUID
 	updated     map[uuid.UUID]bool
-	// said holds, in a dry run, digests of what lines said of new messages.
+	// digests holds, in a dry run, digests of what lines said of new messages.
 	digests map[uuid.UUID]uuid.UUID
 }
 

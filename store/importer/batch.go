@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// importBatch is what one transaction takes in. No message is in it twice, so
+// batch is what one transaction takes in. No message is in it twice, so
 // that each is either new or known, and the order of its items says nothing.
 type batch struct {
 	items    []*incoming
@@ -25,13 +25,13 @@ type batch struct {
 	older bool
 }
 
-// importAt is the place of a message in a batch.
+// place is the place of a message in a batch.
 type place struct {
 	item *incoming
 	i    int
 }
 
-// importItem is one record on its way in.
+// incoming is one record on its way in.
 type incoming struct {
 	record *corpus.Record
 	// repeats are lines that say the same, word for word.

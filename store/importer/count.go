@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// tallyFresh has the counters of signals follow the batch's new messages.
+// countNew has the counters of signals follow the batch's new messages.
 // Those of new trees are counted here, because all that they contribute is at
 // hand and the database would have to join it together again; score verify
 // and the tests hold that it comes to the same. Those of known trees are left
@@ -38,7 +38,7 @@ func (w *batchWrite) countNew() {
 	w.update.CountAtEnd(trees, messages)
 }
 
-// tallyMessage counts one new message of a new tree. Top says that its
+// countNewMessage counts one new message of a new tree. Top says that its
 // deletion, if it has one, aimed at it.
 func (w *batchWrite) countNewMessage(m *corpus.Message, tree *treeInfo, top bool) {
 	if m.UserID == nil {

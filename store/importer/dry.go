@@ -25,7 +25,7 @@ var shadowSQL = []string{
 	`CREATE TEMPORARY TABLE import_dry_users (user_id uuid PRIMARY KEY)`,
 }
 
-// importDryKnownSQL adds what the dry run would have made to what is known.
+// dryKnownSQL adds what the dry run would have made to what is known.
 const dryKnownSQL = `
 	UNION ALL SELECT d.message_id, d.tree_id, d.parent_id, d.depth, d.role, d.deleted_root, false, d.said
 	FROM unnest($1::uuid[]) i(id) JOIN import_dry d ON d.message_id = i.id`
@@ -78,7 +78,7 @@ func (w *batchWrite) rehearse(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// hear notes what a line says of a message that only this dry run would have
+// noteDigest notes what a line says of a message that only this dry run would have
 // made. A line that says something else than the first one would update it.
 func (w *batchWrite) noteDigest(m *corpus.Message, before *uuid.UUID) {
 	alone := *m

@@ -21,11 +21,11 @@ const (
 	batchBytes    = 32 << 20
 )
 
-// importAnalyzed is how many new messages make it worth while to count the
+// analyzedFrom is how many new messages make it worth while to count the
 // tables for the planner at once, instead of when the server comes round to it.
 const analyzedFrom = 2000
 
-// ImportOptions says how to import.
+// Options says how to import.
 type Options struct {
 	// DryRun reads and checks everything and writes nothing.
 	DryRun bool
@@ -37,7 +37,7 @@ type Options struct {
 	Progress func(Summary)
 }
 
-// ImportInto is what an import works with.
+// Importer is what an import works with.
 type Importer struct {
 	// Connection is how the import reaches the database: by one of its own.
 	Connection *pgx.ConnConfig
@@ -69,7 +69,7 @@ func (into Importer) Run(ctx context.Context, records iter.Seq2[*corpus.Record, 
 	return im.summary, nil
 }
 
-// importer is one import under way.
+// run is one import under way.
 type run struct {
 	o       Options
 	conn    *pgx.Conn

@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// importStageSQL makes the session's tables for messages that are known, in
+// stageSQL makes the session's tables for messages that are known, in
 // the form of the tables that they are merged into.
 var stageSQL = []string{
 	`CREATE TEMPORARY TABLE import_messages (LIKE messages INCLUDING DEFAULTS) ON COMMIT DELETE ROWS`,
@@ -172,7 +172,7 @@ func (w *batchWrite) collect(ctx context.Context, tx pgx.Tx, ids map[uuid.UUID]b
 	return err
 }
 
-// saidOfTrees are the arguments of importTreeFrom.
+// treeUpdateArgs are the arguments of importTreeFrom.
 func (w *batchWrite) treeUpdateArgs() []any {
 	var ids []uuid.UUID
 	var states, origins []*string

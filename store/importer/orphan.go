@@ -11,13 +11,13 @@ import (
 	"treewarden/corpus"
 )
 
-// importSeenTable keeps, for this session, where the orphans of this import
+// seenTable keeps, for this session, where the orphans of this import
 // stood, so that those left at the end can be named. It is a table because
 // there may be as many as the file has lines.
 const seenTable = `CREATE TEMPORARY TABLE import_seen
 	(message_id uuid PRIMARY KEY, place bigint GENERATED ALWAYS AS IDENTITY, file text NOT NULL, line integer NOT NULL)`
 
-// importAdopted is how many waiting records are taken in at a time.
+// adoptedAtATime is how many waiting records are taken in at a time.
 const adoptedAtATime = 2000
 
 // keepOrphans sets records aside whose parent is unknown. What is kept of a
@@ -220,7 +220,7 @@ func (im *run) nameOrphans(ctx context.Context, tx pgx.Tx, done *Summary) error 
 	})
 }
 
-// importFaults reads rows of message, parent, file and line.
+// eachFault reads rows of message, parent, file and line.
 func eachFault(rows pgx.Rows, each func(id, parent uuid.UUID, f corpus.Fault)) error {
 	var id, parent uuid.UUID
 	var f corpus.Fault

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// importKnown is what the database has of a message, as far as placing others
+// knownMessage is what the database has of a message, as far as placing others
 // needs it.
 type knownMessage struct {
 	MessageID uuid.UUID
@@ -24,7 +24,7 @@ type knownMessage struct {
 	DeletedRoot *uuid.UUID
 	// Erased says that the author's texts were erased for good.
 	Erased bool
-	// Said is a digest of what a line of this dry run said of the message,
+	// Digest is a digest of what a line of this dry run said of the message,
 	// which only the dry run would have made; nil: it is in the database.
 	Digest *uuid.UUID
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// importRows are a batch's messages and what hangs on them as rows: of new
+// tableRows are a batch's messages and what hangs on them as rows: of new
 // messages for the tables themselves, of known ones for the session's tables
 // of the same form, from where they are merged.
 type tableRows struct {
@@ -130,7 +130,7 @@ func (r *tableRows) emojiRow(tree uuid.UUID, m *corpus.Message) error {
 	return nil
 }
 
-// importLabel is a label of another name than those with columns.
+// otherLabel is a label of another name than those with columns.
 type otherLabel struct {
 	Value *float64 `json:"value"`
 	Count int      `json:"count"`
@@ -186,14 +186,14 @@ func (r *tableRows) outputRow(tree, message uuid.UUID, model int16, toxicity *fl
 	c.Floats(scores)
 }
 
-// importTree is what a batch says of one tree.
+// treeInfo is what a batch says of one tree.
 type treeInfo struct {
 	id   uuid.UUID
 	info corpus.Tree
 	root *corpus.Message // set where the tree is new
 }
 
-// say takes in what a further line says of the tree: the last word counts.
+// merge takes in what a further line says of the tree: the last word counts.
 func (t *treeInfo) merge(info *corpus.Tree) {
 	if info.State != nil {
 		t.info.State = info.State
@@ -212,7 +212,7 @@ func (t *treeInfo) merge(info *corpus.Tree) {
 	}
 }
 
-// silent says that no line said anything of the tree itself.
+// isEmpty says that no line said anything of the tree itself.
 func (t *treeInfo) isEmpty() bool {
 	i := &t.info
 	return i.State == nil && i.Origin == nil && i.GoalTreeSize == nil && i.MaxDepth == nil && i.MaxChildrenCount == nil

@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// importLock is the advisory lock that one import at a time holds.
+// advisoryLock is the advisory lock that one import at a time holds.
 const advisoryLock = 0x7472656569 // "treei"
 
 // open makes a connection of its own: it holds the lock and temporary tables.

@@ -12,7 +12,7 @@ import (
 // all else unlocked and unwritten; on a row that somebody else changed
 // meanwhile, PostgreSQL evaluates both again.
 
-// importMerge says how a table is merged.
+// mergeTable says how a table is merged.
 type mergeTable struct {
 	table, stage, key string
 	// set and differs say what becomes of a row that is known, and when.
@@ -44,19 +44,19 @@ func (m mergeTable) insert() string {
 		RETURNING message_id`
 }
 
-// importKey joins what is staged with what is known.
+// mergeKey joins what is staged with what is known.
 const mergeKey = `m.tree_id = s.tree_id AND m.message_id = s.message_id`
 
-// importColumn is a column and the value that a merge gives it.
+// mergeColumn is a column and the value that a merge gives it.
 type mergeColumn struct{ name, value string }
 
-// importPrefer takes the new value where there is one, or where it is older,
+// preferNew takes the new value where there is one, or where it is older,
 // the known value where there is one.
 func preferNew(column string) mergeColumn {
 	return mergeColumn{column, "CASE WHEN $1 THEN coalesce(m." + column + ", s." + column + ") ELSE coalesce(s." + column + ", m." + column + ") END"}
 }
 
-// importMessageMerge says what becomes of each column of a known message.
+// messageColumns says what becomes of each column of a known message.
 var messageColumns = []mergeColumn{
 	preferNew("user_id"),
 	preferNew("lang"),
@@ -73,7 +73,7 @@ var messageColumns = []mergeColumn{
 
 const mergedEvents = "CASE WHEN $1 THEN coalesce(m.events, s.events) ELSE coalesce(s.events, m.events) END"
 
-// importSet joins columns for SET, importKnownValues and importNewValues for a
+// setList joins columns for SET, importKnownValues and importNewValues for a
 // comparison of rows.
 func setList(columns []mergeColumn) string {
 	return joinColumns(columns, func(c mergeColumn) string { return c.name + " = " + c.value })
@@ -95,7 +95,7 @@ func joinColumns(columns []mergeColumn, part func(mergeColumn) string) string {
 	return strings.Join(parts, ",\n\t")
 }
 
-// importMessages merges messages themselves.
+// messageTable merges messages themselves.
 var messageTable = mergeTable{
 	table: "messages", stage: "import_messages", key: mergeKey,
 	set: setList(messageColumns) + `, events = ` + mergedEvents + `, version = m.version + 1,
@@ -104,7 +104,7 @@ var messageTable = mergeTable{
 		OR m.events::text IS DISTINCT FROM (` + mergedEvents + `)::text`,
 }
 
-// importHangings merge what hangs on messages. Counts only grow.
+// childTables merge what hangs on messages. Counts only grow.
 var childTables = []mergeTable{{
 	table: "emoji_aggregates", stage: "import_emojis", key: mergeKey, columns: emojiColumns,
 	set: `upvotes = greatest(m.upvotes, s.upvotes), downvotes = greatest(m.downvotes, s.downvotes),
@@ -125,25 +125,25 @@ var childTables = []mergeTable{{
 }}
 
 const (
-	// importOtherEmojis is the greater count of each emoji without a column.
+	// mergedOtherEmojis is the greater count of each emoji without a column.
 	mergedOtherEmojis = `(SELECT jsonb_object_agg(key, n) FROM (SELECT key, max(value::bigint) AS n
 		FROM (SELECT * FROM jsonb_each_text(m.other) UNION ALL SELECT * FROM jsonb_each_text(s.other)) e GROUP BY key) e)`
 
-	// importLabelGrew says that more people gave the label, or as many with
+	// labelGrew says that more people gave the label, or as many with
 	// another mean.
 	labelGrew = `(s.%[1]s_count > coalesce(m.%[1]s_count, -1) OR NOT $1 AND s.%[1]s_count = m.%[1]s_count AND s.%[1]s <> m.%[1]s)`
 
-	// importOtherLabels does the same for labels without a column.
+	// mergedOtherLabels does the same for labels without a column.
 	mergedOtherLabels = `(SELECT jsonb_object_agg(key, value) FROM (SELECT DISTINCT ON (key) key, value
 		FROM (SELECT key, value, $1::boolean AS first FROM jsonb_each(m.other) UNION ALL SELECT key, value, NOT $1::boolean FROM jsonb_each(s.other)) l
 		ORDER BY key, (value->>'count')::int DESC, first DESC) l)`
 
-	// importScores takes each output of a model where it is known.
+	// mergedScores takes each output of a model where it is known.
 	mergedScores = `(SELECT array_agg(CASE WHEN $1 THEN coalesce(m.scores[i], s.scores[i]) ELSE coalesce(s.scores[i], m.scores[i]) END ORDER BY i)
 		FROM generate_series(1, greatest(cardinality(m.scores), cardinality(s.scores))) i)`
 )
 
-// importDeletionsSQL finds, in trees that changed ($1), for each message that came deleted the topmost of the unbroken run of such
+// deletionsSQL finds, in trees that changed ($1), for each message that came deleted the topmost of the unbroken run of such
 // messages that it ends.
 const deletionsSQL = `WITH RECURSIVE gone AS (
 		SELECT m.tree_id, m.message_id, m.parent_id FROM messages m
@@ -155,7 +155,7 @@ const deletionsSQL = `WITH RECURSIVE gone AS (
 	UPDATE messages m SET deleted_root = r.root FROM run r
 	WHERE m.tree_id = r.tree_id AND m.message_id = r.message_id AND m.deleted_root IS DISTINCT FROM r.root AND m.deleted_action IS NULL`
 
-// importPromptsSQL brings trees up to what has changed of their prompts.
+// promptsSQL brings trees up to what has changed of their prompts.
 const promptsSQL = `UPDATE trees t SET lang = m.lang, created_date = m.created_date, user_id = m.user_id, version = t.version + 1
 	FROM import_messages s JOIN messages m ON m.tree_id = s.tree_id AND m.message_id = s.message_id
 	WHERE t.tree_id = m.tree_id AND t.tree_id = ANY($1) AND m.parent_id IS NULL
@@ -174,7 +174,7 @@ const (
 
 	treeChanges = `SELECT m.tree_id FROM trees m JOIN ` + treeFrom + ` ON m.tree_id = s.tree_id WHERE $2::uuid[] IS NULL AND (` + treeDiffers + `)`
 
-	// importMergeTrees returns the ids of the trees, which are those of their prompts.
+	// mergeTreesSQL returns the ids of the trees, which are those of their prompts.
 	mergeTreesSQL = `UPDATE trees m SET
 		state = CASE WHEN m.state_by_staff OR $1 OR s.state IS NULL THEN m.state ELSE s.state END,
 		active = CASE WHEN m.state_by_staff OR $1 OR s.state IS NULL THEN m.active ELSE s.active END,

@@ -2,10 +2,10 @@ package importer
 
 import "treewarden/corpus"
 
-// importErrors is how many faults a summary names.
+// maxErrors is how many faults a summary names.
 const maxErrors = 100
 
-// ImportSummary counts what an import did. Trees, Messages and Users are those
+// Summary counts what an import did. Trees, Messages and Users are those
 // that were new; Updated and Unchanged are messages that were known.
 type Summary struct {
 	Trees     int64 `json:"trees"`

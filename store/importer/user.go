@@ -15,26 +15,26 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// importUsers remembers what the database knows of authors, so that most
+// authorCache remembers what the database knows of authors, so that most
 // batches need not ask.
 type authorCache struct {
 	known map[uuid.UUID]dateSpan // as the database has it
 	batch map[uuid.UUID]dateSpan // as this batch tells
 }
 
-// importSpan is the time from an author's first message to the last one, in
+// dateSpan is the time from an author's first message to the last one, in
 // microseconds; known is false where no message had a date.
 type dateSpan struct {
 	first, last int64
 	dated       bool
 }
 
-// importUsersKept bounds how many authors are remembered.
+// maxAuthorsKept bounds how many authors are remembered.
 const maxAuthorsKept = 200_000
 
 func (u *authorCache) forget() { u.known, u.batch = nil, nil }
 
-// saw takes in a message's author and date.
+// note takes in a message's author and date.
 func (u *authorCache) note(m *corpus.Message) {
 	if m.UserID == nil {
 		return
@@ -53,7 +53,7 @@ func (u *authorCache) note(m *corpus.Message) {
 	u.batch[*m.UserID] = span
 }
 
-// news returns the authors of whom the database may not know yet what this
+// changed returns the authors of whom the database may not know yet what this
 // batch told.
 func (u *authorCache) changed() map[uuid.UUID]dateSpan {
 	for id, span := range u.batch {
@@ -67,7 +67,7 @@ func (u *authorCache) changed() map[uuid.UUID]dateSpan {
 
 // write makes authors that are new, and gives all their dates, which boards
 // show. It returns how many are new.
-func (u *authorCache) write(ctx context.Context, tx pgx.Tx, tally *counters.Update) (int64, error) {
+func (u *authorCache) write(ctx context.Context, tx pgx.Tx, update *counters.Update) (int64, error) {
 	news := u.changed()
 	u.batch = nil
 	if len(news) == 0 {
@@ -83,7 +83,7 @@ func (u *authorCache) write(ctx context.Context, tx pgx.Tx, tally *counters.Upda
 			first, last = append(first, nil), append(last, nil)
 		}
 	}
-	tally.Changed.Add(ids...)
+	update.Changed.Add(ids...)
 	if _, err := tx.Exec(ctx, lockAuthorsSQL, db.IDArray(ids), first, last); err != nil {
 		return 0, fmt.Errorf("lock users: %w", err)
 	}

@@ -38,7 +38,7 @@ func (in *run) count() error {
 	return nil
 }
 
-// countGiven counts something that a user gave to a message.
+// countFeedback counts something that a user gave to a message.
 func (in *run) countFeedback(who raterKey, at pgtype.Timestamptz, sign int64, count func(*counters.HourCount)) {
 	m := in.messages[who.message]
 	if m.author == nil {
@@ -95,7 +95,7 @@ func (in *run) countReaction(who reactionKey, at pgtype.Timestamptz, sign int64)
 	})
 }
 
-// askRecords asks for what messages come to, in the way of the old console,
+// askRecords asks for what messages come to, in the way of Open-Assistant,
 // with a reaction record, and counts that with a sign.
 func (in *run) askRecords(messages []*knownMessage, sign int64) {
 	if len(messages) == 0 {

@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Ingested says what became of the lines of one ingest.
+// Result says what became of the lines of one ingest.
 type Result struct {
 	Accepted  int     `json:"accepted"`
 	Duplicate int     `json:"duplicate"` // taken in before
@@ -24,7 +24,7 @@ type Result struct {
 // errDuplicate ends a line that has nothing new to say.
 var errDuplicate = errors.New("taken in before")
 
-// IngestInto is what an ingest works with.
+// Ingester is what an ingest works with.
 type Ingester struct {
 	Pool      *pgxpool.Pool
 	Now       func() time.Time
@@ -62,12 +62,12 @@ func (e Ingester) once(ctx context.Context, items []*lineItem, done *Result) err
 		return err
 	}
 	defer c.Release() // which closes it where a transaction is still open
-	tally, err := counters.Begin(ctx, c, e.Threshold)
+	update, err := counters.Begin(ctx, c, e.Threshold)
 	if err != nil {
 		return err
 	}
-	defer func() { e.Publisher.Mark(tally.Changed) }()
-	in := &run{Pipe: db.Pipe{Conn: c, Ctx: ctx}, now: e.Now(), items: items, models: tables.Models{}, update: tally, publisher: e.Publisher}
+	defer func() { e.Publisher.Mark(update.Changed) }()
+	in := &run{Pipe: db.Pipe{Conn: c, Ctx: ctx}, now: e.Now(), items: items, models: tables.Models{}, update: update, publisher: e.Publisher}
 	for _, step := range []func(*Result) error{in.read, in.take, in.store} {
 		if err := step(done); err != nil {
 			in.Rollback()
@@ -77,7 +77,7 @@ func (e Ingester) once(ctx context.Context, items []*lineItem, done *Result) err
 	return nil
 }
 
-// ingest is one try to take lines in. Locks are taken in the order of every
+// run is one try to take lines in. Locks are taken in the order of every
 // action: events by id (which nobody else takes), models, users by id, trees
 // by id, counters.
 type run struct {

@@ -44,11 +44,11 @@ const (
 	maxAhead = 24 * time.Hour
 )
 
-// ingestEmojis are the reactions that an ingest takes: what people give, and
+// emojis are the reactions that an ingest takes: what people give, and
 // the records of skipped tasks that front ends keep as such.
 var emojis = append(slices.Clone(tables.Emojis), "_skip_reply", "_skip_ranking", "_skip_labeling")
 
-// IngestFault says why a line was refused. Good lines beside it are kept.
+// Fault says why a line was refused. Good lines beside it are kept.
 type Fault struct {
 	Line    int    `json:"line"` // from 1
 	Code    string `json:"code"`
@@ -61,7 +61,7 @@ func refuse(code, format string, args ...any) *Fault {
 	return &Fault{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// ingestLine is a line as it was sent; nil is what it does not say.
+// rawLine is a line as it was sent; nil is what it does not say.
 type rawLine struct {
 	Type             *string             `json:"type"`
 	ID               *string             `json:"id"`
@@ -92,7 +92,7 @@ type rawLine struct {
 	Scores           map[string]*float64 `json:"scores"`
 }
 
-// ingestItem is a line that says something that can be done, as far as the
+// lineItem is a line that says something that can be done, as far as the
 // line alone can tell.
 type lineItem struct {
 	rawLine
@@ -107,13 +107,13 @@ type lineItem struct {
 	fault   *Fault // of the try under way
 }
 
-// ingestKinds check the lines of each type.
+// checks check the lines of each type.
 var checks = map[string]func(*lineItem) error{
 	"user": (*lineItem).checkUser, "tree": (*lineItem).checkTree, "message": (*lineItem).checkMessage, "label": (*lineItem).checkLabel,
 	"reaction": (*lineItem).checkReaction, "report": (*lineItem).checkReport, "classifier_output": (*lineItem).checkOutput,
 }
 
-// parseIngest reads lines. Empty ones say nothing; faults are those of lines
+// parse reads lines. Empty ones say nothing; faults are those of lines
 // that nothing can be done about.
 func parse(body []byte, now time.Time) (items []*lineItem, faults []Fault) {
 	n := 0
@@ -175,7 +175,7 @@ func parseLine(line []byte, now time.Time) (*lineItem, error) {
 	return item, check(item)
 }
 
-// ingestUnreadable says why a line is not the object that it should be.
+// unreadable says why a line is not the object that it should be.
 func unreadable(line []byte, err error) *Fault {
 	var semantic *json.SemanticError
 	switch {

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// ingestTree is a tree that lines speak of; nil fields are not known or, of a
+// knownTree is a tree that lines speak of; nil fields are not known or, of a
 // known tree, not to be changed.
 type knownTree struct {
 	id       uuid.UUID
@@ -29,7 +29,7 @@ type knownTree struct {
 	author   *uuid.UUID
 }
 
-// ingestMessage is a message that lines speak of.
+// knownMessage is a message that lines speak of.
 type knownMessage struct {
 	id, tree  uuid.UUID
 	fresh     bool

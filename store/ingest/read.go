@@ -69,7 +69,7 @@ func (in *run) learnModel(item *lineItem) error {
 	return nil
 }
 
-// ingestAsked is what the lines speak of.
+// question is what the lines speak of.
 type question struct {
 	trees    []uuid.UUID
 	messages map[uuid.UUID]wanted
@@ -77,7 +77,7 @@ type question struct {
 	reactions int
 }
 
-// ingestAsks is what is to be known of a message: its text, because a line
+// wanted is what is to be known of a message: its text, because a line
 // brings it, and whether it has reactions, because a line gives it something.
 type wanted struct{ text, record bool }
 
@@ -145,7 +145,7 @@ func (in *run) lockTrees() {
 			JOIN messages m ON m.tree_id = d.tree_id AND m.message_id = d.message_id WHERE d.message_id = i.id LIMIT 1) m`, ids, texts, records, asked.reactions+1)
 }
 
-// ingestGiven is what the database holds of what lines may change: what their
+// knownFeedback is what the database holds of what lines may change: what their
 // users gave their messages before, and what classifiers said of these. Their
 // trees are locked, so that it stays so.
 type knownFeedback struct {
@@ -155,19 +155,19 @@ type knownFeedback struct {
 	outputs   map[uuid.UUID]map[int16]knownOutput
 }
 
-// ingestVote is a person's vote: its labels that count.
+// knownVote is a person's vote: its labels that count.
 type knownVote struct {
 	at     pgtype.Timestamptz
 	labels map[string]*float64
 }
 
-// ingestKnownOutput is what a score needs of a classifier's output.
+// knownOutput is what a score needs of a classifier's output.
 type knownOutput struct {
 	toxicity *float64
 	at       pgtype.Timestamptz
 }
 
-// readGiven reads what was given, as far as there are lines of its kind.
+// readFeedback reads what was given, as far as there are lines of its kind.
 func (in *run) readFeedback() {
 	in.feedback = knownFeedback{votes: map[raterKey]*knownVote{}, reactions: map[reactionKey]pgtype.Timestamptz{}, reports: map[raterKey]bool{},
 		outputs: map[uuid.UUID]map[int16]knownOutput{}}
@@ -216,7 +216,7 @@ func (in *run) readFeedback() {
 	}
 }
 
-// givenSQL reads what users gave messages, given as two arrays, from a table g.
+// feedbackSQL reads what users gave messages, given as two arrays, from a table g.
 func feedbackSQL(table, columns, where string) string {
 	if columns != "" {
 		columns = ", " + columns

@@ -37,7 +37,7 @@ func (in *run) store(*Result) error {
 	return in.Commit(in.weighed)
 }
 
-// ingestTreeFrom is what lines say of trees.
+// treeFrom is what lines say of trees.
 const treeFrom = `unnest($1::uuid[], $2::text[], $3::boolean[], $4::boolean[], $5::text[], $6::text[], $7::integer[], $8::integer[], $9::integer[], $10::timestamptz[], $11::uuid[])
 	s(id, state, active, restated, lang, origin, goal, depth, children, created, author)`
 
@@ -107,7 +107,7 @@ func (in *run) storeMessages() {
 		db.IDArray(trees), db.IDArray(ids), parents, db.IDArray(authors), created, roles, langs, texts, models, depths, synthetic, deleted, byStaff, deletedAt, deletedBy, roots)
 }
 
-// ingestLabelsSQL writes people's labels, given as arrays, and
+// insertLabelsSQL writes people's labels, given as arrays, and
 // replaceLabelsSQL those of people who gave some before.
 var insertLabelsSQL, replaceLabelsSQL = func() (string, string) {
 	arrays := make([]string, len(tables.LabelNames))

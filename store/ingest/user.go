@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// ingestUser is what an ingest knows of a user.
+// knownUser is what an ingest knows of a user.
 type knownUser struct {
 	id       uuid.UUID
 	status   string
@@ -177,7 +177,7 @@ func (in *run) writeUsers() {
 	}
 }
 
-// ingestUserRows are users as arrays.
+// userRows are users as arrays.
 type userRows struct {
 	ids                       []uuid.UUID
 	names, methods, usernames []string

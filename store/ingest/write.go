@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// ingestWrite gathers what lines come to, so that each table is written once.
+// changes gathers what lines come to, so that each table is written once.
 type changes struct {
 	messages  []*knownMessage
 	labels    map[raterKey]*lineItem
@@ -19,7 +19,7 @@ type changes struct {
 	last      map[uuid.UUID]time.Time // when users last did something
 }
 
-// giver is somebody who gave a message something.
+// raterKey is somebody who gave a message something.
 type raterKey struct{ tree, message, user uuid.UUID }
 
 type reactionKey struct {
@@ -27,7 +27,7 @@ type reactionKey struct {
 	emoji string
 }
 
-// ingestReaction is what becomes of one reaction: what was there is taken
+// reactionChange is what becomes of one reaction: what was there is taken
 // away, or one is added where none is then, or both.
 type reactionChange struct {
 	remove bool

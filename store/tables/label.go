@@ -12,7 +12,7 @@ var LabelNames = []string{
 	"moral_judgement", "political_content", "quality", "toxicity", "humor", "helpfulness", "creativity", "violence",
 }
 
-// isLabel finds a label among LabelNames.
+// IsLabel finds a label among LabelNames.
 func IsLabel(name string) bool {
 	for _, n := range LabelNames {
 		if n == name {
@@ -22,7 +22,7 @@ func IsLabel(name string) bool {
 	return false
 }
 
-// eachLabel joins one piece of SQL for each label; %[1]s in it is the column.
+// EachLabel joins one piece of SQL for each label; %[1]s in it is the column.
 func EachLabel(format, separator string) string {
 	parts := make([]string, len(LabelNames))
 	for i, name := range LabelNames {
@@ -31,10 +31,10 @@ func EachLabel(format, separator string) string {
 	return strings.Join(parts, separator)
 }
 
-// votesOf reads the labels of one row of label_votes, alias v, as jsonb.
+// VotesSQL reads the labels of one row of label_votes, alias v, as jsonb.
 var VotesSQL = "(jsonb_strip_nulls(jsonb_build_object(" + EachLabel("'%[1]s', v.%[1]s", ", ") + ")) || coalesce(v.other, '{}'))"
 
-// labelTotals reads, for a message m, the mean and count of each label: what a
+// LabelTotalsSQL reads, for a message m, the mean and count of each label: what a
 // file brought and the single votes together, as jsonb {name: {value, count}},
 // null where the message never had a label record.
 var LabelTotalsSQL = `(
@@ -51,7 +51,7 @@ var LabelTotalsSQL = `(
 		FROM label_votes v WHERE v.tree_id = m.tree_id AND v.message_id = m.message_id) v
 	LEFT JOIN label_aggregates l ON l.tree_id = m.tree_id AND l.message_id = m.message_id)`
 
-// emojiTotals reads, for a message m, the count of each emoji: what a file
+// EmojiTotalsSQL reads, for a message m, the count of each emoji: what a file
 // brought and the single reactions together, null where there was neither.
 const EmojiTotalsSQL = `(
 	SELECT CASE WHEN e.message_id IS NULL AND r.counts IS NULL THEN NULL ELSE
@@ -65,7 +65,7 @@ const EmojiTotalsSQL = `(
 		WHERE tree_id = m.tree_id AND message_id = m.message_id GROUP BY emoji) x) r
 	LEFT JOIN emoji_aggregates e ON e.tree_id = m.tree_id AND e.message_id = m.message_id)`
 
-// classifierOutputs reads, for a message m, every model's outputs as jsonb
+// ClassifierOutputsSQL reads, for a message m, every model's outputs as jsonb
 // {model: {name: score}}, null where there is none.
 const ClassifierOutputsSQL = `(
 	SELECT jsonb_object_agg(c.name, (

@@ -10,22 +10,22 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// importOutputs bounds how many outputs a model has: a message that has the
+// MaxOutputs bounds how many outputs a model has: a message that has the
 // last one stores room for all before it.
 const MaxOutputs = 1000
 
-// importModelsMost bounds how many models there are: their ids are small
+// MaxModels bounds how many models there are: their ids are small
 // numbers, and every one is read and shown by its name.
 const MaxModels = 1000
 
-// importModels are the classifiers' models that the import has met, by name.
+// Models are the classifiers' models that the import has met, by name.
 type Models map[string]*Model
 
-// importModel is a row of classifier_models, as far as it was needed.
+// Model is a row of classifier_models, as far as it was needed.
 type Model struct {
-	// id is 0 where the model does not exist, in a dry run.
+	// ID is 0 where the model does not exist, in a dry run.
 	ID int16
-	// at is an output's place in the arrays, -1 where it has none, in a dry run.
+	// At is an output's place in the arrays, -1 where it has none, in a dry run.
 	At map[string]int
 }
 
@@ -46,7 +46,7 @@ func (m Models) Knows(classifiers map[string]map[string]*float64) bool {
 	return true
 }
 
-// register learns the models of a message, and adds to the database what it
+// Register learns the models of a message, and adds to the database what it
 // lacks of them. Names are taken by the alphabet, so that every import of one
 // file makes the same rows.
 func (m Models) Register(ctx context.Context, tx db.Conn, classifiers map[string]map[string]*float64, dry bool) error {
@@ -70,12 +70,12 @@ func (m Models) Register(ctx context.Context, tx db.Conn, classifiers map[string
 	return nil
 }
 
-// modelFull is the error of a model, by name, that has too many outputs.
+// ErrModelFull is the error of a model, by name, that has too many outputs.
 type ErrModelFull string
 
 func (m ErrModelFull) Error() string { return "too many outputs" }
 
-// errManyModels is the error of a model that would be one too many.
+// ErrManyModels is the error of a model that would be one too many.
 var ErrManyModels = errors.New("too many models")
 
 // RegisterModel reads a model and adds the outputs that it lacks.

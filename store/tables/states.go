@@ -29,13 +29,13 @@ const (
 	InReview = "initial_prompt_review"
 )
 
-// spamState is the state of trees whose prompt was found to be spam.
+// SpamState is the state of trees whose prompt was found to be spam.
 const SpamState = "aborted_low_grade"
 
 // Emojis are the reactions that people may give.
 var Emojis = []string{"+1", "-1", "red_flag", "100", "rofl", "clap", "diamond", "heart_eyes", "disappointed", "poop", "skull"}
 
-// maxText is the length in characters up to which a text can be edited.
+// MaxText is the length in characters up to which a text can be edited.
 const MaxText = 20_000
 
 func SameID(a, b *uuid.UUID) bool {

@@ -1,7 +1,7 @@
 package scoring
 
-// Tally holds what was counted of one user within one span of time: each
-// signal as the formula treewarden counts it, each as the old console did
+// Counters holds what was counted of one user within one span of time: each
+// signal as the formula treewarden counts it, each as Open-Assistant did
 // (ref_…), and the Measures, in the order of Columns.
 type Counters [33]int64
 
@@ -31,7 +31,7 @@ const (
 	labelToxicityCountAt
 )
 
-// Add adds another tally, times a sign.
+// Add adds other counters, times a sign.
 func (t *Counters) Add(other *Counters, sign int64) {
 	for i, n := range other {
 		t[i] += sign * n
@@ -75,12 +75,12 @@ func (t *Counters) Toxicity() (mean float64, source string) {
 	return 0, ""
 }
 
-// picos is the mean of n figures that are counted in units of 10⁻¹².
+// meanOf is the mean of n figures that are counted in units of 10⁻¹².
 func meanOf(sum, n int64) float64 { return float64(sum) / float64(n) / 1e12 }
 
-// Speaks says whether a board of a formula lists the user: they wrote
+// OnBoard says whether a board of a formula lists the user: they wrote
 // something, or something was said of what they wrote.
-func (t *Counters) Speaks(f *Formula) bool {
+func (t *Counters) OnBoard(f *Formula) bool {
 	if t[messagesAt] > 0 {
 		return true
 	}
@@ -107,7 +107,7 @@ func (f *Formula) Scorer() Scorer {
 	return Scorer{f, weights}
 }
 
-// Parts appends what Formula.Parts says of a tally.
+// Parts appends what Formula.Parts says of counters.
 func (s Scorer) Parts(parts []Part, t *Counters) []Part {
 	for i, n := range t.signals(s.formula) {
 		parts = append(parts, part(Signals[i].Signal, n, s.weights[i]))

@@ -132,7 +132,7 @@ func (d *actionTx) append() (Action, error) {
 	return actionByID(d.ctx, d.Tx, d.id)
 }
 
-// tellFrontEnds writes the events that follow from what the action changed,
+// writeEvents writes the events that follow from what the action changed,
 // whatever its kind: an undo tells the same way as what it repeats.
 func (d *actionTx) writeEvents() error {
 	_, err := d.exec(`INSERT INTO events (at, action_id, kind, payload)

@@ -1,0 +1,263 @@
+package admin
+
+import (
+	"errors"
+	"html/template"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"treewarden/markup"
+	"treewarden/policy"
+	"treewarden/store"
+)
+
+// messagesQuery is what the address of the list of messages may say.
+type messagesQuery struct {
+	pageQuery
+	Q          string     `form:"q" validate:"max=500"`
+	Lang       string     `form:"lang" validate:"max=40"`
+	Role       string     `form:"role" validate:"omitempty,oneof=prompter assistant"`
+	User       *uuid.UUID `form:"user"`
+	Tree       *uuid.UUID `form:"tree"`
+	TreeState  string     `form:"tree_state" validate:"max=40"`
+	Deleted    string     `form:"deleted" validate:"omitempty,oneof=exclude include only"`
+	Review     string     `form:"review" validate:"omitempty,oneof=pending accepted rejected"`
+	Label      string     `form:"label" validate:"max=100"`
+	Toxicity   string     `form:"toxicity" validate:"max=100"`
+	Classifier string     `form:"classifier" validate:"max=200"`
+	Since      *time.Time `form:"since"`
+	Until      *time.Time `form:"until"`
+	Has        string     `form:"has" validate:"omitempty,oneof=report red_flag edit"`
+	Sort       string     `form:"sort" validate:"omitempty,oneof=new old"`
+}
+
+func (q messagesQuery) filter() (store.MessageFilter, error) {
+	f := store.MessageFilter{Q: strings.TrimSpace(q.Q), Lang: q.Lang, Role: q.Role, User: q.User, Tree: q.Tree, TreeState: q.TreeState, Deleted: q.Deleted,
+		Review: q.Review, Label: q.Label, Toxicity: q.Toxicity, Classifier: q.Classifier, Since: q.Since, Until: q.Until, Has: q.Has, Sort: q.Sort, Page: q.page()}
+	return f, knownState("tree_state", q.TreeState)
+}
+
+// knownState refuses what is not a tree's state.
+func knownState(parameter, state string) error {
+	if state == "" || slices.Contains(store.TreeStates, state) {
+		return nil
+	}
+	return store.Malformed(parameter + " is one of " + strings.Join(store.TreeStates, ", "))
+}
+
+// found is a row of a list of messages.
+type found struct {
+	messageView
+	Excerpt string
+	Opens   bool // there is more to the text than the excerpt
+	// The acts in the row itself; the menu has all of them.
+	Delete, Edit string
+}
+
+type messagesPage struct {
+	Layout
+	List      store.List[store.Message]
+	Filter    messagesQuery
+	Lines     []found
+	Languages []Choice
+	Roles     []Choice
+	Deleteds  []Choice
+	Reviews   []Choice
+	Has       []Choice
+	States    []Choice
+	Of        string // whose messages, or which tree's
+	Sorted    column
+	Pager     Pager
+	CSV       string
+}
+
+func (p messagesPage) api() any { return p.List }
+
+func (p messagesPage) csv() (header []string, rows [][]string) { return messageCSV(p.List.Items) }
+
+// Filtered says that the list leaves something out beyond the deleted.
+func (p messagesPage) Filtered() bool {
+	f := p.Filter
+	return f.Q != "" || f.Lang != "" || f.Role != "" || f.User != nil || f.Tree != nil || f.Review != "" || f.Deleted == "only" || p.MoreFiltered()
+}
+
+// MoreFiltered says that one of the folded filters is in use.
+func (p messagesPage) MoreFiltered() bool {
+	f := p.Filter
+	return f.TreeState != "" || f.Label != "" || f.Toxicity != "" || f.Classifier != "" || f.Since != nil || f.Until != nil || f.Has != ""
+}
+
+// Carry are the parameters that the filters' form sends along.
+func (p messagesPage) Carry() []Choice { return carried(p.Query, "sort", "user", "tree") }
+
+// SinceValue and UntilValue are what stands in the fields of time.
+func (p messagesPage) SinceValue() string { return fieldTime(p.Filter.Since) }
+
+// UntilValue: see SinceValue.
+func (p messagesPage) UntilValue() string { return fieldTime(p.Filter.Until) }
+
+func fieldTime(at *time.Time) string {
+	if at == nil {
+		return ""
+	}
+	return at.UTC().Format("2006-01-02T15:04")
+}
+
+// messages searches all messages.
+func (s *Server) messages(c *fiber.Ctx) error {
+	var q messagesQuery
+	if err := decodeQuery(c, &q); err != nil {
+		return err
+	}
+	f, err := q.filter()
+	if err != nil {
+		return err
+	}
+	list, err := s.store.Messages(c.UserContext(), s.actor(c), f)
+	if err != nil {
+		return err
+	}
+	p := messagesPage{List: list, Filter: q}
+	if isAPI(c) {
+		return s.render(c, "messages", p)
+	}
+	p.Layout = s.layout(c, "Messages")
+	languages, err := s.store.Languages(c.UserContext())
+	if err != nil {
+		return err
+	}
+	p.Languages = languageChoices(languages, q.Lang)
+	p.Roles = choices(q.Role, "", "Any role", "prompter", "Prompter", "assistant", "Assistant")
+	p.Deleteds = choices(q.Deleted, "", "Not deleted", "include", "Deleted too", "only", "Deleted only")
+	p.Reviews = choices(q.Review, "", "Any review", "pending", "Under review", "accepted", "Accepted", "rejected", "Spam")
+	p.Has = choices(q.Has, "", "Anything", "report", "A report", "red_flag", "A red flag", "edit", "An edit")
+	p.States = stateChoices(q.TreeState)
+	p.Sorted = column{Title: "Date", Sort: "descending", Link: mustQuery(p.Query, "sort", "old")}
+	if q.Sort == "old" {
+		p.Sorted = column{Title: "Date", Sort: "ascending", Link: mustQuery(p.Query, "sort", "")}
+	}
+	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", q.Cursor)
+	p.Pager = p.pager(list.Prev, list.Next, "")
+	t := newPresenter(p.Person, hereWithout(c, "done", "notice"))
+	for _, m := range list.Items {
+		p.Lines = append(p.Lines, t.found(m))
+	}
+	if q.User != nil {
+		if p.Of, err = s.nameOf(c, *q.User); err != nil {
+			return err
+		}
+	}
+	return s.render(c, "messages", p)
+}
+
+// nameOf is the name of a user that a filter names; empty where there is no
+// such user: then there is nothing of theirs either.
+func (s *Server) nameOf(c *fiber.Ctx, id uuid.UUID) (string, error) {
+	user, err := s.userInForce(c, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", nil
+	}
+	return user.DisplayName, err
+}
+
+// tableExcerpt is where a text in a table of messages is cut, in characters.
+const tableExcerpt = 140
+
+func (t messagePresenter) found(m store.Message) found {
+	line := found{messageView: t.view(m), Excerpt: markup.Excerpt(m.Text, tableExcerpt)}
+	line.Opens = line.Excerpt != strings.TrimSpace(m.Text) || strings.ContainsAny(m.Text, "*_`#[<|")
+	if t.may[policy.MessageDelete] {
+		line.Delete = ActPath("message", m.MessageID, "delete", t.back)
+		if m.Deleted {
+			line.Delete = ActPath("message", m.MessageID, "undelete", t.back)
+		}
+	}
+	if t.may[policy.MessageEdit] {
+		line.Edit = ActPath("message", m.MessageID, "edit", t.back)
+	}
+	return line
+}
+
+type historyPage struct {
+	Layout
+	Message   store.MessageDetail
+	Revisions []revisionView
+}
+
+// revisionView is a text that a message had, and what changed with it.
+type revisionView struct {
+	store.Revision
+	Number int
+	Body   template.HTML
+	Diff   []markup.Piece // to the text before; nil for the first
+	Latest bool
+}
+
+// Tag is the message's language for a lang attribute.
+func (p historyPage) Tag() string { return langTag(p.Message.Lang) }
+
+func (p historyPage) api() any {
+	return store.List[store.Revision]{Items: orNone(p.Message.Revisions)}
+}
+
+// history shows every text that a message had, the newest first.
+func (s *Server) history(c *fiber.Ctx) error {
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	var p historyPage
+	if p.Message, err = s.store.Message(c.UserContext(), s.actor(c), id); err != nil {
+		return err
+	}
+	if isAPI(c) {
+		return s.render(c, "history", p)
+	}
+	p.Layout = s.layout(c, "History of a message")
+	for i, r := range p.Message.Revisions {
+		view := revisionView{Revision: r, Number: i + 1, Body: markup.HTML(r.Text), Latest: i == len(p.Message.Revisions)-1}
+		if i > 0 {
+			view.Diff = markup.Diff(p.Message.Revisions[i-1].Text, r.Text)
+		}
+		p.Revisions = append(p.Revisions, view)
+	}
+	slices.Reverse(p.Revisions)
+	return s.render(c, "history", p)
+}
+
+// orNone makes a nil list an empty one, which JSON writes as [].
+func orNone[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// threadAnswer is the path from the prompt down to a message, and its replies:
+// each by itself, and as one list in that order.
+type threadAnswer struct {
+	store.List[store.Message]
+	Path    []store.Message `json:"path"`
+	Replies []store.Message `json:"replies"`
+}
+
+// thread answers the API with a message's thread; its page is the message's.
+func (s *Server) thread(c *fiber.Ctx) error {
+	if !isAPI(c) {
+		return s.message(c)
+	}
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	path, replies, err := s.store.Thread(c.UserContext(), s.actor(c), id)
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	return c.JSON(threadAnswer{store.List[store.Message]{Items: slices.Concat(path, replies)}, path, orNone(replies)})
+}
