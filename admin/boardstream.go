@@ -122,7 +122,7 @@ type boardStream struct {
 	closing <-chan struct{} // the server stops
 	conn    net.Conn
 
-	ctx context.Context //nolint:containedctx // it ends with the stream
+	ctx context.Context // it ends with the stream
 	end context.CancelCauseFunc
 
 	// What the client has: fingerprints of the rows in their order, whose rows
@@ -146,7 +146,7 @@ func (b *boardStream) run(stopWatching func()) func(*bufio.Writer) {
 			}
 			stopWatching()
 			b.server.streams.remove(b)
-			b.conn.SetReadDeadline(time.Now()) //nolint:errcheck // it may be closed
+			b.conn.SetReadDeadline(time.Now()) // it may be closed
 			listening.Wait()
 		}()
 		listening.Go(b.hangUp)
@@ -211,6 +211,6 @@ func (e *eventWriter) send(name, data string) bool {
 	}
 	e.id++
 	e.last = time.Now()
-	fmt.Fprintf(e.w, "event: %s\nid: %d\ndata: %s\n\n", name, e.id, data) //nolint:errcheck // Flush says it
+	fmt.Fprintf(e.w, "event: %s\nid: %d\ndata: %s\n\n", name, e.id, data) // Flush says it
 	return e.w.Flush() == nil
 }

@@ -22,8 +22,8 @@ func listen(t *testing.T, server *Server) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go server.App().Listener(listener)            //nolint:errcheck // ends with the test
-	t.Cleanup(func() { server.App().Shutdown() }) //nolint:errcheck // nothing is left to lose
+	go server.App().Listener(listener)            // ends with the test
+	t.Cleanup(func() { server.App().Shutdown() }) // nothing is left to lose
 	return listener.Addr().String()
 }
 
@@ -67,8 +67,8 @@ func TestRawRequests(t *testing.T) {
 			t.Fatal(err)
 		}
 		connection.SetDeadline(time.Now().Add(30 * time.Second))
-		io.WriteString(connection, request)    //nolint:errcheck // it may be refused half-way
-		connection.(*net.TCPConn).CloseWrite() //nolint:errcheck,forcetypeassert // what was sent is all there is
+		io.WriteString(connection, request)    // it may be refused half-way
+		connection.(*net.TCPConn).CloseWrite() // what was sent is all there is
 		checkRaw(t, name, connection)
 		connection.Close()
 	}

@@ -151,8 +151,8 @@ func TestLimits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go server.App().Listener(listener)            //nolint:errcheck // ends with the test
-	t.Cleanup(func() { server.App().Shutdown() }) //nolint:errcheck // nothing is left to lose
+	go server.App().Listener(listener)            // ends with the test
+	t.Cleanup(func() { server.App().Shutdown() }) // nothing is left to lose
 	for _, c := range []struct {
 		method, path string
 		length, want int

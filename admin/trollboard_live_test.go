@@ -343,7 +343,7 @@ func TestTheEndOfTheServerEndsStreams(t *testing.T) {
 		c := staff(t, server, policy.DataLead)
 		open = c.stream(base + "/trollboard/live")
 		open.news()
-		go server.App().Shutdown() //nolint:errcheck // serving looks at the second one
+		go server.App().Shutdown() // serving looks at the second one
 		if why := open.over(); why != overClosing {
 			t.Errorf("the stream ended with %q", why)
 		}
@@ -352,7 +352,7 @@ func TestTheEndOfTheServerEndsStreams(t *testing.T) {
 
 // TestAClientThatLeftCostsNothing does not run beside others: it counts what
 // runs in the program.
-func TestAClientThatLeftCostsNothing(t *testing.T) { //nolint:paralleltest // see above
+func TestAClientThatLeftCostsNothing(t *testing.T) { // see above
 	s := storetest.New(t)
 	server := newServer(t, s)
 	base := serving(t, server)

@@ -34,7 +34,7 @@ func TestManyWritersAtOnce(t *testing.T) {
 	var wait sync.WaitGroup
 	for i := range writers {
 		w := *q                                           // the store is shared, the dice are not
-		w.dice = rand.New(rand.NewPCG(seed, uint64(i)+1)) //nolint:gosec // a test's dice
+		w.dice = rand.New(rand.NewPCG(seed, uint64(i)+1)) // a test's dice
 		w.staff = append(w.staff[:len(w.staff):len(w.staff)], storetest.Staff(t, q.Store, policy.Admin))
 		wait.Go(func() {
 			for round := range rounds {

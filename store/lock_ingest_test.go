@@ -22,7 +22,7 @@ func held(t *testing.T, s *store.Store, sql string, args ...any) (letGo func()) 
 	if _, err := tx.Exec(ctx, sql, args...); err != nil {
 		t.Fatal(err)
 	}
-	letGo = sync.OnceFunc(func() { tx.Rollback(ctx) }) //nolint:errcheck // nothing was changed
+	letGo = sync.OnceFunc(func() { tx.Rollback(ctx) }) // nothing was changed
 	t.Cleanup(letGo)
 	return letGo
 }

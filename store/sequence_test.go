@@ -77,7 +77,7 @@ type sequence struct {
 // so that bans end while it runs: the database has a clock of its own.
 func newSequence(t *testing.T, seed uint64) *sequence {
 	t.Helper()
-	q := &sequence{Store: storetest.New(t), t: t, seed: seed, dice: rand.New(rand.NewPCG(seed, 0)), //nolint:gosec // a test's dice
+	q := &sequence{Store: storetest.New(t), t: t, seed: seed, dice: rand.New(rand.NewPCG(seed, 0)), // a test's dice
 		now: time.Now().UTC().AddDate(0, 0, -120).Truncate(time.Second), clock: new(sync.Mutex),
 		succeeded: map[string]bool{}}
 	q.SetClock(func() time.Time { // the boards ask it too, from goroutines of their own

@@ -95,7 +95,7 @@ func checkPassword(field, password string) error {
 // newToken makes a secret of 256 bits and the hash that is stored of it.
 func newToken() (token string, hash []byte) {
 	secret := make([]byte, 32)
-	rand.Read(secret) //nolint:errcheck // never fails
+	rand.Read(secret) // never fails
 	token = base64.RawURLEncoding.EncodeToString(secret)
 	return token, hashToken(token)
 }

@@ -107,7 +107,7 @@ func (s *Store) CreateStaff(ctx context.Context, actor Actor, name, role, passwo
 
 // firstOf takes the first of joined errors, whose kind callers look at.
 func firstOf(err error) error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // it is the joined error itself that is looked at
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { // it is the joined error itself that is looked at
 		return joined.Unwrap()[0]
 	}
 	return err

@@ -130,7 +130,7 @@ func (l *Boards) follow(ctx context.Context, conn *pgx.Conn) {
 			continue
 		}
 		l.setListening(false)
-		conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it is of no use any more
+		conn.Close(context.WithoutCancel(ctx)) // it is of no use any more
 		if conn = l.listenAgain(ctx); conn == nil {
 			return
 		}

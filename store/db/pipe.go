@@ -14,7 +14,7 @@ import (
 // did, and none after one that fails is run.
 type Pipe struct {
 	*pgxpool.Conn
-	Ctx   context.Context //nolint:containedctx // a pipe lives as long as one call
+	Ctx   context.Context // a pipe lives as long as one call
 	Batch pgx.Batch
 }
 
@@ -71,5 +71,5 @@ func (p *Pipe) Rollback() {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.Ctx), 5*time.Second)
 	defer cancel()
-	c.Exec(ctx, "ROLLBACK") //nolint:errcheck // where it fails the connection is closed, and with it the transaction
+	c.Exec(ctx, "ROLLBACK") // where it fails the connection is closed, and with it the transaction
 }
