@@ -87,8 +87,8 @@ func goodForm(r route) url.Values {
 
 // bodyOf is the struct that a route decodes its body into.
 func bodyOf(r route) any {
-	if d := describeAPI(r); d.body != nil {
-		return d.body
+	if d := describeMethod(r); d.Body != nil {
+		return d.Body
 	}
 	switch r.Path {
 	case "/users/:id":
@@ -105,8 +105,8 @@ func bodyOf(r route) any {
 
 // readBy says whether a route's method reads a field.
 func readBy(r route, name string) bool {
-	fields := describeAPI(r).fields
-	return fields == "" || slices.Contains(strings.Fields(fields), name)
+	fields := describeMethod(r).Fields
+	return len(fields) == 0 || slices.Contains(fields, name)
 }
 
 // accepted says whether a text is right for a field of a body: 1 yes, 0 no,

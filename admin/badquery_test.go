@@ -27,8 +27,8 @@ func queryOf(r route) any {
 	case "GET " + scoringPath:
 		return scoringQuery{}
 	}
-	if d := describeAPI(r); d.query != nil {
-		return d.query
+	if d := describeMethod(r); d.Query != nil {
+		return d.Query
 	}
 	for _, acts := range actRoutes() {
 		if acts.Method == r.Method && acts.Path == r.Path {

@@ -124,6 +124,7 @@ func (c *client) do(method, path string, body io.Reader, kind string, headers ..
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	answerSchemas().check(c.t, r, response.StatusCode, response.Header.Get("Content-Type"), text)
 	for _, cookie := range response.Cookies() {
 		c.cookie = cookie.Name + "=" + cookie.Value
 		if cookie.MaxAge < 0 || cookie.Value == "" {

@@ -143,21 +143,21 @@ type errorPage struct {
 }
 
 func (p errorPage) api() any {
-	type body struct {
+	type errorBody struct {
 		Code      string            `json:"code"`
 		Message   string            `json:"message"`
 		Fields    map[string]string `json:"fields,omitempty"`
 		RequestID string            `json:"request_id,omitempty"`
-		Version   int               `json:"version,omitempty"`
+		Version   int               `json:"version,omitempty" description:"with 409: the current version"`
 		Action    *store.Action     `json:"action,omitempty"`
 	}
 	f := p.Failure
-	b := body{Code: f.Code, Message: f.Message, Fields: f.Fields, Version: f.Version, Action: f.Action}
+	b := errorBody{Code: f.Code, Message: f.Message, Fields: f.Fields, Version: f.Version, Action: f.Action}
 	if f.Status >= 500 {
 		b.RequestID = p.RequestID
 	}
 	return struct {
-		Error body `json:"error"`
+		Error errorBody `json:"error"`
 	}{b}
 }
 

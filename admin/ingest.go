@@ -59,7 +59,7 @@ var ingestSchema = func() object {
 		}
 		return object{"type": "object", "required": append([]string{"type", "id"}, required...), "properties": properties}
 	}
-	optional := func(schema object) object { return nullable(schema) }
+	optional := func(schema object) object { return object{"anyOf": []object{schema, {"type": "null"}}} }
 	return object{"oneOf": []object{
 		line("user", []string{"user_id"}, object{"user_id": id, "display_name": optional(text), "auth_method": optional(text), "username": optional(text)}),
 		line("tree", []string{"message_tree_id"}, object{"message_tree_id": id, "state": object{"type": "string", "enum": store.TreeStates}, "lang": optional(text),

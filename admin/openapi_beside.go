@@ -1,18 +1,30 @@
 package admin
 
-import "github.com/gofiber/fiber/v2"
+import (
+	"github.com/gofiber/fiber/v2"
+
+	"treewarden/admin/openapi"
+)
 
 // besidePaths describes what programs ask for outside the API, with neither a
 // key nor a session. TestOpenAPI holds it against the routes.
 func besidePaths() object {
 	text := object{"type": "string"}
-	state := jsonContent(object{"type": "object", "required": []string{"status"}, "properties": object{"status": text, "version": text, "why": text}})
+	state := openapi.Content(object{
+		"type": "object", "required": []string{"status"},
+		"properties": object{"status": text, "version": text, "why": text},
+	})
 	about := func(id, summary string, answers object) object {
-		return object{"get": object{"operationId": id, "summary": summary, "security": []object{}, "responses": answers}}
+		return object{"get": object{
+			"operationId": id, "summary": summary, "security": []object{}, "responses": answers,
+		}}
 	}
 	return object{
-		"/healthz": about("get_healthz", "Whether the program runs", object{"200": object{"description": "it does", "content": state}}),
-		"/readyz": about("get_readyz", "Whether the program can serve: the database answers and has the schema that this program knows", object{
+		"/healthz": about("get_healthz", "Whether the program runs", object{
+			"200": object{"description": "it does", "content": state},
+		}),
+		"/readyz": about("get_readyz", "Whether the program can serve: "+
+			"the database answers and has the schema that this program knows", object{
 			"200": object{"description": "it can", "content": state},
 			"503": object{"description": "the database is away, or its schema is another one", "content": state},
 		}),
@@ -20,7 +32,7 @@ func besidePaths() object {
 			"200": object{"description": "all measurements", "content": object{fiber.MIMETextPlain: object{"schema": text}}},
 		}),
 		"/api/openapi.json": about("get_openapi", "This description", object{
-			"200": object{"description": "OpenAPI 3.1", "content": jsonContent(object{"type": "object"})},
+			"200": object{"description": "OpenAPI 3.1", "content": openapi.Content(object{"type": "object"})},
 		}),
 	}
 }

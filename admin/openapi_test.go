@@ -1,11 +1,19 @@
 package admin
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/gofiber/fiber/v2"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // TestOpenAPI holds the description of the API against the routes: every
@@ -34,7 +42,9 @@ func TestOpenAPI(t *testing.T) {
 		}
 	}
 	// Programs that watch over this one ask outside the API.
-	watched := map[string]bool{"GET /healthz": true, "GET /readyz": true, "GET /metrics": true, "GET /api/openapi.json": true}
+	watched := map[string]bool{
+		"GET /healthz": true, "GET /readyz": true, "GET /metrics": true, "GET /api/openapi.json": true,
+	}
 	routed := map[string]bool{}
 	for _, r := range allRoutes() {
 		key := r.Method + " " + apiPrefix + strings.ReplaceAll(r.Path, ":id", "{id}")
@@ -53,10 +63,78 @@ func TestOpenAPI(t *testing.T) {
 			t.Errorf("%s is described, but not there", key)
 		}
 	}
-	for key := range docs {
+	for key := range methods {
 		method, path, _ := strings.Cut(key, " ")
 		if !routed[method+" "+apiPrefix+strings.ReplaceAll(path, ":id", "{id}")] && !routed[key] {
-			t.Errorf("docs tells of %s, which is not there", key)
+			t.Errorf("methods describes %s, which is not there", key)
 		}
+	}
+}
+
+// answerSchemas compiles the schemas of the description once for all tests.
+var answerSchemas = sync.OnceValue(func() *describedAnswers {
+	s := &Server{routes: allRoutes()}
+	encoded, err := json.Marshal(s.apiDescription())
+	if err != nil {
+		panic(err)
+	}
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(encoded))
+	if err != nil {
+		panic(err)
+	}
+	d := &describedAnswers{compiler: jsonschema.NewCompiler(), paths: map[string]*regexp.Regexp{}}
+	for path := range document.(map[string]any)["paths"].(map[string]any) {
+		d.paths[path] = regexp.MustCompile("^" + strings.ReplaceAll(path, "{id}", "[^/]+") + "$")
+	}
+	// A field that no schema names is a fault of the description.
+	for _, schema := range document.(map[string]any)["components"].(map[string]any)["schemas"].(map[string]any) {
+		schema.(map[string]any)["additionalProperties"] = false
+	}
+	d.compiler.AssertFormat()
+	if err := d.compiler.AddResource(descriptionURL, document); err != nil {
+		panic(err)
+	}
+	return d
+})
+
+const descriptionURL = "https://treewarden.example/openapi.json"
+
+// describedAnswers knows what each method answers by the description.
+type describedAnswers struct {
+	mutex    sync.Mutex
+	compiler *jsonschema.Compiler
+	paths    map[string]*regexp.Regexp
+}
+
+// check fails the test unless an answer of the API has the shape that the
+// description gives it. The test client calls it for every answer.
+func (d *describedAnswers) check(t *testing.T, r *http.Request, status int, kind string, body []byte) {
+	t.Helper()
+	api := strings.HasPrefix(r.URL.Path, apiPrefix) && strings.HasPrefix(kind, fiber.MIMEApplicationJSON)
+	if !api || r.Method == http.MethodHead || status == http.StatusMethodNotAllowed {
+		return
+	}
+	at := fmt.Sprintf("/components/responses/%d", status)
+	if status == http.StatusOK {
+		for path, pattern := range d.paths {
+			if pattern.MatchString(r.URL.Path) {
+				path = strings.ReplaceAll(path, "/", "~1")
+				at = fmt.Sprintf("/paths/%s/%s/responses/200", path, strings.ToLower(r.Method))
+			}
+		}
+	}
+	d.mutex.Lock()
+	schema, err := d.compiler.Compile(descriptionURL + "#" + url.PathEscape(at+"/content/application~1json/schema"))
+	d.mutex.Unlock()
+	if err != nil {
+		t.Errorf("%s %s answers %d, which is not described: %v", r.Method, r.URL.Path, status, err)
+		return
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
+	if err == nil {
+		err = schema.Validate(value)
+	}
+	if err != nil {
+		t.Errorf("%s %s answers %d, not as described: %v\n%.500s", r.Method, r.URL.Path, status, err, body)
 	}
 }

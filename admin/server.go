@@ -57,6 +57,8 @@ type Server struct {
 
 	chainWatch chainWatch
 	streams    *boardStreams
+
+	description descriptionOnce
 }
 
 // New makes a server. It panics where an embedded template or file is broken:

@@ -1,0 +1,140 @@
+// Package openapi describes a JSON API in OpenAPI 3.1. The schemas come from
+// the Go types that handlers decode and answer.
+package openapi
+
+import (
+	"maps"
+	"regexp"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// Object is a JSON object.
+type Object = map[string]any
+
+// Method is one method of the API.
+type Method struct {
+	Verb    string // GET
+	Path    string // as routes have it: /api/v1/users/:id
+	Summary string
+	Needs   string   // who may call it, as a sentence
+	ID      any      // a value of the type of the path's id; nil means a UUID
+	Query   any      // a struct with form tags; nil means none
+	Body    any      // a struct with json tags; nil means none
+	Fields  []string // the fields of Body that this method reads; empty means all
+	Lines   Object   // for a body of JSON lines: media types and the schema of a line
+	Answer  any
+	Preview any // what a preview answers; nil means the same
+}
+
+// API is all that a document describes.
+type API struct {
+	Title, Description, Version string
+
+	Methods []Method
+	Beside  Object // further paths, described by hand
+	Error   any    // what every refusal answers
+	Cookie  string // the name of the session's cookie
+}
+
+// refusals are the statuses of answers that every method may give.
+var refusals = map[string]string{
+	"400": "malformed",
+	"401": "no valid key or session",
+	"403": "not permitted",
+	"404": "not found",
+	"409": "conflict",
+	"413": "too large",
+	"415": "a body in an encoding that is not read",
+	"422": "invalid fields",
+	"429": "too many requests",
+	"503": "the database is away",
+}
+
+// Document makes the document of an API.
+func Document(api API) Object {
+	s := newSchemas()
+	paths := maps.Clone(api.Beside)
+	for _, m := range api.Methods {
+		path := pathParameter.ReplaceAllString(m.Path, "{$1}")
+		item, ok := paths[path].(Object)
+		if !ok {
+			item = Object{}
+			paths[path] = item
+		}
+		item[strings.ToLower(m.Verb)] = s.operation(m)
+	}
+	s.components["Error"] = s.answer(api.Error)
+	responses := Object{}
+	for status, description := range refusals {
+		schema := Object{"$ref": componentPrefix + "Error"}
+		responses[status] = Object{"description": description, "content": Content(schema)}
+	}
+	return Object{
+		"openapi":  "3.1.0",
+		"info":     Object{"title": api.Title, "version": api.Version, "description": api.Description},
+		"paths":    paths,
+		"security": []Object{{"key": []string{}}, {"session": []string{}}},
+		"components": Object{"schemas": s.components, "responses": responses, "securitySchemes": Object{
+			"key":     Object{"type": "http", "scheme": "bearer", "description": "An API key"},
+			"session": Object{"type": "apiKey", "in": "cookie", "name": api.Cookie},
+		}},
+	}
+}
+
+// Content is a body of JSON with a schema.
+func Content(schema any) Object {
+	return Object{"application/json": Object{"schema": schema}}
+}
+
+var (
+	pathParameter = regexp.MustCompile(`:(\w+)`)
+	notLetters    = regexp.MustCompile(`[^a-z]+`)
+)
+
+// operation describes one method.
+func (s *schemas) operation(m Method) Object {
+	var answer any = s.answer(m.Answer)
+	if m.Preview != nil {
+		answer = Object{"anyOf": []any{s.answer(m.Preview), answer}}
+	}
+	responses := Object{"200": Object{"description": "done", "content": Content(answer)}}
+	for status := range refusals {
+		responses[status] = Object{"$ref": "#/components/responses/" + status}
+	}
+	id := strings.TrimPrefix(m.Path, "/api/v1")
+	operation := Object{
+		"summary": m.Summary, "description": m.Needs, "parameters": s.parameters(m), "responses": responses,
+		"operationId": strings.Trim(notLetters.ReplaceAllString(strings.ToLower(m.Verb+id), "_"), "_"),
+	}
+	switch {
+	case m.Lines != nil:
+		operation["requestBody"] = Object{"required": true, "content": m.Lines}
+	case m.Body != nil:
+		operation["requestBody"] = Object{"required": true, "content": Content(s.body(m.Body, m.Fields))}
+	}
+	return operation
+}
+
+// parameters describes the parameters of a method: path, query and header.
+func (s *schemas) parameters(m Method) []Object {
+	all := []Object{}
+	for _, name := range pathParameter.FindAllStringSubmatch(m.Path, -1) {
+		id := m.ID
+		if id == nil {
+			id = uuid.UUID{}
+		}
+		all = append(all, Object{"name": name[1], "in": "path", "required": true, "schema": s.of(id)})
+	}
+	if m.Query != nil {
+		all = append(all, s.query(m.Query)...)
+	}
+	if m.Body != nil {
+		all = append(all, Object{
+			"name": "Idempotency-Key", "in": "header", "schema": Object{"type": "string", "maxLength": 200},
+			"description": "makes a request that is sent again act once",
+		})
+	}
+	return all
+}
