@@ -46,7 +46,7 @@ var refusals = map[string]string{
 	"404": "not found",
 	"409": "conflict",
 	"413": "too large",
-	"415": "a body in an encoding that is not read",
+	"415": "the body is compressed",
 	"422": "invalid fields",
 	"429": "too many requests",
 	"503": "the database is away",
