@@ -22,7 +22,7 @@ type outer struct {
 	ID      uuid.UUID       `json:"id"`
 	Parent  *inner          `json:"parent"`
 	Self    []*outer        `json:"self"`
-	Frame   scoring.Frame   `json:"frame"`
+	Frame   scoring.Window  `json:"frame"`
 	Raw     json.RawMessage `json:"raw"`
 	Left    *int64          `json:"left,omitempty"`
 	Unnamed string          `json:"-"`
@@ -42,12 +42,12 @@ func TestAnswer(t *testing.T) {
 			"id": {"type": "string", "format": "uuid"},
 			"parent": {"anyOf": [{"$ref": "#/components/schemas/inner"}, {"type": "null"}]},
 			"self": {"type": ["array", "null"], "items": {"$ref": "#/components/schemas/outer"}},
-			"frame": {"$ref": "#/components/schemas/Frame"},
+			"frame": {"$ref": "#/components/schemas/Window"},
 			"raw": {"type": ["object", "array", "string", "number", "boolean", "null"]},
 			"left": {"type": ["null", "integer"], "format": "int64"}
 		}
 	}`)
-	want(t, s.components["Frame"], `{"type": "string", "enum": ["day", "week", "month", "total"]}`)
+	want(t, s.components["Window"], `{"type": "string", "enum": ["day", "week", "month", "total"]}`)
 }
 
 type request struct {

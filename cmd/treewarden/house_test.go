@@ -16,9 +16,9 @@ import (
 // ourImports says which of our packages a package may import. A package that is
 // not listed follows the rule of the folder above it.
 var ourImports = map[string][]string{
-	"cmd":   {"admin", "store", "policy", "scoring", "corpus", "views", "migrations", "markup"},
+	"cmd":   {"demo", "admin", "store", "policy", "scoring", "corpus", "views", "migrations", "markup"},
 	"admin": {"store", "policy", "scoring", "corpus", "views", "markup"},
-	"bench": {"store", "scoring", "policy", "corpus", "migrations", "admin", "views", "markup"},
+	"bench": {"demo", "store", "scoring", "policy", "corpus", "migrations", "admin", "views", "markup"},
 
 	// The packages of store, from the ground up: each knows only those below it.
 	"store/postgres": {},
