@@ -32,12 +32,12 @@ func (c *CompletionCmd) Run(app *App, parser *kong.Kong) error {
 	return fishCompletion(app.Stdout, places)
 }
 
-// place is one command as the shell meets it: the words that lead to it and
-// the words that may follow.
+// place is one command: the words that lead to it, and
+// the words that may follow it.
 type place struct {
 	path  string // "", "staff", "staff create"
 	words []word
-	files bool // it takes names of files
+	files bool // it takes file names
 }
 
 type word struct{ text, help string }
@@ -77,7 +77,7 @@ func (p place) list() string {
 	return strings.Join(texts, " ")
 }
 
-// cases writes the branches of a shell's case over the command so far.
+// cases are the branches of a case statement of a shell, one for each command.
 func cases(places []place, branch func(place) string) string {
 	var b strings.Builder
 	for _, p := range places {
@@ -86,7 +86,7 @@ func cases(places []place, branch func(place) string) string {
 	return b.String()
 }
 
-// paths are the commands below the program itself, as patterns of a case.
+// paths are all commands, as patterns of a case statement.
 func paths(places []place) string {
 	var patterns []string
 	for _, p := range places[1:] {
@@ -166,7 +166,8 @@ complete -c treewarden -f
 			if flag, ok := strings.CutPrefix(word.text, "--"); ok {
 				option = "-l " + flag
 			}
-			fmt.Fprintf(&b, "complete -c treewarden -n '__treewarden_at %q' %s -d '%s'\n", p.path, option, strings.ReplaceAll(word.help, "'", `\'`))
+			help := strings.ReplaceAll(word.help, "'", `\'`)
+			fmt.Fprintf(&b, "complete -c treewarden -n '__treewarden_at %q' %s -d '%s'\n", p.path, option, help)
 		}
 		if p.files {
 			fmt.Fprintf(&b, "complete -c treewarden -n '__treewarden_at %q' -F\n", p.path)
