@@ -63,6 +63,13 @@ modules: ## check that go.mod and go.sum are tidy and the modules unaltered
 race: ## run every test under the race detector
 	@$(TESTS) -race $(or $(PKG),./...) 2>&1 | $(SUMMARY)
 
+# The packages that share memory between goroutines most: the boards, the
+# counters, the import, the policy. The browser tests take too long under the
+# race detector for every build.
+.PHONY: race-core
+race-core: ## run the tests of store, scoring, policy and corpus under the race detector
+	@$(MAKE) race PKG="./store/... ./scoring/... ./policy/... ./corpus/..."
+
 .PHONY: bench
 bench: ## measure against the reference's own design; SCALE=S,M adds ten times the data, ARGS="-only board" chooses
 	@go run ./bench -scale $(or $(SCALE),S) $(ARGS)
