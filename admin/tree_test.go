@@ -73,8 +73,8 @@ func TestTreePage(t *testing.T) {
 	if halted.page().Find(`.page-head a[href*="/resume"]`).Length() != 1 {
 		t.Error("a halted tree cannot be restarted from its page")
 	}
-	if deeds := halted.text(".deeds"); !strings.Contains(deeds, "Stopped") || !strings.Contains(deeds, "vandals here") {
-		t.Errorf("what was done to the tree reads %q", deeds)
+	if done := halted.text(".recent-actions"); !strings.Contains(done, "Stopped") || !strings.Contains(done, "vandals here") {
+		t.Errorf("what was done to the tree reads %q", done)
 	}
 	if n := staff(t, server, policy.DataLead).get(path).want(200).page().Find(".page-head [data-dialog]").Length(); n != 0 {
 		t.Error("a data lead is offered to restart a tree")
