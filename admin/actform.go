@@ -4,8 +4,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"html/template"
+	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -16,16 +17,16 @@ import (
 // actPage is the form of an action: as a page of its own, or in a dialog.
 type actPage struct {
 	Layout
-	Kind     store.Kind
-	Post     string // where the form is sent
-	Return   string
-	Target   string // what is acted on, by name
-	User     *store.UserDetail
-	Message  *store.MessageDetail
-	Tree     *store.TreeDetail
+	Kind   store.Kind
+	Post   string // where the form is sent
+	Return string
+	Target string // what is acted on, by name
+	store.Concerned
 	Undoes   *store.Action
 	Numbers  *store.Affected // what would happen; nil for what touches one thing only
 	Body     actBody
+	Params   any           // of the kind, as typed
+	Fields   template.HTML // of the kind's own
 	Wrong    store.Invalid
 	Conflict *store.Conflict
 	Reasons  []string // last used
@@ -40,43 +41,26 @@ type Choice struct {
 	Chosen      bool
 }
 
-// Lengths are the choices of how long a ban lasts.
-func (p actPage) Lengths() []Choice {
-	choices := []Choice{{"", "Until somebody unbans them", false}, {"day", "1 day", false}, {"week", "7 days", false},
-		{"month", "30 days", false}, {"date", "Until a date", false}}
-	for i := range choices {
-		choices[i].Chosen = choices[i].Value == p.Body.For
-	}
-	return choices
-}
-
-// UntilValue is the date field's value.
-func (p actPage) UntilValue() string {
-	if p.Body.Until == nil {
-		return ""
-	}
-	return p.Body.Until.UTC().Format("2006-01-02T15:04")
-}
-
-// Deletes says whether the ban would delete messages, Halts whether it would
-// stop trees.
-func (p actPage) Deletes() bool { return p.Body.Messages == "delete" }
-
-// Halts: see Deletes.
-func (p actPage) Halts() bool { return p.Body.Trees == "halt" }
-
-// shownFields are the fields beside which the form says what is wrong.
-var shownFields = []string{"reason", "until", "text", "labels", "result", "emoji", "op"}
-
 // Elsewhere is what is wrong with fields that the form does not show.
-func (p actPage) Elsewhere() string { return elsewhere(p.Wrong, shownFields...) }
+func (p actPage) Elsewhere() string {
+	var shown []string
+	if p.Kind.NeedsReason {
+		shown = append(shown, "reason")
+	}
+	if p.Kind.Fields != "" {
+		for _, field := range reflect.VisibleFields(reflect.TypeOf(p.Params).Elem()) {
+			shown = append(shown, field.Tag.Get("form"))
+		}
+	}
+	return elsewhere(p.Wrong, shown...)
+}
 
 // elsewhere is what is wrong with fields other than those that say it
 // themselves.
-func elsewhere(wrong store.Invalid, beside ...string) string {
+func elsewhere(wrong store.Invalid, shown ...string) string {
 	others := store.Invalid{}
 	for field, why := range wrong {
-		if !slices.Contains(beside, field) {
+		if !slices.Contains(shown, field) {
 			others[field] = why
 		}
 	}
@@ -93,26 +77,10 @@ func (p actPage) Warnings() []contentWarning {
 
 // Effect says in words what the numbers mean for those concerned.
 func (p actPage) Effect() string {
-	switch p.Kind.Name {
-	case "ban":
-		return "They can no longer contribute, and signals that they gave stop counting. What they wrote stays unless you choose otherwise here."
-	case "unban":
-		return "They can contribute again, and signals that they gave count again."
-	case "delete":
-		return "The message goes with all replies below it. An undo brings back exactly these."
-	case "undelete":
-		return "Exactly what that delete took comes back."
-	case "halt":
-		return "Nobody is asked to add to the tree any more. Its state is kept, so that a restart restores it."
-	case "resume":
-		if p.Tree != nil && p.Tree.HaltedState != nil {
-			return "The tree goes back to the state that the stop replaced: " + strings.ReplaceAll(*p.Tree.HaltedState, "_", " ") + "."
-		}
-		return "The tree goes on growing."
-	case "undo":
-		return "Everything that the action changed goes back to what it was, all or nothing."
+	if p.Kind.Effect == nil {
+		return ""
 	}
-	return ""
+	return p.Kind.Effect(p.Concerned)
 }
 
 // actForm shows the form of a kind of action, with what it would do in
@@ -124,15 +92,16 @@ func actForm(kind store.Kind) func(*Server, *fiber.Ctx) error {
 			return err
 		}
 		var body actBody
-		if err := decodeQuery(c, &body); err != nil {
+		params := kind.NewParams()
+		if err := decodeQuery(c, &body, params); err != nil {
 			return err
 		}
-		p, err := s.actPage(c, kind, id, body)
+		p, err := s.actPage(c, kind, id, body, params)
 		if err != nil {
 			return err
 		}
-		if kind.Name == "edit" && !c.Context().QueryArgs().Has("text") {
-			p.Body.Text = p.Message.Text
+		if edit, ok := params.(*store.EditParams); ok && !c.Context().QueryArgs().Has("text") {
+			edit.Text = p.Message.Text
 		}
 		if p.Body.Version == nil && p.Message != nil {
 			p.Body.Version = &p.Message.Version
@@ -143,11 +112,11 @@ func actForm(kind store.Kind) func(*Server, *fiber.Ctx) error {
 
 // actPage gathers what the form shows; an action that cannot be done at all
 // (one may not, it is done already) fails here.
-func (s *Server) actPage(c *fiber.Ctx, kind store.Kind, id uuid.UUID, body actBody) (actPage, error) {
+func (s *Server) actPage(c *fiber.Ctx, kind store.Kind, id uuid.UUID, body actBody, params any) (actPage, error) {
 	ctx, actor := c.UserContext(), s.actor(c)
-	p := actPage{Layout: s.layout(c, kind.Title), Kind: kind, Body: body, Dialog: isPartial(c)}
+	p := actPage{Layout: s.layout(c, kind.Title), Kind: kind, Body: body, Params: params, Dialog: isPartial(c)}
 	p.Toast = nil
-	p.Post = "/" + kind.Target + "s/" + id.String() + "/" + verb(kind)
+	p.Post = "/" + kind.Target + "s/" + id.String() + "/" + kind.Path
 	p.Return = localPath(body.Return, "/"+kind.Target+"s/"+id.String())
 	if p.Body.Key == "" {
 		p.Body.Key = rand.Text()
@@ -172,8 +141,11 @@ func (s *Server) actPage(c *fiber.Ctx, kind store.Kind, id uuid.UUID, body actBo
 	}
 	if kind.Previewable {
 		body.Preview, body.Version, body.Reason = true, nil, "" // what a reason lacks changes no number
-		act := body.act(kind, id)
-		outcome, err := s.store.Act(ctx, actor, act)
+		whole, err := completed(params)
+		var outcome store.Outcome
+		if err == nil {
+			outcome, err = s.store.Act(ctx, actor, body.act(kind, id, whole))
+		}
 		var invalid store.Invalid
 		if err != nil && !errors.As(err, &invalid) {
 			return p, err
@@ -191,6 +163,13 @@ func (s *Server) actPage(c *fiber.Ctx, kind store.Kind, id uuid.UUID, body actBo
 }
 
 func (s *Server) renderAct(c *fiber.Ctx, status int, p actPage) error {
+	if p.Kind.Fields != "" {
+		fields, err := s.part("partials/fields/"+p.Kind.Fields, p)
+		if err != nil {
+			return err
+		}
+		p.Fields = template.HTML(fields)
+	}
 	if p.Dialog {
 		return s.renderStatus(c, status, "partials/actionform", p)
 	}

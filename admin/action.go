@@ -13,49 +13,35 @@ import (
 	"treewarden/store"
 )
 
-// actBody is what an action's form or API call sends. A kind reads only the
-// fields that it knows.
+// actBody is what every action's form or API call sends besides the parameters of
+// its kind.
 type actBody struct {
-	Reason   string             `json:"reason" form:"reason"`
-	Preview  bool               `json:"preview" form:"preview"`
-	Version  *int               `json:"version" form:"version"`
-	Until    *time.Time         `json:"until" form:"until"`
-	Messages string             `json:"messages" form:"messages" validate:"omitempty,oneof=keep delete"`
-	Trees    string             `json:"trees" form:"trees" validate:"omitempty,oneof=keep halt"`
-	Text     string             `json:"text" form:"text"`
-	Result   string             `json:"result" form:"result" validate:"omitempty,oneof=accepted rejected pending"`
-	Labels   map[string]float64 `json:"labels" form:"labels"`
-	Emoji    string             `json:"emoji" form:"emoji" validate:"max=64"`
-	Op       string             `json:"op" form:"op" validate:"omitempty,oneof=add remove"`
+	Reason  string `json:"reason" form:"reason"`
+	Preview bool   `json:"preview" form:"preview"`
+	Version *int   `json:"version" form:"version"`
 
 	// Only the forms of the pages send these.
-	For    string `json:"-" form:"for" validate:"omitempty,oneof=day week month date"`
 	Return string `json:"-" form:"return"`
 	Key    string `json:"-" form:"key" validate:"max=100"`
 }
 
-// spans are the lengths of a ban that its form offers.
-var spans = map[string]time.Duration{"day": 24 * time.Hour, "week": 7 * 24 * time.Hour, "month": 30 * 24 * time.Hour}
-
-// until is when a ban ends, nil for never. A span ends at a full hour: a form
-// that is sent twice by a double click then asks for the same thing twice.
-func (b actBody) until(now time.Time) *time.Time {
-	if span, ok := spans[b.For]; ok {
-		end := now.Add(span + time.Hour).UTC().Truncate(time.Hour)
-		return &end
-	}
-	return b.Until
-}
-
-func (b actBody) act(kind store.Kind, target uuid.UUID) store.Act {
+func (b actBody) act(kind store.Kind, target uuid.UUID, params any) store.Act {
 	if b.Preview && b.Reason == "" {
 		b.Reason = "preview" // written nowhere
 	}
 	return store.Act{
-		Kind: kind.Name, Target: target, Reason: b.Reason, Preview: b.Preview, Version: b.Version,
-		Until: b.until(time.Now()), Messages: b.Messages, Trees: b.Trees, Text: b.Text,
-		Result: b.Result, Labels: b.Labels, Emoji: b.Emoji, Op: b.Op,
+		Kind: kind.Name, Target: target, Reason: b.Reason, Preview: b.Preview, Version: b.Version, Params: params,
 	}
+}
+
+// completed makes whole parameters of what a form said in another way.
+func completed(params any) (any, error) {
+	if p, ok := params.(interface {
+		Complete(now time.Time) (any, error)
+	}); ok {
+		return p.Complete(time.Now())
+	}
+	return params, nil
 }
 
 // act does an action of a kind.
@@ -66,19 +52,21 @@ func act(kind store.Kind) func(*Server, *fiber.Ctx) error {
 			return err
 		}
 		var body actBody
+		params := kind.NewParams()
+		var whole any
 		var outcome store.Outcome
-		if err = decodeBody(c, &body); err == nil {
-			err = body.complete()
+		if err = decodeBody(c, &body, params); err == nil {
+			whole, err = completed(params)
 		}
 		if err == nil {
-			request := body.act(kind, id)
+			request := body.act(kind, id, whole)
 			if request.IdempotencyKey, err = idempotencyKey(c, body.Key); err != nil {
 				return err
 			}
 			outcome, err = s.store.Act(c.UserContext(), s.actor(c), request)
 		}
 		if err != nil {
-			return s.refused(c, kind, id, body, err)
+			return s.refused(c, kind, id, body, params, err)
 		}
 		if isAPI(c) {
 			return s.answerAct(c, kind, id, outcome)
@@ -87,24 +75,17 @@ func act(kind store.Kind) func(*Server, *fiber.Ctx) error {
 	}
 }
 
-// complete checks what the fields of a ban's length say together.
-func (b actBody) complete() error {
-	if b.For == "date" && b.Until == nil {
-		return store.Invalid{"until": "choose the date and time at which the ban ends"}
-	}
-	return nil
-}
-
 // refused shows the form again, with what was typed and what is wrong with it.
 // A text that was typed over a newer one is not lost either.
-func (s *Server) refused(c *fiber.Ctx, kind store.Kind, id uuid.UUID, body actBody, err error) error {
+func (s *Server) refused(c *fiber.Ctx, kind store.Kind, id uuid.UUID, body actBody, params any, err error) error {
 	var invalid store.Invalid
 	var conflict *store.Conflict
-	typed := errors.As(err, &conflict) && conflict.Version != 0 && kind.Name == "edit"
+	edit, isEdit := params.(*store.EditParams)
+	typed := errors.As(err, &conflict) && conflict.Version != 0 && isEdit && edit.Text != ""
 	if isAPI(c) || !errors.As(err, &invalid) && !typed {
 		return err
 	}
-	p, pageErr := s.actPage(c, kind, id, body)
+	p, pageErr := s.actPage(c, kind, id, body, params)
 	if pageErr != nil {
 		return errors.Join(err, pageErr)
 	}
@@ -124,7 +105,7 @@ func (s *Server) answerAct(c *fiber.Ctx, kind store.Kind, id uuid.UUID, outcome 
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	switch {
 	case outcome.Preview:
-	case kind.Name == "label", kind.Name == "react", kind.Name == "report":
+	case kind.Personal:
 		message, err := s.store.Message(c.UserContext(), s.actor(c), id)
 		if err != nil {
 			return err

@@ -224,7 +224,7 @@ func TestHome(t *testing.T) {
 	reporter := storetest.User(t, s, "Grace")
 	storetest.Report(t, s, ids[2], reporter, "Rude <script>", time.Now())
 	until := time.Now().Add(48 * time.Hour)
-	if _, err := s.Act(t.Context(), actor, store.Act{Kind: "ban", Target: author, Reason: "insults", Until: &until}); err != nil {
+	if _, err := s.Act(t.Context(), actor, store.Act{Kind: "ban", Target: author, Reason: "insults", Params: store.BanParams{Until: &until}}); err != nil {
 		t.Fatal(err)
 	}
 	page := c.get("/").want(200)

@@ -23,7 +23,7 @@ import (
 // kindOf is the kind of action that a route does.
 func kindOf(r route) store.Kind {
 	for _, kind := range store.Kinds {
-		if r.Path == "/"+kind.Target+"s/:id/"+verb(kind) {
+		if r.Path == "/"+kind.Target+"s/:id/"+kind.Path {
 			return kind
 		}
 	}
@@ -103,6 +103,18 @@ func bodyOf(r route) any {
 	return struct{}{}
 }
 
+// fieldsOf are the fields of the structs that a route decodes its body into.
+func fieldsOf(r route) (fields []reflect.StructField) {
+	parts, several := bodyOf(r).([]any)
+	if !several {
+		parts = []any{bodyOf(r)}
+	}
+	for _, part := range parts {
+		fields = append(fields, reflect.VisibleFields(reflect.Indirect(reflect.ValueOf(part)).Type())...)
+	}
+	return fields
+}
+
 // readBy says whether a route's method reads a field.
 func readBy(r route, name string) bool {
 	fields := describeMethod(r).Fields
@@ -154,7 +166,7 @@ func TestBadFields(t *testing.T) {
 			continue // TestBadSignIn, TestBadAccount
 		}
 		api := strings.HasPrefix(address, apiPrefix)
-		for i, f := range reflect.VisibleFields(reflect.TypeOf(bodyOf(r))) {
+		for i, f := range fieldsOf(r) {
 			name := f.Tag.Get("form")
 			if name == "" || name == "preview" || api && f.Tag.Get("json") == "-" || !readBy(r, name) && f.Tag.Get("json") != "-" {
 				continue
@@ -234,8 +246,7 @@ func TestBadTypes(t *testing.T) {
 		if !strings.HasPrefix(address, apiPrefix) {
 			continue
 		}
-		body := reflect.TypeOf(bodyOf(r))
-		for _, f := range reflect.VisibleFields(body) {
+		for _, f := range fieldsOf(r) {
 			name := f.Tag.Get("json")
 			if name == "-" || !readBy(r, name) {
 				continue

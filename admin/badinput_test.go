@@ -72,7 +72,7 @@ func newWorld(t *testing.T) *world {
 	storetest.React(t, s, w.reply, w.user, "-1", time.Now().Add(-time.Minute))
 	storetest.Report(t, s, w.reply, w.user, "a bad one", time.Now())
 	w.halted = storetest.Tree(t, s, storetest.Node{Author: storetest.User(t, s, "Eve Example"), Text: "A second tree"})[0]
-	for _, act := range []store.Act{{Kind: "ban", Target: w.banned}, {Kind: "delete", Target: w.deleted}, {Kind: "halt", Target: w.halted}, {Kind: "review", Target: ids[3], Result: "rejected"}} {
+	for _, act := range []store.Act{{Kind: "ban", Target: w.banned}, {Kind: "delete", Target: w.deleted}, {Kind: "halt", Target: w.halted}, {Kind: "review", Target: ids[3], Params: store.ReviewParams{Result: "rejected"}}} {
 		act.Reason = "for the test"
 		outcome, err := s.Act(t.Context(), w.actor, act)
 		if err != nil {

@@ -49,8 +49,8 @@ func query(c *fiber.Ctx) url.Values {
 	return values
 }
 
-// decodeQuery reads the query into a struct.
-func decodeQuery(c *fiber.Ctx, into any) error {
+// decodeQuery reads the query into structs.
+func decodeQuery(c *fiber.Ctx, into ...any) error {
 	values, err := url.ParseQuery(string(c.Request().URI().QueryString()))
 	if err != nil {
 		return store.Malformed("the query cannot be decoded: write % as %25 and ; as %3B")
@@ -62,9 +62,7 @@ func decodeQuery(c *fiber.Ctx, into any) error {
 			}
 		}
 	}
-	wrong := fill(values, into)
-	wrong = merge(wrong, checked(into))
-	if len(wrong) > 0 {
+	if wrong := fillAll(values, into); len(wrong) > 0 {
 		return store.Malformed("wrong in the query: " + strings.Join(parameters(wrong), "; "))
 	}
 	return nil
@@ -80,14 +78,17 @@ func parameters(wrong map[string]string) []string {
 	return all
 }
 
-// decodeBody reads what was sent into a struct: JSON below /api/v1, else a
-// form. An empty body is an empty struct.
-func decodeBody(c *fiber.Ctx, into any) error {
+// decodeBody reads what was sent into structs: JSON below /api/v1, else a form.
+// An empty body leaves them empty.
+func decodeBody(c *fiber.Ctx, into ...any) error {
 	var wrong map[string]string
 	if isAPI(c) {
 		invalid, err := decodeJSON(c.Body(), into)
 		if err != nil {
 			return err
+		}
+		for _, v := range into {
+			invalid = merge(invalid, checked(v))
 		}
 		wrong = invalid
 	} else {
@@ -95,13 +96,22 @@ func decodeBody(c *fiber.Ctx, into any) error {
 		if err != nil {
 			return err
 		}
-		wrong = fill(values, into)
+		wrong = fillAll(values, into)
 	}
-	wrong = merge(wrong, checked(into))
 	if len(wrong) > 0 {
 		return store.Invalid(wrong)
 	}
 	return nil
+}
+
+// fillAll sets the fields of structs, checks them, and says what is wrong.
+func fillAll(values url.Values, into []any) map[string]string {
+	var wrong map[string]string
+	for _, v := range into {
+		wrong = merge(wrong, fill(values, v))
+		wrong = merge(wrong, checked(v))
+	}
+	return wrong
 }
 
 func formValues(c *fiber.Ctx) (url.Values, error) {

@@ -18,7 +18,7 @@ import (
 // is named. Nothing is mended in silence: a misspelt "until" must not make a
 // ban permanent, a second "preview" not act, half a character not become
 // another one.
-func decodeJSON(body []byte, into any) (wrong map[string]string, err error) {
+func decodeJSON(body []byte, into []any) (wrong map[string]string, err error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, nil
 	}
@@ -30,16 +30,18 @@ func decodeJSON(body []byte, into any) (wrong map[string]string, err error) {
 		return nil, store.Malformed("the body is not one JSON object, each of its members there once and all its characters whole")
 	}
 	wrong = map[string]string{}
-	v := reflect.ValueOf(into).Elem()
-	for i := range v.NumField() {
-		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-		member, given := members[name]
-		if name == "-" || !given {
-			continue
-		}
-		delete(members, name)
-		if why := setJSON(v.Field(i), member); why != "" {
-			wrong[name] = why
+	for _, structure := range into {
+		v := reflect.ValueOf(structure).Elem()
+		for i := range v.NumField() {
+			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+			member, given := members[name]
+			if name == "-" || !given {
+				continue
+			}
+			delete(members, name)
+			if why := setJSON(v.Field(i), member); why != "" {
+				wrong[name] = why
+			}
 		}
 	}
 	for name := range members {

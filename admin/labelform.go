@@ -64,7 +64,10 @@ var (
 // LabelForm is the form of labels: as typed, else as this person answered
 // before, else empty. A flag that is not set says no; a scale may be left out.
 func (p actPage) LabelForm() labelForm {
-	given := p.Body.Labels
+	var given map[string]float64
+	if params, ok := p.Params.(*store.LabelParams); ok {
+		given = params.Labels
+	}
 	if given == nil && p.Message != nil {
 		for _, v := range p.Message.Votes {
 			if v.UserID == p.Person.UserID {

@@ -212,8 +212,9 @@ func (s *Server) recentActions(c *fiber.Ctx, id uuid.UUID) ([]actionEntry, error
 
 // EditDiff is what a text that was typed over a newer one would change in it.
 func (p actPage) EditDiff() []markup.Piece {
-	if p.Message == nil || p.Conflict == nil || p.Body.Text == p.Message.Text {
+	edit, ok := p.Params.(*store.EditParams)
+	if !ok || p.Message == nil || p.Conflict == nil || edit.Text == p.Message.Text {
 		return nil
 	}
-	return markup.Diff(p.Message.Text, p.Body.Text)
+	return markup.Diff(p.Message.Text, edit.Text)
 }

@@ -54,24 +54,12 @@ func (t messagePresenter) menu(m store.Message, mine []store.Reaction) messageMe
 			menu.Reactions = append(menu.Reactions, menuReaction{r, given})
 		}
 	}
-	for _, group := range []menuGroup{{false, t.judge(m)}, {true, look(m)}, {false, t.moderate(m)}} {
+	for _, group := range []menuGroup{{false, t.acts(m, true)}, {true, look(m)}, {false, t.acts(m, false)}} {
 		if len(group.Items) > 0 {
 			menu.Groups = append(menu.Groups, group)
 		}
 	}
 	return menu
-}
-
-// judge are the items that everybody in a data collection has.
-func (t messagePresenter) judge(m store.Message) []menuItem {
-	var items []menuItem
-	if t.may[policy.MessageLabel] {
-		items = append(items, menuItem{Text: "Label…", Icon: "label", Href: ActPath("message", m.MessageID, "labels", t.back), Dialog: true})
-	}
-	if t.may[policy.MessageReport] {
-		items = append(items, menuItem{Text: "Report…", Icon: "flag", Href: ActPath("message", m.MessageID, "report", t.back), Dialog: true})
-	}
-	return items
 }
 
 // look are the items that change nothing.
@@ -92,40 +80,55 @@ func look(m store.Message) []menuItem {
 	return items
 }
 
-// moderate are the items that decide about a message, its tree and its author.
-func (t messagePresenter) moderate(m store.Message) []menuItem {
+// acts are the items of the actions that the person may do and that the message's
+// state leaves to be done: those that contributors do too, or those of moderators.
+func (t messagePresenter) acts(m store.Message, personal bool) []menuItem {
 	var items []menuItem
-	add := func(permission policy.Permission, item menuItem) {
-		if item.Dialog = true; t.may[permission] {
+	for _, kind := range store.Kinds {
+		target, ok := t.aim(kind, m)
+		if !ok || kind.Personal != personal || !t.may[kind.Permission] {
+			continue
+		}
+		for _, entry := range kind.Menu {
+			if entry.Shows != nil && !entry.Shows(m) {
+				continue
+			}
+			item := menuItem{
+				Text: entry.Text, Icon: entry.Icon, Key: entry.Key, Dialog: true, Danger: kind.Destructive,
+				Href: ActPath(kind.Target, target, kind.Path, t.back),
+			}
+			if entry.Query != "" {
+				item.Href += "&" + entry.Query
+			}
 			items = append(items, item)
 		}
-	}
-	path := func(verb string) string { return ActPath("message", m.MessageID, verb, t.back) }
-	if m.ReviewResult == nil || *m.ReviewResult {
-		add(policy.MessageReview, menuItem{Text: "Mark as spam…", Icon: "spam", Key: "s", Href: path("review") + "&result=rejected"})
-	}
-	if m.ReviewResult == nil || !*m.ReviewResult {
-		add(policy.MessageReview, menuItem{Text: "Not spam…", Icon: "check", Key: "n", Href: path("review") + "&result=accepted"})
-	}
-	add(policy.MessageEdit, menuItem{Text: "Edit…", Icon: "edit", Href: path("edit")})
-	if m.Deleted {
-		add(policy.MessageDelete, menuItem{Text: "Undelete…", Icon: "undo", Href: path("undelete")})
-	} else {
-		add(policy.MessageDelete, menuItem{Text: "Delete…", Icon: "trash", Key: "d", Danger: true, Href: path("delete")})
-	}
-	if m.TreeState == haltedState {
-		add(policy.TreeHalt, menuItem{Text: "Restart tree…", Icon: "resume", Href: ActPath("tree", m.TreeID, "resume", t.back)})
-	} else {
-		add(policy.TreeHalt, menuItem{Text: "Stop tree…", Icon: "halt", Key: "h", Danger: true, Href: ActPath("tree", m.TreeID, "halt", t.back)})
-	}
-	if t.mayBan(m) {
-		add(policy.UserBan, menuItem{Text: "Ban author…", Icon: "ban", Key: "b", Danger: true, Href: ActPath("user", *m.UserID, "ban", t.back)})
 	}
 	return items
 }
 
+// aim is what an action of a message's menu aims at: the message, its tree or its
+// author. ok is false where the person may not act on that author.
+func (t messagePresenter) aim(kind store.Kind, m store.Message) (target uuid.UUID, ok bool) {
+	switch kind.Target {
+	case "message":
+		return m.MessageID, true
+	case "tree":
+		return m.TreeID, true
+	}
+	if m.UserID == nil || !t.mayActOnAuthor(m) {
+		return target, false
+	}
+	return *m.UserID, true
+}
+
+// mayActOnAuthor says whether no rank rule keeps the person from acting on the
+// message's author.
+func (t messagePresenter) mayActOnAuthor(m store.Message) bool {
+	return m.UserID != nil && m.AuthorRole != nil &&
+		policy.MayActOn(t.person.Role, *m.AuthorRole, t.person.UserID == *m.UserID) == nil
+}
+
 // mayBan says whether the person may ban the message's author now.
 func (t messagePresenter) mayBan(m store.Message) bool {
-	return t.may[policy.UserBan] && m.UserID != nil && m.AuthorRole != nil && m.AuthorStatus != nil && *m.AuthorStatus == store.Active &&
-		policy.MayActOn(t.person.Role, *m.AuthorRole, t.person.UserID == *m.UserID) == nil
+	return t.may[policy.UserBan] && m.AuthorStatus != nil && *m.AuthorStatus == store.Active && t.mayActOnAuthor(m)
 }

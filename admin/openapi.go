@@ -123,30 +123,15 @@ type formulaQuery struct {
 	Formula string `form:"formula"`
 }
 
-// actionFields names the fields of the body that a kind of action reads. The
-// other kinds read reason, preview and version.
-var actionFields = map[string]string{
-	"ban":    "reason preview version until messages trees",
-	"edit":   "reason preview version text",
-	"review": "reason preview version result",
-	"label":  "labels",
-	"react":  "emoji op",
-	"report": "reason",
-}
-
 // describeMethod describes a route of the API, or nothing where it is unknown.
 func describeMethod(r route) openapi.Method {
 	m := methods[r.Method+" "+r.Path]
 	for _, kind := range store.Kinds {
-		if m.Summary != "" || r.Method != post || !strings.HasSuffix(r.Path, "/:id/"+verb(kind)) {
+		if m.Summary != "" || r.Method != post || kind.Path == "" || !strings.HasSuffix(r.Path, "/:id/"+kind.Path) {
 			continue
 		}
-		fields, ok := actionFields[kind.Name]
-		if !ok {
-			fields = "reason preview version"
-		}
-		m = openapi.Method{Summary: kind.Title, Body: actBody{}, Fields: strings.Fields(fields), Answer: store.Outcome{}}
-		if kind.Name == "label" || kind.Name == "react" || kind.Name == "report" {
+		m = openapi.Method{Summary: kind.Title, Body: []any{actBody{}, kind.NewParams()}, Answer: store.Outcome{}}
+		if kind.Personal {
 			m.Answer, m.Preview = store.MessageDetail{}, store.Outcome{}
 		}
 	}

@@ -175,7 +175,7 @@ func TestRater(t *testing.T) {
 	if got := read().Flags; got.Upheld != 3 {
 		t.Errorf("once the ban has ended: %+v", got)
 	}
-	mistake := r.do(store.Act{Kind: "ban", Target: r.author, Messages: "delete"})
+	mistake := r.do(store.Act{Kind: "ban", Target: r.author, Params: store.BanParams{Messages: "delete"}})
 	if got := read().Flags; got.Upheld != 4 || got.Dismissed != 2 || got.Open != 1 {
 		t.Errorf("with the other author banned: %+v", got)
 	}

@@ -1,8 +1,6 @@
 package admin
 
 import (
-	"strings"
-
 	"github.com/gofiber/fiber/v2"
 
 	"treewarden/policy"
@@ -102,28 +100,17 @@ func routes() []route {
 	}
 }
 
-// verbs names the paths of actions whose kind reads differently there.
-var verbs = map[string]string{"label": "labels", "react": "reactions"}
-
-// verb is the last part of an action's path.
-func verb(kind store.Kind) string {
-	if v, ok := verbs[kind.Name]; ok {
-		return v
-	}
-	return strings.ReplaceAll(kind.Name, "_", "-")
-}
-
-// actRoutes gives every kind of action a form and a place to send it to:
-// /users/:id/ban, /messages/:id/delete, /trees/:id/halt and so on. An undo
-// aims at an action and a change of a user has its form on the user's page:
-// both stand in routes.
+// actRoutes gives every kind of action that has a path a form and a place to send
+// it to: /users/:id/ban, /messages/:id/delete, /trees/:id/halt and so on. An undo
+// aims at an action and a change of a user has its form on the user's page: both
+// stand in routes.
 func actRoutes() []route {
 	var all []route
 	for _, kind := range store.Kinds {
-		if kind.Name == "undo" || kind.Name == "update_user" {
+		if kind.Path == "" {
 			continue
 		}
-		path := "/" + kind.Target + "s/:id/" + verb(kind)
+		path := "/" + kind.Target + "s/:id/" + kind.Path
 		all = append(all,
 			route{get, path, kind.Permission, actForm(kind), pageOnly},
 			route{post, path, kind.Permission, act(kind), both})

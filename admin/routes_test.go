@@ -55,7 +55,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 func TestEveryKindHasItsRoutes(t *testing.T) {
 	t.Parallel()
 	for _, kind := range store.Kinds {
-		path := "/" + kind.Target + "s/:id/" + verb(kind)
+		path := "/" + kind.Target + "s/:id/" + kind.Path
 		method := post
 		if kind.Name == "update_user" {
 			path, method = "/users/:id", patch

@@ -25,6 +25,7 @@ func (s *Server) functions() map[string]any {
 		"ago":      ago,          // 3 minutes ago
 		"counted":  counted,      // {{counted .N "message"}}: 3 messages
 		"browser":  browser,      // Firefox on Linux
+		"minute":   minute,       // 2026-11-30T12:00, for a field of date and time
 		"day":      day,          // 2026-11-30, for a date field
 		"asset":    s.assetPath,  // the address of a static file
 		"icon":     icon,         // a small drawing
@@ -91,6 +92,14 @@ func ago(t time.Time) string {
 		return humanize.RelTime(t, time.Now(), "ago", "")
 	}
 	return t.UTC().Format("2 Jan 2006")
+}
+
+// minute writes a moment in UTC as a field of date and time takes it.
+func minute(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02T15:04")
 }
 
 // day writes a date field's value.

@@ -120,7 +120,7 @@ func TestBannedUser(t *testing.T) {
 	user := storetest.User(t, s, "Trollo")
 	boss := storetest.Staff(t, s, policy.Admin)
 	until := time.Now().AddDate(0, 0, 3)
-	if _, err := s.Act(t.Context(), boss, store.Act{Kind: "ban", Target: user, Reason: "insults <b>everybody</b>", Until: &until}); err != nil {
+	if _, err := s.Act(t.Context(), boss, store.Act{Kind: "ban", Target: user, Reason: "insults <b>everybody</b>", Params: store.BanParams{Until: &until}}); err != nil {
 		t.Fatal(err)
 	}
 	a := staff(t, server, policy.Moderator).get("/users/" + user.String()).want(http.StatusOK)

@@ -51,9 +51,7 @@ func (s *Server) updateUser(c *fiber.Ctx) error {
 		if key, err = idempotencyKey(c, body.Key); err != nil {
 			return err
 		}
-		outcome, err = s.store.Act(c.UserContext(), s.actor(c), store.Act{
-			Kind: "update_user", Target: id, Reason: body.Reason, Version: body.Version, IdempotencyKey: key, Patch: body.patch(),
-		})
+		outcome, err = s.store.Act(c.UserContext(), s.actor(c), store.Act{Kind: "update_user", Target: id, Reason: body.Reason, Version: body.Version, IdempotencyKey: key, Params: body.patch()})
 	}
 	switch {
 	case err != nil:

@@ -84,7 +84,7 @@ func (b *bench) measureBan(ctx context.Context) error {
 	if err != nil || len(busiest) == 0 {
 		return errors.Join(err, errors.New("nobody wrote anything"))
 	}
-	act := store.Act{Kind: "ban", Target: busiest[0], Reason: reason, Messages: "delete", Preview: true}
+	act := store.Act{Kind: "ban", Target: busiest[0], Reason: reason, Preview: true, Params: store.BanParams{Messages: "delete"}}
 	began := time.Now()
 	if _, err := b.store.Act(ctx, store.CommandLine, act); err != nil {
 		return err

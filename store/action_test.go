@@ -94,10 +94,10 @@ func TestEveryActionIsUndone(t *testing.T) {
 		"unban": {{Kind: "ban"}}, "undelete": {{Kind: "delete"}}, "resume": {{Kind: "halt"}},
 	}
 	acts := []store.Act{
-		{Kind: "ban", Messages: "delete", Trees: "halt", Until: &until}, {Kind: "unban"},
-		{Kind: "update_user", Patch: store.UserPatch{DisplayName: &name, Notes: &notes, ShowOnLeaderboard: &hide, Role: &role}},
-		{Kind: "delete"}, {Kind: "undelete"}, {Kind: "edit", Text: "another text"}, {Kind: "review", Result: "rejected"},
-		{Kind: "label", Labels: map[string]float64{"spam": 1, "quality": 0.25}}, {Kind: "react", Emoji: "+1", Op: "add"},
+		{Kind: "ban", Params: store.BanParams{Messages: "delete", Trees: "halt", Until: &until}}, {Kind: "unban"},
+		{Kind: "update_user", Params: store.UserPatch{DisplayName: &name, Notes: &notes, ShowOnLeaderboard: &hide, Role: &role}},
+		{Kind: "delete"}, {Kind: "undelete"}, {Kind: "edit", Params: store.EditParams{Text: "another text"}}, {Kind: "review", Params: store.ReviewParams{Result: "rejected"}},
+		{Kind: "label", Params: store.LabelParams{Labels: map[string]float64{"spam": 1, "quality": 0.25}}}, {Kind: "react", Params: store.ReactParams{Emoji: "+1", Op: "add"}},
 		{Kind: "report"}, {Kind: "halt"}, {Kind: "resume"},
 	}
 	tried := map[string]bool{}
@@ -255,7 +255,7 @@ func TestRankRules(t *testing.T) {
 	}
 	// The last admin stays, also where nobody of a rank stands in the way.
 	var forbidden *store.Forbidden
-	if _, err := w.Act(ctx, store.CommandLine, store.Act{Kind: "update_user", Target: w.admin.UserID, Patch: store.UserPatch{Role: &general}}); !errors.As(err, &forbidden) {
+	if _, err := w.Act(ctx, store.CommandLine, store.Act{Kind: "update_user", Target: w.admin.UserID, Params: store.UserPatch{Role: &general}}); !errors.As(err, &forbidden) {
 		t.Errorf("the last admin was demoted: %v", err)
 	}
 	second := storetest.Staff(t, w.Store, policy.Admin)
@@ -327,7 +327,7 @@ func TestTimedBansEnd(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	until := time.Now().Add(300 * time.Millisecond)
-	ban := act(t, w.Store, w.moderator, store.Act{Kind: "ban", Target: w.troll, Until: &until})
+	ban := act(t, w.Store, w.moderator, store.Act{Kind: "ban", Target: w.troll, Params: store.BanParams{Until: &until}})
 	time.Sleep(time.Until(until) + 50*time.Millisecond)
 	if u, _ := w.User(ctx, w.moderator, w.troll, scoring.Treewarden); u.Status != store.Active {
 		t.Errorf("after its end the status is %s", u.Status)
@@ -358,7 +358,7 @@ func TestActionsAtOnce(t *testing.T) {
 	for i := range 24 {
 		a := []store.Act{
 			{Kind: "delete", Target: w.prompt}, {Kind: "delete", Target: w.reply}, {Kind: "halt", Target: w.prompt},
-			{Kind: "ban", Target: w.troll, Messages: "delete", Trees: "halt"},
+			{Kind: "ban", Target: w.troll, Params: store.BanParams{Messages: "delete", Trees: "halt"}},
 		}[i%4]
 		a.Reason = "all at once"
 		go func() {
@@ -379,7 +379,7 @@ func TestActionsAtOnce(t *testing.T) {
 func TestBeforeAndAfterAreInTheLog(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	done := act(t, w.Store, w.moderator, store.Act{Kind: "edit", Target: w.reply, Text: "a better text"})
+	done := act(t, w.Store, w.moderator, store.Act{Kind: "edit", Target: w.reply, Params: store.EditParams{Text: "a better text"}})
 	var after struct{ Text struct{ Text string } }
 	if err := json.Unmarshal(done.Action.After, &after); err != nil || after.Text.Text != "a better text" {
 		t.Errorf("after is %s (%v)", done.Action.After, err)

@@ -33,3 +33,11 @@ var System = Actor{Name: "treewarden", Role: policy.Admin, Via: "system"}
 
 // CommandLine is whoever runs the program's commands.
 var CommandLine = Actor{Name: "command line", Role: policy.Admin, Via: "cli"}
+
+// id is the actor's row in users, null for the program and its command line.
+func (a Actor) id() any {
+	if a.UserID == uuid.Nil {
+		return nil
+	}
+	return a.UserID
+}

@@ -3,45 +3,127 @@ package store
 import (
 	"fmt"
 	"strings"
+	"treewarden/store/tables"
 
 	"github.com/google/uuid"
 )
 
-// aspect is one side of a thing that actions change, with its whole state as
-// one jsonb value: undo compares that value with what the action left, and
-// puts back what was there before.
-type aspect struct {
+// aspect is one side of a thing that actions change. The log keeps its state
+// before and after, and an undo puts back what was there before.
+type aspect interface {
+	// undo puts this aspect of all objects of an action back, or returns a
+	// Conflict where it is no longer as the action left it.
+	undo(d *actionTx, action int64) error
+	// event is a query for the events that front ends must act on where action $1
+	// changed the aspect (kind, payload, object_id and its rank among events);
+	// empty where there are none.
+	event() string
+}
+
+// columnAspect is an aspect that is columns of the object's own row, with its
+// whole state as one jsonb value.
+type columnAspect struct {
 	name   string
 	object string // user, message or tree
 	// state reads the value from a row o of the object's table; restore is the
 	// SET list that writes it back from a jsonb s.
 	state, restore string
+	// tells is the event that follows from a change; the zero value is none.
+	tells event
+}
+
+// event says what front ends are told, as SQL over a row of action_objects.
+type event struct {
+	kind, payload string
+	when          string // a condition; empty is always
+	rank          int    // its place among the events of one action
+}
+
+func (a columnAspect) event() string {
+	if a.tells.kind == "" {
+		return ""
+	}
+	where := ""
+	if a.tells.when != "" {
+		where = " AND " + a.tells.when
+	}
+	return fmt.Sprintf("SELECT %s AS kind, %s AS payload, %d AS rank, object_id FROM action_objects WHERE action_id = $1 AND aspect = '%s'%s",
+		a.tells.kind, a.tells.payload, a.tells.rank, a.name, where)
 }
 
 // The aspects that are columns of the object's own row.
 var (
-	banAspect = aspect{"ban", "user",
-		`CASE WHEN o.banned_at IS NOT NULL THEN jsonb_build_object('since', o.banned_at, 'until', o.banned_until, 'reason', o.ban_reason, 'by', o.banned_by, 'action', o.ban_action) END`,
-		`banned_at = (s->>'since')::timestamptz, banned_until = (s->>'until')::timestamptz, ban_reason = s->>'reason', banned_by = (s->>'by')::uuid, ban_action = (s->>'action')::bigint`}
-	nameAspect        = aspect{"display_name", "user", "to_jsonb(o.display_name)", "display_name = s #>> '{}'"}
-	notesAspect       = aspect{"notes", "user", "to_jsonb(o.notes)", "notes = s #>> '{}'"}
-	leaderboardAspect = aspect{"show_on_leaderboard", "user", "to_jsonb(o.show_on_leaderboard)", "show_on_leaderboard = s::boolean"}
-	roleAspect        = aspect{"role", "user", "to_jsonb(o.role)", "role = s #>> '{}'"}
+	banAspect = columnAspect{
+		name: "ban", object: "user",
+		state: `CASE WHEN o.banned_at IS NOT NULL THEN jsonb_build_object('since', o.banned_at, 'until', o.banned_until,
+			'reason', o.ban_reason, 'by', o.banned_by, 'action', o.ban_action) END`,
+		restore: `banned_at = (s->>'since')::timestamptz, banned_until = (s->>'until')::timestamptz,
+			ban_reason = s->>'reason', banned_by = (s->>'by')::uuid, ban_action = (s->>'action')::bigint`,
+		tells: event{
+			kind:    "CASE WHEN after IS NULL THEN 'unban' ELSE 'ban' END",
+			payload: "json_build_object('user_id', object_id, 'until', after->'until')", rank: 1,
+		},
+	}
+	nameAspect = columnAspect{
+		name: "display_name", object: "user", state: "to_jsonb(o.display_name)", restore: "display_name = s #>> '{}'",
+	}
+	notesAspect = columnAspect{
+		name: "notes", object: "user", state: "to_jsonb(o.notes)", restore: "notes = s #>> '{}'",
+	}
+	leaderboardAspect = columnAspect{
+		name: "show_on_leaderboard", object: "user",
+		state: "to_jsonb(o.show_on_leaderboard)", restore: "show_on_leaderboard = s::boolean",
+	}
+	roleAspect = columnAspect{
+		name: "role", object: "user", state: "to_jsonb(o.role)", restore: "role = s #>> '{}'",
+	}
 
-	deletionAspect = aspect{"deletion", "message",
-		`jsonb_build_object('deleted', o.deleted, 'at', o.deleted_at, 'action', o.deleted_action, 'root', o.deleted_root, 'by_staff', o.deletion_by_staff)`,
-		`deleted = (s->>'deleted')::boolean, deleted_at = (s->>'at')::timestamptz, deleted_action = (s->>'action')::bigint, deleted_root = (s->>'root')::uuid, deletion_by_staff = (s->>'by_staff')::boolean`}
-	textAspect = aspect{"text", "message", `jsonb_build_object('text', o.text, 'edited', o.edited)`,
-		`text = s->>'text', edited = (s->>'edited')::boolean`}
-	reviewAspect = aspect{"review", "message", `jsonb_build_object('result', o.review_result, 'at', o.review_at, 'by_staff', o.review_by_staff)`,
-		`review_result = (s->>'result')::boolean, review_at = (s->>'at')::timestamptz, review_by_staff = (s->>'by_staff')::boolean`}
+	deletionAspect = columnAspect{
+		name: "deletion", object: "message",
+		state: `jsonb_build_object('deleted', o.deleted, 'at', o.deleted_at, 'action', o.deleted_action,
+			'root', o.deleted_root, 'by_staff', o.deletion_by_staff)`,
+		restore: `deleted = (s->>'deleted')::boolean, deleted_at = (s->>'at')::timestamptz,
+			deleted_action = (s->>'action')::bigint, deleted_root = (s->>'root')::uuid,
+			deletion_by_staff = (s->>'by_staff')::boolean`,
+		tells: event{
+			kind:    "CASE WHEN (after->>'deleted')::boolean THEN 'delete' ELSE 'undelete' END",
+			payload: "json_build_object('message_id', object_id, 'message_tree_id', tree_id)",
+			when:    "before->>'deleted' <> after->>'deleted'", rank: 2,
+		},
+	}
+	textAspect = columnAspect{
+		name: "text", object: "message",
+		state:   `jsonb_build_object('text', o.text, 'edited', o.edited)`,
+		restore: `text = s->>'text', edited = (s->>'edited')::boolean`,
+		tells: event{
+			kind:    "'edit'",
+			payload: "json_build_object('message_id', object_id, 'message_tree_id', tree_id, 'text', after->'text')", rank: 2,
+		},
+	}
+	reviewAspect = columnAspect{
+		name: "review", object: "message",
+		state: `jsonb_build_object('result', o.review_result, 'at', o.review_at, 'by_staff', o.review_by_staff)`,
+		restore: `review_result = (s->>'result')::boolean, review_at = (s->>'at')::timestamptz,
+			review_by_staff = (s->>'by_staff')::boolean`,
+	}
 
-	stateAspect = aspect{"state", "tree",
-		`jsonb_build_object('state', o.state, 'active', o.active, 'halted_state', o.halted_state, 'halted_active', o.halted_active, 'by_staff', o.state_by_staff)`,
-		`state = s->>'state', active = (s->>'active')::boolean, halted_state = s->>'halted_state', halted_active = (s->>'halted_active')::boolean, state_by_staff = (s->>'by_staff')::boolean`}
+	stateAspect = columnAspect{
+		name: "state", object: "tree",
+		state: `jsonb_build_object('state', o.state, 'active', o.active, 'halted_state', o.halted_state,
+			'halted_active', o.halted_active, 'by_staff', o.state_by_staff)`,
+		restore: `state = s->>'state', active = (s->>'active')::boolean, halted_state = s->>'halted_state',
+			halted_active = (s->>'halted_active')::boolean, state_by_staff = (s->>'by_staff')::boolean`,
+		tells: event{
+			kind:    "CASE WHEN after->>'state' = '" + tables.Halted + "' THEN 'halt' ELSE 'resume' END",
+			payload: "json_build_object('message_tree_id', object_id, 'state', after->'state')", rank: 3,
+		},
+	}
 )
 
-var columnAspects = []aspect{banAspect, nameAspect, notesAspect, leaderboardAspect, roleAspect, deletionAspect, textAspect, reviewAspect, stateAspect}
+// feedbackAspect is an aspect that is a person's rows on a message, by its kind.
+type feedbackAspect string
+
+func (feedbackAspect) event() string { return "" }
 
 // The aspects that are a person's row on a message; their name in the log
 // carries the person, and for reactions the emoji: "reaction:+1:UUID".
@@ -70,13 +152,13 @@ func parseFeedbackAspect(name string) (kind, emoji string, user uuid.UUID, err e
 }
 
 // table and keys of the objects.
-func (a aspect) table() string { return a.object + "s" }
+func (a columnAspect) table() string { return a.object + "s" }
 
-func (a aspect) id() string { return a.object + "_id" }
+func (a columnAspect) id() string { return a.object + "_id" }
 
 // match joins a row o of the object's table with a row of another relation
 // that has id and, for messages, tree_id.
-func (a aspect) match(other string) string {
+func (a columnAspect) match(other string) string {
 	if a.object == "message" {
 		return "o.tree_id = " + other + ".tree_id AND o.message_id = " + other + ".id"
 	}
@@ -84,7 +166,7 @@ func (a aspect) match(other string) string {
 }
 
 // tree is the expression for the tree of a row o; null for a user.
-func (a aspect) tree() string {
+func (a columnAspect) tree() string {
 	if a.object == "user" {
 		return "NULL::uuid"
 	}
@@ -96,7 +178,7 @@ func (a aspect) tree() string {
 // chosen is a list of CTEs of which the last is called chosen; set may refer
 // to its columns. $1 is the action. It returns the number of rows that
 // changed as the number of rows affected.
-func (a aspect) changeSQL(chosen, set string) string {
+func (a columnAspect) changeSQL(chosen, set string) string {
 	// The row as it was is joined within the UPDATE, by its key: joined to what
 	// came of it afterwards, of which the planner knows no number, every row would
 	// be compared with every other.
@@ -115,14 +197,14 @@ func (a aspect) changeSQL(chosen, set string) string {
 
 // conflictSQL finds an object of action $1 whose aspect is no longer as the
 // action left it.
-func (a aspect) conflictSQL() string {
+func (a columnAspect) conflictSQL() string {
 	return fmt.Sprintf(`SELECT w.object_id FROM (SELECT object_id, object_id AS id, tree_id, after FROM action_objects WHERE action_id = $1 AND object_type = '%s' AND aspect = '%s') w
 		LEFT JOIN %s o ON %s WHERE %s IS DISTINCT FROM w.after LIMIT 1`,
 		a.object, a.name, a.table(), a.match("w"), a.state)
 }
 
 // undoSQL puts back what was before action $2.
-func (a aspect) undoSQL() string {
+func (a columnAspect) undoSQL() string {
 	return a.changeSQL(fmt.Sprintf(`chosen AS (SELECT object_id AS id, tree_id, before AS s FROM action_objects
 		WHERE action_id = $2 AND object_type = '%s' AND aspect = '%s')`, a.object, a.name), a.restore)
 }

@@ -116,6 +116,14 @@ func formulaVersions(ctx context.Context, c db.Conn, limit int) ([]FormulaVersio
 	return versions, nil
 }
 
+// setFormula puts a new version of the formula in force (SaveFormula).
+var setFormula = Kind{
+	Name: "set_formula", Target: "formula",
+	Title: "Change formula", Button: "Save as new version", Past: "Changed the formula",
+	Permission: policy.ScoringSave, Undoable: true, NeedsReason: true,
+	aspects: []aspect{formulaAspect{}},
+}
+
 // SaveFormula puts a changed formula in force, as a new version with a note. To
 // go back is to save what an earlier version said. A version that is no longer
 // in force is a Conflict; nil does not ask. Where the change changes nothing the
@@ -131,15 +139,20 @@ func (s *Store) SaveFormula(ctx context.Context, actor Actor, change scoring.Cha
 	if len(wrong) > 0 {
 		return Outcome{}, Invalid(wrong)
 	}
-	act := Act{Kind: setFormula.Name, Target: treewardenID, Reason: strings.TrimSpace(note), Version: version, IdempotencyKey: idempotencyKey, Formula: change}
-	return s.perform(ctx, actor, act, setFormula, doSetFormula)
+	act := Act{Kind: setFormula.Name, Target: treewardenID, Reason: strings.TrimSpace(note), Version: version, IdempotencyKey: idempotencyKey, Params: change}
+	return s.perform(ctx, actor, act, setFormula, func(d *actionTx) error { return setFormulaTo(d, change) })
 }
 
-func doSetFormula(d *actionTx) error {
-	if err := lockFormula(d.ctx, d.Tx); err != nil {
+// formulaAspect is the one side of a formula that actions change.
+type formulaAspect struct{}
+
+func (formulaAspect) event() string { return "" }
+
+func setFormulaTo(d *actionTx, change scoring.Change) error {
+	if err := lockFormula(d.Ctx, d.Conn); err != nil {
 		return err
 	}
-	now, err := formulaInForce(d.ctx, d.Tx)
+	now, err := formulaInForce(d.Ctx, d.Conn)
 	if err != nil {
 		return err
 	}
@@ -147,7 +160,7 @@ func doSetFormula(d *actionTx) error {
 	if err := d.checkVersion(now.Version); err != nil {
 		return err
 	}
-	next, wrong := d.act.Formula.Apply(now)
+	next, wrong := change.Apply(now)
 	if len(wrong) > 0 {
 		return Invalid(wrong)
 	}
@@ -171,7 +184,7 @@ func (d *actionTx) putFormula(now, next scoring.Formula, note string) error {
 		return err
 	}
 	if _, err := d.exec(`INSERT INTO action_objects (action_id, object_type, object_id, aspect, before, after) VALUES ($1, $2, $3, $4, $5, $6)`,
-		d.id, setFormula.Target, treewardenID, formulaAspect, formulaState{now.Version, now.Weights, now.ToxicFrom}, formulaState{next.Version, next.Weights, next.ToxicFrom}); err != nil {
+		d.id, setFormula.Target, treewardenID, formulaAspectName, formulaState{now.Version, now.Weights, now.ToxicFrom}, formulaState{next.Version, next.Weights, next.ToxicFrom}); err != nil {
 		return err
 	}
 	if d.act.Preview {
@@ -181,11 +194,11 @@ func (d *actionTx) putFormula(now, next scoring.Formula, note string) error {
 	if next.ToxicFrom == now.ToxicFrom {
 		return nil
 	}
-	return d.update.ChangeThreshold(d.ctx, d.Tx, next.ToxicFrom)
+	return d.update.ChangeThreshold(d.Ctx, d.Conn, next.ToxicFrom)
 }
 
-// formulaAspect is the one side of a formula that actions change.
-const formulaAspect = "formula"
+// formulaAspectName is the name of formulaAspect in the log.
+const formulaAspectName = "formula"
 
 // formulaState is what the log tells of a formula before and after.
 type formulaState struct {
@@ -194,12 +207,12 @@ type formulaState struct {
 	ToxicFrom float64                    `json:"toxic_from"`
 }
 
-// undoFormula puts back the formula that an action replaced, as a new version.
+// undo puts back the formula that an action replaced, as a new version.
 // The versions' numbers are not compared: an undone change later on leaves the
 // formula as it was.
-func (d *actionTx) undoFormula(id int64) error {
+func (formulaAspect) undo(d *actionTx, id int64) error {
 	var before, after formulaState
-	err := d.QueryRow(d.ctx, "SELECT before, after FROM action_objects WHERE action_id = $1 AND object_type = $2 AND aspect = $3", id, setFormula.Target, formulaAspect).
+	err := d.QueryRow(d.Ctx, "SELECT before, after FROM action_objects WHERE action_id = $1 AND object_type = $2 AND aspect = $3", id, setFormula.Target, formulaAspectName).
 		Scan(&before, &after)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
@@ -207,14 +220,14 @@ func (d *actionTx) undoFormula(id int64) error {
 	if err != nil {
 		return err
 	}
-	now, err := formulaInForce(d.ctx, d.Tx)
+	now, err := formulaInForce(d.Ctx, d.Conn)
 	if err != nil {
 		return err
 	}
 	left, next := now, now
 	left.Weights, left.ToxicFrom = after.Weights, after.ToxicFrom
 	if !now.Same(left) {
-		return d.laterThan(id, setFormula.Target, treewardenID, formulaAspect)
+		return d.laterThan(id, setFormula.Target, treewardenID, formulaAspectName)
 	}
 	next.Weights, next.ToxicFrom = before.Weights, before.ToxicFrom
 	return d.putFormula(now, next, d.act.Reason)

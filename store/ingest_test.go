@@ -264,7 +264,7 @@ func TestIngestOverturnsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	name := "Renamed by staff"
-	act(t, w.Store, w.admin, store.Act{Kind: "update_user", Target: w.troll, Patch: store.UserPatch{DisplayName: &name, ShowOnLeaderboard: new(false)}})
+	act(t, w.Store, w.admin, store.Act{Kind: "update_user", Target: w.troll, Params: store.UserPatch{DisplayName: &name, ShowOnLeaderboard: new(false)}})
 	act(t, w.Store, w.admin, store.Act{Kind: "ban", Target: w.troll})
 	act(t, w.Store, w.admin, store.Act{Kind: "halt", Target: w.prompt})
 	before := one(t, w.Store, "SELECT (role, banned_at, show_on_leaderboard, display_name) FROM users WHERE user_id = $1", w.troll)
@@ -443,7 +443,7 @@ func TestEvents(t *testing.T) {
 	}
 	go func() {
 		time.Sleep(50 * time.Millisecond)
-		if _, err := w.Act(ctx, w.moderator, store.Act{Kind: "ban", Target: w.troll, Reason: "because", Messages: "delete"}); err != nil {
+		if _, err := w.Act(ctx, w.moderator, store.Act{Kind: "ban", Target: w.troll, Reason: "because", Params: store.BanParams{Messages: "delete"}}); err != nil {
 			t.Errorf("ban: %v", err)
 		}
 	}()

@@ -132,8 +132,8 @@ func TestMessageFilters(t *testing.T) {
 	storetest.Exec(t, w.Store, "INSERT INTO classifier_outputs (tree_id, message_id, model_id, toxicity, scores) VALUES ($1, $2, 1, 0.9, '{0.9,0.4}')", w.prompt, w.deep)
 	storetest.React(t, w.Store, w.deep, w.other, "red_flag", time.Now())
 	storetest.Report(t, w.Store, w.prompt, w.other, "look at this", time.Now())
-	act(t, w.Store, w.moderator, store.Act{Kind: "review", Target: w.deep, Result: "rejected"})
-	act(t, w.Store, w.moderator, store.Act{Kind: "edit", Target: w.prompt, Text: "an edited prompt"})
+	act(t, w.Store, w.moderator, store.Act{Kind: "review", Target: w.deep, Params: store.ReviewParams{Result: "rejected"}})
+	act(t, w.Store, w.moderator, store.Act{Kind: "edit", Target: w.prompt, Params: store.EditParams{Text: "an edited prompt"}})
 	hour := time.Now().Add(-30 * time.Minute)
 	for _, c := range []struct {
 		name   string

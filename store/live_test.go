@@ -65,10 +65,10 @@ func TestBoardsOfTwoProcesses(t *testing.T) {
 			accepted(t, w.Store, event("report", "message_id", w.prompt, "user_id", w.other, "reason", "spam"))
 		}, func(row store.BoardRow) bool { return row.RedFlags == 1 }},
 		{"a label", func() {
-			act(t, w.Store, w.moderator, store.Act{Kind: "label", Target: w.prompt, Labels: map[string]float64{"spam": 1}})
+			act(t, w.Store, w.moderator, store.Act{Kind: "label", Target: w.prompt, Params: store.LabelParams{Labels: map[string]float64{"spam": 1}}})
 		}, func(row store.BoardRow) bool { return row.Spam == 1 }},
 		{"another name", func() {
-			act(t, w.Store, w.moderator, store.Act{Kind: "update_user", Target: w.troll, Patch: store.UserPatch{DisplayName: new("Renamed")}})
+			act(t, w.Store, w.moderator, store.Act{Kind: "update_user", Target: w.troll, Params: store.UserPatch{DisplayName: new("Renamed")}})
 		}, func(row store.BoardRow) bool { return row.DisplayName == "Renamed" }},
 		{"a name by ingest", func() {
 			accepted(t, w.Store, event("user", "user_id", w.other, "display_name", "Also renamed"))

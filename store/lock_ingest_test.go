@@ -58,7 +58,7 @@ func TestBanBesideWhatTheGiverGives(t *testing.T) {
 	t.Parallel()
 	for name, give := range map[string]func(w world) error{
 		"act": func(w world) error {
-			_, err := w.Act(ctx, w.moderator, store.Act{Kind: "react", Target: w.reply, Emoji: "red_flag", Op: "add"})
+			_, err := w.Act(ctx, w.moderator, store.Act{Kind: "react", Target: w.reply, Params: store.ReactParams{Emoji: "red_flag", Op: "add"}})
 			return err
 		},
 		"undo": func(w world) error {
@@ -73,8 +73,8 @@ func TestBanBesideWhatTheGiverGives(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			act(t, w.Store, w.moderator, store.Act{Kind: "react", Target: w.reply, Emoji: "red_flag", Op: "add"})
-			act(t, w.Store, w.moderator, store.Act{Kind: "react", Target: w.reply, Emoji: "red_flag", Op: "remove"})
+			act(t, w.Store, w.moderator, store.Act{Kind: "react", Target: w.reply, Params: store.ReactParams{Emoji: "red_flag", Op: "add"}})
+			act(t, w.Store, w.moderator, store.Act{Kind: "react", Target: w.reply, Params: store.ReactParams{Emoji: "red_flag", Op: "remove"}})
 			// The end of the chain is an action's last lock: all else is done by then.
 			letGo := held(t, w.Store, "SELECT FROM action_chain FOR UPDATE")
 			var both sync.WaitGroup

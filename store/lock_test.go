@@ -56,7 +56,7 @@ func TestNamesOfUsersHoldNobodyUp(t *testing.T) {
 	holding(t, w.Store, "SELECT FROM users WHERE user_id IN ($1, $2) FOR KEY SHARE", w.troll, w.other)
 	short, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	ban, err := w.Act(short, w.admin, store.Act{Kind: "ban", Target: w.troll, Reason: "not held up", Messages: "delete"})
+	ban, err := w.Act(short, w.admin, store.Act{Kind: "ban", Target: w.troll, Reason: "not held up", Params: store.BanParams{Messages: "delete"}})
 	if err != nil {
 		t.Fatalf("ban: %v", err)
 	}
@@ -115,7 +115,7 @@ func TestBanWaitsForWhatIsBeingGiven(t *testing.T) {
 		_, err := w.Act(ctx, actor, a)
 		done <- err
 	}
-	go act(giver, store.Act{Kind: "react", Target: w.prompt, Emoji: "red_flag", Op: "add"})
+	go act(giver, store.Act{Kind: "react", Target: w.prompt, Params: store.ReactParams{Emoji: "red_flag", Op: "add"}})
 	waiting(t, w.Store, 1)
 	go act(w.admin, store.Act{Kind: "ban", Target: giver.UserID})
 	waiting(t, w.Store, 2)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 	"treewarden/policy"
 	"treewarden/store/db"
@@ -86,73 +87,85 @@ const objectsHash = `(SELECT sha256(convert_to(coalesce(string_agg(encode(sha256
 	coalesce(tree_id::text, '-'), coalesce(before::text, '-'), coalesce(after::text, '-')), 'UTF8')), 'hex'), '' ORDER BY object_type, object_id, aspect COLLATE "C"), ''), 'UTF8'))
 	FROM action_objects WHERE action_id = %s)`
 
-// append writes the audit row at the end of the chain, and the events for
-// front ends. The chain's row is locked last and until the commit.
-func (d *actionTx) append() (Action, error) {
+// commit writes the counters, the log's entry and the events for front ends, and
+// ends the transaction. The first round trip ends with the lock on the end of
+// the chain; the second one writes what follows and commits, so that the lock is
+// held no longer than that.
+func (d *actionTx) commit() (Action, error) {
 	l := link{
 		ID: d.id, At: d.at, ActorName: d.actor.Name, ActorRole: d.actor.Role, Via: d.actor.Via, Kind: d.kind.Name,
-		TargetType: d.targetType, TargetID: d.targetID, TargetLabel: d.label, StaffAuthor: d.staffAuthor, Undoes: d.undoes, Undoable: d.kind.Undoable,
-		Messages: d.affected.Messages, OthersMessages: d.affected.OthersMessages, Trees: d.affected.Trees, Users: d.affected.Users, Reason: d.act.Reason,
+		TargetType: d.targetType, TargetID: d.targetID, TargetLabel: d.label, StaffAuthor: d.staffAuthor,
+		Undoes: d.undoes, Undoable: d.kind.Undoable, Reason: d.act.Reason,
+		Messages: d.affected.Messages, OthersMessages: d.affected.OthersMessages,
+		Trees: d.affected.Trees, Users: d.affected.Users,
 	}
 	if d.actor.UserID != uuid.Nil {
 		l.ActorID = &d.actor.UserID
 	}
-	// Before and after of the target itself; action_objects holds those of all.
-	if err := d.QueryRow(d.ctx, `SELECT coalesce(jsonb_object_agg(aspect, before)::text, '{}'), coalesce(jsonb_object_agg(aspect, after)::text, '{}'), `+fmt.Sprintf(objectsHash, "$1")+`
-		FROM action_objects WHERE action_id = $1 AND object_id = $2`, d.id, d.act.Target).Scan(&l.Before, &l.After, &l.ObjectsHash); err != nil {
+	if err := d.update.Settle(d.Ctx, d.Conn, &d.Batch, d.at); err != nil {
 		return Action{}, err
+	}
+	d.store.boards.Announce(&d.Batch, d.update.Changed)
+	d.keepKey()
+	// Before and after of the target itself; action_objects holds those of all.
+	d.Each([]any{&l.Before, &l.After, &l.ObjectsHash}, func() {},
+		`SELECT coalesce(jsonb_object_agg(aspect, before)::text, '{}'), coalesce(jsonb_object_agg(aspect, after)::text, '{}'),
+		`+fmt.Sprintf(objectsHash, "$1")+` FROM action_objects WHERE action_id = $1 AND object_id = $2`, d.id, d.act.Target)
+	found := false
+	d.Each([]any{&l.Seq, &l.PrevHash}, func() { found = true }, "SELECT seq + 1, hash FROM action_chain FOR UPDATE")
+	if err := d.Flush(); err != nil {
+		return Action{}, err
+	}
+	if !found {
+		return Action{}, errNoChain // not to be taken for a missing target
 	}
 	l.DetailHash = l.detail()
-	if err := d.keepKey(); err != nil {
-		return Action{}, err
-	}
-	if err := d.QueryRow(d.ctx, "SELECT seq + 1, hash FROM action_chain FOR UPDATE").Scan(&l.Seq, &l.PrevHash); errors.Is(err, pgx.ErrNoRows) {
-		return Action{}, errNoChain // not to be taken for a missing target
-	} else if err != nil {
-		return Action{}, err
-	}
 	var err error
 	if l.Hash, err = l.sum(l.PrevHash); err != nil {
 		return Action{}, err
 	}
-	if _, err := d.exec(`INSERT INTO actions (seq, id, at, actor_id, actor_name, actor_role, via, kind, target_type, target_id, target_label,
-			staff_author, undoes, undoable, messages, others_messages, trees, users, reason, before, after, detail_hash, objects_hash, prev_hash, hash)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)`,
+	d.Queue(insertLinkSQL,
 		l.Seq, l.ID, l.At, l.ActorID, l.ActorName, l.ActorRole, l.Via, l.Kind, l.TargetType, l.TargetID, l.TargetLabel,
 		l.StaffAuthor, l.Undoes, l.Undoable, l.Messages, l.OthersMessages, l.Trees, l.Users, l.Reason, l.Before, l.After,
-		l.DetailHash, l.ObjectsHash, l.PrevHash, l.Hash); err != nil {
+		l.DetailHash, l.ObjectsHash, l.PrevHash, l.Hash)
+	d.Queue("UPDATE action_chain SET seq = $1, hash = $2", l.Seq, l.Hash)
+	d.writeEvents()
+	if err := d.Commit(false); err != nil {
 		return Action{}, err
 	}
-	if _, err := d.exec("UPDATE action_chain SET seq = $1, hash = $2", l.Seq, l.Hash); err != nil {
-		return Action{}, err
-	}
-	if err := d.writeEvents(); err != nil {
-		return Action{}, err
-	}
-	return actionByID(d.ctx, d.Tx, d.id)
+	return l.action(), nil
 }
 
-// writeEvents writes the events that follow from what the action changed,
-// whatever its kind: an undo tells the same way as what it repeats.
-func (d *actionTx) writeEvents() error {
-	_, err := d.exec(`INSERT INTO events (at, action_id, kind, payload)
-		SELECT $2, $1, kind, payload FROM (
-			SELECT CASE WHEN after IS NULL THEN 'unban' ELSE 'ban' END AS kind,
-				json_build_object('user_id', object_id, 'until', after->'until') AS payload, 1 AS n, object_id
-			FROM action_objects WHERE action_id = $1 AND aspect = 'ban'
-			UNION ALL
-			SELECT CASE WHEN (after->>'deleted')::boolean THEN 'delete' ELSE 'undelete' END,
-				json_build_object('message_id', object_id, 'message_tree_id', tree_id), 2, object_id
-			FROM action_objects WHERE action_id = $1 AND aspect = 'deletion' AND before->>'deleted' <> after->>'deleted'
-			UNION ALL
-			SELECT 'edit', json_build_object('message_id', object_id, 'message_tree_id', tree_id, 'text', after->'text'), 2, object_id
-			FROM action_objects WHERE action_id = $1 AND aspect = 'text'
-			UNION ALL
-			SELECT CASE WHEN after->>'state' = 'halted_by_moderator' THEN 'halt' ELSE 'resume' END,
-				json_build_object('message_tree_id', object_id, 'state', after->'state'), 3, object_id
-			FROM action_objects WHERE action_id = $1 AND aspect = 'state') e
-		ORDER BY n, object_id`, d.id, d.at)
-	return err
+const insertLinkSQL = `INSERT INTO actions (seq, id, at, actor_id, actor_name, actor_role, via, kind,
+		target_type, target_id, target_label, staff_author, undoes, undoable, messages, others_messages, trees, users,
+		reason, before, after, detail_hash, objects_hash, prev_hash, hash)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)`
+
+// action is the link as the log shows it.
+func (l link) action() Action {
+	return Action{
+		ID: l.ID, Seq: l.Seq, At: l.At, ActorID: l.ActorID, ActorName: l.ActorName, ActorRole: l.ActorRole, Via: l.Via,
+		Kind: l.Kind, TargetType: l.TargetType, TargetID: l.TargetID, TargetLabel: l.TargetLabel,
+		StaffAuthor: l.StaffAuthor, Undoes: l.Undoes, Undoable: l.Undoable,
+		Affected: Affected{l.Messages, l.OthersMessages, l.Trees, l.Users}, Reason: l.Reason,
+		Before: l.Before, After: l.After, Hash: hex.EncodeToString(l.Hash), PrevHash: hex.EncodeToString(l.PrevHash),
+	}
+}
+
+// writeEvents adds the statement that writes the events that follow from the
+// aspects that the action changed: an undo tells front ends in the same way as
+// what it repeats.
+func (d *actionTx) writeEvents() {
+	var queries []string
+	for _, a := range d.aspects {
+		if sql := a.event(); sql != "" {
+			queries = append(queries, sql)
+		}
+	}
+	if len(queries) > 0 {
+		d.Queue(`INSERT INTO events (at, action_id, kind, payload) SELECT $2, $1, kind, payload FROM (
+			`+strings.Join(queries, "\nUNION ALL ")+`) e ORDER BY rank, object_id`, d.id, d.at)
+	}
 }
 
 // ChainStatus is the end of the chain.

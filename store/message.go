@@ -10,6 +10,7 @@ import (
 	"treewarden/store/tables"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 )
 
 // messageRow is a message as read from the database.
@@ -104,11 +105,25 @@ func selectMessages(ctx context.Context, c db.Conn, tail string, args ...any) ([
 
 // selectMessagesWith is selectMessages with a WITH clause before it.
 func selectMessagesWith(ctx context.Context, c db.Conn, with, tail string, args ...any) ([]Message, error) {
-	rows, err := db.Collect[messageRow](ctx, c, with+" SELECT "+messageColumns+db.NoCursorKey+" FROM "+messageTables+" "+tail, args...)
+	rows, err := c.Query(ctx, selectMessagesSQL(with, tail), args...)
+	if err != nil {
+		return nil, db.Translate(err)
+	}
+	messages, err := readMessages(rows)
+	return messages, db.Translate(err)
+}
+
+func selectMessagesSQL(with, tail string) string {
+	return with + " SELECT " + messageColumns + db.NoCursorKey + " FROM " + messageTables + " " + tail
+}
+
+// readMessages reads the rows of selectMessagesSQL.
+func readMessages(rows pgx.Rows) ([]Message, error) {
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[messageRow])
 	if err != nil {
 		return nil, err
 	}
-	return messagesOf(rows)
+	return messagesOf(found)
 }
 
 // treeOf finds the tree of a message.

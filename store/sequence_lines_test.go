@@ -29,20 +29,23 @@ func (q *sequence) makers() map[string]func() store.Act {
 	return map[string]func() store.Act{
 		"unban": user, "delete": message, "undelete": message, "report": message, "halt": tree, "resume": tree,
 		"ban": with(user, func(a *store.Act) {
-			a.Messages, a.Trees = pick(q, "keep", "delete"), pick(q, "keep", "halt")
+			terms := store.BanParams{Messages: pick(q, "keep", "delete"), Trees: pick(q, "keep", "halt")}
 			if q.dice.IntN(2) == 0 {
-				a.Until = new(q.now.Add(pick(q, time.Hour, 50*time.Hour, 400*24*time.Hour)))
+				terms.Until = new(q.now.Add(pick(q, time.Hour, 50*time.Hour, 400*24*time.Hour)))
 			}
+			a.Params = terms
 		}),
 		"update_user": with(user, func(a *store.Act) {
-			a.Patch = pick(q, store.UserPatch{DisplayName: new("name " + q.id().String())}, store.UserPatch{Notes: new("a note")},
+			a.Params = pick(q, store.UserPatch{DisplayName: new("name " + q.id().String())}, store.UserPatch{Notes: new("a note")},
 				store.UserPatch{Role: new(pick(q, policy.General, policy.Moderator))})
 		}),
-		"edit":   with(message, func(a *store.Act) { a.Text = "text " + q.id().String() }),
-		"review": with(message, func(a *store.Act) { a.Result = pick(q, "accepted", "rejected", "pending") }),
-		"label":  with(message, func(a *store.Act) { a.Labels = q.labels() }),
+		"edit": with(message, func(a *store.Act) { a.Params = store.EditParams{Text: "text " + q.id().String()} }),
+		"review": with(message, func(a *store.Act) {
+			a.Params = store.ReviewParams{Result: pick(q, "accepted", "rejected", "pending")}
+		}),
+		"label": with(message, func(a *store.Act) { a.Params = store.LabelParams{Labels: q.labels()} }),
 		"react": with(message, func(a *store.Act) {
-			a.Emoji, a.Op = pick(q, "+1", "-1", "red_flag", "rofl"), pick(q, "add", "add", "remove")
+			a.Params = store.ReactParams{Emoji: pick(q, "+1", "-1", "red_flag", "rofl"), Op: pick(q, "add", "add", "remove")}
 		}),
 	}
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgerrcode"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -181,7 +180,7 @@ func (s *Store) SetStaffRole(ctx context.Context, actor Actor, name, role string
 	if err != nil {
 		return Outcome{}, err
 	}
-	return s.Act(ctx, actor, Act{Kind: "update_user", Target: user.UserID, Patch: UserPatch{Role: &role}})
+	return s.Act(ctx, actor, Act{Kind: "update_user", Target: user.UserID, Params: UserPatch{Role: &role}})
 }
 
 // CreateKey makes an API key and returns it; it is not to be had again.
@@ -227,7 +226,7 @@ func (s *Store) RevokeKey(ctx context.Context, actor Actor, name string) error {
 	return s.account(ctx, actor, "revoke_key", func(d *actionTx) error {
 		var id uuid.UUID
 		var revoked *time.Time
-		if err := d.QueryRow(d.ctx, "SELECT user_id, revoked_at FROM api_keys WHERE name = $1 FOR UPDATE", strings.TrimSpace(toText(name))).Scan(&id, &revoked); err != nil {
+		if err := d.QueryRow(d.Ctx, "SELECT user_id, revoked_at FROM api_keys WHERE name = $1 FOR UPDATE", strings.TrimSpace(toText(name))).Scan(&id, &revoked); err != nil {
 			return err
 		}
 		d.aim(id, strings.TrimSpace(name))
@@ -256,40 +255,4 @@ func (s *Store) PersonByKey(ctx context.Context, key string, p *policy.Policy) (
 		}
 	}
 	return person, nil
-}
-
-// EndExpiredBans takes off the bans whose end has come, each by an action of
-// the program itself, and returns how many. A ban stops counting at its end
-// even before this runs.
-func (s *Store) EndExpiredBans(ctx context.Context) (int, error) {
-	rows, err := s.pool.Query(ctx, "SELECT user_id FROM users WHERE banned_at IS NOT NULL AND banned_until <= now() ORDER BY user_id LIMIT 1000")
-	if err != nil {
-		return 0, db.Translate(err)
-	}
-	users, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-	if err != nil {
-		return 0, db.Translate(err)
-	}
-	for i, user := range users {
-		if err := s.endBan(ctx, user); err != nil {
-			return i, err
-		}
-	}
-	return len(users), nil
-}
-
-func (s *Store) endBan(ctx context.Context, user uuid.UUID) error {
-	kind, _ := KindNamed("unban")
-	act := Act{Kind: kind.Name, Target: user, Reason: "The ban ended on its date."}
-	_, err := s.perform(ctx, System, act, kind, func(d *actionTx) error {
-		var due bool
-		if err := d.QueryRow(d.ctx, "SELECT banned_at IS NOT NULL AND banned_until <= now() FROM users WHERE user_id = $1 FOR NO KEY UPDATE", user).Scan(&due); err != nil {
-			return err
-		}
-		if !due {
-			return errUnchanged // another instance was first
-		}
-		return doUnban(d)
-	})
-	return err
 }

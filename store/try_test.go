@@ -48,7 +48,7 @@ func TestTryByHand(t *testing.T) {
 		case 0:
 			act(t, w.Store, w.moderator, store.Act{Kind: "ban", Target: users[i]})
 		case 2:
-			act(t, w.Store, w.moderator, store.Act{Kind: "review", Target: ids[1], Result: "rejected"})
+			act(t, w.Store, w.moderator, store.Act{Kind: "review", Target: ids[1], Params: store.ReviewParams{Result: "rejected"}})
 		}
 	}
 	if err := w.RebuildScores(ctx); err != nil {

@@ -376,26 +376,12 @@ type Act struct {
 	// IdempotencyKey makes a request that is sent again act once.
 	IdempotencyKey string
 
-	Until    *time.Time         // ban
-	Messages string             // ban: keep (default) or delete
-	Trees    string             // ban: keep (default) or halt
-	Text     string             // edit
-	Result   string             // review: accepted, rejected or pending
-	Labels   map[string]float64 // label: 0 to 1 each
-	Emoji    string             // react
-	Op       string             // react: add or remove
-	Patch    UserPatch          // update_user
-	Undoes   int64              // undo: the action to take back; set by Store.Undo
-	Formula  scoring.Change     // set_formula; set by Store.SaveFormula
+	// Params are the parameters of the kind, such as BanParams; nil is none.
+	Params any
 }
 
-// UserPatch holds what is to change of a user; nil leaves a field alone.
-type UserPatch struct {
-	DisplayName       *string
-	Notes             *string
-	ShowOnLeaderboard *bool
-	Role              *string
-}
+// undoParams are the parameters of an undo.
+type undoParams struct{ Action int64 }
 
 // Outcome is what came of an action or its preview.
 type Outcome struct {

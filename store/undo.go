@@ -24,12 +24,12 @@ func (s *Store) Undo(ctx context.Context, actor Actor, action int64, reason stri
 	if err := checkReason(reason, UndoKind.NeedsReason); err != nil {
 		return Outcome{}, err
 	}
-	act := Act{Kind: UndoKind.Name, Reason: reason, Preview: preview, IdempotencyKey: idempotencyKey, Undoes: action}
+	act := Act{Kind: UndoKind.Name, Reason: reason, Preview: preview, IdempotencyKey: idempotencyKey, Params: undoParams{Action: action}}
 	return s.perform(ctx, actor, act, UndoKind, func(d *actionTx) error { return d.undo(action) })
 }
 
 func (d *actionTx) undo(id int64) error {
-	action, err := actionByID(d.ctx, d.Tx, id)
+	action, err := actionByID(d.Ctx, d.Conn, id)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (d *actionTx) undo(id int64) error {
 		return fmt.Errorf("action %d: %w", id, err)
 	}
 	if action.TargetType == setFormula.Target {
-		if err := lockFormula(d.ctx, d.Tx); err != nil {
+		if err := lockFormula(d.Ctx, d.Conn); err != nil {
 			return err
 		}
 	}
@@ -49,33 +49,32 @@ func (d *actionTx) undo(id int64) error {
 		return err
 	}
 	// Another undo may have come first while this one waited for the locks.
-	if action, err = actionByID(d.ctx, d.Tx, id); err != nil {
+	if action, err = actionByID(d.Ctx, d.Conn, id); err != nil {
 		return err
 	}
 	if action.UndoneBy != nil {
 		return d.standsInTheWay(*action.UndoneBy, "This was undone already.")
 	}
-	for _, a := range columnAspects {
-		if err := d.undoAspect(a, id); err != nil {
+	kind, _ := KindNamed(action.Kind)
+	d.aspects = kind.aspects
+	for _, a := range d.aspects {
+		if err := a.undo(d, id); err != nil {
 			return err
 		}
 	}
-	if err := d.undoFeedback(id); err != nil {
-		return err
-	}
-	if err := d.undoFormula(id); err != nil {
-		return err
-	}
+	return d.countUndone()
+}
+
+// restoreDeletion gives back what is below the messages that an undo brings back,
+// and refuses to bring back what stands below a deleted one.
+func (d *actionTx) restoreDeletion(id int64) error {
 	if err := d.restoreLateReplies(id); err != nil {
 		return err
 	}
-	if err := d.refuseDeleted(`SELECT p.message_id, p.deleted_action FROM action_objects o
+	return d.refuseDeleted(`SELECT p.message_id, p.deleted_action FROM action_objects o
 		JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id AND NOT m.deleted
 		JOIN messages p ON p.tree_id = m.tree_id AND p.message_id = m.parent_id AND p.deleted
-		WHERE o.action_id = $1 AND o.aspect = 'deletion' LIMIT 1`, d.id); err != nil {
-		return err
-	}
-	return d.countUndone()
+		WHERE o.action_id = $1 AND o.aspect = 'deletion' LIMIT 1`, d.id)
 }
 
 // mayUndo checks whose action it is and whether it can be undone at all.
@@ -97,7 +96,7 @@ func (d *actionTx) mayUndo(action Action) error {
 
 // lockObjects locks what the action changed: users, then trees.
 func (d *actionTx) lockObjects(id int64, action Action) error {
-	rows, err := d.Query(d.ctx, "SELECT object_id FROM action_objects WHERE action_id = $1 AND object_type = 'user' ORDER BY object_id", id)
+	rows, err := d.Query(d.Ctx, "SELECT object_id FROM action_objects WHERE action_id = $1 AND object_type = 'user' ORDER BY object_id", id)
 	if err != nil {
 		return err
 	}
@@ -141,10 +140,9 @@ func (d *actionTx) restoreLateReplies(id int64) error {
 	return err
 }
 
-// undoAspect puts one aspect of all objects of an action back.
-func (d *actionTx) undoAspect(a aspect, id int64) error {
+func (a columnAspect) undo(d *actionTx, id int64) error {
 	var object uuid.UUID
-	err := d.QueryRow(d.ctx, a.conflictSQL(), id).Scan(&object)
+	err := d.QueryRow(d.Ctx, a.conflictSQL(), id).Scan(&object)
 	if err == nil {
 		return d.laterThan(id, a.object, object, a.name)
 	}
@@ -157,16 +155,24 @@ func (d *actionTx) undoAspect(a aspect, id int64) error {
 		}
 	}
 	n, err := d.exec(a.undoSQL(), d.id, id)
-	if err != nil || n == 0 {
+	if err != nil {
 		return err
 	}
-	if a.name == roleAspect.name {
+	switch a.name {
+	case deletionAspect.name:
+		return d.restoreDeletion(id)
+	case roleAspect.name:
+		if n == 0 {
+			return nil
+		}
 		if err := d.mayRestoreRole(); err != nil {
 			return err
 		}
-	}
-	if a.name == roleAspect.name || a.name == banAspect.name {
 		return d.keepAnAdmin()
+	case banAspect.name:
+		if n > 0 {
+			return d.keepAnAdmin()
+		}
 	}
 	return nil
 }
@@ -175,7 +181,7 @@ func (d *actionTx) undoAspect(a aspect, id int64) error {
 // that the actor does not hold.
 func (d *actionTx) mayRestoreRole() error {
 	var role string
-	if err := d.QueryRow(d.ctx, "SELECT after #>> '{}' FROM action_objects WHERE action_id = $1 AND aspect = 'role'", d.id).Scan(&role); err != nil {
+	if err := d.QueryRow(d.Ctx, "SELECT after #>> '{}' FROM action_objects WHERE action_id = $1 AND aspect = 'role'", d.id).Scan(&role); err != nil {
 		return err
 	}
 	return d.checkGrantable(role)
@@ -189,8 +195,8 @@ func (d *actionTx) undoRevisions(id int64) error {
 	return err
 }
 
-// undoFeedback puts back what the action's actor gave a message before.
-func (d *actionTx) undoFeedback(id int64) error {
+// undo puts back what the action's actor gave a message before.
+func (feedbackAspect) undo(d *actionTx, id int64) error {
 	type object struct {
 		ObjectID uuid.UUID
 		TreeID   uuid.UUID
@@ -198,7 +204,7 @@ func (d *actionTx) undoFeedback(id int64) error {
 		Before   []byte
 		After    []byte
 	}
-	objects, err := db.Collect[object](d.ctx, d.Tx, `SELECT object_id, tree_id, aspect, before, after FROM action_objects
+	objects, err := db.Collect[object](d.Ctx, d.Conn, `SELECT object_id, tree_id, aspect, before, after FROM action_objects
 		WHERE action_id = $1 AND aspect ~ '^(label|reaction|report):' ORDER BY (before IS NULL) DESC, aspect`, id)
 	if err != nil {
 		return err
@@ -241,7 +247,7 @@ func (d *actionTx) undoFeedback(id int64) error {
 // same aspect of the same object.
 func (d *actionTx) laterThan(id int64, objectType string, object uuid.UUID, aspect string) error {
 	var later *int64
-	if err := d.QueryRow(d.ctx, `SELECT max(action_id) FROM action_objects WHERE object_type = $1 AND object_id = $2 AND aspect = $3
+	if err := d.QueryRow(d.Ctx, `SELECT max(action_id) FROM action_objects WHERE object_type = $1 AND object_id = $2 AND aspect = $3
 		AND action_id > $4 AND action_id <> $5`, objectType, object, aspect, id, d.id).Scan(&later); err != nil {
 		return err
 	}
@@ -252,7 +258,7 @@ func (d *actionTx) laterThan(id int64, objectType string, object uuid.UUID, aspe
 }
 
 func (d *actionTx) standsInTheWay(later int64, why string) error {
-	action, err := actionByID(d.ctx, d.Tx, later)
+	action, err := actionByID(d.Ctx, d.Conn, later)
 	if err != nil {
 		return err
 	}
@@ -261,7 +267,7 @@ func (d *actionTx) standsInTheWay(later int64, why string) error {
 
 // countUndone counts what the undo touched.
 func (d *actionTx) countUndone() error {
-	if err := d.QueryRow(d.ctx, `WITH touched AS (SELECT m.user_id FROM action_objects o
+	if err := d.QueryRow(d.Ctx, `WITH touched AS (SELECT m.user_id FROM action_objects o
 			JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id WHERE o.action_id = $1 AND o.aspect = 'deletion'),
 		author AS (SELECT CASE WHEN $3 = 'user' THEN $2 ELSE
 			(SELECT m.user_id FROM message_trees x JOIN messages m ON m.tree_id = x.tree_id AND m.message_id = x.message_id WHERE x.message_id = $2) END AS id)
@@ -270,7 +276,7 @@ func (d *actionTx) countUndone() error {
 		return err
 	}
 	var other int64
-	err := d.QueryRow(d.ctx, `SELECT count(DISTINCT object_id) FILTER (WHERE object_type = 'message' AND aspect <> 'deletion'),
+	err := d.QueryRow(d.Ctx, `SELECT count(DISTINCT object_id) FILTER (WHERE object_type = 'message' AND aspect <> 'deletion'),
 			count(DISTINCT object_id) FILTER (WHERE object_type = 'tree'), count(DISTINCT object_id) FILTER (WHERE object_type = 'user')
 		FROM action_objects WHERE action_id = $1`, d.id).Scan(&other, &d.affected.Trees, &d.affected.Users)
 	if d.affected.Messages == 0 {

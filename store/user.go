@@ -106,17 +106,26 @@ func (s *Store) Users(ctx context.Context, actor Actor, f UserFilter) (List[User
 	return List[User]{Items: users, Next: next, Prev: prev}, nil
 }
 
-// userByID reads one user; c may be a transaction.
-func userByID(ctx context.Context, c db.Conn, id uuid.UUID) (User, error) {
-	rows, err := c.Query(ctx, "SELECT "+userColumns+db.NoCursorKey+" FROM users u WHERE u.user_id = $1", id)
-	if err != nil {
-		return User{}, db.Translate(err)
-	}
+// userByIDSQL reads one user.
+const userByIDSQL = "SELECT " + userColumns + db.NoCursorKey + " FROM users u WHERE u.user_id = $1"
+
+// oneUser reads the one row of userByIDSQL.
+func oneUser(rows pgx.Rows) (User, error) {
 	r, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[userRow])
 	if err != nil {
-		return User{}, db.Translate(err)
+		return User{}, err
 	}
 	return r.user(), nil
+}
+
+// userByID reads one user; c may be a transaction.
+func userByID(ctx context.Context, c db.Conn, id uuid.UUID) (User, error) {
+	rows, err := c.Query(ctx, userByIDSQL, id)
+	if err != nil {
+		return User{}, db.Translate(err)
+	}
+	user, err := oneUser(rows)
+	return user, db.Translate(err)
 }
 
 // User returns one user with their stats and scores in every frame.

@@ -211,8 +211,8 @@ func (h *hostileWorld) work(t *testing.T) {
 	for batch := range slices.Chunk(h.texts, 150) {
 		notes := beginning(strings.Join(batch, "\n"), 9000)
 		user := users[len(h.edits)*150]
-		h.act(t, policy.Moderator, store.Act{Kind: "update_user", Target: user, Patch: store.UserPatch{Notes: &notes}})
-		edit := h.act(t, policy.Moderator, store.Act{Kind: "edit", Target: h.prompts[len(h.edits)%len(h.prompts)], Reason: "all of these", Text: beginning(strings.Join(batch, "\n\n"), 19_000)})
+		h.act(t, policy.Moderator, store.Act{Kind: "update_user", Target: user, Params: store.UserPatch{Notes: &notes}})
+		edit := h.act(t, policy.Moderator, store.Act{Kind: "edit", Target: h.prompts[len(h.edits)%len(h.prompts)], Reason: "all of these", Params: store.EditParams{Text: beginning(strings.Join(batch, "\n\n"), 19_000)}})
 		h.edits = append(h.edits, edit.ID)
 	}
 }

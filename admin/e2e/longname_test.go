@@ -34,7 +34,7 @@ func TestLongNamesFit(t *testing.T) {
 	storetest.React(t, w.store, last, moderator.UserID, "red_flag", time.Now())
 
 	reason := strings.Repeat("Wolfeschlegelstein", 20)
-	edited := w.act(t, "long", store.Act{Kind: "edit", Target: last, Reason: reason, Text: strings.Repeat("w", 3000)})
+	edited := w.act(t, "long", store.Act{Kind: "edit", Target: last, Reason: reason, Params: store.EditParams{Text: strings.Repeat("w", 3000)}})
 	w.act(t, "long", store.Act{Kind: "report", Target: last, Reason: reason})
 	w.act(t, "long", store.Act{Kind: "halt", Target: tree, Reason: reason})
 	deleted := w.act(t, "long", store.Act{Kind: "delete", Target: last, Reason: reason})

@@ -1,4 +1,4 @@
-// Package openapi describes a JSON API in OpenAPI 3.1. The schemas come from
+// package openapi describes a JSON API in OpenAPI 3.1. The schemas come from
 // the Go types that handlers decode and answer.
 package openapi
 
@@ -21,7 +21,7 @@ type Method struct {
 	Needs   string   // who may call it, as a sentence
 	ID      any      // a value of the type of the path's id; nil means a UUID
 	Query   any      // a struct with form tags; nil means none
-	Body    any      // a struct with json tags; nil means none
+	Body    any      // a struct with json tags, or several as []any; nil means none
 	Fields  []string // the fields of Body that this method reads; empty means all
 	Lines   Object   // for a body of JSON lines: media types and the schema of a line
 	Answer  any

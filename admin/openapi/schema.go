@@ -76,17 +76,32 @@ func orNull(component jsonschema.Schema) jsonschema.Schema {
 	return schema
 }
 
-// body describes the named fields of a body, or all where none is named.
+// body describes the named fields of a body, or all where none is named. A body
+// of several structs has the fields of all.
 func (s *schemas) body(value any, fields []string) jsonschema.Schema {
-	return s.of(value, jsonschema.InlineRefs, jsonschema.InterceptProp(func(p jsonschema.InterceptPropParams) error {
-		if !p.Processed && len(fields) > 0 && !slices.Contains(fields, p.Name) {
-			return jsonschema.ErrSkipProperty
+	parts, several := value.([]any)
+	if !several {
+		parts = []any{value}
+	}
+	var whole jsonschema.Schema
+	for i, part := range parts {
+		schema := s.of(part, jsonschema.InlineRefs, jsonschema.InterceptProp(func(p jsonschema.InterceptPropParams) error {
+			if !p.Processed && len(fields) > 0 && !slices.Contains(fields, p.Name) {
+				return jsonschema.ErrSkipProperty
+			}
+			if p.Processed && (p.Name == "reason" || p.Name == "note") {
+				p.PropertySchema.WithMinLength(3).WithMaxLength(500)
+			}
+			return nil
+		}))
+		if i == 0 {
+			whole = schema
+			continue
 		}
-		if p.Processed && (p.Name == "reason" || p.Name == "note") {
-			p.PropertySchema.WithMinLength(3).WithMaxLength(500)
-		}
-		return nil
-	}))
+		maps.Copy(whole.Properties, schema.Properties)
+		whole.Required = append(whole.Required, schema.Required...)
+	}
+	return whole
 }
 
 // query describes the parameters of a query: a parameter is absent, never null.

@@ -28,7 +28,7 @@ var toxicSQL = func() string {
 
 // ChangeThreshold has the counters count messages as toxic from another threshold
 // on. Who changes counters meanwhile waits, and begins again.
-func (t *Update) ChangeThreshold(ctx context.Context, tx pgx.Tx, from float64) error {
+func (t *Update) ChangeThreshold(ctx context.Context, tx db.Conn, from float64) error {
 	if _, err := tx.Exec(ctx, lockCounters); err != nil {
 		return err
 	}

@@ -201,7 +201,7 @@ func (t *Update) Hour(author uuid.UUID, at pgtype.Timestamptz) *scoring.Counters
 
 // Settle counts the watched messages again, and adds to a batch the statements
 // that write what the counters then lack.
-func (t *Update) Settle(ctx context.Context, tx pgx.Tx, batch *pgx.Batch, now time.Time) error {
+func (t *Update) Settle(ctx context.Context, tx db.Conn, batch *pgx.Batch, now time.Time) error {
 	if err := t.countMessages(ctx, tx, t.trees, t.messages, 1); err != nil {
 		return err
 	}

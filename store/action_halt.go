@@ -1,6 +1,8 @@
 package store
 
 import (
+	"strings"
+	"treewarden/policy"
 	"treewarden/store/counters"
 	"treewarden/store/db"
 	"treewarden/store/tables"
@@ -8,10 +10,40 @@ import (
 	"github.com/google/uuid"
 )
 
+func init() {
+	isHalted := func(m Message) bool { return m.TreeState == tables.Halted }
+	register(Kind{
+		Name: "halt", Target: "tree", Path: "halt", Place: 70, Title: "Stop tree", Button: "Stop tree", Past: "Stopped",
+		Permission: policy.TreeHalt, Undoable: true, Previewable: true, NeedsReason: true, Destructive: true,
+		Effect: always("Nobody is asked to add to the tree any more. Its state is kept, so that a restart restores it."),
+		Menu: []MenuEntry{{
+			Text: "Stop tree…", Icon: "halt", Key: "h", Shows: func(m Message) bool { return !isHalted(m) },
+		}},
+		aspects: []aspect{stateAspect},
+	}, halt)
+	register(Kind{
+		Name: "resume", Target: "tree", Path: "resume", Place: 75,
+		Title: "Restart tree", Button: "Restart tree", Past: "Restarted",
+		Permission: policy.TreeHalt, Undoable: true, Previewable: true, NeedsReason: true,
+		Effect:  effectOfResume,
+		Menu:    []MenuEntry{{Text: "Restart tree…", Icon: "resume", Shows: isHalted}},
+		aspects: []aspect{stateAspect},
+	}, resume)
+}
+
+// effectOfResume names the state that a restart restores.
+func effectOfResume(on Concerned) string {
+	if on.Tree == nil || on.Tree.HaltedState == nil {
+		return "The tree goes on growing."
+	}
+	before := strings.ReplaceAll(*on.Tree.HaltedState, "_", " ")
+	return "The tree goes back to the state that the stop replaced: " + before + "."
+}
+
 // haltSet halts a tree and keeps what it replaces.
 const haltSet = `state = '` + tables.Halted + `', active = false, halted_state = o.state, halted_active = o.active, state_by_staff = true`
 
-func doHalt(d *actionTx) error {
+func halt(d *actionTx, _ NoParams) error {
 	tree, err := d.aimAtTree()
 	if err != nil {
 		return err
@@ -26,7 +58,7 @@ func doHalt(d *actionTx) error {
 	return err
 }
 
-func doResume(d *actionTx) error {
+func resume(d *actionTx, _ NoParams) error {
 	tree, err := d.aimAtTree()
 	if err != nil {
 		return err
@@ -41,7 +73,7 @@ func doResume(d *actionTx) error {
 	if state == nil {
 		// It came halted with an import, which does not say from what: a tree
 		// with replies grows on, a lone prompt is reviewed.
-		if err := d.QueryRow(d.ctx, `SELECT CASE WHEN EXISTS (SELECT FROM messages WHERE tree_id = $1 AND parent_id IS NOT NULL)
+		if err := d.QueryRow(d.Ctx, `SELECT CASE WHEN EXISTS (SELECT FROM messages WHERE tree_id = $1 AND parent_id IS NOT NULL)
 			THEN '`+tables.Growing+`' ELSE '`+tables.InReview+`' END, true`, tree.id).Scan(&state, &active); err != nil {
 			return err
 		}
@@ -60,7 +92,7 @@ func (d *actionTx) aimAtTree() (lockedTree, error) {
 	d.affected.Trees = 1
 	d.staffAuthor = tree.staffAuthor
 	var prompt string
-	err = d.QueryRow(d.ctx, "SELECT coalesce((SELECT text FROM messages WHERE tree_id = $1 AND parent_id IS NULL LIMIT 1), '')", tree.id).Scan(&prompt)
+	err = d.QueryRow(d.Ctx, "SELECT coalesce((SELECT text FROM messages WHERE tree_id = $1 AND parent_id IS NULL LIMIT 1), '')", tree.id).Scan(&prompt)
 	if err != nil {
 		return tree, err
 	}
@@ -73,7 +105,7 @@ func (d *actionTx) watchStates(trees ...uuid.UUID) error {
 	if d.act.Preview || len(trees) == 0 {
 		return nil
 	}
-	return d.update.WatchSubset(d.ctx, d.Tx, counters.StateSubset, db.IDArray(trees))
+	return d.update.WatchSubset(d.Ctx, d.Conn, counters.StateSubset, db.IDArray(trees))
 }
 
 // haltTrees halts the trees of a user that are not halted; a preview counts them.

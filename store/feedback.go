@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 	"treewarden/store/tables"
@@ -26,16 +27,16 @@ func (d *actionTx) readFeedback(kind, emoji string, user uuid.UUID, m Message) (
 	var err error
 	switch kind {
 	case labelAspect:
-		err = d.QueryRow(d.ctx, "SELECT v.at, "+tables.VotesSQL+" FROM label_votes v WHERE v.tree_id = $1 AND v.message_id = $2 AND v.user_id = $3",
+		err = d.QueryRow(d.Ctx, "SELECT v.at, "+tables.VotesSQL+" FROM label_votes v WHERE v.tree_id = $1 AND v.message_id = $2 AND v.user_id = $3",
 			m.TreeID, m.MessageID, user).Scan(&state.At, &labels)
 		if err == nil {
 			err = json.Unmarshal(labels, &state.Labels)
 		}
 	case reactionAspect:
-		err = d.QueryRow(d.ctx, "SELECT at FROM reactions WHERE tree_id = $1 AND message_id = $2 AND user_id = $3 AND emoji = $4",
+		err = d.QueryRow(d.Ctx, "SELECT at FROM reactions WHERE tree_id = $1 AND message_id = $2 AND user_id = $3 AND emoji = $4",
 			m.TreeID, m.MessageID, user, emoji).Scan(&state.At)
 	case reportAspect:
-		err = d.QueryRow(d.ctx, "SELECT at, reason FROM reports WHERE tree_id = $1 AND message_id = $2 AND user_id = $3 AND status = 'open'",
+		err = d.QueryRow(d.Ctx, "SELECT at, reason FROM reports WHERE tree_id = $1 AND message_id = $2 AND user_id = $3 AND status = 'open'",
 			m.TreeID, m.MessageID, user).Scan(&state.At, &state.Reason)
 	}
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -93,4 +94,36 @@ func (s *feedbackState) same(other *feedbackState) bool {
 		}
 	}
 	return true
+}
+
+// lockForFeedback locks the message that the actor gives something, and has the
+// counters follow it. Who is no person in the database has nothing to give.
+func (d *actionTx) lockForFeedback() (Message, error) {
+	if d.actor.UserID == uuid.Nil {
+		return Message{}, &Forbidden{Why: "Labels, reactions and reports are given by a person or a key."}
+	}
+	if err := d.lockGiver(); err != nil {
+		return Message{}, err
+	}
+	m, err := d.lockMessage(d.act.Target)
+	if err != nil {
+		return m, err
+	}
+	return m, d.watchMessage(m)
+}
+
+// logFeedback writes down that the actor's own row on a message changed.
+func (d *actionTx) logFeedback(m Message, aspect string, before, after any) error {
+	d.affected.Messages = 1
+	b, err := json.Marshal(before)
+	if err != nil {
+		return fmt.Errorf("write down the former state: %w", err)
+	}
+	a, err := json.Marshal(after)
+	if err != nil {
+		return fmt.Errorf("write down the new state: %w", err)
+	}
+	_, err = d.exec(`INSERT INTO action_objects (action_id, object_type, object_id, aspect, tree_id, before, after)
+		VALUES ($1, 'message', $2, $3, $4, nullif($5::jsonb, 'null'), nullif($6::jsonb, 'null'))`, d.id, m.MessageID, aspect, m.TreeID, b, a)
+	return err
 }

@@ -19,16 +19,19 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// actionTx is an action under way: its transaction, and what the audit row will
-// say. Locks are taken in one order, so that no two actions wait for each
-// other: admins or the user, then trees by id, then the end of the chain.
+// actionTx is an action in its transaction, and what its entry in the log will
+// say. Locks are taken in one order, so that no two actions wait for each other
+// in a circle: admins or the user, then trees by id, then counters, then the end
+// of the log's chain.
 type actionTx struct {
-	pgx.Tx
-	ctx   context.Context // an actionTx lives as long as one call
+	db.Pipe
 	store *Store
 	actor Actor
 	act   Act
 	kind  Kind
+	// aspects are what it changes: those of its kind or, of an undo, of the kind
+	// that it takes back.
+	aspects []aspect
 
 	id          int64
 	at          time.Time
@@ -45,7 +48,7 @@ type actionTx struct {
 
 // exec runs one statement of the action and returns the rows it affected.
 func (d *actionTx) exec(sql string, args ...any) (int64, error) {
-	tag, err := d.Exec(d.ctx, sql, args...)
+	tag, err := d.Exec(d.Ctx, sql, args...)
 	return tag.RowsAffected(), err
 }
 
@@ -55,7 +58,7 @@ func (d *actionTx) watch(query string, args ...any) error {
 	if d.act.Preview {
 		return nil // nothing will have changed
 	}
-	return d.update.Watch(d.ctx, d.Tx, query, args...)
+	return d.update.Watch(d.Ctx, d.Conn, query, args...)
 }
 
 // watchMessage is watch for one message.
@@ -65,20 +68,17 @@ func (d *actionTx) watchMessage(m Message) error {
 
 // ids runs a query for ids.
 func (d *actionTx) ids(query string, args ...any) ([]uuid.UUID, error) {
-	rows, err := d.Query(d.ctx, query, args...)
+	rows, err := d.Query(d.Ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
 }
 
-// change runs an aspect's changeSQL; $1 is the action.
-func (d *actionTx) change(a aspect, chosen, set string, args ...any) (int64, error) {
+// change runs a column aspect's changeSQL; $1 is the action.
+func (d *actionTx) change(a columnAspect, chosen, set string, args ...any) (int64, error) {
 	return d.exec(a.changeSQL(chosen, set), append([]any{d.id}, args...)...)
 }
-
-// errPreview rolls a preview back.
-var errPreview = errors.New("preview")
 
 // Act does one action, or previews it: the whole change, its audit row and
 // the events for front ends commit together or not at all. It returns
@@ -91,8 +91,8 @@ func (s *Store) Act(ctx context.Context, actor Actor, act Act) (Outcome, error) 
 		return Outcome{}, Malformed("There is no action " + act.Kind + ".")
 	}
 	permission := kind.Permission
-	if kind.Name == "update_user" && act.Patch.roleOnly() {
-		permission = policy.UserRole
+	if params, ok := act.Params.(interface{ permission() policy.Permission }); ok {
+		permission = params.permission()
 	}
 	if err := need(actor, permission); err != nil {
 		return Outcome{}, err
@@ -126,10 +126,33 @@ func checkText(field, text string) error {
 // perform runs an action in a transaction, again where the database broke it
 // off for another one's sake.
 func (s *Store) perform(ctx context.Context, actor Actor, act Act, kind Kind, do func(*actionTx) error) (Outcome, error) {
+	asked, err := json.Marshal(act)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("write down the request: %w", err)
+	}
+	request := sha256.Sum256(asked)
 	var outcome Outcome
-	err := db.Retry(ctx, func() (err error) {
-		outcome, err = s.performOnce(ctx, actor, act, kind, do)
-		return err
+	err = db.Retry(ctx, func() error {
+		outcome = Outcome{Preview: act.Preview}
+		c, err := s.pool.Acquire(ctx)
+		if err != nil {
+			return err
+		}
+		defer c.Release() // which closes it where a transaction is still open
+		update, err := counters.Begin(ctx, c, &s.threshold)
+		if err != nil {
+			return err
+		}
+		defer func() { s.boards.Mark(update.Changed) }()
+		d := &actionTx{
+			Pipe: db.Pipe{Conn: c, Ctx: ctx}, store: s, actor: actor, act: act, kind: kind, aspects: kind.aspects,
+			at: s.now().UTC().Truncate(time.Microsecond), request: request[:], update: update,
+		}
+		if act.Target != uuid.Nil {
+			d.targetType, d.targetID = kind.Target, act.Target.String()
+		}
+		defer d.Rollback() // of what was not committed
+		return d.run(do, &outcome)
 	})
 	if errors.Is(err, errUnchanged) {
 		return Outcome{Preview: act.Preview}, nil
@@ -137,115 +160,64 @@ func (s *Store) perform(ctx context.Context, actor Actor, act Act, kind Kind, do
 	return outcome, db.Translate(err)
 }
 
-func (s *Store) performOnce(ctx context.Context, actor Actor, act Act, kind Kind, do func(*actionTx) error) (Outcome, error) {
-	outcome := Outcome{Preview: act.Preview}
-	var update *counters.Update
-	defer func() {
-		if update != nil {
-			s.boards.Mark(update.Changed)
-		}
-	}()
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
-		if update, err = counters.Begin(ctx, tx, &s.threshold); err != nil {
-			return err
-		}
-		d := &actionTx{update: update, Tx: tx, ctx: ctx, store: s, actor: actor, act: act, kind: kind, at: s.now().UTC().Truncate(time.Microsecond)}
-		asked, err := json.Marshal(act)
-		if err != nil {
-			return fmt.Errorf("write down the request: %w", err)
-		}
-		sum := sha256.Sum256(asked)
-		d.request = sum[:]
-		if act.Target != uuid.Nil {
-			d.targetType, d.targetID = kind.Target, act.Target.String()
-		}
-		if done, err := d.doneBefore(); err != nil || done != nil {
-			if done != nil {
-				outcome.Action, outcome.Affected = *done, done.Affected
-			}
-			return err
-		}
-		if err := tx.QueryRow(ctx, "SELECT nextval('action_ids')").Scan(&d.id); err != nil {
-			return err
-		}
-		if err := do(d); err != nil {
-			return err
-		}
-		outcome.Affected = d.affected
-		if act.Preview {
-			outcome.Action = Action{Kind: kind.Name, Undoable: kind.Undoable, TargetType: d.targetType, TargetID: d.targetID,
-				TargetLabel: d.label, Undoes: d.undoes, Affected: d.affected, At: d.at, ActorName: actor.Name, ActorRole: actor.Role, StaffAuthor: d.staffAuthor}
-			return errPreview
-		}
-		if err := d.noteUsers(); err != nil {
-			return err
-		}
-		batch := &pgx.Batch{}
-		if err := update.Settle(ctx, tx, batch, d.at); err != nil {
-			return err
-		}
-		s.boards.Announce(batch, update.Changed)
-		if err := db.SendBatch(ctx, tx, batch); err != nil {
-			return err
-		}
-		action, err := d.append()
-		outcome.Action = action
+// run does the action, and commits it unless it is a preview, or was done before.
+func (d *actionTx) run(do func(*actionTx) error, outcome *Outcome) error {
+	done, err := d.begin()
+	if err != nil {
 		return err
-	})
-	if errors.Is(err, errPreview) {
-		err = nil
 	}
-	return outcome, err
-}
-
-// noteUsers notes the users whose own rows the action changed, for the boards.
-func (d *actionTx) noteUsers() error {
-	if d.targetType != "user" {
+	if done != nil {
+		outcome.Action, outcome.Affected = *done, done.Affected
 		return nil
 	}
-	users, err := d.ids("SELECT DISTINCT object_id FROM action_objects WHERE action_id = $1 AND object_type = 'user'", d.id)
-	d.update.Changed.Add(users...)
+	if err := do(d); err != nil {
+		return err
+	}
+	outcome.Affected = d.affected
+	if d.act.Preview {
+		outcome.Action = Action{
+			Kind: d.kind.Name, Undoable: d.kind.Undoable, TargetType: d.targetType, TargetID: d.targetID,
+			TargetLabel: d.label, Undoes: d.undoes, Affected: d.affected, At: d.at,
+			ActorName: d.actor.Name, ActorRole: d.actor.Role, StaffAuthor: d.staffAuthor,
+		}
+		return nil
+	}
+	outcome.Action, err = d.commit()
 	return err
 }
 
-// doneBefore finds the action of an earlier request with the same
-// Idempotency-Key, and keeps the key for this one.
-func (d *actionTx) doneBefore() (*Action, error) {
-	if d.act.IdempotencyKey == "" || d.act.Preview {
-		return nil, nil
+// begin begins the transaction and takes the action's number. It finds the
+// action of an earlier request with the same Idempotency-Key; requests with the
+// same key wait for each other here.
+func (d *actionTx) begin() (done *Action, err error) {
+	d.Queue("BEGIN")
+	var before int64
+	var request []byte
+	if key := d.act.IdempotencyKey; key != "" && !d.act.Preview {
+		if len(key) > 200 || checkText("", key) != nil {
+			return nil, Malformed("An Idempotency-Key has at most 200 characters.")
+		}
+		d.Queue("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", d.actor.UserID.String()+key)
+		d.Each([]any{&before, &request}, func() {},
+			"SELECT action_id, request FROM idempotency_keys WHERE actor_id = $1 AND key = $2", d.actor.UserID, key)
 	}
-	if len(d.act.IdempotencyKey) > 200 || checkText("", d.act.IdempotencyKey) != nil {
-		return nil, Malformed("An Idempotency-Key has at most 200 characters.")
-	}
-	// Requests with the same key wait for each other here.
-	if _, err := d.Exec(d.ctx, "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", d.actor.UserID.String()+d.act.IdempotencyKey); err != nil {
+	d.Each([]any{&d.id}, func() {}, "SELECT nextval('action_ids')")
+	if err := d.Flush(); err != nil || before == 0 {
 		return nil, err
 	}
-	var action int64
-	var before []byte
-	err := d.QueryRow(d.ctx, "SELECT action_id, request FROM idempotency_keys WHERE actor_id = $1 AND key = $2", d.actor.UserID, d.act.IdempotencyKey).
-		Scan(&action, &before)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	if !bytes.Equal(before, d.request) {
+	if !bytes.Equal(request, d.request) {
 		return nil, &Conflict{Why: "This Idempotency-Key was used for another request. Send a new one."}
 	}
-	done, err := actionByID(d.ctx, d.Tx, action)
-	return &done, err
+	action, err := actionByID(d.Ctx, d.Conn, before)
+	return &action, err
 }
 
 // keepKey remembers which action a request with an Idempotency-Key made.
-func (d *actionTx) keepKey() error {
-	if d.act.IdempotencyKey == "" {
-		return nil
+func (d *actionTx) keepKey() {
+	if d.act.IdempotencyKey != "" {
+		d.Queue("INSERT INTO idempotency_keys (actor_id, key, request, action_id) VALUES ($1, $2, $3, $4)",
+			d.actor.UserID, d.act.IdempotencyKey, d.request, d.id)
 	}
-	_, err := d.Exec(d.ctx, "INSERT INTO idempotency_keys (actor_id, key, request, action_id) VALUES ($1, $2, $3, $4)",
-		d.actor.UserID, d.act.IdempotencyKey, d.request, d.id)
-	return err
 }
 
 // lockUser locks the user that an action aims at and checks the rank rules.
@@ -256,16 +228,19 @@ func (d *actionTx) keepKey() error {
 // keys alone: whoever writes a row that names a user, a counter among them,
 // holds trees by then, for which the action may have to wait.
 func (d *actionTx) lockUser(id uuid.UUID) (User, error) {
-	if _, err := d.exec(`SELECT FROM users WHERE role = 'admin' AND EXISTS (SELECT FROM users WHERE user_id = $1 AND role = 'admin')
-		ORDER BY user_id FOR NO KEY UPDATE`, id); err != nil {
-		return User{}, err
-	}
-	if _, err := d.exec("SELECT FROM users WHERE user_id = $1 FOR NO KEY UPDATE", id); err != nil {
-		return User{}, err
-	}
-	user, err := userByID(d.ctx, d.Tx, id)
-	if err != nil {
+	d.Queue(`SELECT FROM users WHERE role = 'admin' AND EXISTS (SELECT FROM users WHERE user_id = $1 AND role = 'admin')
+		ORDER BY user_id FOR NO KEY UPDATE`, id)
+	d.Queue("SELECT FROM users WHERE user_id = $1 FOR NO KEY UPDATE", id)
+	var user User
+	d.Batch.Queue(userByIDSQL, id).Query(func(rows pgx.Rows) (err error) {
+		user, err = oneUser(rows)
+		return err
+	})
+	if err := d.Flush(); err != nil {
 		return user, err
+	}
+	if !d.act.Preview {
+		d.update.Changed.Add(id)
 	}
 	d.label = user.DisplayName
 	if !d.actor.trusted() {
@@ -287,7 +262,7 @@ func (d *actionTx) lockGiver() error {
 // there was none to begin with, what touches no admin goes on.
 func (d *actionTx) keepAnAdmin() error {
 	var admins, touched int
-	if err := d.QueryRow(d.ctx, `SELECT (SELECT count(*) FROM users u WHERE u.role = 'admin' AND u.auth_method <> 'key' AND (`+tables.UserStatusSQL+`) = 'active'),
+	if err := d.QueryRow(d.Ctx, `SELECT (SELECT count(*) FROM users u WHERE u.role = 'admin' AND u.auth_method <> 'key' AND (`+tables.UserStatusSQL+`) = 'active'),
 			(SELECT count(*) FROM action_objects o JOIN users u ON u.user_id = o.object_id WHERE o.action_id = $1 AND (u.role = 'admin' OR o.before #>> '{}' = 'admin'))`,
 		d.id).Scan(&admins, &touched); err != nil {
 		return err
@@ -301,7 +276,7 @@ func (d *actionTx) keepAnAdmin() error {
 // lockTree locks a tree and reads what actions look at.
 func (d *actionTx) lockTree(id uuid.UUID) (t lockedTree, err error) {
 	t.id = id
-	err = d.QueryRow(d.ctx, `SELECT t.state, t.active, t.halted_state, t.halted_active, t.version,
+	err = d.QueryRow(d.Ctx, `SELECT t.state, t.active, t.halted_state, t.halted_active, t.version,
 			EXISTS (SELECT FROM users u WHERE u.user_id = t.user_id AND u.role <> 'general')
 		FROM trees t WHERE t.tree_id = $1 FOR UPDATE OF t`, id).
 		Scan(&t.state, &t.active, &t.haltedState, &t.haltedActive, &t.version, &t.staffAuthor)
@@ -321,15 +296,14 @@ type lockedTree struct {
 // lockMessage locks the tree of the message that an action aims at, and reads
 // the message.
 func (d *actionTx) lockMessage(id uuid.UUID) (Message, error) {
-	tree, err := treeOf(d.ctx, d.Tx, id)
-	if err != nil {
-		return Message{}, err
-	}
-	if _, err := d.lockTree(tree); err != nil {
-		return Message{}, err
-	}
-	found, err := selectMessages(d.ctx, d.Tx, "WHERE m.tree_id = $1 AND m.message_id = $2", tree, id)
-	if err != nil {
+	const tree = "(SELECT tree_id FROM message_trees WHERE message_id = $1)"
+	d.Queue("SELECT FROM trees WHERE tree_id = "+tree+" FOR UPDATE", id)
+	var found []Message
+	d.Batch.Queue(selectMessagesSQL("", "WHERE m.tree_id = "+tree+" AND m.message_id = $1"), id).Query(func(rows pgx.Rows) (err error) {
+		found, err = readMessages(rows)
+		return err
+	})
+	if err := d.Flush(); err != nil {
 		return Message{}, err
 	}
 	if len(found) == 0 {
@@ -363,7 +337,7 @@ func (d *actionTx) checkVersion(current int) error {
 // withLatest adds to a conflict the last action on the target.
 func (d *actionTx) withLatest(c *Conflict) error {
 	var last int64
-	err := d.QueryRow(d.ctx, `SELECT max(action_id) FROM action_objects WHERE object_type = $1 AND object_id = $2 AND action_id <> $3 HAVING count(*) > 0`,
+	err := d.QueryRow(d.Ctx, `SELECT max(action_id) FROM action_objects WHERE object_type = $1 AND object_id = $2 AND action_id <> $3 HAVING count(*) > 0`,
 		d.targetType, d.act.Target, d.id).Scan(&last)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return c
@@ -371,10 +345,14 @@ func (d *actionTx) withLatest(c *Conflict) error {
 	if err != nil {
 		return err
 	}
-	action, err := actionByID(d.ctx, d.Tx, last)
+	action, err := actionByID(d.Ctx, d.Conn, last)
 	if err != nil {
 		return err
 	}
 	c.Action = &action
 	return c
 }
+
+// errUnchanged ends an action that has nothing to change: it is not logged,
+// and its caller answers as if it had been done.
+var errUnchanged = errors.New("nothing to change")

@@ -2,12 +2,35 @@ package store
 
 import (
 	"errors"
+	"treewarden/policy"
 	"treewarden/store/counters"
 	"treewarden/store/db"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
+
+func init() {
+	isDeleted := func(m Message) bool { return m.Deleted }
+	register(Kind{
+		Name: "delete", Target: "message", Path: "delete", Place: 60,
+		Title: "Delete message", Button: "Delete", Past: "Deleted",
+		Permission: policy.MessageDelete, Undoable: true, Previewable: true, NeedsReason: true, Destructive: true,
+		Effect: always("The message goes with all replies below it. An undo brings back exactly these."),
+		Menu: []MenuEntry{{
+			Text: "Delete…", Icon: "trash", Key: "d", Shows: func(m Message) bool { return !isDeleted(m) },
+		}},
+		aspects: []aspect{deletionAspect},
+	}, deleteMessage)
+	register(Kind{
+		Name: "undelete", Target: "message", Path: "undelete", Place: 65,
+		Title: "Undelete message", Button: "Undelete", Past: "Undeleted",
+		Permission: policy.MessageDelete, Undoable: true, Previewable: true, NeedsReason: true,
+		Effect:  always("Exactly what that delete took comes back."),
+		Menu:    []MenuEntry{{Text: "Undelete…", Icon: "undo", Shows: isDeleted}},
+		aspects: []aspect{deletionAspect},
+	}, undeleteMessage)
+}
 
 // chosen are the messages whose deletion an action changes. They are found once,
 // by a query: a preview counts them, and the action changes exactly these.
@@ -23,7 +46,7 @@ type chosen struct {
 // find runs a query for tree_id, message_id, user_id, root and parent_id; root is
 // null for what comes back, and parent_id for what does not.
 func (d *actionTx) find(query string, args ...any) (c chosen, err error) {
-	rows, err := d.Query(d.ctx, query, args...)
+	rows, err := d.Query(d.Ctx, query, args...)
 	if err != nil {
 		return c, err
 	}
@@ -62,7 +85,7 @@ func (d *actionTx) takes(c chosen) error {
 	if d.act.Preview || len(c.messages) == 0 {
 		return nil
 	}
-	return d.update.WatchSubset(d.ctx, d.Tx, counters.DeletionSubset, d.update.ToxicFrom, db.IDArray(c.trees), db.IDArray(c.messages))
+	return d.update.WatchSubset(d.Ctx, d.Conn, counters.DeletionSubset, d.update.ToxicFrom, db.IDArray(c.trees), db.IDArray(c.messages))
 }
 
 // delete deletes messages that findSubtrees found.
@@ -87,7 +110,7 @@ func (d *actionTx) undelete(c chosen) error {
 	return err
 }
 
-func doDelete(d *actionTx) error {
+func deleteMessage(d *actionTx, _ NoParams) error {
 	m, err := d.lockMessage(d.act.Target)
 	if err != nil {
 		return err
@@ -105,7 +128,7 @@ func doDelete(d *actionTx) error {
 	return d.delete(found)
 }
 
-func doUndelete(d *actionTx) error {
+func undeleteMessage(d *actionTx, _ NoParams) error {
 	m, err := d.lockMessage(d.act.Target)
 	if err != nil {
 		return err
@@ -156,7 +179,7 @@ func (d *actionTx) refuseBelowDeleted(c chosen) error {
 func (d *actionTx) refuseDeleted(query string, args ...any) error {
 	var parent uuid.UUID
 	var action *int64
-	err := d.QueryRow(d.ctx, query, args...).Scan(&parent, &action)
+	err := d.QueryRow(d.Ctx, query, args...).Scan(&parent, &action)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
 	}
@@ -165,7 +188,7 @@ func (d *actionTx) refuseDeleted(query string, args ...any) error {
 	}
 	refusal := &Conflict{Why: "The message above is deleted too (" + parent.String() + "). Bring that one back first."}
 	if action != nil {
-		a, err := actionByID(d.ctx, d.Tx, *action)
+		a, err := actionByID(d.Ctx, d.Conn, *action)
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,235 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"treewarden/policy"
+	"treewarden/store/counters"
+	"treewarden/store/db"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// BanParams are the terms of a ban.
+type BanParams struct {
+	Until    *time.Time `json:"until" form:"until"` // nil: until somebody unbans them
+	Messages string     `json:"messages" form:"messages" validate:"omitempty,oneof=keep delete"`
+	Trees    string     `json:"trees" form:"trees" validate:"omitempty,oneof=keep halt"`
+
+	// For is a length of time that the form offers; date means Until.
+	For string `json:"-" form:"for" validate:"omitempty,oneof=day week month date"`
+}
+
+// UnbanParams are the parameters of the action unban.
+type UnbanParams struct {
+	Messages string `json:"messages" form:"messages" validate:"omitempty,oneof=keep"`
+}
+
+func init() {
+	register(Kind{
+		Name: "ban", Target: "user", Path: "ban", Place: 80, Title: "Ban user", Button: "Ban", Past: "Banned",
+		Permission: policy.UserBan, Undoable: true, Previewable: true, NeedsReason: true, Destructive: true,
+		Fields: "ban",
+		Effect: always("They can no longer contribute, and signals that they gave stop counting. " +
+			"What they wrote stays unless you choose otherwise here."),
+		Menu: []MenuEntry{{
+			Text: "Ban author…", Icon: "ban", Key: "b",
+			Shows: func(m Message) bool { return m.AuthorStatus != nil && *m.AuthorStatus == Active },
+		}},
+		aspects: []aspect{banAspect, deletionAspect, stateAspect},
+	}, ban)
+	register(Kind{
+		Name: "unban", Target: "user", Path: "unban", Place: 85, Title: "Unban user", Button: "Unban", Past: "Unbanned",
+		Permission: policy.UserBan, Undoable: true, Previewable: true, NeedsReason: true,
+		Effect:  always("They can contribute again, and signals that they gave count again."),
+		aspects: []aspect{banAspect},
+	}, unban)
+}
+
+// banLengths are the lengths of a ban that its form offers.
+var banLengths = map[string]time.Duration{"day": 24 * time.Hour, "week": 7 * 24 * time.Hour, "month": 30 * 24 * time.Hour}
+
+// Complete returns the terms with an end made of the length that a form sent. It
+// lies at a full hour: a form that is sent twice by a double click then asks for
+// the same thing twice.
+func (p BanParams) Complete(now time.Time) (any, error) {
+	if length, ok := banLengths[p.For]; ok {
+		end := now.Add(length + time.Hour).UTC().Truncate(time.Hour)
+		p.Until = &end
+	}
+	if p.For == "date" && p.Until == nil {
+		return p, Invalid{"until": "choose the date and time at which the ban ends"}
+	}
+	return p, nil
+}
+
+func ban(d *actionTx, p BanParams) error {
+	if err := p.check(d.at); err != nil {
+		return err
+	}
+	user, err := d.lockUser(d.act.Target)
+	if err != nil {
+		return err
+	}
+	switch {
+	case user.Status == Banned:
+		return d.withLatest(&Conflict{Why: user.DisplayName + " is banned already.", Version: user.Version})
+	case user.Status == Erased:
+		return &Conflict{Why: "This user was erased: nobody can sign in as them.", Version: user.Version}
+	}
+	if err := d.checkVersion(user.Version); err != nil {
+		return err
+	}
+	d.author = &user.UserID
+	if err := d.lockForBan(user, p); err != nil {
+		return err
+	}
+	if err := d.watchFeedback(user.UserID); err != nil {
+		return err
+	}
+	if _, err := d.change(banAspect, "chosen AS (SELECT $2::uuid AS id)",
+		"banned_at = $3, banned_until = $4, ban_reason = $5, banned_by = $6, ban_action = $1",
+		user.UserID, d.at, p.Until, strings.TrimSpace(d.act.Reason), d.actor.id()); err != nil {
+		return err
+	}
+	d.affected.Users = 1
+	if user.Role == policy.Admin {
+		if err := d.keepAnAdmin(); err != nil {
+			return err
+		}
+	}
+	if p.Messages == "delete" {
+		found, err := d.findSubtrees("m.user_id = $1", user.UserID)
+		if err != nil {
+			return err
+		}
+		if err := d.delete(found); err != nil {
+			return err
+		}
+	}
+	if p.Trees == "halt" {
+		return d.haltTrees(user.UserID)
+	}
+	return nil
+}
+
+// check holds the end of a ban to a time within 100 years, and choices to theirs.
+func (p BanParams) check(now time.Time) error {
+	wrong := Invalid{}
+	if p.Until != nil && !p.Until.After(now) {
+		wrong["until"] = "The end of a ban lies in the future; leave it empty to ban for good."
+	}
+	if p.Until != nil && p.Until.After(now.AddDate(100, 0, 0)) {
+		wrong["until"] = "That is more than 100 years away; leave it empty to ban for good."
+	}
+	maps.Copy(wrong, oneOfField("messages", p.Messages, "keep", "delete"))
+	maps.Copy(wrong, oneOfField("trees", p.Trees, "keep", "halt"))
+	if len(wrong) > 0 {
+		return wrong
+	}
+	return nil
+}
+
+// lockForBan locks the trees in which the ban changes anything: all where the
+// user wrote, if what they wrote goes, so that nothing of it comes back meanwhile.
+func (d *actionTx) lockForBan(user User, p BanParams) error {
+	where := []string{feedbackTreesSQL("$1")}
+	if p.Messages == "delete" {
+		where = append(where, "SELECT tree_id FROM messages WHERE user_id = $1")
+	}
+	if p.Trees == "halt" {
+		where = append(where, "SELECT tree_id FROM trees WHERE user_id = $1")
+	}
+	return d.lockTrees(strings.Join(where, " UNION ALL "), user.UserID)
+}
+
+// feedbackTreesSQL names the trees in which users gave labels, reactions or reports: what
+// they gave stops counting with their ban.
+func feedbackTreesSQL(users string) string {
+	return fmt.Sprintf(`SELECT tree_id FROM label_votes WHERE user_id IN (%[1]s) UNION ALL SELECT tree_id FROM reactions WHERE user_id IN (%[1]s)
+		UNION ALL SELECT tree_id FROM reports WHERE user_id IN (%[1]s)`, users)
+}
+
+// lockTrees locks the trees that a query names, in the order of their ids. A
+// preview changes nothing in them, and lets others go on.
+func (d *actionTx) lockTrees(query string, args ...any) error {
+	if d.act.Preview {
+		return nil
+	}
+	_, err := d.exec("SELECT FROM trees WHERE tree_id IN ("+query+") ORDER BY tree_id FOR UPDATE", args...)
+	return err
+}
+
+// watchFeedback has the counters follow what a user gave, who is locked, as are the
+// trees of it.
+func (d *actionTx) watchFeedback(user uuid.UUID) error {
+	if d.act.Preview {
+		return nil
+	}
+	return d.update.WatchSubset(d.Ctx, d.Conn, counters.FeedbackSubset, user)
+}
+
+func unban(d *actionTx, _ UnbanParams) error {
+	user, err := d.lockUser(d.act.Target)
+	if err != nil {
+		return err
+	}
+	// A ban that has run out is still to be taken off by the program itself.
+	if user.Status != Banned && d.actor.Via != System.Via {
+		return d.withLatest(&Conflict{Why: user.DisplayName + " is not banned.", Version: user.Version})
+	}
+	if err := d.checkVersion(user.Version); err != nil {
+		return err
+	}
+	d.affected.Users = 1
+	if err := d.lockTrees(feedbackTreesSQL("$1"), user.UserID); err != nil {
+		return err
+	}
+	if err := d.watchFeedback(user.UserID); err != nil {
+		return err
+	}
+	_, err = d.change(banAspect, "chosen AS (SELECT $2::uuid AS id)",
+		"banned_at = NULL, banned_until = NULL, ban_reason = NULL, banned_by = NULL, ban_action = NULL", user.UserID)
+	return err
+}
+
+// EndExpiredBans takes off the bans whose end has come, each by an action of
+// the program itself, and returns how many. A ban stops counting at its end
+// even before this runs.
+func (s *Store) EndExpiredBans(ctx context.Context) (int, error) {
+	rows, err := s.pool.Query(ctx, "SELECT user_id FROM users WHERE banned_at IS NOT NULL AND banned_until <= now() ORDER BY user_id LIMIT 1000")
+	if err != nil {
+		return 0, db.Translate(err)
+	}
+	users, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return 0, db.Translate(err)
+	}
+	for i, user := range users {
+		if err := s.endBan(ctx, user); err != nil {
+			return i, err
+		}
+	}
+	return len(users), nil
+}
+
+func (s *Store) endBan(ctx context.Context, user uuid.UUID) error {
+	kind, _ := KindNamed("unban")
+	act := Act{Kind: kind.Name, Target: user, Reason: "The ban ended on its date."}
+	_, err := s.perform(ctx, System, act, kind, func(d *actionTx) error {
+		var due bool
+		if err := d.QueryRow(d.Ctx, "SELECT banned_at IS NOT NULL AND banned_until <= now() FROM users WHERE user_id = $1 FOR NO KEY UPDATE", user).Scan(&due); err != nil {
+			return err
+		}
+		if !due {
+			return errUnchanged // another instance was first
+		}
+		return unban(d, UnbanParams{})
+	})
+	return err
+}

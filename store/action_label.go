@@ -1,0 +1,62 @@
+package store
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"strings"
+
+	"treewarden/policy"
+	"treewarden/store/tables"
+)
+
+// LabelParams are the parameters of the action label: values from 0 to 1 by the
+// names of labels.
+type LabelParams struct {
+	Labels map[string]float64 `json:"labels" form:"labels"`
+}
+
+func init() {
+	register(Kind{
+		Name: "label", Target: "message", Path: "labels", Place: 10,
+		Title: "Label message", Button: "Label", Past: "Labelled",
+		Permission: policy.MessageLabel, Undoable: true, Personal: true,
+		Fields:  "label",
+		Menu:    []MenuEntry{{Text: "Label…", Icon: "label"}},
+		aspects: []aspect{feedbackAspect(labelAspect)},
+	}, label)
+}
+
+func label(d *actionTx, p LabelParams) error {
+	if len(p.Labels) == 0 {
+		return Invalid{"labels": "Give at least one label."}
+	}
+	wrong := Invalid{}
+	for name, value := range p.Labels {
+		switch {
+		case !tables.IsLabel(name):
+			wrong["labels"] = "There is no label " + fmt.Sprintf("%.60q", name) + "; there are " + strings.Join(LabelNames, ", ") + "."
+		case math.IsNaN(value) || value < 0 || value > 1:
+			wrong["labels"] = "A label's value is a number from 0 to 1: " + name + " is not."
+		}
+	}
+	if len(wrong) > 0 {
+		return wrong
+	}
+	m, err := d.lockForFeedback()
+	if err != nil {
+		return err
+	}
+	before, err := d.readFeedback(labelAspect, "", d.actor.UserID, m)
+	if err != nil {
+		return err
+	}
+	after := feedbackState{At: d.at, Labels: p.Labels}
+	if before != nil && maps.Equal(before.Labels, after.Labels) {
+		return errUnchanged
+	}
+	if err := d.writeFeedback(labelAspect, "", d.actor.UserID, m, &after); err != nil {
+		return err
+	}
+	return d.logFeedback(m, rowAspect(labelAspect, d.actor.UserID.String()), before, after)
+}

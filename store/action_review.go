@@ -1,0 +1,52 @@
+package store
+
+import (
+	"treewarden/policy"
+)
+
+// ReviewParams are the parameters of the action review.
+type ReviewParams struct {
+	Result string `json:"result" form:"result" validate:"omitempty,oneof=accepted rejected pending"`
+}
+
+func init() {
+	register(Kind{
+		Name: "review", Target: "message", Path: "review", Place: 40,
+		Title: "Set review", Button: "Set review", Past: "Reviewed",
+		Permission: policy.MessageReview, Undoable: true, Previewable: true, NeedsReason: true,
+		Fields: "review",
+		Menu: []MenuEntry{{
+			Text: "Mark as spam…", Icon: "spam", Key: "s", Query: "result=rejected",
+			Shows: func(m Message) bool { return m.ReviewResult == nil || *m.ReviewResult },
+		}, {
+			Text: "Not spam…", Icon: "check", Key: "n", Query: "result=accepted",
+			Shows: func(m Message) bool { return m.ReviewResult == nil || !*m.ReviewResult },
+		}},
+		aspects: []aspect{reviewAspect},
+	}, review)
+}
+
+func review(d *actionTx, p ReviewParams) error {
+	results := map[string]*bool{"accepted": new(true), "rejected": new(false), "pending": nil}
+	result, ok := results[p.Result]
+	if !ok {
+		return Invalid{"result": "Choose accepted, rejected or pending."}
+	}
+	m, err := d.lockMessage(d.act.Target)
+	if err != nil {
+		return err
+	}
+	if err := d.checkVersion(m.Version); err != nil {
+		return err
+	}
+	if (m.ReviewResult == nil) == (result == nil) && (result == nil || *m.ReviewResult == *result) {
+		return d.withLatest(&Conflict{Why: "The review of this message is " + p.Result + " already.", Version: m.Version})
+	}
+	if err := d.watchMessage(m); err != nil {
+		return err
+	}
+	d.affected.Messages = 1
+	_, err = d.change(reviewAspect, "chosen AS (SELECT $2::uuid AS tree_id, $3::uuid AS id)",
+		"review_result = $4, review_at = $5, review_by_staff = true", m.TreeID, m.MessageID, result, d.at)
+	return err
+}

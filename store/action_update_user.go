@@ -1,0 +1,150 @@
+package store
+
+import (
+	"strings"
+	"treewarden/policy"
+	"unicode"
+	"unicode/utf8"
+)
+
+// UserPatch holds what is to change of a user; nil leaves a field alone.
+type UserPatch struct {
+	DisplayName       *string `json:"display_name" form:"display_name"`
+	Notes             *string `json:"notes" form:"notes"`
+	ShowOnLeaderboard *bool   `json:"show_on_leaderboard" form:"show_on_leaderboard"`
+	Role              *string `json:"role" form:"role"`
+}
+
+func init() {
+	register(Kind{
+		Name: "update_user", Target: "user", Place: 90, Title: "Update user", Button: "Update", Past: "Updated",
+		Permission: policy.UserEdit, Undoable: true,
+		aspects: []aspect{nameAspect, notesAspect, leaderboardAspect, roleAspect},
+	}, updateUser)
+}
+
+// permission is another one where a patch changes the role and nothing else.
+func (p UserPatch) permission() policy.Permission {
+	if p.roleOnly() {
+		return policy.UserRole
+	}
+	return policy.UserEdit
+}
+
+// roleOnly says whether a patch changes the role and nothing else.
+func (p UserPatch) roleOnly() bool {
+	return p.Role != nil && p.DisplayName == nil && p.Notes == nil && p.ShowOnLeaderboard == nil
+}
+
+func updateUser(d *actionTx, p UserPatch) error {
+	if err := p.check(); err != nil {
+		return err
+	}
+	user, err := d.lockUser(d.act.Target)
+	if err != nil {
+		return err
+	}
+	// A form sends the name along with what it changes, and some people have
+	// one that nobody would be given.
+	if p.DisplayName != nil && *p.DisplayName != user.DisplayName && !visible(*p.DisplayName) {
+		return Invalid{"display_name": "A display name holds at least one visible character."}
+	}
+	if err := d.checkVersion(user.Version); err != nil {
+		return err
+	}
+	if p.Role != nil && *p.Role != user.Role {
+		if err := d.checkGrantable(*p.Role); err != nil {
+			return err
+		}
+	}
+	var changed int64
+	for _, field := range []struct {
+		aspect columnAspect
+		set    string
+		value  any
+		given  bool
+	}{
+		{nameAspect, "display_name = $3", trimmed(p.DisplayName), p.DisplayName != nil && *p.DisplayName != user.DisplayName},
+		{notesAspect, "notes = $3", p.Notes, p.Notes != nil},
+		{leaderboardAspect, "show_on_leaderboard = $3", p.ShowOnLeaderboard, p.ShowOnLeaderboard != nil},
+		{roleAspect, "role = $3", p.Role, p.Role != nil},
+	} {
+		if !field.given {
+			continue
+		}
+		n, err := d.change(field.aspect, "chosen AS (SELECT $2::uuid AS id)", field.set, user.UserID, field.value)
+		if err != nil {
+			return err
+		}
+		changed += n
+	}
+	if changed == 0 {
+		return errUnchanged
+	}
+	d.affected.Users = 1
+	if p.Role != nil && user.Role == policy.Admin {
+		return d.keepAnAdmin()
+	}
+	return nil
+}
+
+// checkGrantable checks that the actor may give a role away.
+func (d *actionTx) checkGrantable(role string) error {
+	if err := need(d.actor, policy.UserRole); err != nil {
+		return err
+	}
+	if d.actor.trusted() {
+		return nil
+	}
+	if err := d.actor.Policy.MayGrant(d.actor.Role, role); err != nil {
+		return &Forbidden{Why: err.Error()}
+	}
+	return nil
+}
+
+func (p UserPatch) check() error {
+	wrong := Invalid{}
+	if p.DisplayName != nil {
+		switch {
+		case utf8.RuneCountInString(strings.TrimSpace(*p.DisplayName)) > 256:
+			wrong["display_name"] = "A display name has at most 256 characters."
+		case checkText("", *p.DisplayName) != nil:
+			wrong["display_name"] = "This name holds bytes that are not text (NUL or broken UTF-8)."
+		}
+	}
+	if p.Notes != nil {
+		switch {
+		case utf8.RuneCountInString(*p.Notes) > 10_000:
+			wrong["notes"] = "Notes have at most 10,000 characters."
+		case checkText("", *p.Notes) != nil:
+			wrong["notes"] = "These notes hold bytes that are not text (NUL or broken UTF-8)."
+		}
+	}
+	if p.Role != nil && !policy.KnownRole(*p.Role) {
+		wrong["role"] = "There is no such role; it is one of " + strings.Join(policy.Roles, ", ") + "."
+	}
+	if p == (UserPatch{}) {
+		wrong["display_name"] = "Nothing to change was given."
+	}
+	if len(wrong) > 0 {
+		return wrong
+	}
+	return nil
+}
+
+func trimmed(text *string) *string {
+	if text == nil {
+		return nil
+	}
+	t := strings.TrimSpace(*text)
+	return &t
+}
+
+// visible says whether a text has a character that leaves ink.
+func visible(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool {
+		const blankBraille = 0x2800
+		return unicode.IsGraphic(r) && !unicode.IsSpace(r) && r != blankBraille &&
+			!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+	})
+}
