@@ -10,8 +10,16 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"treewarden/admin/openapi"
 	"treewarden/store"
 )
+
+func init() {
+	describe("POST /actions/:id/undo", openapi.Method{
+		Summary: "Take an action back by a further one",
+		ID:      int64(0), Body: actBody{}, Fields: []string{"reason", "preview"}, Answer: store.Outcome{},
+	})
+}
 
 // actBody is what every action's form or API call sends besides the parameters of
 // its kind.

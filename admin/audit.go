@@ -12,9 +12,21 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"treewarden/admin/openapi"
 	"treewarden/policy"
 	"treewarden/store"
 )
+
+func init() {
+	describe("GET /audit", openapi.Method{
+		Summary: "Actions, newest first",
+		Query:   auditQuery{}, Answer: store.List[store.Action]{},
+	})
+	describe("GET /actions/:id", openapi.Method{
+		Summary: "An action",
+		ID:      int64(0), Answer: store.Action{},
+	})
+}
 
 // auditQuery is what the log can be narrowed by.
 type auditQuery struct {

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"html/template"
-	"slices"
 	"strings"
 	"unicode"
 
@@ -10,6 +9,7 @@ import (
 
 	"treewarden/markup"
 	"treewarden/policy"
+	"treewarden/scoring"
 	"treewarden/store"
 )
 
@@ -156,15 +156,14 @@ func badges(m store.Message) []badge {
 	return all
 }
 
-// A text is called toxic by a classifier whose toxicity reaches toxicScore, or
-// by the labels of at least toxicVotes people whose mean reaches it.
+// A text stays hidden at first where a classifier's toxicity reaches
+// contentWarningFrom, or the mean of a label that warns does, which at least
+// contentWarningVotes people gave. It has nothing to do with the toxicity from
+// which a message counts in a score: that is a part of the formula.
 const (
-	toxicScore = 0.5
-	toxicVotes = 3
+	contentWarningFrom  = 0.5
+	contentWarningVotes = 3
 )
-
-// toxicLabels are the labels that call a text toxic.
-var toxicLabels = []string{"toxicity", "hate_speech", "violence", "sexual_content"}
 
 // contentWarning is one score for which a text stays hidden at first.
 type contentWarning struct {
@@ -173,17 +172,20 @@ type contentWarning struct {
 	By    string // the classifier, or how many people
 }
 
+// High says that the score alone hides a text.
+func (w contentWarning) High() bool { return w.Share >= contentWarningFrom }
+
 // contentWarnings are what calls a message toxic; nothing does where it is empty.
 func contentWarnings(m store.Message) []contentWarning {
 	var reasons []contentWarning
 	for _, score := range toxicities(m) {
-		if score.Share >= toxicScore {
+		if score.Share >= contentWarningFrom {
 			reasons = append(reasons, score)
 		}
 	}
-	for _, name := range toxicLabels {
-		if l := m.Labels[name]; l.Value != nil && l.Count >= toxicVotes && *l.Value >= toxicScore {
-			reasons = append(reasons, contentWarning{labelTitle(name), *l.Value, number(l.Count) + " people"})
+	for _, label := range scoring.Labels {
+		if l := m.Labels[label.Name]; label.Warns && l.Value != nil && l.Count >= contentWarningVotes && *l.Value >= contentWarningFrom {
+			reasons = append(reasons, contentWarning{label.Title, *l.Value, number(l.Count) + " people"})
 		}
 	}
 	return reasons
@@ -236,16 +238,16 @@ type mark struct {
 // marks are the labels that speak against a message, and its quality.
 func marks(m store.Message) []mark {
 	var all []mark
-	for _, name := range store.LabelNames {
-		l, ok := m.Labels[name]
+	for _, label := range scoring.Labels {
+		l, ok := m.Labels[label.Name]
 		if !ok || l.Value == nil || l.Count == 0 {
 			continue
 		}
-		switch bad := !slices.Contains(goodLabels, name); {
-		case bad && *l.Value >= toxicScore:
-			all = append(all, mark{labelTitle(name), *l.Value, l.Count, true})
-		case name == "quality":
-			all = append(all, mark{labelTitle(name), *l.Value, l.Count, false})
+		switch {
+		case !label.Good && *l.Value >= contentWarningFrom:
+			all = append(all, mark{label.Title, *l.Value, l.Count, true})
+		case label.Name == "quality":
+			all = append(all, mark{label.Title, *l.Value, l.Count, false})
 		}
 	}
 	return all

@@ -7,8 +7,16 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"treewarden/admin/openapi"
 	"treewarden/store"
 )
+
+func init() {
+	describe("GET /events", openapi.Method{
+		Summary: "What front ends must act on, in order; waits for the next where there is none",
+		Query:   eventsQuery{}, Answer: store.Events{},
+	})
+}
 
 const eventsPath = "/events"
 

@@ -8,8 +8,20 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"treewarden/admin/openapi"
 	"treewarden/store"
 )
+
+func init() {
+	describe("POST /ingest", openapi.Method{
+		Summary: "Send users, trees, messages and signals, one JSON object a line",
+		Lines: object{
+			ingestType:                object{"schema": ingestSchema},
+			fiber.MIMEApplicationJSON: object{"schema": ingestSchema},
+		},
+		Answer: store.Ingested{},
+	})
+}
 
 const (
 	ingestPath = "/ingest"

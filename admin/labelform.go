@@ -5,24 +5,22 @@ import (
 	"slices"
 	"strings"
 
+	"treewarden/scoring"
 	"treewarden/store"
 )
 
-// goodLabels are the labels of which more is better, or at least not worse.
-var goodLabels = []string{"quality", "helpfulness", "creativity", "humor"}
-
-// labelTitles are the labels whose names do not read well by themselves.
-var labelTitles = map[string]string{
-	"fails_task": "fails the task", "lang_mismatch": "wrong language", "not_appropriate": "inappropriate", "pii": "personal data",
-	"moral_judgement": "judges morals", "political_content": "political content",
-}
-
 // labelTitle is a label's name for people.
 func labelTitle(name string) string {
-	if title, ok := labelTitles[name]; ok {
-		return title
+	if label, ok := scoring.LabelNamed(name); ok {
+		return label.Title
 	}
 	return strings.ReplaceAll(name, "_", " ")
+}
+
+// isGoodLabel says whether more of a label is better, or at least not worse.
+func isGoodLabel(name string) bool {
+	label, _ := scoring.LabelNamed(name)
+	return label.Good
 }
 
 // labelChoice is one question with fixed answers.
@@ -40,25 +38,20 @@ type labelForm struct {
 	Scales []labelChoice
 }
 
-// scales are the questions that are answered in five steps. onlyReplies are
-// asked of an assistant's message only.
+// questions are the labels that the form asks for, in its order.
+var questions = func() []scoring.Label {
+	asked := slices.DeleteFunc(slices.Clone(scoring.Labels[:]), func(l scoring.Label) bool { return l.Place == 0 })
+	slices.SortFunc(asked, func(a, b scoring.Label) int { return a.Place - b.Place })
+	return asked
+}()
+
+// The answers to a question of yes or no, and to one of five steps.
 var (
-	scales = []labelChoice{
-		{Name: "quality", Title: "Quality", Low: "low quality", High: "high quality"},
-		{Name: "helpfulness", Title: "Helpfulness", Low: "unhelpful", High: "helpful"},
-		{Name: "creativity", Title: "Creativity", Low: "ordinary", High: "creative"},
-		{Name: "humor", Title: "Humour", Low: "serious", High: "humorous"},
-		{Name: "toxicity", Title: "Rudeness", Low: "polite", High: "rude"},
-		{Name: "violence", Title: "Violence", Low: "harmless", High: "violent"},
+	yesOrNo = []Choice{{Value: "1", Text: "Yes"}, {Value: "0", Text: "No"}}
+	steps   = []Choice{
+		{Value: "0", Text: "1 of 5"}, {Value: "0.25", Text: "2 of 5"}, {Value: "0.5", Text: "3 of 5"},
+		{Value: "0.75", Text: "4 of 5"}, {Value: "1", Text: "5 of 5"},
 	}
-	flags = []labelChoice{
-		{Name: "lang_mismatch", Title: "Wrong language"},
-		{Name: "not_appropriate", Title: "Inappropriate"},
-		{Name: "pii", Title: "Contains personal data"},
-		{Name: "hate_speech", Title: "Hate speech"},
-		{Name: "sexual_content", Title: "Sexual content"},
-	}
-	onlyReplies = []string{"fails_task", "helpfulness"}
 )
 
 // LabelForm is the form of labels: as typed, else as this person answered
@@ -75,28 +68,22 @@ func (p actPage) LabelForm() labelForm {
 			}
 		}
 	}
-	asked := func(l labelChoice) bool {
-		return p.Message == nil || p.Message.Role == "assistant" || !slices.Contains(onlyReplies, l.Name)
-	}
 	var form labelForm
-	for _, l := range []labelChoice{
-		{Name: "spam", Title: "Is it spam?", Hint: "Of low quality on purpose, or beside the point", Required: true},
-		{Name: "fails_task", Title: "Does it fail the task?", Hint: "Does not do what was asked"},
-	} {
-		if asked(l) {
-			l.Answers = answers(given, l.Name, []Choice{{Value: "1", Text: "Yes"}, {Value: "0", Text: "No"}})
-			form.YesNo = append(form.YesNo, l)
+	for _, l := range questions {
+		if l.OnlyReplies && p.Message != nil && p.Message.Role != "assistant" {
+			continue
 		}
-	}
-	for _, l := range flags {
-		l.Answers = []Choice{{"1", l.Title, given[l.Name] > 0}}
-		form.Flags = append(form.Flags, l)
-	}
-	for _, l := range scales {
-		if asked(l) {
-			l.Answers = answers(given, l.Name, []Choice{{Value: "0", Text: "1 of 5"}, {Value: "0.25", Text: "2 of 5"}, {Value: "0.5", Text: "3 of 5"},
-				{Value: "0.75", Text: "4 of 5"}, {Value: "1", Text: "5 of 5"}})
-			form.Scales = append(form.Scales, l)
+		choice := labelChoice{Name: l.Name, Title: l.Question, Hint: l.Hint, Low: l.Low, High: l.High, Required: l.Required}
+		switch {
+		case l.Flag:
+			choice.Answers = []Choice{{"1", l.Question, given[l.Name] > 0}}
+			form.Flags = append(form.Flags, choice)
+		case l.Answer == scoring.YesNo:
+			choice.Answers = answers(given, l.Name, yesOrNo)
+			form.YesNo = append(form.YesNo, choice)
+		default:
+			choice.Answers = answers(given, l.Name, steps)
+			form.Scales = append(form.Scales, choice)
 		}
 	}
 	return form
@@ -105,6 +92,7 @@ func (p actPage) LabelForm() labelForm {
 // answers marks the choice that was given.
 func answers(given map[string]float64, name string, choices []Choice) []Choice {
 	value, ok := given[name]
+	choices = slices.Clone(choices)
 	for i := range choices {
 		choices[i].Chosen = ok && choices[i].Value == figure(&value)
 	}
@@ -120,7 +108,7 @@ type scoreRow struct {
 }
 
 // Against says that the value speaks against the message.
-func (r scoreRow) Against() bool { return r.Bad && r.Value != nil && *r.Value >= toxicScore }
+func (r scoreRow) Against() bool { return r.Bad && r.Value != nil && *r.Value >= contentWarningFrom }
 
 // scoreTable is what one model, or people, say of a message.
 type scoreTable struct {
@@ -146,7 +134,7 @@ func scoreTables(m store.Message) []scoreTable {
 // own, in their order, then the others.
 func labelTable(m store.Message) scoreTable {
 	table := scoreTable{Title: "Labels by people", People: true}
-	names := slices.Clone(store.LabelNames)
+	names := slices.Clone(scoring.LabelNames)
 	for _, name := range sortedKeys(m.Labels) {
 		if !slices.Contains(names, name) {
 			names = append(names, name)
@@ -154,7 +142,7 @@ func labelTable(m store.Message) scoreTable {
 	}
 	for _, name := range names {
 		if l, ok := m.Labels[name]; ok {
-			table.Rows = append(table.Rows, scoreRow{labelTitle(name), l.Value, l.Count, !slices.Contains(goodLabels, name)})
+			table.Rows = append(table.Rows, scoreRow{labelTitle(name), l.Value, l.Count, !isGoodLabel(name)})
 		}
 	}
 	return table

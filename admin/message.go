@@ -7,10 +7,18 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"treewarden/admin/openapi"
 	"treewarden/markup"
 	"treewarden/policy"
 	"treewarden/store"
 )
+
+func init() {
+	describe("GET /messages/:id", openapi.Method{
+		Summary: "A message",
+		Answer:  store.MessageDetail{},
+	})
+}
 
 // What a message's page shows at most of a thread and of a tree. More of them
 // stands on the tree's page; only hostile data has as much.
@@ -170,7 +178,7 @@ func voteRows(v store.Vote) []scoreRow {
 	var rows []scoreRow
 	for _, name := range sortedKeys(v.Labels) {
 		value := v.Labels[name]
-		rows = append(rows, scoreRow{Name: labelTitle(name), Value: &value, Bad: !slices.Contains(goodLabels, name)})
+		rows = append(rows, scoreRow{Name: labelTitle(name), Value: &value, Bad: !isGoodLabel(name)})
 	}
 	return rows
 }

@@ -195,7 +195,7 @@ func TestToxicTextsAreVeiled(t *testing.T) {
 	if veils() != 0 {
 		t.Error("one label of one person veils a text")
 	}
-	for i := range toxicVotes - 1 {
+	for i := range contentWarningVotes - 1 {
 		storetest.Vote(t, s, g.first, storetest.User(t, s, fmt.Sprint("Voter ", i)), "hate_speech", 1, time.Now())
 	}
 	if veils() != 1 {

@@ -10,10 +10,26 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"treewarden/admin/openapi"
 	"treewarden/markup"
 	"treewarden/policy"
 	"treewarden/store"
 )
+
+func init() {
+	describe("GET /messages", openapi.Method{
+		Summary: "Messages",
+		Query:   messagesQuery{}, Answer: store.List[store.Message]{},
+	})
+	describe("GET /messages/:id/history", openapi.Method{
+		Summary: "Every text that a message had",
+		Answer:  store.List[store.Revision]{},
+	})
+	describe("GET /messages/:id/thread", openapi.Method{
+		Summary: "The path from the prompt down to a message, then its replies",
+		Answer:  threadAnswer{},
+	})
+}
 
 // messagesQuery is what the address of the list of messages may say.
 type messagesQuery struct {

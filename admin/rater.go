@@ -5,8 +5,16 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"treewarden/admin/openapi"
 	"treewarden/store"
 )
+
+func init() {
+	describe("GET /users/:id/rater", openapi.Method{
+		Summary: "How far what a user gave agrees with what others gave to the same messages",
+		Answer:  store.Rater{},
+	})
+}
 
 // rater answers how far what a user gave agrees with what others gave.
 func (s *Server) rater(c *fiber.Ctx) error {

@@ -8,9 +8,17 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"treewarden/admin/openapi"
 	"treewarden/scoring"
 	"treewarden/store"
 )
+
+func init() {
+	describe("GET /users/:id/score", openapi.Method{
+		Summary: "The parts of a user's score, and the messages behind each",
+		Query:   scoreQuery{}, Answer: store.Score{},
+	})
+}
 
 // scoreQuery is what the address of a user's score may say.
 type scoreQuery struct {

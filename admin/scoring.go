@@ -5,9 +5,27 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"treewarden/admin/openapi"
 	"treewarden/scoring"
 	"treewarden/store"
 )
+
+func init() {
+	describe("GET /scoring", openapi.Method{
+		Summary: "The formula in force, the ones before it, and those that never change",
+		Answer:  store.Scoring{},
+	})
+	describe("PUT /scoring", openapi.Method{
+		Summary: "Put another formula in force as a new version; a signal that is left out keeps its weight; " +
+			"note, or reason, says why",
+		Body: formulaBody{}, Answer: saved{},
+	})
+	describe("POST /scoring/try", openapi.Method{
+		Summary: "Compare a formula with the one in force: how well each finds sanctioned users, " +
+			"who enters and leaves the top 100",
+		Body: tryBody{}, Answer: store.Trial{},
+	})
+}
 
 // formulaBody is what changes the formula. A signal that is left out of
 // weights keeps its weight; the note is the action's reason, and may be sent

@@ -7,10 +7,22 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"treewarden/admin/openapi"
 	"treewarden/markup"
 	"treewarden/policy"
 	"treewarden/store"
 )
+
+func init() {
+	describe("GET /trees", openapi.Method{
+		Summary: "Trees",
+		Query:   treesQuery{}, Answer: store.List[store.Tree]{},
+	})
+	describe("GET /trees/:id", openapi.Method{
+		Summary: "A tree with all its messages nested",
+		Answer:  store.TreeDetail{},
+	})
+}
 
 // haltedState is the state of a tree that staff stopped.
 const haltedState = "halted_by_moderator"

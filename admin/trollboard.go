@@ -11,9 +11,17 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"treewarden/admin/openapi"
 	"treewarden/policy"
 	"treewarden/store"
 )
+
+func init() {
+	describe("GET /trollboard", openapi.Method{
+		Summary: "Users ranked by troll score within a frame",
+		Query:   boardQuery{}, Answer: store.Board{},
+	})
+}
 
 // boardQuery is what the trollboard's address may say.
 type boardQuery struct {

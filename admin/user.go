@@ -8,10 +8,30 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"treewarden/admin/openapi"
 	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/store"
 )
+
+func init() {
+	describe("GET /users/:id", openapi.Method{
+		Summary: "A user with stats and scores in every frame",
+		Query:   formulaQuery{}, Answer: store.UserDetail{},
+	})
+	describe("GET /users/:id/messages", openapi.Method{
+		Summary: "A user's messages",
+		Query:   userQuery{}, Answer: store.List[store.Message]{},
+	})
+	describe("GET /users/:id/given", openapi.Method{
+		Summary: "Labels, reactions and reports that a user gave",
+		Query:   pageQuery{}, Answer: store.List[store.Feedback]{},
+	})
+	describe("GET /users/:id/actions", openapi.Method{
+		Summary: "What was done to a user",
+		Query:   pageQuery{}, Answer: store.List[store.Action]{},
+	})
+}
 
 // userQuery is what a user's address may say: the tab, and for the tab of
 // messages which of them.

@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"treewarden/scoring"
 	"treewarden/store"
 )
 
@@ -92,6 +93,9 @@ type feedbackLabel struct {
 	Name  string
 	Value float64
 }
+
+// Yes says that the value is a yes.
+func (l feedbackLabel) Yes() bool { return l.Value >= scoring.YesFrom }
 
 // FeedbackLines are the rows of the tab of what the user gave.
 func (p userPage) FeedbackLines() []feedbackLine {

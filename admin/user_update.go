@@ -5,8 +5,16 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"treewarden/admin/openapi"
 	"treewarden/store"
 )
+
+func init() {
+	describe("PATCH /users/:id", openapi.Method{
+		Summary: "Change display name, notes, place on the leaderboard or role",
+		Body:    userBody{}, Answer: store.UserDetail{},
+	})
+}
 
 // userBody is what changes a user. A field that is left out stays as it is.
 type userBody struct {

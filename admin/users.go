@@ -6,9 +6,17 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"treewarden/admin/openapi"
 	"treewarden/policy"
 	"treewarden/store"
 )
+
+func init() {
+	describe("GET /users", openapi.Method{
+		Summary: "Users",
+		Query:   usersQuery{}, Answer: store.List[store.User]{},
+	})
+}
 
 // usersQuery is what the address of the list of users may say.
 type usersQuery struct {

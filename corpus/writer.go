@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"treewarden/scoring"
 )
 
 // dateLayout is how dates stand in the OASST files.
@@ -15,8 +17,7 @@ const dateLayout = "2006-01-02T15:04:05.000000+00:00"
 // labelOrder and detoxifyOrder are the orders of the OASST files; other names
 // follow by the alphabet.
 var (
-	labelOrder = []string{"spam", "fails_task", "lang_mismatch", "pii", "not_appropriate", "hate_speech", "sexual_content",
-		"moral_judgement", "political_content", "quality", "toxicity", "humor", "helpfulness", "creativity", "violence"}
+	labelOrder    = scoring.LabelNames
 	detoxifyOrder = []string{"toxicity", "severe_toxicity", "obscene", "identity_attack", "insult", "threat", "sexual_explicit"}
 )
 

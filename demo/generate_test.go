@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+
+	"treewarden/scoring"
 )
 
 var testNow = time.Date(2026, 11, 22, 13, 37, 42, 0, time.UTC)
@@ -129,7 +131,7 @@ func TestRowsHoldTogether(t *testing.T) {
 		check("vote", x.Tree, x.Message, x.User, x.At)
 		for i, v := range x.Values {
 			if v != NotGiven && (v < 0 || v > 1) {
-				t.Errorf("the label %s is %v", LabelNames[i], v)
+				t.Errorf("the label %s is %v", scoring.LabelNames[i], v)
 			}
 		}
 	}
@@ -222,7 +224,7 @@ func TestEverythingIsThere(t *testing.T) {
 	for _, x := range c.Votes {
 		for _, label := range []int{spam, langMismatch, hateSpeech, notAppropriate, pii, sexualContent} {
 			if x.Values[label] == 1 {
-				count["vote "+LabelNames[label]]++
+				count["vote "+scoring.LabelNames[label]]++
 			}
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"treewarden/scoring"
 )
 
 // habit says how people take a kind of message: the chance that a reviewer
@@ -75,15 +77,15 @@ func (g *generator) review(n *node) {
 }
 
 // vote records one person's labels of a message.
-func (g *generator) vote(n *node, by *person, at time.Time, values [len(LabelNames)]float64) {
+func (g *generator) vote(n *node, by *person, at time.Time, values [scoring.NumLabels]float64) {
 	n.votes = append(n.votes, Vote{Tree: n.Tree, Message: n.ID, User: by.ID, At: at, Values: values})
 	n.ReviewCount++
 	by.touch(at)
 }
 
 // labels fills in the form of a reviewer, the short or the long one.
-func (g *generator) labels(h habit, role string) [len(LabelNames)]float64 {
-	var values [len(LabelNames)]float64
+func (g *generator) labels(h habit, role string) [scoring.NumLabels]float64 {
+	var values [scoring.NumLabels]float64
 	for i := range values {
 		values[i] = NotGiven
 	}

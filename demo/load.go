@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"treewarden/scoring"
 	"treewarden/store"
 )
 
@@ -78,7 +79,7 @@ func treesToLoad(c Corpus) []store.Table {
 func signalsToLoad(c Corpus) []store.Table {
 	return []store.Table{{
 		Name:    "label_votes",
-		Columns: append([]string{"tree_id", "message_id", "user_id", "at"}, LabelNames[:]...),
+		Columns: append([]string{"tree_id", "message_id", "user_id", "at"}, scoring.LabelNames...),
 		Rows:    len(c.Votes),
 		Row: func(i int) []any {
 			v := c.Votes[i]

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"treewarden/scoring"
 )
 
 // Kind tells what sort of contributor a user is. It is the truth behind the
@@ -84,29 +86,21 @@ type Message struct {
 	DeletedRoot  uuid.UUID // the topmost message that fell with this one; Nil unless deleted
 }
 
-// LabelNames names the labels of a vote, in the order of Vote.Values.
-var LabelNames = [...]string{
-	"spam", "fails_task", "lang_mismatch", "pii", "not_appropriate", "hate_speech", "sexual_content",
-	"moral_judgement", "political_content", "quality", "toxicity", "humor", "helpfulness", "creativity", "violence",
-}
-
-// The places of the labels in Vote.Values.
-const (
-	spam = iota
-	failsTask
-	langMismatch
-	pii
-	notAppropriate
-	hateSpeech
-	sexualContent
-	moralJudgement
-	politicalContent
-	quality
-	toxicity
-	humor
-	helpfulness
-	creativity
-	violence
+// The places of the labels in Vote.Values, which are those of scoring.Labels.
+var (
+	spam           = scoring.LabelPlace("spam")
+	failsTask      = scoring.LabelPlace("fails_task")
+	langMismatch   = scoring.LabelPlace("lang_mismatch")
+	pii            = scoring.LabelPlace("pii")
+	notAppropriate = scoring.LabelPlace("not_appropriate")
+	hateSpeech     = scoring.LabelPlace("hate_speech")
+	sexualContent  = scoring.LabelPlace("sexual_content")
+	quality        = scoring.LabelPlace("quality")
+	toxicity       = scoring.LabelPlace("toxicity")
+	humor          = scoring.LabelPlace("humor")
+	helpfulness    = scoring.LabelPlace("helpfulness")
+	creativity     = scoring.LabelPlace("creativity")
+	violence       = scoring.LabelPlace("violence")
 )
 
 // NotGiven stands in Vote.Values for a label that the voter was not asked for.
@@ -116,7 +110,7 @@ const NotGiven = -1
 type Vote struct {
 	Tree, Message, User uuid.UUID
 	At                  time.Time
-	Values              [len(LabelNames)]float64
+	Values              [scoring.NumLabels]float64
 }
 
 // Reaction is one person's emoji on a message: "+1", "-1", "red_flag" and

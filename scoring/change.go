@@ -25,7 +25,7 @@ func (c Change) Apply(f Formula) (changed Formula, wrong map[string]string) {
 	f.Weights = maps.Clone(f.Weights)
 	for name, weight := range c.Weights {
 		switch {
-		case !known(Signal(name)):
+		case !Signal(name).Known():
 			wrong["weights."+name] = "There is no signal of this name."
 		case math.IsNaN(weight) || math.Abs(weight) > MaxWeight:
 			wrong["weights."+name] = fmt.Sprintf("A weight is a number from −%d to %[1]d.", MaxWeight)
@@ -70,8 +70,4 @@ func (f Formula) Differences(before Formula) []Difference {
 		all = append(all, Difference{"", before.ToxicFrom, f.ToxicFrom})
 	}
 	return all
-}
-
-func known(signal Signal) bool {
-	return slices.ContainsFunc(Signals, func(info Info) bool { return info.Signal == signal })
 }

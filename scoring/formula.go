@@ -15,24 +15,29 @@ type Formula struct {
 	Note   string `json:"note"`
 }
 
-// Treewarden is the first version of the formula that is in force.
+// Treewarden is the first version of the formula that is in force. Later versions,
+// of which the last is in force, are in the database.
 var Treewarden = Formula{
 	Name: "treewarden", Version: 1, ToxicFrom: 0.5,
-	Note: "Counts the signals of deleted messages; leaves out what banned users and authors themselves gave, and dismissed reports.",
-	Weights: map[Signal]float64{
-		RedFlags: 3, Upvotes: -1, Downvotes: 1, SpamLabels: 1, SpamPrompts: 1, Rejected: 2, LangMismatch: 1,
-		NotAppropriate: 1, PII: 1, HateSpeech: 3, SexualContent: 1, PoliticalContent: 0, ToxicMessages: 2, Deleted: 3,
-	},
+	Note: "Counts the signals of deleted messages; leaves out what banned users and authors themselves gave, " +
+		"and dismissed reports.",
+	Weights: weights(func(info Info) float64 { return info.Weight }),
 }
 
 // OpenAssistant is Open-Assistant's formula, for comparing old figures.
 var OpenAssistant = Formula{
 	Name: "open-assistant", Version: 1, ToxicFrom: 0.5, Legacy: true,
-	Note: "Open-Assistant's formula: deleted messages and messages without a reaction record are left out.",
-	Weights: map[Signal]float64{
-		RedFlags: 3, Upvotes: -1, Downvotes: 1, SpamLabels: 0, SpamPrompts: 1, Rejected: 0, LangMismatch: 1,
-		NotAppropriate: 1, PII: 1, HateSpeech: 1, SexualContent: 1, PoliticalContent: 1, ToxicMessages: 0, Deleted: 0,
-	},
+	Note:    "Open-Assistant's formula: deleted messages and messages without a reaction record are left out.",
+	Weights: weights(func(info Info) float64 { return info.LegacyWeight }),
+}
+
+// weights reads a weight of every signal from the table.
+func weights(of func(Info) float64) map[Signal]float64 {
+	all := make(map[Signal]float64, NumSignals)
+	for _, info := range Signals {
+		all[info.Signal] = of(info)
+	}
+	return all
 }
 
 // Formulas lists the formulas that ship. The store keeps later versions of the
@@ -50,7 +55,7 @@ type Part struct {
 // Parts explains a score: every signal with its count, weight and points, in
 // the order of Signals.
 func (f Formula) Parts(counts Counts) []Part {
-	parts := make([]Part, len(Signals))
+	parts := make([]Part, NumSignals)
 	for i, info := range Signals {
 		parts[i] = part(info.Signal, counts[info.Signal], f.Weights[info.Signal])
 	}

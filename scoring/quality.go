@@ -8,13 +8,7 @@ import (
 	"sync"
 )
 
-// LeakySignals lists the signals that are themselves what a formula is judged by: a
-// sanctioned user is who had a message deleted or rejected, and a tree is aborted
-// because its prompt was. A formula that weighs them would be praised for
-// knowing the answer.
-var LeakySignals = []Signal{SpamPrompts, Rejected, Deleted}
-
-// WithoutLeakage is the formula with the signals of Outcome left out.
+// WithoutLeakage is the formula with the leaky signals left out.
 func (f Formula) WithoutLeakage() Formula {
 	f.Weights = maps.Clone(f.Weights)
 	for _, signal := range LeakySignals {

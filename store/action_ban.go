@@ -7,12 +7,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
 	"treewarden/policy"
 	"treewarden/store/counters"
 	"treewarden/store/db"
-
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 )
 
 // BanParams are the terms of a ban.

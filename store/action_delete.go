@@ -2,12 +2,13 @@ package store
 
 import (
 	"errors"
-	"treewarden/policy"
-	"treewarden/store/counters"
-	"treewarden/store/db"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"treewarden/policy"
+	"treewarden/store/counters"
+	"treewarden/store/db"
 )
 
 func init() {

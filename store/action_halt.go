@@ -2,12 +2,13 @@ package store
 
 import (
 	"strings"
+
+	"github.com/google/uuid"
+
 	"treewarden/policy"
 	"treewarden/store/counters"
 	"treewarden/store/db"
 	"treewarden/store/tables"
-
-	"github.com/google/uuid"
 )
 
 func init() {

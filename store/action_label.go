@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"treewarden/policy"
-	"treewarden/store/tables"
+	"treewarden/scoring"
 )
 
 // LabelParams are the parameters of the action label: values from 0 to 1 by the
@@ -34,8 +34,8 @@ func label(d *actionTx, p LabelParams) error {
 	wrong := Invalid{}
 	for name, value := range p.Labels {
 		switch {
-		case !tables.IsLabel(name):
-			wrong["labels"] = "There is no label " + fmt.Sprintf("%.60q", name) + "; there are " + strings.Join(LabelNames, ", ") + "."
+		case !scoring.IsLabel(name):
+			wrong["labels"] = "There is no label " + fmt.Sprintf("%.60q", name) + "; there are " + strings.Join(scoring.LabelNames, ", ") + "."
 		case math.IsNaN(value) || value < 0 || value > 1:
 			wrong["labels"] = "A label's value is a number from 0 to 1: " + name + " is not."
 		}

@@ -9,14 +9,15 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"treewarden/policy"
-	"treewarden/store/counters"
-	"treewarden/store/db"
-	"treewarden/store/tables"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"treewarden/policy"
+	"treewarden/store/counters"
+	"treewarden/store/db"
+	"treewarden/store/tables"
 )
 
 // actionTx is an action in its transaction, and what its entry in the log will

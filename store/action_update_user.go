@@ -2,9 +2,10 @@ package store
 
 import (
 	"strings"
-	"treewarden/policy"
 	"unicode"
 	"unicode/utf8"
+
+	"treewarden/policy"
 )
 
 // UserPatch holds what is to change of a user; nil leaves a field alone.

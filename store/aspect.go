@@ -3,9 +3,10 @@ package store
 import (
 	"fmt"
 	"strings"
-	"treewarden/store/tables"
 
 	"github.com/google/uuid"
+
+	"treewarden/store/tables"
 )
 
 // aspect is one side of a thing that actions change. The log keeps its state

@@ -5,12 +5,13 @@ import (
 	"math"
 	"slices"
 	"strconv"
+
+	"github.com/google/uuid"
+
 	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/scoring/board"
 	"treewarden/store/db"
-
-	"github.com/google/uuid"
 )
 
 // boardSorts are the columns that a board can be sorted by, the highest first.

@@ -5,10 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
-	"treewarden/policy"
-	"treewarden/store/db"
 
 	"github.com/google/uuid"
+
+	"treewarden/policy"
+	"treewarden/store/db"
 )
 
 // maxEvents is how many events one answer carries at most.

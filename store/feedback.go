@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"treewarden/store/tables"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"treewarden/store/tables"
 )
 
 // feedbackState is the state of what one person gave a message: their labels,

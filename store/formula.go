@@ -7,12 +7,13 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"treewarden/policy"
-	"treewarden/scoring"
-	"treewarden/store/db"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"treewarden/policy"
+	"treewarden/scoring"
+	"treewarden/store/db"
 )
 
 // FormulaVersion is a formula as it was put in force once.

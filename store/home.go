@@ -3,11 +3,12 @@ package store
 import (
 	"context"
 	"time"
+
+	"github.com/google/uuid"
+
 	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/store/db"
-
-	"github.com/google/uuid"
 )
 
 // Home is what needs a member of staff now.

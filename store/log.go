@@ -6,11 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
-	"treewarden/policy"
-	"treewarden/store/db"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"treewarden/policy"
+	"treewarden/store/db"
 )
 
 type actionRow struct {

@@ -11,11 +11,12 @@ import (
 	"io"
 	"strings"
 	"time"
-	"treewarden/policy"
-	"treewarden/store/db"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"treewarden/policy"
+	"treewarden/store/db"
 )
 
 // The log's rows form a hash chain. A row's hash is the SHA-256 over the hash

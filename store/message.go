@@ -5,12 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
-	"treewarden/policy"
-	"treewarden/store/db"
-	"treewarden/store/tables"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"treewarden/policy"
+	"treewarden/store/db"
+	"treewarden/store/tables"
 )
 
 // messageRow is a message as read from the database.

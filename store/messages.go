@@ -5,11 +5,12 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"treewarden/policy"
-	"treewarden/store/db"
-	"treewarden/store/tables"
 
 	"github.com/google/uuid"
+
+	"treewarden/policy"
+	"treewarden/scoring"
+	"treewarden/store/db"
 )
 
 // newest is the order of lists of messages, and its reverse.
@@ -122,15 +123,15 @@ func parseThreshold(parameter, text string) (name, operator string, value float6
 }
 
 // thresholds adds the conditions on labels and classifier outputs. The
-// operator comes from the pattern above, the column from LabelNames.
+// operator comes from the pattern above, the column from scoring.LabelNames.
 func (f MessageFilter) thresholds(q *db.Query) error {
 	if f.Label != "" {
 		name, operator, value, err := parseThreshold("label", f.Label)
 		if err != nil {
 			return err
 		}
-		if !tables.IsLabel(name) {
-			return db.OneOf("the name in label", name, LabelNames...)
+		if !scoring.IsLabel(name) {
+			return db.OneOf("the name in label", name, scoring.LabelNames...)
 		}
 		q.Where(strings.ReplaceAll(`(SELECT (coalesce(max(l.NAME * l.NAME_count), 0) + coalesce(sum(v.NAME), 0)) / nullif(coalesce(max(l.NAME_count), 0) + count(v.NAME), 0)
 			FROM (SELECT) x LEFT JOIN label_aggregates l ON l.tree_id = m.tree_id AND l.message_id = m.message_id

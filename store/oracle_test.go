@@ -76,7 +76,7 @@ var oracleSQL = func() string {
 			FROM ` + table + ` g JOIN users u USING (user_id) WHERE g.tree_id = m.tree_id AND g.message_id = m.message_id), '[]')`
 	}
 	var labels, means string
-	for i, name := range store.LabelNames {
+	for i, name := range scoring.LabelNames {
 		if i > 0 {
 			labels, means = labels+", ", means+", "
 		}

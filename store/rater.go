@@ -4,11 +4,12 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"github.com/google/uuid"
+
 	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/store/db"
-
-	"github.com/google/uuid"
 )
 
 // RaterLimit is how many of a rater's latest labelled messages, reactions and
@@ -16,12 +17,20 @@ import (
 // anybody's.
 const RaterLimit = 2000
 
-// yesNoLabels are the labels that answer a question with yes or no: a value of
-// a half or more is a yes. scaleLabels are those of the sliders.
+// yesNoLabels and scaleLabels are the names of the labels that are answered so.
 var (
-	yesNoLabels = []string{"spam", "fails_task", "lang_mismatch", "not_appropriate", "pii", "hate_speech", "sexual_content", "political_content"}
-	scaleLabels = []string{"quality", "toxicity", "humor", "helpfulness", "creativity", "violence"}
+	yesNoLabels = labelsAnswered(scoring.YesNo)
+	scaleLabels = labelsAnswered(scoring.Scale)
 )
+
+func labelsAnswered(by scoring.Answer) (names []string) {
+	for _, l := range scoring.Labels {
+		if l.Answer == by {
+			names = append(names, l.Name)
+		}
+	}
+	return names
+}
 
 // Rater says how far what a user gave agrees with what others gave to the same
 // messages. Others are people who are not banned, not the rater and not the

@@ -42,8 +42,6 @@ var (
 	ErrUnavailable = db.ErrUnavailable
 	// Emojis are the reactions that people may give.
 	Emojis = tables.Emojis
-	// LabelNames are the labels that have columns of their own.
-	LabelNames = tables.LabelNames
 	// TreeStates are the states of a tree, in the order of a tree's life.
 	TreeStates = tables.TreeStates
 )

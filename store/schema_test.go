@@ -5,6 +5,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"treewarden/scoring"
 	"treewarden/store/storetest"
 )
 
@@ -53,5 +54,25 @@ func TestSchemaCanBeDistributed(t *testing.T) {
 	for _, column := range query(`SELECT table_name || '.' || column_name FROM information_schema.columns
 		WHERE table_name = ANY ($1) AND data_type = 'jsonb' AND column_name <> 'other'`, underTrees) {
 		t.Errorf("%s: what is summed does not hide in jsonb", column)
+	}
+}
+
+// TestEverySignalAndLabelHasColumns: a signal has two columns among the counters,
+// a label one among single votes and two among means.
+func TestEverySignalAndLabelHasColumns(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	want := map[string][]string{"user_signals": scoring.Columns, "label_votes": scoring.LabelNames}
+	for _, name := range scoring.LabelNames {
+		want["label_aggregates"] = append(want["label_aggregates"], name, name+"_count")
+	}
+	for table, columns := range want {
+		for _, column := range columns {
+			var there bool
+			if err := storetest.DB(t, s).QueryRow(ctx, `SELECT EXISTS (SELECT FROM information_schema.columns
+				WHERE table_name = $1 AND column_name = $2)`, table, column).Scan(&there); err != nil || !there {
+				t.Errorf("%s has no column %s (%v)", table, column, err)
+			}
+		}
 	}
 }

@@ -5,15 +5,16 @@ import (
 	"errors"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/store/boards"
 	"treewarden/store/counters"
 	"treewarden/store/db"
-
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // since returns the first moment of a frame as an argument.
@@ -119,7 +120,7 @@ func (s *Store) days(ctx context.Context, user uuid.UUID, formula scoring.Formul
 	if _, err := pgx.ForEachRow(rows, counters.Targets(&t, &day), func() error {
 		var d DaySignals
 		for signal, n := range t.Counts(formula) {
-			if signal == scoring.Upvotes {
+			if signal.Favourable() {
 				d.For += n
 			} else {
 				d.Against += n

@@ -10,6 +10,7 @@ import (
 
 	"treewarden/corpus"
 	"treewarden/policy"
+	"treewarden/scoring"
 	"treewarden/store"
 	"treewarden/store/storetest"
 )
@@ -53,7 +54,7 @@ func (q *sequence) makers() map[string]func() store.Act {
 func (q *sequence) labels() map[string]float64 {
 	labels := map[string]float64{}
 	for range 1 + q.dice.IntN(3) {
-		labels[pick(q, store.LabelNames...)] = float64(q.dice.IntN(5)) / 4
+		labels[pick(q, scoring.LabelNames...)] = float64(q.dice.IntN(5)) / 4
 	}
 	return labels
 }
@@ -166,7 +167,7 @@ func (q *sequence) exported(n node) string {
 	may("deleted", q.dice.IntN(4) == 0)
 	may("review_result", pick(q, true, false))
 	may("emojis", map[string]int{"+1": q.dice.IntN(4), "-1": q.dice.IntN(4), "red_flag": q.dice.IntN(3)})
-	may("labels", map[string]any{pick(q, store.LabelNames...): map[string]any{"value": q.dice.Float64(), "count": 1 + q.dice.IntN(5)},
+	may("labels", map[string]any{pick(q, scoring.LabelNames...): map[string]any{"value": q.dice.Float64(), "count": 1 + q.dice.IntN(5)},
 		"toxicity": map[string]any{"value": q.dice.Float64(), "count": 1 + q.dice.IntN(3)}})
 	may("detoxify", map[string]float64{"toxicity": q.dice.Float64()})
 	line := message

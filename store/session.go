@@ -7,14 +7,15 @@ import (
 	"encoding/base64"
 	"errors"
 	"time"
-	"treewarden/policy"
-	"treewarden/store/db"
-	"treewarden/store/tables"
 	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"treewarden/policy"
+	"treewarden/store/db"
+	"treewarden/store/tables"
 )
 
 // How long a session lives without being used, and in all; how long a

@@ -5,14 +5,15 @@ import (
 	"errors"
 	"strings"
 	"time"
-	"treewarden/policy"
-	"treewarden/store/db"
-	"treewarden/store/tables"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"treewarden/policy"
+	"treewarden/store/db"
+	"treewarden/store/tables"
 )
 
 // Key is an API key as it is listed: never the key itself.

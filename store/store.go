@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"treewarden/scoring"
 	"treewarden/store/boards"
 	"treewarden/store/counters"
-
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Store is the database. It is safe for use by many goroutines.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"iter"
+
 	"treewarden/corpus"
 	"treewarden/policy"
 	"treewarden/store/db"

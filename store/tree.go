@@ -4,11 +4,12 @@ import (
 	"context"
 	"slices"
 	"time"
-	"treewarden/policy"
-	"treewarden/store/db"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"treewarden/policy"
+	"treewarden/store/db"
 )
 
 type treeRow struct {

@@ -5,13 +5,14 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
 	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/scoring/board"
 	"treewarden/store/db"
-
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 )
 
 // Trial is a formula that is tried beside the one in force, on the users of

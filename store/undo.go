@@ -5,11 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"treewarden/policy"
-	"treewarden/store/db"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"treewarden/policy"
+	"treewarden/store/db"
 )
 
 // Undo takes an action back by a further one: it puts every aspect that the

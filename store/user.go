@@ -3,13 +3,14 @@ package store
 import (
 	"context"
 	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
 	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/store/db"
 	"treewarden/store/tables"
-
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 )
 
 type userRow struct {

@@ -18,9 +18,9 @@ const ordersKept = 48
 // orderKey tells orders apart: a View, with its formula as it weighs. Two of
 // one name may weigh differently while one is being tried.
 type orderKey struct {
-	frame              scoring.Window
-	asReference        bool
-	weights            [14]float64
+	window             scoring.Window
+	legacy             bool
+	weights            [scoring.NumSignals]float64
 	sort, status, lang string
 	part               string
 }
@@ -29,7 +29,7 @@ type orderKey struct {
 type order struct {
 	mu     sync.Mutex
 	view   View
-	frame  int
+	window int
 	scorer scoring.Scorer
 	part   string // of the name, in lower case
 	used   int    // when it was last asked for
@@ -42,7 +42,7 @@ type order struct {
 }
 
 func (v View) key() orderKey {
-	k := orderKey{frame: v.Window, asReference: v.Formula.Legacy, sort: v.Sort, status: v.Status, lang: v.Lang, part: strings.ToLower(v.Name)}
+	k := orderKey{window: v.Window, legacy: v.Formula.Legacy, sort: v.Sort, status: v.Status, lang: v.Lang, part: strings.ToLower(v.Name)}
 	for i, info := range scoring.Signals {
 		k.weights[i] = v.Formula.Weights[info.Signal]
 	}
@@ -60,7 +60,7 @@ func (b *Board) order(v View) *order {
 		if len(b.orders) >= ordersKept {
 			b.forgetOne()
 		}
-		o = &order{view: v, frame: slices.Index(scoring.Windows, v.Window), scorer: v.Formula.Scorer(), part: key.part}
+		o = &order{view: v, window: slices.Index(scoring.Windows, v.Window), scorer: v.Formula.Scorer(), part: key.part}
 		b.orders[key] = o
 	}
 	o.used = b.clock
@@ -158,7 +158,7 @@ func (o *order) find(b *Board, value float64, id uuid.UUID) int {
 
 // holds says whether a user is in the view.
 func (o *order) holds(u *User) bool {
-	t := u.Windows[o.frame]
+	t := u.Windows[o.window]
 	switch {
 	case t == nil || !t.OnBoard(&o.view.Formula):
 		return false
@@ -172,7 +172,7 @@ func (o *order) holds(u *User) bool {
 
 // valueOf is what a user in the view is sorted by.
 func (o *order) valueOf(u *User) float64 {
-	t, f := u.Windows[o.frame], &o.view.Formula
+	t, f := u.Windows[o.window], &o.view.Formula
 	switch o.view.Sort {
 	case "rate":
 		return scoring.Rate(o.scorer.Score(t), t.Messages())

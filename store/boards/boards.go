@@ -8,14 +8,15 @@ import (
 	"log/slog"
 	"sync"
 	"time"
-	"treewarden/scoring"
-	"treewarden/scoring/board"
-	"treewarden/store/counters"
-	"treewarden/store/db"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"treewarden/scoring"
+	"treewarden/scoring/board"
+	"treewarden/store/counters"
+	"treewarden/store/db"
 )
 
 // live keeps a board in memory that follows the database. The counters there

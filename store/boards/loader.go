@@ -3,13 +3,14 @@ package boards
 import (
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
+
 	"treewarden/scoring"
 	"treewarden/scoring/board"
 	"treewarden/store/counters"
 	"treewarden/store/db"
 	"treewarden/store/tables"
-
-	"github.com/google/uuid"
 )
 
 // loader is users as they are read for the board: first the users, then

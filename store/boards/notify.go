@@ -4,12 +4,13 @@ import (
 	"context"
 	"encoding/base64"
 	"strings"
-	"treewarden/scoring"
-	"treewarden/store/counters"
-	"treewarden/store/db"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"treewarden/scoring"
+	"treewarden/store/counters"
+	"treewarden/store/db"
 )
 
 // channel is where transactions say whose board rows they changed.

@@ -5,14 +5,15 @@ import (
 	"maps"
 	"slices"
 	"time"
-	"treewarden/scoring"
-	"treewarden/store/counters"
-	"treewarden/store/db"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
+
+	"treewarden/scoring"
+	"treewarden/store/counters"
+	"treewarden/store/db"
 )
 
 // catchUp reads who changed since the last time, and whose frames moved.

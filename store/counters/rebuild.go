@@ -2,13 +2,13 @@ package counters
 
 import (
 	"context"
-	"slices"
 	"time"
-	"treewarden/scoring"
-	"treewarden/store/db"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"treewarden/scoring"
+	"treewarden/store/db"
 )
 
 // Forget removes the counters of hours and days that no frame reads any
@@ -21,7 +21,7 @@ func Forget(ctx context.Context, c db.Conn, now time.Time) error {
 
 // toxicSQL counts what is toxic from $1 on, of messages that are from $2 on.
 var toxicSQL = func() string {
-	toxic := sources[slices.IndexFunc(sources, func(src source) bool { return src.counts[string(scoring.ToxicMessages)] != "" })]
+	toxic := sources[ToxicMessage]
 	return toxic.branch(scoring.Columns, `(SELECT DISTINCT tree_id, message_id FROM classifier_outputs WHERE toxicity >= $2::float8) f
 		JOIN messages m ON m.tree_id = f.tree_id AND m.message_id = f.message_id`, "", hourly)
 }()

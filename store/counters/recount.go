@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"sync"
 	"time"
-	"treewarden/scoring"
-	"treewarden/store/db"
 
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
+
+	"treewarden/scoring"
+	"treewarden/store/db"
 )
 
 // A recount counts every signal anew, by another way than the counters were
@@ -56,7 +57,7 @@ type countedMessage struct {
 // a reaction record.
 type lateSignal struct {
 	message int32
-	signal  scoring.Signal
+	fact    Fact
 	at      db.Moment
 }
 

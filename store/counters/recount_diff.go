@@ -8,12 +8,13 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"treewarden/scoring"
-	"treewarden/store/db"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"treewarden/scoring"
+	"treewarden/store/db"
 )
 
 // faultsShown is how many wrong counters are named at most.

@@ -3,45 +3,37 @@ package counters
 import (
 	"fmt"
 	"strings"
+
+	"github.com/google/uuid"
+
 	"treewarden/scoring"
 	"treewarden/store/db"
 	"treewarden/store/tables"
-
-	"github.com/google/uuid"
 )
 
-// Where counters hold what is no signal.
-var (
-	messagesColumn           = columnAt["messages"]
-	toxicitySumColumn        = columnAt["toxicity_sum"]
-	toxicityCountColumn      = columnAt["toxicity_count"]
-	labelToxicitySumColumn   = columnAt["label_toxicity_sum"]
-	labelToxicityCountColumn = columnAt["label_toxicity_count"]
-)
-
-// votesSQL reads single votes: a bit for each signal that a label says yes to,
-// in the order of scoring.Signals, and the toxicity.
+// votesSQL reads single votes: a bit for each of countedLabels that says yes, and
+// the toxicity.
 var votesSQL = func() string {
 	var bits []string
-	for i, info := range scoring.Signals {
-		if label, ok := LabelSignals[info.Signal]; ok {
-			bits = append(bits, fmt.Sprintf("CASE WHEN %s >= 0.5 THEN %d ELSE 0 END", label, 1<<i))
-		}
+	for i, label := range countedLabels {
+		bits = append(bits, fmt.Sprintf("CASE WHEN %s >= %s THEN %d ELSE 0 END", label.Name, yesFromSQL, 1<<i))
 	}
-	return "SELECT message_id, user_id, at, " + strings.Join(bits, " + ") + ", toxicity FROM label_votes WHERE true"
+	return "SELECT message_id, user_id, at, " + strings.Join(bits, " + ") + ", " + scoring.ToxicityLabel +
+		" FROM label_votes WHERE true"
 }()
 
-// aggregatesSQL reads what files said of labels, as sources counts it.
+// aggregatesSQL reads what files said of labels: votes for each of countedLabels,
+// then the sum and number of the toxicity.
 var aggregatesSQL = func() string {
 	counts := labelAggregateCounts()
 	var sums []string
-	for _, info := range scoring.Signals {
-		if _, ok := LabelSignals[info.Signal]; ok {
-			sums = append(sums, "("+counts[string(info.Signal)]+")::bigint")
-		}
+	for _, label := range countedLabels {
+		sums = append(sums, "("+counts[string(label.Signal)]+")::bigint")
 	}
-	return "SELECT message_id, (" + counts["label_toxicity_sum"] + ")::bigint, (" + counts["label_toxicity_count"] + ")::bigint, " +
-		strings.Join(sums, ", ") + " FROM label_aggregates l WHERE true"
+	for _, column := range []int{scoring.LabelToxicitySumColumn, scoring.LabelToxicityCountColumn} {
+		sums = append(sums, "("+counts[scoring.Columns[column]]+")::bigint")
+	}
+	return "SELECT message_id, " + strings.Join(sums, ", ") + " FROM label_aggregates l WHERE true"
 }()
 
 // recountReader reads one part of each table. It remembers the last message: what
@@ -49,7 +41,7 @@ var aggregatesSQL = func() string {
 type recountReader struct {
 	*recount
 	conn   db.Conn
-	deltas columnDeltas
+	deltas Deltas
 	last   uuid.UUID
 	shard  *messageShard
 	found  *countedMessage
@@ -65,7 +57,7 @@ func (r *recountReader) phases() [][]tableRead {
 				parent_id IS NULL AND tree_id IN (SELECT tree_id FROM trees WHERE state = '` + tables.SpamState + `')
 			FROM messages WHERE user_id IS NOT NULL`, r.readMessage}},
 		{{"emoji_aggregates", "SELECT message_id, red_flags, upvotes, downvotes FROM emoji_aggregates WHERE true", r.readEmojis},
-			{"reactions", `SELECT message_id, user_id, at, CASE emoji WHEN 'red_flag' THEN 0 WHEN '+1' THEN 1 WHEN '-1' THEN 2 ELSE 3 END FROM reactions WHERE true`, r.readReaction}},
+			{"reactions", `SELECT message_id, user_id, at, emoji FROM reactions WHERE true`, r.readReaction}},
 		{{"label_votes", votesSQL, r.readVote},
 			{"label_aggregates", aggregatesSQL, r.readAggregate},
 			{"reports", "SELECT message_id, user_id, at FROM reports WHERE status IN ('open', 'upheld')", r.readReport},
@@ -87,8 +79,8 @@ func (r *recountReader) find(id []byte) (*messageShard, *countedMessage) {
 }
 
 // start empties the deltas for another row.
-func (r *recountReader) start() *columnDeltas {
-	r.deltas.n = 0
+func (r *recountReader) start() *Deltas {
+	r.deltas.Reset()
 	return &r.deltas
 }
 
@@ -121,13 +113,13 @@ func (r *recountReader) readMessage(raw [][]byte) {
 	shard.at[uuid.UUID(raw[0])] = at
 	shard.all = append(shard.all, m)
 	if raw[5] != nil {
-		shard.late = append(shard.late, lateSignal{at, scoring.Rejected, db.ReadMoment(raw[5])})
+		shard.late = append(shard.late, lateSignal{at, Rejection, db.ReadMoment(raw[5])})
 	}
 	if raw[6] != nil {
-		shard.late = append(shard.late, lateSignal{at, scoring.Deleted, db.ReadMoment(raw[6])})
+		shard.late = append(shard.late, lateSignal{at, Deletion, db.ReadMoment(raw[6])})
 	}
 	if raw[7][0] == 1 {
-		shard.late = append(shard.late, lateSignal{at, scoring.SpamPrompts, m.created})
+		shard.late = append(shard.late, lateSignal{at, SpamPrompt, m.created})
 	}
 }
 
@@ -144,11 +136,9 @@ func (r *recountReader) readEmojis(raw [][]byte) {
 		return
 	}
 	record(shard, m)
-	h := r.start()
-	for i := range 3 { // red flags, upvotes, downvotes: as the signals stand
-		h.both(i, db.ReadInt4(raw[1+i]), true, !m.deleted)
-	}
-	r.add(m.author, m.created, h)
+	d := r.start()
+	d.Reactions(db.ReadInt4(raw[1]), db.ReadInt4(raw[2]), db.ReadInt4(raw[3]), m.standing())
+	r.add(m.author, m.created, d)
 }
 
 func (r *recountReader) readReaction(raw [][]byte) {
@@ -157,40 +147,39 @@ func (r *recountReader) readReaction(raw [][]byte) {
 		return
 	}
 	record(shard, m)
-	if signal := db.ReadInt4(raw[3]); signal < 3 {
-		h := r.start()
-		h.both(int(signal), 1, r.counts(m, raw[1]), !m.deleted)
-		r.add(m.author, db.ReadMoment(raw[2]), h)
-	}
+	d := r.start()
+	d.Reaction(string(raw[3]), r.by(m, raw[1]))
+	r.add(m.author, db.ReadMoment(raw[2]), d)
 }
 
-// counts says whether what somebody gave a message counts in treewarden's way:
-// they are neither banned nor its author.
-func (r *recount) counts(m *countedMessage, giver []byte) bool {
+// by is the standing of what somebody gave to a message.
+func (r *recount) by(m *countedMessage, giver []byte) Standing {
+	s := m.standing()
 	id := uuid.UUID(giver)
-	return id != r.ids[m.author] && (len(r.banned) == 0 || !r.banned[id])
+	s.ByOther = id != r.ids[m.author] && (len(r.banned) == 0 || !r.banned[id])
+	return s
 }
 
-// asLegacy says whether Open-Assistant counted what was said of a message.
-func (m *countedMessage) asLegacy() bool { return !m.deleted && m.recorded }
+// standing is that of what nobody gave.
+func (m *countedMessage) standing() Standing {
+	return Standing{Deleted: m.deleted, Recorded: m.recorded}
+}
 
 func (r *recountReader) readVote(raw [][]byte) {
 	_, m := r.find(raw[0])
 	if m == nil {
 		return
 	}
-	main, reference := r.counts(m, raw[1]), m.asLegacy()
-	h := r.start()
+	var l Labels
 	for i, bits := 0, db.ReadInt4(raw[3]); bits != 0; i, bits = i+1, bits>>1 {
-		if bits&1 == 1 {
-			h.both(i, 1, main, reference)
-		}
+		l.Yes[i] = bits & 1
 	}
-	if main && raw[4] != nil {
-		h.add(labelToxicitySumColumn, ToFixed(db.ReadFloat8(raw[4]), 1))
-		h.add(labelToxicityCountColumn, 1)
+	if raw[4] != nil {
+		l.Sum, l.Number = toFixed(db.ReadFloat8(raw[4]), 1), 1
 	}
-	r.add(m.author, db.ReadMoment(raw[2]), h)
+	d := r.start()
+	d.Labels(Vote, &l, r.by(m, raw[1]))
+	r.add(m.author, db.ReadMoment(raw[2]), d)
 }
 
 func (r *recountReader) readAggregate(raw [][]byte) {
@@ -198,24 +187,22 @@ func (r *recountReader) readAggregate(raw [][]byte) {
 	if m == nil {
 		return
 	}
-	h := r.start()
-	h.add(labelToxicitySumColumn, db.ReadInt8(raw[1]))
-	h.add(labelToxicityCountColumn, db.ReadInt8(raw[2]))
-	next := 3
-	for i, info := range scoring.Signals {
-		if _, ok := LabelSignals[info.Signal]; ok {
-			h.both(i, db.ReadInt8(raw[next]), true, m.asLegacy())
-			next++
-		}
+	var l Labels
+	for i := range countedLabels {
+		l.Yes[i] = db.ReadInt8(raw[1+i])
 	}
-	r.add(m.author, m.created, h)
+	last := 1 + len(countedLabels)
+	l.Sum, l.Number = db.ReadInt8(raw[last]), db.ReadInt8(raw[last+1])
+	d := r.start()
+	d.Labels(LabelMeans, &l, m.standing())
+	r.add(m.author, m.created, d)
 }
 
 func (r *recountReader) readReport(raw [][]byte) {
 	if _, m := r.find(raw[0]); m != nil {
-		h := r.start()
-		h.both(columnAt[string(scoring.RedFlags)], 1, r.counts(m, raw[1]), m.asLegacy())
-		r.add(m.author, db.ReadMoment(raw[2]), h)
+		d := r.start()
+		d.Once(Report, r.by(m, raw[1]))
+		r.add(m.author, db.ReadMoment(raw[2]), d)
 	}
 }
 

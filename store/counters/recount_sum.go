@@ -2,52 +2,22 @@ package counters
 
 import (
 	"time"
+
 	"treewarden/scoring"
 	"treewarden/store/db"
 )
 
-// columnDeltas are what one row adds to columns of counters.
-type columnDeltas struct {
-	columns [len(scoring.Counters{})]uint8
-	counts  [len(scoring.Counters{})]int64
-	n       int
-}
-
-func (h *columnDeltas) add(column int, n int64) {
-	if n != 0 {
-		h.columns[h.n], h.counts[h.n] = uint8(column), n
-		h.n++
-	}
-}
-
-// both adds to a signal, given by its place in scoring.Signals, as each way of
-// counting has it.
-func (h *columnDeltas) both(signal int, n int64, main, reference bool) {
-	if main {
-		h.add(signal, n)
-	}
-	if reference {
-		h.add(signal+len(scoring.Signals), n)
-	}
-}
-
-func (h *columnDeltas) addTo(t *scoring.Counters) {
-	for i := range h.n {
-		t[h.columns[i]] += h.counts[i]
-	}
-}
-
 // add adds what one row counts at a moment to an author's counters.
-func (r *recount) add(author int32, at db.Moment, h *columnDeltas) {
-	if h.n == 0 {
+func (r *recount) add(author int32, at db.Moment, d *Deltas) {
+	if d.n == 0 {
 		return
 	}
 	shard := &r.spans[int(author)%shards]
 	shard.Lock()
 	defer shard.Unlock()
-	h.addTo(&r.totals[author])
+	d.addTo(&r.totals[author], 1)
 	if at >= r.daysFrom {
-		h.addTo(shard.of(r.spanOf(author, at)))
+		d.addTo(shard.of(r.spanOf(author, at)), 1)
 	}
 }
 
@@ -89,30 +59,25 @@ func (r *recount) countMessages() {
 		shard := &r.messages[i]
 		for k := range shard.all {
 			m := &shard.all[k]
-			var h columnDeltas
-			h.add(messagesColumn, 1)
+			var d Deltas
+			d.Written()
 			if m.toxicity >= 0 {
-				h.add(toxicitySumColumn, ToFixed(m.toxicity, 1))
-				h.add(toxicityCountColumn, 1)
+				d.Toxicity(m.toxicity)
 			}
-			r.add(m.author, m.created, &h)
+			r.add(m.author, m.created, &d)
 			if m.toxicity >= 0 && m.toxicity >= r.toxicFrom {
-				r.addSignal(m, scoring.ToxicMessages, max(m.toxicAt, m.created), m.asLegacy())
+				d.Reset()
+				d.Once(ToxicMessage, m.standing())
+				r.add(m.author, max(m.toxicAt, m.created), &d)
 			}
 		}
 		for _, late := range shard.late {
 			m := &shard.all[late.message]
-			// Open-Assistant counted the prompts of aborted trees even where
-			// they were deleted.
-			r.addSignal(m, late.signal, late.at, late.signal == scoring.SpamPrompts || m.asLegacy())
+			var d Deltas
+			d.Once(late.fact, m.standing())
+			r.add(m.author, late.at, &d)
 		}
 	}
-}
-
-func (r *recount) addSignal(m *countedMessage, signal scoring.Signal, at db.Moment, reference bool) {
-	var h columnDeltas
-	h.both(columnAt[string(signal)], 1, true, reference)
-	r.add(m.author, at, &h)
 }
 
 // foldHours adds hours to their days, which hold them too.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"treewarden/scoring"
+	"treewarden/store/tables"
 )
 
 // source is one place that signals are counted from: rows joined to a message
@@ -24,18 +25,15 @@ type source struct {
 	evenDeleted bool
 }
 
-// LabelSignals are the signals that count votes for one label.
-var LabelSignals = map[scoring.Signal]string{
-	scoring.SpamLabels: "spam", scoring.LangMismatch: "lang_mismatch", scoring.NotAppropriate: "not_appropriate", scoring.PII: "pii",
-	scoring.HateSpeech: "hate_speech", scoring.SexualContent: "sexual_content", scoring.PoliticalContent: "political_content",
-}
-
 // labelCountsSQL counts each label's votes and the toxicity label's mean;
 // %[1]s in the expressions is the label.
 func labelCountsSQL(votes, sum, count string) map[string]string {
-	counts := map[string]string{"label_toxicity_sum": fmt.Sprintf(sum, "toxicity"), "label_toxicity_count": fmt.Sprintf(count, "toxicity")}
-	for signal, label := range LabelSignals {
-		counts[string(signal)] = fmt.Sprintf(votes, label)
+	counts := map[string]string{
+		scoring.Columns[scoring.LabelToxicitySumColumn]:   fmt.Sprintf(sum, scoring.ToxicityLabel),
+		scoring.Columns[scoring.LabelToxicityCountColumn]: fmt.Sprintf(count, scoring.ToxicityLabel),
+	}
+	for _, label := range countedLabels {
+		counts[string(label.Signal)] = fmt.Sprintf(votes, label.Name)
 	}
 	return counts
 }
@@ -59,48 +57,79 @@ func on(table, alias string) string {
 	return fmt.Sprintf("JOIN %[1]s %[2]s ON %[2]s.tree_id = m.tree_id AND %[2]s.message_id = m.message_id", table, alias)
 }
 
-// sources are all places that signals are counted from. $1 in them is the
-// toxicity from which a message counts as toxic.
-var sources = []source{
-	{
+// A Fact is a kind of thing that is known of a message and counts for its author.
+type Fact int
+
+// The facts. Each has its source below.
+const (
+	Written        Fact = iota // the message itself
+	ReactionCounts             // how often each reaction was given, as a file says
+	LabelMeans                 // the mean of each label and how many people gave it, as a file says
+	Reaction                   // one person's reaction
+	Vote                       // one person's labels
+	Report                     // one person's report
+	Rejection                  // reviewers rejected it
+	SpamPrompt                 // its tree was aborted for low grade
+	Deletion                   // staff deleted it
+	Toxicity                   // how toxic classifiers find it
+	ToxicMessage               // a classifier finds it toxic
+	numFacts
+)
+
+// sources are where each fact is counted from in SQL. $1 in them is the toxicity
+// from which a message counts as toxic.
+var sources = [numFacts]source{
+	Written: {
 		at: "m.created_date", counts: map[string]string{"messages": "1"},
-	}, {
+	},
+	ReactionCounts: {
 		join: on("emoji_aggregates", "e"), at: "m.created_date", recorded: true,
 		counts: map[string]string{"red_flags": "e.red_flags", "upvotes": "e.upvotes", "downvotes": "e.downvotes"},
-	}, {
+	},
+	LabelMeans: {
 		// A mean and a number of people: votes = round(mean × number).
 		join: on("label_aggregates", "l"), at: "m.created_date",
 		counts: labelAggregateCounts(),
-	}, {
+	},
+	Reaction: {
 		join: on("reactions", "r"), at: "r.at", giver: "r.user_id", recorded: true,
-		where:  "r.emoji IN ('+1', '-1', 'red_flag')",
-		counts: map[string]string{"red_flags": "(r.emoji = 'red_flag')::int", "upvotes": "(r.emoji = '+1')::int", "downvotes": "(r.emoji = '-1')::int"},
-	}, {
-		// A value of a half or more says yes.
+		where: "r.emoji IN (" + quoted(reactionSignals) + ")",
+		counts: map[string]string{
+			"red_flags": "(r.emoji = 'red_flag')::int", "upvotes": "(r.emoji = '+1')::int", "downvotes": "(r.emoji = '-1')::int",
+		},
+	},
+	Vote: {
 		join: on("label_votes", "v"), at: "v.at", giver: "v.user_id",
-		counts: labelCountsSQL("coalesce((v.%[1]s >= 0.5)::int, 0)", "coalesce(round(v.%[1]s::numeric * 1e12), 0)::bigint", "(v.%[1]s IS NOT NULL)::int"),
-	}, {
+		counts: labelCountsSQL("coalesce((v.%[1]s >= "+yesFromSQL+")::int, 0)",
+			"coalesce(round(v.%[1]s::numeric * 1e12), 0)::bigint", "(v.%[1]s IS NOT NULL)::int"),
+	},
+	Report: {
 		join: on("reports", "p"), at: "p.at", giver: "p.user_id",
 		where:  "p.status IN ('open', 'upheld')",
 		counts: map[string]string{"red_flags": "1"},
-	}, {
+	},
+	Rejection: {
 		at:     "coalesce(m.review_at, m.created_date)",
 		where:  "m.review_result = false AND m.parent_id IS NOT NULL",
 		counts: map[string]string{"rejected": "1"},
-	}, {
+	},
+	SpamPrompt: {
 		join: "JOIN trees t ON t.tree_id = m.tree_id", at: "m.created_date", evenDeleted: true,
-		where:  "m.parent_id IS NULL AND t.state = 'aborted_low_grade'",
+		where:  "m.parent_id IS NULL AND t.state = '" + tables.SpamState + "'",
 		counts: map[string]string{"spam_prompts": "1"},
-	}, {
+	},
+	Deletion: {
 		// A deletion that came with an import is the staff's of its origin; what
 		// fell with a subtree names another root.
 		at:     "coalesce(m.deleted_at, m.created_date)",
 		where:  "m.deleted AND m.deleted_root = m.message_id",
 		counts: map[string]string{"deleted": "1"},
-	}, {
+	},
+	Toxicity: {
 		join: classifierToxicity, at: "m.created_date",
 		counts: map[string]string{"toxicity_sum": "round(x.toxicity::numeric * 1e12)::bigint", "toxicity_count": "1"},
-	}, {
+	},
+	ToxicMessage: {
 		join: classifierToxicity, at: "greatest(x.at, m.created_date)",
 		where:  "x.toxicity >= $1::float8",
 		counts: map[string]string{"toxic_messages": "1"},
@@ -121,7 +150,7 @@ const hasRecord = `(EXISTS (SELECT FROM emoji_aggregates z WHERE z.tree_id = m.t
 // date, written {at}. Its columns are the groups g1, g2 … and then columns.
 // $1 is the threshold of toxicity.
 func CountSQL(from, where string, groups ...string) string {
-	return countOf(sources, scoring.Columns, from, where, groups...)
+	return countOf(sources[:], scoring.Columns, from, where, groups...)
 }
 
 // countOf is countSQL for some sources and columns.
@@ -140,9 +169,9 @@ func (src source) branch(columns []string, from, where string, groups []string) 
 		selected = append(selected, strings.ReplaceAll(group, "{at}", src.at))
 	}
 	for _, column := range columns {
-		name, reference := strings.CutPrefix(column, "ref_")
+		name, legacy := strings.CutPrefix(column, scoring.LegacyPrefix)
 		count, ok := src.counts[name]
-		switch condition := src.condition(reference); {
+		switch condition := src.condition(legacy); {
 		case !ok:
 			selected = append(selected, "0")
 		case condition == "" || name == "messages":
@@ -176,7 +205,7 @@ func (src source) joined() string {
 // signals says whether a source counts signals that Open-Assistant counts too.
 func (src source) signals() bool {
 	for column := range src.counts {
-		if slices.Contains(LegacyColumns, "ref_"+column) {
+		if slices.Contains(LegacyColumns, scoring.LegacyPrefix+column) {
 			return true
 		}
 	}
@@ -188,14 +217,14 @@ func (src source) signals() bool {
 // counters.
 const countsFromGiver = "g.banned_at IS NULL AND g.user_id <> m.user_id"
 
-// condition is what a way of counting asks of a source's rows.
-func (src source) condition(reference bool) string {
+// condition says in SQL what Fact.counts says in Go: what a way of counting asks of a source's rows.
+func (src source) condition(legacy bool) string {
 	switch {
-	case reference && src.evenDeleted:
+	case legacy && src.evenDeleted:
 		return ""
-	case reference && src.recorded:
+	case legacy && src.recorded:
 		return "NOT m.deleted"
-	case reference:
+	case legacy:
 		return "NOT m.deleted AND " + hasRecord
 	case src.giver != "":
 		return countsFromGiver
@@ -217,4 +246,4 @@ var LegacyRecordSQL = func() string {
 	return countOf(depending, LegacyColumns, touched, "NOT m.deleted", hourly...)
 }()
 
-var LegacyColumns = scoring.Columns[len(scoring.Signals) : 2*len(scoring.Signals)]
+var LegacyColumns = scoring.Columns[scoring.NumSignals : 2*scoring.NumSignals]

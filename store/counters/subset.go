@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"treewarden/store/db"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"treewarden/scoring"
+	"treewarden/store/db"
 )
 
 // A Subset is the part of what messages contribute that one kind of change can
@@ -86,9 +88,8 @@ var FeedbackSubset = func() Subset {
 
 // StateSubset is what the states of trees ($1) count: prompts that are spam.
 var StateSubset = func() Subset {
-	spam := sources[slices.IndexFunc(sources, func(src source) bool { return src.evenDeleted })]
-	counted := []string{"spam_prompts", "ref_spam_prompts"}
-	return newSubset("", counted, []string{spam.branch(counted, "messages m", "m.tree_id = ANY ($1)", hourly)})
+	counted := []string{string(scoring.SpamPrompts), scoring.LegacyPrefix + string(scoring.SpamPrompts)}
+	return newSubset("", counted, []string{sources[SpamPrompt].branch(counted, "messages m", "m.tree_id = ANY ($1)", hourly)})
 }()
 
 // errWatchedTwice is a fault of the program: what changed would count twice.
@@ -140,3 +141,12 @@ func sumSQL(columns, branches []string, groups int) string {
 	return fmt.Sprintf("SELECT %s, %s FROM (%s) AS counted(%s, %s) GROUP BY %s",
 		by, strings.Join(sums, ", "), strings.Join(branches, "\nUNION ALL "), by, strings.Join(columns, ", "), by)
 }
+
+// columnAt is the place of each column in counters.
+var columnAt = func() map[string]int {
+	at := map[string]int{}
+	for i, column := range scoring.Columns {
+		at[column] = i
+	}
+	return at
+}()

@@ -3,6 +3,7 @@ package counters
 import (
 	"context"
 	"sync"
+
 	"treewarden/store/db"
 )
 

@@ -3,12 +3,13 @@ package counters
 import (
 	"context"
 	"time"
-	"treewarden/scoring"
-	"treewarden/store/db"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"treewarden/scoring"
+	"treewarden/store/db"
 )
 
 // The grains of user_signals.

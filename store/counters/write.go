@@ -8,12 +8,13 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"treewarden/scoring"
-	"treewarden/store/db"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"treewarden/scoring"
+	"treewarden/store/db"
 )
 
 // rowChange is what a row of user_signals changes by.

@@ -98,13 +98,20 @@ type List[T any] struct {
 	Prev  *string `json:"prev"`
 }
 
+// MaxPage is how many rows a page has at most, and DefaultPage how many where
+// nobody says.
+const (
+	MaxPage     = 200
+	DefaultPage = 50
+)
+
 // Size is how many rows a page asks for.
 func (p Page) Size() (int, error) {
 	switch {
 	case p.Limit == 0:
-		return 50, nil
-	case p.Limit < 1 || p.Limit > 200:
-		return 0, Malformed("limit is a number from 1 to 200.")
+		return DefaultPage, nil
+	case p.Limit < 1 || p.Limit > MaxPage:
+		return 0, Malformed(fmt.Sprintf("limit is a number from 1 to %d.", MaxPage))
 	}
 	return p.Limit, nil
 }

@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"treewarden/corpus"
-	"treewarden/store/counters"
-	"treewarden/store/db"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"treewarden/corpus"
+	"treewarden/store/counters"
+	"treewarden/store/db"
 )
 
 // apply takes a batch in, and the messages that waited for one of it.

@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"treewarden/corpus"
-	"treewarden/store/tables"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"treewarden/corpus"
+	"treewarden/store/tables"
 )
 
 // batch is what one transaction takes in. No message is in it twice, so

@@ -1,14 +1,13 @@
 package importer
 
 import (
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"treewarden/corpus"
-	"treewarden/scoring"
 	"treewarden/store/counters"
 	"treewarden/store/db"
 	"treewarden/store/tables"
-
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // countNew has the counters of signals follow the batch's new messages.
@@ -51,23 +50,28 @@ func (w *batchWrite) countNewMessage(m *corpus.Message, tree *treeInfo, top bool
 	if m.CreatedDate != nil {
 		at = pgtype.Timestamptz{Time: *m.CreatedDate, Valid: true}
 	}
-	c := w.update.At(*m.UserID, at, 1)
-	c.Measure("messages", 1)
-	c.Legacy = !m.Deleted
-	for emoji, signal := range counters.ReactionSignals {
-		c.Count(signal, int64(m.Emojis[emoji]))
+	var d counters.Deltas
+	standing := counters.Standing{Deleted: m.Deleted, Recorded: m.Emojis != nil}
+	d.Written()
+	d.Reactions(int64(m.Emojis["red_flag"]), int64(m.Emojis["+1"]), int64(m.Emojis["-1"]), standing)
+	if m.Labels != nil {
+		labels := counters.MeanLabels(m.Labels)
+		d.Labels(counters.LabelMeans, &labels, standing)
 	}
-	c.Legacy = !m.Deleted && m.Emojis != nil
-	c.CountMeans(m.Labels)
 	if m.ReviewResult != nil && !*m.ReviewResult && m.ParentID != nil {
-		c.Count(scoring.Rejected, 1)
+		d.Once(counters.Rejection, standing)
 	}
 	if m.Deleted && top {
-		c.Count(scoring.Deleted, 1)
+		d.Once(counters.Deletion, standing)
 	}
-	c.CountOutputs(m.Classifiers)
+	if highest, ok := counters.Highest(m.Classifiers); ok {
+		d.Toxicity(highest)
+		if highest >= w.update.ToxicFrom {
+			d.Once(counters.ToxicMessage, standing)
+		}
+	}
 	if m == tree.root && tree.info.State != nil && *tree.info.State == tables.SpamState {
-		c.Legacy = true
-		c.Count(scoring.SpamPrompts, 1)
+		d.Once(counters.SpamPrompt, standing)
 	}
+	w.update.Add(*m.UserID, at, 1, &d)
 }

@@ -5,11 +5,12 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"treewarden/corpus"
-	"treewarden/store/db"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"treewarden/corpus"
+	"treewarden/store/db"
 )
 
 // A dry run goes the way of an import and writes into temporary tables only:

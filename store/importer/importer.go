@@ -6,12 +6,13 @@ import (
 	"iter"
 	"log/slog"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+
 	"treewarden/corpus"
 	"treewarden/store/counters"
 	"treewarden/store/db"
 	"treewarden/store/tables"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // What one transaction of an import takes at most. More would not be faster,

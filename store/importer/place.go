@@ -3,12 +3,13 @@ package importer
 import (
 	"context"
 	"fmt"
-	"treewarden/corpus"
-	"treewarden/store/db"
-	"treewarden/store/tables"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"treewarden/corpus"
+	"treewarden/store/db"
+	"treewarden/store/tables"
 )
 
 // knownMessage is what the database has of a message, as far as placing others

@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"treewarden/corpus"
-	"treewarden/store/db"
-	"treewarden/store/tables"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"treewarden/corpus"
+	"treewarden/scoring"
+	"treewarden/store/db"
+	"treewarden/store/tables"
 )
 
 // tableRows are a batch's messages and what hangs on them as rows: of new
@@ -142,11 +144,11 @@ func (r *tableRows) labelRow(tree uuid.UUID, m *corpus.Message) error {
 		return nil
 	}
 	c := &r.labels
-	c.Row(3 + 2*len(tables.LabelNames))
+	c.Row(3 + 2*len(scoring.LabelNames))
 	c.UUID(tree)
 	c.UUID(m.MessageID)
 	known := 0
-	for _, name := range tables.LabelNames {
+	for _, name := range scoring.LabelNames {
 		label, there := m.Labels[name]
 		if !there {
 			c.Null()
@@ -163,7 +165,7 @@ func (r *tableRows) labelRow(tree uuid.UUID, m *corpus.Message) error {
 	}
 	other := make(map[string]otherLabel, len(m.Labels)-known)
 	for name, label := range m.Labels {
-		if !tables.IsLabel(name) {
+		if !scoring.IsLabel(name) {
 			other[name] = otherLabel(label)
 		}
 	}

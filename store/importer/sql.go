@@ -2,6 +2,7 @@ package importer
 
 import (
 	"strings"
+
 	"treewarden/store/tables"
 )
 

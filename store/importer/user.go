@@ -7,12 +7,13 @@ import (
 	"maps"
 	"slices"
 	"time"
-	"treewarden/corpus"
-	"treewarden/store/counters"
-	"treewarden/store/db"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"treewarden/corpus"
+	"treewarden/store/counters"
+	"treewarden/store/db"
 )
 
 // authorCache remembers what the database knows of authors, so that most

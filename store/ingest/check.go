@@ -5,11 +5,12 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"treewarden/corpus"
-	"treewarden/store/tables"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+
+	"treewarden/corpus"
+	"treewarden/store/tables"
 )
 
 // noNUL refuses the character that no database text can hold.

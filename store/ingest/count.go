@@ -2,13 +2,14 @@ package ingest
 
 import (
 	"maps"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"treewarden/scoring"
 	"treewarden/store/counters"
 	"treewarden/store/db"
 	"treewarden/store/tables"
-
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // count counts what the lines change for their messages' authors, before any
@@ -25,13 +26,13 @@ func (in *run) count() error {
 	}
 	for who, item := range in.changes.labels {
 		if vote := in.feedback.votes[who]; vote != nil {
-			in.countFeedback(who, vote.at, -1, func(c *counters.HourCount) { c.CountVote(vote.labels) })
+			in.countFeedback(who, vote.at, -1, countVote(vote.labels))
 		}
-		in.countFeedback(who, db.Timestamp(item.at), 1, func(c *counters.HourCount) { c.CountVote(item.Labels) })
+		in.countFeedback(who, db.Timestamp(item.at), 1, countVote(item.Labels))
 	}
 	for who, report := range in.changes.reports {
 		if !in.feedback.reports[who] { // reasons that join an open report count no more
-			in.countFeedback(who, db.Timestamp(report.at), 1, func(c *counters.HourCount) { c.Count(scoring.RedFlags, 1) })
+			in.countFeedback(who, db.Timestamp(report.at), 1, func(d *counters.Deltas, s counters.Standing) { d.Once(counters.Report, s) })
 		}
 	}
 	in.countOutputs()
@@ -39,15 +40,29 @@ func (in *run) count() error {
 }
 
 // countFeedback counts something that a user gave to a message.
-func (in *run) countFeedback(who raterKey, at pgtype.Timestamptz, sign int64, count func(*counters.HourCount)) {
+func (in *run) countFeedback(who raterKey, at pgtype.Timestamptz, sign int64, count func(*counters.Deltas, counters.Standing)) {
 	m := in.messages[who.message]
 	if m.author == nil {
 		return
 	}
-	c := in.update.At(*m.author, at, sign)
-	c.Current = in.users[who.user].counts && who.user != *m.author
-	c.Legacy = !m.deleted && m.recorded()
-	count(&c)
+	standing := m.standing()
+	standing.ByOther = in.users[who.user].counts && who.user != *m.author
+	var d counters.Deltas
+	count(&d, standing)
+	in.update.Add(*m.author, at, sign, &d)
+}
+
+// countVote counts one person's labels.
+func countVote(values map[string]*float64) func(*counters.Deltas, counters.Standing) {
+	labels := counters.VoteLabels(values)
+	return func(d *counters.Deltas, s counters.Standing) { d.Labels(counters.Vote, &labels, s) }
+}
+
+// once counts a fact about a message that is one signal once.
+func (in *run) once(f counters.Fact, author uuid.UUID, at pgtype.Timestamptz, sign int64, s counters.Standing) {
+	var d counters.Deltas
+	d.Once(f, s)
+	in.update.Add(author, at, sign, &d)
 }
 
 // countReactions counts reactions, and asks for what counts for the old
@@ -85,14 +100,7 @@ func (in *run) countReactions() {
 }
 
 func (in *run) countReaction(who reactionKey, at pgtype.Timestamptz, sign int64) {
-	signal, counts := counters.ReactionSignals[who.emoji]
-	if !counts {
-		return
-	}
-	in.countFeedback(who.raterKey, at, sign, func(c *counters.HourCount) {
-		c.Legacy = !in.messages[who.message].deleted // it is a record itself
-		c.Count(signal, 1)
-	})
+	in.countFeedback(who.raterKey, at, sign, func(d *counters.Deltas, s counters.Standing) { d.Reaction(who.emoji, s) })
 }
 
 // askRecords asks for what messages come to, in the way of Open-Assistant,
@@ -116,7 +124,7 @@ func (in *run) askRecords(messages []*knownMessage, sign int64) {
 	in.Each(targets, func() {
 		hour := in.update.Hour(author, at)
 		for i, n := range sums {
-			hour[len(scoring.Signals)+i] += sign * n
+			hour[scoring.NumSignals+i] += sign * n
 		}
 	}, counters.LegacyRecordSQL, in.update.ToxicFrom, db.IDArray(trees), db.IDArray(ids))
 }
@@ -124,12 +132,12 @@ func (in *run) askRecords(messages []*knownMessage, sign int64) {
 // countMessage counts a new message. It was not reviewed, and if it is deleted
 // nobody aimed at it.
 func (in *run) countMessage(m *knownMessage) {
-	c := in.update.At(*m.author, m.created, 1)
-	c.Measure("messages", 1)
+	var d counters.Deltas
+	d.Written()
 	if m.parent == nil && in.trees[m.tree].state == tables.SpamState {
-		c.Legacy = true
-		c.Count(scoring.SpamPrompts, 1)
+		d.Once(counters.SpamPrompt, m.standing())
 	}
+	in.update.Add(*m.author, m.created, 1, &d)
 	if m.item.Lang != nil {
 		in.update.AddMessages(*m.author, *m.item.Lang, 1)
 	}
@@ -155,9 +163,7 @@ func (in *run) askPrompts() {
 		var author uuid.UUID
 		var at pgtype.Timestamptz
 		in.Each([]any{&author, &at}, func() {
-			c := in.update.At(author, at, sign)
-			c.Legacy = true
-			c.Count(scoring.SpamPrompts, 1)
+			in.once(counters.SpamPrompt, author, at, sign, counters.Standing{})
 		}, "SELECT user_id, created_date FROM messages WHERE tree_id = ANY ($1) AND parent_id IS NULL AND user_id IS NOT NULL", db.IDArray(trees))
 	}
 }
@@ -200,16 +206,14 @@ func (in *run) countToxicity(m *knownMessage, outputs map[int16]knownOutput, sig
 	if m.author == nil || highest < 0 {
 		return
 	}
-	c := in.update.At(*m.author, m.created, sign)
-	c.Measure("toxicity_sum", counters.ToFixed(highest, 1))
-	c.Measure("toxicity_count", 1)
+	var d counters.Deltas
+	d.Toxicity(highest)
+	in.update.Add(*m.author, m.created, sign, &d)
 	if highest < in.update.ToxicFrom {
 		return
 	}
 	if db.CompareTimes(first, m.created) < 0 {
 		first = m.created
 	}
-	c = in.update.At(*m.author, first, sign)
-	c.Legacy = !m.deleted && m.recorded()
-	c.Count(scoring.ToxicMessages, 1)
+	in.once(counters.ToxicMessage, *m.author, first, sign, m.standing())
 }

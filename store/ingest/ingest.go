@@ -5,12 +5,13 @@ import (
 	"errors"
 	"slices"
 	"time"
-	"treewarden/store/counters"
-	"treewarden/store/db"
-	"treewarden/store/tables"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"treewarden/store/counters"
+	"treewarden/store/db"
+	"treewarden/store/tables"
 )
 
 // Result says what became of the lines of one ingest.

@@ -7,13 +7,14 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"treewarden/corpus"
-	"treewarden/store/tables"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
+
+	"treewarden/corpus"
+	"treewarden/store/tables"
 )
 
 // The codes of lines that an ingest refuses, beside those of package corpus.

@@ -2,12 +2,14 @@ package ingest
 
 import (
 	"time"
-	"treewarden/corpus"
-	"treewarden/store/db"
-	"treewarden/store/tables"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"treewarden/corpus"
+	"treewarden/store/counters"
+	"treewarden/store/db"
+	"treewarden/store/tables"
 )
 
 // knownTree is a tree that lines speak of; nil fields are not known or, of a
@@ -53,6 +55,11 @@ type knownMessage struct {
 
 // recorded says whether the message has a reaction record.
 func (m *knownMessage) recorded() bool { return m.record || m.reactions > 0 }
+
+// standing is that of what nobody gave to the message.
+func (m *knownMessage) standing() counters.Standing {
+	return counters.Standing{Deleted: m.deleted, Recorded: m.recorded()}
+}
 
 // place takes in a line that is not about a user, into memory.
 func (in *run) place(item *lineItem) error {

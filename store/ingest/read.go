@@ -5,12 +5,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"treewarden/store/counters"
-	"treewarden/store/db"
-	"treewarden/store/tables"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"treewarden/store/counters"
+	"treewarden/store/db"
+	"treewarden/store/tables"
 )
 
 // learnModels makes sure that the models and outputs of lines whose message is
@@ -188,14 +189,14 @@ func (in *run) readFeedback() {
 			in.Each(append(slices.Clone(key), targets...), do, sql, db.IDArray(p.messages), db.IDArray(p.users))
 		}
 	}
-	values := make([]*float64, len(countedLabels))
+	values := make([]*float64, len(counters.CountedNames))
 	voted := []any{&at}
 	for i := range values {
 		voted = append(voted, &values[i])
 	}
 	ask("label", voted, func() {
 		vote := &knownVote{at: at, labels: make(map[string]*float64, len(values))}
-		for i, name := range countedLabels {
+		for i, name := range counters.CountedNames {
 			vote.labels[name] = values[i]
 		}
 		in.feedback.votes[who] = vote
@@ -228,7 +229,4 @@ func feedbackSQL(table, columns, where string) string {
 		JOIN ` + table + ` g ON g.tree_id = d.tree_id AND g.message_id = d.message_id AND g.user_id = i.giver` + where + ` WHERE d.message_id = i.message OFFSET 0) g`
 }
 
-var feedbackVotesSQL = feedbackSQL("label_votes", "g.at, g."+strings.Join(countedLabels, ", g."), "")
-
-// countedLabels are the labels that counters are counted from.
-var countedLabels = append(slices.Sorted(maps.Values(counters.LabelSignals)), "toxicity")
+var feedbackVotesSQL = feedbackSQL("label_votes", "g.at, g."+strings.Join(counters.CountedNames, ", g."), "")

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"treewarden/corpus"
-	"treewarden/store/db"
-	"treewarden/store/tables"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"treewarden/corpus"
+	"treewarden/scoring"
+	"treewarden/store/db"
+	"treewarden/store/tables"
 )
 
 // store writes everything, with the counters that follow from it, and ends the
@@ -110,8 +112,8 @@ func (in *run) storeMessages() {
 // insertLabelsSQL writes people's labels, given as arrays, and
 // replaceLabelsSQL those of people who gave some before.
 var insertLabelsSQL, replaceLabelsSQL = func() (string, string) {
-	arrays := make([]string, len(tables.LabelNames))
-	for i := range tables.LabelNames {
+	arrays := make([]string, len(scoring.LabelNames))
+	for i := range scoring.LabelNames {
 		arrays[i] = fmt.Sprintf("$%d::float8[]", i+6)
 	}
 	names := tables.EachLabel("%[1]s", ", ")
@@ -126,13 +128,13 @@ type labelRows struct {
 	trees, messages, users []uuid.UUID
 	at                     []time.Time
 	others                 []*string
-	columns                [15]pgtype.FlatArray[pgtype.Float8] // in the order of LabelNames
+	columns                [scoring.NumLabels]pgtype.FlatArray[pgtype.Float8] // in the order of scoring.Labels
 }
 
 func (r *labelRows) add(who raterKey, item *lineItem) error {
 	r.trees, r.messages, r.users, r.at = append(r.trees, who.tree), append(r.messages, who.message), append(r.users, who.user), append(r.at, item.at)
 	left := len(item.Labels)
-	for i, name := range tables.LabelNames {
+	for i, name := range scoring.LabelNames {
 		var column pgtype.Float8
 		if value := item.Labels[name]; value != nil {
 			column = pgtype.Float8{Float64: *value, Valid: true}
@@ -161,7 +163,7 @@ func (in *run) storeLabels() error {
 			continue
 		}
 		args := []any{db.IDArray(r.trees), db.IDArray(r.messages), db.IDArray(r.users), r.at, r.others}
-		for i := range tables.LabelNames {
+		for i := range scoring.LabelNames {
 			args = append(args, r.columns[i])
 		}
 		in.Queue(sql, args...)
@@ -176,7 +178,7 @@ func otherLabels(labels map[string]*float64, n int) (*string, error) {
 	}
 	other := make(map[string]*float64, n)
 	for name, value := range labels {
-		if !tables.IsLabel(name) {
+		if !scoring.IsLabel(name) {
 			other[name] = value
 		}
 	}

@@ -3,9 +3,10 @@ package ingest
 import (
 	"strconv"
 	"time"
-	"treewarden/store/db"
 
 	"github.com/google/uuid"
+
+	"treewarden/store/db"
 )
 
 // storeReactions writes what became of reactions: only what changes.

@@ -3,11 +3,12 @@ package ingest
 import (
 	"strings"
 	"time"
-	"treewarden/store/db"
-	"treewarden/store/tables"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"treewarden/store/db"
+	"treewarden/store/tables"
 )
 
 // knownUser is what an ingest knows of a user.

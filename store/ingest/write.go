@@ -3,10 +3,11 @@ package ingest
 import (
 	"strings"
 	"time"
-	"treewarden/store/counters"
-	"treewarden/store/tables"
 
 	"github.com/google/uuid"
+
+	"treewarden/store/counters"
+	"treewarden/store/tables"
 )
 
 // changes gathers what lines come to, so that each table is written once.

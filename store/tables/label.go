@@ -3,29 +3,14 @@ package tables
 import (
 	"fmt"
 	"strings"
+
+	"treewarden/scoring"
 )
-
-// LabelNames are the labels that have columns of their own, in the order of
-// the columns; labels of other names are kept beside them and never summed.
-var LabelNames = []string{
-	"spam", "fails_task", "lang_mismatch", "pii", "not_appropriate", "hate_speech", "sexual_content",
-	"moral_judgement", "political_content", "quality", "toxicity", "humor", "helpfulness", "creativity", "violence",
-}
-
-// IsLabel finds a label among LabelNames.
-func IsLabel(name string) bool {
-	for _, n := range LabelNames {
-		if n == name {
-			return true
-		}
-	}
-	return false
-}
 
 // EachLabel joins one piece of SQL for each label; %[1]s in it is the column.
 func EachLabel(format, separator string) string {
-	parts := make([]string, len(LabelNames))
-	for i, name := range LabelNames {
+	parts := make([]string, scoring.NumLabels)
+	for i, name := range scoring.LabelNames {
 		parts[i] = fmt.Sprintf(format, name)
 	}
 	return strings.Join(parts, separator)

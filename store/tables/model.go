@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"treewarden/store/db"
 
 	"github.com/jackc/pgx/v5"
+
+	"treewarden/store/db"
 )
 
 // MaxOutputs bounds how many outputs a model has: a message that has the
