@@ -104,7 +104,8 @@ func ban(d *actionTx, p BanParams) error {
 		}
 	}
 	if p.Messages == "delete" {
-		found, err := d.findSubtrees("m.user_id = $1", user.UserID)
+		condition, args := d.inLockedTrees("m.tree_id", "m.user_id = $1", user.UserID)
+		found, err := d.findSubtrees(condition, args...)
 		if err != nil {
 			return err
 		}
@@ -155,14 +156,26 @@ func feedbackTreesSQL(users string) string {
 		UNION ALL SELECT tree_id FROM reports WHERE user_id IN (%[1]s)`, users)
 }
 
-// lockTrees locks the trees that a query names, in the order of their ids. A
-// preview changes nothing in them, and lets others go on.
+// lockTrees locks the trees that a query names, in the order of their ids, and
+// remembers them. A preview changes nothing in them, and lets others go on.
 func (d *actionTx) lockTrees(query string, args ...any) error {
 	if d.act.Preview {
 		return nil
 	}
-	_, err := d.exec("SELECT FROM trees WHERE tree_id IN ("+query+") ORDER BY tree_id FOR UPDATE", args...)
+	locked, err := d.ids("SELECT tree_id FROM trees WHERE tree_id IN ("+query+") ORDER BY tree_id FOR UPDATE", args...)
+	d.lockedTrees = append(d.lockedTrees, locked...)
 	return err
+}
+
+// inLockedTrees narrows a condition to the trees that lockTrees locked. An import
+// may have brought others since: to change them now would be to lock them out of
+// order, and their messages came after the ban.
+func (d *actionTx) inLockedTrees(column, condition string, args ...any) (string, []any) {
+	if d.act.Preview {
+		return condition, args
+	}
+	args = append(args, db.IDArray(d.lockedTrees))
+	return fmt.Sprintf("%s AND %s = ANY ($%d)", condition, column, len(args)), args
 }
 
 // watchFeedback has the counters follow what a user gave, who is locked, as are the

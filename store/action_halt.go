@@ -111,7 +111,8 @@ func (d *actionTx) watchStates(trees ...uuid.UUID) error {
 
 // haltTrees halts the trees of a user that are not halted; a preview counts them.
 func (d *actionTx) haltTrees(user uuid.UUID) error {
-	trees, err := d.ids("SELECT tree_id FROM trees WHERE user_id = $1 AND state <> '"+tables.Halted+"'", user)
+	condition, args := d.inLockedTrees("tree_id", "user_id = $1 AND state <> '"+tables.Halted+"'", user)
+	trees, err := d.ids("SELECT tree_id FROM trees WHERE "+condition, args...)
 	if err != nil {
 		return err
 	}

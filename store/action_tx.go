@@ -45,6 +45,7 @@ type actionTx struct {
 	affected    Affected
 	request     []byte // SHA-256 of what was asked for
 	update      *counters.Update
+	lockedTrees []uuid.UUID // by lockTrees
 }
 
 // exec runs one statement of the action and returns the rows it affected.
