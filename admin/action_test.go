@@ -23,9 +23,10 @@ func thread(t *testing.T, s *store.Store) (author uuid.UUID, ids []uuid.UUID) {
 	t.Helper()
 	author = storetest.User(t, s, "Mallory")
 	other := storetest.User(t, s, "Ada")
-	return author, storetest.Tree(t, s, storetest.Node{Author: author, Text: "How do bees sleep?", Replies: []storetest.Node{
-		{Author: other, Text: "Upside down.", Replies: []storetest.Node{{Author: author, Text: "Nonsense!"}}},
-	}})
+	return author, storetest.Tree(t, s, storetest.Node{Author: author, Text: "How do bees sleep?",
+		Replies: []storetest.Node{
+			{Author: other, Text: "Upside down.", Replies: []storetest.Node{{Author: author, Text: "Nonsense!"}}},
+		}})
 }
 
 // TestActByForm walks a person's way: the form with its numbers, the act, the
@@ -55,7 +56,8 @@ func TestActByForm(t *testing.T) {
 	})
 	send.Set("reason", "no")
 	short := c.post(path, send).want(422)
-	if value, _ := short.page().Find("#act-reason").Attr("value"); value != "no" || short.text("#act-reason-more .error") == "" {
+	if value, _ := short.page().Find("#act-reason").Attr("value"); value != "no" ||
+		short.text("#act-reason-more .error") == "" {
 		t.Errorf("a short reason comes back as %q with %q", value, short.text("#act-reason-more"))
 	}
 
@@ -68,7 +70,8 @@ func TestActByForm(t *testing.T) {
 		t.Errorf("a double click acted twice: %s, then %s", to, again)
 	}
 	page := c.get(to).want(200)
-	if text := page.text(".toast"); !strings.Contains(text, "Deleted the message “Upside down.” (2 messages, 1 of these by others)") || !strings.Contains(text, "Undo") {
+	if text := page.text(".toast"); !strings.Contains(text, "Deleted the message “Upside down.” (2 messages, 1 of "+
+		"these by others)") || !strings.Contains(text, "Undo") {
 		t.Errorf("the news: %s", text)
 	}
 	// Others get no news of it.
@@ -90,7 +93,8 @@ func TestActByForm(t *testing.T) {
 		t.Errorf("the reply's reply is still deleted (%v)", err)
 	}
 	// The last used reason is offered.
-	if offered := c.get(path).want(200).page().Find("datalist option").First(); attr(offered, "value") != "Rude and wrong" {
+	if offered := c.get(path).want(200).page().Find("datalist option").First(); attr(offered,
+		"value") != "Rude and wrong" {
 		t.Errorf("offered: %q", attr(offered, "value"))
 	}
 }
@@ -104,7 +108,8 @@ func TestDialog(t *testing.T) {
 	c := staff(t, server, policy.Moderator)
 	author, _ := thread(t, s)
 	path := "/users/" + author.String() + "/ban"
-	part := c.do(http.MethodGet, path+"?return=/trollboard&messages=delete&trees=halt", nil, "", "X-Partial", "dialog").want(200)
+	part := c.do(http.MethodGet, path+"?return=/trollboard&messages=delete&trees=halt", nil, "", "X-Partial",
+		"dialog").want(200)
 	if strings.Contains(part.body, "<html") || part.text("h2") != "Ban user" {
 		t.Errorf("the dialog: %.300s", part.body)
 	}
@@ -112,7 +117,8 @@ func TestDialog(t *testing.T) {
 		t.Errorf("the numbers are %s (%s)", numbers, part.text(".numbers"))
 	}
 	send := func(reason string) answer {
-		return c.do(http.MethodPost, path, strings.NewReader(url.Values{"reason": {reason}, "return": {"/trollboard"}, "for": {"week"}}.Encode()),
+		return c.do(http.MethodPost, path, strings.NewReader(url.Values{"reason": {reason}, "return": {"/trollboard"},
+			"for": {"week"}}.Encode()),
 			"application/x-www-form-urlencoded", "X-Partial", "dialog")
 	}
 	if bad := send("x").want(422); strings.Contains(bad.body, "<html") || bad.text(".error") == "" {
@@ -128,7 +134,8 @@ func TestDialog(t *testing.T) {
 	if days := time.Until(*user.Ban.Until).Hours() / 24; days < 7 || days > 7.1 {
 		t.Errorf("banned for %.2f days, want 7", days)
 	}
-	if late := send("Insults people").want(409); strings.Contains(late.body, "<html") || !strings.Contains(late.text(".notice"), "Banned Mallory") {
+	if late := send("Insults people").want(409); strings.Contains(late.body, "<html") ||
+		!strings.Contains(late.text(".notice"), "Banned Mallory") {
 		t.Errorf("too late: %s", late.text("*"))
 	}
 }
@@ -189,7 +196,8 @@ func TestActByAPI(t *testing.T) {
 	message := apiPrefix + "/messages/" + ids[0].String()
 
 	preview := c.send("POST", message+"/delete", map[string]any{"reason": "a look first", "preview": true}).want(200)
-	if preview.field("affected", "messages") != 3.0 || preview.field("affected", "others_messages") != 1.0 || preview.field("preview") != true {
+	if preview.field("affected", "messages") != 3.0 || preview.field("affected", "others_messages") != 1.0 ||
+		preview.field("preview") != true {
 		t.Errorf("the preview: %s", preview.body)
 	}
 	if c.get(message).want(200).field("deleted") != false {
@@ -197,25 +205,31 @@ func TestActByAPI(t *testing.T) {
 	}
 	done := c.send("POST", message+"/delete", map[string]any{"reason": "off topic"}).want(200)
 	id, ok := done.field("action", "id").(float64)
-	if !ok || done.field("action", "kind") != "delete" || done.field("action", "undoable") != true || done.field("affected", "messages") != 3.0 {
+	if !ok || done.field("action", "kind") != "delete" || done.field("action", "undoable") != true ||
+		done.field("affected", "messages") != 3.0 {
 		t.Fatalf("the answer: %s", done.body)
 	}
 	late := c.send("POST", message+"/delete", map[string]any{"reason": "off topic"}).want(409)
-	if late.field("error", "code") != "conflict" || late.field("error", "version") == nil || late.field("error", "action", "id") != id {
+	if late.field("error", "code") != "conflict" || late.field("error", "version") == nil ||
+		late.field("error", "action", "id") != id {
 		t.Errorf("the second of two: %s", late.body)
 	}
-	undone := c.send("POST", fmt.Sprintf("%s/actions/%.0f/undo", apiPrefix, id), map[string]any{"reason": "a mistake"}).want(200)
+	undone := c.send("POST", fmt.Sprintf("%s/actions/%.0f/undo", apiPrefix, id),
+		map[string]any{"reason": "a mistake"}).want(200)
 	if undone.field("action", "undoes") != id || undone.field("affected", "messages") != 3.0 {
 		t.Errorf("the undo: %s", undone.body)
 	}
 
-	c.send("POST", message+"/edit", map[string]any{"reason": "a typo", "text": "How do bees dream?", "version": 1}).want(409)
+	c.send("POST", message+"/edit", map[string]any{"reason": "a typo", "text": "How do bees dream?",
+		"version": 1}).want(409)
 	version := c.get(message).want(200).field("version")
-	c.send("POST", message+"/edit", map[string]any{"reason": "a typo", "text": "How do bees dream?", "version": version}).want(200)
+	c.send("POST", message+"/edit", map[string]any{"reason": "a typo", "text": "How do bees dream?",
+		"version": version}).want(200)
 	if c.get(message).field("text") != "How do bees dream?" {
 		t.Error("the text was not changed")
 	}
-	labelled := c.send("POST", message+"/labels", map[string]any{"labels": map[string]any{"spam": 1, "quality": 0.25}}).want(200)
+	labelled := c.send("POST", message+"/labels", map[string]any{"labels": map[string]any{"spam": 1,
+		"quality": 0.25}}).want(200)
 	if labelled.field("labels", "spam", "value") != 1.0 || labelled.field("message_id") != ids[0].String() {
 		t.Errorf("labels answer %s", labelled.body)
 	}
@@ -223,13 +237,15 @@ func TestActByAPI(t *testing.T) {
 	if reacted.field("emojis", "+1") != 1.0 {
 		t.Errorf("reactions answer %s", reacted.body)
 	}
-	if reported := c.send("POST", message+"/report", map[string]any{"reason": "Look at this"}).want(200); reported.field("open_reports") != 1.0 {
+	if reported := c.send("POST", message+"/report",
+		map[string]any{"reason": "Look at this"}).want(200); reported.field("open_reports") != 1.0 {
 		t.Errorf("report answers %s", reported.body)
 	}
 	c.send("POST", message+"/review", map[string]any{"reason": "spam", "result": "rejected"}).want(200)
 	c.send("POST", apiPrefix+"/trees/"+ids[0].String()+"/halt", map[string]any{"reason": "runs away"}).want(200)
 	c.send("POST", apiPrefix+"/trees/"+ids[0].String()+"/resume", map[string]any{"reason": "calmed down"}).want(200)
-	c.send("POST", apiPrefix+"/users/"+author.String()+"/ban", map[string]any{"reason": "insults", "until": "2099-01-01T00:00:00Z"}).want(200)
+	c.send("POST", apiPrefix+"/users/"+author.String()+"/ban",
+		map[string]any{"reason": "insults", "until": "2099-01-01T00:00:00Z"}).want(200)
 	c.send("POST", apiPrefix+"/users/"+author.String()+"/unban", map[string]any{"reason": "apologised"}).want(200)
 }
 
@@ -241,7 +257,8 @@ func TestIdempotencyKey(t *testing.T) {
 	c := staff(t, server, policy.Moderator)
 	user := storetest.User(t, s, "Mallory")
 	send := func(key, reason string) answer {
-		return c.do(http.MethodPost, apiPrefix+"/users/"+user.String()+"/ban", strings.NewReader(`{"reason": "`+reason+`"}`), "application/json", "Idempotency-Key", key)
+		return c.do(http.MethodPost, apiPrefix+"/users/"+user.String()+"/ban", strings.NewReader(`{"reason": "`+reason+`"}`),
+			"application/json", "Idempotency-Key", key)
 	}
 	first := send("k1", "insults").want(200).field("action", "id")
 	if second := send("k1", "insults").want(200).field("action", "id"); second != first {
@@ -313,7 +330,9 @@ func TestWrongBodies(t *testing.T) {
 	if c.get(path).field("deleted") != false {
 		t.Error("one of these deleted the message")
 	}
-	for _, body := range []string{`{"reason": "abc", "until": "tomorrow"}`, `{"reason": "abc", "until": 7}`, `{"reason": "abc", "until": "2001-01-01T00:00:00Z"}`, `{"reason": "abc", "messages": "burn"}`, `{"reason":"abc","trees":true}`} {
+	for _, body := range []string{`{"reason": "abc", "until": "tomorrow"}`, `{"reason": "abc", "until": 7}`,
+		`{"reason": "abc", "until": "2001-01-01T00:00:00Z"}`, `{"reason": "abc", "messages": "burn"}`,
+		`{"reason":"abc","trees":true}`} {
 		user := storetest.User(t, s, "Mallory")
 		if a := c.send("POST", apiPrefix+"/users/"+user.String()+"/ban", body); a.status != 400 && a.status != 422 {
 			t.Errorf("ban %s: %d", body, a.status)
@@ -336,7 +355,8 @@ func TestEditConflict(t *testing.T) {
 	path := "/messages/" + ids[0].String() + "/edit"
 	seen := attr(second.get(path).want(200).page().Find("input[name=version]"), "value")
 	first.post(path, url.Values{"text": {"The first text"}, "reason": {"a typo"}, "version": {seen}}).want(303)
-	late := second.post(path, url.Values{"text": {"The second text"}, "reason": {"another typo"}, "version": {seen}}).want(409)
+	late := second.post(path, url.Values{"text": {"The second text"}, "reason": {"another typo"},
+		"version": {seen}}).want(409)
 	if text := late.text(".notice"); !strings.Contains(text, "Edited") || !strings.Contains(text, "a typo") {
 		t.Errorf("the second is told %q", text)
 	}
@@ -358,10 +378,12 @@ func TestRankRulesOnPages(t *testing.T) {
 	actor := storetest.Staff(t, s, policy.Moderator)
 	c := signedIn(t, server, actor)
 	other := storetest.Staff(t, s, policy.Moderator)
-	if text := c.get("/users/" + other.UserID.String() + "/ban").want(403).text("main"); !strings.Contains(text, "rank is not below yours") {
+	if text := c.get("/users/" + other.UserID.String() + "/ban").want(403).text("main"); !strings.Contains(text,
+		"rank is not below yours") {
 		t.Errorf("says %s", text)
 	}
-	if text := c.get("/users/" + actor.UserID.String() + "/ban").want(403).text("main"); !strings.Contains(text, "Nobody acts on themselves") {
+	if text := c.get("/users/" + actor.UserID.String() + "/ban").want(403).text("main"); !strings.Contains(text,
+		"Nobody acts on themselves") {
 		t.Errorf("says %s", text)
 	}
 }

@@ -84,8 +84,10 @@ func (p auditPage) csv() (header []string, rows [][]string) {
 		"messages", "others_messages", "trees", "users", "undoes", "undone_by", "hash"}
 	for _, a := range p.Actions.Items {
 		rows = append(rows, []string{
-			strconv.FormatInt(a.ID, 10), a.At.UTC().Format(time.RFC3339Nano), a.ActorName, a.ActorRole, a.Via, a.Kind, a.TargetType, a.TargetID, a.TargetLabel, a.Reason,
-			strconv.FormatInt(a.Affected.Messages, 10), strconv.FormatInt(a.Affected.OthersMessages, 10), strconv.FormatInt(a.Affected.Trees, 10),
+			strconv.FormatInt(a.ID, 10), a.At.UTC().Format(time.RFC3339Nano), a.ActorName, a.ActorRole, a.Via, a.Kind,
+			a.TargetType, a.TargetID, a.TargetLabel, a.Reason,
+			strconv.FormatInt(a.Affected.Messages, 10), strconv.FormatInt(a.Affected.OthersMessages, 10),
+			strconv.FormatInt(a.Affected.Trees, 10),
 			strconv.FormatInt(a.Affected.Users, 10), optional(a.Undoes), optional(a.UndoneBy), a.Hash,
 		})
 	}
@@ -116,7 +118,8 @@ func (s *Server) audit(c *fiber.Ctx) error {
 	p := auditPage{Layout: s.layout(c, "Audit log"), Asked: q, Kinds: append(slices.Clone(store.Kinds), store.UndoKind)}
 	person := s.person(c)
 	p.OwnOnly = !person.May(policy.AuditAll) && q.Target == ""
-	f := store.ActionFilter{Kind: q.Kind, Target: strings.TrimSpace(q.Target), Since: q.Since, Until: dayEnd(c.Query("until"), q.Until), Page: q.page()}
+	f := store.ActionFilter{Kind: q.Kind, Target: strings.TrimSpace(q.Target), Since: q.Since,
+		Until: dayEnd(c.Query("until"), q.Until), Page: q.page()}
 	switch q.Actor {
 	case "":
 	case "me":

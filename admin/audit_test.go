@@ -55,7 +55,9 @@ func TestAudit(t *testing.T) {
 		"kind=ban": 2, "actor=" + one.UserID.String(): 2, "actor=" + two.UserID.String(): 1, "actor=me": 0,
 		"target=" + ids[0]: 1, "target=" + ids[1]: 1, "since=2099-01-01": 0, "until=2001-01-01": 0,
 		"since=" + time.Now().UTC().Format(time.DateOnly) + "&until=" + time.Now().UTC().Format(time.DateOnly): 3,
-		"actor=" + url.QueryEscape(one.Name): 2, "actor=" + url.QueryEscape(strings.ToUpper(two.Name)): 1, "actor=+" + url.QueryEscape(two.Name) + "+&kind=delete": 0, "kind=undo": 0, "limit=2": 2, "kind=&actor=&target=&since=&until=": 3,
+		"actor=" + url.QueryEscape(one.Name): 2, "actor=" + url.QueryEscape(strings.ToUpper(two.Name)): 1, "actor=+" +
+			url.QueryEscape(two.Name) + "+&kind=delete": 0, "kind=undo": 0, "limit=2": 2,
+		"kind=&actor=&target=&since=&until=": 3,
 	} {
 		if rows := admin.get("/audit?" + query).want(200).page().Find("tbody tr").Length(); rows != want {
 			t.Errorf("?%s: %d rows, want %d", query, rows, want)
@@ -66,10 +68,12 @@ func TestAudit(t *testing.T) {
 	}
 	first := admin.get("/audit?limit=2").page()
 	next := attr(first.Find("a[rel=next]"), "href")
-	if rest := admin.get("/audit" + next).want(200).page(); rest.Find("tbody tr").Length() != 1 || rest.Find("a[rel=prev]").Length() != 1 {
+	if rest := admin.get("/audit" + next).want(200).page(); rest.Find("tbody tr").Length() != 1 ||
+		rest.Find("a[rel=prev]").Length() != 1 {
 		t.Errorf("the next page %q: %d rows", next, rest.Find("tbody tr").Length())
 	}
-	for _, bad := range []string{"actor=nobody", "kind=explode", "target=nonsense", "since=soon", "limit=0x", "limit=201", "cursor=%ff", "cursor=nonsense", "target=%00"} {
+	for _, bad := range []string{"actor=nobody", "kind=explode", "target=nonsense", "since=soon", "limit=0x", "limit=201",
+		"cursor=%ff", "cursor=nonsense", "target=%00"} {
 		admin.get("/audit?" + bad).want(400)
 		admin.get("/api/v1/audit?" + bad).want(400)
 	}
@@ -100,7 +104,8 @@ func TestAuditOfOwn(t *testing.T) {
 		t.Error("the page does not say that it shows the own actions only")
 	}
 	lead := staff(t, server, policy.DataLead)
-	if page := lead.get("/audit").want(200).page(); page.Find("tbody tr").Length() != 3 || page.Find("a[href*='/undo']").Length() != 0 {
+	if page := lead.get("/audit").want(200).page(); page.Find("tbody tr").Length() != 3 ||
+		page.Find("a[href*='/undo']").Length() != 0 {
 		t.Error("a data lead sees all and undoes nothing")
 	}
 }
@@ -111,7 +116,8 @@ func TestAuditCSV(t *testing.T) {
 	server := newServer(t, s)
 	actions(t, s)
 	a := staff(t, server, policy.Admin).get("/audit?format=csv").want(200)
-	if !strings.HasPrefix(a.header.Get("Content-Type"), "text/csv") || !strings.Contains(a.header.Get("Content-Disposition"), "audit.csv") {
+	if !strings.HasPrefix(a.header.Get("Content-Type"), "text/csv") ||
+		!strings.Contains(a.header.Get("Content-Disposition"), "audit.csv") {
 		t.Errorf("headers: %v", a.header)
 	}
 	rows, err := csv.NewReader(strings.NewReader(a.body)).ReadAll()
@@ -127,7 +133,8 @@ func TestAuditCSV(t *testing.T) {
 func TestDefuse(t *testing.T) {
 	t.Parallel()
 	for cell, want := range map[string]string{
-		"": "", "plain": "plain", "=1+1": "'=1+1", "+cmd": "'+cmd", "-cmd": "'-cmd", "@SUM(A1)": "'@SUM(A1)", "-3": "-3", "-0.5": "-0.5",
+		"": "", "plain": "plain", "=1+1": "'=1+1", "+cmd": "'+cmd", "-cmd": "'-cmd", "@SUM(A1)": "'@SUM(A1)", "-3": "-3",
+		"-0.5": "-0.5",
 		"\t=1": "'\t=1", "\r=1": "'\r=1", "Ä": "Ä",
 	} {
 		if got := defuse(cell); got != want {
@@ -166,7 +173,8 @@ func TestActionPage(t *testing.T) {
 	if !strings.HasPrefix(to, address+"?done=") {
 		t.Errorf("led to %s", to)
 	}
-	if text := c.get(address).want(200).text("main"); !strings.Contains(text, "This was undone") || strings.Contains(text, "Undo…") {
+	if text := c.get(address).want(200).text("main"); !strings.Contains(text, "This was undone") ||
+		strings.Contains(text, "Undo…") {
 		t.Errorf("after the undo: %s", text)
 	}
 	c.post(address+"/undo", url.Values{"reason": {"a mistake"}}).want(409)
@@ -186,14 +194,16 @@ func TestBrokenChain(t *testing.T) {
 	actions(t, s)
 	storetest.Exec(t, s, "ALTER TABLE actions DISABLE TRIGGER actions_append_only")
 	storetest.Exec(t, s, "UPDATE actions SET reason = 'nothing to see' WHERE seq = 2")
-	if text := staff(t, server, policy.Admin).get("/audit").want(200).text(".badge-bad"); !strings.Contains(text, "entry 2") {
+	if text := staff(t, server, policy.Admin).get("/audit").want(200).text(".badge-bad"); !strings.Contains(text,
+		"entry 2") {
 		t.Errorf("the page says %q", text)
 	}
 }
 
 func TestChanges(t *testing.T) {
 	t.Parallel()
-	before, after := `{"a": {"x": 1, "y": null}, "same": true, "list": [1, 2]}`, `{"a": {"x": 2, "y": "new"}, "same": true, "list": [1]}`
+	before, after := `{"a": {"x": 1, "y": null}, "same": true, "list": [1, 2]}`,
+		`{"a": {"x": 2, "y": "new"}, "same": true, "list": [1]}`
 	var got []string
 	for _, c := range changes(json.RawMessage(before), json.RawMessage(after)) {
 		mark := " "
@@ -224,7 +234,8 @@ func TestHome(t *testing.T) {
 	reporter := storetest.User(t, s, "Grace")
 	storetest.Report(t, s, ids[2], reporter, "Rude <script>", time.Now())
 	until := time.Now().Add(48 * time.Hour)
-	if _, err := s.Act(t.Context(), actor, store.Act{Kind: "ban", Target: author, Reason: "insults", Params: store.BanParams{Until: &until}}); err != nil {
+	if _, err := s.Act(t.Context(), actor, store.Act{Kind: "ban", Target: author, Reason: "insults",
+		Params: store.BanParams{Until: &until}}); err != nil {
 		t.Fatal(err)
 	}
 	page := c.get("/").want(200)

@@ -20,8 +20,10 @@ import (
 func TestBadIDs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	malformed := []string{"x", "%00", "%ff", "%25", "0", "-1", "1.5", "1e3", "+1", "01", "NaN", "9223372036854775808", "%D9%A3", strings.Repeat("9", 300), strings.Repeat("a", 5000), uuid.Nil.String() + "0",
-		"urn:uuid:" + uuid.NewString(), "%7B" + uuid.NewString() + "%7D", strings.ReplaceAll(uuid.NewString(), "-", ""), "g" + uuid.NewString()[1:], "%3Cscript%3E", "'%20OR%201=1--", "%0d%0aX-Injected:%201", "%E2%80%AE", "a;b", "null"}
+	malformed := []string{"x", "%00", "%ff", "%25", "0", "-1", "1.5", "1e3", "+1", "01", "NaN", "9223372036854775808",
+		"%D9%A3", strings.Repeat("9", 300), strings.Repeat("a", 5000), uuid.Nil.String() + "0",
+		"urn:uuid:" + uuid.NewString(), "%7B" + uuid.NewString() + "%7D", strings.ReplaceAll(uuid.NewString(), "-", ""), "g" +
+			uuid.NewString()[1:], "%3Cscript%3E", "'%20OR%201=1--", "%0d%0aX-Injected:%201", "%E2%80%AE", "a;b", "null"}
 	for _, r := range allRoutes() {
 		if !strings.Contains(r.Path, ":id") || r.Kind == apiOnly && r.Method == get {
 			continue
@@ -79,12 +81,14 @@ func TestBadCursors(t *testing.T) {
 		}
 		lists[address], _ = first.field("next").(string)
 	}
-	keys := []string{"", "NaN", "Infinity", "-Infinity", "infinity", "1e999", "-1e999", "9223372036854775808", "1.5", "294277-01-01", "4714-01-01 BC", "2023-02-30", "x", "a\x00b", "\ufffd", "null",
+	keys := []string{"", "NaN", "Infinity", "-Infinity", "infinity", "1e999", "-1e999", "9223372036854775808", "1.5",
+		"294277-01-01", "4714-01-01 BC", "2023-02-30", "x", "a\x00b", "\ufffd", "null",
 		strings.Repeat("9", 400), uuid.NewString(), "2023-02-05 12:23:50+00"}
 	for address, cursor := range lists {
 		bad := slices.Clone(badValues)
 		for other, foreign := range lists {
-			if foreign == "" || cursor == "" || foreign == cursor || orderOf(t, foreign) == orderOf(t, cursor) && kindOfList(other) == kindOfList(address) {
+			if foreign == "" || cursor == "" || foreign == cursor || orderOf(t, foreign) == orderOf(t, cursor) &&
+				kindOfList(other) == kindOfList(address) {
 				continue
 			}
 			if a := w.mod.get(address + "?cursor=" + url.QueryEscape(foreign)); a.status != http.StatusBadRequest {
@@ -126,7 +130,8 @@ func TestBadCursors(t *testing.T) {
 		for _, o := range []any{"", nil, 1, "x", parts["o"].(string) + " "} {
 			encode(func(c map[string]any) { c["o"] = o })
 		}
-		for _, k := range []any{nil, []any{}, "x", 1, []any{1, 2}, append(slices.Clone(had), "x"), map[string]any{}, []any{nil, nil}} {
+		for _, k := range []any{nil, []any{}, "x", 1, []any{1, 2}, append(slices.Clone(had), "x"), map[string]any{},
+			[]any{nil, nil}} {
 			encode(func(c map[string]any) { c["k"] = k })
 		}
 		encode(func(c map[string]any) { c["b"] = "yes" })
@@ -161,7 +166,8 @@ func orderOf(t *testing.T, cursor string) string {
 // kindOfList is what a list's items are, by its address: a user's messages are
 // messages too.
 func kindOfList(address string) string {
-	return map[string]string{"audit": "actions"}[filepath.Base(address)] + strings.Replace(filepath.Base(address), "audit", "", 1)
+	return map[string]string{"audit": "actions"}[filepath.Base(address)] +
+		strings.Replace(filepath.Base(address), "audit", "", 1)
 }
 
 func TestBadHeaders(t *testing.T) {
@@ -176,19 +182,22 @@ func TestBadHeaders(t *testing.T) {
 		if len(value) > 200 || !printable(strings.Trim(value, " \t")) {
 			want = http.StatusBadRequest
 		}
-		a := w.mod.do("POST", path, strings.NewReader(`{"reason": "`+fmt.Sprint("for the test ", i)+`"}`), "application/json", "Idempotency-Key", value)
+		a := w.mod.do("POST", path, strings.NewReader(`{"reason": "`+fmt.Sprint("for the test ", i)+`"}`), "application/json",
+			"Idempotency-Key", value)
 		if a.status != want {
 			t.Errorf("the Idempotency-Key %.100q: %d, want %d", value, a.status, want)
 		}
 		sound(t, "Idempotency-Key "+value, a)
-		for _, header := range []string{"Accept", "Accept-Encoding", "Accept-Language", "User-Agent", "Referer", "X-Partial", "X-Forwarded-For", "X-Real-Ip", "X-Request-Id", "If-None-Match", "Range", "Content-Encoding"} {
+		for _, header := range []string{"Accept", "Accept-Encoding", "Accept-Language", "User-Agent", "Referer", "X-Partial",
+			"X-Forwarded-For", "X-Real-Ip", "X-Request-Id", "If-None-Match", "Range", "Content-Encoding"} {
 			if (i+len(header))%5 == 0 {
 				sound(t, header+" "+value, w.mod.do("GET", "/messages", nil, "", header, value))
 			}
 		}
 		for _, header := range []string{"Cookie", "Authorization"} {
 			a := newClient(t, w.server).do("GET", apiPrefix+"/messages", nil, "", header, value)
-			b := newClient(t, w.server).do("GET", apiPrefix+"/messages", nil, "", header, map[string]string{"Cookie": sessionCookie + "=", "Authorization": "Bearer "}[header]+value)
+			b := newClient(t, w.server).do("GET", apiPrefix+"/messages", nil, "", header,
+				map[string]string{"Cookie": sessionCookie + "=", "Authorization": "Bearer "}[header]+value)
 			for _, a := range []answer{a, b} {
 				if a.status != http.StatusUnauthorized {
 					t.Errorf("%s: %.100q: %d, want 401", header, value, a.status)

@@ -131,7 +131,9 @@ func accepted(r route, field, value string) int {
 	}
 	switch field {
 	case "reason":
-		return truth[letters >= 3 && letters <= 500 || letters == 0 && !kind.NeedsReason || value == "" && kind.Name != "undo"] // none is needed for a preview
+		// none is needed for a preview
+		return truth[letters >= 3 && letters <= 500 || letters == 0 && !kind.NeedsReason || value == "" &&
+			kind.Name != "undo"]
 	case "text":
 		return truth[letters > 0 && utf8.RuneCountInString(value) <= 20_000]
 	case "display_name":
@@ -168,7 +170,8 @@ func TestBadFields(t *testing.T) {
 		api := strings.HasPrefix(address, apiPrefix)
 		for i, f := range fieldsOf(r) {
 			name := f.Tag.Get("form")
-			if name == "" || name == "preview" || api && f.Tag.Get("json") == "-" || !readBy(r, name) && f.Tag.Get("json") != "-" {
+			if name == "" || name == "preview" || api && f.Tag.Get("json") == "-" || !readBy(r, name) &&
+				f.Tag.Get("json") != "-" {
 				continue
 			}
 			for j, value := range badValues {
@@ -183,7 +186,8 @@ func TestBadFields(t *testing.T) {
 					form := goodForm(r)
 					form.Set(name, value)
 					if f.Type.Kind() == reflect.Map {
-						form = url.Values{"reason": {"for the test"}, "preview": {"true"}, name + "[" + value + "]": {"1"}, name + "[spam]": {value}}
+						form = url.Values{"reason": {"for the test"}, "preview": {"true"}, name + "[" + value + "]": {"1"}, name +
+							"[spam]": {value}}
 					}
 					a = w.by(r).post(address, form)
 				}
@@ -237,9 +241,12 @@ func TestBadTypes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	values := map[string]string{
-		"true": "bool", "0": "number", "-1": "number", "1.5": "fraction", "1e3": "fraction", "1e999": "fraction", "-0": "number", "9223372036854775808": "fraction", `"x"`: "string", `"1"`: "string", `"true"`: "string",
-		"[]": "list", "[[]]": "list", `["x"]`: "list", "{}": "object", `{"a": 1}`: "object", `{"a": {"b": []}}`: "object", `{"spam": "1"}`: "object", `{"spam": null}`: "object", `{"spam": 1.01}`: "object",
-		strings.Repeat("[", 2000) + strings.Repeat("]", 2000): "list", strings.Repeat(`{"a":`, 2000) + "1" + strings.Repeat("}", 2000): "object",
+		"true": "bool", "0": "number", "-1": "number", "1.5": "fraction", "1e3": "fraction", "1e999": "fraction",
+		"-0": "number", "9223372036854775808": "fraction", `"x"`: "string", `"1"`: "string", `"true"`: "string",
+		"[]": "list", "[[]]": "list", `["x"]`: "list", "{}": "object", `{"a": 1}`: "object", `{"a": {"b": []}}`: "object",
+		`{"spam": "1"}`: "object", `{"spam": null}`: "object", `{"spam": 1.01}`: "object",
+		strings.Repeat("[", 2000) + strings.Repeat("]", 2000): "list", strings.Repeat(`{"a":`, 2000) + "1" +
+			strings.Repeat("}", 2000): "object",
 	}
 	cases := 0
 	for address, r := range w.addresses(post, put, patch) {
@@ -256,7 +263,8 @@ func TestBadTypes(t *testing.T) {
 				kind = kind.Elem()
 			}
 			for value, is := range values {
-				fits := is == "string" && kind.Kind() == reflect.String || is == "bool" && kind.Kind() == reflect.Bool || is == "number" && kind.Kind() == reflect.Int ||
+				fits := is == "string" && kind.Kind() == reflect.String || is == "bool" && kind.Kind() == reflect.Bool ||
+					is == "number" && kind.Kind() == reflect.Int ||
 					kind.Kind() == reflect.Float64 && (value == "0" || value == "-0") || name == "weights" && value == "{}"
 				if fits {
 					continue
@@ -289,11 +297,16 @@ func TestBadTypes(t *testing.T) {
 // badBodies are bodies that are no object of the right fields, and the status
 // that they deserve.
 var badBodies = map[string]int{
-	"": 422, " ": 422, "null": 400, "[]": 400, "[{}]": 400, `"x"`: 400, "1": 400, "true": 400, "{": 400, "}": 400, "{}{}": 400, `{"reason": "for the test"} x`: 400, `{"reason": "for the test",}`: 400,
-	`{"reason": "for the test", "reason": "another one"}`: 400, `{'reason': 'for the test'}`: 400, `{reason: "for the test"}`: 400, "reason=for+the+test": 400, "\xef\xbb\xbf{}": 400, "\xff\xfe{\x00}\x00": 400,
-	"{\"reason\": \"for the \x00 test\"}": 400, `{"reason": "for the \u0000 test"}`: 422, `{"reason": "for the \ud800 test"}`: 400, `{"reason": "for the \udc00\ud800 test"}`: 400, `{"\ud800": 1}`: 400,
-	"{\"reason\": \"for the \xff test\"}": 400, `{"Reason": "for the test"}`: 422, `{"reasons": "for the test"}`: 422, `{"": 1}`: 422, `{"__proto__": {}}`: 422, `{"reason": "for the test", "nothing": null}`: 422,
-	`{"nothing": ` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + "}": 400, strings.Repeat("[", 100_000): 400, `{"reason": NaN}`: 400, "<reason>for the test</reason>": 400,
+	"": 422, " ": 422, "null": 400, "[]": 400, "[{}]": 400, `"x"`: 400, "1": 400, "true": 400, "{": 400, "}": 400,
+	"{}{}": 400, `{"reason": "for the test"} x`: 400, `{"reason": "for the test",}`: 400,
+	`{"reason": "for the test", "reason": "another one"}`: 400, `{'reason': 'for the test'}`: 400,
+	`{reason: "for the test"}`: 400, "reason=for+the+test": 400, "\xef\xbb\xbf{}": 400, "\xff\xfe{\x00}\x00": 400,
+	"{\"reason\": \"for the \x00 test\"}": 400, `{"reason": "for the \u0000 test"}`: 422,
+	`{"reason": "for the \ud800 test"}`: 400, `{"reason": "for the \udc00\ud800 test"}`: 400, `{"\ud800": 1}`: 400,
+	"{\"reason\": \"for the \xff test\"}": 400, `{"Reason": "for the test"}`: 422, `{"reasons": "for the test"}`: 422,
+	`{"": 1}`: 422, `{"__proto__": {}}`: 422, `{"reason": "for the test", "nothing": null}`: 422,
+	`{"nothing": ` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + "}": 400,
+	strings.Repeat("[", 100_000): 400, `{"reason": NaN}`: 400, "<reason>for the test</reason>": 400,
 	`{"reason": "` + strings.Repeat("x", 900_000) + `"}`: 422,
 }
 
@@ -335,7 +348,8 @@ func TestBadBodies(t *testing.T) {
 				continue
 			}
 			// One is an object without any member: nothing is wrong with it but what lacks.
-			if name := filepath.Base(file); a.status != 400 && (a.status != 422 || name[0] == 'n' && strings.TrimSpace(string(text)) != "") {
+			if name := filepath.Base(file); a.status != 400 &&
+				(a.status != 422 || name[0] == 'n' && strings.TrimSpace(string(text)) != "") {
 				t.Errorf("%s %s with %s: %d: %.300s", r.Method, address, name, a.status, a.body)
 			}
 		}
@@ -349,11 +363,17 @@ func TestBadForms(t *testing.T) {
 	w := newWorld(t)
 	const boundary = "multipart/form-data; boundary=b"
 	bodies := [][2]string{
-		{"application/x-www-form-urlencoded", ""}, {"application/x-www-form-urlencoded", "%"}, {"application/x-www-form-urlencoded", "reason=%zz"}, {"application/x-www-form-urlencoded", "reason=%ff%00"},
-		{"application/x-www-form-urlencoded", ";;;"}, {"application/x-www-form-urlencoded", strings.Repeat("a=b&", 200_000)}, {"application/x-www-form-urlencoded", "reason=" + strings.Repeat("x", 900_000)},
-		{"application/x-www-form-urlencoded", "reason[]=a&reason[0]=b&labels[=1&labels[]=1&labels[spam]=NaN&labels[spam]=-1e999"}, {"application/x-www-form-urlencoded", "labels[spam]=Inf"},
-		{"application/x-www-form-urlencoded", "until=9999-12-31T23:59:59-14:00&for=date&reason=for+the+test"}, {"application/x-www-form-urlencoded", "until=0001-01-01T00:00:00%2B14:00&for=date&reason=for+the+test"},
-		{"application/json", `{"reason": "for the test"}`}, {"text/plain", "reason=x"}, {"", "reason=x"}, {"nonsense", "\x00\xff"}, {"application/x-www-form-urlencoded; charset=utf-16", "r\x00e\x00"},
+		{"application/x-www-form-urlencoded", ""}, {"application/x-www-form-urlencoded", "%"},
+		{"application/x-www-form-urlencoded", "reason=%zz"}, {"application/x-www-form-urlencoded", "reason=%ff%00"},
+		{"application/x-www-form-urlencoded", ";;;"}, {"application/x-www-form-urlencoded", strings.Repeat("a=b&", 200_000)},
+		{"application/x-www-form-urlencoded", "reason=" + strings.Repeat("x", 900_000)},
+		{"application/x-www-form-urlencoded",
+			"reason[]=a&reason[0]=b&labels[=1&labels[]=1&labels[spam]=NaN&labels[spam]=-1e999"},
+		{"application/x-www-form-urlencoded", "labels[spam]=Inf"},
+		{"application/x-www-form-urlencoded", "until=9999-12-31T23:59:59-14:00&for=date&reason=for+the+test"},
+		{"application/x-www-form-urlencoded", "until=0001-01-01T00:00:00%2B14:00&for=date&reason=for+the+test"},
+		{"application/json", `{"reason": "for the test"}`}, {"text/plain", "reason=x"}, {"", "reason=x"},
+		{"nonsense", "\x00\xff"}, {"application/x-www-form-urlencoded; charset=utf-16", "r\x00e\x00"},
 		{boundary, "--b\r\nContent-Disposition: form-data; name=\"reason\"; filename=\"../../x\"\r\n\r\nfor the test\r\n--b--\r\n"}, {boundary, "--b\r\nContent-Disposition: form-data; name=\"reason\"\r\n\r\n\xff\x00\r\n--b--\r\n"},
 	}
 	for address, r := range w.addresses(post) {
@@ -419,7 +439,8 @@ func TestBadAccount(t *testing.T) {
 		}
 		a = w.mod.post("/account/display", url.Values{"blur": {value}})
 		sound(t, "blur "+value, a)
-		if _, err := strconv.ParseBool(value); a.status != 303 && (err == nil || a.status != 422) || a.status == 303 && err != nil && value != "" {
+		if _, err := strconv.ParseBool(value); a.status != 303 && (err == nil || a.status != 422) || a.status == 303 &&
+			err != nil && value != "" {
 			t.Errorf("blurring %.100q: %d", value, a.status)
 		}
 	}
@@ -432,12 +453,16 @@ func TestBanEnds(t *testing.T) {
 	path := "/users/" + w.user.String() + "/ban"
 	year := time.Now().Year()
 	for until, fine := range map[string]bool{
-		fmt.Sprint(year+1, "-01-01T00:00:00Z"): true, fmt.Sprint(year+1, "-01-01T00:00:00.123456789+14:00"): true, fmt.Sprint(year+99, "-01-01T00:00:00Z"): true, fmt.Sprint(year+102, "-01-01T00:00:00Z"): false,
-		"2001-01-01T00:00:00Z": false, "0000-01-01T00:00:00+14:00": false, "9999-12-31T23:59:59-14:00": false, fmt.Sprint(year+1, "-02-30T00:00:00Z"): false, fmt.Sprint(year+1, "-01-01T24:00:00Z"): false,
-		fmt.Sprint(year+1, "-01-01t00:00:00z"): false, fmt.Sprint(year+1, "-01-01 00:00:00Z"): false, "tomorrow": false, "0": false,
+		fmt.Sprint(year+1, "-01-01T00:00:00Z"): true, fmt.Sprint(year+1, "-01-01T00:00:00.123456789+14:00"): true,
+		fmt.Sprint(year+99, "-01-01T00:00:00Z"): true, fmt.Sprint(year+102, "-01-01T00:00:00Z"): false,
+		"2001-01-01T00:00:00Z": false, "0000-01-01T00:00:00+14:00": false, "9999-12-31T23:59:59-14:00": false,
+		fmt.Sprint(year+1, "-02-30T00:00:00Z"): false, fmt.Sprint(year+1, "-01-01T24:00:00Z"): false,
+		fmt.Sprint(year+1, "-01-01t00:00:00z"): false, fmt.Sprint(year+1, "-01-01 00:00:00Z"): false, "tomorrow": false,
+		"0": false,
 	} {
 		a := w.mod.send(post, apiPrefix+path, map[string]any{"preview": true, "until": until})
-		if want := map[bool]int{true: 200, false: 422}[fine]; a.status != want || want == 422 && a.field("error", "fields", "until") == nil {
+		if want := map[bool]int{true: 200, false: 422}[fine]; a.status != want || want == 422 &&
+			a.field("error", "fields", "until") == nil {
 			t.Errorf("until %s: %d by the API: %s", until, a.status, a.body)
 		}
 		f := w.mod.post(path, url.Values{"preview": {"true"}, "for": {"date"}, "until": {until}})

@@ -22,17 +22,25 @@ import (
 
 // badValues are values that break programs, of every kind that we know.
 var badValues = []string{
-	"", " ", "\x00", "a\x00b", "\xff\xfe", "caf\xc3", "\xed\xa0\x80", "%", "%zz", "%00", "+", "&", ";", "\t", "\x1b[31m", "\x7f",
+	"", " ", "\x00", "a\x00b", "\xff\xfe", "caf\xc3", "\xed\xa0\x80", "%", "%zz", "%00", "+", "&", ";", "\t", "\x1b[31m",
+	"\x7f",
 	strings.Repeat("a", 300), strings.Repeat("ж", 501), strings.Repeat("x", 5000),
-	"-1", "0", "1", "00", "+1", "200", "201", "1e3", "0x10", "٣", "1.5", "-0", "NaN", "Infinity", "-inf", "9223372036854775807", "9223372036854775808", "99999999999999999999999",
-	"0000-01-01", "0000-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00", "10000-01-01T00:00:00Z",
+	"-1", "0", "1", "00", "+1", "200", "201", "1e3", "0x10", "٣", "1.5", "-0", "NaN", "Infinity", "-inf",
+	"9223372036854775807", "9223372036854775808", "99999999999999999999999",
+	"0000-01-01", "0000-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31", "9999-12-31T23:59:59Z",
+	"9999-12-31T23:59:59-14:00", "10000-01-01T00:00:00Z",
 	"294277-01-01", "2023-02-30", "2023-02-05T12:00:00+25:00", "infinity", "now", "tomorrow",
-	"true", "maybe", "null", "undefined", "[]", "{}", `{"a":1}`, "a,b", "\u202eevil\u2066", "\ufeff", "\u200b", "\u2028", "\U0010ffff", "e\u0301\u0301\u0301\u0301", "مرحبا",
-	"'; DROP TABLE users; --", "' OR '1'='1", "%' OR '%'='", `\`, `\\`, "_%", "$1", "{{.}}", "${7*7}", "<%= 7*7 %>", "#{7*7}",
-	"<script>alert(1)</script>", `"><img src=x onerror=alert(1)>`, `' onmouseover='alert(1)`, "</textarea><iframe src=//evil.example>", "javascript:alert(1)",
-	"//evil.example/", "https://evil.example/", `/\evil.example`, "/\r\nSet-Cookie: treewarden=x", "a\r\nX-Injected: 1\r\n\r\n<script>alert(1)</script>", "../../etc/passwd",
+	"true", "maybe", "null", "undefined", "[]", "{}", `{"a":1}`, "a,b", "\u202eevil\u2066", "\ufeff", "\u200b", "\u2028",
+	"\U0010ffff", "e\u0301\u0301\u0301\u0301", "مرحبا",
+	"'; DROP TABLE users; --", "' OR '1'='1", "%' OR '%'='", `\`, `\\`, "_%", "$1", "{{.}}", "${7*7}", "<%= 7*7 %>",
+	"#{7*7}",
+	"<script>alert(1)</script>", `"><img src=x onerror=alert(1)>`, `' onmouseover='alert(1)`,
+	"</textarea><iframe src=//evil.example>", "javascript:alert(1)",
+	"//evil.example/", "https://evil.example/", `/\evil.example`, "/\r\nSet-Cookie: treewarden=x",
+	"a\r\nX-Injected: 1\r\n\r\n<script>alert(1)</script>", "../../etc/passwd",
 	"spam>1e999", "spam>NaN", ">>0.5", "nothing>0.5", "detoxify>0.5", ".>1", "=1+1", "@SUM(A1)",
-	uuid.Nil.String(), "urn:uuid:0f3a7b1c-5d2e-4f60-8a9b-0c1d2e3f4a5b", "{0f3a7b1c-5d2e-4f60-8a9b-0c1d2e3f4a5b}", "0f3a7b1c5d2e4f608a9b0c1d2e3f4a5b",
+	uuid.Nil.String(), "urn:uuid:0f3a7b1c-5d2e-4f60-8a9b-0c1d2e3f4a5b", "{0f3a7b1c-5d2e-4f60-8a9b-0c1d2e3f4a5b}",
+	"0f3a7b1c5d2e4f608a9b0c1d2e3f4a5b",
 }
 
 // listed are the values of the public lists, none where TREEWARDEN_CORPORA
@@ -72,7 +80,8 @@ func newWorld(t *testing.T) *world {
 	storetest.React(t, s, w.reply, w.user, "-1", time.Now().Add(-time.Minute))
 	storetest.Report(t, s, w.reply, w.user, "a bad one", time.Now())
 	w.halted = storetest.Tree(t, s, storetest.Node{Author: storetest.User(t, s, "Eve Example"), Text: "A second tree"})[0]
-	for _, act := range []store.Act{{Kind: "ban", Target: w.banned}, {Kind: "delete", Target: w.deleted}, {Kind: "halt", Target: w.halted}, {Kind: "review", Target: ids[3], Params: store.ReviewParams{Result: "rejected"}}} {
+	for _, act := range []store.Act{{Kind: "ban", Target: w.banned}, {Kind: "delete", Target: w.deleted},
+		{Kind: "halt", Target: w.halted}, {Kind: "review", Target: ids[3], Params: store.ReviewParams{Result: "rejected"}}} {
 		act.Reason = "for the test"
 		outcome, err := s.Act(t.Context(), w.actor, act)
 		if err != nil {
@@ -149,7 +158,8 @@ func sound(t *testing.T, name string, a answer) {
 			t.Errorf("%s: the header %s is %q", name, header, values)
 		}
 	}
-	if to := a.header.Get("Location") + a.header.Get("X-Location"); to != "" && (!strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.HasPrefix(to, `/\`)) {
+	if to := a.header.Get("Location") + a.header.Get("X-Location"); to != "" &&
+		(!strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.HasPrefix(to, `/\`)) {
 		t.Errorf("%s leads to %q", name, to)
 	}
 	switch kind := a.header.Get("Content-Type"); {

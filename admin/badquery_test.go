@@ -44,7 +44,8 @@ func queryOf(r route) any {
 // everyParameter are all names that any route knows, for routes that know
 // none of them too.
 func everyParameter() []string {
-	names := map[string]bool{"return": true, "done": true, "notice": true, "format": true, "token": true, "username": true, "nothing": true}
+	names := map[string]bool{"return": true, "done": true, "notice": true, "format": true, "token": true, "username": true,
+		"nothing": true}
 	for _, r := range allRoutes() {
 		for _, f := range reflect.VisibleFields(reflect.TypeOf(queryOf(r))) {
 			if name := f.Tag.Get("form"); name != "" {
@@ -62,7 +63,8 @@ var (
 
 // chosen are parameters that are strings to the decoder and name one of a few
 // things all the same.
-var chosen = []string{"frame", "formula", "role", "kind", "state", "tree_state", "actor", "target", "label", "toxicity", "classifier", "cursor", "sort", "status"}
+var chosen = []string{"frame", "formula", "role", "kind", "state", "tree_state", "actor", "target", "label", "toxicity",
+	"classifier", "cursor", "sort", "status"}
 
 // wantOf is the status that a value of a parameter should be answered with: 200, 400,
 // or 0 where either is right.
@@ -134,7 +136,8 @@ func TestBadQueries(t *testing.T) {
 			// a page, which takes longer, some of them.
 			each := 9
 			switch {
-			case strings.HasPrefix(address, apiPrefix) && f.Type.Kind() == reflect.String && !slices.Contains(chosen, name) && !strings.Contains(f.Tag.Get("validate"), "oneof"):
+			case strings.HasPrefix(address, apiPrefix) && f.Type.Kind() == reflect.String && !slices.Contains(chosen, name) &&
+				!strings.Contains(f.Tag.Get("validate"), "oneof"):
 				each = 1
 			case strings.HasPrefix(address, apiPrefix):
 				each = 4
@@ -168,8 +171,10 @@ func TestBadQueriesEverywhere(t *testing.T) {
 	cases := 0
 	routes := w.addresses(get)
 	for turn, address := range slices.Sorted(maps.Keys(routes)) {
-		queries := []string{"%", "%zz=1", "q=%zz", "q=%ff", "%00=1", "q=%00", ";", "a;b=c", "=", "&&&", "=&=", "limit=0", "limit=201", "limit=x", "limit=1&limit=x", "limit=x&limit=1",
-			"limit[]=1", "q[a]=b", "q=a&q=b", "labels[=1", "labels[]=1", "labels[a]=x", "labels[spam]=NaN", "labels[spam]=1e999", strings.Repeat("q=a&", 3000), strings.Repeat("a", 9000), "\xff\xfe"}
+		queries := []string{"%", "%zz=1", "q=%zz", "q=%ff", "%00=1", "q=%00", ";", "a;b=c", "=", "&&&", "=&=", "limit=0",
+			"limit=201", "limit=x", "limit=1&limit=x", "limit=x&limit=1",
+			"limit[]=1", "q[a]=b", "q=a&q=b", "labels[=1", "labels[]=1", "labels[a]=x", "labels[spam]=NaN", "labels[spam]=1e999",
+			strings.Repeat("q=a&", 3000), strings.Repeat("a", 9000), "\xff\xfe"}
 		for i, value := range badValues {
 			if (i+turn)%24 > 0 {
 				continue
@@ -178,8 +183,10 @@ func TestBadQueriesEverywhere(t *testing.T) {
 			for _, name := range names {
 				all.Set(name, value)
 			}
-			queries = append(queries, all.Encode(), url.Values{"return": {value}, "done": {value}, "notice": {value}, "format": {value}}.Encode(),
-				url.QueryEscape(value)+"=1", url.Values{"format": {"csv"}, "q": {value}}.Encode(), url.Values{"token": {value}, "return": {value}}.Encode())
+			queries = append(queries, all.Encode(), url.Values{"return": {value}, "done": {value}, "notice": {value},
+				"format": {value}}.Encode(),
+				url.QueryEscape(value)+"=1", url.Values{"format": {"csv"}, "q": {value}}.Encode(),
+				url.Values{"token": {value}, "return": {value}}.Encode())
 		}
 		for _, query := range queries {
 			cases++
@@ -188,7 +195,8 @@ func TestBadQueriesEverywhere(t *testing.T) {
 			}
 			a := w.by(routes[address]).get(address + "?" + strings.NewReplacer(" ", "%20", "\xff", "%ff").Replace(query))
 			sound(t, address+"?"+query, a)
-			if !slices.Contains([]int{200, 204, 303, 400, 401, 404}, a.status) && (routes[address].Path != livePath || a.status != 406) {
+			if !slices.Contains([]int{200, 204, 303, 400, 401, 404}, a.status) &&
+				(routes[address].Path != livePath || a.status != 406) {
 				t.Errorf("%s?%.200s: %d", address, query, a.status)
 			}
 		}

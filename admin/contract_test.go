@@ -24,18 +24,25 @@ type shape map[string]string
 
 // The shapes that the contract names.
 var (
-	actionShape = shape{"id": "int", "kind": "text", "undoable": "bool", "at": "time", "actor_id": "id?", "actor_name": "text", "actor_role": "text", "via": "text",
-		"target_type": "text", "target_id": "id", "target_label": "text", "undoes": "int?", "undone_by": "int?", "affected": "object", "reason": "text", "hash": "text", "prev_hash": "text"}
+	actionShape = shape{"id": "int", "kind": "text", "undoable": "bool", "at": "time", "actor_id": "id?",
+		"actor_name": "text", "actor_role": "text", "via": "text",
+		"target_type": "text", "target_id": "id", "target_label": "text", "undoes": "int?", "undone_by": "int?",
+		"affected": "object", "reason": "text", "hash": "text", "prev_hash": "text"}
 	affectedShape = shape{"messages": "int", "others_messages": "int", "trees": "int", "users": "int"}
-	boardShape    = shape{"rank": "int", "user_id": "id", "display_name": "text", "status": "text", "score": "number", "rate": "number", "red_flags": "int", "upvotes": "int", "downvotes": "int",
+	boardShape    = shape{"rank": "int", "user_id": "id", "display_name": "text", "status": "text", "score": "number",
+		"rate": "number", "red_flags": "int", "upvotes": "int", "downvotes": "int",
 		"spam": "int", "toxicity": "number?", "messages": "int", "languages": "list", "last_activity": "time?"}
 	listShape    = shape{"items": "list", "next": "text?", "prev": "text?"}
-	messageShape = shape{"message_id": "id", "parent_id": "id?", "message_tree_id": "id", "user_id": "id?", "created_date": "time?", "text": "text", "role": "text", "lang": "text?", "review_count": "int?",
-		"review_result": "bool?", "deleted": "bool", "rank": "int?", "synthetic": "bool", "model_name": "text?", "emojis": "object?", "labels": "object?", "detoxify": "object?", "classifiers": "object?",
+	messageShape = shape{"message_id": "id", "parent_id": "id?", "message_tree_id": "id", "user_id": "id?",
+		"created_date": "time?", "text": "text", "role": "text", "lang": "text?", "review_count": "int?",
+		"review_result": "bool?", "deleted": "bool", "rank": "int?", "synthetic": "bool", "model_name": "text?",
+		"emojis": "object?", "labels": "object?", "detoxify": "object?", "classifiers": "object?",
 		"edited": "bool", "depth": "int", "children_count": "int", "tree_state": "text", "version": "int"}
-	treeShape = shape{"id": "id", "state": "text", "active": "bool", "goal_tree_size": "int?", "max_depth": "int?", "max_children_count": "int?", "origin": "text?", "lang": "text?",
+	treeShape = shape{"id": "id", "state": "text", "active": "bool", "goal_tree_size": "int?", "max_depth": "int?",
+		"max_children_count": "int?", "origin": "text?", "lang": "text?",
 		"created_date": "time?", "author": "id?"}
-	userShape = shape{"user_id": "id", "display_name": "text", "auth_method": "text", "username": "text", "role": "text", "status": "text", "ban": "object?", "notes": "text", "show_on_leaderboard": "bool",
+	userShape = shape{"user_id": "id", "display_name": "text", "auth_method": "text", "username": "text", "role": "text",
+		"status": "text", "ban": "object?", "notes": "text", "show_on_leaderboard": "bool",
 		"created_date": "time", "last_activity_date": "time?", "version": "int"}
 	banShape   = shape{"since": "time", "until": "time?", "reason": "text", "by": "id?"}
 	scoreShape = shape{"score": "number", "parts": "list", "evidence": "object"}
@@ -108,9 +115,11 @@ func (s shape) items(t *testing.T, what string, a answer) []any {
 func TestShapes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	storetest.Exec(t, w.store, "INSERT INTO classifier_models (name, outputs) VALUES ('detoxify', '{toxicity,insult}'), ('other', '{x}')")
+	storetest.Exec(t, w.store, "INSERT INTO classifier_models (name, outputs) VALUES ('detoxify', "+
+		"'{toxicity,insult}'), ('other', '{x}')")
 	storetest.Exec(t, w.store, `INSERT INTO classifier_outputs (tree_id, message_id, model_id, toxicity, scores)
-		SELECT tree_id, message_id, model_id, CASE name WHEN 'detoxify' THEN 0.123456789012345 END, CASE name WHEN 'detoxify' THEN '{0.123456789012345,0.5}'::float8[] ELSE '{12.5}' END
+		SELECT tree_id, message_id, model_id, CASE name WHEN 'detoxify' THEN 0.123456789012345 END, CASE name WHEN 'detoxify'
+			THEN '{0.123456789012345,0.5}'::float8[] ELSE '{12.5}' END
 		FROM message_trees, classifier_models WHERE message_id = $1`, w.reply)
 	storetest.Vote(t, w.store, w.reply, w.user, "spam", 1, time.Now())
 	one := func(path string) any {
@@ -126,7 +135,8 @@ func TestShapes(t *testing.T) {
 		}
 		return value
 	}
-	user, banned, reply, prompt := "/users/"+w.user.String(), "/users/"+w.banned.String(), "/messages/"+w.reply.String(), "/trees/"+w.prompt.String()
+	user, banned, reply, prompt := "/users/"+w.user.String(), "/users/"+w.banned.String(), "/messages/"+w.reply.String(),
+		"/trees/"+w.prompt.String()
 
 	board := w.mod.get(apiPrefix + "/trollboard?status=all")
 	for _, row := range boardShape.items(t, "the trollboard", board) {
@@ -142,7 +152,8 @@ func TestShapes(t *testing.T) {
 		if _, ok := part(one(user), "scores", string(window)).(float64); !ok {
 			t.Errorf("a user has no score in the frame %s", window)
 		}
-		shape{"messages": "int", "score": "number", "rate": "number"}.check(t, "stats", part(one(user), "stats", string(window)))
+		shape{"messages": "int", "score": "number", "rate": "number"}.check(t, "stats",
+			part(one(user), "stats", string(window)))
 	}
 	banShape.check(t, "a ban", part(one(banned), "ban"))
 	if part(one(user), "ban") != nil || part(one(banned), "status") != "banned" {
@@ -164,8 +175,10 @@ func TestShapes(t *testing.T) {
 	message := one(reply)
 	messageShape.check(t, "a message", message)
 	shape{"value": "number", "count": "int"}.check(t, "a label", part(message, "labels", "spam"))
-	if part(message, "emojis", "-1") != 1.0 || part(message, "detoxify", "toxicity") != 0.123456789012345 || part(message, "classifiers", "other", "x") != 12.5 || part(message, "classifiers", "detoxify") != nil {
-		t.Errorf("a message's figures are %v, %v, %v", part(message, "emojis"), part(message, "detoxify"), part(message, "classifiers"))
+	if part(message, "emojis", "-1") != 1.0 || part(message, "detoxify", "toxicity") != 0.123456789012345 ||
+		part(message, "classifiers", "other", "x") != 12.5 || part(message, "classifiers", "detoxify") != nil {
+		t.Errorf("a message's figures are %v, %v, %v", part(message, "emojis"), part(message, "detoxify"),
+			part(message, "classifiers"))
 	}
 	for _, name := range []string{"path", "replies"} {
 		if _, ok := part(one(reply+"/thread"), name).([]any); !ok {
@@ -190,11 +203,13 @@ func TestShapes(t *testing.T) {
 	}
 	actionShape.check(t, "an action", one(fmt.Sprint("/actions/", w.action)))
 	actionShape.items(t, "what was done to a user", w.mod.get(apiPrefix+banned+"/actions"))
-	shape{"kind": "text", "message_id": "id", "at": "time"}.items(t, "what a user gave", w.mod.get(apiPrefix+user+"/given"))
+	shape{"kind": "text", "message_id": "id", "at": "time"}.items(t, "what a user gave",
+		w.mod.get(apiPrefix+user+"/given"))
 
 	// What actions answer, and how a late one and a wrong one are refused.
 	var patched any
-	w.mod.send(patch, apiPrefix+user, map[string]any{"notes": "for the test", "version": part(one(user), "version")}).want(200).json(&patched)
+	w.mod.send(patch, apiPrefix+user, map[string]any{"notes": "for the test", "version": part(one(user),
+		"version")}).want(200).json(&patched)
 	userShape.check(t, "a patched user", patched)
 	if part(patched, "notes") != "for the test" {
 		t.Errorf("a patched user answers with the notes %v", part(patched, "notes"))
@@ -228,8 +243,10 @@ func TestShapes(t *testing.T) {
 		}
 	}
 	late := w.mod.send(patch, apiPrefix+user, map[string]any{"notes": "too late", "version": 1}).want(409)
-	shape{"code": "text", "message": "text", "version": "int", "action": "object"}.check(t, "a conflict", late.field("error"))
-	if late.field("error", "code") != "conflict" || late.field("error", "version") != part(one(user), "version") || late.field("error", "action", "actor_name") != w.actor.Name {
+	shape{"code": "text", "message": "text", "version": "int", "action": "object"}.check(t, "a conflict",
+		late.field("error"))
+	if late.field("error", "code") != "conflict" || late.field("error", "version") != part(one(user), "version") ||
+		late.field("error", "action", "actor_name") != w.actor.Name {
 		t.Errorf("a conflict says %s", late.body)
 	}
 	wrong := w.mod.send(patch, apiPrefix+user, map[string]any{"notes": 5, "display_name": " "}).want(422)
@@ -315,13 +332,15 @@ func snapshot(t *testing.T, s *store.Store) string {
 	t.Helper()
 	var tables []string
 	if err := storetest.DB(t, s).QueryRow(t.Context(), `SELECT array_agg(relname ORDER BY relname) FROM pg_class
-		WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname NOT IN ('sessions', 'api_keys', 'sign_in_attempts')`).Scan(&tables); err != nil {
+		WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname NOT IN ('sessions', 'api_keys',
+			'sign_in_attempts')`).Scan(&tables); err != nil {
 		t.Fatal(err)
 	}
 	var all bytes.Buffer
 	for _, table := range tables {
 		var rows *string
-		if err := storetest.DB(t, s).QueryRow(t.Context(), `SELECT string_agg(x::text || x.xmin::text, E'\n' ORDER BY x::text) FROM "`+table+`" x`).Scan(&rows); err != nil {
+		if err := storetest.DB(t, s).QueryRow(t.Context(), `SELECT string_agg(x::text || x.xmin::text, E'\n'
+			ORDER BY x::text) FROM "`+table+`" x`).Scan(&rows); err != nil {
 			t.Fatal(err)
 		}
 		fmt.Fprintln(&all, table)
@@ -356,7 +375,8 @@ func TestPreviewsChangeNothing(t *testing.T) {
 			if a.field("preview") != true {
 				t.Errorf("the preview of %s does not say that it is one: %.300s", kind.Name, a.body)
 			}
-			if kind.Name == "ban" && (a.field("affected", "messages") != 3.0 || a.field("affected", "others_messages") != 1.0 || a.field("affected", "trees") != 1.0 || a.field("affected", "users") != 1.0) {
+			if kind.Name == "ban" && (a.field("affected", "messages") != 3.0 || a.field("affected", "others_messages") != 1.0 ||
+				a.field("affected", "trees") != 1.0 || a.field("affected", "users") != 1.0) {
 				t.Errorf("the preview of a ban counts %v", a.field("affected"))
 			}
 		default:
@@ -376,14 +396,16 @@ func TestUnknownChoices(t *testing.T) {
 	w := newWorld(t)
 	user := "/users/" + w.user.String()
 	queries := map[string][]string{
-		"/trollboard":      {"frame=year", "frame=Day", "status=erased", "status=x", "sort=name", "sort=-score", "formula=x", "formula=Treewarden"},
+		"/trollboard": {"frame=year", "frame=Day", "status=erased", "status=x", "sort=name", "sort=-score", "formula=x",
+			"formula=Treewarden"},
 		"/users":           {"role=king", "status=x", "sort=age", "sort=--name"},
 		user:               {"formula=x"},
 		user + "/messages": {"deleted=x", "spam=perhaps", "sort=age"},
 		user + "/score":    {"frame=x", "formula=x"},
-		"/messages":        {"role=system", "tree_state=x", "deleted=yes", "review=x", "label=spam", "label=nothing>0.5", "toxicity=0.5", "classifier=toxicity>0.5", "has=x", "sort=x", "user=x", "since=x", "until=x"},
-		"/trees":           {"state=x", "author=x"},
-		"/audit":           {"kind=x", "actor=x", "target=x", "since=x", "until=x"},
+		"/messages": {"role=system", "tree_state=x", "deleted=yes", "review=x", "label=spam", "label=nothing>0.5",
+			"toxicity=0.5", "classifier=toxicity>0.5", "has=x", "sort=x", "user=x", "since=x", "until=x"},
+		"/trees": {"state=x", "author=x"},
+		"/audit": {"kind=x", "actor=x", "target=x", "since=x", "until=x"},
 	}
 	for path, list := range queries {
 		if path != user && path != user+"/score" {

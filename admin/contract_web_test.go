@@ -19,15 +19,19 @@ func TestMethods(t *testing.T) {
 			continue // HEAD does not use a link up
 		}
 		full, head := w.by(r).get(address), w.by(r).do(http.MethodHead, address, nil, "")
-		if head.status != full.status || head.body != "" || head.header.Get("Content-Type") != full.header.Get("Content-Type") {
-			t.Errorf("HEAD %s: %d with %d bytes of %s; GET: %d of %s", address, head.status, len(head.body), head.header.Get("Content-Type"), full.status, full.header.Get("Content-Type"))
+		if head.status != full.status || head.body != "" ||
+			head.header.Get("Content-Type") != full.header.Get("Content-Type") {
+			t.Errorf("HEAD %s: %d with %d bytes of %s; GET: %d of %s", address, head.status, len(head.body),
+				head.header.Get("Content-Type"), full.status, full.header.Get("Content-Type"))
 		}
 		for _, method := range []string{http.MethodOptions, http.MethodTrace, http.MethodDelete, http.MethodPut, "PROPFIND"} {
 			if method == http.MethodPut && r.Path == "/scoring" {
 				continue // it saves a formula; another site's are refused: TestOtherSites
 			}
-			a := w.by(r).do(method, address, nil, "", "Origin", "https://evil.example", "Access-Control-Request-Method", "POST", "Sec-Fetch-Site", "same-origin")
-			if a.status != http.StatusMethodNotAllowed && a.status != http.StatusNotFound && a.status != http.StatusBadRequest && a.status != http.StatusNotImplemented {
+			a := w.by(r).do(method, address, nil, "", "Origin", "https://evil.example", "Access-Control-Request-Method", "POST",
+				"Sec-Fetch-Site", "same-origin")
+			if a.status != http.StatusMethodNotAllowed && a.status != http.StatusNotFound && a.status != http.StatusBadRequest &&
+				a.status != http.StatusNotImplemented {
 				t.Errorf("%s %s: %d", method, address, a.status)
 			}
 			if a.header.Get("Access-Control-Allow-Origin") != "" {
@@ -46,7 +50,8 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	addresses := slices.Collect(maps.Keys(w.addresses(get)))
-	addresses = append(addresses, "/nothing", apiPrefix+"/nothing", "/users/x", "/users?limit=0", "/messages?format=csv", "/static/nothing.js", "/%ff")
+	addresses = append(addresses, "/nothing", apiPrefix+"/nothing", "/users/x", "/users?limit=0", "/messages?format=csv",
+		"/static/nothing.js", "/%ff")
 	for _, address := range addresses {
 		for _, c := range []*client{w.mod, w.collector, newClient(t, w.server)} {
 			a := c.get(address)
@@ -55,14 +60,17 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 				name, value, _ := strings.Cut(strings.TrimSpace(directive), " ")
 				csp[name] = value
 			}
-			if csp["default-src"] != "'none'" || csp["script-src"] != "'self'" || csp["style-src"] != "'self'" || csp["frame-ancestors"] != "'none'" || csp["base-uri"] != "'none'" || csp["form-action"] != "'self'" ||
+			if csp["default-src"] != "'none'" || csp["script-src"] != "'self'" || csp["style-src"] != "'self'" ||
+				csp["frame-ancestors"] != "'none'" || csp["base-uri"] != "'none'" || csp["form-action"] != "'self'" ||
 				csp["object-src"] != "" || strings.Contains(a.header.Get("Content-Security-Policy"), "unsafe") {
 				t.Errorf("%s: the policy is %v", address, csp)
 			}
-			if a.header.Get("X-Content-Type-Options") != "nosniff" || a.header.Get("X-Frame-Options") != "DENY" || a.header.Get("Referrer-Policy") == "" || a.header.Get("Server") != "" {
+			if a.header.Get("X-Content-Type-Options") != "nosniff" || a.header.Get("X-Frame-Options") != "DENY" ||
+				a.header.Get("Referrer-Policy") == "" || a.header.Get("Server") != "" {
 				t.Errorf("%s: %v", address, a.header)
 			}
-			if own := a.status == 200 && c == w.mod; own && !strings.HasPrefix(address, "/static") && a.header.Get("Cache-Control") == "" && !strings.HasSuffix(address, "z") && address != "/metrics" {
+			if own := a.status == 200 && c == w.mod; own && !strings.HasPrefix(address, "/static") &&
+				a.header.Get("Cache-Control") == "" && !strings.HasSuffix(address, "z") && address != "/metrics" {
 				t.Errorf("%s may be kept by whoever passes it on", address)
 			}
 		}
@@ -82,7 +90,9 @@ func TestOperations(t *testing.T) {
 	}
 	w.mod.get("/users?q=secret").want(200)
 	metrics := nobody.get("/metrics").want(200)
-	if !strings.HasPrefix(metrics.header.Get("Content-Type"), "text/plain") || !strings.Contains(metrics.body, "\n# TYPE ") || strings.Contains(metrics.body, "secret") || strings.Contains(metrics.body, w.user.String()) {
+	if !strings.HasPrefix(metrics.header.Get("Content-Type"), "text/plain") ||
+		!strings.Contains(metrics.body, "\n# TYPE ") || strings.Contains(metrics.body, "secret") ||
+		strings.Contains(metrics.body, w.user.String()) {
 		t.Errorf("the metrics: %s, %.300s", metrics.header.Get("Content-Type"), metrics.body)
 	}
 	var description struct {
@@ -94,8 +104,10 @@ func TestOperations(t *testing.T) {
 		t.Errorf("OpenAPI %s with %d paths", description.OpenAPI, len(description.Paths))
 	}
 	// What the contract lists of this issue is there.
-	for _, path := range []string{"/trollboard", "/users", "/users/{id}", "/users/{id}/ban", "/users/{id}/unban", "/users/{id}/messages", "/users/{id}/score", "/messages", "/messages/{id}", "/messages/{id}/history",
-		"/messages/{id}/thread", "/messages/{id}/delete", "/messages/{id}/undelete", "/messages/{id}/edit", "/messages/{id}/review", "/messages/{id}/labels", "/messages/{id}/reactions", "/messages/{id}/report",
+	for _, path := range []string{"/trollboard", "/users", "/users/{id}", "/users/{id}/ban", "/users/{id}/unban",
+		"/users/{id}/messages", "/users/{id}/score", "/messages", "/messages/{id}", "/messages/{id}/history",
+		"/messages/{id}/thread", "/messages/{id}/delete", "/messages/{id}/undelete", "/messages/{id}/edit",
+		"/messages/{id}/review", "/messages/{id}/labels", "/messages/{id}/reactions", "/messages/{id}/report",
 		"/trees", "/trees/{id}", "/trees/{id}/halt", "/trees/{id}/resume", "/audit", "/actions/{id}/undo"} {
 		if description.Paths[apiPrefix+path] == nil {
 			t.Errorf("%s is not described", path)

@@ -120,7 +120,10 @@ const nameless = "(no name)"
 
 // canBeSeen says whether a name has a character that leaves ink.
 func canBeSeen(name string) bool {
-	return strings.ContainsFunc(name, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !markup.Invisible(r) })
+	return strings.ContainsFunc(name, func(r rune) bool {
+		return unicode.IsGraphic(r) && !unicode.IsSpace(r) &&
+			!markup.Invisible(r)
+	})
 }
 
 // badge is a mark of a message's state.
@@ -184,7 +187,8 @@ func contentWarnings(m store.Message) []contentWarning {
 		}
 	}
 	for _, label := range scoring.Labels {
-		if l := m.Labels[label.Name]; label.Warns && l.Value != nil && l.Count >= contentWarningVotes && *l.Value >= contentWarningFrom {
+		if l := m.Labels[label.Name]; label.Warns && l.Value != nil && l.Count >= contentWarningVotes &&
+			*l.Value >= contentWarningFrom {
 			reasons = append(reasons, contentWarning{label.Title, *l.Value, number(l.Count) + " people"})
 		}
 	}
@@ -213,7 +217,8 @@ type reactionCount struct {
 var reactions = []reactionCount{
 	{"+1", "👍", "thumbs up", 0}, {"-1", "👎", "thumbs down", 0}, {"red_flag", "🚩", "red flag", 0},
 	{"100", "💯", "hundred", 0}, {"rofl", "🤣", "laughing", 0}, {"clap", "👏", "applause", 0}, {"diamond", "💎", "diamond", 0},
-	{"heart_eyes", "😍", "heart eyes", 0}, {"disappointed", "😞", "disappointed", 0}, {"poop", "💩", "poop", 0}, {"skull", "💀", "skull", 0},
+	{"heart_eyes", "😍", "heart eyes", 0}, {"disappointed", "😞", "disappointed", 0}, {"poop", "💩", "poop", 0},
+	{"skull", "💀", "skull", 0},
 }
 
 // reactionCounts are the reactions that a message got.

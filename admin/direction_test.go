@@ -23,7 +23,8 @@ func TestNothingTurnsItsDirection(t *testing.T) {
 	admin := storetest.Staff(t, s, policy.Admin)
 	c := signedIn(t, server, admin)
 	author, reporter := storetest.User(t, s, turned), storetest.User(t, s, turned+" too")
-	messages := storetest.Tree(t, s, storetest.Node{Author: author, Text: turned, Replies: []storetest.Node{{Author: reporter}}})
+	messages := storetest.Tree(t, s, storetest.Node{Author: author, Text: turned,
+		Replies: []storetest.Node{{Author: reporter}}})
 	storetest.Report(t, s, messages[0], reporter, turned+" reports", time.Now())
 	storetest.Report(t, s, messages[1], author, turned+" reports", time.Now())
 	var ids []int64
@@ -39,9 +40,13 @@ func TestNothingTurnsItsDirection(t *testing.T) {
 	}
 	c.send(put, apiPrefix+"/scoring", map[string]any{"weights": map[string]any{"pii": 5}, "note": turned}).want(200)
 	user := "/users/" + author.String()
-	for _, path := range []string{"/", "/trollboard?status=all&open=" + author.String(), "/users", user, user + "?tab=given", user + "?tab=actions", user + "/unban", user + "/score",
-		"/users/" + reporter.String() + "?tab=given", "/messages", "/messages/" + messages[0].String(), "/messages/" + messages[0].String() + "/delete", "/messages/" + messages[1].String(),
-		"/trees", "/trees/" + messages[0].String(), "/audit", "/audit?actor=me", fmt.Sprintf("/actions/%d", ids[0]), fmt.Sprintf("/actions/%d", ids[2]), fmt.Sprintf("/actions/%d/undo", ids[3]), scoringPath, scoringPath + "?try=1&weights[spam_labels]=9"} {
+	for _, path := range []string{"/", "/trollboard?status=all&open=" + author.String(), "/users", user, user +
+		"?tab=given", user + "?tab=actions", user + "/unban", user + "/score",
+		"/users/" + reporter.String() + "?tab=given", "/messages", "/messages/" + messages[0].String(), "/messages/" +
+			messages[0].String() + "/delete", "/messages/" + messages[1].String(),
+		"/trees", "/trees/" + messages[0].String(), "/audit", "/audit?actor=me", fmt.Sprintf("/actions/%d", ids[0]),
+		fmt.Sprintf("/actions/%d", ids[2]), fmt.Sprintf("/actions/%d/undo", ids[3]), scoringPath, scoringPath +
+			"?try=1&weights[spam_labels]=9"} {
 		page := c.get(path).want(200).page()
 		// Beside them stand the text of messages, which has a raw view, forms,
 		// which hold what is stored, and raw JSON.
@@ -53,7 +58,8 @@ func TestNothingTurnsItsDirection(t *testing.T) {
 					told = append(told, a.Val)
 				}
 			}
-			if text := strings.Join(told, " "); strings.ContainsFunc(text, func(r rune) bool { return unicode.Is(unicode.Bidi_Control, r) }) {
+			if text := strings.Join(told, " "); strings.ContainsFunc(text,
+				func(r rune) bool { return unicode.Is(unicode.Bidi_Control, r) }) {
 				html, _ := element.Parent().Html()
 				t.Errorf("%s turns its direction: %q in %.300q", path, text, html)
 			}

@@ -15,7 +15,8 @@ import (
 
 var (
 	errNotSignedIn = errors.New("sign in first")
-	errBadKey      = errors.New("the key in the Authorization header is unknown, revoked or has expired; it reads “Bearer KEY”")
+	errBadKey      = errors.New("the key in the Authorization header is unknown, revoked or has expired; it reads " +
+		"“Bearer KEY”")
 	errCrossOrigin = errors.New("this request came from another site, so nothing was done")
 
 	errTooManyLines = errors.New("the ingest has too many lines")
@@ -49,16 +50,20 @@ func (s *Server) describe(err error) failure {
 	)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return failure{Status: 404, Code: "not_found", Title: "Not found", Message: "There is nothing here under this address.",
-			Advice: "It may never have existed here: look for it by its name or its text."}
+		return failure{Status: 404, Code: "not_found", Title: "Not found",
+			Message: "There is nothing here under this address.",
+			Advice:  "It may never have existed here: look for it by its name or its text."}
 	case errors.As(err, &malformed):
-		return failure{Status: 400, Code: "malformed", Title: "This request cannot be read", Message: capital(string(malformed)),
-			Advice: "Check the address for a part that was cut off or changed."}
+		return failure{Status: 400, Code: "malformed", Title: "This request cannot be read",
+			Message: capital(string(malformed)),
+			Advice:  "Check the address for a part that was cut off or changed."}
 	case errors.As(err, &invalid):
-		return failure{Status: 422, Code: "invalid_fields", Title: "Some fields are wrong", Message: capital(invalid.Error()), Fields: invalid,
+		return failure{Status: 422, Code: "invalid_fields", Title: "Some fields are wrong", Message: capital(invalid.Error()),
+			Fields: invalid,
 			Advice: "Nothing was done. Go back and correct them."}
 	case errors.As(err, &forbidden):
-		f := failure{Status: 403, Code: "forbidden", Title: "You may not do this", Message: forbidden.Why, Missing: forbidden.Permission}
+		f := failure{Status: 403, Code: "forbidden", Title: "You may not do this", Message: forbidden.Why,
+			Missing: forbidden.Permission}
 		if f.Missing != "" && s.Policy != nil {
 			f.Holders = s.Policy.Holders(f.Missing)
 			f.Advice = "An admin can give you a role that may."
@@ -68,14 +73,18 @@ func (s *Server) describe(err error) failure {
 		return failure{Status: 403, Code: "forbidden", Title: "You may not do this", Message: string(refusal)}
 	case errors.As(err, &conflict):
 		return failure{Status: 409, Code: "conflict", Title: "This cannot be done now", Message: conflict.Why,
-			Version: conflict.Version, Action: conflict.Action, Advice: "Nothing was done. Look at it as it is now, then decide again."}
+			Version: conflict.Version, Action: conflict.Action, Advice: "Nothing was done. Look at it as it is now, then " +
+				"decide again."}
 	case errors.Is(err, errNotSignedIn):
-		return failure{Status: 401, Code: "not_signed_in", Title: "You are not signed in", Message: "Your session has ended, or you have not signed in yet.",
-			Advice: "Sign in, then do it again."}
+		return failure{Status: 401, Code: "not_signed_in", Title: "You are not signed in",
+			Message: "Your session has ended, or you have not signed in yet.",
+			Advice:  "Sign in, then do it again."}
 	case errors.Is(err, errBadKey):
-		return failure{Status: 401, Code: "bad_key", Title: "This key opens nothing", Message: capital(errBadKey.Error()) + "."}
+		return failure{Status: 401, Code: "bad_key", Title: "This key opens nothing", Message: capital(errBadKey.Error()) +
+			"."}
 	case errors.Is(err, store.ErrSignIn):
-		return failure{Status: 401, Code: "sign_in", Title: "You are not signed in", Message: capital(store.ErrSignIn.Error())}
+		return failure{Status: 401, Code: "sign_in", Title: "You are not signed in",
+			Message: capital(store.ErrSignIn.Error())}
 	case errors.Is(err, store.ErrTooMany):
 		return failure{Status: 429, Code: "too_many", Title: "Too many attempts", Message: capital(store.ErrTooMany.Error()),
 			Advice: "Wait a few minutes, then try again."}
@@ -88,14 +97,17 @@ func (s *Server) describe(err error) failure {
 	case errors.As(err, &web):
 		return describeWeb(web)
 	case errors.Is(err, context.DeadlineExceeded):
-		return failure{Status: 503, Code: "too_slow", Title: "This took too long", Message: "The database did not answer in time.",
-			Advice: "Try again in a moment, or ask for less at once."}
+		return failure{Status: 503, Code: "too_slow", Title: "This took too long",
+			Message: "The database did not answer in time.",
+			Advice:  "Try again in a moment, or ask for less at once."}
 	case s.databaseAway():
-		return failure{Status: 503, Code: "unavailable", Title: "The database is away", Message: "The database does not answer at the moment.",
-			Advice: "Nothing was done. Try again in a moment."}
+		return failure{Status: 503, Code: "unavailable", Title: "The database is away",
+			Message: "The database does not answer at the moment.",
+			Advice:  "Nothing was done. Try again in a moment."}
 	}
-	return failure{Status: 500, Code: "internal", Title: "Something went wrong here", Message: "This is a fault of the program, not of yours.",
-		Advice: "Try again. If it stays, tell an admin the request id below: the log says more under it."}
+	return failure{Status: 500, Code: "internal", Title: "Something went wrong here",
+		Message: "This is a fault of the program, not of yours.",
+		Advice:  "Try again. If it stays, tell an admin the request id below: the log says more under it."}
 }
 
 // describeWeb tells about an error that the web server itself found.
@@ -104,26 +116,35 @@ func describeWeb(err *fiber.Error) failure {
 	case fiber.StatusNotFound:
 		return failure{Status: 404, Code: "not_found", Title: "Not found", Message: "There is no such page."}
 	case fiber.StatusMethodNotAllowed:
-		return failure{Status: 405, Code: "method_not_allowed", Title: "Not like this", Message: "This address does not take this kind of request."}
+		return failure{Status: 405, Code: "method_not_allowed", Title: "Not like this",
+			Message: "This address does not take this kind of request."}
 	case fiber.StatusRequestEntityTooLarge:
 		return failure{Status: 413, Code: "too_large", Title: "Too much at once",
-			Message: fmt.Sprintf("A request may be %d kB long, an ingest with a key %d kB; this one is longer.", bodyLimit>>10, ingestLimit>>10), Advice: "Send less at once."}
+			Message: fmt.Sprintf("A request may be %d kB long, an ingest with a key %d kB; this one is longer.", bodyLimit>>10,
+				ingestLimit>>10), Advice: "Send less at once."}
 	case fiber.StatusUnsupportedMediaType:
-		return failure{Status: 415, Code: "encoded", Title: "This request cannot be read", Message: "The body of this request is compressed.", Advice: "Send it plain."}
+		return failure{Status: 415, Code: "encoded", Title: "This request cannot be read",
+			Message: "The body of this request is compressed.", Advice: "Send it plain."}
 	case fiber.StatusRequestHeaderFieldsTooLarge:
 		return failure{Status: 431, Code: "headers_too_large", Title: "This address is too long",
 			Message: "The address or the headers of this request are too long.", Advice: "Shorten the query."}
 	case fiber.StatusNotAcceptable:
-		return failure{Status: 406, Code: "not_acceptable", Title: "This is no page", Message: "This address answers a stream of events, to those who accept one."}
+		return failure{Status: 406, Code: "not_acceptable", Title: "This is no page",
+			Message: "This address answers a stream of events, to those who accept one."}
 	case fiber.StatusTooManyRequests:
-		return failure{Status: 429, Code: "too_many", Title: "Too many open boards", Message: "More boards are kept up to date than this console can bear.", Advice: "Close one, or try again in a while."}
+		return failure{Status: 429, Code: "too_many", Title: "Too many open boards",
+			Message: "More boards are kept up to date than this console can bear.",
+			Advice:  "Close one, or try again in a while."}
 	case fiber.StatusRequestTimeout:
-		return failure{Status: 408, Code: "timeout", Title: "This took too long", Message: "The request did not arrive whole in time.", Advice: "Try again."}
+		return failure{Status: 408, Code: "timeout", Title: "This took too long",
+			Message: "The request did not arrive whole in time.", Advice: "Try again."}
 	}
 	if err.Code >= 500 {
-		return failure{Status: 500, Code: "internal", Title: "Something went wrong here", Message: "This is a fault of the program, not of yours.", Advice: "Try again."}
+		return failure{Status: 500, Code: "internal", Title: "Something went wrong here",
+			Message: "This is a fault of the program, not of yours.", Advice: "Try again."}
 	}
-	return failure{Status: err.Code, Code: "bad_request", Title: "This request cannot be read", Message: "The web server could not read this request."}
+	return failure{Status: err.Code, Code: "bad_request", Title: "This request cannot be read",
+		Message: "The web server could not read this request."}
 }
 
 // databaseAway asks the database itself: no driver's error needs to be known
@@ -168,7 +189,8 @@ func (s *Server) showError(c *fiber.Ctx, err error) error {
 	f := s.describe(err)
 	r := current(c)
 	if f.Status >= 500 {
-		s.Log.Error("request failed", "request", r.ID, "method", c.Method(), "path", c.Path(), "status", f.Status, "error", err)
+		s.Log.Error("request failed", "request", r.ID, "method", c.Method(), "path", c.Path(), "status", f.Status, "error",
+			err)
 	}
 	if f.Status == fiber.StatusUnauthorized && s.sendToSignIn(c, err) {
 		return c.Redirect("/sign-in?return="+escapeQuery(here(c)), fiber.StatusSeeOther)

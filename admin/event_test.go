@@ -32,7 +32,8 @@ func TestTheEndOfTheServerEndsTheWait(t *testing.T) {
 	}
 	answered := make(chan result, 1)
 	ask := func() (r result) {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+listener.Addr().String()+"/api/v1/events?wait=30", nil)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+listener.Addr().String()+
+			"/api/v1/events?wait=30", nil)
 		if err != nil {
 			return result{err: err}
 		}

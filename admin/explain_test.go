@@ -28,7 +28,8 @@ func TestExplain(t *testing.T) {
 	author, judge, banned := storetest.User(t, s, "Author"), storetest.User(t, s, "Judge"), storetest.User(t, s, "Banned")
 	var m []uuid.UUID
 	for i := range 4 {
-		m = append(m, storetest.Tree(t, s, storetest.Node{Author: author, At: time.Now().AddDate(0, 0, -i-60), Text: fmt.Sprint("message ", i)})[0])
+		m = append(m, storetest.Tree(t, s, storetest.Node{Author: author, At: time.Now().AddDate(0, 0, -i-60),
+			Text: fmt.Sprint("message ", i)})[0])
 	}
 	hours := func(n int) time.Time { return time.Now().Add(-time.Duration(n) * time.Hour) }
 	storetest.React(t, s, m[0], judge, "red_flag", hours(2))
@@ -73,16 +74,20 @@ func TestExplain(t *testing.T) {
 				}
 			}
 			for where, sheet := range map[string]*goquery.Selection{
-				"the board": moderator.get("/trollboard?open=" + author.String() + "&" + query).want(http.StatusOK).page().Find("tr.detail"),
-				"the user":  moderator.get("/users/" + author.String() + "?open=" + string(window) + "&formula=" + formula).want(http.StatusOK).page().Find(".explained"),
-				"the score": moderator.get("/users/" + author.String() + "/score?" + query).want(http.StatusOK).page().Find(".card"),
+				"the board": moderator.get("/trollboard?open=" + author.String() + "&" +
+					query).want(http.StatusOK).page().Find("tr.detail"),
+				"the user": moderator.get("/users/" + author.String() + "?open=" + string(window) + "&formula=" +
+					formula).want(http.StatusOK).page().Find(".explained"),
+				"the score": moderator.get("/users/" + author.String() + "/score?" +
+					query).want(http.StatusOK).page().Find(".card"),
 			} {
 				wantSheet(t, where+", "+query, sheet, score)
 			}
 		}
 	}
 	page := moderator.get("/users/" + author.String() + "?open=week").page()
-	if page.Find(`.scores a[aria-expanded="true"]`).Length() != 1 || page.Find(`.scores a[aria-expanded="false"]`).Length() != 3 {
+	if page.Find(`.scores a[aria-expanded="true"]`).Length() != 1 ||
+		page.Find(`.scores a[aria-expanded="false"]`).Length() != 3 {
 		t.Error("the open score is not marked")
 	}
 	moderator.get("/users/" + author.String() + "?open=eon").want(http.StatusBadRequest)
@@ -101,7 +106,8 @@ func wantSheet(t *testing.T, where string, sheet *goquery.Selection, score store
 			return
 		}
 		part := score.Parts[i]
-		if got, want := line.Find("td.num").Text(), number(part.Count)+"× "+number(part.Weight)+number(part.Points); got != want {
+		if got, want := line.Find("td.num").Text(), number(part.Count)+"× "+number(part.Weight)+
+			number(part.Points); got != want {
 			t.Errorf("%s: %s says %q, want %q", where, title, got, want)
 		}
 		var links []string

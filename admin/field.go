@@ -69,7 +69,8 @@ func fillMap(values url.Values, name string, field reflect.Value, wrong map[stri
 			continue
 		}
 		number, err := strconv.ParseFloat(last(all), 64)
-		if err != nil || math.IsNaN(number) || math.IsInf(number, 0) || !utf8.ValidString(key) || strings.ContainsRune(key, 0) {
+		if err != nil || math.IsNaN(number) || math.IsInf(number, 0) || !utf8.ValidString(key) ||
+			strings.ContainsRune(key, 0) {
 			wrong[name] = "must be numbers"
 			continue
 		}

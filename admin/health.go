@@ -22,7 +22,8 @@ func (s *Server) healthz(c *fiber.Ctx) error {
 func (s *Server) readyz(c *fiber.Ctx) error {
 	if err := s.Ready(c.UserContext()); err != nil {
 		s.Log.Warn("not ready", "error", err)
-		return c.Status(fiber.StatusServiceUnavailable).JSON(map[string]string{"status": "unavailable", "why": "the database is away or its schema is not the one that this program needs"})
+		return c.Status(fiber.StatusServiceUnavailable).JSON(map[string]string{"status": "unavailable",
+			"why": "the database is away or its schema is not the one that this program needs"})
 	}
 	return c.JSON(map[string]string{"status": "ready", "version": s.Version})
 }
@@ -42,7 +43,8 @@ func newMetrics() *metrics {
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
 		}, []string{"method", "route", "status"}),
 	}
-	m.registry.MustRegister(m.requests, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.requests, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 

@@ -66,7 +66,8 @@ func checkInert(t *testing.T, name string, page *goquery.Document) {
 	if n := page.Find("script").Length(); n != 1 {
 		t.Errorf("%s: the page has %d scripts, want its own", name, n)
 	}
-	if found := page.Find("img, iframe, object, embed, audio, video, style, base, math, foreignObject, [style], svg image, svg script, link:not([rel=icon]):not([rel=stylesheet])"); found.Length() > 0 {
+	if found := page.Find("img, iframe, object, embed, audio, video, style, base, math, foreignObject, [style], svg " +
+		"image, svg script, link:not([rel=icon]):not([rel=stylesheet])"); found.Length() > 0 {
 		html, _ := goquery.OuterHtml(found.First())
 		t.Errorf("%s: the page holds %.300s", name, html)
 	}
@@ -101,10 +102,12 @@ func TestHostileTexts(t *testing.T) {
 		payloads = payloads[len(some):]
 		ids := plantTexts(t, s, some)
 		for _, path := range []string{"/trees/" + ids[0].String(), at(ids[0]), at(ids[0], "?view=raw"), at(ids[len(ids)-1]),
-			"/messages?limit=200&tree=" + ids[0].String(), at(ids[1], "/edit"), at(ids[1], "/labels"), at(ids[1], "/delete"), at(ids[1], "/history")} {
+			"/messages?limit=200&tree=" + ids[0].String(), at(ids[1], "/edit"), at(ids[1], "/labels"), at(ids[1], "/delete"),
+			at(ids[1], "/history")} {
 			checkInert(t, path, c.get(path).want(200).page())
 		}
-		for _, path := range []string{"/api/v1/trees/" + ids[0].String(), "/api/v1" + at(ids[0], "/thread"), "/messages?format=csv&limit=200&tree=" + ids[0].String()} {
+		for _, path := range []string{"/api/v1/trees/" + ids[0].String(), "/api/v1" + at(ids[0], "/thread"),
+			"/messages?format=csv&limit=200&tree=" + ids[0].String()} {
 			c.get(path).want(200)
 		}
 	}
@@ -122,12 +125,17 @@ func plantTexts(t *testing.T, s *store.Store, texts []string) []uuid.UUID {
 		clean = append(clean, strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "\uFFFD"))
 		authors, ids = append(authors, uuid.New()), append(ids, uuid.New())
 	}
-	storetest.Exec(t, s, `INSERT INTO users (user_id, display_name, username) SELECT id, name, id::text FROM unnest($1::uuid[], $2::text[]) u(id, name)`, authors, clean)
-	storetest.Exec(t, s, "INSERT INTO trees (tree_id, state, created_date, user_id) VALUES ($1, 'growing', now(), $2)", ids[0], authors[0])
-	storetest.Exec(t, s, `INSERT INTO messages (tree_id, message_id, parent_id, user_id, created_date, role, lang, text, depth)
-		SELECT $1, m.id, CASE WHEN m.id <> $1 THEN $1 END, author, now(), 'prompter', 'en', text, CASE WHEN m.id = $1 THEN 0 ELSE 1 END
+	storetest.Exec(t, s, `INSERT INTO users (user_id, display_name, username) SELECT id, name, id::text
+		FROM unnest($1::uuid[], $2::text[]) u(id, name)`, authors, clean)
+	storetest.Exec(t, s, "INSERT INTO trees (tree_id, state, created_date, user_id) VALUES ($1, 'growing', now(), $2)",
+		ids[0], authors[0])
+	storetest.Exec(t, s, `INSERT INTO messages (tree_id, message_id, parent_id, user_id, created_date, role, lang, text,
+		depth)
+		SELECT $1, m.id, CASE WHEN m.id <> $1 THEN $1 END, author, now(), 'prompter', 'en', text, CASE WHEN m.id = $1 THEN 0
+			ELSE 1 END
 		FROM unnest($2::uuid[], $3::uuid[], $4::text[]) m(id, author, text)`, ids[0], ids, authors, clean)
-	storetest.Exec(t, s, "INSERT INTO message_trees (message_id, tree_id) SELECT id, $1 FROM unnest($2::uuid[]) id", ids[0], ids)
+	storetest.Exec(t, s, "INSERT INTO message_trees (message_id, tree_id) SELECT id, $1 FROM unnest($2::uuid[]) id",
+		ids[0], ids)
 	return ids
 }
 
@@ -140,7 +148,8 @@ func TestHostileQueries(t *testing.T) {
 	g := plant(t, s)
 	c := staff(t, server, policy.Moderator)
 	parameters := map[string][]string{
-		"/messages": {"q", "lang", "role", "user", "tree", "tree_state", "deleted", "review", "label", "toxicity", "classifier", "since", "until", "has",
+		"/messages": {"q", "lang", "role", "user", "tree", "tree_state", "deleted", "review", "label", "toxicity",
+			"classifier", "since", "until", "has",
 			"sort", "limit", "cursor", "format", "done", "notice"},
 		"/trees":                             {"state", "lang", "origin", "author", "limit", "cursor", "format"},
 		at(g.first):                          {"view", "done"},
@@ -175,11 +184,13 @@ func TestHostileQueries(t *testing.T) {
 			continue
 		}
 		for _, form := range []url.Values{
-			{"text": {payload}, "reason": {payload}, "version": {payload}}, {"text": {payload + " edited"}, "reason": {"a fair reason"}, "return": {payload}},
+			{"text": {payload}, "reason": {payload}, "version": {payload}},
+			{"text": {payload + " edited"}, "reason": {"a fair reason"}, "return": {payload}},
 		} {
 			if a := c.post(at(g.second, "/edit"), form); a.status != 303 && a.status != 422 && a.status != 400 {
 				t.Errorf("editing to %q: %d", payload, a.status)
-			} else if location := a.header.Get("Location"); location != "" && !strings.HasPrefix(location, "/") || strings.HasPrefix(location, "//") {
+			} else if location := a.header.Get("Location"); location != "" && !strings.HasPrefix(location, "/") ||
+				strings.HasPrefix(location, "//") {
 				t.Errorf("after editing, %q leads to %q", payload, location)
 			}
 		}

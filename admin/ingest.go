@@ -63,9 +63,12 @@ func (s *Server) ingest(c *fiber.Ctx) error {
 
 // ingestSchema describes a line: which fields it has depends on its type.
 var ingestSchema = func() object {
-	text, id, date, number := object{"type": "string"}, object{"type": "string", "format": "uuid"}, object{"type": "string", "format": "date-time"}, object{"type": "integer", "minimum": 0}
+	text, id, date, number := object{"type": "string"}, object{"type": "string", "format": "uuid"},
+		object{"type": "string", "format": "date-time"}, object{"type": "integer", "minimum": 0}
 	line := func(kind string, required []string, fields object) object {
-		properties := object{"type": object{"const": kind}, "id": object{"type": "string", "maxLength": 200, "description": "the event's own id: sent again, it counts once"}, "at": date}
+		properties := object{"type": object{"const": kind},
+			"id": object{"type": "string", "maxLength": 200, "description": "the event's own id: sent again, it counts once"},
+			"at": date}
 		for name, schema := range fields {
 			properties[name] = schema
 		}
@@ -73,16 +76,25 @@ var ingestSchema = func() object {
 	}
 	optional := func(schema object) object { return object{"anyOf": []object{schema, {"type": "null"}}} }
 	return object{"oneOf": []object{
-		line("user", []string{"user_id"}, object{"user_id": id, "display_name": optional(text), "auth_method": optional(text), "username": optional(text)}),
-		line("tree", []string{"message_tree_id"}, object{"message_tree_id": id, "state": object{"type": "string", "enum": store.TreeStates}, "lang": optional(text),
-			"origin": optional(text), "goal_tree_size": optional(number), "max_depth": optional(number), "max_children_count": optional(number)}),
-		line("message", []string{"message_id", "user_id", "role", "text"}, object{"message_id": id, "parent_id": optional(id), "message_tree_id": optional(id), "user_id": id,
-			"role": object{"type": "string", "enum": []string{"prompter", "assistant"}}, "text": object{"type": "string", "maxLength": 20000}, "lang": optional(text),
-			"created_date": optional(date), "synthetic": object{"type": "boolean"}, "model_name": optional(text)}),
+		line("user", []string{"user_id"}, object{"user_id": id, "display_name": optional(text), "auth_method": optional(text),
+			"username": optional(text)}),
+		line("tree", []string{"message_tree_id"}, object{"message_tree_id": id, "state": object{"type": "string",
+			"enum": store.TreeStates}, "lang": optional(text),
+			"origin": optional(text), "goal_tree_size": optional(number), "max_depth": optional(number),
+			"max_children_count": optional(number)}),
+		line("message", []string{"message_id", "user_id", "role", "text"},
+			object{"message_id": id, "parent_id": optional(id), "message_tree_id": optional(id), "user_id": id,
+				"role": object{"type": "string", "enum": []string{"prompter", "assistant"}},
+				"text": object{"type": "string", "maxLength": 20000}, "lang": optional(text),
+				"created_date": optional(date), "synthetic": object{"type": "boolean"}, "model_name": optional(text)}),
 		line("label", []string{"message_id", "user_id", "labels"}, object{"message_id": id, "user_id": id,
-			"labels": object{"type": "object", "minProperties": 1, "additionalProperties": object{"type": "number", "minimum": 0, "maximum": 1}}}),
-		line("reaction", []string{"message_id", "user_id", "emoji"}, object{"message_id": id, "user_id": id, "emoji": text, "op": object{"type": "string", "enum": []string{"add", "remove"}}}),
-		line("report", []string{"message_id", "user_id", "reason"}, object{"message_id": id, "user_id": id, "reason": object{"type": "string", "maxLength": 2000}}),
+			"labels": object{"type": "object", "minProperties": 1,
+				"additionalProperties": object{"type": "number", "minimum": 0, "maximum": 1}}}),
+		line("reaction", []string{"message_id", "user_id", "emoji"},
+			object{"message_id": id, "user_id": id, "emoji": text,
+				"op": object{"type": "string", "enum": []string{"add", "remove"}}}),
+		line("report", []string{"message_id", "user_id", "reason"},
+			object{"message_id": id, "user_id": id, "reason": object{"type": "string", "maxLength": 2000}}),
 		line("classifier_output", []string{"message_id", "model", "scores"}, object{"message_id": id, "model": text,
 			"scores": object{"type": "object", "minProperties": 1, "additionalProperties": object{"type": "number"}}}),
 	}}

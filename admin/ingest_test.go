@@ -45,11 +45,13 @@ func TestIngestAnswersForEachLine(t *testing.T) {
 		fmt.Sprintf(`{"type": "message", "id": "e2", "message_id": %q, "user_id": %q, "role": "prompter", "text": "Hello?", "lang": "en"}`, message, user),
 		`{"type": "reaction", "id": "e3"}`,
 		"",
-		fmt.Sprintf(`{"type": "reaction", "id": "e4", "message_id": %q, "user_id": %q, "emoji": "-1", "op": "add"}`, message, user),
+		fmt.Sprintf(`{"type": "reaction", "id": "e4", "message_id": %q, "user_id": %q, "emoji": "-1", "op": "add"}`, message,
+			user),
 	}
 	var done store.Ingested
 	c.ingestLines(lines...).want(200).json(&done)
-	if done.Accepted != 3 || done.Duplicate != 0 || done.Rejected != 1 || done.Errors[0].Line != 3 || done.Errors[0].Code != "missing_field" {
+	if done.Accepted != 3 || done.Duplicate != 0 || done.Rejected != 1 || done.Errors[0].Line != 3 ||
+		done.Errors[0].Code != "missing_field" {
 		t.Errorf("first: %+v", done)
 	}
 	again := c.ingestLines(lines...).want(200)
@@ -79,7 +81,8 @@ func TestIngestBounds(t *testing.T) {
 	server := newServer(t, s)
 	c := program(t, server, policy.Collector)
 	line := func(n int) string {
-		return fmt.Sprintf(`{"type": "user", "id": %q, "user_id": %q, "more": %q}`, uuid.NewString(), uuid.New(), strings.Repeat("x", n))
+		return fmt.Sprintf(`{"type": "user", "id": %q, "user_id": %q, "more": %q}`, uuid.NewString(), uuid.New(),
+			strings.Repeat("x", n))
 	}
 	var many []string
 	for range 12 {
@@ -94,7 +97,8 @@ func TestIngestBounds(t *testing.T) {
 		t.Errorf("a line of more than 1 MB: %+v", done)
 	}
 	c.do("POST", "/api/v1/ingest", strings.NewReader(line(1)), "text/csv").want(400)
-	if n := c.do("POST", "/api/v1/ingest", strings.NewReader(line(1)), ingestType+"; charset=utf-8").want(200).field("accepted"); n != 1.0 {
+	if n := c.do("POST", "/api/v1/ingest", strings.NewReader(line(1)), ingestType+
+		"; charset=utf-8").want(200).field("accepted"); n != 1.0 {
 		t.Errorf("with a charset: %v accepted", n)
 	}
 }
@@ -115,19 +119,22 @@ func TestOnlyAnIngestMayBeLong(t *testing.T) {
 		length    int
 	}{
 		{"/api/v1/ingest", "Authorization: Bearer x\r\n", ingestLimit + 1}, {"/api/v1/ingest", "", bodyLimit + 1},
-		{"/api/v1/ingest/", "Authorization: Bearer x\r\n", bodyLimit + 1}, {"/api/v1/users", "Authorization: Bearer x\r\n", bodyLimit + 1},
+		{"/api/v1/ingest/", "Authorization: Bearer x\r\n", bodyLimit + 1},
+		{"/api/v1/users", "Authorization: Bearer x\r\n", bodyLimit + 1},
 	} {
 		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", listener.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\n%sContent-Type: %s\r\nContent-Length: %d\r\n\r\n", c.path, c.key, ingestType, c.length)
+		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\n%sContent-Type: %s\r\nContent-Length: %d\r\n\r\n", c.path,
+			c.key, ingestType, c.length)
 		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {
 			t.Fatalf("%s: %v", c.path, err)
 		}
 		text, err := io.ReadAll(answer.Body)
-		if err != nil || answer.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(string(text), "too_large") {
+		if err != nil || answer.StatusCode != http.StatusRequestEntityTooLarge ||
+			!strings.Contains(string(text), "too_large") {
 			t.Errorf("%d bytes to %s: %d %s, %v", c.length, c.path, answer.StatusCode, text, err)
 		}
 		answer.Body.Close()
@@ -151,7 +158,8 @@ func TestACollectorDoesNothingElse(t *testing.T) {
 		other.ingestLines("{}").want(403)
 		other.get("/api/v1/events").want(403)
 	}
-	if _, err := s.CreateKey(t.Context(), storetest.Staff(t, s, policy.Admin), "front end", policy.Collector, nil); err != nil {
+	if _, err := s.CreateKey(t.Context(), storetest.Staff(t, s, policy.Admin), "front end", policy.Collector,
+		nil); err != nil {
 		t.Errorf("an admin makes a collector's key: %v", err)
 	}
 }

@@ -27,7 +27,8 @@ func decodeJSON(body []byte, into []any) (wrong map[string]string, err error) {
 	}
 	var members map[string]json.RawMessage
 	if !jsontext.Value(body).IsValid() || json.Unmarshal(body, &members) != nil || members == nil {
-		return nil, store.Malformed("the body is not one JSON object, each of its members there once and all its characters whole")
+		return nil, store.Malformed("the body is not one JSON object, each of its members there once and all its " +
+			"characters whole")
 	}
 	wrong = map[string]string{}
 	for _, structure := range into {

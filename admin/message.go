@@ -101,13 +101,15 @@ func (s *Server) message(c *fiber.Ctx) error {
 	if p.Message, err = s.store.Message(c.UserContext(), s.actor(c), id); err != nil {
 		return err
 	}
-	p.Message.Reports, p.Message.Votes, p.Message.Reactions = orNone(p.Message.Reports), orNone(p.Message.Votes), orNone(p.Message.Reactions)
+	p.Message.Reports, p.Message.Votes, p.Message.Reactions = orNone(p.Message.Reports), orNone(p.Message.Votes),
+		orNone(p.Message.Reactions)
 	if isAPI(c) {
 		return s.render(c, "message", p)
 	}
 	p.Layout = s.layout(c, "Message by "+markup.Excerpt(authorName(p.Message.Message), 60))
 	p.Here = hereWithout(c, "done", "notice")
-	p.Views = []Choice{{mustQuery(p.Query, "view", ""), "Formatted", q.View == ""}, {mustQuery(p.Query, "view", "raw"), "Raw", q.View == "raw"}}
+	p.Views = []Choice{{mustQuery(p.Query, "view", ""), "Formatted", q.View == ""},
+		{mustQuery(p.Query, "view", "raw"), "Raw", q.View == "raw"}}
 	t := newPresenter(p.Person, p.Here)
 	t.raw, t.icons = q.View == "raw", true
 	p.layOut(t)
@@ -200,7 +202,8 @@ func (s *Server) recentActions(c *fiber.Ctx, id uuid.UUID) ([]actionEntry, error
 	if !person.May(policy.AuditOwn) && !person.May(policy.AuditAll) {
 		return nil, nil
 	}
-	list, err := s.store.Actions(c.UserContext(), person.Actor, store.ActionFilter{Target: id.String(), Page: store.Page{Limit: shownActions}})
+	list, err := s.store.Actions(c.UserContext(), person.Actor,
+		store.ActionFilter{Target: id.String(), Page: store.Page{Limit: shownActions}})
 	if err != nil {
 		return nil, err
 	}

@@ -32,9 +32,11 @@ type grove struct {
 func plant(t *testing.T, s *store.Store) grove {
 	t.Helper()
 	g := grove{ann: storetest.User(t, s, "Ann Example"), bob: storetest.User(t, s, "Bob Example")}
-	ids := storetest.Tree(t, s, storetest.Node{Author: g.ann, Text: "How do I prune a **pear** tree?", At: time.Now().Add(-3 * time.Hour), Replies: []storetest.Node{
-		{Author: g.bob, Text: "In winter.\n\n- a sharp saw\n- patience", At: time.Now().Add(-2 * time.Hour), Replies: []storetest.Node{{Author: g.ann, Text: "Thank you <b>so</b> much"}}},
-		{Author: g.bob, Text: "Ask somebody else", At: time.Now().Add(-time.Hour)}}})
+	ids := storetest.Tree(t, s, storetest.Node{Author: g.ann, Text: "How do I prune a **pear** tree?",
+		At: time.Now().Add(-3 * time.Hour), Replies: []storetest.Node{
+			{Author: g.bob, Text: "In winter.\n\n- a sharp saw\n- patience", At: time.Now().Add(-2 * time.Hour),
+				Replies: []storetest.Node{{Author: g.ann, Text: "Thank you <b>so</b> much"}}},
+			{Author: g.bob, Text: "Ask somebody else", At: time.Now().Add(-time.Hour)}}})
 	g.prompt, g.first, g.below, g.second = ids[0], ids[1], ids[2], ids[3]
 	return g
 }
@@ -64,8 +66,10 @@ func TestMessagesList(t *testing.T) {
 		}
 	}
 	for query, want := range map[string]int{
-		"q=pear": 1, "q=PEAR+prune": 1, "q=pear+saw": 0, "role=assistant": 2, "user=" + g.ann.String(): 2, "review=rejected": 1, "review=accepted": 3,
-		"deleted=only": 0, "lang=de": 0, "tree=" + g.prompt.String(): 4, "tree_state=growing": 4, "has=report": 0, "sort=old&limit=3": 3,
+		"q=pear": 1, "q=PEAR+prune": 1, "q=pear+saw": 0, "role=assistant": 2, "user=" + g.ann.String(): 2,
+		"review=rejected": 1, "review=accepted": 3,
+		"deleted=only": 0, "lang=de": 0, "tree=" + g.prompt.String(): 4, "tree_state=growing": 4, "has=report": 0,
+		"sort=old&limit=3":         3,
 		"user=" + uuid.NewString(): 0, "since=2020-01-01": 4, "until=2020-01-01T00:00:00Z": 0,
 	} {
 		if n := c.get("/messages?" + query).want(200).page().Find("tbody tr").Length(); n != want {
@@ -76,7 +80,8 @@ func TestMessagesList(t *testing.T) {
 			t.Errorf("?%s: the API answers %d items, want %d", query, len(list.Items), want)
 		}
 	}
-	for _, query := range []string{"role=user", "deleted=maybe", "review=spam", "has=all", "sort=up", "user=me", "tree=1", "tree_state=dead", "label=spam", "label=nope>1",
+	for _, query := range []string{"role=user", "deleted=maybe", "review=spam", "has=all", "sort=up", "user=me", "tree=1",
+		"tree_state=dead", "label=spam", "label=nope>1",
 		"toxicity=high", "classifier=x>1", "since=yesterday", "limit=0x", "limit=201", "cursor=abc", "q=%00", "q=%ff"} {
 		c.get("/messages?" + query).want(400)
 		c.get("/api/v1/messages?" + query).want(400)
@@ -106,7 +111,8 @@ func TestMessagePage(t *testing.T) {
 	for _, node := range page.Find("article.bubble").EachIter() {
 		order = append(order, node.AttrOr("id", ""))
 	}
-	if want := fmt.Sprint([]string{"m-" + g.prompt.String(), "m-" + g.first.String(), "m-" + g.below.String()}); fmt.Sprint(order) != want {
+	if want := fmt.Sprint([]string{"m-" + g.prompt.String(), "m-" + g.first.String(), "m-" +
+		g.below.String()}); fmt.Sprint(order) != want {
 		t.Errorf("the thread shows %v, want %s", order, want)
 	}
 	current := page.Find("article.bubble[aria-current]")
@@ -132,7 +138,8 @@ func TestMessagePage(t *testing.T) {
 	if text := page.Find("#m-" + g.below.String() + " .text").Text(); !strings.Contains(text, "<b>so</b>") {
 		t.Errorf("raw HTML is not shown as text: %q", text)
 	}
-	if raw := c.get(at(g.first, "?view=raw")).want(200).text("article[aria-current] .text.raw"); !strings.Contains(raw, "- a sharp saw") {
+	if raw := c.get(at(g.first, "?view=raw")).want(200).text("article[aria-current] .text.raw"); !strings.Contains(raw,
+		"- a sharp saw") {
 		t.Errorf("the raw view shows %q", raw)
 	}
 	c.get(at(g.first, "?view=other")).want(400)
@@ -154,7 +161,8 @@ func TestMessageMenu(t *testing.T) {
 		}
 		return items
 	}
-	look := "Open in new tab, Copy message link, Copy raw message, Copy message ID, View in admin area, View tree, View user, Raw JSON"
+	look := "Open in new tab, Copy message link, Copy raw message, Copy message ID, View in admin area, View tree, " +
+		"View user, Raw JSON"
 	moderator := staff(t, server, policy.Moderator)
 	for name, test := range map[string]struct {
 		c    *client
@@ -234,7 +242,8 @@ func TestLabelsReactionsAndReports(t *testing.T) {
 	if n := c.get(at(g.prompt, "/labels")).page().Find("fieldset").Length(); n != 7 {
 		t.Errorf("the label form of a prompt has %d questions, want 7", n)
 	}
-	c.post(at(g.first, "/labels"), url.Values{"labels[spam]": {"0"}, "labels[hate_speech]": {"0", "1"}, "labels[pii]": {"0"}, "labels[quality]": {"0.75"}}).want(303)
+	c.post(at(g.first, "/labels"), url.Values{"labels[spam]": {"0"}, "labels[hate_speech]": {"0", "1"},
+		"labels[pii]": {"0"}, "labels[quality]": {"0.75"}}).want(303)
 	var m store.MessageDetail
 	c.get("/api/v1" + at(g.first)).want(200).json(&m)
 	for name, want := range map[string]float64{"spam": 0, "hate_speech": 1, "pii": 0, "quality": 0.75} {
@@ -243,7 +252,8 @@ func TestLabelsReactionsAndReports(t *testing.T) {
 		}
 	}
 	form = c.get(at(g.first, "/labels")).page()
-	for _, chosen := range []string{`[name="labels[spam]"][value="0"]`, `[name="labels[hate_speech]"][value="1"]`, `[name="labels[quality]"][value="0.75"]`} {
+	for _, chosen := range []string{`[name="labels[spam]"][value="0"]`, `[name="labels[hate_speech]"][value="1"]`,
+		`[name="labels[quality]"][value="0.75"]`} {
 		if !form.Find("input" + chosen).Is("[checked]") {
 			t.Errorf("what was answered before is not marked: %s", chosen)
 		}
@@ -255,7 +265,8 @@ func TestLabelsReactionsAndReports(t *testing.T) {
 
 	c.post(at(g.first, "/reactions"), url.Values{"emoji": {"red_flag"}, "op": {"add"}, "return": {at(g.first)}}).want(303)
 	pressed := c.get(at(g.first)).page().Find(`article[aria-current] .menu-reactions form:has([aria-pressed="true"])`)
-	if pressed.Find("button").AttrOr("value", "") != "red_flag" || pressed.Find("[name=op]").AttrOr("value", "") != "remove" {
+	if pressed.Find("button").AttrOr("value", "") != "red_flag" ||
+		pressed.Find("[name=op]").AttrOr("value", "") != "remove" {
 		t.Error("a reaction that was given is not offered to be taken back")
 	}
 	c.post(at(g.first, "/report"), url.Values{"reason": {"sells saws"}}).want(303)
@@ -283,7 +294,8 @@ func TestEditKeepsHistory(t *testing.T) {
 	edit(version, "Ask somebody kind").want(303)
 	stale := edit(version, "Ask nobody at all").want(409)
 	diff := stale.page().Find(".diff")
-	if diff.Find("del").Length() == 0 || diff.Find("ins").Length() == 0 || stale.page().Find("textarea").Text() != "Ask nobody at all" {
+	if diff.Find("del").Length() == 0 || diff.Find("ins").Length() == 0 ||
+		stale.page().Find("textarea").Text() != "Ask nobody at all" {
 		t.Error("the second of two people does not see what they would overwrite, or loses what they typed")
 	}
 
@@ -320,7 +332,8 @@ func TestMessageAPI(t *testing.T) {
 	}
 	var thread struct{ Path, Replies []store.Message }
 	c.get("/api/v1" + at(g.below, "/thread")).want(200).json(&thread)
-	if len(thread.Path) != 3 || thread.Path[0].MessageID != g.prompt || thread.Path[2].MessageID != g.below || thread.Replies == nil || len(thread.Replies) != 0 {
+	if len(thread.Path) != 3 || thread.Path[0].MessageID != g.prompt || thread.Path[2].MessageID != g.below ||
+		thread.Replies == nil || len(thread.Replies) != 0 {
 		t.Errorf("the thread is %+v", thread)
 	}
 	for _, path := range []string{"/history", "/thread", ""} {

@@ -52,8 +52,10 @@ type messagesQuery struct {
 }
 
 func (q messagesQuery) filter() (store.MessageFilter, error) {
-	f := store.MessageFilter{Q: strings.TrimSpace(q.Q), Lang: q.Lang, Role: q.Role, User: q.User, Tree: q.Tree, TreeState: q.TreeState, Deleted: q.Deleted,
-		Review: q.Review, Label: q.Label, Toxicity: q.Toxicity, Classifier: q.Classifier, Since: q.Since, Until: q.Until, Has: q.Has, Sort: q.Sort, Page: q.page()}
+	f := store.MessageFilter{Q: strings.TrimSpace(q.Q), Lang: q.Lang, Role: q.Role, User: q.User, Tree: q.Tree,
+		TreeState: q.TreeState, Deleted: q.Deleted,
+		Review: q.Review, Label: q.Label, Toxicity: q.Toxicity, Classifier: q.Classifier, Since: q.Since, Until: q.Until,
+		Has: q.Has, Sort: q.Sort, Page: q.page()}
 	return f, knownState("tree_state", q.TreeState)
 }
 
@@ -98,13 +100,15 @@ func (p messagesPage) csv() (header []string, rows [][]string) { return messageC
 // Filtered says that the list leaves something out beyond the deleted.
 func (p messagesPage) Filtered() bool {
 	f := p.Filter
-	return f.Q != "" || f.Lang != "" || f.Role != "" || f.User != nil || f.Tree != nil || f.Review != "" || f.Deleted == "only" || p.MoreFiltered()
+	return f.Q != "" || f.Lang != "" || f.Role != "" || f.User != nil || f.Tree != nil || f.Review != "" ||
+		f.Deleted == "only" || p.MoreFiltered()
 }
 
 // MoreFiltered says that one of the folded filters is in use.
 func (p messagesPage) MoreFiltered() bool {
 	f := p.Filter
-	return f.TreeState != "" || f.Label != "" || f.Toxicity != "" || f.Classifier != "" || f.Since != nil || f.Until != nil || f.Has != ""
+	return f.TreeState != "" || f.Label != "" || f.Toxicity != "" || f.Classifier != "" || f.Since != nil ||
+		f.Until != nil || f.Has != ""
 }
 
 // Carry are the parameters that the filters' form sends along.

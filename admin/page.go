@@ -122,7 +122,8 @@ func (s *Server) toast(c *fiber.Ctx, person store.Person) *Toast {
 	if err != nil || action.ActorName != person.Name || time.Since(action.At) > 15*time.Minute {
 		return nil
 	}
-	toast := &Toast{Text: sentence(action) + touched(action.Affected), Action: action.ID, Return: localPath(hereWithout(c, "done"), "/")}
+	toast := &Toast{Text: sentence(action) + touched(action.Affected), Action: action.ID,
+		Return: localPath(hereWithout(c, "done"), "/")}
 	if action.Undoable && action.UndoneBy == nil && mayUndo(person, action) {
 		toast.Undo = action.ID
 	}

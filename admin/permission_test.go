@@ -35,7 +35,8 @@ func roleOf(caller string) string { return strings.TrimSuffix(caller, " by key")
 // self is the caller's own id, found in the log of what they do.
 func (c *client) self() uuid.UUID {
 	c.t.Helper()
-	label := c.send(post, apiPrefix+"/messages/"+storetest.Tree(c.t, c.server.store, storetest.Node{})[0].String()+"/labels", map[string]any{"labels": map[string]any{"spam": 0}}).want(200)
+	label := c.send(post, apiPrefix+"/messages/"+storetest.Tree(c.t, c.server.store, storetest.Node{})[0].String()+
+		"/labels", map[string]any{"labels": map[string]any{"spam": 0}}).want(200)
 	var message struct {
 		Votes []struct {
 			UserID uuid.UUID `json:"user_id"`
@@ -70,9 +71,11 @@ func TestPermissionTable(t *testing.T) {
 		{"POST /messages/%s/report", map[string]any{"reason": "the table"}, row{yes, no, yes}, nil},
 		{"POST /trees/%s/halt", map[string]any{"reason": "the table"}, row{yes, no, yes}, nil},
 		{"POST /trees/%s/resume", map[string]any{"reason": "the table"}, row{yes, no, yes}, func(id uuid.UUID) {
-			storetest.Exec(t, s, "UPDATE trees SET state = 'halted_by_moderator', active = false, halted_state = 'growing', halted_active = true WHERE tree_id = $1", id)
+			storetest.Exec(t, s, "UPDATE trees SET state = 'halted_by_moderator', active = false, halted_state = 'growing', "+
+				"halted_active = true WHERE tree_id = $1", id)
 		}},
-		{"GET /messages/%s", nil, row{yes, yes, yes}, nil}, {"GET /messages/%s/history", nil, row{yes, yes, yes}, nil}, {"GET /messages/%s/thread", nil, row{yes, yes, yes}, nil}, {"GET /trees/%s", nil, row{yes, yes, yes}, nil},
+		{"GET /messages/%s", nil, row{yes, yes, yes}, nil}, {"GET /messages/%s/history", nil, row{yes, yes, yes}, nil},
+		{"GET /messages/%s/thread", nil, row{yes, yes, yes}, nil}, {"GET /trees/%s", nil, row{yes, yes, yes}, nil},
 	}
 	for name, c := range callers(t, server) {
 		authors := map[string]uuid.UUID{"a contributor": storetest.User(t, s, "Ann"), "themselves": c.self()}
@@ -95,7 +98,8 @@ func TestPermissionTable(t *testing.T) {
 				}
 				method, path, _ := strings.Cut(fmt.Sprintf(r.act, id), " ")
 				a := c.send(method, apiPrefix+path, r.body)
-				if want := map[string]int{policy.Moderator: r.want.moderator, policy.DataLead: r.want.dataLead, policy.Admin: r.want.admin}[roleOf(name)]; a.status != want {
+				if want := map[string]int{policy.Moderator: r.want.moderator, policy.DataLead: r.want.dataLead,
+					policy.Admin: r.want.admin}[roleOf(name)]; a.status != want {
 					t.Errorf("%s, %s of %s: %d, want %d: %.200s", name, r.act, whose, a.status, want, a.body)
 				}
 				if a.status == yes && method == post && whose != "a contributor" && strings.HasPrefix(path, "/messages/") {
@@ -125,10 +129,12 @@ func TestRanks(t *testing.T) {
 	server := newServer(t, s)
 	const yes, no = http.StatusOK, http.StatusForbidden
 	// By role of the actor: on a contributor, a moderator, a data lead, an admin, themselves.
-	table := map[string][5]int{policy.Moderator: {yes, no, no, no, no}, policy.DataLead: {no, no, no, no, no}, policy.Admin: {yes, yes, yes, yes, no}}
+	table := map[string][5]int{policy.Moderator: {yes, no, no, no, no}, policy.DataLead: {no, no, no, no, no},
+		policy.Admin: {yes, yes, yes, yes, no}}
 	columns := []string{policy.General, policy.Moderator, policy.DataLead, policy.Admin}
 	acts := map[string]map[string]any{
-		"POST /ban": {"reason": "the table"}, "POST /unban": {"reason": "the table"}, "PATCH ": {"notes": "the table"}, "PATCH  ": {"display_name": "Renamed", "show_on_leaderboard": false}, "PATCH": {"role": policy.General},
+		"POST /ban": {"reason": "the table"}, "POST /unban": {"reason": "the table"}, "PATCH ": {"notes": "the table"},
+		"PATCH  ": {"display_name": "Renamed", "show_on_leaderboard": false}, "PATCH": {"role": policy.General},
 	}
 	for name, c := range callers(t, server) {
 		self := c.self()
@@ -189,7 +195,8 @@ func TestUndoTable(t *testing.T) {
 			}
 			// What everybody may do is to label.
 			id := storetest.Tree(t, s, storetest.Node{})[0]
-			by.send(post, apiPrefix+"/messages/"+id.String()+"/labels", map[string]any{"labels": map[string]any{"spam": 1}}).want(200)
+			by.send(post, apiPrefix+"/messages/"+id.String()+"/labels",
+				map[string]any{"labels": map[string]any{"spam": 1}}).want(200)
 			action := fmt.Sprintf("/actions/%.0f", lastAction(t, by, id)["id"])
 			want := http.StatusForbidden
 			if roleOf(name) == policy.Admin || roleOf(name) == policy.Moderator && name == other {
@@ -199,7 +206,8 @@ func TestUndoTable(t *testing.T) {
 			if a.status != want {
 				t.Errorf("%s undoes what %s did: %d, want %d: %.200s", name, other, a.status, want, a.body)
 			}
-			if has := c.get(action).want(200).page().Find(`form[action="`+action+`/undo"], a[href^="`+action+`/undo"]`).Length() > 0; has && a.status == http.StatusForbidden {
+			if has := c.get(action).want(200).page().Find(`form[action="`+action+`/undo"], a[href^="`+action+
+				`/undo"]`).Length() > 0; has && a.status == http.StatusForbidden {
 				t.Errorf("%s is offered an undo of what %s did", name, other)
 			}
 		}
@@ -221,7 +229,10 @@ func TestAuditTable(t *testing.T) {
 		c.self() // an action of their own
 		var log struct{ Items []store.Action }
 		c.get(apiPrefix + "/audit?limit=200").want(200).json(&log)
-		others := slices.ContainsFunc(log.Items, func(a store.Action) bool { return a.ActorID == nil || *a.ActorID == other.UserID })
+		others := slices.ContainsFunc(log.Items, func(a store.Action) bool {
+			return a.ActorID == nil ||
+				*a.ActorID == other.UserID
+		})
 		if others != (roleOf(name) != policy.Moderator) || len(log.Items) == 0 {
 			t.Errorf("%s sees what others did: %v, of %d actions", name, others, len(log.Items))
 		}
@@ -233,13 +244,16 @@ func TestAuditTable(t *testing.T) {
 		if len(log.Items) != 1 {
 			t.Errorf("%s sees %d actions on a user that they look at", name, len(log.Items))
 		}
-		for _, address := range []string{apiPrefix + "/users/" + user.String(), "/users/" + user.String(), apiPrefix + "/users"} {
+		for _, address := range []string{apiPrefix + "/users/" + user.String(), "/users/" + user.String(), apiPrefix +
+			"/users"} {
 			a := c.get(address).want(200)
-			if sees := strings.Contains(a.body, "ann@example.org"); sees != (roleOf(name) == policy.Admin && address != apiPrefix+"/users") {
+			if sees := strings.Contains(a.body, "ann@example.org"); sees != (roleOf(name) == policy.Admin &&
+				address != apiPrefix+"/users") {
 				t.Errorf("%s sees the e-mail address on %s: %v", name, address, sees)
 			}
 		}
-		if private := c.get(apiPrefix+"/users/"+user.String()).field("private", "email"); (private != nil) != (roleOf(name) == policy.Admin) {
+		if private := c.get(apiPrefix+"/users/"+user.String()).field("private",
+			"email"); (private != nil) != (roleOf(name) == policy.Admin) {
 			t.Errorf("%s is told private data: %v", name, private)
 		}
 	}
@@ -260,7 +274,8 @@ func TestKeys(t *testing.T) {
 		return c
 	}
 	soon := time.Now().Add(time.Hour)
-	good, revoked, expired := made("good", policy.Admin, &soon), made("revoked", policy.Admin, nil), made("expired", policy.Admin, &soon)
+	good, revoked, expired := made("good", policy.Admin, &soon), made("revoked", policy.Admin, nil),
+		made("expired", policy.Admin, &soon)
 	if err := w.store.RevokeKey(t.Context(), store.CommandLine, "revoked"); err != nil {
 		t.Fatal(err)
 	}
@@ -282,7 +297,8 @@ func TestKeys(t *testing.T) {
 			}
 			return c.post(address, goodForm(r))
 		}
-		for name, c := range map[string]*client{"a revoked key": revoked, "an expired key": expired, "an unknown key": unknown, "a cut key": cut} {
+		for name, c := range map[string]*client{"a revoked key": revoked, "an expired key": expired,
+			"an unknown key": unknown, "a cut key": cut} {
 			if a := send(c, r.Method); a.status != http.StatusUnauthorized {
 				t.Errorf("%s %s with %s: %d, want 401", r.Method, address, name, a.status)
 			} else if strings.HasPrefix(address, apiPrefix) && a.field("error", "code") != "bad_key" {
@@ -290,10 +306,12 @@ func TestKeys(t *testing.T) {
 			}
 		}
 		nobody := send(newClient(t, w.server), r.Method)
-		if want := map[bool]int{true: 303, false: 401}[r.Method == get && !strings.HasPrefix(address, apiPrefix)]; nobody.status != want {
+		if want := map[bool]int{true: 303, false: 401}[r.Method == get &&
+			!strings.HasPrefix(address, apiPrefix)]; nobody.status != want {
 			t.Errorf("%s %s by nobody: %d, want %d", r.Method, address, nobody.status, want)
 		}
-		for role, c := range map[string]*client{policy.General: made("general "+uuid.NewString(), policy.General, nil), policy.Collector: w.collector} {
+		for role, c := range map[string]*client{policy.General: made("general "+uuid.NewString(), policy.General, nil),
+			policy.Collector: w.collector} {
 			allowed := role == policy.Collector && (r.Path == ingestPath || r.Path == eventsPath)
 			if a := send(c, r.Method); (a.status == http.StatusForbidden) == allowed {
 				t.Errorf("%s %s with a key of the role %s: %d", r.Method, address, role, a.status)
@@ -310,7 +328,8 @@ func TestKeys(t *testing.T) {
 // lastActorOf bans a user and returns as whom.
 func lastActorOf(t *testing.T, c *client, user uuid.UUID) any {
 	t.Helper()
-	return c.send(post, apiPrefix+"/users/"+user.String()+"/ban", map[string]any{"reason": "by a key"}).want(200).field("action", "actor_name")
+	return c.send(post, apiPrefix+"/users/"+user.String()+"/ban",
+		map[string]any{"reason": "by a key"}).want(200).field("action", "actor_name")
 }
 
 // TestRoleAndBanTakeEffect holds that both do on the very next request of a
@@ -336,7 +355,8 @@ func TestRoleAndBanTakeEffect(t *testing.T) {
 	if code := w.mod.get(apiPrefix+"/users").want(401).field("error", "code"); code != "not_signed_in" {
 		t.Errorf("a banned one is told %v", code)
 	}
-	admin.send(post, fmt.Sprintf("%s/actions/%.0f/undo", apiPrefix, done.field("action", "id")), map[string]any{"reason": "for the test"}).want(200)
+	admin.send(post, fmt.Sprintf("%s/actions/%.0f/undo", apiPrefix, done.field("action", "id")),
+		map[string]any{"reason": "for the test"}).want(200)
 	w.mod.send(post, ban, body).want(200)
 }
 
@@ -346,25 +366,32 @@ func TestOtherSites(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	admin := program(t, w.server, policy.Admin)
-	foreign := [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Sec-Fetch-Site", "", "Origin", "https://evil.example"}, {"Sec-Fetch-Site", "", "Origin", "http://example.com.evil.example"},
-		{"Sec-Fetch-Site", "", "Origin", "http://example.com:8080"}, {"Sec-Fetch-Site", "", "Origin", "null"}, {"Sec-Fetch-Site", "cross-site", "Origin", "http://example.com"}}
+	foreign := [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"},
+		{"Sec-Fetch-Site", "", "Origin", "https://evil.example"},
+		{"Sec-Fetch-Site", "", "Origin", "http://example.com.evil.example"},
+		{"Sec-Fetch-Site", "", "Origin", "http://example.com:8080"}, {"Sec-Fetch-Site", "", "Origin", "null"},
+		{"Sec-Fetch-Site", "cross-site", "Origin", "http://example.com"}}
 	for address, r := range w.addresses(post, put, patch) {
 		api := strings.HasPrefix(address, apiPrefix)
 		for _, headers := range foreign {
-			a := w.mod.do(r.Method, address, strings.NewReader(goodForm(r).Encode()), "application/x-www-form-urlencoded", headers...)
-			if a.status != http.StatusForbidden || api && a.field("error", "code") != "cross_origin" || !api && !strings.Contains(a.text("main"), "another site") {
+			a := w.mod.do(r.Method, address, strings.NewReader(goodForm(r).Encode()), "application/x-www-form-urlencoded",
+				headers...)
+			if a.status != http.StatusForbidden || api && a.field("error", "code") != "cross_origin" || !api &&
+				!strings.Contains(a.text("main"), "another site") {
 				t.Errorf("%s %s with %v: %d", r.Method, address, headers, a.status)
 			}
 			if !api || r.Permission == public {
 				continue
 			}
-			if a := admin.do(r.Method, address, strings.NewReader("{}"), "application/json", headers...); a.status == http.StatusForbidden && strings.Contains(a.body, "cross_origin") {
+			if a := admin.do(r.Method, address, strings.NewReader("{}"), "application/json",
+				headers...); a.status == http.StatusForbidden && strings.Contains(a.body, "cross_origin") {
 				t.Errorf("%s %s with a key and %v: %d", r.Method, address, headers, a.status)
 			}
 		}
 	}
 	body := strings.NewReader(url.Values{"reason": {"for the test"}, "preview": {"true"}}.Encode())
-	w.mod.do(post, "/users/"+w.user.String()+"/ban", body, "application/x-www-form-urlencoded", "Sec-Fetch-Site", "", "Origin", "http://example.com").want(303)
+	w.mod.do(post, "/users/"+w.user.String()+"/ban", body, "application/x-www-form-urlencoded", "Sec-Fetch-Site", "",
+		"Origin", "http://example.com").want(303)
 	w.mod.get("/trollboard").want(200)
 	w.mod.do(get, "/trollboard", nil, "", "Sec-Fetch-Site", "cross-site").want(200)
 }
@@ -395,7 +422,8 @@ func TestIdempotencyKeys(t *testing.T) {
 			break
 		}
 	}
-	if code := send(w.mod, post, path+"/delete", `{"reason": "for another test"}`, "one").want(409).field("error", "code"); code != "conflict" {
+	if code := send(w.mod, post, path+"/delete", `{"reason": "for another test"}`, "one").want(409).field("error",
+		"code"); code != "conflict" {
 		t.Errorf("another request with the same key: %v", code)
 	}
 	send(w.mod, post, path+"/delete", `{"reason": "for the test"}`, "two").want(409)
@@ -409,7 +437,8 @@ func TestIdempotencyKeys(t *testing.T) {
 		t.Errorf("three copies of a change led from version %v to %v", before, after)
 	}
 	undo := fmt.Sprintf("%s/actions/%d/undo", apiPrefix, w.action)
-	if a, b := send(w.mod, post, undo, `{"reason": "for the test"}`, "four").want(200), send(w.mod, post, undo, `{"reason": "for the test"}`, "four").want(200); a.field("action", "id") != b.field("action", "id") {
+	if a, b := send(w.mod, post, undo, `{"reason": "for the test"}`, "four").want(200), send(w.mod, post, undo,
+		`{"reason": "for the test"}`, "four").want(200); a.field("action", "id") != b.field("action", "id") {
 		t.Error("an undo with the same key acted twice")
 	}
 	// A preview neither uses a key up nor is answered by it.

@@ -29,14 +29,17 @@ type ratings struct {
 func makeRatings(t *testing.T) ratings {
 	t.Helper()
 	s := storetest.New(t)
-	r := ratings{Store: s, t: t, boss: storetest.Staff(t, s, policy.Admin), rater: storetest.User(t, s, "Rita Rater"), author: storetest.User(t, s, "Author"), fool: storetest.User(t, s, "Fool")}
-	a, b, c, banned := storetest.User(t, s, "A"), storetest.User(t, s, "B"), storetest.User(t, s, "C"), storetest.User(t, s, "Banned")
+	r := ratings{Store: s, t: t, boss: storetest.Staff(t, s, policy.Admin), rater: storetest.User(t, s, "Rita Rater"),
+		author: storetest.User(t, s, "Author"), fool: storetest.User(t, s, "Fool")}
+	a, b, c, banned := storetest.User(t, s, "A"), storetest.User(t, s, "B"), storetest.User(t, s, "C"),
+		storetest.User(t, s, "Banned")
 	for i := range 8 {
 		by := map[int]uuid.UUID{3: r.fool, 7: r.rater}[i]
 		if by == uuid.Nil {
 			by = r.author
 		}
-		r.messages = append(r.messages, storetest.Tree(t, s, storetest.Node{Author: by, Text: fmt.Sprintf("message %d", i+1)})[0])
+		r.messages = append(r.messages, storetest.Tree(t, s, storetest.Node{Author: by, Text: fmt.Sprintf("message %d", i+
+			1)})[0])
 	}
 	vote := func(message int, label string, user uuid.UUID, value float64) {
 		storetest.Vote(t, s, r.messages[message-1], user, label, value, time.Now().Add(-time.Hour))
@@ -77,7 +80,8 @@ func makeRatings(t *testing.T) ratings {
 	vote(2, "pii", r.rater, 0)
 	vote(2, "pii", a, 0)
 	for _, sql := range []string{
-		"INSERT INTO label_aggregates (tree_id, message_id, spam, spam_count) VALUES ($1, $1, 0.75, 4)", "INSERT INTO label_aggregates (tree_id, message_id, quality, quality_count) VALUES ($1, $1, 1, 3)",
+		"INSERT INTO label_aggregates (tree_id, message_id, spam, spam_count) VALUES ($1, $1, 0.75, 4)",
+		"INSERT INTO label_aggregates (tree_id, message_id, quality, quality_count) VALUES ($1, $1, 1, 3)",
 		"INSERT INTO emoji_aggregates (tree_id, message_id, upvotes) VALUES ($1, $1, 2)",
 	} {
 		message := map[bool]int{true: 4, false: 2}[strings.Contains(sql, "spam")]
@@ -141,7 +145,9 @@ func TestRater(t *testing.T) {
 	if got.UserID != r.rater || got.Limit != 2000 || got.Labelled != 6 || got.Compared != 5 {
 		t.Errorf("looked at %+v", got)
 	}
-	if len(got.Labels) != 2 || got.Labels[0].Label != "spam" || got.Labels[0].Answers != (scoring.Answers{BothYes: 1, OnlyRater: 1, OnlyOthers: 1, BothNo: 1}) || got.Labels[0].N != 4 {
+	if len(got.Labels) != 2 || got.Labels[0].Label != "spam" ||
+		got.Labels[0].Answers != (scoring.Answers{BothYes: 1, OnlyRater: 1, OnlyOthers: 1, BothNo: 1}) ||
+		got.Labels[0].N != 4 {
 		t.Fatalf("the labels are %+v", got.Labels)
 	}
 	is("the agreement on spam", got.Labels[0].Agreement, 0.5)
@@ -195,18 +201,22 @@ func TestRaterOnThePage(t *testing.T) {
 	server := newServer(t, r.Store)
 	moderator := staff(t, server, policy.Moderator)
 	a := moderator.get("/users/" + r.rater.String() + "?tab=given").want(http.StatusOK)
-	for _, part := range []string{"67 % agreement in 6 answers · kappa 0.33", "67 % as most others on 3 messages · kappa 0.40", "50 % 2 of 4 decided · 3 open",
+	for _, part := range []string{"67 % agreement in 6 answers · kappa 0.33",
+		"67 % as most others on 3 messages · kappa 0.40", "50 % 2 of 4 decided · 3 open",
 		"Spam450 %110.00", "Personal data2100 %001.00", "Quality231 %", "6 labelled messages were looked at; on 1 of them"} {
 		if text := strings.Join(strings.Fields(a.text(".rater")), " "); !strings.Contains(text, part) {
 			t.Errorf("the section lacks %q: %s", part, text)
 		}
 	}
-	if a := moderator.get("/users/" + r.fool.String() + "?tab=given").want(http.StatusOK); !strings.Contains(a.text(".rater"), "Nothing to compare yet") || a.page().Find(".rater table").Length() != 0 {
+	if a := moderator.get("/users/" + r.fool.String() +
+		"?tab=given").want(http.StatusOK); !strings.Contains(a.text(".rater"), "Nothing to compare yet") ||
+		a.page().Find(".rater table").Length() != 0 {
 		t.Errorf("who gave nothing: %s", a.text(".rater"))
 	}
 	// Who flagged for the first time was neither right nor wrong yet.
 	storetest.React(t, r.Store, r.messages[0], r.fool, "red_flag", time.Now())
-	if text := strings.Join(strings.Fields(moderator.get("/users/"+r.fool.String()+"?tab=given").text(".rater")), " "); !strings.Contains(text, "Flags upheld– 1 flag, none decided yet") {
+	if text := strings.Join(strings.Fields(moderator.get("/users/"+r.fool.String()+"?tab=given").text(".rater")),
+		" "); !strings.Contains(text, "Flags upheld– 1 flag, none decided yet") {
 		t.Errorf("one open flag: %s", text)
 	}
 	if n := moderator.get("/users/" + r.rater.String()).page().Find(".rater").Length(); n != 0 {

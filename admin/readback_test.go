@@ -88,8 +88,10 @@ func TestTextsComeBack(t *testing.T) {
 	}
 	t.Logf("%d texts were taken", taken)
 
-	pages := []string{user, user + "?tab=actions&limit=200", user + "/ban", user + "/actions?limit=200&format=csv", "/", "/users?limit=200", "/trollboard?limit=200", "/audit?limit=200", "/audit?limit=200&format=csv",
-		"/messages?limit=200", "/messages?limit=200&format=csv", "/trees/" + messages[0].String(), "/trees/" + messages[0].String() + "/halt"}
+	pages := []string{user, user + "?tab=actions&limit=200", user + "/ban", user + "/actions?limit=200&format=csv", "/",
+		"/users?limit=200", "/trollboard?limit=200", "/audit?limit=200", "/audit?limit=200&format=csv",
+		"/messages?limit=200", "/messages?limit=200&format=csv", "/trees/" + messages[0].String(), "/trees/" +
+			messages[0].String() + "/halt"}
 	for _, message := range messages[1:] {
 		pages = append(pages, at(message), at(message, "/history"), at(message, "/edit"))
 	}
@@ -121,7 +123,8 @@ func TestSignalsComeBack(t *testing.T) {
 	var texts []string
 	for i, text := range append(append([]string{}, badValues...), listed(t)...) {
 		letters := utf8.RuneCountInString(strings.TrimSpace(text))
-		if (i < len(badValues) || i%19 == 0) && utf8.ValidString(text) && !strings.ContainsRune(text, 0) && letters >= 3 && letters <= 500 {
+		if (i < len(badValues) || i%19 == 0) && utf8.ValidString(text) && !strings.ContainsRune(text, 0) && letters >= 3 &&
+			letters <= 500 {
 			texts = append(texts, text)
 		}
 	}
@@ -134,9 +137,11 @@ func TestSignalsComeBack(t *testing.T) {
 			t.Errorf("the report %.100q came back as %+v", text, message.Reports)
 		}
 		user := uuid.New()
-		storetest.Exec(t, w.store, "INSERT INTO users (user_id, display_name, username) VALUES ($1, $2, $1::uuid::text)", user, text)
+		storetest.Exec(t, w.store, "INSERT INTO users (user_id, display_name, username) VALUES ($1, $2, $1::uuid::text)",
+			user, text)
 		path := "/users/" + user.String()
-		w.mod.send(post, apiPrefix+path+"/ban", map[string]any{"reason": text, "until": time.Now().Add(time.Hour)}).want(http.StatusOK)
+		w.mod.send(post, apiPrefix+path+"/ban", map[string]any{"reason": text,
+			"until": time.Now().Add(time.Hour)}).want(http.StatusOK)
 		if ban := w.mod.get(apiPrefix+path).field("ban", "reason"); ban != strings.TrimSpace(text) {
 			t.Errorf("the ban's reason %.100q came back as %.100q", text, ban)
 		}
@@ -146,7 +151,8 @@ func TestSignalsComeBack(t *testing.T) {
 			}
 		}
 	}
-	for _, page := range []string{"/", "/users?limit=200&status=banned", "/users?limit=200&status=banned&format=csv", "/messages?has=report&limit=200", "/audit?kind=ban&limit=200"} {
+	for _, page := range []string{"/", "/users?limit=200&status=banned", "/users?limit=200&status=banned&format=csv",
+		"/messages?has=report&limit=200", "/audit?kind=ban&limit=200"} {
 		sound(t, page, w.mod.get(page).want(http.StatusOK))
 	}
 }

@@ -22,7 +22,8 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 	for _, info := range policy.All {
 		known[info.Permission] = true
 	}
-	mayBePublic := []string{"/healthz", "/readyz", "/metrics", "/api/openapi.json", "/static/:name", "/sign-in", "/sign-in/link", "/sign-out"}
+	mayBePublic := []string{"/healthz", "/readyz", "/metrics", "/api/openapi.json", "/static/:name", "/sign-in",
+		"/sign-in/link", "/sign-out"}
 	seen := map[string]bool{}
 	for _, r := range allRoutes() {
 		name := r.Method + " " + r.Path
@@ -126,7 +127,8 @@ func TestMatrix(t *testing.T) {
 						t.Errorf("%s: %d, want 401", name, a.status)
 					}
 				case shipped.Allows(role, r.Permission):
-					if a.status == http.StatusForbidden && !strings.Contains(r.Path, "undo") || a.status == http.StatusUnauthorized || a.status >= 500 {
+					if a.status == http.StatusForbidden && !strings.Contains(r.Path, "undo") || a.status == http.StatusUnauthorized ||
+						a.status >= 500 {
 						t.Errorf("%s: %d, want to get past the guard: %.300s", name, a.status, a.body)
 					}
 				case a.status != http.StatusForbidden:

@@ -80,7 +80,8 @@ type evidence struct {
 const shownEvidence = 6
 
 // scoreSheet reads and lays out a user's score.
-func (s *Server) scoreSheet(c *fiber.Ctx, user uuid.UUID, window scoring.Window, formula scoring.Formula) (*scoreSheet, error) {
+func (s *Server) scoreSheet(c *fiber.Ctx, user uuid.UUID, window scoring.Window, formula scoring.Formula) (*scoreSheet,
+	error) {
 	score, err := s.store.Score(c.UserContext(), s.actor(c), user, window, formula)
 	if err != nil {
 		return nil, err

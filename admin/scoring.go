@@ -110,7 +110,8 @@ func (s *Server) tryFormula(c *fiber.Ctx) error {
 	if err != nil {
 		return store.Invalid{"frame": err.Error()}
 	}
-	trial, err := s.store.TryFormula(c.UserContext(), s.actor(c), scoring.Change{Weights: body.Weights, ToxicFrom: body.ToxicFrom}, window)
+	trial, err := s.store.TryFormula(c.UserContext(), s.actor(c),
+		scoring.Change{Weights: body.Weights, ToxicFrom: body.ToxicFrom}, window)
 	if err != nil {
 		return err
 	}

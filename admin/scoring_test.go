@@ -34,25 +34,29 @@ func TestScoringTable(t *testing.T) {
 		may := roleOf(name) != policy.Moderator
 		c.get(apiPrefix + "/scoring").want(200)
 		c.send(post, apiPrefix+"/scoring/try", map[string]any{"weights": map[string]any{"pii": weight}}).want(200)
-		a := c.send(put, apiPrefix+"/scoring", map[string]any{"weights": map[string]any{"pii": weight}, "note": "for the test"})
+		a := c.send(put, apiPrefix+"/scoring", map[string]any{"weights": map[string]any{"pii": weight},
+			"note": "for the test"})
 		if want := map[bool]int{true: 200, false: 403}[may]; a.status != want {
 			t.Errorf("%s saves: %d, want %d", name, a.status, want)
 		}
-		if !may && a.field("error", "message") != "You may not save scoring weights: your role (moderator) lacks the permission scoring.save." {
+		if !may && a.field("error", "message") != "You may not save scoring weights: your role (moderator) lacks the "+
+			"permission scoring.save." {
 			t.Errorf("%s is told %s", name, a.body)
 		}
 		page := c.get(scoringPath).want(200)
 		if save := page.page().Find(`form[method="post"] button:contains("Save as new version")`).Length(); (save == 1) != may {
 			t.Errorf("%s is offered %d buttons to save", name, save)
 		}
-		if why := strings.Contains(page.text("main"), "lacks the permission scoring.save. Roles that hold it: data lead, admin."); why == may {
+		if why := strings.Contains(page.text("main"), "lacks the permission scoring.save. Roles that hold it: data lead, "+
+			"admin."); why == may {
 			t.Errorf("%s is told why not: %v", name, why)
 		}
 		if page.page().Find(`.nav a[href="`+scoringPath+`"][aria-current="page"]`).Length() != 1 {
 			t.Errorf("%s finds no way to the page", name)
 		}
 		weight++
-		if a := c.post(scoringPath, formulaForm("weights[pii]", fmt.Sprint(weight), "note", "for the test")); a.status != map[bool]int{true: 303, false: 403}[may] {
+		if a := c.post(scoringPath, formulaForm("weights[pii]", fmt.Sprint(weight), "note",
+			"for the test")); a.status != map[bool]int{true: 303, false: 403}[may] {
 			t.Errorf("%s saves by the form: %d", name, a.status)
 		}
 	}
@@ -67,7 +71,8 @@ func TestSmallWeights(t *testing.T) {
 	c := staff(t, server, policy.Admin)
 	author, messages := thread(t, s)
 	storetest.React(t, s, messages[0], storetest.User(t, s, "Ann"), "red_flag", time.Now())
-	c.send(put, apiPrefix+"/scoring", map[string]any{"weights": map[string]any{"red_flags": 0.001, "upvotes": -0.125}, "note": "for the test"}).want(200)
+	c.send(put, apiPrefix+"/scoring", map[string]any{"weights": map[string]any{"red_flags": 0.001, "upvotes": -0.125},
+		"note": "for the test"}).want(200)
 	text := c.get(scoringPath + "?weights[red_flags]=2").want(200).text("main")
 	for _, want := range []string{"3 → 0.001", "−1 → −0.125", "in force 0.001"} {
 		if !strings.Contains(text, want) {
@@ -89,7 +94,8 @@ func TestScoringAPI(t *testing.T) {
 	admin := staff(t, w.server, policy.Admin)
 	var told store.Scoring
 	admin.get(apiPrefix + "/scoring").want(200).json(&told)
-	if told.Version != 1 || told.Name != "treewarden" || len(told.Earlier) != 0 || told.Fixed[0].Name != "open-assistant" || !told.Same(scoring.Treewarden) {
+	if told.Version != 1 || told.Name != "treewarden" || len(told.Earlier) != 0 ||
+		told.Fixed[0].Name != "open-assistant" || !told.Same(scoring.Treewarden) {
 		t.Fatalf("%+v", told)
 	}
 	weights := map[string]float64{}
@@ -97,26 +103,31 @@ func TestScoringAPI(t *testing.T) {
 		weights[string(signal)] = weight
 	}
 	weights["red_flags"] = 7
-	done := admin.send(put, apiPrefix+"/scoring", map[string]any{"weights": weights, "toxic_from": 0.75, "version": 1, "reason": "red flags count"}).want(200)
+	done := admin.send(put, apiPrefix+"/scoring", map[string]any{"weights": weights, "toxic_from": 0.75, "version": 1,
+		"reason": "red flags count"}).want(200)
 	shape{"action": "object", "affected": "object", "formula": "object"}.check(t, "saving", done.field())
 	actionShape.check(t, "the action", done.field("action"))
-	if done.field("action", "kind") != "set_formula" || done.field("formula", "version") != 2.0 || done.field("action", "undoable") != true ||
-		done.field("action", "before", "formula", "weights", "red_flags") != 3.0 || done.field("action", "after", "formula", "toxic_from") != 0.75 {
+	if done.field("action", "kind") != "set_formula" || done.field("formula", "version") != 2.0 ||
+		done.field("action", "undoable") != true ||
+		done.field("action", "before", "formula", "weights", "red_flags") != 3.0 ||
+		done.field("action", "after", "formula", "toxic_from") != 0.75 {
 		t.Errorf("%s", done.body)
 	}
-	late := admin.send(put, apiPrefix+"/scoring", map[string]any{"weights": weights, "version": 1, "note": "too late"}).want(409)
+	late := admin.send(put, apiPrefix+"/scoring", map[string]any{"weights": weights, "version": 1,
+		"note": "too late"}).want(409)
 	if late.field("error", "version") != 2.0 || late.field("error", "action", "id") != done.field("action", "id") {
 		t.Errorf("%s", late.body)
 	}
 	for body, fields := range map[string][]string{
-		`{"weights": {"red_flag": 1, "pii": 1000}, "toxic_from": 3, "note": "ab"}`: {"weights.red_flag", "weights.pii", "toxic_from", "note"},
-		`{"weights": {"pii": "1"}, "note": "for the test"}`:                        {"weights"},
-		`{"weights": {"pii": 1e999}, "note": "for the test"}`:                      {"weights"},
-		`{"weights": {"pii": null}, "note": "for the test"}`:                       {"weights"},
-		`{"weights": {"pii": 1}}`:                                                  {"note"},
-		`{"weights": {"pii": 1}, "reason": "x"}`:                                   {"reason"},
-		`{"weights": {"pii": 1}, "reason": "for the test", "note": "for it"}`:      {"note"},
-		`{"weight": {"pii": 1}, "note": "for the test"}`:                           {"weight"},
+		`{"weights": {"red_flag": 1, "pii": 1000}, "toxic_from": 3, "note": "ab"}`: {"weights.red_flag", "weights.pii",
+			"toxic_from", "note"},
+		`{"weights": {"pii": "1"}, "note": "for the test"}`:                   {"weights"},
+		`{"weights": {"pii": 1e999}, "note": "for the test"}`:                 {"weights"},
+		`{"weights": {"pii": null}, "note": "for the test"}`:                  {"weights"},
+		`{"weights": {"pii": 1}}`:                                             {"note"},
+		`{"weights": {"pii": 1}, "reason": "x"}`:                              {"reason"},
+		`{"weights": {"pii": 1}, "reason": "for the test", "note": "for it"}`: {"note"},
+		`{"weight": {"pii": 1}, "note": "for the test"}`:                      {"weight"},
 	} {
 		a := admin.send(put, apiPrefix+"/scoring", body).want(422)
 		for _, field := range fields {
@@ -125,14 +136,18 @@ func TestScoringAPI(t *testing.T) {
 			}
 		}
 	}
-	for body, field := range map[string]string{`{"weights": {"x": 1}}`: "weights.x", `{"weights": {"pii": -101}}`: "weights.pii", `{"toxic_from": -1}`: "toxic_from", `{"weights": {}, "frame": "year"}`: "frame", `{}`: "weights"} {
+	for body, field := range map[string]string{`{"weights": {"x": 1}}`: "weights.x",
+		`{"weights": {"pii": -101}}`: "weights.pii", `{"toxic_from": -1}`: "toxic_from",
+		`{"weights": {}, "frame": "year"}`: "frame", `{}`: "weights"} {
 		if a := w.mod.send(post, apiPrefix+"/scoring/try", body).want(422); a.field("error", "fields", field) == nil {
 			t.Errorf("%s: %s is not named: %s", body, field, a.body)
 		}
 	}
-	undo := admin.send(post, fmt.Sprintf("%s/actions/%.0f/undo", apiPrefix, done.field("action", "id")), map[string]any{"reason": "not so"}).want(200)
+	undo := admin.send(post, fmt.Sprintf("%s/actions/%.0f/undo", apiPrefix, done.field("action", "id")),
+		map[string]any{"reason": "not so"}).want(200)
 	admin.get(apiPrefix + "/scoring").want(200).json(&told)
-	if undo.field("action", "kind") != "undo" || told.Version != 3 || !told.Same(scoring.Treewarden) || len(told.Earlier) != 2 {
+	if undo.field("action", "kind") != "undo" || told.Version != 3 || !told.Same(scoring.Treewarden) ||
+		len(told.Earlier) != 2 {
 		t.Errorf("after the undo: %+v", told)
 	}
 	if n := len(admin.get(apiPrefix + "/audit?kind=set_formula").want(200).field("items").([]any)); n != 1 {
@@ -148,10 +163,14 @@ func TestTryAnswers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	before := snapshot(t, w.store)
-	a := w.mod.send(post, apiPrefix+"/scoring/try", map[string]any{"weights": map[string]any{"downvotes": 50}, "frame": "total"}).want(200)
-	shape{"users": "int", "known_trolls": "int", "left_out": "list", "old": "object", "new": "object", "entered": "list", "left": "list", "moved": "list", "auc_difference": "number?", "as_of": "time", "resamples": "int"}.check(t, "a trial", a.field())
+	a := w.mod.send(post, apiPrefix+"/scoring/try", map[string]any{"weights": map[string]any{"downvotes": 50},
+		"frame": "total"}).want(200)
+	shape{"users": "int", "known_trolls": "int", "left_out": "list", "old": "object", "new": "object", "entered": "list",
+		"left": "list", "moved": "list", "auc_difference": "number?", "as_of": "time", "resamples": "int"}.check(t, "a trial",
+		a.field())
 	for _, side := range []string{"old", "new"} {
-		shape{"auc": "number", "auc_interval": "list", "precision": "object", "precision_interval": "object"}.check(t, side, a.field(side))
+		shape{"auc": "number", "auc_interval": "list", "precision": "object", "precision_interval": "object"}.check(t, side,
+			a.field(side))
 		for _, depth := range []string{"20", "50", "100"} {
 			if _, ok := a.field(side, "precision", depth).(float64); !ok {
 				t.Errorf("%s: there is no precision at %s: %s", side, depth, a.body)
@@ -159,7 +178,8 @@ func TestTryAnswers(t *testing.T) {
 		}
 	}
 	// Ann had a message deleted and another rejected, Bob is banned, Eve did nothing.
-	if a.field("users") != 3.0 || a.field("known_trolls") != 2.0 || a.field("tried", "weights", "downvotes") != 50.0 || fmt.Sprint(a.field("left_out")) != "[spam_prompts rejected deleted]" {
+	if a.field("users") != 3.0 || a.field("known_trolls") != 2.0 || a.field("tried", "weights", "downvotes") != 50.0 ||
+		fmt.Sprint(a.field("left_out")) != "[spam_prompts rejected deleted]" {
 		t.Errorf("%s", a.body)
 	}
 	w.mod.get(scoringPath + "?try=1&weights[downvotes]=50").want(200)
@@ -176,11 +196,14 @@ func TestScoringPage(t *testing.T) {
 	input := func(a answer, name string) string { return attr(a.page().Find(`input[name="`+name+`"]`), "value") }
 
 	tried := lead.get(scoringPath + "?try=1&frame=month&note=a+thought&weights[downvotes]=50").want(200)
-	if input(tried, "weights[downvotes]") != "50" || input(tried, "weights[red_flags]") != "3" || input(tried, "note") != "a thought" || tried.page().Find(`#frame option[selected]`).AttrOr("value", "") != "month" {
+	if input(tried, "weights[downvotes]") != "50" || input(tried, "weights[red_flags]") != "3" ||
+		input(tried, "note") != "a thought" || tried.page().Find(`#frame option[selected]`).AttrOr("value", "") != "month" {
 		t.Error("a trial loses what was typed")
 	}
-	if text := tried.text("#trial"); !strings.Contains(text, "Trial, Monthly") || !strings.Contains(text, "3 users of the board, 2 sanctioned users") ||
-		!strings.Contains(text, "spam prompts, rejected replies, deleted by staff) are left out") || !strings.Contains(text, "AUC") || !strings.Contains(text, "Precision at 100") {
+	if text := tried.text("#trial"); !strings.Contains(text, "Trial, Monthly") ||
+		!strings.Contains(text, "3 users of the board, 2 sanctioned users") ||
+		!strings.Contains(text, "spam prompts, rejected replies, deleted by staff) are left out") ||
+		!strings.Contains(text, "AUC") || !strings.Contains(text, "Precision at 100") {
 		t.Errorf("the trial says %s", text)
 	}
 
@@ -197,33 +220,41 @@ func TestScoringPage(t *testing.T) {
 	} {
 		a := lead.post(scoringPath, c.form).want(422)
 		field := a.page().Find(`input[name="` + c.field + `"]`)
-		if attr(field, "aria-invalid") != "true" || !strings.Contains(a.text("#"+attr(field, "aria-describedby")), c.why) || attr(field, "value") != c.form.Get(c.field) {
+		if attr(field, "aria-invalid") != "true" || !strings.Contains(a.text("#"+attr(field, "aria-describedby")), c.why) ||
+			attr(field, "value") != c.form.Get(c.field) {
 			t.Errorf("%v: beside %s stands %q", c.form, c.field, a.text("#"+attr(field, "aria-describedby")))
 		}
 		if input(a, "note") != c.form.Get("note") {
 			t.Errorf("%v: the note is lost", c.form)
 		}
 	}
-	if text := lead.post(scoringPath, formulaForm("weights[x]", "1", "note", "for the test")).want(422).text(".notice.error"); !strings.Contains(text, "There is no signal of this name") {
+	if text := lead.post(scoringPath, formulaForm("weights[x]", "1", "note",
+		"for the test")).want(422).text(".notice.error"); !strings.Contains(text, "There is no signal of this name") {
 		t.Errorf("an unknown signal: %q", text)
 	}
 
-	saved := lead.post(scoringPath, formulaForm("version", "1", "weights[pii]", "4", "weights[downvotes]", "0.5", "toxic_from", "0.6", "note", "Private data is worse")).want(303)
+	saved := lead.post(scoringPath, formulaForm("version", "1", "weights[pii]", "4", "weights[downvotes]", "0.5",
+		"toxic_from", "0.6", "note", "Private data is worse")).want(303)
 	page := lead.get(saved.header.Get("Location")).want(200)
-	if !strings.Contains(page.text(".toast"), "Changed the formula treewarden") || input(page, "weights[pii]") != "4" || input(page, "version") != "2" {
+	if !strings.Contains(page.text(".toast"), "Changed the formula treewarden") || input(page, "weights[pii]") != "4" ||
+		input(page, "version") != "2" {
 		t.Errorf("after saving: %s", page.text("main"))
 	}
-	if row := page.text("tbody tr:contains('Private data is worse')"); !strings.Contains(row, "in force") || !strings.Contains(row, "Personal data 1 → 4") || !strings.Contains(row, "Downvotes 1 → 0.5") || !strings.Contains(row, "Toxic from 0.5 → 0.6") {
+	if row := page.text("tbody tr:contains('Private data is worse')"); !strings.Contains(row, "in force") ||
+		!strings.Contains(row, "Personal data 1 → 4") || !strings.Contains(row, "Downvotes 1 → 0.5") ||
+		!strings.Contains(row, "Toxic from 0.5 → 0.6") {
 		t.Errorf("the version's row says %s", row)
 	}
 	late := admin.post(scoringPath, formulaForm("version", "1", "weights[pii]", "9", "note", "at the same time")).want(409)
-	if input(late, "weights[pii]") != "9" || input(late, "note") != "at the same time" || input(late, "version") != "2" || !strings.Contains(late.text(".notice"), "Somebody changed this") {
+	if input(late, "weights[pii]") != "9" || input(late, "note") != "at the same time" || input(late, "version") != "2" ||
+		!strings.Contains(late.text(".notice"), "Somebody changed this") {
 		t.Errorf("a late one sees %s", late.text("main"))
 	}
 
 	back := attr(page.page().Find(`a:contains("Go back")`), "href")
 	form := admin.get(back).want(200)
-	if input(form, "weights[pii]") != "1" || input(form, "toxic_from") != "0.5" || input(form, "note") != "Back to version 1" || !strings.Contains(form.text(".notice"), "weights of version 1") {
+	if input(form, "weights[pii]") != "1" || input(form, "toxic_from") != "0.5" ||
+		input(form, "note") != "Back to version 1" || !strings.Contains(form.text(".notice"), "weights of version 1") {
 		t.Errorf("%s shows %s", back, form.text("main"))
 	}
 	fields := url.Values{}
@@ -239,13 +270,15 @@ func TestScoringPage(t *testing.T) {
 	action := attr(undo, "action")
 	admin.get(strings.TrimSuffix(action, "/undo")).want(200)
 	admin.post(action, url.Values{"reason": {"Undone right after it was done"}, "return": {scoringPath}}).want(303)
-	if formula, err = w.store.FormulaNamed(t.Context(), ""); err != nil || formula.Version != 4 || formula.Weights[scoring.PII] != 4 {
+	if formula, err = w.store.FormulaNamed(t.Context(), ""); err != nil || formula.Version != 4 ||
+		formula.Weights[scoring.PII] != 4 {
 		t.Errorf("after the undo: %+v, %v", formula, err)
 	}
 	if text := admin.get(scoringPath + "?from=77").want(200).text(".notice"); !strings.Contains(text, "no version 77") {
 		t.Errorf("a version that is not there: %q", text)
 	}
-	if same := admin.post(scoringPath, formulaForm("weights[pii]", "4", "note", "nothing new")).want(303); !strings.Contains(same.header.Get("Location"), "notice=nothing") {
+	if same := admin.post(scoringPath, formulaForm("weights[pii]", "4", "note",
+		"nothing new")).want(303); !strings.Contains(same.header.Get("Location"), "notice=nothing") {
 		t.Errorf("nothing new leads to %s", same.header.Get("Location"))
 	}
 }
@@ -260,7 +293,8 @@ func TestBoardFollowsTheFormula(t *testing.T) {
 		return w.mod.get(apiPrefix + "/users/" + w.user.String() + "/score").want(http.StatusOK).field("score")
 	}
 	before, _ := score().(float64)
-	staff(t, w.server, policy.Admin).send(put, apiPrefix+"/scoring", map[string]any{"weights": map[string]any{"red_flags": 13}, "note": "for the test"}).want(200)
+	staff(t, w.server, policy.Admin).send(put, apiPrefix+"/scoring",
+		map[string]any{"weights": map[string]any{"red_flags": 13}, "note": "for the test"}).want(200)
 	if after := score(); after != before+10 {
 		t.Errorf("the score went from %v to %v", before, after)
 	}

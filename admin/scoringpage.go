@@ -155,17 +155,20 @@ func (s *Server) scoringPage(c *fiber.Ctx, window scoring.Window) (scoringPage, 
 	p.Version = p.Told.Version
 	for _, info := range scoring.Signals {
 		weight := p.Told.Weights[info.Signal]
-		p.Weights = append(p.Weights, weightLine{ID: "w-" + string(info.Signal), Name: string(info.Signal), Title: info.Title, Hint: info.Counts,
+		p.Weights = append(p.Weights, weightLine{ID: "w-" + string(info.Signal), Name: string(info.Signal), Title: info.Title,
+			Hint:  info.Counts,
 			Value: plainNumber(weight), InForce: weight, Legacy: scoring.OpenAssistant.Weights[info.Signal]})
 	}
-	p.Toxic = weightLine{ID: "w-toxic_from", Name: "toxic_from", Title: "Toxic from", Hint: "the classifier’s toxicity, 0 to 1, from which a message counts as toxic",
+	p.Toxic = weightLine{ID: "w-toxic_from", Name: "toxic_from", Title: "Toxic from",
+		Hint:  "the classifier’s toxicity, 0 to 1, from which a message counts as toxic",
 		Value: plainNumber(p.Told.ToxicFrom), InForce: p.Told.ToxicFrom}
 	for _, f := range scoring.Windows {
 		p.Windows = append(p.Windows, Choice{string(f), f.Title(), f == window})
 	}
 	versions := append([]store.FormulaVersion{p.Told.FormulaVersion}, p.Told.Earlier...)
 	for i, v := range versions {
-		line := versionLine{FormulaVersion: v, InForce: i == 0, First: v.Version == 1, Back: fmt.Sprintf("%s?from=%d#weights", scoringPath, v.Version)}
+		line := versionLine{FormulaVersion: v, InForce: i == 0, First: v.Version == 1,
+			Back: fmt.Sprintf("%s?from=%d#weights", scoringPath, v.Version)}
 		if i+1 < len(versions) {
 			line.Changes = v.Differences(versions[i+1].Formula)
 		}

@@ -21,7 +21,8 @@ func TestSecurityHeaders(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, storetest.New(t))
 	c := newClient(t, server)
-	for _, path := range []string{"/sign-in", "/static/app.css", "/healthz", "/no/such/page", "/api/v1/users", "/trollboard"} {
+	for _, path := range []string{"/sign-in", "/static/app.css", "/healthz", "/no/such/page", "/api/v1/users",
+		"/trollboard"} {
 		h := c.get(path).header
 		csp := h.Get("Content-Security-Policy")
 		if !strings.HasPrefix(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
@@ -57,10 +58,12 @@ func TestCrossOrigin(t *testing.T) {
 			{"Sec-Fetch-Site", "", "Origin", "https://evil.example"},
 			{"Sec-Fetch-Site", "", "Origin", "null"},
 		} {
-			c.do(http.MethodPost, path, strings.NewReader("reason=spam+and+more"), "application/x-www-form-urlencoded", headers...).want(403)
+			c.do(http.MethodPost, path, strings.NewReader("reason=spam+and+more"), "application/x-www-form-urlencoded",
+				headers...).want(403)
 		}
 	}
-	c.do(http.MethodPost, paths[1], strings.NewReader(`{"reason": "spam and more", "preview": true}`), "application/json", "Origin", "http://example.com").want(200)
+	c.do(http.MethodPost, paths[1], strings.NewReader(`{"reason": "spam and more", "preview": true}`), "application/json",
+		"Origin", "http://example.com").want(200)
 
 	key, err := s.CreateKey(t.Context(), store.CommandLine, "bot", policy.Moderator, nil)
 	if err != nil {
@@ -68,7 +71,8 @@ func TestCrossOrigin(t *testing.T) {
 	}
 	bot := newClient(t, server)
 	bot.key = key
-	bot.do(http.MethodPost, paths[1], strings.NewReader(`{"reason": "spam and more"}`), "application/json", "Origin", "https://tool.example", "Sec-Fetch-Site", "cross-site").want(200)
+	bot.do(http.MethodPost, paths[1], strings.NewReader(`{"reason": "spam and more"}`), "application/json", "Origin",
+		"https://tool.example", "Sec-Fetch-Site", "cross-site").want(200)
 }
 
 func TestSecureCookies(t *testing.T) {
@@ -81,7 +85,8 @@ func TestSecureCookies(t *testing.T) {
 	server := New(Config{Store: s, Policy: p, Secure: true})
 	makeAccount(t, s, "ada", policy.Admin)
 	a := newClient(t, server).post("/sign-in", url.Values{"username": {"ada"}, "password": {password}}).want(303)
-	if cookie := strings.ToLower(a.header.Get("Set-Cookie")); !strings.HasPrefix(cookie, "__host-treewarden=") || !strings.Contains(cookie, "secure") || strings.Contains(cookie, "domain") {
+	if cookie := strings.ToLower(a.header.Get("Set-Cookie")); !strings.HasPrefix(cookie, "__host-treewarden=") ||
+		!strings.Contains(cookie, "secure") || strings.Contains(cookie, "domain") {
 		t.Errorf("the cookie is %s", cookie)
 	}
 	if a.header.Get("Strict-Transport-Security") == "" {
@@ -97,7 +102,8 @@ func TestProxyHeaders(t *testing.T) {
 	server := newServer(t, s)
 	makeAccount(t, s, "ada", policy.Admin)
 	c := newClient(t, server)
-	c.do(http.MethodPost, "/sign-in", strings.NewReader(url.Values{"username": {"ada"}, "password": {password}}.Encode()), "application/x-www-form-urlencoded",
+	c.do(http.MethodPost, "/sign-in", strings.NewReader(url.Values{"username": {"ada"}, "password": {password}}.Encode()),
+		"application/x-www-form-urlencoded",
 		"X-Real-IP", "203.0.113.7", "X-Forwarded-For", "203.0.113.8").want(303)
 	if text := c.get("/account").text("table"); strings.Contains(text, "203.0.113") {
 		t.Errorf("a client chose its own address: %s", text)
@@ -135,7 +141,8 @@ func TestErrors(t *testing.T) {
 			t.Errorf("a refusal does not say %q: %s", want, refused)
 		}
 	}
-	if code := lead.send("POST", "/api/v1/users/"+user.String()+"/ban", map[string]any{"reason": "spam"}).want(403).field("error", "code"); code != "forbidden" {
+	if code := lead.send("POST", "/api/v1/users/"+user.String()+"/ban",
+		map[string]any{"reason": "spam"}).want(403).field("error", "code"); code != "forbidden" {
 		t.Errorf("the API says %v", code)
 	}
 }
@@ -166,7 +173,8 @@ func TestLimits(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: console\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n", c.method, c.path, c.length)
+		fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: console\r\nContent-Type: "+
+			"application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n", c.method, c.path, c.length)
 		r, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {
 			t.Errorf("%.20s: %v", c.path, err)
@@ -203,7 +211,8 @@ func TestFaultsStayInside(t *testing.T) {
 	c := staff(t, server, policy.Moderator)
 	storetest.Exec(t, s, "ALTER TABLE reports RENAME TO secret_reports")
 	a := c.get("/").want(500)
-	if strings.Contains(a.body, "reports\"") || strings.Contains(a.body, "relation") || a.text("code") != a.header.Get("X-Request-Id") {
+	if strings.Contains(a.body, "reports\"") || strings.Contains(a.body, "relation") ||
+		a.text("code") != a.header.Get("X-Request-Id") {
 		t.Errorf("the page of a fault says %s", a.text("main"))
 	}
 	storetest.Exec(t, s, "ALTER TABLE secret_reports RENAME TO reports")
@@ -232,7 +241,8 @@ func TestReadiness(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := New(Config{Store: s, Policy: p, Ready: func(context.Context) error { return errors.New("the schema is old") }})
+	server := New(Config{Store: s, Policy: p,
+		Ready: func(context.Context) error { return errors.New("the schema is old") }})
 	if a := newClient(t, server).get("/readyz").want(503); strings.Contains(a.body, "the schema is old") {
 		t.Error("the inner reason is shown to everybody")
 	}
@@ -245,7 +255,8 @@ func TestMetrics(t *testing.T) {
 	c.get("/no/such/page/12345").want(404)
 	c.get("/healthz").want(200)
 	text := c.get("/metrics").want(200).body
-	if !strings.Contains(text, `route="/healthz"`) || !strings.Contains(text, `route="unknown"`) || strings.Contains(text, "12345") {
+	if !strings.Contains(text, `route="/healthz"`) || !strings.Contains(text, `route="unknown"`) ||
+		strings.Contains(text, "12345") {
 		t.Errorf("the metrics: %.600s", text)
 	}
 }
@@ -254,13 +265,15 @@ func TestStatic(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, storetest.New(t))
 	c := newClient(t, server)
-	for name, kind := range map[string]string{"app.css": "text/css", "app.js": "text/javascript", "icon.svg": "image/svg+xml"} {
+	for name, kind := range map[string]string{"app.css": "text/css", "app.js": "text/javascript",
+		"icon.svg": "image/svg+xml"} {
 		address, err := server.assetPath(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		a := c.get(address).want(200)
-		if !strings.HasPrefix(a.header.Get("Content-Type"), kind) || !strings.Contains(a.header.Get("Cache-Control"), "immutable") {
+		if !strings.HasPrefix(a.header.Get("Content-Type"), kind) ||
+			!strings.Contains(a.header.Get("Cache-Control"), "immutable") {
 			t.Errorf("%s: %v", address, a.header)
 		}
 		if cached := c.get("/static/" + name).want(200).header.Get("Cache-Control"); cached != "no-cache" {

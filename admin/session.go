@@ -105,7 +105,8 @@ func (s *Server) credentials(c *fiber.Ctx) (credentials, error) {
 }
 
 // whose reads who credentials belong to, as they are now.
-func (s *Server) whose(ctx context.Context, shown credentials, bySession func(context.Context, string, *policy.Policy) (store.Person, error)) (store.Person, error) {
+func (s *Server) whose(ctx context.Context, shown credentials,
+	bySession func(context.Context, string, *policy.Policy) (store.Person, error)) (store.Person, error) {
 	find, secret, nobody := bySession, shown.token, errNotSignedIn
 	if shown.key != "" {
 		find, secret, nobody = s.store.PersonByKey, shown.key, errBadKey
@@ -147,7 +148,8 @@ func (s *Server) setSession(c *fiber.Ctx, token string) {
 // localPath returns a path of this site that a request named, or the fallback
 // where what it named leads elsewhere.
 func localPath(path, fallback string) string {
-	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\r\n\t\x00") || !printable(path) {
+	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\r\n\t\x00") ||
+		!printable(path) {
 		return fallback
 	}
 	u, err := url.Parse(path)

@@ -32,7 +32,8 @@ func (s *Server) signInPage(c *fiber.Ctx) error {
 	if s.identify(c) == nil {
 		return c.Redirect(back, fiber.StatusSeeOther)
 	}
-	return s.render(c, "signin", signInPage{Layout: s.layout(c, "Sign in"), Return: back, Notice: notices[c.Query("notice")]})
+	return s.render(c, "signin", signInPage{Layout: s.layout(c, "Sign in"), Return: back,
+		Notice: notices[c.Query("notice")]})
 }
 
 // signIn checks name and password. What is wrong is said without telling
@@ -82,7 +83,8 @@ func (s *Server) redeemLink(c *fiber.Ctx) error {
 			return c.Redirect(back, fiber.StatusSeeOther)
 		}
 		p := signInPage{Layout: s.layout(c, "Sign in"), Return: back,
-			Refusal: "This sign-in link was used already or has expired. Sign in with your password, or ask an admin for a new link."}
+			Refusal: "This sign-in link was used already or has expired. Sign in with your password, or ask an admin for a " +
+				"new link."}
 		return s.renderStatus(c, fiber.StatusUnauthorized, "signin", p)
 	case err != nil:
 		return err

@@ -44,7 +44,8 @@ func TestSignIn(t *testing.T) {
 	if name, _ := wrong.page().Find("#username").Attr("value"); name != "ada" {
 		t.Errorf("the typed name came back as %q", name)
 	}
-	if nobody := c.post("/sign-in", url.Values{"username": {"nobody"}, "password": {"wrong wrong"}}).want(401); nobody.text(".notice-bad") != wrong.text(".notice-bad") {
+	if nobody := c.post("/sign-in", url.Values{"username": {"nobody"},
+		"password": {"wrong wrong"}}).want(401); nobody.text(".notice-bad") != wrong.text(".notice-bad") {
 		t.Error("the answer tells who has an account")
 	}
 	c.post("/sign-in", url.Values{"username": {"ada"}}).want(422)
@@ -83,10 +84,13 @@ func TestSignInLeadsNowhereElse(t *testing.T) {
 	s := storetest.New(t)
 	server := newServer(t, s)
 	makeAccount(t, s, "ada", policy.Moderator)
-	for _, evil := range []string{"https://evil.example/", "//evil.example", `/\evil.example`, "/%5cevil", "javascript:alert(1)", "/a\r\nSet-Cookie: a=b", "http:evil", "/\t/evil.example"} {
+	for _, evil := range []string{"https://evil.example/", "//evil.example", `/\evil.example`, "/%5cevil",
+		"javascript:alert(1)", "/a\r\nSet-Cookie: a=b", "http:evil", "/\t/evil.example"} {
 		c := newClient(t, server)
-		to := c.post("/sign-in", url.Values{"username": {"ada"}, "password": {password}, "return": {evil}}).want(303).header.Get("Location")
-		if u, err := url.Parse(to); err != nil || u.Host != "" || u.Scheme != "" || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n\t") {
+		to := c.post("/sign-in", url.Values{"username": {"ada"}, "password": {password},
+			"return": {evil}}).want(303).header.Get("Location")
+		if u, err := url.Parse(to); err != nil || u.Host != "" || u.Scheme != "" || strings.HasPrefix(to, "//") ||
+			strings.ContainsAny(to, "\\\r\n\t") {
 			t.Errorf("return=%q leads to %q", evil, to)
 		}
 	}
@@ -114,7 +118,8 @@ func TestSignInLink(t *testing.T) {
 		t.Errorf("the link leads to %s", to)
 	}
 	other := newClient(t, server)
-	if text := other.get("/sign-in/link?token=" + link).want(401).text(".notice-bad"); !strings.Contains(text, "used already") {
+	if text := other.get("/sign-in/link?token=" + link).want(401).text(".notice-bad"); !strings.Contains(text,
+		"used already") {
 		t.Errorf("a used link says %q", text)
 	}
 	for _, bad := range []string{"", "%00", "a%20b", "%ff", "%F0%9F%8C%B3"} {
@@ -137,7 +142,8 @@ func TestSignInIsLimited(t *testing.T) {
 		t.Errorf("after 12 failures: %d", status)
 	}
 	// Not even the right password is tried now.
-	if text := c.post("/sign-in", url.Values{"username": {"ada"}, "password": {password}}).want(429).text(".notice-bad"); !strings.Contains(text, "Wait") {
+	if text := c.post("/sign-in", url.Values{"username": {"ada"},
+		"password": {password}}).want(429).text(".notice-bad"); !strings.Contains(text, "Wait") {
 		t.Errorf("says %q", text)
 	}
 }

@@ -121,8 +121,10 @@ func browser(agent string) string {
 		}
 		return ""
 	}
-	name := find("Edg/", "Edge", "OPR/", "Opera", "Firefox/", "Firefox", "HeadlessChrome", "Headless Chrome", "Chrome/", "Chrome", "Safari/", "Safari", "curl/", "curl")
-	system := find("Android", "Android", "iPhone", "iPhone", "iPad", "iPad", "Windows", "Windows", "Mac OS", "macOS", "Linux", "Linux")
+	name := find("Edg/", "Edge", "OPR/", "Opera", "Firefox/", "Firefox", "HeadlessChrome", "Headless Chrome", "Chrome/",
+		"Chrome", "Safari/", "Safari", "curl/", "curl")
+	system := find("Android", "Android", "iPhone", "iPhone", "iPad", "iPad", "Windows", "Windows", "Mac OS", "macOS",
+		"Linux", "Linux")
 	switch {
 	case name == "" && agent == "":
 		return "Unknown browser"
@@ -205,7 +207,10 @@ func percent(share any) string {
 // initials are the first letters of a name's first and last word.
 func initials(name string) string {
 	var letters []rune
-	for _, word := range strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) }) {
+	for _, word := range strings.FieldsFunc(name, func(r rune) bool {
+		return !unicode.IsLetter(r) &&
+			!unicode.IsNumber(r)
+	}) {
 		if !canBeSeen(word) {
 			continue
 		}

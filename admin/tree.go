@@ -52,7 +52,8 @@ type treeView struct {
 func (v treeView) Tag() string { return langTag(v.Lang) }
 
 func viewTree(tree store.Tree, t messagePresenter) treeView {
-	v := treeView{Tree: tree, Title: stateTitle(tree.State), Mood: moods[tree.State], Prompt: markup.Excerpt(tree.Excerpt, tableExcerpt), Halted: tree.State == haltedState}
+	v := treeView{Tree: tree, Title: stateTitle(tree.State), Mood: moods[tree.State],
+		Prompt: markup.Excerpt(tree.Excerpt, tableExcerpt), Halted: tree.State == haltedState}
 	if tree.Author != nil {
 		v.AuthorShown = named(orEmpty(tree.AuthorName))
 	}
@@ -70,7 +71,8 @@ func viewTree(tree store.Tree, t messagePresenter) treeView {
 
 // moods are what a state means for a moderator: all other states are under way.
 var moods = map[string]string{
-	"halted_by_moderator": "bad", "aborted_low_grade": "bad", "scoring_failed": "warn", "ready_for_export": "ok", "growing": "info", "ranking": "info",
+	"halted_by_moderator": "bad", "aborted_low_grade": "bad", "scoring_failed": "warn", "ready_for_export": "ok",
+	"growing": "info", "ranking": "info",
 }
 
 // stateTitle is a tree's state in words.
@@ -107,7 +109,8 @@ func (p treesPage) Filtered() bool {
 func (p treesPage) Carry() []Choice { return carried(p.Query, "author") }
 
 func (p treesPage) csv() (header []string, rows [][]string) {
-	header = []string{"id", "state", "active", "goal_tree_size", "max_depth", "max_children_count", "origin", "lang", "created_date", "author", "author_name",
+	header = []string{"id", "state", "active", "goal_tree_size", "max_depth", "max_children_count", "origin", "lang",
+		"created_date", "author", "author_name",
 		"messages", "excerpt"}
 	whole := func(n *int) string {
 		if n == nil {
@@ -120,8 +123,10 @@ func (p treesPage) csv() (header []string, rows [][]string) {
 		if t.Author != nil {
 			author = t.Author.String()
 		}
-		rows = append(rows, []string{t.TreeID.String(), t.State, strconv.FormatBool(t.Active), whole(t.GoalTreeSize), whole(t.MaxDepth), whole(t.MaxChildrenCount),
-			orEmpty(t.Origin), orEmpty(t.Lang), rfc3339(t.CreatedDate), author, orEmpty(t.AuthorName), strconv.Itoa(t.Messages), t.Excerpt})
+		rows = append(rows, []string{t.TreeID.String(), t.State, strconv.FormatBool(t.Active), whole(t.GoalTreeSize),
+			whole(t.MaxDepth), whole(t.MaxChildrenCount),
+			orEmpty(t.Origin), orEmpty(t.Lang), rfc3339(t.CreatedDate), author, orEmpty(t.AuthorName), strconv.Itoa(t.Messages),
+			t.Excerpt})
 	}
 	return header, rows
 }
@@ -132,7 +137,8 @@ func (s *Server) trees(c *fiber.Ctx) error {
 	if err := decodeQuery(c, &q); err != nil {
 		return err
 	}
-	f := store.TreeFilter{State: q.State, Lang: q.Lang, Origin: strings.TrimSpace(q.Origin), Author: q.Author, Page: q.page()}
+	f := store.TreeFilter{State: q.State, Lang: q.Lang, Origin: strings.TrimSpace(q.Origin), Author: q.Author,
+		Page: q.page()}
 	list, err := s.store.Trees(c.UserContext(), s.actor(c), f)
 	if err != nil {
 		return err

@@ -18,7 +18,8 @@ func TestTreesList(t *testing.T) {
 	g := plant(t, s)
 	storetest.Tree(t, s, storetest.Node{Author: g.bob, Text: "Wie geht das?", Lang: "de"})
 	c := staff(t, server, policy.Moderator)
-	for query, want := range map[string]int{"": 2, "lang=de": 1, "state=growing": 2, "state=ranking": 0, "author=" + g.ann.String(): 1, "origin=x": 0, "author=" + uuid.NewString(): 0} {
+	for query, want := range map[string]int{"": 2, "lang=de": 1, "state=growing": 2, "state=ranking": 0, "author=" +
+		g.ann.String(): 1, "origin=x": 0, "author=" + uuid.NewString(): 0} {
 		page := c.get("/trees?" + query).want(200).page()
 		if n := page.Find("tbody tr").Length(); n != want {
 			t.Errorf("?%s: %d rows, want %d", query, n, want)
@@ -35,7 +36,8 @@ func TestTreesList(t *testing.T) {
 		c.get("/trees?" + query).want(400)
 		c.get("/api/v1/trees?" + query).want(400)
 	}
-	if csv := c.get("/trees?format=csv").want(200).body; !strings.HasPrefix(csv, "id,state,") || strings.Count(csv, "\n") != 3 {
+	if csv := c.get("/trees?format=csv").want(200).body; !strings.HasPrefix(csv, "id,state,") ||
+		strings.Count(csv, "\n") != 3 {
 		t.Errorf("the CSV is %q", csv)
 	}
 }
@@ -73,7 +75,8 @@ func TestTreePage(t *testing.T) {
 	if halted.page().Find(`.page-head a[href*="/resume"]`).Length() != 1 {
 		t.Error("a halted tree cannot be restarted from its page")
 	}
-	if done := halted.text(".recent-actions"); !strings.Contains(done, "Stopped") || !strings.Contains(done, "vandals here") {
+	if done := halted.text(".recent-actions"); !strings.Contains(done, "Stopped") ||
+		!strings.Contains(done, "vandals here") {
 		t.Errorf("what was done to the tree reads %q", done)
 	}
 	if n := staff(t, server, policy.DataLead).get(path).want(200).page().Find(".page-head [data-dialog]").Length(); n != 0 {

@@ -32,7 +32,8 @@ func viewTrial(t store.Trial) *trialView {
 	auc.New, auc.NewInterval = shown(t.New.AUC, t.New.AUCInterval, 3)
 	v.Lines = []qualityLine{auc}
 	for _, depth := range scoring.Depths {
-		line := qualityLine{Title: fmt.Sprintf("Precision at %d", depth), Hint: fmt.Sprintf("sanctioned users among the first %d", depth)}
+		line := qualityLine{Title: fmt.Sprintf("Precision at %d", depth),
+			Hint: fmt.Sprintf("sanctioned users among the first %d", depth)}
 		line.Old, line.OldInterval = precisionAt(t.Old, depth)
 		line.New, line.NewInterval = precisionAt(t.New, depth)
 		v.Lines = append(v.Lines, line)

@@ -119,13 +119,16 @@ func (p trollboardPage) Carry() []Choice {
 }
 
 func (p trollboardPage) csv() (header []string, rows [][]string) {
-	header = []string{"rank", "user_id", "display_name", "status", "score", "rate", "red_flags", "upvotes", "downvotes", "spam",
+	header = []string{"rank", "user_id", "display_name", "status", "score", "rate", "red_flags", "upvotes", "downvotes",
+		"spam",
 		"toxicity", "toxicity_source", "messages", "languages", "last_activity"}
 	for _, r := range p.Board.Items {
 		rows = append(rows, []string{
 			strconv.FormatInt(r.Rank, 10), r.UserID.String(), r.DisplayName, r.Status, figure(&r.Score), figure(&r.Rate),
-			strconv.FormatInt(r.RedFlags, 10), strconv.FormatInt(r.Upvotes, 10), strconv.FormatInt(r.Downvotes, 10), strconv.FormatInt(r.Spam, 10),
-			figure(r.Toxicity), orEmpty(r.ToxicitySource), strconv.FormatInt(r.Messages, 10), strings.Join(r.Languages, " "), rfc3339(r.LastActivity),
+			strconv.FormatInt(r.RedFlags, 10), strconv.FormatInt(r.Upvotes, 10), strconv.FormatInt(r.Downvotes, 10),
+			strconv.FormatInt(r.Spam, 10),
+			figure(r.Toxicity), orEmpty(r.ToxicitySource), strconv.FormatInt(r.Messages, 10), strings.Join(r.Languages, " "),
+			rfc3339(r.LastActivity),
 		})
 	}
 	return header, rows
@@ -151,7 +154,8 @@ func (s *Server) trollboard(c *fiber.Ctx) error {
 	}
 	p.Languages = languageChoices(languages, p.Filter.Lang)
 	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", q.Cursor)
-	p.Tabs, p.Formulas, p.Statuses, p.Columns = windowTabs(p.Query, p.Filter.Window), formulaChoices(p.Filter.Formula), p.statuses(), p.columns()
+	p.Tabs, p.Formulas, p.Statuses, p.Columns = windowTabs(p.Query, p.Filter.Window), formulaChoices(p.Filter.Formula),
+		p.statuses(), p.columns()
 	p.layOut(q, hereWithout(c, "done", "notice"))
 	for i, line := range p.Lines {
 		if q.Open == nil || *q.Open != line.UserID {
@@ -185,7 +189,8 @@ func (p *trollboardPage) layOut(q boardQuery, here string) {
 
 func (p *trollboardPage) line(row store.BoardRow, q boardQuery) boardLine {
 	id := row.UserID.String()
-	line := boardLine{BoardRow: row, Here: p.Here, MayBan: row.Status != store.Erased && mayActOn(p.Person, policy.UserBan, row.UserID, row.Role)}
+	line := boardLine{BoardRow: row, Here: p.Here, MayBan: row.Status != store.Erased &&
+		mayActOn(p.Person, policy.UserBan, row.UserID, row.Role)}
 	line.Unfold = "/users/" + id + "/score?frame=" + string(p.Filter.Window) + "&formula=" + p.Filter.Formula.Name
 	open := id
 	if q.Open != nil && *q.Open == row.UserID {
@@ -224,7 +229,8 @@ func (p trollboardPage) columns() []column {
 		{Title: "Red flags", Hint: "Red-flag reactions and reports", Link: "red_flags", Class: "num"},
 		{Title: "Vote", Hint: "Upvotes and downvotes; sorts by downvotes", Link: "downvotes"},
 		{Title: "Spam", Hint: "Spam label votes and spam prompts", Link: "spam", Class: "num"},
-		{Title: "Toxicity", Hint: "Mean of the classifier's toxicity over the user's messages", Link: "toxicity", Class: "num"},
+		{Title: "Toxicity", Hint: "Mean of the classifier's toxicity over the user's messages", Link: "toxicity",
+			Class: "num"},
 		{Title: "Messages", Link: "messages", Class: "num"},
 		{Title: "Languages"},
 		{Title: "Last active"},

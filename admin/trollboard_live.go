@@ -79,7 +79,8 @@ func (s *Server) trollboardLive(c *fiber.Ctx) error {
 	for _, name := range []string{"have", "done", "notice"} {
 		values.Del(name)
 	}
-	b := &boardStream{server: s, shown: shown, ask: q.boardQuery, query: values, changed: changed, closing: c.Context().Done(), conn: c.Context().Conn()}
+	b := &boardStream{server: s, shown: shown, ask: q.boardQuery, query: values, changed: changed,
+		closing: c.Context().Done(), conn: c.Context().Conn()}
 	if q.Have != "" {
 		b.prints = strings.Split(q.Have, ".")
 	}

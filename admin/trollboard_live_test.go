@@ -61,7 +61,10 @@ func (c *client) openBoard(base, query string) (*stream, answer) {
 	c.t.Helper()
 	page := c.get("/trollboard" + query).want(200)
 	var prints []string
-	page.page().Find("tr[data-print]").Each(func(_ int, row *goquery.Selection) { prints = append(prints, attr(row, "data-print")) })
+	page.page().Find("tr[data-print]").Each(func(_ int,
+		row *goquery.Selection) {
+		prints = append(prints, attr(row, "data-print"))
+	})
 	live := attr(page.page().Find("[data-live]"), "data-live")
 	join := "?"
 	if strings.Contains(live, "?") {
@@ -87,7 +90,8 @@ func (c *client) stream(address string) *stream {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if response.StatusCode != 200 || response.Header.Get("Content-Type") != "text/event-stream" || response.Header.Get("Content-Encoding") != "" {
+	if response.StatusCode != 200 || response.Header.Get("Content-Type") != "text/event-stream" ||
+		response.Header.Get("Content-Encoding") != "" {
 		c.t.Fatalf("the stream answered %d, %v", response.StatusCode, response.Header)
 	}
 	s := &stream{c.t, make(chan sentEvent, 100), leave}
@@ -151,7 +155,8 @@ func (s *stream) over() string {
 // react has a user react to a message, by ingest as a front end does.
 func (c *client) react(message, user uuid.UUID, emoji string) {
 	c.t.Helper()
-	line := fmt.Sprintf(`{"type": "reaction", "id": %q, "message_id": %q, "user_id": %q, "emoji": %q, "op": "add"}`, uuid.NewString(), message, user, emoji)
+	line := fmt.Sprintf(`{"type": "reaction", "id": %q, "message_id": %q, "user_id": %q, "emoji": %q, "op": "add"}`,
+		uuid.NewString(), message, user, emoji)
 	if n := c.ingestLines(line).want(200).field("accepted"); n != 1.0 {
 		c.t.Fatalf("%v of 1 accepted", n)
 	}
@@ -328,7 +333,8 @@ func TestOneSessionHasFewStreams(t *testing.T) {
 	if n := server.streams.len(); n != streamsOfOne {
 		t.Errorf("%d streams are open, want %d", n, streamsOfOne)
 	}
-	if text := c.get("/metrics").body; !strings.Contains(text, fmt.Sprintf("treewarden_board_streams %d\n", streamsOfOne)) {
+	if text := c.get("/metrics").body; !strings.Contains(text,
+		fmt.Sprintf("treewarden_board_streams %d\n", streamsOfOne)) {
 		t.Error("the metrics do not count them")
 	}
 }

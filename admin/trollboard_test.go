@@ -35,10 +35,12 @@ type crowd struct {
 // (score 1).
 func makeCrowd(t *testing.T, s *store.Store) crowd {
 	t.Helper()
-	c := crowd{troll: storetest.User(t, s, "Trollo"), good: storetest.User(t, s, "Gisela Gut"), old: storetest.User(t, s, "Methuselah"), judge: storetest.User(t, s, "Judge")}
+	c := crowd{troll: storetest.User(t, s, "Trollo"), good: storetest.User(t, s, "Gisela Gut"),
+		old: storetest.User(t, s, "Methuselah"), judge: storetest.User(t, s, "Judge")}
 	other := storetest.User(t, s, "Other judge")
 	hour, long := time.Now().Add(-time.Hour), time.Now().AddDate(0, 0, -40)
-	ids := storetest.Tree(t, s, storetest.Node{Author: c.troll, Lang: "de", Text: "Ihr seid alle dumm", Replies: []storetest.Node{{Author: c.good, Lang: "de", Text: "Nein"}}})
+	ids := storetest.Tree(t, s, storetest.Node{Author: c.troll, Lang: "de", Text: "Ihr seid alle dumm",
+		Replies: []storetest.Node{{Author: c.good, Lang: "de", Text: "Nein"}}})
 	c.flagged, c.praised = ids[0], ids[1]
 	ancient := storetest.Tree(t, s, storetest.Node{Author: c.old, At: long, Text: "long ago"})[0]
 	storetest.React(t, s, c.flagged, c.judge, "red_flag", hour)
@@ -53,7 +55,8 @@ func makeCrowd(t *testing.T, s *store.Store) crowd {
 // ban bans a user as an admin would.
 func ban(t *testing.T, s *store.Store, user uuid.UUID) {
 	t.Helper()
-	_, err := s.Act(t.Context(), storetest.Staff(t, s, policy.Admin), store.Act{Kind: "ban", Target: user, Reason: "a test bans"})
+	_, err := s.Act(t.Context(), storetest.Staff(t, s, policy.Admin),
+		store.Act{Kind: "ban", Target: user, Reason: "a test bans"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +92,8 @@ func TestTrollboard(t *testing.T) {
 	row.Find("td[data-label]").Each(func(_ int, cell *goquery.Selection) {
 		cells[cell.AttrOr("data-label", "")] = strings.Join(strings.Fields(cell.Text()), " ")
 	})
-	for label, want := range map[string]string{"Red flags": "1", "Vote": "👍 0 👎 1", "Spam": "1", "Toxicity": "–", "Messages": "1", "Languages": "de"} {
+	for label, want := range map[string]string{"Red flags": "1", "Vote": "👍 0 👎 1", "Spam": "1", "Toxicity": "–",
+		"Messages": "1", "Languages": "de"} {
 		if cells[label] != want {
 			t.Errorf("%s is %q, want %q", label, cells[label], want)
 		}
@@ -101,8 +105,12 @@ func TestTrollboard(t *testing.T) {
 		t.Errorf("the name leads to %q", href)
 	}
 	var heads []string
-	page.Find("thead th").Each(func(_ int, head *goquery.Selection) { heads = append(heads, strings.TrimSpace(head.Text())) })
-	if got := strings.Join(heads, ", "); got != "Rank, Display name, Troll score, Rate, Red flags, Vote, Spam, Toxicity, Messages, Languages, Last active, Actions" {
+	page.Find("thead th").Each(func(_ int, head *goquery.Selection) {
+		heads = append(heads,
+			strings.TrimSpace(head.Text()))
+	})
+	if got := strings.Join(heads, ", "); got != "Rank, Display name, Troll score, Rate, Red flags, Vote, Spam, "+
+		"Toxicity, Messages, Languages, Last active, Actions" {
 		t.Errorf("columns: %s", got)
 	}
 	if got := page.Find(`th[aria-sort="descending"]`).Text(); got != "Troll score" {
@@ -113,7 +121,8 @@ func TestTrollboard(t *testing.T) {
 	wantNames(t, moderator.get("/trollboard?lang=de"), "Trollo", "Gisela Gut")
 	wantNames(t, moderator.get("/trollboard?q=gUt"), "Gisela Gut")
 	wantNames(t, moderator.get("/trollboard?q=100%25"))
-	if text := moderator.get("/trollboard?q=nobody").text(".empty"); !strings.Contains(text, "Nobody on this board fits the filter") {
+	if text := moderator.get("/trollboard?q=nobody").text(".empty"); !strings.Contains(text,
+		"Nobody on this board fits the filter") {
 		t.Errorf("an empty board says %q", text)
 	}
 	if text := moderator.get("/trollboard?status=banned").text(".empty"); !strings.Contains(text, "No banned user") {
@@ -126,7 +135,8 @@ func TestTrollboard(t *testing.T) {
 	wantNames(t, banned, "Trollo")
 	banned.page().Find(".tabs a").Each(func(_ int, tab *goquery.Selection) {
 		u, err := url.Parse(tab.AttrOr("href", ""))
-		if err != nil || u.Query().Get("status") != "banned" || u.Query().Get("lang") != "de" || u.Query().Get("frame") == "" {
+		if err != nil || u.Query().Get("status") != "banned" || u.Query().Get("lang") != "de" ||
+			u.Query().Get("frame") == "" {
 			t.Errorf("the tab %s leads to %q: the choice is lost", tab.Text(), tab.AttrOr("href", ""))
 		}
 	})
@@ -144,11 +154,13 @@ func TestTrollboardActs(t *testing.T) {
 	page := staff(t, server, policy.Moderator).get("/trollboard?lang=de&cursor=").want(http.StatusOK).page()
 	link := page.Find("#u-"+crowd.troll.String()+` a[data-dialog]`).AttrOr("href", "")
 	u, err := url.Parse(link)
-	if err != nil || u.Path != "/users/"+crowd.troll.String()+"/ban" || u.Query().Get("return") != "/trollboard?cursor=&lang=de" {
+	if err != nil || u.Path != "/users/"+crowd.troll.String()+"/ban" ||
+		u.Query().Get("return") != "/trollboard?cursor=&lang=de" {
 		t.Errorf("the ban link is %q", link)
 	}
 	page = staff(t, server, policy.Moderator).get("/trollboard").page()
-	if page.Find("#u-"+boss.UserID.String()).Length() != 1 || page.Find("#u-"+boss.UserID.String()+" a[data-dialog]").Length() != 0 {
+	if page.Find("#u-"+boss.UserID.String()).Length() != 1 ||
+		page.Find("#u-"+boss.UserID.String()+" a[data-dialog]").Length() != 0 {
 		t.Error("a moderator is offered to ban an admin, or does not see them")
 	}
 	if n := staff(t, server, policy.DataLead).get("/trollboard").want(http.StatusOK).page().Find("tbody a[data-dialog]").Length(); n != 0 {
@@ -223,7 +235,8 @@ func TestTrollboardAPI(t *testing.T) {
 	}
 	var board store.Board
 	a.json(&board)
-	if row := board.Items[0]; row.UserID != crowd.troll || row.Score != 5 || row.Rank != 1 || row.RedFlags != 1 || row.Spam != 1 || row.Toxicity != nil || row.Rate != 5.0/11 {
+	if row := board.Items[0]; row.UserID != crowd.troll || row.Score != 5 || row.Rank != 1 || row.RedFlags != 1 ||
+		row.Spam != 1 || row.Toxicity != nil || row.Rate != 5.0/11 {
 		t.Errorf("the first row is %+v", row)
 	}
 	var reference store.Board
@@ -231,7 +244,8 @@ func TestTrollboardAPI(t *testing.T) {
 	if reference.Formula != "open-assistant" || reference.Items[0].Score != 4 { // the spam label weighs nothing
 		t.Errorf("the reference's formula gives %+v", reference.Items[0])
 	}
-	for _, query := range []string{"frame=year", "status=gone", "sort=name", "formula=mine", "open=7", "limit=201", "limit=-1", "limit=x", "cursor=x", "q=%00", "q=%ff", "lang=%00", "q=%zz"} {
+	for _, query := range []string{"frame=year", "status=gone", "sort=name", "formula=mine", "open=7", "limit=201",
+		"limit=-1", "limit=x", "cursor=x", "q=%00", "q=%ff", "lang=%00", "q=%zz"} {
 		moderator.get("/api/v1/trollboard?" + query).want(http.StatusBadRequest)
 		moderator.get("/trollboard?" + query).want(http.StatusBadRequest)
 	}
@@ -258,7 +272,8 @@ func TestTrollboardRow(t *testing.T) {
 	if detail.Length() != 1 || detail.Prev().AttrOr("id", "") != "u-"+crowd.troll.String() {
 		t.Fatal("the row did not open below itself")
 	}
-	part := moderator.do(http.MethodGet, opener.AttrOr("data-unfold", ""), nil, "", "X-Partial", "dialog").want(http.StatusOK)
+	part := moderator.do(http.MethodGet, opener.AttrOr("data-unfold", ""), nil, "", "X-Partial",
+		"dialog").want(http.StatusOK)
 	if strings.Contains(part.body, "<html") {
 		t.Error("the part is a whole page")
 	}
@@ -277,7 +292,8 @@ func TestTrollboardRow(t *testing.T) {
 			t.Errorf("%s: no raw JSON: %q", name, text)
 		}
 	}
-	full := moderator.get("/users/" + crowd.troll.String() + "/score?frame=week&formula=open-assistant").want(http.StatusOK)
+	full := moderator.get("/users/" + crowd.troll.String() +
+		"/score?frame=week&formula=open-assistant").want(http.StatusOK)
 	if got := full.text(`.tabs a[aria-current="page"]`); got != "Weekly" {
 		t.Errorf("the page of the score stands at %q", got)
 	}
@@ -316,7 +332,8 @@ func TestTrollboardNames(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
 	server := newServer(t, s)
-	hostile := []string{`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, "\u202eevil\u2066", strings.Repeat("long ", 50), "{{.Person}}", "محمد"}
+	hostile := []string{`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, "\u202eevil\u2066",
+		strings.Repeat("long ", 50), "{{.Person}}", "محمد"}
 	for _, name := range hostile {
 		storetest.Tree(t, s, storetest.Node{Author: storetest.User(t, s, name)})
 	}
@@ -343,9 +360,11 @@ func TestFullBoard(t *testing.T) {
 	server := newServer(t, s)
 	for i := range 60 {
 		id := uuid.New()
-		storetest.Exec(t, s, "INSERT INTO users (user_id, display_name, username) VALUES ($1, $2, $1::uuid::text)", id, fmt.Sprintf("Contributor number %d", i))
+		storetest.Exec(t, s, "INSERT INTO users (user_id, display_name, username) VALUES ($1, $2, $1::uuid::text)", id,
+			fmt.Sprintf("Contributor number %d", i))
 		storetest.Exec(t, s, "INSERT INTO trees (tree_id, state, active, user_id) VALUES ($1, 'growing', true, $1)", id)
-		storetest.Exec(t, s, "INSERT INTO messages (tree_id, message_id, user_id, created_date, role, lang, text) VALUES ($1, $1, $1, now(), 'prompter', 'en', 'hi')", id)
+		storetest.Exec(t, s, "INSERT INTO messages (tree_id, message_id, user_id, created_date, role, lang, text) VALUES "+
+			"($1, $1, $1, now(), 'prompter', 'en', 'hi')", id)
 	}
 	if err := s.RebuildScores(t.Context()); err != nil {
 		t.Fatal(err)
@@ -356,7 +375,8 @@ func TestFullBoard(t *testing.T) {
 		t.Fatalf("%d rows, want 50", n)
 	}
 	sent, page := 0, a.page()
-	for _, path := range []string{"/trollboard", page.Find(`link[rel="stylesheet"]`).AttrOr("href", ""), page.Find("script").AttrOr("src", "")} {
+	for _, path := range []string{"/trollboard", page.Find(`link[rel="stylesheet"]`).AttrOr("href", ""),
+		page.Find("script").AttrOr("src", "")} {
 		sent += len(moderator.do(http.MethodGet, path, nil, "", "Accept-Encoding", "gzip").want(http.StatusOK).body)
 	}
 	t.Logf("first paint: %d bytes", sent)

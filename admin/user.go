@@ -208,7 +208,8 @@ func (s *Server) userPage(c *fiber.Ctx, q userQuery) (userPage, error) {
 	}
 	p.MayEdit = p.Person.May(policy.UserEdit) && p.WhyNot == "" && !erased
 	p.MayBan = p.Person.May(policy.UserBan) && p.WhyNot == "" && !erased
-	p.Form = userBody{DisplayName: &p.User.DisplayName, Notes: &p.User.Notes, ShowOnLeaderboard: &p.User.ShowOnLeaderboard, Version: &p.User.Version, Key: rand.Text()}
+	p.Form = userBody{DisplayName: &p.User.DisplayName, Notes: &p.User.Notes, ShowOnLeaderboard: &p.User.ShowOnLeaderboard,
+		Version: &p.User.Version, Key: rand.Text()}
 	if p.MayEdit {
 		p.Roles = s.grantable(p.Person, p.User.Role)
 	}

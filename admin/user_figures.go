@@ -131,15 +131,17 @@ func chartOf(days []store.DaySignals) signalChart {
 	}
 	chart.Base = height(mostAgainst)
 	for i, d := range days {
-		bar := signalBar{X: i * chartStep, Width: chartStep - 3, Against: height(d.Against), For: height(d.For), ForBelow: chart.Base + 1,
-			Title: fmt.Sprintf("%s: %d against, %d for", shortDay(d.Day), d.Against, d.For)}
+		bar := signalBar{X: i * chartStep, Width: chartStep - 3, Against: height(d.Against), For: height(d.For),
+			ForBelow: chart.Base + 1,
+			Title:    fmt.Sprintf("%s: %d against, %d for", shortDay(d.Day), d.Against, d.For)}
 		bar.AgainstTop = chart.Base - bar.Against
 		chart.Bars = append(chart.Bars, bar)
 		if d.Against+d.For > 0 {
 			chart.Days = append([]store.DaySignals{d}, chart.Days...)
 		}
 	}
-	chart.Text = fmt.Sprintf("Signals of the last 30 days: %d against this user, %d for them, on %s.", against, good, dayCount(len(chart.Days)))
+	chart.Text = fmt.Sprintf("Signals of the last 30 days: %d against this user, %d for them, on %s.", against, good,
+		dayCount(len(chart.Days)))
 	return chart
 }
 

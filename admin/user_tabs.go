@@ -54,11 +54,13 @@ func (p userPage) Sorted() column {
 
 // CSV is the address of what the open tab shows, as a file.
 func (p userPage) CSV() string {
-	return p.Self + "/" + p.Filter.Tab + mustQuery(p.Query, "format", "csv", "tab", "", "deleted", p.Filter.Deleted, "cursor", p.Filter.Cursor)
+	return p.Self + "/" + p.Filter.Tab + mustQuery(p.Query, "format", "csv", "tab", "", "deleted", p.Filter.Deleted,
+		"cursor", p.Filter.Cursor)
 }
 
 func messageCSV(messages []store.Message) (header []string, rows [][]string) {
-	header = []string{"message_id", "message_tree_id", "parent_id", "user_id", "created_date", "role", "lang", "review_count", "review_result", "deleted",
+	header = []string{"message_id", "message_tree_id", "parent_id", "user_id", "created_date", "role", "lang",
+		"review_count", "review_result", "deleted",
 		"edited", "upvotes", "downvotes", "red_flags", "tree_state", "text"}
 	for _, m := range messages {
 		var parent, user, count, result string
@@ -74,8 +76,10 @@ func messageCSV(messages []store.Message) (header []string, rows [][]string) {
 		if m.ReviewResult != nil {
 			result = strconv.FormatBool(*m.ReviewResult)
 		}
-		rows = append(rows, []string{m.MessageID.String(), m.TreeID.String(), parent, user, rfc3339(m.CreatedDate), m.Role, orEmpty(m.Lang), count, result,
-			strconv.FormatBool(m.Deleted), strconv.FormatBool(m.Edited), strconv.Itoa(m.Emojis["+1"]), strconv.Itoa(m.Emojis["-1"]), strconv.Itoa(m.Emojis["red_flag"]),
+		rows = append(rows, []string{m.MessageID.String(), m.TreeID.String(), parent, user, rfc3339(m.CreatedDate), m.Role,
+			orEmpty(m.Lang), count, result,
+			strconv.FormatBool(m.Deleted), strconv.FormatBool(m.Edited), strconv.Itoa(m.Emojis["+1"]),
+			strconv.Itoa(m.Emojis["-1"]), strconv.Itoa(m.Emojis["red_flag"]),
 			m.TreeState, m.Text})
 	}
 	return header, rows
@@ -140,7 +144,8 @@ func feedbackCSV(given []store.Feedback) (header []string, rows [][]string) {
 			value := g.Labels[name]
 			labels = append(labels, name+"="+figure(&value))
 		}
-		rows = append(rows, []string{g.Kind, g.MessageID.String(), rfc3339(&g.At), strings.Join(labels, " "), g.Emoji, g.Reason, g.Excerpt})
+		rows = append(rows, []string{g.Kind, g.MessageID.String(), rfc3339(&g.At), strings.Join(labels, " "), g.Emoji,
+			g.Reason, g.Excerpt})
 	}
 	return header, rows
 }

@@ -44,7 +44,8 @@ func TestUsers(t *testing.T) {
 		t.Errorf("an empty list says %q", text)
 	}
 	page := moderator.get("/users").page()
-	if sorted := page.Find(`th[aria-sort="ascending"]`); sorted.Text() != "Name" || !strings.Contains(sorted.Find("a").AttrOr("href", ""), "sort=-name") {
+	if sorted := page.Find(`th[aria-sort="ascending"]`); sorted.Text() != "Name" ||
+		!strings.Contains(sorted.Find("a").AttrOr("href", ""), "sort=-name") {
 		t.Errorf("sorted by %q, and turned by %q", sorted.Text(), sorted.Find("a").AttrOr("href", ""))
 	}
 	var list store.List[store.User]
@@ -71,7 +72,8 @@ func TestUserPage(t *testing.T) {
 	if got := a.text("h1"); got != "Trollo" {
 		t.Errorf("the head is %q", got)
 	}
-	if got := a.text(".user-marks"); !strings.Contains(got, "Active") || !strings.Contains(got, "general") || !strings.Contains(got, crowd.troll.String()) {
+	if got := a.text(".user-marks"); !strings.Contains(got, "Active") || !strings.Contains(got, "general") ||
+		!strings.Contains(got, crowd.troll.String()) {
 		t.Errorf("beside the name stands %q", got)
 	}
 	page := a.page()
@@ -82,13 +84,16 @@ func TestUserPage(t *testing.T) {
 	if fmt.Sprint(scores) != "[5 5 5 5]" {
 		t.Errorf("the scores are %v", scores)
 	}
-	if text := page.Find(".signals svg").AttrOr("aria-label", ""); text != "Signals of the last 30 days: 3 against this user, 0 for them, on 1 day." {
+	if text := page.Find(".signals svg").AttrOr("aria-label", ""); text != "Signals of the last 30 days: 3 against "+
+		"this user, 0 for them, on 1 day." {
 		t.Errorf("the chart says %q", text)
 	}
-	if text := a.text(".messages tbody"); !strings.Contains(text, "Ihr seid alle dumm") || !strings.Contains(text, "Root") {
+	if text := a.text(".messages tbody"); !strings.Contains(text, "Ihr seid alle dumm") ||
+		!strings.Contains(text, "Root") {
 		t.Errorf("their messages: %q", text)
 	}
-	if link := page.Find(`.page-head a[data-dialog]`).AttrOr("href", ""); link != self+"/ban?return="+url.QueryEscape(self) && link != self+"/ban?return="+strings.ReplaceAll(self, "/", "%2f") {
+	if link := page.Find(`.page-head a[data-dialog]`).AttrOr("href", ""); link != self+"/ban?return="+
+		url.QueryEscape(self) && link != self+"/ban?return="+strings.ReplaceAll(self, "/", "%2f") {
 		t.Errorf("the ban link is %q", link)
 	}
 	if page.Find(".kv dt:contains(IP), .kv dt:contains(E-mail)").Length() != 0 {
@@ -102,7 +107,8 @@ func TestUserPage(t *testing.T) {
 		t.Error("an admin does not see private data, or may not give roles")
 	}
 	lead := staff(t, server, policy.DataLead).get(self).page()
-	if lead.Find(".user-form button").Length() != 0 || lead.Find(".page-head a[data-dialog]").Length() != 0 || lead.Find("textarea[readonly]").Length() != 1 {
+	if lead.Find(".user-form button").Length() != 0 || lead.Find(".page-head a[data-dialog]").Length() != 0 ||
+		lead.Find("textarea[readonly]").Length() != 1 {
 		t.Error("a data lead is offered to change or ban")
 	}
 
@@ -120,7 +126,8 @@ func TestBannedUser(t *testing.T) {
 	user := storetest.User(t, s, "Trollo")
 	boss := storetest.Staff(t, s, policy.Admin)
 	until := time.Now().AddDate(0, 0, 3)
-	if _, err := s.Act(t.Context(), boss, store.Act{Kind: "ban", Target: user, Reason: "insults <b>everybody</b>", Params: store.BanParams{Until: &until}}); err != nil {
+	if _, err := s.Act(t.Context(), boss, store.Act{Kind: "ban", Target: user, Reason: "insults <b>everybody</b>",
+		Params: store.BanParams{Until: &until}}); err != nil {
 		t.Fatal(err)
 	}
 	a := staff(t, server, policy.Moderator).get("/users/" + user.String()).want(http.StatusOK)
@@ -179,7 +186,8 @@ func TestUpdateUser(t *testing.T) {
 
 	other.post(self, form(saved, "Renamed", "theirs")).want(http.StatusSeeOther)
 	a = moderator.post(self, form(saved, "Trollo", "mine")).want(http.StatusConflict)
-	if text := a.text(".notice-warn"); !strings.Contains(text, "Updated Renamed") && !strings.Contains(text, "Updated Trollo") {
+	if text := a.text(".notice-warn"); !strings.Contains(text, "Updated Renamed") &&
+		!strings.Contains(text, "Updated Trollo") {
 		t.Errorf("the conflict says %q", text)
 	}
 	if got := a.page().Find("textarea[name=notes]").Text(); strings.TrimPrefix(got, "\n") != "mine" {
@@ -256,30 +264,36 @@ func TestPatchUser(t *testing.T) {
 	moderator := staff(t, server, policy.Moderator)
 
 	a := moderator.send(http.MethodPatch, path, map[string]any{"notes": "seen", "version": 1}).want(http.StatusOK)
-	if a.field("notes") != "seen" || a.field("version") != 2.0 || a.field("display_name") != "Trollo" || a.field("show_on_leaderboard") != true {
+	if a.field("notes") != "seen" || a.field("version") != 2.0 || a.field("display_name") != "Trollo" ||
+		a.field("show_on_leaderboard") != true {
 		t.Errorf("the user is %.600s", a.body)
 	}
-	for _, name := range []string{"user_id", "auth_method", "username", "role", "status", "ban", "created_date", "last_activity_date", "stats", "scores", "languages"} {
+	for _, name := range []string{"user_id", "auth_method", "username", "role", "status", "ban", "created_date",
+		"last_activity_date", "stats", "scores", "languages"} {
 		if !strings.Contains(a.body, `"`+name+`":`) {
 			t.Errorf("the user lacks %s", name)
 		}
 	}
 	a = moderator.send(http.MethodPatch, path, map[string]any{"notes": "late", "version": 1}).want(http.StatusConflict)
-	if a.field("error", "code") != "conflict" || a.field("error", "version") != 2.0 || a.field("error", "action", "kind") != "update_user" {
+	if a.field("error", "code") != "conflict" || a.field("error", "version") != 2.0 ||
+		a.field("error", "action", "kind") != "update_user" {
 		t.Errorf("the conflict is %s", a.body)
 	}
 	moderator.send(http.MethodPatch, path, map[string]any{"notes": "seen"}).want(http.StatusOK)
 	for _, body := range []string{`{"display_name":""}`, `{"nots":"x"}`, `{"notes":7}`, `{}`, `{"notes":"\u0000"}`} {
-		if a := moderator.send(http.MethodPatch, path, body).want(http.StatusUnprocessableEntity); a.field("error", "fields") == nil {
+		if a := moderator.send(http.MethodPatch, path, body).want(http.StatusUnprocessableEntity); a.field("error",
+			"fields") == nil {
 			t.Errorf("%s names no field: %s", body, a.body)
 		}
 	}
 	moderator.send(http.MethodPatch, path, `{`).want(http.StatusBadRequest)
 	moderator.send(http.MethodPatch, path, map[string]any{"role": "moderator"}).want(http.StatusForbidden)
 	staff(t, server, policy.DataLead).send(http.MethodPatch, path, map[string]any{"notes": "x"}).want(http.StatusForbidden)
-	moderator.send(http.MethodPatch, "/api/v1/users/"+uuid.NewString(), map[string]any{"notes": "x"}).want(http.StatusNotFound)
+	moderator.send(http.MethodPatch, "/api/v1/users/"+uuid.NewString(),
+		map[string]any{"notes": "x"}).want(http.StatusNotFound)
 	moderator.send(http.MethodPatch, "/api/v1/users/1", map[string]any{"notes": "x"}).want(http.StatusBadRequest)
-	staff(t, server, policy.Admin).send(http.MethodPatch, path, map[string]any{"role": "moderator", "version": 2}).want(http.StatusOK)
+	staff(t, server, policy.Admin).send(http.MethodPatch, path,
+		map[string]any{"role": "moderator", "version": 2}).want(http.StatusOK)
 }
 
 // TestUserTabs looks at what a user wrote and gave, and at what was done to
@@ -290,17 +304,20 @@ func TestUserTabs(t *testing.T) {
 	server := newServer(t, s)
 	crowd := makeCrowd(t, s)
 	boss := storetest.Staff(t, s, policy.Admin)
-	if _, err := s.Act(t.Context(), boss, store.Act{Kind: "delete", Target: crowd.flagged, Reason: "an insult"}); err != nil {
+	if _, err := s.Act(t.Context(), boss, store.Act{Kind: "delete", Target: crowd.flagged,
+		Reason: "an insult"}); err != nil {
 		t.Fatal(err)
 	}
-	storetest.Tree(t, s, storetest.Node{Author: crowd.troll, Lang: "en", Text: "a kind word", At: time.Now().Add(-time.Minute)})
+	storetest.Tree(t, s, storetest.Node{Author: crowd.troll, Lang: "en", Text: "a kind word",
+		At: time.Now().Add(-time.Minute)})
 	self := "/users/" + crowd.troll.String()
 	admin := signedIn(t, server, boss)
 
 	rows := func(path string) int {
 		return admin.get(path).want(http.StatusOK).page().Find(".messages tbody tr").Length()
 	}
-	for path, want := range map[string]int{self: 2, self + "?deleted=only": 1, self + "?deleted=exclude": 1, self + "?lang=en": 1, self + "?q=kind": 1,
+	for path, want := range map[string]int{self: 2, self + "?deleted=only": 1, self + "?deleted=exclude": 1, self +
+		"?lang=en": 1, self + "?q=kind": 1,
 		self + "?spam=only": 0, self + "/messages": 1, self + "?sort=old&limit=1": 1} {
 		if got := rows(path); got != want {
 			t.Errorf("%s shows %d messages, want %d", path, got, want)
@@ -315,7 +332,8 @@ func TestUserTabs(t *testing.T) {
 	if len(messages.Items) != 2 || !messages.Items[0].Deleted {
 		t.Errorf("with the deleted, from the oldest: %+v", messages.Items)
 	}
-	if a := admin.get(self + "/messages?format=csv&deleted=include").want(http.StatusOK); strings.Count(a.body, "\n") != 3 {
+	if a := admin.get(self + "/messages?format=csv&deleted=include").want(http.StatusOK); strings.Count(a.body,
+		"\n") != 3 {
 		t.Errorf("the CSV: %s", a.body)
 	}
 
@@ -332,7 +350,8 @@ func TestUserTabs(t *testing.T) {
 	}
 	ban(t, s, crowd.troll)
 	done := admin.get("/users/" + crowd.troll.String() + "?tab=actions").want(http.StatusOK)
-	if link := done.page().Find(".done a[data-dialog]").First().AttrOr("href", ""); !strings.HasPrefix(link, "/actions/") || !strings.Contains(link, "/undo?return=") {
+	if link := done.page().Find(".done a[data-dialog]").First().AttrOr("href", ""); !strings.HasPrefix(link,
+		"/actions/") || !strings.Contains(link, "/undo?return=") {
 		t.Errorf("the undo link is %q", link)
 	}
 	for _, tab := range []string{"messages", "given", "actions"} {
@@ -363,7 +382,8 @@ func TestPeopleParameters(t *testing.T) {
 	builtIn, corpora := nastyStrings(t)
 	for path, parameters := range map[string]string{
 		"/trollboard": "frame status lang q sort formula open limit cursor", "/users": "q role status lang sort limit cursor",
-		self: "tab formula deleted spam lang q sort limit cursor", self + "/score": "frame formula", self + "/given": "cursor",
+		self: "tab formula deleted spam lang q sort limit cursor", self + "/score": "frame formula", self +
+			"/given": "cursor",
 	} {
 		for _, parameter := range strings.Fields(parameters) {
 			for _, bad := range builtIn {
@@ -382,8 +402,10 @@ func TestPeopleParameters(t *testing.T) {
 // corpora where they are at hand.
 func nastyStrings(t *testing.T) (builtIn, corpora []string) {
 	t.Helper()
-	builtIn = []string{"", "\x00", "\xff\xfe", "<script>alert(1)</script>", `"><svg onload=alert(1)>`, "' OR 1=1 --", `\`, "%", "_", "\u202e\u2066", "🏳️‍🌈", "{{.}}",
-		strings.Repeat("a", 5000), "9223372036854775808", "-1", "../../etc/passwd", "\r\nSet-Cookie: a=b", "{\"o\":1}", "eyJvIjoiYm9hcmQgc2NvcmUiLCJrIjpbIngiLCJ5Il19"}
+	builtIn = []string{"", "\x00", "\xff\xfe", "<script>alert(1)</script>", `"><svg onload=alert(1)>`, "' OR 1=1 --", `\`,
+		"%", "_", "\u202e\u2066", "🏳️‍🌈", "{{.}}",
+		strings.Repeat("a", 5000), "9223372036854775808", "-1", "../../etc/passwd", "\r\nSet-Cookie: a=b", "{\"o\":1}",
+		"eyJvIjoiYm9hcmQgc2NvcmUiLCJrIjpbIngiLCJ5Il19"}
 	root := os.Getenv("TREEWARDEN_CORPORA")
 	if root == "" {
 		t.Log("TREEWARDEN_CORPORA is not set: only the built-in strings were tried")

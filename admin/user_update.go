@@ -33,7 +33,8 @@ type userBody struct {
 func (b userBody) Shown() bool { return b.ShowOnLeaderboard != nil && *b.ShowOnLeaderboard }
 
 func (b userBody) patch() store.UserPatch {
-	return store.UserPatch{DisplayName: b.DisplayName, Notes: b.Notes, ShowOnLeaderboard: b.ShowOnLeaderboard, Role: b.Role}
+	return store.UserPatch{DisplayName: b.DisplayName, Notes: b.Notes, ShowOnLeaderboard: b.ShowOnLeaderboard,
+		Role: b.Role}
 }
 
 // Elsewhere is what is wrong with fields that the user's form does not show.
@@ -59,7 +60,9 @@ func (s *Server) updateUser(c *fiber.Ctx) error {
 		if key, err = idempotencyKey(c, body.Key); err != nil {
 			return err
 		}
-		outcome, err = s.store.Act(c.UserContext(), s.actor(c), store.Act{Kind: "update_user", Target: id, Reason: body.Reason, Version: body.Version, IdempotencyKey: key, Params: body.patch()})
+		outcome, err = s.store.Act(c.UserContext(), s.actor(c),
+			store.Act{Kind: "update_user", Target: id, Reason: body.Reason, Version: body.Version, IdempotencyKey: key,
+				Params: body.patch()})
 	}
 	switch {
 	case err != nil:

@@ -52,21 +52,24 @@ func (p usersPage) api() any { return p.List }
 
 // Filtered says that the list leaves somebody out.
 func (p usersPage) Filtered() bool {
-	return p.Filter.Q != "" || p.Filter.Role != "" || p.Filter.Status != "" && p.Filter.Status != "all" || p.Filter.Lang != ""
+	return p.Filter.Q != "" || p.Filter.Role != "" || p.Filter.Status != "" && p.Filter.Status != "all" ||
+		p.Filter.Lang != ""
 }
 
 // Carry are the parameters that the filters' form sends along.
 func (p usersPage) Carry() []Choice { return carried(p.Query, "sort") }
 
 func (p usersPage) csv() (header []string, rows [][]string) {
-	header = []string{"user_id", "display_name", "auth_method", "username", "role", "status", "banned_since", "banned_until", "ban_reason",
+	header = []string{"user_id", "display_name", "auth_method", "username", "role", "status", "banned_since",
+		"banned_until", "ban_reason",
 		"show_on_leaderboard", "created_date", "last_activity_date"}
 	for _, u := range p.List.Items {
 		var since, until, reason string
 		if u.Ban != nil {
 			since, until, reason = rfc3339(&u.Ban.Since), rfc3339(u.Ban.Until), u.Ban.Reason
 		}
-		rows = append(rows, []string{u.UserID.String(), u.DisplayName, u.AuthMethod, u.Username, u.Role, u.Status, since, until, reason,
+		rows = append(rows, []string{u.UserID.String(), u.DisplayName, u.AuthMethod, u.Username, u.Role, u.Status, since,
+			until, reason,
 			strconv.FormatBool(u.ShowOnLeaderboard), rfc3339(&u.CreatedDate), rfc3339(u.LastActivityDate)})
 	}
 	return header, rows
@@ -94,13 +97,15 @@ func (s *Server) users(c *fiber.Ctx) error {
 		return err
 	}
 	p.Languages, p.Roles = languageChoices(languages, q.Lang), roleChoices(q.Role)
-	p.Statuses = choices(q.Status, "", "Any status", store.Active, "Active", store.Banned, "Banned", store.Erased, "Erased")
+	p.Statuses = choices(q.Status, "", "Any status", store.Active, "Active", store.Banned, "Banned", store.Erased,
+		"Erased")
 	p.Here = hereWithout(c, "done", "notice")
 	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", q.Cursor)
 	p.Columns = p.columns()
 	p.Pager = p.pager(list.Prev, list.Next, "")
 	for _, u := range list.Items {
-		p.Lines = append(p.Lines, userLine{u, u.Status != store.Erased && mayActOn(p.Person, policy.UserBan, u.UserID, u.Role)})
+		p.Lines = append(p.Lines, userLine{u, u.Status != store.Erased && mayActOn(p.Person, policy.UserBan, u.UserID,
+			u.Role)})
 	}
 	return s.render(c, "users", p)
 }

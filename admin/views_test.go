@@ -58,7 +58,8 @@ func TestEveryViewIsKnown(t *testing.T) {
 		if view := strings.TrimSuffix(name, ".html"); path.Dir(view) == "." && pageTypes[view] == nil {
 			t.Errorf("%s stands in no pageTypes", name)
 		}
-		for _, forbidden := range []string{"{{define", "{{block", "{{embed", " style=", "<style", " onclick=", " onchange=", " onsubmit=", "javascript:"} {
+		for _, forbidden := range []string{"{{define", "{{block", "{{embed", " style=", "<style", " onclick=", " onchange=",
+			" onsubmit=", "javascript:"} {
 			if strings.Contains(string(text), forbidden) {
 				t.Errorf("%s holds %q", name, forbidden)
 			}

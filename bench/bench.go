@@ -128,7 +128,8 @@ func (b *bench) open(ctx context.Context) (err error) {
 // describe says what is measured on: rows, server and machine.
 func (b *bench) describe(ctx context.Context) error {
 	var counts []string
-	for _, t := range []struct{ table, name string }{{"users", "users"}, {"trees", "trees"}, {"messages", "messages"}, {"label_votes", "label rows"}, {"reactions", "reactions"}} {
+	for _, t := range []struct{ table, name string }{{"users", "users"}, {"trees", "trees"}, {"messages", "messages"},
+		{"label_votes", "label rows"}, {"reactions", "reactions"}} {
 		var n int64
 		if err := b.ours.QueryRow(ctx, "SELECT count(*) FROM "+t.table).Scan(&n); err != nil {
 			return err
@@ -136,7 +137,8 @@ func (b *bench) describe(ctx context.Context) error {
 		counts = append(counts, fmt.Sprintf("%d %s", n, t.name))
 	}
 	b.size, b.settings = strings.Join(counts, ", "), ""
-	for _, setting := range []string{"server_version", "shared_buffers", "work_mem", "effective_cache_size", "max_wal_size", "fsync", "synchronous_commit", "random_page_cost", "jit"} {
+	for _, setting := range []string{"server_version", "shared_buffers", "work_mem", "effective_cache_size",
+		"max_wal_size", "fsync", "synchronous_commit", "random_page_cost", "jit"} {
 		var value string
 		if err := b.ours.QueryRow(ctx, "SELECT current_setting($1)", setting).Scan(&value); err != nil {
 			return err
@@ -233,5 +235,6 @@ func column[T any](ctx context.Context, pool *pgxpool.Pool, sql string, args ...
 
 // boardOf asks for the first page of a board.
 func boardOf(window scoring.Window, limit int) store.BoardFilter {
-	return store.BoardFilter{Window: window, Formula: scoring.Treewarden, Status: store.Active, Sort: "score", Page: store.Page{Limit: limit}}
+	return store.BoardFilter{Window: window, Formula: scoring.Treewarden, Status: store.Active, Sort: "score",
+		Page: store.Page{Limit: limit}}
 }

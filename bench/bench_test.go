@@ -37,7 +37,8 @@ func TestWholeRun(t *testing.T) {
 func TestFigures(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "0.00 ms", 40 * time.Microsecond: "0.04 ms", 9_990 * time.Microsecond: "9.99 ms", 71 * time.Millisecond: "71.0 ms",
-		999 * time.Millisecond: "999 ms", time.Second: "1.00 s", 43_600 * time.Millisecond: "43.6 s", 75_600 * time.Second: "75600 s",
+		999 * time.Millisecond: "999 ms", time.Second: "1.00 s", 43_600 * time.Millisecond: "43.6 s",
+		75_600 * time.Second: "75600 s",
 	} {
 		if got := span(d); got != want {
 			t.Errorf("%v: got %q, want %q", d, got, want)
@@ -47,7 +48,8 @@ func TestFigures(t *testing.T) {
 	for i := range 200 {
 		even = append(even, time.Duration(200-i)*time.Millisecond)
 	}
-	if even.median() != 101*time.Millisecond || even.percentile(99) != 199*time.Millisecond || even.percentile(100) != 200*time.Millisecond {
+	if even.median() != 101*time.Millisecond || even.percentile(99) != 199*time.Millisecond ||
+		even.percentile(100) != 200*time.Millisecond {
 		t.Errorf("median %v, p99 %v, most %v", even.median(), even.percentile(99), even.percentile(100))
 	}
 	for text, want := range map[string]float64{"S": 1, "M": 10, "x0.25": 0.25, "0.25": 0, "L": 0, "x0": 0, "x": 0} {
@@ -77,7 +79,8 @@ func sameBoards(t *testing.T, b *bench) {
 		t.Fatal(err)
 	}
 	ours := map[string]store.BoardRow{}
-	filter := store.BoardFilter{Window: scoring.Total, Formula: scoring.OpenAssistant, Status: store.Active, Page: store.Page{Limit: 200}}
+	filter := store.BoardFilter{Window: scoring.Total, Formula: scoring.OpenAssistant, Status: store.Active,
+		Page: store.Page{Limit: 200}}
 	for {
 		board, err := b.store.Board(ctx, store.CommandLine, filter)
 		if err != nil {
@@ -97,7 +100,8 @@ func sameBoards(t *testing.T, b *bench) {
 	for _, want := range theirs {
 		got, ok := ours[want.UserID]
 		delete(ours, want.UserID)
-		if !ok || int(got.Score) != want.Score || int(got.RedFlags) != want.Flags || int(got.Upvotes) != want.Up || int(got.Downvotes) != want.Down ||
+		if !ok || int(got.Score) != want.Score || int(got.RedFlags) != want.Flags || int(got.Upvotes) != want.Up ||
+			int(got.Downvotes) != want.Down ||
 			int(got.Spam) != want.Spam+want.SpamPrompts {
 			t.Errorf("the reference has %+v, we have %+v", want, got)
 		}

@@ -38,7 +38,8 @@ func (b *bench) measureBoard(ctx context.Context) error {
 		b.faster(name+", p50", theirs.median(), inProcess.median(), 50, "store.Board; the reference: board_page")
 		b.faster(name+", p50, ours over HTTP", theirs.median(), overHTTP.median(), 0, "GET "+boardPath+string(window))
 		b.atMost(name+", p99 against its own p50", inProcess.median(), inProcess.percentile(99), 5, "store.Board")
-		b.atMost(name+", over HTTP, p99 against its own p50", overHTTP.median(), overHTTP.percentile(99), 5, "GET "+boardPath+string(window))
+		b.atMost(name+", over HTTP, p99 against its own p50", overHTTP.median(), overHTTP.percentile(99), 5, "GET "+boardPath+
+			string(window))
 		if window == scoring.Total {
 			b.boardPage = inProcess.median()
 		}
@@ -70,14 +71,18 @@ func (b *bench) measureHTTP(ctx context.Context) error {
 			return err
 		}
 		plain += rate / rounds
-		rate, answered, err := b.clients(ctx, func() error { return b.web.get(ctx, b.keys[policy.Admin], boardPath+"total", nil) })
+		rate, answered, err := b.clients(ctx, func() error {
+			return b.web.get(ctx, b.keys[policy.Admin], boardPath+"total",
+				nil)
+		})
 		if err != nil {
 			return err
 		}
 		ours += rate / rounds
 		took = append(took, answered...)
 	}
-	b.rate(fmt.Sprintf("board over HTTP, %d clients, pages a second", clients), plain, ours, 60, "GET "+boardPath+"total; the reference: board_rows as JSON")
+	b.rate(fmt.Sprintf("board over HTTP, %d clients, pages a second", clients), plain, ours, 60, "GET "+boardPath+
+		"total; the reference: board_rows as JSON")
 	b.within(fmt.Sprintf("board over HTTP, %d clients, p99", clients), took.percentile(99), 0, "GET "+boardPath+"total")
 	return nil
 }

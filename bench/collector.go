@@ -47,14 +47,16 @@ var given5 = []struct {
 	value float64
 }{{"spam", 1}, {"quality", 0}, {"pii", 0}, {"toxicity", 0.75}, {"hate_speech", 1}}
 
-const replyText = "A reply of the usual length, which says little and takes a line or two of the screen, so that its row is about as long as others."
+const replyText = "A reply of the usual length, which says little and takes a line or two of the screen, so that " +
+	"its row is about as long as others."
 
 // pool is how many messages, the newest, a collector speaks of.
 const pool = 20_000
 
 func (b *bench) newCollector(ctx context.Context) (*collector, error) {
 	c := &collector{run: uuid.NewString()[:8], given: map[[2]uuid.UUID]bool{}, random: rand.New(rand.NewPCG(2, 1))}
-	rows, err := b.ours.Query(ctx, `SELECT m.tree_id, m.message_id, m.user_id, m.role, m.depth FROM messages m JOIN users u USING (user_id)
+	rows, err := b.ours.Query(ctx, `SELECT m.tree_id, m.message_id, m.user_id, m.role, m.depth FROM messages m
+		JOIN users u USING (user_id)
 		WHERE NOT m.deleted AND u.banned_at IS NULL ORDER BY m.created_date DESC LIMIT $1`, pool)
 	if err != nil {
 		return nil, err
@@ -68,7 +70,8 @@ func (b *bench) newCollector(ctx context.Context) (*collector, error) {
 	}
 	var message, user uuid.UUID
 	for _, table := range []string{"label_votes", "reactions"} {
-		rows, err := b.ours.Query(ctx, "SELECT g.message_id, g.user_id FROM message_trees t JOIN "+table+" g ON g.tree_id = t.tree_id AND g.message_id = t.message_id WHERE t.message_id = ANY ($1)", ids)
+		rows, err := b.ours.Query(ctx, "SELECT g.message_id, g.user_id FROM message_trees t JOIN "+table+
+			" g ON g.tree_id = t.tree_id AND g.message_id = t.message_id WHERE t.message_id = ANY ($1)", ids)
 		if err != nil {
 			return nil, err
 		}
@@ -115,7 +118,8 @@ func (c *collector) mixed(n int) []submission {
 // messages, among whom the busy ones stand often.
 func (c *collector) submit(kind string) submission {
 	c.next++
-	s := submission{kind: kind, event: fmt.Sprintf("bench-%s-%d", c.run, c.next), at: time.Now().UTC().Truncate(time.Microsecond), message: uuid.New()}
+	s := submission{kind: kind, event: fmt.Sprintf("bench-%s-%d", c.run, c.next),
+		at: time.Now().UTC().Truncate(time.Microsecond), message: uuid.New()}
 	for {
 		s.about, s.user = c.around[c.random.IntN(len(c.around))], c.around[c.random.IntN(len(c.around))].Author
 		pair := [2]uuid.UUID{s.about.Message, s.user}
@@ -143,7 +147,8 @@ func lines(all ...submission) []byte {
 		case "reaction":
 			line["emoji"] = "-1"
 		case "message":
-			line["message_id"], line["parent_id"], line["role"], line["text"], line["lang"] = s.message, s.about.Message, otherRole(s.about.Role), replyText, "en"
+			line["message_id"], line["parent_id"], line["role"], line["text"], line["lang"] = s.message, s.about.Message,
+				otherRole(s.about.Role), replyText, "en"
 			line["created_date"] = s.at
 		}
 		if err := encoder.Encode(line); err != nil {
@@ -165,17 +170,21 @@ func (s submissions) plain(ctx context.Context, tx pgx.Tx) error {
 		kind string
 		row  func(submission) []any
 	}{
-		{"message_trees (message_id, tree_id)", "message", func(s submission) []any { return []any{s.message, s.about.Tree} }},
-		{"messages (tree_id, message_id, parent_id, user_id, created_date, role, lang, text, depth)", "message", func(s submission) []any {
-			return []any{s.about.Tree, s.message, s.about.Message, s.user, s.at, otherRole(s.about.Role), "en", replyText, s.about.Depth + 1}
-		}},
-		{"label_votes (tree_id, message_id, user_id, at, spam, quality, pii, toxicity, hate_speech)", "label", func(s submission) []any {
-			row := []any{s.about.Tree, s.about.Message, s.user, s.at}
-			for _, l := range given5 {
-				row = append(row, l.value)
-			}
-			return row
-		}},
+		{"message_trees (message_id, tree_id)", "message",
+			func(s submission) []any { return []any{s.message, s.about.Tree} }},
+		{"messages (tree_id, message_id, parent_id, user_id, created_date, role, lang, text, depth)", "message",
+			func(s submission) []any {
+				return []any{s.about.Tree, s.message, s.about.Message, s.user, s.at, otherRole(s.about.Role), "en", replyText,
+					s.about.Depth + 1}
+			}},
+		{"label_votes (tree_id, message_id, user_id, at, spam, quality, pii, toxicity, hate_speech)", "label",
+			func(s submission) []any {
+				row := []any{s.about.Tree, s.about.Message, s.user, s.at}
+				for _, l := range given5 {
+					row = append(row, l.value)
+				}
+				return row
+			}},
 		{"reactions (tree_id, message_id, user_id, emoji, at)", "reaction", func(s submission) []any {
 			return []any{s.about.Tree, s.about.Message, s.user, "-1", s.at}
 		}},
@@ -210,16 +219,19 @@ type submissions []submission
 func (s submissions) remove(ctx context.Context, b *bench) error {
 	var trees, about, users, own []uuid.UUID
 	for _, one := range s {
-		trees, about, users, own = append(trees, one.about.Tree), append(about, one.about.Message), append(users, one.user), append(own, one.message)
+		trees, about, users, own = append(trees, one.about.Tree), append(about, one.about.Message), append(users, one.user),
+			append(own, one.message)
 	}
 	return pgx.BeginFunc(ctx, b.ours, func(tx pgx.Tx) error {
 		for _, table := range []string{"label_votes", "reactions"} {
-			if _, err := tx.Exec(ctx, "DELETE FROM "+table+` g USING unnest($1::uuid[], $2::uuid[], $3::uuid[]) x(tree, message, giver)
+			if _, err := tx.Exec(ctx, "DELETE FROM "+table+` g USING unnest($1::uuid[], $2::uuid[], $3::uuid[]) x(tree, message,
+				giver)
 				WHERE g.tree_id = x.tree AND g.message_id = x.message AND g.user_id = x.giver`, trees, about, users); err != nil {
 				return err
 			}
 		}
-		for _, sql := range []string{"DELETE FROM messages m USING unnest($1::uuid[], $2::uuid[]) x(tree, message) WHERE m.tree_id = x.tree AND m.message_id = x.message",
+		for _, sql := range []string{"DELETE FROM messages m USING unnest($1::uuid[], $2::uuid[]) x(tree, message) WHERE " +
+			"m.tree_id = x.tree AND m.message_id = x.message",
 			"DELETE FROM message_trees WHERE message_id = ANY ($2) AND tree_id = ANY ($1)"} {
 			if _, err := tx.Exec(ctx, sql, trees, own); err != nil {
 				return err

@@ -19,14 +19,18 @@ type definitions []definition
 // constraints reads the keys and indexes of our tables: all foreign keys, and
 // the rest of those tables that are filled.
 func (l *loading) constraints(ctx context.Context) (found definitions, err error) {
-	filled := []string{"users", "trees", "messages", "message_trees", "emoji_aggregates", "label_votes", "reactions", "classifier_outputs"}
+	filled := []string{"users", "trees", "messages", "message_trees", "emoji_aggregates", "label_votes", "reactions",
+		"classifier_outputs"}
 	err = l.with(ctx, "public", func(conn *pgx.Conn) error {
 		rows, err := conn.Query(ctx, `
-			SELECT contype::text AS kind, conrelid::regclass::text AS table, conname::text AS name, pg_get_constraintdef(oid) AS text FROM pg_constraint
-			WHERE connamespace = 'public'::regnamespace AND (contype = 'f' OR contype IN ('p', 'u') AND conrelid = ANY ($1::regclass[]))
+			SELECT contype::text AS kind, conrelid::regclass::text AS table, conname::text AS name,
+				pg_get_constraintdef(oid) AS text FROM pg_constraint
+			WHERE connamespace = 'public'::regnamespace AND (contype = 'f' OR contype IN ('p', 'u')
+				AND conrelid = ANY ($1::regclass[]))
 			UNION ALL
 			SELECT 'i', i.indrelid::regclass::text, i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) FROM pg_index i
-			WHERE i.indrelid = ANY ($1::regclass[]) AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid AND c.contype IN ('p', 'u'))
+			WHERE i.indrelid = ANY ($1::regclass[]) AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid
+				AND c.contype IN ('p', 'u'))
 			ORDER BY 1, 2, 3`, filled)
 		if err != nil {
 			return err

@@ -23,7 +23,8 @@ type lister func(ctx context.Context, cursor string) (next *string, err error)
 
 // measureCursors compares page 1 of every list with page 100 and the last one.
 func (b *bench) measureCursors(ctx context.Context) error {
-	busiest, err := column[uuid.UUID](ctx, b.ours, "SELECT user_id FROM messages WHERE NOT deleted GROUP BY 1 ORDER BY count(*) DESC LIMIT 1")
+	busiest, err := column[uuid.UUID](ctx, b.ours, "SELECT user_id FROM messages WHERE NOT deleted GROUP BY 1 ORDER BY "+
+		"count(*) DESC LIMIT 1")
 	if err != nil || len(busiest) == 0 {
 		return errors.Join(err, errors.New("nobody wrote anything"))
 	}
@@ -41,7 +42,8 @@ func (b *bench) measureCursors(ctx context.Context) error {
 		end  []string // keys before the last row, in the list's own order
 		how  string
 	}{
-		{"messages of the busiest user", messages(store.MessageFilter{User: &busiest[0]}), []string{"-infinity", zero}, "store.Messages, of a user"},
+		{"messages of the busiest user", messages(store.MessageFilter{User: &busiest[0]}), []string{"-infinity", zero},
+			"store.Messages, of a user"},
 		{"messages", messages(store.MessageFilter{}), []string{"-infinity", zero}, "store.Messages"},
 		{"trees", func(ctx context.Context, cursor string) (*string, error) {
 			page, err := b.store.Trees(ctx, store.CommandLine, store.TreeFilter{Page: store.Page{Cursor: cursor}})

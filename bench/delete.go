@@ -20,15 +20,18 @@ const reason = "measured by the benchmark"
 // level, and ours, and gives them back.
 func (b *bench) measureDelete(ctx context.Context) error {
 	for _, of := range []struct{ what, sql string }{
-		{"a reply with its replies", `SELECT id FROM message WHERE depth = 1 AND children_count > 0 AND NOT deleted AND created_date > $1 ORDER BY id LIMIT 51`},
-		{"a tree of 100 messages", `SELECT t.message_tree_id FROM message t JOIN message p ON p.id = t.message_tree_id AND NOT p.deleted
+		{"a reply with its replies", `SELECT id FROM message WHERE depth = 1 AND children_count > 0 AND NOT deleted
+			AND created_date > $1 ORDER BY id LIMIT 51`},
+		{"a tree of 100 messages", `SELECT t.message_tree_id FROM message t JOIN message p ON p.id = t.message_tree_id
+			AND NOT p.deleted
 			WHERE $1::timestamptz IS NOT NULL GROUP BY 1 HAVING count(*) = 100 ORDER BY 1 LIMIT 21`},
 	} {
 		targets, err := column[uuid.UUID](ctx, b.ref, of.sql, b.end.AddDate(0, 0, -30))
 		if err != nil || len(targets) == 0 {
 			return errors.Join(err, fmt.Errorf("there is no %s to delete", of.what))
 		}
-		theirs, err := b.repeat(len(targets), 30*time.Second, func(i int) error { return b.deleteLevels(ctx, targets[i%len(targets)]) })
+		theirs, err := b.repeat(len(targets), 30*time.Second,
+			func(i int) error { return b.deleteLevels(ctx, targets[i%len(targets)]) })
 		if err != nil {
 			return err
 		}
@@ -47,7 +50,8 @@ func (b *bench) measureDelete(ctx context.Context) error {
 		if len(ours) > 1 {
 			ours = ours[1:] // the first warmed caches, as in repeat
 		}
-		b.faster("delete "+of.what, theirs.median(), ours.median(), 100, `store.Act{Kind: "delete"}; the reference: delete_level until nothing is left`)
+		b.faster("delete "+of.what, theirs.median(), ours.median(), 100,
+			`store.Act{Kind: "delete"}; the reference: delete_level until nothing is left`)
 	}
 	return nil
 }
@@ -84,7 +88,8 @@ func (b *bench) measureBan(ctx context.Context) error {
 	if err != nil || len(busiest) == 0 {
 		return errors.Join(err, errors.New("nobody wrote anything"))
 	}
-	act := store.Act{Kind: "ban", Target: busiest[0], Reason: reason, Preview: true, Params: store.BanParams{Messages: "delete"}}
+	act := store.Act{Kind: "ban", Target: busiest[0], Reason: reason, Preview: true,
+		Params: store.BanParams{Messages: "delete"}}
 	began := time.Now()
 	if _, err := b.store.Act(ctx, store.CommandLine, act); err != nil {
 		return err
@@ -101,7 +106,8 @@ func (b *bench) measureBan(ctx context.Context) error {
 	if _, err := b.store.Undo(ctx, store.CommandLine, done.Action.ID, reason, false, ""); err != nil {
 		return err
 	}
-	what := fmt.Sprintf("ban of the busiest user, %d messages deleted (%d of others)", done.Affected.Messages, done.Affected.OthersMessages)
+	what := fmt.Sprintf("ban of the busiest user, %d messages deleted (%d of others)", done.Affected.Messages,
+		done.Affected.OthersMessages)
 	how := `store.Act{Kind: "ban", Messages: "delete"}`
 	b.within("preview of the "+what, preview, 2*time.Second, how)
 	b.within(what, ban, time.Minute, how)
@@ -114,11 +120,13 @@ func (b *bench) banByAPI(ctx context.Context, user uuid.UUID) error {
 	path := "/api/v1/users/" + user.String() + "/ban"
 	var done store.Outcome
 	began := time.Now()
-	err := b.web.ask(ctx, b.keys[policy.Admin], http.MethodPost, path, "application/json", []byte(`{"reason": "`+reason+`", "messages": "delete"}`), &done)
+	err := b.web.ask(ctx, b.keys[policy.Admin], http.MethodPost, path, "application/json",
+		[]byte(`{"reason": "`+reason+`", "messages": "delete"}`), &done)
 	var no *refused
 	switch {
 	case errors.As(err, &no):
-		b.add(row{Figure: "the same ban by the API", Ours: fmt.Sprintf("HTTP %d after %s", no.status, span(time.Since(began))),
+		b.add(row{Figure: "the same ban by the API", Ours: fmt.Sprintf("HTTP %d after %s", no.status,
+			span(time.Since(began))),
 			Target: "≤ " + span(time.Minute), Holds: misses, How: "POST /api/v1/users/…/ban"})
 		return nil
 	case err != nil:

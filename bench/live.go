@@ -48,7 +48,8 @@ func (b *bench) measureSignal(ctx context.Context) error {
 		}
 		plain, ours = append(plain, half.Sub(began)), append(ours, time.Since(half))
 	}
-	b.atMost("cost of one signal, p50, against a plain insert of its row", plain.median(), ours.median(), 2, "store.Ingest, one label a call; INSERT INTO label_votes in a transaction")
+	b.atMost("cost of one signal, p50, against a plain insert of its row", plain.median(), ours.median(), 2,
+		"store.Ingest, one label a call; INSERT INTO label_votes in a transaction")
 	return left.remove(ctx, b)
 }
 
@@ -110,18 +111,21 @@ func (b *bench) measureUnderLoad(ctx context.Context) error {
 	if p := failed.Load(); p != nil {
 		return *p
 	}
-	how := fmt.Sprintf("as above, with %d signals a second by ingest in batches of %d and %d clients reading boards", signalRate, signalBatch, readers)
+	how := fmt.Sprintf("as above, with %d signals a second by ingest in batches of %d and %d clients reading boards",
+		signalRate, signalBatch, readers)
 	b.within("one label shows on the board, under load, p50", took.median(), 0, how)
 	b.within("one label shows on the board, under load, p99", took.percentile(99), time.Second, how)
 	rate := float64(sent.Load()) / seconds
-	b.add(row{Figure: "signals a second meanwhile", Ours: fmt.Sprintf("%.0f/s", rate), Target: fmt.Sprintf("%d/s", signalRate), Holds: verdictOf(rate >= 0.95*signalRate),
+	b.add(row{Figure: "signals a second meanwhile", Ours: fmt.Sprintf("%.0f/s", rate),
+		Target: fmt.Sprintf("%d/s", signalRate), Holds: verdictOf(rate >= 0.95*signalRate),
 		How: fmt.Sprintf("and %.0f board pages a second", float64(pages.Load())/seconds)})
 	return nil
 }
 
 // sendSteadily ingests batches at a steady rate, a few at a time at most, until
 // it is told to stop and those under way are taken in.
-func (b *bench) sendSteadily(ctx context.Context, stop <-chan struct{}, c *collector, sent *atomic.Int64, try func(func() error)) {
+func (b *bench) sendSteadily(ctx context.Context, stop <-chan struct{}, c *collector, sent *atomic.Int64,
+	try func(func() error)) {
 	var wait sync.WaitGroup
 	defer wait.Wait()
 	room := make(chan bool, 4)
@@ -173,7 +177,8 @@ func (b *bench) watchSomebody(ctx context.Context) (*watched, error) {
 		return nil, err
 	}
 	path := "/api/v1/trollboard?status=all&q=" + url.QueryEscape(name)
-	return &watched{bench: b, collector: c, path: path, message: placed{Tree: prompt, Message: prompt, Author: id, Role: "prompter"}}, nil
+	return &watched{bench: b, collector: c, path: path,
+		message: placed{Tree: prompt, Message: prompt, Author: id, Role: "prompter"}}, nil
 }
 
 var errUnseen = errors.New("the signal did not show within a minute")

@@ -69,7 +69,8 @@ func (l *loading) load(ctx context.Context) (time.Time, error) {
 func (l *loading) loaded(ctx context.Context) (end *time.Time, err error) {
 	err = l.with(ctx, "public", func(conn *pgx.Conn) error {
 		var there bool
-		if err := conn.QueryRow(ctx, "SELECT to_regclass('reference.loaded') IS NOT NULL").Scan(&there); err != nil || !there {
+		if err := conn.QueryRow(ctx, "SELECT to_regclass('reference.loaded') IS NOT NULL").Scan(&there); err != nil ||
+			!there {
 			return err
 		}
 		var scale float64
@@ -85,7 +86,8 @@ func (l *loading) loaded(ctx context.Context) (end *time.Time, err error) {
 }
 
 func (l *loading) remember(ctx context.Context) error {
-	return l.exec(ctx, "reference", `CREATE TABLE loaded AS SELECT $1::timestamptz AS "end", $2::float8 AS scale`, l.end, l.scale)
+	return l.exec(ctx, "reference", `CREATE TABLE loaded AS SELECT $1::timestamptz AS "end", $2::float8 AS scale`, l.end,
+		l.scale)
 }
 
 // with runs work on a connection of its own, whose unqualified names are those
@@ -125,7 +127,8 @@ func execAll(ctx context.Context, conn *pgx.Conn, sql string, args ...any) error
 
 // loadReference generates the reference's rows and builds its indexes.
 func (l *loading) loadReference(ctx context.Context) error {
-	if err := l.exec(ctx, "reference", "DROP SCHEMA IF EXISTS reference CASCADE; CREATE SCHEMA reference;"+referenceTables); err != nil {
+	if err := l.exec(ctx, "reference", "DROP SCHEMA IF EXISTS reference CASCADE; CREATE SCHEMA reference;"+
+		referenceTables); err != nil {
 		return err
 	}
 	world := newWorld(l.scale, l.end)
@@ -147,7 +150,8 @@ func (l *loading) loadReference(ctx context.Context) error {
 		return err
 	}
 	// What follows joins these tables.
-	if err := l.exec(ctx, "reference", "ANALYZE message, text_labels, message_emoji, message_toxicity, message_tree_state"); err != nil {
+	if err := l.exec(ctx, "reference",
+		"ANALYZE message, text_labels, message_emoji, message_toxicity, message_tree_state"); err != nil {
 		return err
 	}
 	l.watch.lap("the reference's indexes and keys")

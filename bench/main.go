@@ -43,7 +43,8 @@ type options struct {
 
 func command(ctx context.Context) error {
 	scales := flag.String("scale", "S", "sizes, one after the other: S, M, or x and a multiple of S, such as S,x0.1")
-	dir := flag.String("dir", "", "folder of the server's data, a subfolder for each size; kept, and used again by the next run (default: a temporary one)")
+	dir := flag.String("dir", "", "folder of the server's data, a subfolder for each size; kept, and used again by the "+
+		"next run (default: a temporary one)")
 	keep := flag.Bool("keep", false, "leave the server running, with the data")
 	only := flag.String("only", "", "sections to measure; load: none (default: all of "+sectionNames()+")")
 	until := flag.String("end", "", "when the collection ends, such as 2026-01-02T15:00:00Z (default: now)")

@@ -32,8 +32,10 @@ var servingAt = regexp.MustCompile(`address=(http://\S+)`)
 func startProgram(ctx context.Context, folder, url string) (*program, error) {
 	// Nothing is compressed: the reference's handler does not either.
 	transport := &http.Transport{MaxIdleConnsPerHost: 32, DisableCompression: true}
-	p := &program{path: filepath.Join(folder, "treewarden"), url: url, client: &http.Client{Timeout: 2 * time.Minute, Transport: transport}}
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", p.path, "treewarden/cmd/treewarden").CombinedOutput(); err != nil {
+	p := &program{path: filepath.Join(folder, "treewarden"), url: url,
+		client: &http.Client{Timeout: 2 * time.Minute, Transport: transport}}
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", p.path,
+		"treewarden/cmd/treewarden").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build the program: %w: %s", err, out)
 	}
 	p.serving = p.command("serve", "--listen", "127.0.0.1:0")

@@ -45,7 +45,8 @@ func (b *bench) measureRefresh(ctx context.Context) error {
 	if _, err := b.ref.Exec(ctx, "VACUUM ANALYZE troll_stats"); err != nil {
 		return err
 	}
-	b.faster("all four boards from the counters, against the refresh", took[0].median(), took[1].median(), 25, "a new store: WarmBoards, then store.Board of each frame; the refresh: sql/reference.sql")
+	b.faster("all four boards from the counters, against the refresh", took[0].median(), took[1].median(), 25,
+		"a new store: WarmBoards, then store.Board of each frame; the refresh: sql/reference.sql")
 	return nil
 }
 
@@ -117,10 +118,15 @@ func (b *bench) gather(ctx context.Context, tx pgx.Tx, window scoring.Window) (m
 		targets []any
 		take    func(*standing)
 	}{
-		{"emoji_counts", []any{&id, &read.up, &read.down, &read.flags}, func(s *standing) { s.up, s.down, s.flags = read.up, read.down, read.flags }},
+		{"emoji_counts", []any{&id, &read.up, &read.down, &read.flags},
+			func(s *standing) { s.up, s.down, s.flags = read.up, read.down, read.flags }},
 		{"spam_prompts", []any{&id, &read.spamPrompts}, func(s *standing) { s.spamPrompts = read.spamPrompts }},
-		{"label_sums", []any{&id, &read.labels[0], &read.labels[1], &read.labels[2], &read.labels[3], &read.labels[4], &read.labels[5], &read.labels[6],
-			&read.means[0], &read.means[1], &read.means[2], &read.means[3], &read.means[4]}, func(s *standing) { s.labels, s.means = read.labels, read.means }},
+		{"label_sums", []any{&id, &read.labels[0], &read.labels[1], &read.labels[2], &read.labels[3], &read.labels[4],
+			&read.labels[5], &read.labels[6],
+			&read.means[0], &read.means[1], &read.means[2], &read.means[3], &read.means[4]}, func(s *standing) {
+			s.labels,
+				s.means = read.labels, read.means
+		}},
 	} {
 		rows, err := tx.Query(ctx, strings.Replace(reference[q.name], "/*since*/", condition, 1), args...)
 		if err != nil {
@@ -143,7 +149,8 @@ func (b *bench) gather(ctx context.Context, tx pgx.Tx, window scoring.Window) (m
 // statement.
 const statsChunk = 1000
 
-func (b *bench) insertStats(ctx context.Context, tx pgx.Tx, window scoring.Window, users map[uuid.UUID]*standing) error {
+func (b *bench) insertStats(ctx context.Context, tx pgx.Tx, window scoring.Window,
+	users map[uuid.UUID]*standing) error {
 	base := "NULL"
 	if since := b.since(window); !since.IsZero() {
 		base = "'" + since.Format(time.RFC3339) + "'::timestamptz"

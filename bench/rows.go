@@ -15,7 +15,8 @@ const clientID = "00000000-0000-4000-8000-000000000001"
 const toxicityModel = "unitary/multilingual-toxic-xlm-roberta"
 
 // generated are the reference's tables in the order of their foreign keys.
-var generated = []string{"api_client", "user", "message", "message_tree_state", "text_labels", "message_emoji", "message_toxicity"}
+var generated = []string{"api_client", "user", "message", "message_tree_state", "text_labels", "message_emoji",
+	"message_toxicity"}
 
 // generate writes the rows of one of the reference's tables as text for COPY.
 func (w *world) generate(table string, to io.Writer) error {
@@ -130,7 +131,8 @@ func (o *rows) messageRow(m *message, tree []message) {
 	if m.depth%2 == 1 {
 		role, mean, most = "assistant", 4.2, 330
 	}
-	o.tab().messageID(&tree[0]).tab().uuid(ofText, m.key, 1).tab().user(m.author).tab().text(role).tab().text(clientID).tab()
+	o.tab().messageID(&tree[0]).tab().uuid(ofText, m.key,
+		1).tab().user(m.author).tab().text(role).tab().text(clientID).tab()
 	o.uuid(ofText, m.key, 9).tab().at(m.at).text("\tMessagePayload\t")
 
 	r := stream(ofText, m.key, 0)

@@ -24,7 +24,8 @@ func startServer(ctx context.Context, dir string) (*postgres.Server, string, err
 		return nil, "", fmt.Errorf("start PostgreSQL: %w", err)
 	}
 	address := server.URL("")
-	if err := asSuperuser(ctx, address, "ALTER SYSTEM SET max_wal_size = '"+bulk+"'", "SELECT pg_reload_conf()"); err != nil {
+	if err := asSuperuser(ctx, address, "ALTER SYSTEM SET max_wal_size = '"+bulk+"'",
+		"SELECT pg_reload_conf()"); err != nil {
 		return nil, "", fmt.Errorf("set up PostgreSQL: %w", err)
 	}
 	return server, address, nil

@@ -64,13 +64,15 @@ func (t *table) within(figure string, ours, most time.Duration, how string) {
 // atMost adds a figure that may be a multiple of a plainer one.
 func (t *table) atMost(figure string, plain, ours time.Duration, most float64, how string) {
 	ratio := ours.Seconds() / plain.Seconds()
-	t.add(row{Figure: figure, Reference: span(plain), Ours: span(ours), Ratio: times(ratio), Target: fmt.Sprintf("≤ %g×", most), Holds: verdictOf(ratio <= most), How: how})
+	t.add(row{Figure: figure, Reference: span(plain), Ours: span(ours), Ratio: times(ratio),
+		Target: fmt.Sprintf("≤ %g×", most), Holds: verdictOf(ratio <= most), How: how})
 }
 
 // rate adds a figure of things a second.
 func (t *table) rate(figure string, reference, ours, atLeast float64, how string) {
 	ratio := ours / reference
-	t.add(row{Figure: figure, Reference: fmt.Sprintf("%.0f/s", reference), Ours: fmt.Sprintf("%.0f/s", ours), Ratio: times(ratio),
+	t.add(row{Figure: figure, Reference: fmt.Sprintf("%.0f/s", reference), Ours: fmt.Sprintf("%.0f/s", ours),
+		Ratio:  times(ratio),
 		Target: fmt.Sprintf("≥ %g×", atLeast), Holds: verdictOf(ratio >= atLeast), How: how})
 }
 
@@ -88,13 +90,15 @@ func (t *table) missed() []string {
 // markdown is the table as README quotes it.
 func (t *table) markdown() string {
 	var b strings.Builder
-	b.WriteString("| figure | reference or plain | treewarden | ratio | target | holds | measured by |\n|---|---|---|---|---|---|---|\n")
+	b.WriteString("| figure | reference or plain | treewarden | ratio | target | holds | measured by " +
+		"|\n|---|---|---|---|---|---|---|\n")
 	for _, r := range t.rows {
 		how := r.How
 		if how != "" {
 			how = "`" + how + "`"
 		}
-		fmt.Fprintf(&b, "| %s |\n", strings.Join([]string{r.Figure, r.Reference, r.Ours, r.Ratio, r.Target, string(r.Holds), how}, " | "))
+		fmt.Fprintf(&b, "| %s |\n", strings.Join([]string{r.Figure, r.Reference, r.Ours, r.Ratio, r.Target, string(r.Holds),
+			how}, " | "))
 	}
 	return b.String()
 }

@@ -129,8 +129,10 @@ func TestRowsEqualObjects(t *testing.T) {
 	forms := [][2]string{
 		{`{"+1": 2, "-1": 1}`, `{"spam": {"value": 0.5, "count": 2}, "pii": {"value": null, "count": 0}}`},
 		{`{"name": ["+1", "-1"], "count": [2, 1]}`, `{"name": ["spam", "pii"], "value": [0.5, null], "count": [2, 0]}`},
-		{`{"count": [2.0, 1.0], "name": ["+1", "-1"]}`, `{"value": [0.5, null], "count": [2, null], "name": ["spam", "pii"]}`},
-		{`[{"name": "+1", "count": 2}, {"count": 1, "name": "-1"}]`, `[{"name": "spam", "value": 0.5, "count": 2}, {"name": "pii", "value": null, "count": 0}]`},
+		{`{"count": [2.0, 1.0], "name": ["+1",
+			"-1"]}`, `{"value": [0.5, null], "count": [2, null], "name": ["spam", "pii"]}`},
+		{`[{"name": "+1", "count": 2}, {"count": 1, "name": "-1"}]`,
+			`[{"name": "spam", "value": 0.5, "count": 2}, {"name": "pii", "value": null, "count": 0}]`},
 	}
 	var first Message
 	for i, form := range forms {
@@ -152,7 +154,8 @@ func TestNoRecordIsNotAnEmptyOne(t *testing.T) {
 		"null": false, "{}": true, "[]": true, `{"name": [], "count": []}`: true, `{"name": null, "count": null}`: false,
 		`{"name": 3}`: true,
 	} {
-		line := `{"message_id": "00000000-0000-4000-8000-000000000001", "text": "", "role": "prompter", "emojis": ` + value + `}`
+		line := `{"message_id": "00000000-0000-4000-8000-000000000001", "text": "", "role": "prompter", "emojis": ` + value +
+			`}`
 		record, err := NewParser().Parse([]byte(line))
 		if err != nil {
 			t.Errorf("%s: %v", value, err)
@@ -285,7 +288,8 @@ func TestLines(t *testing.T) {
 // TestLongLine: a line beyond the bound is named and passed over.
 func TestLongLine(t *testing.T) {
 	const good = `{"message_id": "00000000-0000-4000-8000-000000000001", "text": "a", "role": "prompter"}`
-	text := io.MultiReader(strings.NewReader(good+"\n"), io.LimitReader(endless('x'), MaxLine+1), strings.NewReader("\n"+good+"\n"))
+	text := io.MultiReader(strings.NewReader(good+"\n"), io.LimitReader(endless('x'), MaxLine+1),
+		strings.NewReader("\n"+good+"\n"))
 	records, faults := read(t, text)
 	if len(records) != 2 || len(faults) != 1 || faults[0].Code != TooLong || faults[0].Line != 2 || records[1].Line != 3 {
 		t.Errorf("%d records, faults %v", len(records), faults)

@@ -200,7 +200,8 @@ func TestDepth(t *testing.T) {
 		"100,000 open brackets":     deep,
 		"an unknown key":            message(id1, `"unknown": `+deep+strings.ReplaceAll(deep, "[", "]")),
 		"events":                    message(id1, `"events": `+deep+strings.ReplaceAll(deep, "[", "]")),
-		"events that the database's parser would not take": message(id1, `"events": `+deep[:5000]+strings.ReplaceAll(deep[:5000], "[", "]")),
+		"events that the database's parser would not take": message(id1, `"events": `+deep[:5000]+
+			strings.ReplaceAll(deep[:5000], "[", "]")),
 		"100,000 objects": strings.Repeat(`{"a":`, 100_000) + "1" + strings.Repeat("}", 100_000),
 	} {
 		if _, bad := p.Parse([]byte(line)); bad == nil || bad.Code != TooDeep {

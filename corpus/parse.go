@@ -138,7 +138,8 @@ func (p *Parser) shape(top *node) error {
 func (p *Parser) countStray() {
 	for _, key := range p.keys {
 		switch key {
-		case "parent_id", "user_id", "created_date", "text", "role", "lang", "review_count", "review_result", "deleted", "rank", "synthetic",
+		case "parent_id", "user_id", "created_date", "text", "role", "lang", "review_count", "review_result", "deleted",
+			"rank", "synthetic",
 			"model_name", "edited", "emojis", "labels", "detoxify", "classifiers", "events", "replies":
 			p.ignored[key]++
 		}

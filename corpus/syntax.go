@@ -17,7 +17,8 @@ func notJSON(line []byte, err error) *Fault {
 	case !utf8.Valid(line):
 		return fault(InvalidUTF8, "the line is not valid UTF-8 from byte %d on", validPrefix(line)+1)
 	case jsontext.Value(line).IsValid(decoding, jsontext.AllowInvalidUTF8(true)):
-		return fault(LoneSurrogate, `the line has one half of a surrogate pair (\ud800 to \udfff alone), which is no character`)
+		return fault(LoneSurrogate,
+			`the line has one half of a surrogate pair (\ud800 to \udfff alone), which is no character`)
 	}
 	var syntax *jsontext.SyntacticError
 	if errors.As(err, &syntax) && syntax.Err != nil {

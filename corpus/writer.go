@@ -18,11 +18,13 @@ const dateLayout = "2006-01-02T15:04:05.000000+00:00"
 // follow by the alphabet.
 var (
 	labelOrder    = scoring.LabelNames
-	detoxifyOrder = []string{"toxicity", "severe_toxicity", "obscene", "identity_attack", "insult", "threat", "sexual_explicit"}
+	detoxifyOrder = []string{"toxicity", "severe_toxicity", "obscene", "identity_attack", "insult", "threat",
+		"sexual_explicit"}
 )
 
 // Append appends the record as one line, without its end: a tree, or a message
-// with its replies nested and what is known of its tree beside them. Parsing the line gives the same record. Keys and their
+// with its replies nested and what is known of its tree beside them. Parsing the line gives the same record. Keys and
+// their
 // order are those of the OASST files, nulls included; what these files have no
 // key for is written where it says something.
 func (r *Record) Append(dst []byte) []byte {

@@ -81,10 +81,14 @@ func (a *activity) someTroll(kind Kind, n int) uuid.UUID {
 
 func (a *activity) banTrolls() {
 	threeDays, tomorrow := time.Now().Add(72*time.Hour), time.Now().Add(20*time.Hour)
-	a.act(policy.Moderator, "ban", a.someTroll(Vandal, 0), "Insults in every thread; was warned before.", store.Act{Params: store.BanParams{Messages: "delete"}})
-	a.act(policy.Moderator, "ban", a.someTroll(SlurWriter, 1), "Slurs. Three days to cool off.", store.Act{Params: store.BanParams{Until: &threeDays}})
-	a.act(policy.Moderator, "ban", a.someTroll(Flooder, 0), "Floods the queue with “lol”.", store.Act{Params: store.BanParams{Until: &tomorrow}})
-	a.act(policy.Admin, "ban", a.someTroll(Spammer, 0), "Advertising ring, same text from several accounts.", store.Act{Params: store.BanParams{Messages: "delete", Trees: "halt"}})
+	a.act(policy.Moderator, "ban", a.someTroll(Vandal, 0), "Insults in every thread; was warned before.",
+		store.Act{Params: store.BanParams{Messages: "delete"}})
+	a.act(policy.Moderator, "ban", a.someTroll(SlurWriter, 1), "Slurs. Three days to cool off.",
+		store.Act{Params: store.BanParams{Until: &threeDays}})
+	a.act(policy.Moderator, "ban", a.someTroll(Flooder, 0), "Floods the queue with “lol”.",
+		store.Act{Params: store.BanParams{Until: &tomorrow}})
+	a.act(policy.Admin, "ban", a.someTroll(Spammer, 0), "Advertising ring, same text from several accounts.",
+		store.Act{Params: store.BanParams{Messages: "delete", Trees: "halt"}})
 	mistake := a.act(policy.Moderator, "ban", a.someTroll(Honest, 40), "Same name as a spammer.", store.Act{})
 	a.undo(policy.Moderator, mistake, "Only the name is the same, sorry.")
 }
@@ -110,15 +114,18 @@ func (a *activity) cleanUp() {
 			deletion := a.act(policy.Moderator, "delete", m.ID, "Off topic.", store.Act{})
 			a.undo(policy.Admin, deletion, "It answers the question above it.")
 		case 1:
-			a.act(policy.Moderator, "edit", m.ID, "A phone number was in it.", store.Act{Params: store.EditParams{Text: m.Text + "\n\n(A phone number was removed here.)"}})
+			a.act(policy.Moderator, "edit", m.ID, "A phone number was in it.",
+				store.Act{Params: store.EditParams{Text: m.Text + "\n\n(A phone number was removed here.)"}})
 		case 2:
 			result := "rejected"
 			if m.ReviewResult != nil && !*m.ReviewResult {
 				result = "accepted"
 			}
-			a.act(policy.Moderator, "review", m.ID, "The reviewers took it for something else.", store.Act{Params: store.ReviewParams{Result: result}})
+			a.act(policy.Moderator, "review", m.ID, "The reviewers took it for something else.",
+				store.Act{Params: store.ReviewParams{Result: result}})
 		case 3:
-			a.act(policy.DataLead, "label", m.ID, "", store.Act{Params: store.LabelParams{Labels: map[string]float64{"quality": 1, "helpfulness": 0.75, "toxicity": 0}}})
+			a.act(policy.DataLead, "label", m.ID, "",
+				store.Act{Params: store.LabelParams{Labels: map[string]float64{"quality": 1, "helpfulness": 0.75, "toxicity": 0}}})
 		case 4:
 			a.act(policy.Moderator, "report", m.ID, "Please have a look: is this advice safe?", store.Act{})
 		default:
@@ -150,7 +157,8 @@ func (a *activity) takeNotes() {
 	note(WrongLanguage, 0, "Writes in languages they do not speak; perhaps a wrong setting.")
 	note(WrongLanguage, 0, "Wrote to them: it was a wrong setting, they will change it.")
 	hidden := false
-	a.act(policy.Admin, "update_user", a.someTroll(SlurWriter, 3), "", store.Act{Params: store.UserPatch{ShowOnLeaderboard: &hidden}})
+	a.act(policy.Admin, "update_user", a.someTroll(SlurWriter, 3), "",
+		store.Act{Params: store.UserPatch{ShowOnLeaderboard: &hidden}})
 }
 
 // messages are up to n messages of a user that are still there, the newest first.

@@ -155,7 +155,8 @@ func (g *generator) found() {
 				code:     fmt.Sprintf("SAVE%d", g.rand.IntN(90)+10),
 				discount: strconv.Itoa(20 + 5*g.rand.IntN(13)),
 			}
-			text := strings.NewReplacer("{product}", product, "{url}", ring.url, "{code}", ring.code, "{n}", ring.discount).Replace(g.pick(t.ad))
+			text := strings.NewReplacer("{product}", product, "{url}", ring.url, "{code}", ring.code, "{n}",
+				ring.discount).Replace(g.pick(t.ad))
 			ring.text = capital(text)
 		}
 		p.campaign = ring

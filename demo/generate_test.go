@@ -159,11 +159,14 @@ func checkMessage(t *testing.T, m Message, trees map[uuid.UUID]Tree, before map[
 	switch parent, known := before[m.Parent]; {
 	case !ok:
 		t.Errorf("message %v is in no tree", m.ID)
-	case m.Parent == uuid.Nil && (m.ID != m.Tree || m.Role != "prompter" || m.Depth != 0 || !m.Created.Equal(tree.Created)):
+	case m.Parent == uuid.Nil && (m.ID != m.Tree || m.Role != "prompter" || m.Depth != 0 ||
+		!m.Created.Equal(tree.Created)):
 		t.Errorf("the prompt %v does not fit its tree", m.ID)
-	case m.Parent != uuid.Nil && (!known || parent.Tree != m.Tree || parent.Role == m.Role || parent.Depth+1 != m.Depth || m.Created.Before(parent.Created)):
+	case m.Parent != uuid.Nil && (!known || parent.Tree != m.Tree || parent.Role == m.Role || parent.Depth+1 != m.Depth ||
+		m.Created.Before(parent.Created)):
 		t.Errorf("message %v does not fit its parent", m.ID)
-	case m.Depth > 5 || m.Text == "" || utf8.RuneCountInString(m.Text) > textLimit || !utf8.ValidString(m.Text) || strings.Contains(m.Text, "\x00"):
+	case m.Depth > 5 || m.Text == "" || utf8.RuneCountInString(m.Text) > textLimit || !utf8.ValidString(m.Text) ||
+		strings.Contains(m.Text, "\x00"):
 		t.Errorf("message %v is too deep, or its text is no text: %q", m.ID, m.Text)
 	case strings.ContainsAny(m.Text, "{}") && !strings.Contains(m.Text, "```") && !slices.Contains(oddTexts, m.Text):
 		t.Errorf("a form was not filled in: %q", m.Text)
@@ -200,7 +203,8 @@ func TestEverythingIsThere(t *testing.T) {
 			"rejected": m.ReviewResult != nil && !*m.ReviewResult, "pending": m.ReviewResult == nil, "ranked": m.Rank != nil,
 			"nobody's": m.Author == uuid.Nil, "near the limit": utf8.RuneCountInString(m.Text) > 1900,
 			"code": strings.Contains(m.Text, "```"), "table": strings.Contains(m.Text, "|---|"),
-			"heading": strings.Contains(m.Text, "## "), "list": strings.Contains(m.Text, "\n- "), "odd text": slices.Contains(oddTexts, m.Text),
+			"heading": strings.Contains(m.Text, "## "), "list": strings.Contains(m.Text, "\n- "),
+			"odd text": slices.Contains(oddTexts, m.Text),
 		} {
 			if is {
 				count[what]++
@@ -320,10 +324,13 @@ func TestVocabulariesAreComplete(t *testing.T) {
 	for _, language := range list {
 		share += language.share
 		for what, words := range map[string][]string{
-			"given": language.given, "family": language.family, "handle": language.handle, "ask": language.ask, "compare": language.compare,
-			"context": language.context, "follow": language.follow, "open": language.open, "close": language.close, "advice": language.advice,
-			"head": language.head, "criterion": language.criterion, "report": language.report, "flood": language.flood, "insult": language.insult,
-			"abuse": language.abuse, "slur": language.slur, "ad": language.ad, "product": language.product,
+			"given": language.given, "family": language.family, "handle": language.handle, "ask": language.ask,
+			"compare": language.compare,
+			"context": language.context, "follow": language.follow, "open": language.open, "close": language.close,
+			"advice": language.advice,
+			"head":   language.head, "criterion": language.criterion, "report": language.report, "flood": language.flood,
+			"insult": language.insult,
+			"abuse":  language.abuse, "slur": language.slur, "ad": language.ad, "product": language.product,
 		} {
 			least := 2
 			if what == "head" || what == "criterion" {

@@ -15,7 +15,8 @@ var oddNames = []string{
 	"   ",
 	"🦄🌈👩‍👩‍👧‍👦🏴‍☠️",
 	"Z̴̛̳a̷͎͝l̶̰̚g̵̱̈́o̸͈̽ ̵̰͒f̷̺͑r̶̞̀i̵̗͝e̸̥͝n̵̮̾d̸̟̄",
-	"Maximiliana Theodora Konstantina Alexandra von und zu Hohenlindenberg-Schwarzenstein auf Unterammersfelden und Oberwiesenthal-Kaltenbrunn geborene Freifrau von der Mühlenhardt",
+	"Maximiliana Theodora Konstantina Alexandra von und zu Hohenlindenberg-Schwarzenstein auf Unterammersfelden und " +
+		"Oberwiesenthal-Kaltenbrunn geborene Freifrau von der Mühlenhardt",
 	"LlanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogochPostmasterGeneralEmeritus",
 	"عبد الرحمن بن محمد بن عبد الله بن يوسف الأندلسي القرطبي المعروف بابن الورّاق صاحب المكتبة الكبيرة",
 	"אלכסנדר־יהונתן בן־ציון הלוי מירושלים (לשעבר חיפה)",

@@ -22,13 +22,20 @@ type habit struct {
 }
 
 var habits = map[nature]habit{
-	good:    {spam: 0.015, fails: 0.02, private: 0.004, quality: 0.75, rude: 0.03, violent: 0.01, up: 1.1, down: 0.1, flag: 0.01, report: 0.003, deleted: 0.003, reason: -1, toxicLow: 0.0004, toxicHigh: 0.01},
-	poor:    {spam: 0.35, fails: 0.5, quality: 0.25, rude: 0.08, violent: 0.01, up: 0.15, down: 0.7, flag: 0.05, report: 0.03, deleted: 0.05, reason: -1, toxicLow: 0.001, toxicHigh: 0.06},
-	flood:   {spam: 0.94, fails: 0.8, quality: 0.05, rude: 0.15, violent: 0.02, up: 0.05, down: 0.8, flag: 0.25, report: 0.1, deleted: 0.35, reason: 3, toxicLow: 0.01, toxicHigh: 0.25},
-	advert:  {spam: 0.97, fails: 0.9, private: 0.06, quality: 0.05, rude: 0.1, violent: 0.01, up: 0.1, down: 0.9, flag: 0.9, report: 0.3, deleted: 0.4, reason: 0, toxicLow: 0.001, toxicHigh: 0.02},
-	abuse:   {spam: 0.7, fails: 0.7, improper: 0.8, hate: 0.15, sexual: 0.03, quality: 0.03, rude: 0.9, violent: 0.45, up: 0.1, down: 0.9, flag: 0.8, report: 0.35, deleted: 0.4, reason: 1, toxicLow: 0.7, toxicHigh: 0.98},
-	slur:    {spam: 0.6, fails: 0.6, improper: 0.9, hate: 0.9, sexual: 0.05, quality: 0.02, rude: 0.95, violent: 0.4, up: 0.05, down: 0.8, flag: 1.0, report: 0.4, deleted: 0.5, reason: 1, toxicLow: 0.8, toxicHigh: 0.995},
-	foreign: {spam: 0.1, fails: 0.2, foreign: 0.93, quality: 0.5, rude: 0.03, violent: 0.01, up: 0.1, down: 0.6, flag: 0.15, report: 0.12, deleted: 0.1, reason: 2, toxicLow: 0.0005, toxicHigh: 0.01},
+	good: {spam: 0.015, fails: 0.02, private: 0.004, quality: 0.75, rude: 0.03, violent: 0.01, up: 1.1, down: 0.1,
+		flag: 0.01, report: 0.003, deleted: 0.003, reason: -1, toxicLow: 0.0004, toxicHigh: 0.01},
+	poor: {spam: 0.35, fails: 0.5, quality: 0.25, rude: 0.08, violent: 0.01, up: 0.15, down: 0.7, flag: 0.05,
+		report: 0.03, deleted: 0.05, reason: -1, toxicLow: 0.001, toxicHigh: 0.06},
+	flood: {spam: 0.94, fails: 0.8, quality: 0.05, rude: 0.15, violent: 0.02, up: 0.05, down: 0.8, flag: 0.25,
+		report: 0.1, deleted: 0.35, reason: 3, toxicLow: 0.01, toxicHigh: 0.25},
+	advert: {spam: 0.97, fails: 0.9, private: 0.06, quality: 0.05, rude: 0.1, violent: 0.01, up: 0.1, down: 0.9,
+		flag: 0.9, report: 0.3, deleted: 0.4, reason: 0, toxicLow: 0.001, toxicHigh: 0.02},
+	abuse: {spam: 0.7, fails: 0.7, improper: 0.8, hate: 0.15, sexual: 0.03, quality: 0.03, rude: 0.9, violent: 0.45,
+		up: 0.1, down: 0.9, flag: 0.8, report: 0.35, deleted: 0.4, reason: 1, toxicLow: 0.7, toxicHigh: 0.98},
+	slur: {spam: 0.6, fails: 0.6, improper: 0.9, hate: 0.9, sexual: 0.05, quality: 0.02, rude: 0.95, violent: 0.4,
+		up: 0.05, down: 0.8, flag: 1.0, report: 0.4, deleted: 0.5, reason: 1, toxicLow: 0.8, toxicHigh: 0.995},
+	foreign: {spam: 0.1, fails: 0.2, foreign: 0.93, quality: 0.5, rude: 0.03, violent: 0.01, up: 0.1, down: 0.6,
+		flag: 0.15, report: 0.12, deleted: 0.1, reason: 2, toxicLow: 0.0005, toxicHigh: 0.01},
 }
 
 // reviewers is how many people review a message before it is decided upon.
@@ -130,7 +137,8 @@ func (g *generator) react(n *node) {
 	for _, thumb := range []struct {
 		emoji string
 		mean  float64
-	}{{"+1", h.up}, {"-1", h.down}, {"red_flag", h.flag}, {"_skip_reply", 0.04}, {"heart_eyes", 0.03}, {"100", 0.02}, {"rofl", 0.02}} {
+	}{{"+1", h.up}, {"-1", h.down}, {"red_flag", h.flag}, {"_skip_reply", 0.04}, {"heart_eyes", 0.03}, {"100", 0.02},
+		{"rofl", 0.02}} {
 		for range g.poisson(thumb.mean) {
 			by := g.writer(n.tree.language)
 			if at := g.after(n.Created, 30*time.Hour); !n.seen[by] && by != n.author && !at.After(g.now) {
@@ -205,7 +213,8 @@ func (g *generator) complain(n *node, by *person, at time.Time, reason int) {
 			status = "dismissed"
 		}
 	}
-	g.out.Reports = append(g.out.Reports, Report{Tree: n.Tree, Message: n.ID, User: by.ID, Reason: text, At: at, Status: status})
+	g.out.Reports = append(g.out.Reports, Report{Tree: n.Tree, Message: n.ID, User: by.ID, Reason: text, At: at,
+		Status: status})
 	by.touch(at)
 }
 

@@ -35,24 +35,28 @@ func toLoad(c Corpus) store.Bulk {
 
 func usersToLoad(c Corpus) []store.Table {
 	return []store.Table{{
-		Name:    "users",
-		Columns: []string{"user_id", "display_name", "auth_method", "username", "email", "created_date", "last_activity_date"},
-		Rows:    len(c.Users),
+		Name: "users",
+		Columns: []string{"user_id", "display_name", "auth_method", "username", "email", "created_date",
+			"last_activity_date"},
+		Rows: len(c.Users),
 		Row: func(i int) []any {
 			u := c.Users[i]
-			return []any{rawID(u.ID), u.DisplayName, u.AuthMethod, u.Username, textOrNull(u.Email), u.Created, dateOrNone(u.LastActivity)}
+			return []any{rawID(u.ID), u.DisplayName, u.AuthMethod, u.Username, textOrNull(u.Email), u.Created,
+				dateOrNone(u.LastActivity)}
 		},
 	}}
 }
 
 func treesToLoad(c Corpus) []store.Table {
 	return []store.Table{{
-		Name:    "trees",
-		Columns: []string{"tree_id", "state", "active", "goal_tree_size", "max_depth", "max_children_count", "origin", "lang", "created_date", "user_id"},
-		Rows:    len(c.Trees),
+		Name: "trees",
+		Columns: []string{"tree_id", "state", "active", "goal_tree_size", "max_depth", "max_children_count", "origin", "lang",
+			"created_date", "user_id"},
+		Rows: len(c.Trees),
 		Row: func(i int) []any {
 			t := c.Trees[i]
-			return []any{rawID(t.ID), t.State, t.Active, t.GoalSize, t.MaxDepth, t.MaxChildren, textOrNull(t.Origin), t.Lang, t.Created, rawIDOrNull(t.Author)}
+			return []any{rawID(t.ID), t.State, t.Active, t.GoalSize, t.MaxDepth, t.MaxChildren, textOrNull(t.Origin), t.Lang,
+				t.Created, rawIDOrNull(t.Author)}
 		},
 	}, {
 		Name: "messages",
@@ -64,7 +68,8 @@ func treesToLoad(c Corpus) []store.Table {
 		Row: func(i int) []any {
 			m := c.Messages[i]
 			return []any{
-				rawID(m.Tree), rawID(m.ID), rawIDOrNull(m.Parent), rawIDOrNull(m.Author), m.Created, m.Role, m.Lang, m.Text, m.Depth, m.ReviewCount,
+				rawID(m.Tree), rawID(m.ID), rawIDOrNull(m.Parent), rawIDOrNull(m.Author), m.Created, m.Role, m.Lang, m.Text,
+				m.Depth, m.ReviewCount,
 				m.ReviewResult, m.Rank, m.Synthetic, textOrNull(m.ModelName), m.Deleted, rawIDOrNull(m.DeletedRoot),
 			}
 		},

@@ -34,11 +34,13 @@ func TestLoadKeepsEverything(t *testing.T) {
 		{"trees", "SELECT count(*) FROM trees", len(c.Trees)},
 		{"messages", "SELECT count(*) FROM messages JOIN message_trees USING (message_id, tree_id)", len(c.Messages)},
 		{"deleted messages", "SELECT count(*) FROM messages WHERE deleted AND deleted_root IS NOT NULL", deleted},
-		{"replies without a parent", "SELECT count(*) FROM messages m WHERE parent_id IS NOT NULL AND NOT EXISTS (SELECT FROM messages p WHERE p.tree_id = m.tree_id AND p.message_id = m.parent_id AND p.depth = m.depth - 1)", 0},
+		{"replies without a parent", "SELECT count(*) FROM messages m WHERE parent_id IS NOT NULL AND NOT EXISTS (SELECT " +
+			"FROM messages p WHERE p.tree_id = m.tree_id AND p.message_id = m.parent_id AND p.depth = m.depth - 1)", 0},
 		{"votes", "SELECT count(*) FROM label_votes WHERE spam IS NOT NULL AND political_content IS NULL", len(c.Votes)},
 		{"reactions", "SELECT count(*) FROM reactions", len(c.Reactions)},
 		{"reports", "SELECT count(*) FROM reports", len(c.Reports)},
-		{"outputs", "SELECT count(*) FROM classifier_outputs WHERE toxicity = scores[1] AND cardinality(scores) = 7", len(c.Outputs)},
+		{"outputs", "SELECT count(*) FROM classifier_outputs WHERE toxicity = scores[1] AND cardinality(scores) = 7",
+			len(c.Outputs)},
 		{"dates to come", "SELECT count(*) FROM messages WHERE created_date > now()", 0},
 	} {
 		var got int
@@ -71,7 +73,8 @@ func TestLoadedTrollsLeadTheBoards(t *testing.T) {
 		kinds[u.ID.String()] = u.Kind
 	}
 	for _, window := range scoring.Windows {
-		board, err := s.Board(ctx, store.CommandLine, store.BoardFilter{Window: window, Formula: scoring.Treewarden, Status: "active", Page: store.Page{Limit: 5}})
+		board, err := s.Board(ctx, store.CommandLine, store.BoardFilter{Window: window, Formula: scoring.Treewarden,
+			Status: "active", Page: store.Page{Limit: 5}})
 		if err != nil {
 			t.Fatal(err)
 		}

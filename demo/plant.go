@@ -62,7 +62,8 @@ const (
 
 // States lists the states of a tree, in the order in which a tree goes
 // through them, and then those in which it ends early.
-var States = []string{reviewing, waiting, growing, ranking, readyToScore, readyToExport, scoringFailed, aborted, halted, backlogRanking}
+var States = []string{reviewing, waiting, growing, ranking, readyToScore, readyToExport, scoringFailed, aborted, halted,
+	backlogRanking}
 
 // story says how likely the states are by a tree's age, in per mille, in the
 // order of States: a young tree cannot be done.

@@ -72,7 +72,8 @@ func (g *generator) answer(about subject) string {
 	case n < 75:
 		parts = []string{g.pick(t.open), list(tips, false)}
 	case n < 85:
-		parts = []string{"## " + t.head[0], list(tips[:2], false), "## " + t.head[1], list(tips[2:], true), "**" + t.head[3] + ":** " + g.pick(t.close)}
+		parts = []string{"## " + t.head[0], list(tips[:2], false), "## " + t.head[1], list(tips[2:], true), "**" + t.head[3] +
+			":** " + g.pick(t.close)}
 	case n < 92:
 		parts = []string{strings.Join(tips[:2], " ")}
 	default:
@@ -139,7 +140,8 @@ var snippets = []string{
 	"```python\nwith open(\"big.txt\", encoding=\"utf-8\") as lines:\n    for number, line in enumerate(lines, 1):\n        print(number, line.rstrip())\n```",
 	"```python\nseen = set()\nunique = [x for x in items if not (x in seen or seen.add(x))]\n```",
 	"```sh\ngit reset --soft HEAD~1\ngit status\n```",
-	"```sql\nEXPLAIN (ANALYZE, BUFFERS)\nSELECT name, count(*) FROM visits\nWHERE day >= '2026-01-01' GROUP BY name ORDER BY 2 DESC;\n```",
+	"```sql\nEXPLAIN (ANALYZE, BUFFERS)\nSELECT name, count(*) FROM visits\nWHERE day >= '2026-01-01' GROUP BY name " +
+		"ORDER BY 2 DESC;\n```",
 	"```go\nfunc TestGreeting(t *testing.T) {\n\tnow := time.Date(2026, 1, 2, 9, 0, 0, 0, time.UTC)\n\tif got := greeting(now); got != \"Good morning\" {\n\t\tt.Errorf(\"greeting(%v) = %q\", now, got)\n\t}\n}\n```",
 	"```js\nconst words = [\"öl\", \"apfel\", \"zebra\"];\nwords.sort(new Intl.Collator(\"de\").compare);\n```",
 	"```python\ndef factorial(n):\n    return 1 if n < 2 else n * factorial(n - 1)\n```",

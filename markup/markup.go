@@ -22,7 +22,8 @@ import (
 )
 
 // hiddenNote stands below a text of which Markdown does not show every word.
-const hiddenNote = `<p class="text-note">Markdown leaves out a part of this text. The raw text shows all of it.</p>` + "\n"
+const hiddenNote = `<p class="text-note">Markdown leaves out a part of this text. The raw text shows all of it.</p>` +
+	"\n"
 
 var converter = goldmark.New(
 	goldmark.WithParser(newParser()),

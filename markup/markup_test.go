@@ -20,7 +20,8 @@ func TestHTML(t *testing.T) {
 		{"list", "3. a\n4. b", "<ol start=\"3\">\n<li>a</li>\n<li>b</li>\n</ol>"},
 		{"raw HTML is text", "<script>alert(1)</script> you are an idiot",
 			"<p>&lt;script&gt;alert(1)&lt;/script&gt; you are an idiot</p>"},
-		{"HTML block is text", "<div onclick=x>\n*a*\n</div>", "<p>&lt;div onclick=x&gt;<br>\n<em>a</em><br>\n&lt;/div&gt;</p>"},
+		{"HTML block is text", "<div onclick=x>\n*a*\n</div>",
+			"<p>&lt;div onclick=x&gt;<br>\n<em>a</em><br>\n&lt;/div&gt;</p>"},
 		{"comment is text", "<!-- hidden -->", "<p>&lt;!-- hidden --&gt;</p>"},
 		{"link", "[a](https://example.org/x)",
 			`<p><a href="https://example.org/x" rel="noreferrer nofollow" target="_blank">a</a> <span class="text-target">[<bdi>https://example.org/x</bdi>]</span></p>`},
@@ -28,10 +29,13 @@ func TestHTML(t *testing.T) {
 			`<p><a href="https://example.org" rel="noreferrer nofollow" target="_blank">a</a> <span class="text-target">[<bdi>https://example.org</bdi> “<bdi>t</bdi>”]</span></p>`},
 		{"bare link", "see https://example.org/x now",
 			`<p>see <a href="https://example.org/x" rel="noreferrer nofollow" target="_blank">https://example.org/x</a> now</p>`},
-		{"script link", "[a](javascript:alert(1))", `<p>a <span class="text-target">[<bdi>javascript:alert(1)</bdi>]</span></p>`},
-		{"entity in scheme", "[a](java&#115;cript:alert)", `<p>a <span class="text-target">[<bdi>javascript:alert</bdi>]</span></p>`},
+		{"script link", "[a](javascript:alert(1))",
+			`<p>a <span class="text-target">[<bdi>javascript:alert(1)</bdi>]</span></p>`},
+		{"entity in scheme", "[a](java&#115;cript:alert)",
+			`<p>a <span class="text-target">[<bdi>javascript:alert</bdi>]</span></p>`},
 		{"link into the console", "[a](/users/1/ban)", `<p>a <span class="text-target">[<bdi>/users/1/ban</bdi>]</span></p>`},
-		{"other host without scheme", "[a](//example.org)", `<p>a <span class="text-target">[<bdi>//example.org</bdi>]</span></p>`},
+		{"other host without scheme", "[a](//example.org)",
+			`<p>a <span class="text-target">[<bdi>//example.org</bdi>]</span></p>`},
 		{"user name before host", "[a](https://bank.example@evil.example/)",
 			`<p>a <span class="text-target">[<bdi>https://bank.example@evil.example/</bdi>]</span></p>`},
 		{"look-alike host", "[a](https://ехample.org/)",
@@ -76,7 +80,8 @@ func TestHTMLBounds(t *testing.T) {
 		"wide table": strings.Repeat("|a", 500) + "\n" + strings.Repeat("|-", 500) + "\n" + strings.Repeat("|\n", 30),
 		"links too":  strings.Repeat("[a](", 999),
 		"mixed too":  strings.Repeat("*a_ ", 1_500),
-		"table":      strings.Repeat("|a", 20_000) + "\n" + strings.Repeat("|-", 20_000) + "\n" + strings.Repeat("|\n", 5_000),
+		"table": strings.Repeat("|a", 20_000) + "\n" + strings.Repeat("|-", 20_000) + "\n" +
+			strings.Repeat("|\n", 5_000),
 		"strikes":    strings.Repeat("~~a", 30_000),
 		"whole book": strings.Repeat("word ", 1_000_000),
 	} {
@@ -246,7 +251,8 @@ func TestCorpora(t *testing.T) {
 }
 
 func FuzzHTML(f *testing.F) {
-	for _, seed := range []string{"# a\n\n- b\n  > c", "[a](b \"c\") ![d](e)", "|a|b|\n|-|-|\n|c|d|e|", "```x y\nz", "<b>&lt;</b>", "a\u202eb\x00\xff"} {
+	for _, seed := range []string{"# a\n\n- b\n  > c", "[a](b \"c\") ![d](e)", "|a|b|\n|-|-|\n|c|d|e|", "```x y\nz",
+		"<b>&lt;</b>", "a\u202eb\x00\xff"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, in string) {

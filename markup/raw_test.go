@@ -34,7 +34,8 @@ func checkRaw(t *testing.T, source, rendered string) {
 		t.Fatalf("Raw(%q) is no UTF-8", source)
 	}
 	for _, r := range rendered {
-		if r != '\n' && r != '\t' && unicode.In(r, unicode.Cc, unicode.Bidi_Control, unicode.Join_Control, unicode.Variation_Selector) {
+		if r != '\n' && r != '\t' && unicode.In(r, unicode.Cc, unicode.Bidi_Control, unicode.Join_Control,
+			unicode.Variation_Selector) {
 			t.Fatalf("Raw(%q) holds %U", source, r)
 		}
 	}

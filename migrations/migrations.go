@@ -128,20 +128,23 @@ func withProvider(ctx context.Context, databaseURL string, do func(*sql.DB, *goo
 // provider's own question creates its table, unlocked, in a fresh database.
 func refuseNewer(ctx context.Context, db *sql.DB, p *goose.Provider) error {
 	var migrated bool
-	if err := db.QueryRowContext(ctx, `SELECT to_regclass($1) IS NOT NULL`, goose.DefaultTablename).Scan(&migrated); err != nil {
+	if err := db.QueryRowContext(ctx, `SELECT to_regclass($1) IS NOT NULL`,
+		goose.DefaultTablename).Scan(&migrated); err != nil {
 		return fmt.Errorf("reach the database: %w", err)
 	}
 	if !migrated {
 		return nil
 	}
 	var current int64
-	err := db.QueryRowContext(ctx, `SELECT coalesce(max(version_id), 0) FROM `+goose.DefaultTablename+` WHERE is_applied`).Scan(&current)
+	err := db.QueryRowContext(ctx, `SELECT coalesce(max(version_id), 0) FROM `+goose.DefaultTablename+
+		` WHERE is_applied`).Scan(&current)
 	if err != nil {
 		return fmt.Errorf("read the database's version: %w", err)
 	}
 	sources := p.ListSources()
 	if known := sources[len(sources)-1].Version; current > known {
-		return fmt.Errorf("%w: it is at migration %d, this program knows up to %d; run the newer program, or restore a backup made before it", ErrNewer, current, known)
+		return fmt.Errorf("%w: it is at migration %d, this program knows up to %d; run the newer program, or restore a "+
+			"backup made before it", ErrNewer, current, known)
 	}
 	return nil
 }

@@ -19,15 +19,18 @@ func TestShippedTable(t *testing.T) {
 	leads := map[string]bool{policy.DataLead: true, policy.Admin: true}
 	admins := map[string]bool{policy.Admin: true}
 	table := map[policy.Permission]map[string]bool{
-		policy.Read: everyone, policy.Account: everyone, policy.AuditOwn: everyone, policy.MessageLabel: everyone, policy.ScoringRead: everyone,
+		policy.Read: everyone, policy.Account: everyone, policy.AuditOwn: everyone, policy.MessageLabel: everyone,
+		policy.ScoringRead:  everyone,
 		policy.MessageReact: moderators, policy.MessageReport: moderators,
-		policy.UserEdit: moderators, policy.UserBan: moderators, policy.MessageDelete: moderators, policy.MessageEdit: moderators,
+		policy.UserEdit: moderators, policy.UserBan: moderators, policy.MessageDelete: moderators,
+		policy.MessageEdit:   moderators,
 		policy.MessageReview: moderators, policy.TreeHalt: moderators, policy.UndoOwn: moderators,
 		policy.AuditAll: leads, policy.ScoringSave: leads,
 		policy.UserPrivate: admins, policy.UserRole: admins, policy.UserErase: admins, policy.UndoAll: admins,
 		policy.StaffManage: admins, policy.KeyManage: admins,
 		// Nobody grants what they do not hold, and admins make collectors' keys.
-		policy.Ingest: {policy.Collector: true, policy.Admin: true}, policy.EventsRead: {policy.Collector: true, policy.Admin: true},
+		policy.Ingest:     {policy.Collector: true, policy.Admin: true},
+		policy.EventsRead: {policy.Collector: true, policy.Admin: true},
 	}
 	for _, info := range policy.All {
 		may, ok := table[info.Permission]

@@ -43,7 +43,8 @@ func (p *Policy) MayGrant(actorRole, role string) error {
 		}
 	}
 	if rank[role] > rank[actorRole] {
-		return Refusal(fmt.Sprintf("%s may not make anybody %s: that rank is above yours.", capital(withArticle(actorRole)), withArticle(role)))
+		return Refusal(fmt.Sprintf("%s may not make anybody %s: that rank is above yours.", capital(withArticle(actorRole)),
+			withArticle(role)))
 	}
 	return nil
 }

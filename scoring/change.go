@@ -39,7 +39,8 @@ func (c Change) Apply(f Formula) (changed Formula, wrong map[string]string) {
 			wrong["toxic_from"] = "Toxicity is a number from 0 to 1."
 		}
 	}
-	if len(wrong) == 0 && !slices.ContainsFunc(slices.Collect(maps.Values(f.Weights)), func(w float64) bool { return w != 0 }) {
+	if len(wrong) == 0 && !slices.ContainsFunc(slices.Collect(maps.Values(f.Weights)),
+		func(w float64) bool { return w != 0 }) {
 		wrong["weights"] = "At least one signal must weigh something."
 	}
 	return f, wrong

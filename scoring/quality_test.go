@@ -103,10 +103,11 @@ func TestJudgeByHand(t *testing.T) {
 		auc           float64
 		at20, overall float64
 	}{
-		"perfect":           {[]bool{yes, yes, no, no}, []float64{4, 3, 2, 1}, 1, 0.5, 0.5},
-		"the wrong way":     {[]bool{no, no, yes}, []float64{4, 3, 2}, 0, 1.0 / 3, 1.0 / 3},
-		"all equal":         {[]bool{yes, no, no, yes}, []float64{0, 0, 0, 0}, 0.5, 0.5, 0.5},
-		"one pair of three": {[]bool{yes, no, no, no}, []float64{2, 3, 2, 1}, 0.5, 0.25, 0.25}, // lost, level, won: (0 + ½ + 1) ÷ 3
+		"perfect":       {[]bool{yes, yes, no, no}, []float64{4, 3, 2, 1}, 1, 0.5, 0.5},
+		"the wrong way": {[]bool{no, no, yes}, []float64{4, 3, 2}, 0, 1.0 / 3, 1.0 / 3},
+		"all equal":     {[]bool{yes, no, no, yes}, []float64{0, 0, 0, 0}, 0.5, 0.5, 0.5},
+		// lost, level, won: (0 + ½ + 1) ÷ 3
+		"one pair of three": {[]bool{yes, no, no, no}, []float64{2, 3, 2, 1}, 0.5, 0.25, 0.25},
 	} {
 		q := Measure(c.trolls, c.scores)[0]
 		if q.AUC == nil || *q.AUC != c.auc || q.Precision[20] != c.at20 || q.Precision[100] != c.overall {
@@ -143,7 +144,8 @@ func TestIntervals(t *testing.T) {
 		trolls[i] = draw.Float64() < 0.4
 	}
 	first, second := Measure(trolls, scores)[0], Measure(trolls, scores)[0]
-	if fmt.Sprint(*first.AUCInterval, first.PrecisionInterval) != fmt.Sprint(*second.AUCInterval, second.PrecisionInterval) {
+	if fmt.Sprint(*first.AUCInterval, first.PrecisionInterval) != fmt.Sprint(*second.AUCInterval,
+		second.PrecisionInterval) {
 		t.Errorf("two looks at the same: %v and %v", first.PrecisionInterval, second.PrecisionInterval)
 	}
 	for _, depth := range Depths {

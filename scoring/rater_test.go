@@ -20,7 +20,8 @@ func TestKappa(t *testing.T) {
 		"always the same one thing": {[]scoring.Answers{{BothNo: 9}}, 1, math.NaN()},
 		"says no to everything":     {[]scoring.Answers{{OnlyOthers: 1, BothNo: 9}}, 0.9, 0},
 		// 8 agree, by chance 5 (of 10) and 9 of 10 agree, by chance 9: (17 − 14) ÷ (20 − 14).
-		"two questions":     {[]scoring.Answers{{BothYes: 4, OnlyRater: 1, OnlyOthers: 1, BothNo: 4}, {OnlyOthers: 1, BothNo: 9}}, 0.85, 0.5},
+		"two questions": {[]scoring.Answers{{BothYes: 4, OnlyRater: 1, OnlyOthers: 1, BothNo: 4},
+			{OnlyOthers: 1, BothNo: 9}}, 0.85, 0.5},
 		"one without votes": {[]scoring.Answers{{BothYes: 20, OnlyRater: 5, OnlyOthers: 10, BothNo: 15}, {}}, 0.7, 0.4},
 	} {
 		for what, pair := range map[string]struct {

@@ -8,7 +8,8 @@ import (
 )
 
 func TestScoreIsTheSumOfItsParts(t *testing.T) {
-	counts := scoring.Counts{scoring.RedFlags: 2, scoring.Upvotes: 3, scoring.SpamLabels: 4, scoring.Deleted: 1, scoring.PoliticalContent: 5}
+	counts := scoring.Counts{scoring.RedFlags: 2, scoring.Upvotes: 3, scoring.SpamLabels: 4, scoring.Deleted: 1,
+		scoring.PoliticalContent: 5}
 	for _, c := range []struct {
 		formula scoring.Formula
 		want    float64

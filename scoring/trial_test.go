@@ -13,7 +13,8 @@ func TestTrial(t *testing.T) {
 	all := make([]scoring.Candidate, 130)
 	for i := range all {
 		score := float64(1000 - i)
-		all[i] = scoring.Candidate{ID: [16]byte{byte(i)}, Score: [2]float64{score, score}, WithoutLeakage: [2]float64{-score, score}, OnBoards: true, Sanctioned: i < 13}
+		all[i] = scoring.Candidate{ID: [16]byte{byte(i)}, Score: [2]float64{score, score},
+			WithoutLeakage: [2]float64{-score, score}, OnBoards: true, Sanctioned: i < 13}
 	}
 	all[120].Score[1] = 2000 // to the first place: everybody below moves by one
 	all[50].Score[1] = 0     // to the last but one: those after it move back
@@ -26,10 +27,12 @@ func TestTrial(t *testing.T) {
 	if want := []scoring.Move{{Candidate: 50, Before: 51, After: 129}}; !reflect.DeepEqual(trial.Left, want) {
 		t.Errorf("left %v, want %v", trial.Left, want)
 	}
-	if len(trial.Moved) != 50 || trial.Moved[0] != (scoring.Move{Candidate: 0, Before: 1, After: 2}) || trial.Moved[49] != (scoring.Move{Candidate: 49, Before: 50, After: 51}) {
+	if len(trial.Moved) != 50 || trial.Moved[0] != (scoring.Move{Candidate: 0, Before: 1, After: 2}) ||
+		trial.Moved[49] != (scoring.Move{Candidate: 49, Before: 50, After: 51}) {
 		t.Errorf("moved %v", trial.Moved)
 	}
-	if trial.Users != 130 || trial.Sanctioned != 13 || *trial.Old.AUC != 0 || *trial.New.AUC != 1 || *trial.AUCDifference != 1 || trial.New.Precision[20] != 0.65 || trial.Old.Precision[100] != 0 {
+	if trial.Users != 130 || trial.Sanctioned != 13 || *trial.Old.AUC != 0 || *trial.New.AUC != 1 ||
+		*trial.AUCDifference != 1 || trial.New.Precision[20] != 0.65 || trial.Old.Precision[100] != 0 {
 		t.Errorf("%+v", trial)
 	}
 	if same := scoring.NewTrial(nil); same.Old.AUC != nil || same.AUCDifference != nil || same.Entered != nil {
@@ -54,11 +57,15 @@ func TestApply(t *testing.T) {
 		change scoring.Change
 		wrong  []string
 	}{
-		"nothing":        {scoring.Change{}, nil},
-		"a weight":       {scoring.Change{Weights: map[string]float64{"red_flags": -100, "upvotes": 100, "pii": 0.125}, ToxicFrom: &half}, nil},
-		"too heavy":      {scoring.Change{Weights: map[string]float64{"red_flags": 100.5, "upvotes": -101}}, []string{"weights.red_flags", "weights.upvotes"}},
-		"no number":      {scoring.Change{Weights: map[string]float64{"red_flags": math.NaN(), "upvotes": math.Inf(1)}, ToxicFrom: &none}, []string{"weights.red_flags", "weights.upvotes", "toxic_from"}},
-		"unknown signal": {scoring.Change{Weights: map[string]float64{"red_flag": 1}, ToxicFrom: &two}, []string{"weights.red_flag", "toxic_from"}},
+		"nothing": {scoring.Change{}, nil},
+		"a weight": {scoring.Change{Weights: map[string]float64{"red_flags": -100, "upvotes": 100, "pii": 0.125},
+			ToxicFrom: &half}, nil},
+		"too heavy": {scoring.Change{Weights: map[string]float64{"red_flags": 100.5, "upvotes": -101}},
+			[]string{"weights.red_flags", "weights.upvotes"}},
+		"no number": {scoring.Change{Weights: map[string]float64{"red_flags": math.NaN(), "upvotes": math.Inf(1)},
+			ToxicFrom: &none}, []string{"weights.red_flags", "weights.upvotes", "toxic_from"}},
+		"unknown signal": {scoring.Change{Weights: map[string]float64{"red_flag": 1}, ToxicFrom: &two},
+			[]string{"weights.red_flag", "toxic_from"}},
 	} {
 		changed, wrong := c.change.Apply(scoring.Treewarden)
 		if len(wrong) != len(c.wrong) {
@@ -72,7 +79,8 @@ func TestApply(t *testing.T) {
 		if name == "nothing" && !changed.Same(scoring.Treewarden) {
 			t.Error("no change changed something")
 		}
-		if name == "a weight" && (changed.Weights[scoring.PII] != 0.125 || changed.Weights[scoring.Downvotes] != 1 || scoring.Treewarden.Weights[scoring.PII] != 1) {
+		if name == "a weight" && (changed.Weights[scoring.PII] != 0.125 || changed.Weights[scoring.Downvotes] != 1 ||
+			scoring.Treewarden.Weights[scoring.PII] != 1) {
 			t.Errorf("weights %v", changed.Weights)
 		}
 	}

@@ -52,7 +52,8 @@ func init() {
 }
 
 // banLengths are the lengths of a ban that its form offers.
-var banLengths = map[string]time.Duration{"day": 24 * time.Hour, "week": 7 * 24 * time.Hour, "month": 30 * 24 * time.Hour}
+var banLengths = map[string]time.Duration{"day": 24 * time.Hour, "week": 7 * 24 * time.Hour,
+	"month": 30 * 24 * time.Hour}
 
 // Complete returns the terms with an end made of the length that a form sent. It
 // lies at a full hour: a form that is sent twice by a double click then asks for
@@ -152,7 +153,8 @@ func (d *actionTx) lockForBan(user User, p BanParams) error {
 // feedbackTreesSQL names the trees in which users gave labels, reactions or reports: what
 // they gave stops counting with their ban.
 func feedbackTreesSQL(users string) string {
-	return fmt.Sprintf(`SELECT tree_id FROM label_votes WHERE user_id IN (%[1]s) UNION ALL SELECT tree_id FROM reactions WHERE user_id IN (%[1]s)
+	return fmt.Sprintf(`SELECT tree_id FROM label_votes WHERE user_id IN (%[1]s) UNION ALL SELECT tree_id FROM reactions
+		WHERE user_id IN (%[1]s)
 		UNION ALL SELECT tree_id FROM reports WHERE user_id IN (%[1]s)`, users)
 }
 
@@ -215,7 +217,8 @@ func unban(d *actionTx, _ UnbanParams) error {
 // the program itself, and returns how many. A ban stops counting at its end
 // even before this runs.
 func (s *Store) EndExpiredBans(ctx context.Context) (int, error) {
-	rows, err := s.pool.Query(ctx, "SELECT user_id FROM users WHERE banned_at IS NOT NULL AND banned_until <= now() ORDER BY user_id LIMIT 1000")
+	rows, err := s.pool.Query(ctx, "SELECT user_id FROM users WHERE banned_at IS NOT NULL AND banned_until <= now() "+
+		"ORDER BY user_id LIMIT 1000")
 	if err != nil {
 		return 0, db.Translate(err)
 	}
@@ -236,7 +239,8 @@ func (s *Store) endBan(ctx context.Context, user uuid.UUID) error {
 	act := Act{Kind: kind.Name, Target: user, Reason: "The ban ended on its date."}
 	_, err := s.perform(ctx, System, act, kind, func(d *actionTx) error {
 		var due bool
-		if err := d.QueryRow(d.Ctx, "SELECT banned_at IS NOT NULL AND banned_until <= now() FROM users WHERE user_id = $1 FOR NO KEY UPDATE", user).Scan(&due); err != nil {
+		if err := d.QueryRow(d.Ctx, "SELECT banned_at IS NOT NULL AND banned_until <= now() FROM users WHERE user_id = $1 "+
+			"FOR NO KEY UPDATE", user).Scan(&due); err != nil {
 			return err
 		}
 		if !due {

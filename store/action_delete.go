@@ -74,10 +74,13 @@ func (d *actionTx) find(query string, args ...any) (c chosen, err error) {
 // topmost: its undelete brings it back.
 func (d *actionTx) findSubtrees(where string, args ...any) (chosen, error) {
 	return d.find(`WITH RECURSIVE below AS (
-			SELECT m.tree_id, m.message_id, m.user_id, m.deleted, m.message_id AS root, m.depth FROM messages m WHERE NOT m.deleted AND `+where+`
+			SELECT m.tree_id, m.message_id, m.user_id, m.deleted, m.message_id AS root, m.depth FROM messages m
+				WHERE NOT m.deleted AND `+where+`
 			UNION SELECT c.tree_id, c.message_id, c.user_id, c.deleted, b.root, b.depth FROM below b,
-				LATERAL (SELECT tree_id, message_id, user_id, deleted FROM messages WHERE tree_id = b.tree_id AND parent_id = b.message_id OFFSET 0) c)
-		SELECT DISTINCT ON (tree_id, message_id) tree_id, message_id, user_id, root, NULL::uuid FROM below WHERE NOT deleted ORDER BY tree_id, message_id, depth`, args...)
+				LATERAL (SELECT tree_id, message_id, user_id, deleted FROM messages WHERE tree_id = b.tree_id
+					AND parent_id = b.message_id OFFSET 0) c)
+		SELECT DISTINCT ON (tree_id, message_id) tree_id, message_id, user_id, root, NULL::uuid FROM below WHERE NOT deleted
+			ORDER BY tree_id, message_id, depth`, args...)
 }
 
 // takes counts what an action takes or brings back, and has the counters follow.
@@ -86,7 +89,8 @@ func (d *actionTx) takes(c chosen) error {
 	if d.act.Preview || len(c.messages) == 0 {
 		return nil
 	}
-	return d.update.WatchSubset(d.Ctx, d.Conn, counters.DeletionSubset, d.update.ToxicFrom, db.IDArray(c.trees), db.IDArray(c.messages))
+	return d.update.WatchSubset(d.Ctx, d.Conn, counters.DeletionSubset, d.update.ToxicFrom, db.IDArray(c.trees),
+		db.IDArray(c.messages))
 }
 
 // delete deletes messages that findSubtrees found.
@@ -94,7 +98,8 @@ func (d *actionTx) delete(c chosen) error {
 	if err := d.takes(c); err != nil || d.act.Preview {
 		return err
 	}
-	_, err := d.change(deletionAspect, "chosen AS (SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[]) AS c(tree_id, id, root))",
+	_, err := d.change(deletionAspect, "chosen AS (SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[]) AS "+
+		"c(tree_id, id, root))",
 		`deleted = true, deleted_at = $5, deleted_action = $1, deleted_root = chosen.root, deletion_by_staff = true`,
 		db.IDArray(c.trees), db.IDArray(c.messages), db.IDArray(c.roots), d.at)
 	return err
@@ -140,8 +145,10 @@ func undeleteMessage(d *actionTx, _ NoParams) error {
 	if err := d.checkVersion(m.Version); err != nil {
 		return err
 	}
-	found, err := d.find(`SELECT tree_id, message_id, user_id, NULL::uuid, parent_id FROM messages WHERE tree_id = $1 AND deleted
-		AND (message_id = $2 OR deleted_root = $3) AND deleted_action IS NOT DISTINCT FROM $4`, m.TreeID, m.MessageID, m.Deletion.Root, m.Deletion.Action)
+	found, err := d.find(`SELECT tree_id, message_id, user_id, NULL::uuid, parent_id FROM messages WHERE tree_id = $1
+		AND deleted
+		AND (message_id = $2 OR deleted_root = $3) AND deleted_action IS NOT DISTINCT
+		FROM $4`, m.TreeID, m.MessageID, m.Deletion.Root, m.Deletion.Action)
 	if err != nil {
 		return err
 	}
@@ -171,8 +178,10 @@ func (d *actionTx) refuseBelowDeleted(c chosen) error {
 	if len(above) == 0 {
 		return nil
 	}
-	return d.refuseDeleted(`SELECT p.message_id, p.deleted_action FROM unnest($1::uuid[], $2::uuid[]) AS above(tree_id, message_id)
-		JOIN messages p ON p.tree_id = above.tree_id AND p.message_id = above.message_id AND p.deleted LIMIT 1`, db.IDArray(trees), db.IDArray(above))
+	return d.refuseDeleted(`SELECT p.message_id, p.deleted_action FROM unnest($1::uuid[], $2::uuid[]) AS above(tree_id,
+		message_id)
+		JOIN messages p ON p.tree_id = above.tree_id AND p.message_id = above.message_id
+			AND p.deleted LIMIT 1`, db.IDArray(trees), db.IDArray(above))
 }
 
 // refuseDeleted refuses to bring anything back where a query finds a message above

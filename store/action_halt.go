@@ -42,7 +42,8 @@ func effectOfResume(on Concerned) string {
 }
 
 // haltSet halts a tree and keeps what it replaces.
-const haltSet = `state = '` + tables.Halted + `', active = false, halted_state = o.state, halted_active = o.active, state_by_staff = true`
+const haltSet = `state = '` + tables.Halted +
+	`', active = false, halted_state = o.state, halted_active = o.active, state_by_staff = true`
 
 func halt(d *actionTx, _ NoParams) error {
 	tree, err := d.aimAtTree()
@@ -65,7 +66,8 @@ func resume(d *actionTx, _ NoParams) error {
 		return err
 	}
 	if tree.state != tables.Halted {
-		return d.withLatest(&Conflict{Why: "This tree is not stopped: its state is " + tree.state + ".", Version: tree.version})
+		return d.withLatest(&Conflict{Why: "This tree is not stopped: its state is " + tree.state + ".",
+			Version: tree.version})
 	}
 	if err := d.checkVersion(tree.version); err != nil {
 		return err
@@ -74,7 +76,8 @@ func resume(d *actionTx, _ NoParams) error {
 	if state == nil {
 		// It came halted with an import, which does not say from what: a tree
 		// with replies grows on, a lone prompt is reviewed.
-		if err := d.QueryRow(d.Ctx, `SELECT CASE WHEN EXISTS (SELECT FROM messages WHERE tree_id = $1 AND parent_id IS NOT NULL)
+		if err := d.QueryRow(d.Ctx, `SELECT CASE WHEN EXISTS (SELECT FROM messages WHERE tree_id = $1
+			AND parent_id IS NOT NULL)
 			THEN '`+tables.Growing+`' ELSE '`+tables.InReview+`' END, true`, tree.id).Scan(&state, &active); err != nil {
 			return err
 		}
@@ -93,7 +96,8 @@ func (d *actionTx) aimAtTree() (lockedTree, error) {
 	d.affected.Trees = 1
 	d.staffAuthor = tree.staffAuthor
 	var prompt string
-	err = d.QueryRow(d.Ctx, "SELECT coalesce((SELECT text FROM messages WHERE tree_id = $1 AND parent_id IS NULL LIMIT 1), '')", tree.id).Scan(&prompt)
+	err = d.QueryRow(d.Ctx, "SELECT coalesce((SELECT text FROM messages WHERE tree_id = $1 AND parent_id IS NULL LIMIT "+
+		"1), '')", tree.id).Scan(&prompt)
 	if err != nil {
 		return tree, err
 	}

@@ -35,7 +35,8 @@ func label(d *actionTx, p LabelParams) error {
 	for name, value := range p.Labels {
 		switch {
 		case !scoring.IsLabel(name):
-			wrong["labels"] = "There is no label " + fmt.Sprintf("%.60q", name) + "; there are " + strings.Join(scoring.LabelNames, ", ") + "."
+			wrong["labels"] = "There is no label " + fmt.Sprintf("%.60q", name) + "; there are " +
+				strings.Join(scoring.LabelNames, ", ") + "."
 		case math.IsNaN(value) || value < 0 || value > 1:
 			wrong["labels"] = "A label's value is a number from 0 to 1: " + name + " is not."
 		}

@@ -32,7 +32,8 @@ func state(t *testing.T, s *store.Store) string {
 		'messages', (SELECT jsonb_agg(to_jsonb(m) - 'version' ORDER BY m.message_id) FROM messages m),
 		'votes', (SELECT jsonb_agg(to_jsonb(v) ORDER BY v.message_id, v.user_id) FROM label_votes v),
 		'reactions', (SELECT jsonb_agg(to_jsonb(r) ORDER BY r.message_id, r.user_id, r.emoji) FROM reactions r),
-		'reports', (SELECT jsonb_agg(to_jsonb(r) ORDER BY r.report_id) FROM reports r WHERE status <> 'withdrawn')))`).Scan(&all)
+		'reports', (SELECT jsonb_agg(to_jsonb(r) ORDER BY r.report_id) FROM reports r
+			WHERE status <> 'withdrawn')))`).Scan(&all)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,9 +96,12 @@ func TestEveryActionIsUndone(t *testing.T) {
 	}
 	acts := []store.Act{
 		{Kind: "ban", Params: store.BanParams{Messages: "delete", Trees: "halt", Until: &until}}, {Kind: "unban"},
-		{Kind: "update_user", Params: store.UserPatch{DisplayName: &name, Notes: &notes, ShowOnLeaderboard: &hide, Role: &role}},
-		{Kind: "delete"}, {Kind: "undelete"}, {Kind: "edit", Params: store.EditParams{Text: "another text"}}, {Kind: "review", Params: store.ReviewParams{Result: "rejected"}},
-		{Kind: "label", Params: store.LabelParams{Labels: map[string]float64{"spam": 1, "quality": 0.25}}}, {Kind: "react", Params: store.ReactParams{Emoji: "+1", Op: "add"}},
+		{Kind: "update_user", Params: store.UserPatch{DisplayName: &name, Notes: &notes, ShowOnLeaderboard: &hide,
+			Role: &role}},
+		{Kind: "delete"}, {Kind: "undelete"}, {Kind: "edit", Params: store.EditParams{Text: "another text"}},
+		{Kind: "review", Params: store.ReviewParams{Result: "rejected"}},
+		{Kind: "label", Params: store.LabelParams{Labels: map[string]float64{"spam": 1, "quality": 0.25}}},
+		{Kind: "react", Params: store.ReactParams{Emoji: "+1", Op: "add"}},
 		{Kind: "report"}, {Kind: "halt"}, {Kind: "resume"},
 	}
 	tried := map[string]bool{}
@@ -141,7 +145,8 @@ func TestEveryActionIsUndone(t *testing.T) {
 				t.Errorf("the undo did not restore what was before:\n%s\n---\n%s", before, now)
 			}
 			var conflict *store.Conflict
-			if _, err := w.Undo(ctx, w.admin, done.Action.ID, "once more", false, ""); !errors.As(err, &conflict) || conflict.Action == nil || conflict.Action.ID != undone.Action.ID {
+			if _, err := w.Undo(ctx, w.admin, done.Action.ID, "once more", false, ""); !errors.As(err, &conflict) ||
+				conflict.Action == nil || conflict.Action.ID != undone.Action.ID {
 				t.Errorf("undone twice: %v", err)
 			}
 			verify(t, w.Store)
@@ -169,7 +174,8 @@ func TestDeleteTakesAndGivesBackExactly(t *testing.T) {
 		t.Errorf("the outer delete took %+v, want %+v", outer.Affected, want)
 	}
 	var conflict *store.Conflict
-	if _, err := w.Undo(ctx, w.moderator, inner.Action.ID, "inner first", false, ""); !errors.As(err, &conflict) || conflict.Action == nil || conflict.Action.ID != outer.Action.ID {
+	if _, err := w.Undo(ctx, w.moderator, inner.Action.ID, "inner first", false, ""); !errors.As(err, &conflict) ||
+		conflict.Action == nil || conflict.Action.ID != outer.Action.ID {
 		t.Errorf("the inner delete was undone below a deleted prompt: %v", err)
 	}
 	act(t, w.Store, w.moderator, store.Act{Kind: "undelete", Target: w.prompt})
@@ -225,11 +231,13 @@ func TestDeletingATrollsMessagesKeepsTheScore(t *testing.T) {
 		t.Errorf("with the ban undone: %v, want 7", got)
 	}
 	for _, status := range []string{"active", "all"} {
-		board, err := w.Board(ctx, w.moderator, store.BoardFilter{Window: scoring.Day, Formula: scoring.Treewarden, Status: status})
+		board, err := w.Board(ctx, w.moderator, store.BoardFilter{Window: scoring.Day, Formula: scoring.Treewarden,
+			Status: status})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(board.Items) != 2 || board.Items[0].UserID != w.troll || board.Items[0].Score != 7 || board.Items[0].Rank != 1 {
+		if len(board.Items) != 2 || board.Items[0].UserID != w.troll || board.Items[0].Score != 7 ||
+			board.Items[0].Rank != 1 {
 			t.Errorf("the board (%s): %+v", status, board.Items)
 		}
 	}
@@ -249,13 +257,15 @@ func TestRankRules(t *testing.T) {
 		{"an admin on themselves", w.admin, w.admin.UserID}, {"a data lead on anybody", lead, w.troll},
 	} {
 		var forbidden *store.Forbidden
-		if _, err := w.Act(ctx, c.actor, store.Act{Kind: "ban", Target: c.target, Reason: "just because"}); !errors.As(err, &forbidden) {
+		if _, err := w.Act(ctx, c.actor, store.Act{Kind: "ban", Target: c.target, Reason: "just because"}); !errors.As(err,
+			&forbidden) {
 			t.Errorf("%s: %v", c.who, err)
 		}
 	}
 	// The last admin stays, also where nobody of a rank stands in the way.
 	var forbidden *store.Forbidden
-	if _, err := w.Act(ctx, store.CommandLine, store.Act{Kind: "update_user", Target: w.admin.UserID, Params: store.UserPatch{Role: &general}}); !errors.As(err, &forbidden) {
+	if _, err := w.Act(ctx, store.CommandLine, store.Act{Kind: "update_user", Target: w.admin.UserID,
+		Params: store.UserPatch{Role: &general}}); !errors.As(err, &forbidden) {
 		t.Errorf("the last admin was demoted: %v", err)
 	}
 	second := storetest.Staff(t, w.Store, policy.Admin)
@@ -265,17 +275,20 @@ func TestRankRules(t *testing.T) {
 func TestTheLogShowsTampering(t *testing.T) {
 	t.Parallel()
 	for name, sql := range map[string]string{
-		"a changed reason":       "UPDATE actions SET reason = 'nothing happened' WHERE seq = 2",
-		"a changed actor":        "UPDATE actions SET actor_name = 'somebody' WHERE seq = 1",
-		"a changed before":       `UPDATE actions SET before = '{}' WHERE seq = 1`,
-		"a removed row":          "DELETE FROM actions WHERE seq = 2",
-		"a removed last row":     "DELETE FROM actions WHERE seq = 3",
-		"a changed object":       `UPDATE action_objects SET after = '1' WHERE action_id = (SELECT min(id) FROM actions)`,
-		"a removed object":       "DELETE FROM action_objects WHERE action_id = (SELECT min(id) FROM actions)",
-		"a removed end":          "DELETE FROM action_chain",
-		"a changed end":          "UPDATE action_chain SET hash = sha256('another')",
-		"an object of no action": "INSERT INTO action_objects (action_id, object_type, object_id, aspect) VALUES (1000, 'user', gen_random_uuid(), 'ban')",
-		"an inserted row":        "INSERT INTO actions SELECT id + 100, seq + 3, at, actor_id, actor_name, actor_role, via, kind, target_type, target_id, target_label, staff_author, undoes, undoable, messages, others_messages, trees, users, reason, before, after, detail_hash, objects_hash, prev_hash, hash FROM actions WHERE seq = 1",
+		"a changed reason":   "UPDATE actions SET reason = 'nothing happened' WHERE seq = 2",
+		"a changed actor":    "UPDATE actions SET actor_name = 'somebody' WHERE seq = 1",
+		"a changed before":   `UPDATE actions SET before = '{}' WHERE seq = 1`,
+		"a removed row":      "DELETE FROM actions WHERE seq = 2",
+		"a removed last row": "DELETE FROM actions WHERE seq = 3",
+		"a changed object":   `UPDATE action_objects SET after = '1' WHERE action_id = (SELECT min(id) FROM actions)`,
+		"a removed object":   "DELETE FROM action_objects WHERE action_id = (SELECT min(id) FROM actions)",
+		"a removed end":      "DELETE FROM action_chain",
+		"a changed end":      "UPDATE action_chain SET hash = sha256('another')",
+		"an object of no action": "INSERT INTO action_objects (action_id, object_type, object_id, aspect) VALUES (1000, " +
+			"'user', gen_random_uuid(), 'ban')",
+		"an inserted row": "INSERT INTO actions SELECT id + 100, seq + 3, at, actor_id, actor_name, actor_role, " +
+			"via, kind, target_type, target_id, target_label, staff_author, undoes, undoable, messages, others_messages, " +
+			"trees, users, reason, before, after, detail_hash, objects_hash, prev_hash, hash FROM actions WHERE seq = 1",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -339,7 +352,8 @@ func TestTimedBansEnd(t *testing.T) {
 		t.Errorf("ended %d bans a second time: %v", n, err)
 	}
 	actions, err := w.Actions(ctx, w.admin, store.ActionFilter{Target: w.troll.String()})
-	if err != nil || len(actions.Items) != 2 || actions.Items[0].Kind != "unban" || actions.Items[0].ActorName != store.System.Name {
+	if err != nil || len(actions.Items) != 2 || actions.Items[0].Kind != "unban" ||
+		actions.Items[0].ActorName != store.System.Name {
 		t.Errorf("the log holds %+v, %v", actions.Items, err)
 	}
 	var conflict *store.Conflict
@@ -379,7 +393,8 @@ func TestActionsAtOnce(t *testing.T) {
 func TestBeforeAndAfterAreInTheLog(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	done := act(t, w.Store, w.moderator, store.Act{Kind: "edit", Target: w.reply, Params: store.EditParams{Text: "a better text"}})
+	done := act(t, w.Store, w.moderator, store.Act{Kind: "edit", Target: w.reply,
+		Params: store.EditParams{Text: "a better text"}})
 	var after struct{ Text struct{ Text string } }
 	if err := json.Unmarshal(done.Action.After, &after); err != nil || after.Text.Text != "a better text" {
 		t.Errorf("after is %s (%v)", done.Action.After, err)

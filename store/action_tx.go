@@ -127,7 +127,8 @@ func checkText(field, text string) error {
 
 // perform runs an action in a transaction, again where the database broke it
 // off for another one's sake.
-func (s *Store) perform(ctx context.Context, actor Actor, act Act, kind Kind, do func(*actionTx) error) (Outcome, error) {
+func (s *Store) perform(ctx context.Context, actor Actor, act Act, kind Kind, do func(*actionTx) error) (Outcome,
+	error) {
 	asked, err := json.Marshal(act)
 	if err != nil {
 		return Outcome{}, fmt.Errorf("write down the request: %w", err)
@@ -264,8 +265,10 @@ func (d *actionTx) lockGiver() error {
 // there was none to begin with, what touches no admin goes on.
 func (d *actionTx) keepAnAdmin() error {
 	var admins, touched int
-	if err := d.QueryRow(d.Ctx, `SELECT (SELECT count(*) FROM users u WHERE u.role = 'admin' AND u.auth_method <> 'key' AND (`+tables.UserStatusSQL+`) = 'active'),
-			(SELECT count(*) FROM action_objects o JOIN users u ON u.user_id = o.object_id WHERE o.action_id = $1 AND (u.role = 'admin' OR o.before #>> '{}' = 'admin'))`,
+	if err := d.QueryRow(d.Ctx, `SELECT (SELECT count(*) FROM users u WHERE u.role = 'admin' AND u.auth_method <> 'key'
+		AND (`+tables.UserStatusSQL+`) = 'active'),
+			(SELECT count(*) FROM action_objects o JOIN users u ON u.user_id = o.object_id WHERE o.action_id = $1
+				AND (u.role = 'admin' OR o.before #>> '{}' = 'admin'))`,
 		d.id).Scan(&admins, &touched); err != nil {
 		return err
 	}
@@ -301,7 +304,8 @@ func (d *actionTx) lockMessage(id uuid.UUID) (Message, error) {
 	const tree = "(SELECT tree_id FROM message_trees WHERE message_id = $1)"
 	d.Queue("SELECT FROM trees WHERE tree_id = "+tree+" FOR UPDATE", id)
 	var found []Message
-	d.Batch.Queue(selectMessagesSQL("", "WHERE m.tree_id = "+tree+" AND m.message_id = $1"), id).Query(func(rows pgx.Rows) (err error) {
+	d.Batch.Queue(selectMessagesSQL("", "WHERE m.tree_id = "+tree+" AND m.message_id = $1"),
+		id).Query(func(rows pgx.Rows) (err error) {
 		found, err = readMessages(rows)
 		return err
 	})
@@ -332,14 +336,16 @@ func (d *actionTx) checkVersion(current int) error {
 	if d.act.Version == nil || *d.act.Version == current {
 		return nil
 	}
-	c := &Conflict{Why: "Somebody changed this since you opened it. Look at what they did, then do it again if it is still right.", Version: current}
+	c := &Conflict{Why: "Somebody changed this since you opened it. Look at what they did, then do it again if it is " +
+		"still right.", Version: current}
 	return d.withLatest(c)
 }
 
 // withLatest adds to a conflict the last action on the target.
 func (d *actionTx) withLatest(c *Conflict) error {
 	var last int64
-	err := d.QueryRow(d.Ctx, `SELECT max(action_id) FROM action_objects WHERE object_type = $1 AND object_id = $2 AND action_id <> $3 HAVING count(*) > 0`,
+	err := d.QueryRow(d.Ctx, `SELECT max(action_id) FROM action_objects WHERE object_type = $1 AND object_id = $2
+		AND action_id <> $3 HAVING count(*) > 0`,
 		d.targetType, d.act.Target, d.id).Scan(&last)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return c

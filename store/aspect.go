@@ -48,7 +48,8 @@ func (a columnAspect) event() string {
 	if a.tells.when != "" {
 		where = " AND " + a.tells.when
 	}
-	return fmt.Sprintf("SELECT %s AS kind, %s AS payload, %d AS rank, object_id FROM action_objects WHERE action_id = $1 AND aspect = '%s'%s",
+	return fmt.Sprintf("SELECT %s AS kind, %s AS payload, %d AS rank, object_id FROM action_objects WHERE action_id = "+
+		"$1 AND aspect = '%s'%s",
 		a.tells.kind, a.tells.payload, a.tells.rank, a.name, where)
 }
 
@@ -199,7 +200,8 @@ func (a columnAspect) changeSQL(chosen, set string) string {
 // conflictSQL finds an object of action $1 whose aspect is no longer as the
 // action left it.
 func (a columnAspect) conflictSQL() string {
-	return fmt.Sprintf(`SELECT w.object_id FROM (SELECT object_id, object_id AS id, tree_id, after FROM action_objects WHERE action_id = $1 AND object_type = '%s' AND aspect = '%s') w
+	return fmt.Sprintf(`SELECT w.object_id FROM (SELECT object_id, object_id AS id, tree_id, after FROM action_objects
+		WHERE action_id = $1 AND object_type = '%s' AND aspect = '%s') w
 		LEFT JOIN %s o ON %s WHERE %s IS DISTINCT FROM w.after LIMIT 1`,
 		a.object, a.name, a.table(), a.match("w"), a.state)
 }

@@ -53,7 +53,8 @@ func (s *Store) Board(ctx context.Context, actor Actor, f BoardFilter) (Board, e
 		list.Items[i].Parts = slices.Clip(parts[begin:])
 	}
 	link := func(place board.Place, back bool) *string {
-		return new(db.Cursor{Order: by.Name, Keys: []string{strconv.FormatFloat(place.Value, 'g', -1, 64), place.User.String()}, Back: back}.String())
+		return new(db.Cursor{Order: by.Name, Keys: []string{strconv.FormatFloat(place.Value, 'g', -1, 64),
+			place.User.String()}, Back: back}.String())
 	}
 	if after && len(rows) > 0 {
 		list.Next = link(rows[len(rows)-1].Place, false)
@@ -100,8 +101,10 @@ func boardRow(r *board.Row, f *BoardFilter, scorer scoring.Scorer) BoardRow {
 	u, t := &r.User, r.User.Counters(f.Window)
 	row := BoardRow{
 		Rank: int64(r.Rank), UserID: u.ID, DisplayName: u.Name, AuthMethod: u.AuthMethod, Role: u.Role, Status: u.Status,
-		Score: scorer.Score(t), RedFlags: t.Count(&f.Formula, scoring.RedFlags), Upvotes: t.Count(&f.Formula, scoring.Upvotes),
-		Downvotes: t.Count(&f.Formula, scoring.Downvotes), Spam: t.Count(&f.Formula, scoring.SpamLabels) + t.Count(&f.Formula, scoring.SpamPrompts),
+		Score: scorer.Score(t), RedFlags: t.Count(&f.Formula, scoring.RedFlags),
+		Upvotes:   t.Count(&f.Formula, scoring.Upvotes),
+		Downvotes: t.Count(&f.Formula, scoring.Downvotes), Spam: t.Count(&f.Formula, scoring.SpamLabels) +
+			t.Count(&f.Formula, scoring.SpamPrompts),
 		Messages: t.Messages(), Languages: u.Languages,
 	}
 	row.Rate = scoring.Rate(row.Score, row.Messages)

@@ -43,7 +43,9 @@ func TestManyWritersAtOnce(t *testing.T) {
 				}
 				if round%2 == 0 && round/2 < flags {
 					giver := uuid.New()
-					done, err := q.Ingest(ctx, store.CommandLine, []byte(event("user", "user_id", giver)+"\n"+event("reaction", "message_id", hot, "user_id", giver, "emoji", "red_flag")))
+					done, err := q.Ingest(ctx, store.CommandLine,
+						[]byte(event("user", "user_id", giver)+"\n"+
+							event("reaction", "message_id", hot, "user_id", giver, "emoji", "red_flag")))
 					if err != nil || done.Accepted != 2 {
 						t.Errorf("writer %d of seed %d, round %d: a red flag: %+v, %v", i, seed, round, done, err)
 					}
@@ -93,11 +95,14 @@ func (q *sequence) submit() error {
 		n, giver := q.node(), q.user()
 		lines = append(lines, pick(q,
 			event("label", "message_id", n.id, "user_id", giver, "labels", q.labels()),
-			event("reaction", "message_id", n.id, "user_id", giver, "emoji", pick(q, "+1", "-1", "red_flag"), "op", pick(q, "add", "remove")),
+			event("reaction", "message_id", n.id, "user_id", giver, "emoji", pick(q, "+1", "-1", "red_flag"), "op",
+				pick(q, "add", "remove")),
 			event("report", "message_id", n.id, "user_id", giver, "reason", "at once"),
-			event("message", "message_id", q.id(), "parent_id", n.id, "user_id", giver, "role", "prompter", "text", "x", "lang", "en"),
+			event("message", "message_id", q.id(), "parent_id", n.id, "user_id", giver, "role", "prompter", "text", "x", "lang",
+				"en"),
 			event("message", "message_id", q.id(), "user_id", giver, "role", "prompter", "text", "x", "lang", "de"),
-			event("classifier_output", "message_id", n.id, "model", pick(q, "m", "n", q.id().String()), "scores", map[string]float64{"toxicity": q.dice.Float64()}),
+			event("classifier_output", "message_id", n.id, "model", pick(q, "m", "n", q.id().String()), "scores",
+				map[string]float64{"toxicity": q.dice.Float64()}),
 			event("tree", "message_tree_id", n.tree, "state", pick(q, "growing", "aborted_low_grade")),
 			event("user", "user_id", giver, "display_name", q.id().String()),
 			event("user", "user_id", q.id())))
@@ -117,7 +122,8 @@ func (q *sequence) importAtOnce(round int) error {
 		}
 	}
 	text := strings.Join(lines, "\n") + "\n"
-	summary, err := q.Import(ctx, corpus.NewReader(strings.NewReader(text), fmt.Sprint(round)).All(), store.ImportOptions{})
+	summary, err := q.Import(ctx, corpus.NewReader(strings.NewReader(text), fmt.Sprint(round)).All(),
+		store.ImportOptions{})
 	if err == nil && summary.Rejected > 0 {
 		err = fmt.Errorf("the import refused %+v", summary.Errors)
 	}

@@ -73,7 +73,8 @@ func (s *Store) eventsAfter(ctx context.Context, after int64) (Events, error) {
 		Payload  []byte
 	}
 	events := Events{Items: []Event{}, Next: after}
-	rows, err := db.Collect[row](ctx, s.pool, "SELECT id, at, kind, action_id, payload FROM events WHERE id > $1 ORDER BY id LIMIT $2", after, maxEvents)
+	rows, err := db.Collect[row](ctx, s.pool, "SELECT id, at, kind, action_id, payload FROM events WHERE id > $1 ORDER "+
+		"BY id LIMIT $2", after, maxEvents)
 	if err != nil {
 		return events, err
 	}

@@ -28,16 +28,19 @@ func (d *actionTx) readFeedback(kind, emoji string, user uuid.UUID, m Message) (
 	var err error
 	switch kind {
 	case labelAspect:
-		err = d.QueryRow(d.Ctx, "SELECT v.at, "+tables.VotesSQL+" FROM label_votes v WHERE v.tree_id = $1 AND v.message_id = $2 AND v.user_id = $3",
+		err = d.QueryRow(d.Ctx, "SELECT v.at, "+tables.VotesSQL+" FROM label_votes v WHERE v.tree_id = $1 AND "+
+			"v.message_id = $2 AND v.user_id = $3",
 			m.TreeID, m.MessageID, user).Scan(&state.At, &labels)
 		if err == nil {
 			err = json.Unmarshal(labels, &state.Labels)
 		}
 	case reactionAspect:
-		err = d.QueryRow(d.Ctx, "SELECT at FROM reactions WHERE tree_id = $1 AND message_id = $2 AND user_id = $3 AND emoji = $4",
+		err = d.QueryRow(d.Ctx, "SELECT at FROM reactions WHERE tree_id = $1 AND message_id = $2 AND user_id = $3 AND "+
+			"emoji = $4",
 			m.TreeID, m.MessageID, user, emoji).Scan(&state.At)
 	case reportAspect:
-		err = d.QueryRow(d.Ctx, "SELECT at, reason FROM reports WHERE tree_id = $1 AND message_id = $2 AND user_id = $3 AND status = 'open'",
+		err = d.QueryRow(d.Ctx, "SELECT at, reason FROM reports WHERE tree_id = $1 AND message_id = $2 AND user_id = $3 "+
+			"AND status = 'open'",
 			m.TreeID, m.MessageID, user).Scan(&state.At, &state.Reason)
 	}
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -51,8 +54,10 @@ func (d *actionTx) readFeedback(kind, emoji string, user uuid.UUID, m Message) (
 }
 
 // voteInsert writes one person's labels from a jsonb $5.
-var voteInsert = `INSERT INTO label_votes (tree_id, message_id, user_id, at, ` + tables.EachLabel("%[1]s", ", ") + `, other)
-	SELECT $1, $2, $3, $4, ` + tables.EachLabel("(x.l->>'%[1]s')::float8", ", ") + `, nullif(x.l - ARRAY[` + tables.EachLabel("'%[1]s'", ", ") + `], '{}')
+var voteInsert = `INSERT INTO label_votes (tree_id, message_id, user_id, at, ` + tables.EachLabel("%[1]s", ", ") +
+	`, other)
+	SELECT $1, $2, $3, $4,
+		` + tables.EachLabel("(x.l->>'%[1]s')::float8", ", ") + `, nullif(x.l - ARRAY[` + tables.EachLabel("'%[1]s'", ", ") + `], '{}')
 	FROM (SELECT $5::jsonb AS l) x`
 
 // writeFeedback makes what a person gave a message be a state; nil removes it.
@@ -60,22 +65,27 @@ func (d *actionTx) writeFeedback(kind, emoji string, user uuid.UUID, m Message, 
 	var err error
 	switch kind {
 	case labelAspect:
-		if _, err = d.exec("DELETE FROM label_votes WHERE tree_id = $1 AND message_id = $2 AND user_id = $3", m.TreeID, m.MessageID, user); err == nil && state != nil {
+		if _, err = d.exec("DELETE FROM label_votes WHERE tree_id = $1 AND message_id = $2 AND user_id = $3", m.TreeID,
+			m.MessageID, user); err == nil && state != nil {
 			_, err = d.exec(voteInsert, m.TreeID, m.MessageID, user, state.At, state.Labels)
 		}
 	case reactionAspect:
 		if state == nil {
-			_, err = d.exec("DELETE FROM reactions WHERE tree_id = $1 AND message_id = $2 AND user_id = $3 AND emoji = $4", m.TreeID, m.MessageID, user, emoji)
+			_, err = d.exec("DELETE FROM reactions WHERE tree_id = $1 AND message_id = $2 AND user_id = $3 AND emoji = $4",
+				m.TreeID, m.MessageID, user, emoji)
 		} else {
-			_, err = d.exec("INSERT INTO reactions (tree_id, message_id, user_id, emoji, at) VALUES ($1, $2, $3, $4, $5)", m.TreeID, m.MessageID, user, emoji, state.At)
+			_, err = d.exec("INSERT INTO reactions (tree_id, message_id, user_id, emoji, at) VALUES ($1, $2, $3, $4, $5)",
+				m.TreeID, m.MessageID, user, emoji, state.At)
 		}
 	case reportAspect:
 		if state == nil {
 			// The report stays readable; it no longer speaks against anybody.
-			_, err = d.exec("UPDATE reports SET status = 'withdrawn' WHERE tree_id = $1 AND message_id = $2 AND user_id = $3 AND status = 'open'", m.TreeID, m.MessageID, user)
+			_, err = d.exec("UPDATE reports SET status = 'withdrawn' WHERE tree_id = $1 AND message_id = $2 AND user_id = $3 "+
+				"AND status = 'open'", m.TreeID, m.MessageID, user)
 		} else {
 			_, err = d.exec(`INSERT INTO reports (tree_id, message_id, user_id, reason, at) VALUES ($1, $2, $3, $4, $5)
-				ON CONFLICT (tree_id, message_id, user_id) WHERE status = 'open' DO UPDATE SET reason = excluded.reason`, m.TreeID, m.MessageID, user, state.Reason, state.At)
+				ON CONFLICT (tree_id, message_id, user_id) WHERE status = 'open' DO UPDATE
+					SET reason = excluded.reason`, m.TreeID, m.MessageID, user, state.Reason, state.At)
 		}
 	}
 	return err
@@ -86,7 +96,8 @@ func (s *feedbackState) same(other *feedbackState) bool {
 	if s == nil || other == nil {
 		return s == other
 	}
-	if !s.At.Equal(other.At) || strings.TrimSpace(s.Reason) != strings.TrimSpace(other.Reason) || len(s.Labels) != len(other.Labels) {
+	if !s.At.Equal(other.At) || strings.TrimSpace(s.Reason) != strings.TrimSpace(other.Reason) ||
+		len(s.Labels) != len(other.Labels) {
 		return false
 	}
 	for name, value := range s.Labels {
@@ -125,6 +136,7 @@ func (d *actionTx) logFeedback(m Message, aspect string, before, after any) erro
 		return fmt.Errorf("write down the new state: %w", err)
 	}
 	_, err = d.exec(`INSERT INTO action_objects (action_id, object_type, object_id, aspect, tree_id, before, after)
-		VALUES ($1, 'message', $2, $3, $4, nullif($5::jsonb, 'null'), nullif($6::jsonb, 'null'))`, d.id, m.MessageID, aspect, m.TreeID, b, a)
+		VALUES ($1, 'message', $2, $3, $4, nullif($5::jsonb, 'null'), nullif($6::jsonb,
+			'null'))`, d.id, m.MessageID, aspect, m.TreeID, b, a)
 	return err
 }

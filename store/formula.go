@@ -78,7 +78,8 @@ func (s *Store) FormulaNamed(ctx context.Context, name string) (scoring.Formula,
 		inForce, err := s.boards.FormulaInForce(ctx)
 		return legacyFormula(inForce), err
 	}
-	return scoring.Formula{}, Malformed(fmt.Sprintf("there is no formula %q: it is %q or %q", name, scoring.Treewarden.Name, scoring.OpenAssistant.Name))
+	return scoring.Formula{}, Malformed(fmt.Sprintf("there is no formula %q: it is %q or %q", name,
+		scoring.Treewarden.Name, scoring.OpenAssistant.Name))
 }
 
 func formulaInForce(ctx context.Context, c db.Conn) (scoring.Formula, error) {
@@ -101,7 +102,8 @@ func formulaVersions(ctx context.Context, c db.Conn, limit int) ([]FormulaVersio
 		At                 time.Time
 		ActionID           *int64
 	}
-	rows, err := db.Collect[row](ctx, c, `SELECT name, note, author, version, weights, toxic_from, author_id, at, action_id FROM formula_versions
+	rows, err := db.Collect[row](ctx, c, `SELECT name, note, author, version, weights, toxic_from, author_id, at,
+		action_id FROM formula_versions
 		WHERE formula_id = $1 ORDER BY version DESC LIMIT $2`, treewardenID, limit)
 	if err != nil {
 		return nil, err
@@ -129,7 +131,8 @@ var setFormula = Kind{
 // go back is to save what an earlier version said. A version that is no longer
 // in force is a Conflict; nil does not ask. Where the change changes nothing the
 // outcome's action has no id.
-func (s *Store) SaveFormula(ctx context.Context, actor Actor, change scoring.Change, note string, version *int, idempotencyKey string) (Outcome, error) {
+func (s *Store) SaveFormula(ctx context.Context, actor Actor, change scoring.Change, note string, version *int,
+	idempotencyKey string) (Outcome, error) {
 	if err := need(actor, policy.ScoringSave); err != nil {
 		return Outcome{}, err
 	}
@@ -140,7 +143,8 @@ func (s *Store) SaveFormula(ctx context.Context, actor Actor, change scoring.Cha
 	if len(wrong) > 0 {
 		return Outcome{}, Invalid(wrong)
 	}
-	act := Act{Kind: setFormula.Name, Target: treewardenID, Reason: strings.TrimSpace(note), Version: version, IdempotencyKey: idempotencyKey, Params: change}
+	act := Act{Kind: setFormula.Name, Target: treewardenID, Reason: strings.TrimSpace(note), Version: version,
+		IdempotencyKey: idempotencyKey, Params: change}
 	return s.perform(ctx, actor, act, setFormula, func(d *actionTx) error { return setFormulaTo(d, change) })
 }
 
@@ -179,13 +183,17 @@ func (d *actionTx) putFormula(now, next scoring.Formula, note string) error {
 	if err != nil {
 		return fmt.Errorf("write down the weights: %w", err)
 	}
-	if _, err := d.exec(`INSERT INTO formula_versions (formula_id, version, name, weights, toxic_from, note, author_id, author, at, action_id)
+	if _, err := d.exec(`INSERT INTO formula_versions (formula_id, version, name, weights, toxic_from, note, author_id,
+		author, at, action_id)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		treewardenID, next.Version, next.Name, weights, next.ToxicFrom, note, d.actor.id(), d.actor.Name, d.at, d.id); err != nil {
+		treewardenID, next.Version, next.Name, weights, next.ToxicFrom, note, d.actor.id(), d.actor.Name, d.at,
+		d.id); err != nil {
 		return err
 	}
-	if _, err := d.exec(`INSERT INTO action_objects (action_id, object_type, object_id, aspect, before, after) VALUES ($1, $2, $3, $4, $5, $6)`,
-		d.id, setFormula.Target, treewardenID, formulaAspectName, formulaState{now.Version, now.Weights, now.ToxicFrom}, formulaState{next.Version, next.Weights, next.ToxicFrom}); err != nil {
+	if _, err := d.exec(`INSERT INTO action_objects (action_id, object_type, object_id, aspect, before, after) VALUES ($1,
+		$2, $3, $4, $5, $6)`,
+		d.id, setFormula.Target, treewardenID, formulaAspectName, formulaState{now.Version, now.Weights, now.ToxicFrom},
+		formulaState{next.Version, next.Weights, next.ToxicFrom}); err != nil {
 		return err
 	}
 	if d.act.Preview {
@@ -213,7 +221,8 @@ type formulaState struct {
 // formula as it was.
 func (formulaAspect) undo(d *actionTx, id int64) error {
 	var before, after formulaState
-	err := d.QueryRow(d.Ctx, "SELECT before, after FROM action_objects WHERE action_id = $1 AND object_type = $2 AND aspect = $3", id, setFormula.Target, formulaAspectName).
+	err := d.QueryRow(d.Ctx, "SELECT before, after FROM action_objects WHERE action_id = $1 AND object_type = $2 AND "+
+		"aspect = $3", id, setFormula.Target, formulaAspectName).
 		Scan(&before, &after)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil

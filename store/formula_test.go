@@ -69,22 +69,28 @@ func TestFormulaVersions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	first := saveFormula(t, w.Store, w.admin, weigh("red_flags", 4.5, "pii", -0.25), "  flags weigh more  ")
-	if a := first.Action; a.Kind != "set_formula" || a.TargetType != "formula" || !a.Undoable || a.Reason != "flags weigh more" || a.TargetLabel != "treewarden" ||
-		!strings.Contains(string(a.Before), `"red_flags": 3`) || !strings.Contains(string(a.After), `"red_flags": 4.5`) || !strings.Contains(string(a.After), `"version": 2`) {
+	if a := first.Action; a.Kind != "set_formula" || a.TargetType != "formula" || !a.Undoable ||
+		a.Reason != "flags weigh more" || a.TargetLabel != "treewarden" ||
+		!strings.Contains(string(a.Before), `"red_flags": 3`) || !strings.Contains(string(a.After), `"red_flags": 4.5`) ||
+		!strings.Contains(string(a.After), `"version": 2`) {
 		t.Errorf("the log tells %+v\n%s\n%s", a, a.Before, a.After)
 	}
-	if f := inForce(t, w.Store); f.Version != 2 || f.Weights[scoring.RedFlags] != 4.5 || f.Weights[scoring.PII] != -0.25 || f.Weights[scoring.Upvotes] != -1 {
+	if f := inForce(t, w.Store); f.Version != 2 || f.Weights[scoring.RedFlags] != 4.5 || f.Weights[scoring.PII] != -0.25 ||
+		f.Weights[scoring.Upvotes] != -1 {
 		t.Errorf("%+v", f)
 	}
-	if same := saveFormula(t, w.Store, w.admin, weigh("red_flags", 4.5), "the same again"); same.Action.ID != 0 || inForce(t, w.Store).Version != 2 {
+	if same := saveFormula(t, w.Store, w.admin, weigh("red_flags", 4.5), "the same again"); same.Action.ID != 0 ||
+		inForce(t, w.Store).Version != 2 {
 		t.Errorf("no change was logged as %+v", same.Action)
 	}
 	second := saveFormula(t, w.Store, w.admin, weigh("upvotes", -2.0), "upvotes too")
 	var conflict *store.Conflict
-	if _, err := w.Undo(ctx, w.admin, first.Action.ID, "not right", false, ""); !errors.As(err, &conflict) || conflict.Action == nil || conflict.Action.ID != second.Action.ID {
+	if _, err := w.Undo(ctx, w.admin, first.Action.ID, "not right", false, ""); !errors.As(err, &conflict) ||
+		conflict.Action == nil || conflict.Action.ID != second.Action.ID {
 		t.Errorf("an undo over a later version: %v", err)
 	}
-	if _, err := w.Undo(ctx, w.admin, second.Action.ID, "not right", true, ""); err != nil || inForce(t, w.Store).Version != 3 {
+	if _, err := w.Undo(ctx, w.admin, second.Action.ID, "not right", true, ""); err != nil ||
+		inForce(t, w.Store).Version != 3 {
 		t.Errorf("the preview of an undo: %v, version %d", err, inForce(t, w.Store).Version)
 	}
 	undo := func(id int64) store.Outcome {
@@ -96,7 +102,8 @@ func TestFormulaVersions(t *testing.T) {
 		return outcome
 	}
 	undone := undo(second.Action.ID)
-	if a := undone.Action; a.TargetType != "formula" || *a.Undoes != second.Action.ID || !strings.Contains(string(a.After), `"upvotes": -1`) {
+	if a := undone.Action; a.TargetType != "formula" || *a.Undoes != second.Action.ID ||
+		!strings.Contains(string(a.After), `"upvotes": -1`) {
 		t.Errorf("an undo is logged as %+v", a)
 	}
 	undo(first.Action.ID)
@@ -108,7 +115,9 @@ func TestFormulaVersions(t *testing.T) {
 	}
 	// Going back is a version more.
 	told, err := w.Scoring(ctx, w.admin)
-	if err != nil || len(told.Earlier) != 4 || told.Version != 5 || told.Earlier[3].Version != 1 || told.Earlier[3].Action != nil || *told.Action == 0 || told.Author != w.admin.Name || *told.AuthorID != w.admin.UserID {
+	if err != nil || len(told.Earlier) != 4 || told.Version != 5 || told.Earlier[3].Version != 1 ||
+		told.Earlier[3].Action != nil || *told.Action == 0 || told.Author != w.admin.Name ||
+		*told.AuthorID != w.admin.UserID {
 		t.Errorf("%+v %v", told, err)
 	}
 	back := scoring.Change{Weights: map[string]float64{}, ToxicFrom: &told.Earlier[1].ToxicFrom}
@@ -120,7 +129,8 @@ func TestFormulaVersions(t *testing.T) {
 		t.Errorf("back at version 3: %+v", f)
 	}
 	verify(t, w.Store)
-	for _, sql := range []string{"UPDATE formula_versions SET note = ''", "DELETE FROM formula_versions", "TRUNCATE formula_versions"} {
+	for _, sql := range []string{"UPDATE formula_versions SET note = ''", "DELETE FROM formula_versions",
+		"TRUNCATE formula_versions"} {
 		if _, err := storetest.DB(t, w.Store).Exec(ctx, sql); err == nil {
 			t.Errorf("%s was done", sql)
 		}
@@ -134,8 +144,10 @@ func TestSaveFormulaRefuses(t *testing.T) {
 	lead := storetest.Staff(t, w.Store, policy.DataLead)
 	good := weigh("pii", 2.0)
 	var forbidden *store.Forbidden
-	for _, actor := range []store.Actor{w.moderator, {Role: policy.General, Policy: w.moderator.Policy}, {Role: policy.Collector, Policy: w.moderator.Policy}} {
-		if _, err := w.SaveFormula(ctx, actor, good, "for the test", nil, ""); !errors.As(err, &forbidden) || forbidden.Permission != policy.ScoringSave {
+	for _, actor := range []store.Actor{w.moderator, {Role: policy.General, Policy: w.moderator.Policy},
+		{Role: policy.Collector, Policy: w.moderator.Policy}} {
+		if _, err := w.SaveFormula(ctx, actor, good, "for the test", nil, ""); !errors.As(err, &forbidden) ||
+			forbidden.Permission != policy.ScoringSave {
 			t.Errorf("%s saves: %v", actor.Role, err)
 		}
 		if _, err := w.Scoring(ctx, actor); (err == nil) != (actor.Role == policy.Moderator) {
@@ -155,8 +167,10 @@ func TestSaveFormulaRefuses(t *testing.T) {
 		"a short note":  {good, " a  ", "note"},
 		"a long note":   {good, strings.Repeat("ж", 501), "note"},
 		"a broken note": {good, "abc\x00", "note"},
-		"all at once":   {scoring.Change{Weights: map[string]float64{"x": 1, "pii": 101, "deleted": math.Inf(-1)}, ToxicFrom: &two}, "", "note toxic_from weights.deleted weights.pii weights.x"},
-		"no number":     {scoring.Change{Weights: map[string]float64{"pii": nan}, ToxicFrom: &nan}, "for the test", "toxic_from weights.pii"},
+		"all at once": {scoring.Change{Weights: map[string]float64{"x": 1, "pii": 101, "deleted": math.Inf(-1)},
+			ToxicFrom: &two}, "", "note toxic_from weights.deleted weights.pii weights.x"},
+		"no number": {scoring.Change{Weights: map[string]float64{"pii": nan}, ToxicFrom: &nan}, "for the test",
+			"toxic_from weights.pii"},
 	} {
 		var invalid store.Invalid
 		_, err := w.SaveFormula(ctx, lead, c.change, c.note, nil, "")
@@ -171,14 +185,16 @@ func TestSaveFormulaRefuses(t *testing.T) {
 		}
 	}
 	one := 1
-	if outcome, err := w.SaveFormula(ctx, lead, good, "for the test", &one, "key"); err != nil || outcome.Action.ActorName != lead.Name {
+	if outcome, err := w.SaveFormula(ctx, lead, good, "for the test", &one, "key"); err != nil ||
+		outcome.Action.ActorName != lead.Name {
 		t.Fatalf("%+v %v", outcome, err)
 	}
 	if again, err := w.SaveFormula(ctx, lead, good, "for the test", &one, "key"); err != nil || again.Action.ID == 0 {
 		t.Errorf("sent again with the same key: %+v %v", again, err)
 	}
 	var conflict *store.Conflict
-	if _, err := w.SaveFormula(ctx, w.admin, good, "for the test", &one, ""); !errors.As(err, &conflict) || conflict.Version != 2 || conflict.Action == nil || conflict.Action.ActorName != lead.Name {
+	if _, err := w.SaveFormula(ctx, w.admin, good, "for the test", &one, ""); !errors.As(err, &conflict) ||
+		conflict.Version != 2 || conflict.Action == nil || conflict.Action.ActorName != lead.Name {
 		t.Errorf("over a version that is not in force: %v", err)
 	}
 	if _, err := w.Undo(ctx, lead, conflict.Action.ID, "for the test", false, ""); !errors.As(err, &forbidden) {

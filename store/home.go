@@ -52,7 +52,8 @@ func (s *Store) Home(ctx context.Context, actor Actor) (Home, error) {
 	}
 	h.MyActions = mine.Items
 	rows, err := db.Collect[userRow](ctx, s.pool, "SELECT "+userColumns+db.NoCursorKey+` FROM users u
-		WHERE u.banned_at IS NOT NULL AND u.banned_until BETWEEN now() AND now() + interval '7 days' ORDER BY u.banned_until LIMIT 5`)
+		WHERE u.banned_at IS NOT NULL AND u.banned_until BETWEEN now() AND now() + interval '7 days'
+			ORDER BY u.banned_until LIMIT 5`)
 	for _, r := range rows {
 		h.BansEnding = append(h.BansEnding, r.user())
 	}
@@ -75,7 +76,8 @@ func (s *Store) openReports(ctx context.Context) ([]HomeReport, error) {
 	for i, r := range rows {
 		trees[i], ids[i] = r.TreeID, r.MessageID
 	}
-	messages, err := selectMessages(ctx, s.pool, "WHERE (m.tree_id, m.message_id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))", trees, ids)
+	messages, err := selectMessages(ctx, s.pool, "WHERE (m.tree_id, m.message_id) IN (SELECT * FROM unnest($1::uuid[], "+
+		"$2::uuid[]))", trees, ids)
 	if err != nil {
 		return nil, err
 	}

@@ -28,8 +28,10 @@ import (
 // lists where TREEWARDEN_CORPORA names their folder.
 func badTexts(t testing.TB) []string {
 	t.Helper()
-	all := []string{"", " ", "\t\r\n", "\x01\x1b[31m\x7f", "\u202eevil\u2066", "\ufeff", "\u200b", "\ufffe\uffff", "\U0010ffff", "e\u0301\u0301\u0301", "\\N", "\\.", "\\", `"`,
-		"{}", "{a,NULL}", "NULL", "null", "'; DROP TABLE messages; --", "{{.}}", "<script>alert(1)</script>", "__proto__", "a\r\nb", "=1+1", strings.Repeat("ж", 128),
+	all := []string{"", " ", "\t\r\n", "\x01\x1b[31m\x7f", "\u202eevil\u2066", "\ufeff", "\u200b", "\ufffe\uffff",
+		"\U0010ffff", "e\u0301\u0301\u0301", "\\N", "\\.", "\\", `"`,
+		"{}", "{a,NULL}", "NULL", "null", "'; DROP TABLE messages; --", "{{.}}", "<script>alert(1)</script>", "__proto__",
+		"a\r\nb", "=1+1", strings.Repeat("ж", 128),
 		strings.Repeat("W", corpus.MaxName), strings.Repeat("W", corpus.MaxName+1), strings.Repeat("x", 10_000)}
 	dir := os.Getenv("TREEWARDEN_CORPORA")
 	if dir == "" {
@@ -78,7 +80,8 @@ func importNamed(t testing.TB, s *store.Store, lines string) (store.ImportSummar
 		for record, err := range records {
 			var fault *corpus.Fault
 			if errors.As(err, &fault) {
-				if named[fault.Line] != nil || fault.Code == "" || fault.Message == "" || !utf8.ValidString(fault.Message) || strings.ContainsAny(fault.Message, "\x00\n\r\x1b") {
+				if named[fault.Line] != nil || fault.Code == "" || fault.Message == "" || !utf8.ValidString(fault.Message) ||
+					strings.ContainsAny(fault.Message, "\x00\n\r\x1b") {
 					t.Errorf("line %d is named %q: %q", fault.Line, fault.Code, fault.Message)
 				}
 				named[fault.Line] = fault
@@ -95,7 +98,8 @@ func importNamed(t testing.TB, s *store.Store, lines string) (store.ImportSummar
 	if summary.Bytes != int64(len(lines)) {
 		t.Errorf("the summary says %d bytes of %d", summary.Bytes, len(lines))
 	}
-	if summary.Rejected != int64(len(named)) || summary.Faults() != (len(named) > 0) || len(summary.Errors) != min(len(named), 100) {
+	if summary.Rejected != int64(len(named)) || summary.Faults() != (len(named) > 0) ||
+		len(summary.Errors) != min(len(named), 100) {
 		t.Errorf("%d lines are named, the summary counts %d and names %d", len(named), summary.Rejected, len(summary.Errors))
 	}
 	return summary, named
@@ -211,18 +215,21 @@ func TestImportJSONSuiteInside(t *testing.T) {
 	n, places := 0, map[int]place{}
 	for _, name := range slices.Sorted(maps.Keys(suite)) {
 		value := strings.NewReplacer("\r", " ", "\n", " ").Replace(suite[name])
-		for _, key := range []string{"unknown", "events", "labels", "emojis", "detoxify", "classifiers", "created_date", "user_id", "lang", "rank", "origin", "replies", "edited"} {
+		for _, key := range []string{"unknown", "events", "labels", "emojis", "detoxify", "classifiers", "created_date",
+			"user_id", "lang", "rank", "origin", "replies", "edited"} {
 			n++
 			places[n] = place{name, key}
 			lines.WriteString(line(2*n+1, 0, fmt.Sprintf("%q: %s", key, value)))
 		}
 	}
 	summary, named := importNamed(t, s, lines.String())
-	if in := int64(n) - summary.Rejected; summary.Messages != in || summary.Orphans != 0 || in < 200 || summary.Rejected < 3000 {
+	if in := int64(n) - summary.Rejected; summary.Messages != in || summary.Orphans != 0 || in < 200 ||
+		summary.Rejected < 3000 {
 		t.Errorf("of %d lines: %v", n, counts(summary))
 	}
 	for at, where := range places {
-		if fault, kind := named[at], where.name[0]; kind == 'y' && fault != nil && (fault.Code == corpus.NotJSON || where.key == "unknown") {
+		if fault, kind := named[at], where.name[0]; kind == 'y' && fault != nil &&
+			(fault.Code == corpus.NotJSON || where.key == "unknown") {
 			t.Errorf("%s as %s is refused: %v", where.name, where.key, fault)
 		}
 	}
@@ -250,12 +257,14 @@ func TestImportBadValues(t *testing.T) {
 	const kinds, modelEvery = 3, 7
 	for i, text := range texts {
 		v := quoted(text)
-		lines.WriteString(strings.Replace(line(2*(kinds*i)+1, 0, `"origin": `+v+`, "model_name": `+v), fmt.Sprintf(`"text %d"`, 2*(kinds*i)+1), v, 1))
+		lines.WriteString(strings.Replace(line(2*(kinds*i)+1, 0, `"origin": `+v+`, "model_name": `+v),
+			fmt.Sprintf(`"text %d"`, 2*(kinds*i)+1), v, 1))
 		classifiers := ""
 		if i%modelEvery == 0 { // there is a bound on models and on a model's outputs
 			classifiers = fmt.Sprintf(`, "classifiers": {%[1]s: {%[1]s: 0.25}}, "detoxify": {%[1]s: 1}`, v)
 		}
-		lines.WriteString(line(2*(kinds*i+1)+1, 0, fmt.Sprintf(`"lang": %[1]s, "emojis": {%[1]s: 2}, "labels": {%[1]s: {"value": 0.5, "count": 2}}`, v)+classifiers))
+		lines.WriteString(line(2*(kinds*i+1)+1, 0, fmt.Sprintf(`"lang": %[1]s, "emojis": {%[1]s: 2}, "labels": {%[1]s:
+			{"value": 0.5, "count": 2}}`, v)+classifiers))
 		key := []string{"user_id", "parent_id", "message_tree_id", "tree_state", "created_date"}[i%5]
 		lines.WriteString(line(2*(kinds*i+2)+1, 0, `"colour": 1, `+quoted(key)+`: `+v))
 	}
@@ -284,14 +293,16 @@ func TestImportBadValues(t *testing.T) {
 	for i, text := range texts {
 		id := uuid.MustParse(testID(2*(kinds*i) + 1))
 		m, ok := byID[id]
-		if origin := origins[id]; !ok || m.Text != text || m.ModelName == nil || *m.ModelName != text || origin == nil || *origin != text {
+		if origin := origins[id]; !ok || m.Text != text || m.ModelName == nil || *m.ModelName != text || origin == nil ||
+			*origin != text {
 			t.Errorf("%.60q came back as %.60q by %v of %v", text, m.Text, m.ModelName, origin)
 		}
 		if named[kinds*i+2] != nil {
 			continue
 		}
 		m = byID[uuid.MustParse(testID(2*(kinds*i+1)+1))]
-		if m.Lang == nil || *m.Lang != text || !reflect.DeepEqual(m.Emojis, map[string]int{text: 2}) || !reflect.DeepEqual(m.Labels, map[string]store.Label{text: {Value: &half, Count: 2}}) {
+		if m.Lang == nil || *m.Lang != text || !reflect.DeepEqual(m.Emojis, map[string]int{text: 2}) ||
+			!reflect.DeepEqual(m.Labels, map[string]store.Label{text: {Value: &half, Count: 2}}) {
 			t.Errorf("the name %q came back as %v, %v, %v", text, m.Lang, m.Emojis, m.Labels)
 		}
 		if i%modelEvery > 0 {
@@ -301,12 +312,14 @@ func TestImportBadValues(t *testing.T) {
 		if text == corpus.Detoxify {
 			want = map[string]map[string]*float64{}
 		}
-		if !reflect.DeepEqual(m.Classifiers, want) || text != corpus.Detoxify && !reflect.DeepEqual(m.Detoxify, map[string]*float64{text: &whole}) {
+		if !reflect.DeepEqual(m.Classifiers, want) || text != corpus.Detoxify &&
+			!reflect.DeepEqual(m.Detoxify, map[string]*float64{text: &whole}) {
 			t.Errorf("the model %q came back as %v and %v", text, m.Classifiers, m.Detoxify)
 		}
 	}
 	before := dump(t, s, true)
-	if again, _ := importNamed(t, s, lines.String()); again.Unchanged != summary.Messages || again.Rejected != summary.Rejected {
+	if again, _ := importNamed(t, s, lines.String()); again.Unchanged != summary.Messages ||
+		again.Rejected != summary.Rejected {
 		t.Errorf("the second time: %v after %v", counts(again), counts(summary))
 	}
 	if d := diff(before, dump(t, s, true)); d != "" {
@@ -351,15 +364,23 @@ func TestImportExtremes(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
 	values := map[string][]string{
-		"rank": {"0", "-0", "2147483647", "2147483648", "1e308", "1e-308", "-1", "9007199254740993"}, "review_count": {"2147483647", "2147483648", "1e400"},
-		"emojis": {`{"+1": 2147483647}`, `{"-1": 2147483647, "red_flag": 2147483647}`, `{"red_flag": 1e9}`, `{"+1": 1000000, "-1": 1000000, "red_flag": 1000000}`, `{"+1": 1000001}`, `{"+1": 2147483648}`, `{"skull": 2147483647}`, `{"+1": -0.0}`},
-		"labels": {`{"spam": {"value": 1, "count": 2147483647}}`, `{"toxicity": {"value": 1, "count": 2147483647}}`, `{"toxicity": {"value": 1, "count": 1000000}}`, `{"toxicity": {"value": 5e-324, "count": 1000000}}`,
+		"rank":         {"0", "-0", "2147483647", "2147483648", "1e308", "1e-308", "-1", "9007199254740993"},
+		"review_count": {"2147483647", "2147483648", "1e400"},
+		"emojis": {`{"+1": 2147483647}`, `{"-1": 2147483647, "red_flag": 2147483647}`, `{"red_flag": 1e9}`,
+			`{"+1": 1000000, "-1": 1000000, "red_flag": 1000000}`, `{"+1": 1000001}`, `{"+1": 2147483648}`,
+			`{"skull": 2147483647}`, `{"+1": -0.0}`},
+		"labels": {`{"spam": {"value": 1, "count": 2147483647}}`, `{"toxicity": {"value": 1, "count": 2147483647}}`,
+			`{"toxicity": {"value": 1, "count": 1000000}}`, `{"toxicity": {"value": 5e-324, "count": 1000000}}`,
 			`{"spam": {"value": 1, "count": 1000000}}`, `{"toxicity": {"value": 0.25, "count": 1001}}`,
-			`{"toxicity": {"value": 1.0000000001, "count": 1}}`, `{"quality": {"value": null, "count": 5}}`, `{"odd": {"value": 1, "count": 2147483647}}`},
-		"detoxify": {`{"toxicity": 1e308}`, `{"toxicity": -1e308}`, `{"toxicity": 1.7976931348623157e308}`, `{"toxicity": 9223372}`, `{"toxicity": 9223373}`, `{"toxicity": 5e-324}`,
+			`{"toxicity": {"value": 1.0000000001, "count": 1}}`, `{"quality": {"value": null, "count": 5}}`,
+			`{"odd": {"value": 1, "count": 2147483647}}`},
+		"detoxify": {`{"toxicity": 1e308}`, `{"toxicity": -1e308}`, `{"toxicity": 1.7976931348623157e308}`,
+			`{"toxicity": 9223372}`, `{"toxicity": 9223373}`, `{"toxicity": 5e-324}`,
 			`{"toxicity": 1e999}`, `{"insult": 1e308}`, `{"toxicity": -0.0}`},
-		"created_date": {`"0001-01-01T00:00:00Z"`, `"0000-01-01T00:00:00Z"`, `"0000-01-01T00:00:00+14:00"`, `"0001-01-01T00:00:00+23:59"`, `"9999-12-31T23:59:59.999999999Z"`,
-			`"9999-12-31T23:59:59-14:00"`, `"294277-01-01T00:00:00Z"`, `"-0001-01-01T00:00:00Z"`, `"1970-01-01"`, `"infinity"`, `"-infinity"`, `"now"`, `"2023-02-05T24:00:00Z"`,
+		"created_date": {`"0001-01-01T00:00:00Z"`, `"0000-01-01T00:00:00Z"`, `"0000-01-01T00:00:00+14:00"`,
+			`"0001-01-01T00:00:00+23:59"`, `"9999-12-31T23:59:59.999999999Z"`,
+			`"9999-12-31T23:59:59-14:00"`, `"294277-01-01T00:00:00Z"`, `"-0001-01-01T00:00:00Z"`, `"1970-01-01"`, `"infinity"`,
+			`"-infinity"`, `"now"`, `"2023-02-05T24:00:00Z"`,
 			`"2016-12-31T23:59:60Z"`, `"2023-02-05T00:00:00+25:00"`},
 		"goal_tree_size": {"2147483647", "2147483648"}, "max_depth": {"2147483647"}, "max_children_count": {"2147483647"},
 	}

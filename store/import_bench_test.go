@@ -72,7 +72,8 @@ func BenchmarkImport(b *testing.B) {
 
 func benchImport(b testing.TB, s *store.Store, text []byte, fresh, known int64) time.Duration {
 	began := time.Now()
-	summary, err := s.Import(context.Background(), corpus.NewReader(bytes.NewReader(text), "").All(), store.ImportOptions{})
+	summary, err := s.Import(context.Background(), corpus.NewReader(bytes.NewReader(text), "").All(),
+		store.ImportOptions{})
 	if err != nil || summary.Messages != fresh || summary.Unchanged != known || summary.Faults() {
 		b.Fatalf("%+v, %v", summary, err)
 	}
@@ -93,7 +94,8 @@ func benchRows(b testing.TB, pool *pgxpool.Pool) [][]byte {
 		if columns == "" {
 			columns = "*"
 		}
-		if _, err := conn.Conn().PgConn().CopyTo(context.Background(), &rows, `COPY (SELECT `+columns+` FROM `+t.table+`) TO STDOUT BINARY`); err != nil {
+		if _, err := conn.Conn().PgConn().CopyTo(context.Background(), &rows, `COPY (SELECT `+columns+` FROM `+t.table+
+			`) TO STDOUT BINARY`); err != nil {
 			b.Fatal(err)
 		}
 		all = append(all, rows.Bytes())
@@ -113,7 +115,8 @@ func benchCopy(b *testing.B, pool *pgxpool.Pool, rows [][]byte) time.Duration {
 		if t.columns != "" {
 			columns = "(" + t.columns + ")"
 		}
-		if _, err := conn.Conn().PgConn().CopyFrom(context.Background(), bytes.NewReader(rows[i]), `COPY `+t.table+` `+columns+` FROM STDIN BINARY`); err != nil {
+		if _, err := conn.Conn().PgConn().CopyFrom(context.Background(), bytes.NewReader(rows[i]), `COPY `+t.table+` `+
+			columns+` FROM STDIN BINARY`); err != nil {
 			b.Fatalf("%s: %v", t.table, err)
 		}
 	}
@@ -155,7 +158,8 @@ func benchMessage(random *rand.Rand, id uuid.UUID, users []uuid.UUID, depth, n i
 	date := time.Date(2023, 1, 1, 0, 0, 0, 1000*random.IntN(1e6), time.UTC).Add(time.Duration(n) * time.Minute)
 	lang, reviews, accepted := "en", 3, random.IntN(20) > 0
 	m := corpus.Message{
-		MessageID: id, UserID: &user, CreatedDate: &date, Role: []string{corpus.Prompter, corpus.Assistant}[depth%2], Lang: &lang,
+		MessageID: id, UserID: &user, CreatedDate: &date, Role: []string{corpus.Prompter, corpus.Assistant}[depth%2],
+		Lang:        &lang,
 		ReviewCount: &reviews, ReviewResult: &accepted, Deleted: random.IntN(30) == 0, Depth: depth,
 		Emojis: map[string]int{"+1": random.IntN(5), "_skip_labeling": random.IntN(3)}, Labels: map[string]corpus.Label{},
 		Classifiers: map[string]map[string]*float64{corpus.Detoxify: {}},
@@ -163,11 +167,13 @@ func benchMessage(random *rand.Rand, id uuid.UUID, users []uuid.UUID, depth, n i
 	for range 60 + random.IntN(60) {
 		m.Text += fmt.Sprintf("w%x ", random.IntN(5000))
 	}
-	for _, name := range []string{"spam", "lang_mismatch", "pii", "not_appropriate", "hate_speech", "sexual_content", "quality", "toxicity", "humor", "creativity", "violence"} {
+	for _, name := range []string{"spam", "lang_mismatch", "pii", "not_appropriate", "hate_speech", "sexual_content",
+		"quality", "toxicity", "humor", "creativity", "violence"} {
 		value := random.Float64()
 		m.Labels[name] = corpus.Label{Value: &value, Count: 3}
 	}
-	for _, name := range []string{"toxicity", "severe_toxicity", "obscene", "identity_attack", "insult", "threat", "sexual_explicit"} {
+	for _, name := range []string{"toxicity", "severe_toxicity", "obscene", "identity_attack", "insult", "threat",
+		"sexual_explicit"} {
 		value := random.Float64()
 		m.Classifiers[corpus.Detoxify][name] = &value
 	}

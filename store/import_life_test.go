@@ -50,7 +50,8 @@ func TestImportFlat(t *testing.T) {
 
 	lines := flat(t, text)
 	inOrder := storetest.New(t)
-	wantCounts(t, importText(t, inOrder, strings.Join(lines, "")), count(t, trees, "trees"), 300, count(t, trees, "users"), 0, 0, 0, 0)
+	wantCounts(t, importText(t, inOrder, strings.Join(lines, "")), count(t, trees, "trees"), 300, count(t, trees, "users"),
+		0, 0, 0, 0)
 	if d := diff(want, dump(t, inOrder, false)); d != "" {
 		t.Errorf("line by line differs: %s", d)
 	}
@@ -79,9 +80,12 @@ func TestImportDryRun(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
 	importText(t, s, line(1, 0, "")+line(2, 1, `"classifiers": {"m": {"a": 1}}`)+line(3, 22, ""))
-	file := fixture(t, "tree.jsonl") + fixture(t, "flat.jsonl") + fixture(t, "rows.jsonl") + fixture(t, "tree.jsonl") + "{\n" +
-		line(1, 0, `"lang": "en", "user_id": "`+testID(99)+`"`) + line(2, 1, `"classifiers": {"m": {"a": 1}}`) + line(2, 1, `"classifiers": {"m": {"b": 1}}`) +
-		line(22, 1, "") + line(25, 24, "") + line(24, 5, "") + line(5, 2, "") + line(32, 34, "") + line(34, 32, "") + line(2, 5, "") +
+	file := fixture(t, "tree.jsonl") + fixture(t, "flat.jsonl") + fixture(t, "rows.jsonl") + fixture(t, "tree.jsonl") +
+		"{\n" +
+		line(1, 0, `"lang": "en", "user_id": "`+testID(99)+`"`) + line(2, 1, `"classifiers": {"m": {"a": 1}}`) +
+		line(2, 1, `"classifiers": {"m": {"b": 1}}`) +
+		line(22, 1, "") + line(25, 24, "") + line(24, 5, "") + line(5, 2, "") + line(32, 34, "") + line(34, 32, "") +
+		line(2, 5, "") +
 		line(5, 2, "") + line(5, 2, `"lang": "de"`)
 	before := dump(t, s, true)
 	dry := importWith(t, s, file, store.ImportOptions{DryRun: true, Batch: 4})
@@ -102,8 +106,10 @@ func TestImportNamesBadLines(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
 	deep := strings.Repeat(`{"message_id": "`+testID(1)+`", "replies": [`, 100_000)
-	bad := []string{"{", `{"message_id": 1}`, `{"message_id": "x", "text": "", "role": "prompter"}`, `{}`, "[]", `{"message_id": "` + testID(3) + `", "text": "", "role": "system"}`,
-		strings.TrimSpace(line(5, 5, "")), deep, strings.TrimSpace(line(7, 0, `"text": "\u0000"`)), strings.TrimSpace(line(9, 0, "\"text\": \"\xff\"")), " "}
+	bad := []string{"{", `{"message_id": 1}`, `{"message_id": "x", "text": "", "role": "prompter"}`, `{}`, "[]",
+		`{"message_id": "` + testID(3) + `", "text": "", "role": "system"}`,
+		strings.TrimSpace(line(5, 5, "")), deep, strings.TrimSpace(line(7, 0, `"text": "\u0000"`)),
+		strings.TrimSpace(line(9, 0, "\"text\": \"\xff\"")), " "}
 	var lines strings.Builder
 	for i, b := range bad {
 		fmt.Fprint(&lines, line(100+2*i+1, 0, ""), b, "\n")
@@ -149,7 +155,8 @@ func TestImportDeepThreads(t *testing.T) {
 		lines.WriteString(line(i+1, i, ""))
 	}
 	all := strings.SplitAfter(lines.String(), "\n")
-	wantCounts(t, importWith(t, upwards, strings.Join(all[corpus.MaxDepth+3:], ""), store.ImportOptions{Batch: 100}), 1, corpus.MaxDepth+1, 0, 0, 0, 0, 0)
+	wantCounts(t, importWith(t, upwards, strings.Join(all[corpus.MaxDepth+3:], ""), store.ImportOptions{Batch: 100}), 1,
+		corpus.MaxDepth+1, 0, 0, 0, 0, 0)
 }
 
 // TestImportStoppedAndStartedAgain ends as a clean run, wherever it is stopped.
@@ -200,7 +207,8 @@ func TestImportChild(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := benchCorpus(1500)
-	if _, err := s.Import(context.Background(), corpus.NewReader(bytes.NewReader(text), "").All(), store.ImportOptions{Batch: 100}); err != nil {
+	if _, err := s.Import(context.Background(), corpus.NewReader(bytes.NewReader(text), "").All(),
+		store.ImportOptions{Batch: 100}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -219,7 +227,8 @@ func TestImportKilled(t *testing.T) {
 	url := storetest.Database(t)
 	for kills := 0; ; kills++ {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(200+400*kills)*time.Millisecond)
-		child := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestImportChild$", "-test.count=1") // killed at the deadline
+		// killed at the deadline
+		child := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestImportChild$", "-test.count=1")
 		child.Env = append(os.Environ(), "TREEWARDEN_TEST_IMPORT_INTO="+url)
 		out, err := child.CombinedOutput()
 		cancel()
@@ -271,11 +280,12 @@ func TestImportsAtOnce(t *testing.T) {
 	for range 3 {
 		together.Go(func() {
 			held := false
-			summary, err := s.Import(context.Background(), corpus.NewReader(bytes.NewReader(text), "").All(), store.ImportOptions{Batch: 100, Log: handler, Progress: func(store.ImportSummary) {
-				for ; !held && !said(); time.Sleep(10 * time.Millisecond) { // the first one dawdles until another has complained
-				}
-				held = true
-			}})
+			summary, err := s.Import(context.Background(), corpus.NewReader(bytes.NewReader(text), "").All(),
+				store.ImportOptions{Batch: 100, Log: handler, Progress: func(store.ImportSummary) {
+					for ; !held && !said(); time.Sleep(10 * time.Millisecond) { // the first one dawdles until another has complained
+					}
+					held = true
+				}})
 			if err != nil {
 				t.Error(err)
 			}
@@ -337,7 +347,8 @@ func TestImportBesideStaff(t *testing.T) {
 	for round := range 4 {
 		more := strings.ReplaceAll(string(text), `"+1": `, fmt.Sprintf(`"+1": %d`, round+1))
 		more = strings.ReplaceAll(more, `"deleted": true`, `"deleted": false`)
-		summary, err := s.Import(context.Background(), corpus.NewReader(strings.NewReader(more), "").All(), store.ImportOptions{Batch: 50})
+		summary, err := s.Import(context.Background(), corpus.NewReader(strings.NewReader(more), "").All(),
+			store.ImportOptions{Batch: 50})
 		if err != nil || summary.Faults() || summary.Updated == 0 {
 			t.Errorf("round %d: %+v %v", round, summary, err)
 		}

@@ -19,9 +19,11 @@ func TestImportBringsMore(t *testing.T) {
 	for _, c := range []struct{ what, more, want, sql string }{
 		{"author", `"user_id": "` + testID(99) + `"`, testID(99), `SELECT user_id FROM messages`},
 		{"the tree's author", "", testID(99), `SELECT user_id FROM trees`},
-		{"date", `"user_id": "` + testID(99) + `", "created_date": "2023-02-05T12:23:50.922881+00:00"`, "2023-02-05 12:23:50.922881+00", `SELECT created_date FROM messages`},
+		{"date", `"user_id": "` + testID(99) + `", "created_date": "2023-02-05T12:23:50.922881+00:00"`,
+			"2023-02-05 12:23:50.922881+00", `SELECT created_date FROM messages`},
 		{"the tree's date", "", "2023-02-05 12:23:50.922881+00", `SELECT created_date FROM trees`},
-		{"the author's date", "", "infinity", `SELECT CASE WHEN last_activity_date = '2023-02-05 12:23:50.922881+00' THEN 'infinity' END FROM users`},
+		{"the author's date", "", "infinity", `SELECT CASE WHEN last_activity_date = '2023-02-05 12:23:50.922881+00'
+			THEN 'infinity' END FROM users`},
 		{"language", `"lang": "fr"`, "fr", `SELECT lang FROM messages`},
 		{"the tree's language", "", "fr", `SELECT lang FROM trees`},
 		{"review count", `"review_count": 3`, "3", `SELECT review_count FROM messages`},
@@ -31,17 +33,26 @@ func TestImportBringsMore(t *testing.T) {
 		{"rank", `"rank": 0`, "0", `SELECT rank FROM messages`},
 		{"model", `"model_name": "m", "synthetic": true`, "(m,t)", `SELECT (model_name, synthetic) FROM messages`},
 		{"events", `"events": {"emoji": []}`, `{"emoji": []}`, `SELECT events FROM messages`},
-		{"an empty record of emojis", `"emojis": {}`, "(0,0,0,)", `SELECT (upvotes, downvotes, red_flags, other) FROM emoji_aggregates`},
-		{"emojis", `"emojis": {"+1": 2, "red_flag": 1, "skull": 1}`, `(2,0,1,"{""skull"": 1}")`, `SELECT (upvotes, downvotes, red_flags, other) FROM emoji_aggregates`},
-		{"more emojis", `"emojis": {"-1": 3, "+1": 1, "skull": 4, "100": 1}`, `(2,3,1,"{""100"": 1, ""skull"": 4}")`, `SELECT (upvotes, downvotes, red_flags, other) FROM emoji_aggregates`},
-		{"labels", `"labels": {"spam": {"value": 0.5, "count": 2}, "odd": {"value": 1, "count": 1}}`, `(0.5,2,"{""odd"": {""count"": 1, ""value"": 1}}")`, `SELECT (spam, spam_count, other) FROM label_aggregates`},
-		{"more labels", `"labels": {"spam": {"value": 0.25, "count": 4}, "pii": {"value": 0, "count": 4}, "odd": {"value": 0.5, "count": 2}, "even": {"value": 0, "count": 1}}`,
-			`(0.25,4,0,4,"{""odd"": {""count"": 2, ""value"": 0.5}, ""even"": {""count"": 1, ""value"": 0}}")`, `SELECT (spam, spam_count, pii, pii_count, other) FROM label_aggregates`},
+		{"an empty record of emojis", `"emojis": {}`, "(0,0,0,)", `SELECT (upvotes, downvotes, red_flags, other)
+			FROM emoji_aggregates`},
+		{"emojis", `"emojis": {"+1": 2, "red_flag": 1, "skull": 1}`, `(2,0,1,"{""skull"": 1}")`,
+			`SELECT (upvotes, downvotes, red_flags, other) FROM emoji_aggregates`},
+		{"more emojis", `"emojis": {"-1": 3, "+1": 1, "skull": 4, "100": 1}`, `(2,3,1,"{""100"": 1, ""skull"": 4}")`,
+			`SELECT (upvotes, downvotes, red_flags, other) FROM emoji_aggregates`},
+		{"labels", `"labels": {"spam": {"value": 0.5, "count": 2}, "odd": {"value": 1, "count": 1}}`,
+			`(0.5,2,"{""odd"": {""count"": 1, ""value"": 1}}")`, `SELECT (spam, spam_count, other) FROM label_aggregates`},
+		{"more labels", `"labels": {"spam": {"value": 0.25, "count": 4}, "pii": {"value": 0, "count": 4},
+			"odd": {"value": 0.5, "count": 2}, "even": {"value": 0, "count": 1}}`,
+			`(0.25,4,0,4,"{""odd"": {""count"": 2, ""value"": 0.5}, ""even"": {""count"": 1, ""value"": 0}}")`,
+			`SELECT (spam, spam_count, pii, pii_count, other) FROM label_aggregates`},
 		{"fewer labels", `"labels": {"spam": {"value": 1, "count": 1}, "odd": {"value": 1, "count": 1}}`,
-			`(0.25,4,0,4,"{""odd"": {""count"": 2, ""value"": 0.5}, ""even"": {""count"": 1, ""value"": 0}}")`, `SELECT (spam, spam_count, pii, pii_count, other) FROM label_aggregates`},
+			`(0.25,4,0,4,"{""odd"": {""count"": 2, ""value"": 0.5}, ""even"": {""count"": 1, ""value"": 0}}")`,
+			`SELECT (spam, spam_count, pii, pii_count, other) FROM label_aggregates`},
 		{"detoxify", `"detoxify": {"insult": 0.5}`, "({0.5},)", `SELECT (scores, toxicity) FROM classifier_outputs`},
-		{"more detoxify", `"detoxify": {"toxicity": 0.25}`, `("{0.5,0.25}",0.25)`, `SELECT (scores, toxicity) FROM classifier_outputs`},
-		{"less detoxify", `"detoxify": {"insult": 0.75, "toxicity": null}`, `("{0.75,0.25}",0.25)`, `SELECT (scores, toxicity) FROM classifier_outputs`},
+		{"more detoxify", `"detoxify": {"toxicity": 0.25}`, `("{0.5,0.25}",0.25)`,
+			`SELECT (scores, toxicity) FROM classifier_outputs`},
+		{"less detoxify", `"detoxify": {"insult": 0.75, "toxicity": null}`, `("{0.75,0.25}",0.25)`,
+			`SELECT (scores, toxicity) FROM classifier_outputs`},
 		{"another model", `"classifiers": {"other": {"a": 1}}`, "2", `SELECT count(*) FROM classifier_outputs`},
 		{"text", `"text": "other"`, "other", `SELECT text FROM messages`},
 		{"state", `"tree_state": "growing"`, "(growing,t)", `SELECT (state, active) FROM trees`},
@@ -56,7 +67,8 @@ func TestImportBringsMore(t *testing.T) {
 				more = line(1, 0, c.more+`, "text": "`+one(t, s, `SELECT text FROM messages`)+`"`)
 			}
 			summary := importText(t, s, more)
-			if known := strings.HasPrefix(c.what, "a lower") || strings.HasPrefix(c.what, "fewer") || c.what == "nothing"; known != (summary.Unchanged == 1) || known == (summary.Updated == 1) {
+			if known := strings.HasPrefix(c.what, "a lower") || strings.HasPrefix(c.what, "fewer") ||
+				c.what == "nothing"; known != (summary.Unchanged == 1) || known == (summary.Updated == 1) {
 				t.Errorf("%s: updated %d, unchanged %d", c.what, summary.Updated, summary.Unchanged)
 			} else if known != (diff(before, dump(t, s, true)) == "") {
 				t.Errorf("%s: rows were written: %v", c.what, !known)
@@ -67,7 +79,8 @@ func TestImportBringsMore(t *testing.T) {
 		}
 	}
 	// What was said first is there still.
-	wantOne(t, s, "("+testID(99)+",fr,3,f,0,m,t)", `SELECT (user_id, lang, review_count, review_result, rank, model_name, synthetic) FROM messages`)
+	wantOne(t, s, "("+testID(99)+",fr,3,f,0,m,t)", `SELECT (user_id, lang, review_count, review_result, rank, model_name,
+		synthetic) FROM messages`)
 	before := dump(t, s, true)
 	wantCounts(t, importText(t, s, line(1, 0, `"text": "other"`)), 0, 0, 0, 0, 1, 0, 0)
 	if d := diff(before, dump(t, s, true)); d != "" {
@@ -95,7 +108,8 @@ func TestImportKeepsDecisions(t *testing.T) {
 	file := line(1, 0, `"tree_state": "growing", "review_result": true, "deleted": true, "user_id": "`+testID(99)+`"`) +
 		line(2, 1, `"user_id": "`+testID(98)+`"`)
 	importText(t, s, file)
-	storetest.Exec(t, s, `UPDATE messages SET text = 'by staff', edited = true, deleted = false, deleted_root = NULL, deletion_by_staff = true,
+	storetest.Exec(t, s, `UPDATE messages SET text = 'by staff', edited = true, deleted = false, deleted_root = NULL,
+		deletion_by_staff = true,
 		review_result = false, review_by_staff = true WHERE message_id = $1`, testID(1))
 	storetest.Exec(t, s, `UPDATE trees SET state = 'halted_by_moderator', active = false, state_by_staff = true`)
 	storetest.Exec(t, s, `UPDATE users SET erased_at = now(), display_name = 'erased' WHERE user_id = $1`, testID(98))
@@ -122,7 +136,8 @@ func TestImportConflicts(t *testing.T) {
 		"another parent": line(2, 11, ""),
 		"another role":   strings.Replace(line(2, 1, ""), "assistant", "prompter", 1),
 		"a prompt":       `{"prompt": ` + strings.TrimSpace(line(2, 0, "")) + "}\n",
-		"another tree":   `{"prompt": ` + strings.TrimSpace(line(13, 0, `"replies": [`+strings.TrimSpace(line(2, 13, ""))+`]`)) + "}\n",
+		"another tree": `{"prompt": ` + strings.TrimSpace(line(13, 0, `"replies": [`+strings.TrimSpace(line(2, 13, ""))+
+			`]`)) + "}\n",
 	} {
 		summary := importText(t, s, bad)
 		if summary.Rejected != 1 || summary.Errors[0].Code != corpus.Conflict {

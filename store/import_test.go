@@ -33,7 +33,8 @@ func importWith(t testing.TB, s *store.Store, lines string, o store.ImportOption
 	if summary.Bytes != int64(len(lines)) {
 		t.Errorf("summary says %d bytes of %d", summary.Bytes, len(lines))
 	}
-	if named := summary.Rejected + summary.Orphans; int64(len(summary.Errors)) != min(named, 100) || summary.Faults() != (named > 0) {
+	if named := summary.Rejected + summary.Orphans; int64(len(summary.Errors)) != min(named, 100) ||
+		summary.Faults() != (named > 0) {
 		t.Errorf("%d refused and %d orphans, but %d named", summary.Rejected, summary.Orphans, len(summary.Errors))
 	}
 	// An import counts new messages' signals by itself.
@@ -51,7 +52,8 @@ func counts(s store.ImportSummary) [7]int64 {
 func wantCounts(t testing.TB, got store.ImportSummary, want ...int64) {
 	t.Helper()
 	if c := counts(got); !reflect.DeepEqual(c[:], want) {
-		t.Errorf("trees, messages, users, updated, unchanged, rejected, orphans = %v, want %v; errors %v", c, want, got.Errors)
+		t.Errorf("trees, messages, users, updated, unchanged, rejected, orphans = %v, want %v; errors %v", c, want,
+			got.Errors)
 	}
 }
 
@@ -109,7 +111,8 @@ func diff(a, b string) string {
 func one(t testing.TB, s *store.Store, sql string, args ...any) string {
 	t.Helper()
 	var value *string
-	if err := storetest.DB(t, s).QueryRow(context.Background(), `SELECT (`+sql+`)::text`, args...).Scan(&value); err != nil {
+	if err := storetest.DB(t, s).QueryRow(context.Background(), `SELECT (`+sql+`)::text`,
+		args...).Scan(&value); err != nil {
 		t.Fatalf("%s: %v", sql, err)
 	}
 	if value == nil {
@@ -152,27 +155,38 @@ func TestImportTree(t *testing.T) {
 	const root = "10000000-0000-4000-8000-000000000001"
 	wantOne(t, s, "(growing,t,handmade,en,\"2023-02-05 12:23:50.922881+00\",a0000000-0000-4000-8000-000000000001)",
 		`SELECT (state, active, origin, lang, created_date, user_id) FROM trees WHERE tree_id = $1`, root)
-	wantOne(t, s, "(aborted_low_grade,f)", `SELECT (state, active) FROM trees WHERE tree_id = '10000000-0000-4000-8000-000000000005'`)
-	wantOne(t, s, "(4,1,2,\"{\"\"_skip_reply\"\": 3}\")", `SELECT (upvotes, downvotes, red_flags, other) FROM emoji_aggregates WHERE message_id = $1`, root)
-	wantOne(t, s, "(0,0,0,)", `SELECT (upvotes, downvotes, red_flags, other) FROM emoji_aggregates WHERE message_id = '10000000-0000-4000-8000-000000000002'`)
+	wantOne(t, s, "(aborted_low_grade,f)", `SELECT (state, active) FROM trees WHERE tree_id =
+		'10000000-0000-4000-8000-000000000005'`)
+	wantOne(t, s, "(4,1,2,\"{\"\"_skip_reply\"\": 3}\")", `SELECT (upvotes, downvotes, red_flags, other)
+		FROM emoji_aggregates WHERE message_id = $1`, root)
+	wantOne(t, s, "(0,0,0,)", `SELECT (upvotes, downvotes, red_flags, other) FROM emoji_aggregates
+		WHERE message_id = '10000000-0000-4000-8000-000000000002'`)
 	wantOne(t, s, "4", `SELECT count(*) FROM emoji_aggregates`)
-	wantOne(t, s, "(0.3333333333333333,3,,0,)", `SELECT (spam, spam_count, violence, violence_count, quality) FROM label_aggregates WHERE message_id = $1`, root)
-	wantOne(t, s, `{"loudness": {"count": 2, "value": 0.5}}`, `SELECT other FROM label_aggregates WHERE message_id = '10000000-0000-4000-8000-000000000004'`)
-	wantOne(t, s, "(,,)", `SELECT (spam, spam_count, other) FROM label_aggregates WHERE message_id = '10000000-0000-4000-8000-000000000003'`)
+	wantOne(t, s, "(0.3333333333333333,3,,0,)", `SELECT (spam, spam_count, violence, violence_count, quality)
+		FROM label_aggregates WHERE message_id = $1`, root)
+	wantOne(t, s, `{"loudness": {"count": 2, "value":
+		0.5}}`, `SELECT other FROM label_aggregates WHERE message_id = '10000000-0000-4000-8000-000000000004'`)
+	wantOne(t, s, "(,,)", `SELECT (spam, spam_count, other) FROM label_aggregates
+		WHERE message_id = '10000000-0000-4000-8000-000000000003'`)
 	wantOne(t, s, `{"emoji":[],  "rating": [1.50]}`, `SELECT events FROM messages WHERE message_id = $1`, root)
 	wantOne(t, s, `{"{toxicity,insult}","{anger,joy}"}`,
-		`SELECT array_agg(CASE name WHEN 'detoxify' THEN '{toxicity,insult}' ELSE outputs::text END ORDER BY name) FROM classifier_models WHERE name <> 'detoxify' OR outputs @> '{toxicity,insult}'`)
-	wantOne(t, s, "0.0005416299100033939", `SELECT toxicity FROM classifier_outputs o JOIN classifier_models USING (model_id) WHERE name = 'detoxify' AND message_id = $1`, root)
-	wantOne(t, s, "{12.5,-1.25}", `SELECT scores FROM classifier_outputs o JOIN classifier_models USING (model_id) WHERE name = 'other-model' AND message_id = $1`, root)
+		`SELECT array_agg(CASE name WHEN 'detoxify' THEN '{toxicity,insult}' ELSE outputs::text END ORDER BY name)
+			FROM classifier_models WHERE name <> 'detoxify' OR outputs @> '{toxicity,insult}'`)
+	wantOne(t, s, "0.0005416299100033939", `SELECT toxicity FROM classifier_outputs o
+		JOIN classifier_models USING (model_id) WHERE name = 'detoxify' AND message_id = $1`, root)
+	wantOne(t, s, "{12.5,-1.25}", `SELECT scores FROM classifier_outputs o JOIN classifier_models USING (model_id)
+		WHERE name = 'other-model' AND message_id = $1`, root)
 	wantOne(t, s, "{0,1,2,1}", `SELECT array_agg(depth ORDER BY message_id) FROM messages WHERE tree_id = $1`, root)
 	wantOne(t, s, "{10000000-0000-4000-8000-000000000003,10000000-0000-4000-8000-000000000004}",
 		`SELECT array_agg(deleted_root ORDER BY message_id) FROM messages WHERE deleted`)
 	wantOne(t, s, "(\"User a0000000\",import,a0000000-0000-4000-8000-000000000003,\"2023-02-07 00:00:00+00\",\"2023-02-08 00:00:00+00\")",
-		`SELECT (display_name, auth_method, username, created_date, last_activity_date) FROM users WHERE user_id = 'a0000000-0000-4000-8000-000000000003'`)
+		`SELECT (display_name, auth_method, username, created_date, last_activity_date) FROM users
+			WHERE user_id = 'a0000000-0000-4000-8000-000000000003'`)
 	wantOne(t, s, "5", `SELECT count(*) FROM message_trees`)
 
 	// Anonymised exports leave the tree's id as it was and change its prompt's.
-	wantCounts(t, importText(t, s, `{"message_tree_id": "`+testID(77)+`", "prompt": `+strings.TrimSpace(line(1, 0, ""))+"}\n"), 1, 1, 0, 0, 0, 0, 0)
+	wantCounts(t, importText(t, s, `{"message_tree_id": "`+testID(77)+`", "prompt": `+strings.TrimSpace(line(1, 0, ""))+
+		"}\n"), 1, 1, 0, 0, 0, 0, 0)
 	wantOne(t, s, testID(1), `SELECT tree_id FROM messages WHERE message_id = $1`, testID(1))
 }
 
@@ -185,7 +199,8 @@ func TestImportTwiceChangesNothing(t *testing.T) {
 		trees, messages int64
 		users, orphans  int64
 	}{
-		{"tree.jsonl", 2, 5, 3, 0}, {"flat.jsonl", 1, 4, 1, 0}, {"bare.jsonl", 1, 3, 0, 0}, {"rows.jsonl", 1, 2, 0, 1}, {"sparse.jsonl", 1, 2, 0, 0},
+		{"tree.jsonl", 2, 5, 3, 0}, {"flat.jsonl", 1, 4, 1, 0}, {"bare.jsonl", 1, 3, 0, 0}, {"rows.jsonl", 1, 2, 0, 1},
+		{"sparse.jsonl", 1, 2, 0, 0},
 	} {
 		wantCounts(t, importText(t, s, fixture(t, c.file)), c.trees, c.messages, c.users, 0, 0, 0, c.orphans)
 		before := dump(t, s, true)
@@ -195,7 +210,8 @@ func TestImportTwiceChangesNothing(t *testing.T) {
 		}
 	}
 	wantOne(t, s, "ready_for_export", `SELECT state FROM trees WHERE tree_id = '30000000-0000-4000-8000-000000000001'`)
-	wantOne(t, s, "-infinity", `SELECT created_date FROM messages WHERE message_id = '30000000-0000-4000-8000-000000000001'`)
+	wantOne(t, s, "-infinity", `SELECT created_date FROM messages WHERE message_id =
+		'30000000-0000-4000-8000-000000000001'`)
 }
 
 // line makes a flat message; more holds further keys.
@@ -207,7 +223,8 @@ func line(id, parent int, more string) string {
 	if more != "" {
 		more = ", " + more
 	}
-	return fmt.Sprintf(`{"message_id": "%s", "parent_id": %s, "text": "text %d", "role": "%s"%s}`+"\n", testID(id), p, id, []string{"assistant", "prompter"}[id%2], more)
+	return fmt.Sprintf(`{"message_id": "%s", "parent_id": %s, "text": "text %d", "role": "%s"%s}`+"\n", testID(id), p, id,
+		[]string{"assistant", "prompter"}[id%2], more)
 }
 
 func testID(n int) string { return fmt.Sprintf("b0000000-0000-4000-8000-%012d", n) }
@@ -258,7 +275,8 @@ func TestImportOrphans(t *testing.T) {
 	wantOne(t, s, "1", `SELECT count(*) FROM label_aggregates`) // what the orphan told first is kept
 
 	straight := storetest.New(t)
-	importText(t, straight, line(1, 0, "")+line(2, 1, "")+line(3, 2, "")+line(5, 1, "")+line(6, 5, "")+line(7, 6, `"labels": {}`)+line(8, 6, ""))
+	importText(t, straight, line(1, 0, "")+line(2, 1, "")+line(3, 2, "")+line(5, 1, "")+line(6, 5, "")+
+		line(7, 6, `"labels": {}`)+line(8, 6, ""))
 	if d := diff(dump(t, straight, false), dump(t, s, false)); d != "" {
 		t.Errorf("the order of lines shows: %s", d)
 	}
@@ -288,14 +306,16 @@ func TestImportDeletions(t *testing.T) {
 	const gone = `"deleted": true`
 	want := fmt.Sprintf("{%s,%s,%s,%s}", testID(2), testID(2), testID(2), testID(6))
 	const roots = `SELECT array_agg(deleted_root ORDER BY message_id) FROM messages WHERE deleted`
-	full := line(1, 0, "") + line(2, 1, gone) + line(3, 2, gone) + line(4, 3, gone) + line(5, 1, "") + line(6, 5, gone) + line(7, 1, "")
+	full := line(1, 0, "") + line(2, 1, gone) + line(3, 2, gone) + line(4, 3, gone) + line(5, 1, "") + line(6, 5, gone) +
+		line(7, 1, "")
 
 	once := storetest.New(t)
 	importText(t, once, full)
 	wantOne(t, once, want, roots)
 
 	upwards := storetest.New(t) // first the message at the bottom, then those above it
-	importText(t, upwards, line(1, 0, "")+line(2, 1, "")+line(3, 2, "")+line(4, 3, gone)+line(5, 1, "")+line(6, 5, gone)+line(7, 1, ""))
+	importText(t, upwards, line(1, 0, "")+line(2, 1, "")+line(3, 2, "")+line(4, 3, gone)+line(5, 1, "")+line(6, 5, gone)+
+		line(7, 1, ""))
 	wantOne(t, upwards, fmt.Sprintf("{%s,%s}", testID(4), testID(6)), roots)
 	wantCounts(t, importText(t, upwards, line(2, 1, gone)), 0, 0, 0, 1, 0, 0, 0)
 	wantCounts(t, importText(t, upwards, full), 0, 0, 0, 1, 6, 0, 0)
@@ -335,14 +355,16 @@ func TestImportTextsSurvive(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(&lines, `{"message_id": "%s", "role": "prompter", "text": %s, "model_name": %s, "emojis": {%s: 1}, "labels": {"l": {"value": 0, "count": 1}}, "classifiers": {"m": {"o": 1}}}`+"\n",
+		fmt.Fprintf(&lines, `{"message_id": "%s", "role": "prompter", "text": %s, "model_name": %s, "emojis": {%s: 1},
+			"labels": {"l": {"value": 0, "count": 1}}, "classifiers": {"m": {"o": 1}}}`+"\n",
 			testID(i+1), encoded, encoded, short(text))
 	}
 	summary := importText(t, s, lines.String())
 	if summary.Messages != int64(len(texts)) || summary.Faults() {
 		t.Fatalf("%d texts: %+v", len(texts), summary)
 	}
-	rows, err := storetest.DB(t, s).Query(context.Background(), `SELECT text, model_name FROM messages ORDER BY message_id`)
+	rows, err := storetest.DB(t, s).Query(context.Background(),
+		`SELECT text, model_name FROM messages ORDER BY message_id`)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -92,7 +92,10 @@ func newBenchStream(b *testing.B, s *store.Store) *benchStream {
 	if rows, err = w.pool.Query(ctx, "SELECT tree_id, message_id FROM message_trees ORDER BY message_id"); err != nil {
 		b.Fatal(err)
 	}
-	w.messages, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (m [2]uuid.UUID, err error) { return m, row.Scan(&m[0], &m[1]) })
+	w.messages, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (m [2]uuid.UUID, err error) {
+		return m,
+			row.Scan(&m[0], &m[1])
+	})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -114,7 +117,8 @@ func (w *benchStream) lines(size int, shares map[string]int) (text []byte, rows 
 
 func (w *benchStream) line(kind string, rows map[string][][]any) string {
 	for {
-		m, user, at := w.messages[w.random.IntN(len(w.messages))], w.users[w.random.IntN(len(w.users))], time.Now().UTC().Truncate(time.Microsecond)
+		m, user, at := w.messages[w.random.IntN(len(w.messages))], w.users[w.random.IntN(len(w.users))],
+			time.Now().UTC().Truncate(time.Microsecond)
 		if key := fmt.Sprint(kind, m, user); kind != "message" && w.given[key] {
 			continue
 		} else {
@@ -122,8 +126,10 @@ func (w *benchStream) line(kind string, rows map[string][][]any) string {
 		}
 		switch kind {
 		case "label":
-			labels := map[string]float64{"spam": float64(w.random.IntN(2)), "quality": w.random.Float64(), "toxicity": w.random.Float64(), "humor": 0.25, "lang_mismatch": 0}
-			rows["label_votes"] = append(rows["label_votes"], []any{m[0], m[1], user, at, labels["spam"], labels["quality"], labels["toxicity"], 0.25, 0.0})
+			labels := map[string]float64{"spam": float64(w.random.IntN(2)), "quality": w.random.Float64(),
+				"toxicity": w.random.Float64(), "humor": 0.25, "lang_mismatch": 0}
+			rows["label_votes"] = append(rows["label_votes"],
+				[]any{m[0], m[1], user, at, labels["spam"], labels["quality"], labels["toxicity"], 0.25, 0.0})
 			return event("label", "message_id", m[1], "user_id", user, "labels", labels, "at", at)
 		case "reaction":
 			emoji := []string{"+1", "-1", "red_flag", "rofl"}[w.random.IntN(4)]
@@ -133,7 +139,8 @@ func (w *benchStream) line(kind string, rows map[string][][]any) string {
 			id, text := uuid.New(), strings.Repeat("as people write ", 30)
 			rows["messages"] = append(rows["messages"], []any{m[0], id, m[1], user, at, "prompter", "en", text, 1})
 			rows["message_trees"] = append(rows["message_trees"], []any{m[0], id})
-			return event("message", "message_id", id, "parent_id", m[1], "user_id", user, "role", "prompter", "text", text, "lang", "en", "created_date", at)
+			return event("message", "message_id", id, "parent_id", m[1], "user_id", user, "role", "prompter", "text", text,
+				"lang", "en", "created_date", at)
 		}
 	}
 }

@@ -56,7 +56,8 @@ func newCountedWorld(t *testing.T, random *rand.Rand) *countedWorld {
 		c.users = append(c.users, storetest.User(t, c.s, fmt.Sprint("User ", i)))
 	}
 	// The ban of the first one ran out, and nobody took it off yet.
-	storetest.Exec(t, c.s, "UPDATE users SET banned_at = now() - interval '2 days', banned_until = now() - interval '1 day' WHERE user_id = $1", c.users[0])
+	storetest.Exec(t, c.s, "UPDATE users SET banned_at = now() - interval '2 days', banned_until = now() - interval '1 "+
+		"day' WHERE user_id = $1", c.users[0])
 	for range 5 {
 		ids := storetest.Tree(t, c.s, storetest.Node{Author: c.user(), Replies: []storetest.Node{
 			{Author: c.user(), Replies: []storetest.Node{{Author: c.user()}, {Author: c.user()}}}, {Author: c.user()}}})
@@ -65,7 +66,8 @@ func newCountedWorld(t *testing.T, random *rand.Rand) *countedWorld {
 	chosen := func(set string) {
 		for _, id := range c.messages {
 			if c.random.IntN(4) == 0 {
-				storetest.Exec(t, c.s, strings.Replace(set, "$where", "WHERE tree_id = (SELECT tree_id FROM message_trees WHERE message_id = $1) AND message_id = $1", 1), id)
+				storetest.Exec(t, c.s, strings.Replace(set, "$where", "WHERE tree_id = (SELECT tree_id FROM message_trees WHERE "+
+					"message_id = $1) AND message_id = $1", 1), id)
 			}
 		}
 	}
@@ -74,10 +76,13 @@ func newCountedWorld(t *testing.T, random *rand.Rand) *countedWorld {
 	chosen("UPDATE messages SET review_result = false, review_at = now() - interval '1 day' $where")
 	chosen("UPDATE messages SET user_id = NULL $where")
 	chosen("UPDATE messages SET created_date = '-infinity' $where")
-	chosen("INSERT INTO emoji_aggregates (tree_id, message_id, upvotes, red_flags) SELECT tree_id, message_id, 2, 1 FROM messages $where")
-	chosen("INSERT INTO label_aggregates (tree_id, message_id, spam, spam_count, toxicity, toxicity_count) SELECT tree_id, message_id, 0.5, 4, 0.25, 3 FROM messages $where")
+	chosen("INSERT INTO emoji_aggregates (tree_id, message_id, upvotes, red_flags) SELECT tree_id, message_id, 2, 1 " +
+		"FROM messages $where")
+	chosen("INSERT INTO label_aggregates (tree_id, message_id, spam, spam_count, toxicity, toxicity_count) SELECT " +
+		"tree_id, message_id, 0.5, 4, 0.25, 3 FROM messages $where")
 	storetest.Exec(t, c.s, "INSERT INTO classifier_models (name, outputs) VALUES ('old', '{toxicity,insult}')")
-	chosen("INSERT INTO classifier_outputs (tree_id, message_id, model_id, toxicity, scores) SELECT tree_id, message_id, 1, random(), '{0.5}' FROM messages $where")
+	chosen("INSERT INTO classifier_outputs (tree_id, message_id, model_id, toxicity, scores) SELECT tree_id, " +
+		"message_id, 1, random(), '{0.5}' FROM messages $where")
 	storetest.Exec(t, c.s, "UPDATE trees SET state = 'aborted_low_grade' WHERE tree_id = $1", c.trees[0])
 	if err := c.s.RebuildScores(ctx); err != nil {
 		t.Fatal(err)
@@ -90,7 +95,8 @@ func (c *countedWorld) user() uuid.UUID { return c.users[c.random.IntN(len(c.use
 // request makes up to 20 lines, most of them about few messages, and some that
 // were sent before.
 func (c *countedWorld) request() []string {
-	about := []uuid.UUID{c.messages[c.random.IntN(len(c.messages))], c.messages[c.random.IntN(len(c.messages))], c.messages[c.random.IntN(len(c.messages))]}
+	about := []uuid.UUID{c.messages[c.random.IntN(len(c.messages))], c.messages[c.random.IntN(len(c.messages))],
+		c.messages[c.random.IntN(len(c.messages))]}
 	var lines []string
 	for range 1 + c.random.IntN(20) {
 		if len(c.sent) > 0 && c.random.IntN(10) == 0 {
@@ -108,24 +114,30 @@ func (c *countedWorld) request() []string {
 // line makes a line about a message, and the id of a message that it brings.
 func (c *countedWorld) line(message uuid.UUID) (line string, made uuid.UUID) {
 	pick := func(from ...string) string { return from[c.random.IntN(len(from))] }
-	when := time.Now().Add(-[]time.Duration{0, -3 * time.Hour, 5 * time.Hour, 30 * time.Hour, 60 * time.Hour, 300 * time.Hour, 5000 * time.Hour}[c.random.IntN(7)])
+	when := time.Now().Add(-[]time.Duration{0, -3 * time.Hour, 5 * time.Hour, 30 * time.Hour, 60 * time.Hour,
+		300 * time.Hour, 5000 * time.Hour}[c.random.IntN(7)])
 	at := when.UTC().Format(time.RFC3339Nano)
 	switch c.random.IntN(12) {
 	case 0, 1, 2:
-		labels := map[string]float64{pick("spam", "pii", "quality", "other"): c.random.Float64(), pick("lang_mismatch", "hate_speech", "toxicity"): c.random.Float64()}
+		labels := map[string]float64{pick("spam", "pii", "quality", "other"): c.random.Float64(),
+			pick("lang_mismatch", "hate_speech", "toxicity"): c.random.Float64()}
 		return event("label", "message_id", message, "user_id", c.user(), "labels", labels, "at", at), made
 	case 3, 4, 5, 6:
-		return event("reaction", "message_id", message, "user_id", c.user(), "emoji", pick("+1", "-1", "red_flag", "rofl", "_skip_reply"), "op", pick("add", "remove", "remove"), "at", at), made
+		return event("reaction", "message_id", message, "user_id", c.user(), "emoji",
+			pick("+1", "-1", "red_flag", "rofl", "_skip_reply"), "op", pick("add", "remove", "remove"), "at", at), made
 	case 7:
 		return event("report", "message_id", message, "user_id", c.user(), "reason", "why", "at", at), made
 	case 8:
 		scores := map[string]float64{pick("toxicity", "toxicity", "insult"): float64(c.random.IntN(9)) / 8}
-		return event("classifier_output", "message_id", message, "model", pick("old", "new", "third"), "scores", scores, "at", at), made
+		return event("classifier_output", "message_id", message, "model", pick("old", "new", "third"), "scores", scores, "at",
+			at), made
 	case 9:
-		return event("tree", "message_tree_id", c.trees[c.random.IntN(len(c.trees))], "state", pick("aborted_low_grade", "growing")), made
+		return event("tree", "message_tree_id", c.trees[c.random.IntN(len(c.trees))], "state",
+			pick("aborted_low_grade", "growing")), made
 	case 10:
 		id := uuid.New()
-		return event("message", "message_id", id, "parent_id", message, "user_id", c.user(), "role", "assistant", "text", "x", "lang", pick("en", "de"), "created_date", at), id
+		return event("message", "message_id", id, "parent_id", message, "user_id", c.user(), "role", "assistant", "text", "x",
+			"lang", pick("en", "de"), "created_date", at), id
 	default:
 		// A tree is announced, and its prompt may come later, or never.
 		id := uuid.New()
@@ -134,6 +146,7 @@ func (c *countedWorld) line(message uuid.UUID) (line string, made uuid.UUID) {
 			return event("tree", "message_tree_id", id, "state", pick("aborted_low_grade", "growing")), made
 		}
 		id = c.trees[c.random.IntN(len(c.trees))]
-		return event("message", "message_id", id, "user_id", c.user(), "role", "prompter", "text", "x", "created_date", at), id
+		return event("message", "message_id", id, "user_id", c.user(), "role", "prompter", "text", "x", "created_date", at),
+			id
 	}
 }

@@ -63,7 +63,8 @@ func accepted(t testing.TB, s *store.Store, lines ...string) {
 func refused(t testing.TB, s *store.Store, line string) string {
 	t.Helper()
 	done := run(t, s, line)
-	if done.Accepted != 0 || done.Rejected != 1 || len(done.Errors) != 1 || done.Errors[0].Line != 1 || done.Errors[0].Message == "" {
+	if done.Accepted != 0 || done.Rejected != 1 || len(done.Errors) != 1 || done.Errors[0].Line != 1 ||
+		done.Errors[0].Message == "" {
 		t.Fatalf("%.200s: %+v", line, done)
 	}
 	return done.Errors[0].Code
@@ -78,20 +79,29 @@ func TestIngestTakesEveryType(t *testing.T) {
 	accepted(t, s,
 		event("user", "user_id", ada, "display_name", "Ada", "auth_method", "discord", "username", "ada#1"),
 		event("user", "user_id", bob),
-		event("tree", "message_tree_id", prompt, "state", "growing", "lang", "de", "goal_tree_size", 12.0, "max_depth", 5, "max_children_count", 3, "origin", "web"),
-		event("message", "message_id", prompt, "parent_id", nil, "message_tree_id", prompt, "user_id", ada, "role", "prompter", "text", "Hallo?", "lang", "de", "created_date", at),
-		event("message", "message_id", reply, "parent_id", prompt, "user_id", bob, "role", "assistant", "text", "Ja.", "lang", "de", "created_date", at, "synthetic", true, "model_name", "m1"),
-		event("label", "message_id", reply, "user_id", ada, "labels", map[string]float64{"spam": 1, "quality": 0.25, "made_up": 0.5}, "at", at),
+		event("tree", "message_tree_id", prompt, "state", "growing", "lang", "de", "goal_tree_size", 12.0, "max_depth", 5,
+			"max_children_count", 3, "origin", "web"),
+		event("message", "message_id", prompt, "parent_id", nil, "message_tree_id", prompt, "user_id", ada, "role",
+			"prompter", "text", "Hallo?", "lang", "de", "created_date", at),
+		event("message", "message_id", reply, "parent_id", prompt, "user_id", bob, "role", "assistant", "text", "Ja.", "lang",
+			"de", "created_date", at, "synthetic", true, "model_name", "m1"),
+		event("label", "message_id", reply, "user_id", ada, "labels",
+			map[string]float64{"spam": 1, "quality": 0.25, "made_up": 0.5}, "at", at),
 		event("reaction", "message_id", reply, "user_id", ada, "emoji", "red_flag", "op", "add", "at", at),
 		event("report", "message_id", reply, "user_id", ada, "reason", "it is spam", "at", at),
-		event("classifier_output", "message_id", reply, "model", "detoxify", "scores", map[string]float64{"toxicity": 0.9, "insult": 0.1}, "at", at))
-	wantOne(t, s, "(Ada,discord,ada#1,general)", `SELECT (display_name, auth_method, username, role) FROM users WHERE user_id = $1`, ada)
+		event("classifier_output", "message_id", reply, "model", "detoxify", "scores",
+			map[string]float64{"toxicity": 0.9, "insult": 0.1}, "at", at))
+	wantOne(t, s, "(Ada,discord,ada#1,general)", `SELECT (display_name, auth_method, username, role) FROM users
+		WHERE user_id = $1`, ada)
 	wantOne(t, s, "(growing,t,12,5,3,web,de,"+ada.String()+")",
-		`SELECT (state, active, goal_tree_size, max_depth, max_children_count, origin, lang, user_id) FROM trees WHERE tree_id = $1`, prompt)
-	wantOne(t, s, `(1,assistant,de,Ja.,t,m1,"2026-11-20 10:11:12.123456+00")`, `SELECT (depth, role, lang, text, synthetic, model_name, created_date) FROM messages WHERE message_id = $1`, reply)
+		`SELECT (state, active, goal_tree_size, max_depth, max_children_count, origin, lang, user_id) FROM trees
+			WHERE tree_id = $1`, prompt)
+	wantOne(t, s, `(1,assistant,de,Ja.,t,m1,"2026-11-20 10:11:12.123456+00")`,
+		`SELECT (depth, role, lang, text, synthetic, model_name, created_date) FROM messages WHERE message_id = $1`, reply)
 	wantOne(t, s, `(1,0.25,"{""made_up"": 0.5}")`, `SELECT (spam, quality, other) FROM label_votes`)
 	wantOne(t, s, `(0.9,"{0.1,0.9}")`, `SELECT (toxicity, scores) FROM classifier_outputs`)
-	wantOne(t, s, "(2,1,1)", `SELECT (red_flags, spam_labels, toxic_messages) FROM user_signals WHERE user_id = $1 AND grain = 0`, bob)
+	wantOne(t, s, "(2,1,1)", `SELECT (red_flags, spam_labels, toxic_messages) FROM user_signals WHERE user_id = $1
+		AND grain = 0`, bob)
 	wantOne(t, s, "2026-11-20 10:11:12.123456+00", `SELECT last_activity_date FROM users WHERE user_id = $1`, ada)
 	wantOne(t, s, "(de,1)", `SELECT (lang, messages) FROM user_languages WHERE user_id = $1`, bob)
 	verify(t, s)
@@ -109,32 +119,62 @@ func TestIngestNamesBadLines(t *testing.T) {
 		"invalid_utf8":   {"{\"type\": \"user\", \"id\": \"\xff\"}"},
 		"lone_surrogate": {`{"type": "user", "id": "\ud800"}`},
 		"unknown_type":   {event("vote", "user_id", user)},
-		"wrong_type":     {`[]`, `7`, `null`, event("user", "user_id", 7), event("label", "message_id", message, "user_id", user, "labels", labels("1")), event("message", "synthetic", "yes"), event("user", "id", 7)},
-		"missing_field": {`{"type": "user"}`, `{"id": "x"}`, event("user"), event("label", "message_id", message, "user_id", user), event("label", "message_id", message, "user_id", user, "labels", map[string]any{}),
-			event("report", "message_id", message, "user_id", user, "reason", " "), event("message", "message_id", uuid.New(), "user_id", user, "text", "x"), event("message", "message_id", uuid.New(), "user_id", user, "role", "prompter"),
-			event("reaction", "message_id", message, "user_id", user), event("classifier_output", "message_id", message, "scores", labels(1)), event("tree"), event("user", "user_id", user, "id", "")},
-		"bad_id": {event("user", "user_id", "7"), event("user", "user_id", uuid.Nil), event("user", "user_id", "{"+user.String()+"}"),
-			event("message", "message_id", uuid.New(), "parent_id", "x", "user_id", user, "role", "prompter", "text", "x"), event("tree", "message_tree_id", "t")},
-		"bad_date": {event("user", "user_id", user, "at", "yesterday"), event("user", "user_id", user, "at", "9999-12-31T00:00:00Z"), event("user", "user_id", user, "at", "0000-01-01T00:00:00Z"),
-			event("message", "message_id", uuid.New(), "user_id", user, "role", "prompter", "text", "x", "created_date", "2026-13-01T00:00:00Z")},
-		"wrong_value": {event("label", "message_id", message, "user_id", user, "labels", labels(1.1)), event("label", "message_id", message, "user_id", user, "labels", labels(-0.1)),
-			event("label", "message_id", message, "user_id", user, "labels", labels(nil)), event("reaction", "message_id", message, "user_id", user, "emoji", "+1", "op", "toggle"),
-			event("user", "user_id", user, "auth_method", "key"), event("user", "user_id", user, "display_name", " \t"), event("tree", "message_tree_id", uuid.New(), "max_depth", 1.5), event("tree", "message_tree_id", uuid.New(), "max_depth", -1),
+		"wrong_type": {`[]`, `7`, `null`, event("user", "user_id", 7),
+			event("label", "message_id", message, "user_id", user, "labels", labels("1")), event("message", "synthetic", "yes"),
+			event("user", "id", 7)},
+		"missing_field": {`{"type": "user"}`, `{"id": "x"}`, event("user"),
+			event("label", "message_id", message, "user_id", user),
+			event("label", "message_id", message, "user_id", user, "labels", map[string]any{}),
+			event("report", "message_id", message, "user_id", user, "reason", " "),
+			event("message", "message_id", uuid.New(), "user_id", user, "text", "x"),
+			event("message", "message_id", uuid.New(), "user_id", user, "role", "prompter"),
+			event("reaction", "message_id", message, "user_id", user),
+			event("classifier_output", "message_id", message, "scores", labels(1)), event("tree"),
+			event("user", "user_id", user, "id", "")},
+		"bad_id": {event("user", "user_id", "7"), event("user", "user_id", uuid.Nil),
+			event("user", "user_id", "{"+user.String()+"}"),
+			event("message", "message_id", uuid.New(), "parent_id", "x", "user_id", user, "role", "prompter", "text", "x"),
+			event("tree", "message_tree_id", "t")},
+		"bad_date": {event("user", "user_id", user, "at", "yesterday"),
+			event("user", "user_id", user, "at", "9999-12-31T00:00:00Z"),
+			event("user", "user_id", user, "at", "0000-01-01T00:00:00Z"),
+			event("message", "message_id", uuid.New(), "user_id", user, "role", "prompter", "text", "x", "created_date",
+				"2026-13-01T00:00:00Z")},
+		"wrong_value": {event("label", "message_id", message, "user_id", user, "labels", labels(1.1)),
+			event("label", "message_id", message, "user_id", user, "labels", labels(-0.1)),
+			event("label", "message_id", message, "user_id", user, "labels", labels(nil)),
+			event("reaction", "message_id", message, "user_id", user, "emoji", "+1", "op", "toggle"),
+			event("user", "user_id", user, "auth_method", "key"), event("user", "user_id", user, "display_name", " \t"),
+			event("tree", "message_tree_id", uuid.New(), "max_depth", 1.5),
+			event("tree", "message_tree_id", uuid.New(), "max_depth", -1),
 			event("classifier_output", "message_id", message, "model", "m", "scores", labels(nil))},
 		"unknown_role":  {event("message", "message_id", uuid.New(), "user_id", user, "role", "system", "text", "x")},
 		"unknown_state": {event("tree", "message_tree_id", uuid.New(), "state", "blooming")},
-		"unknown_emoji": {event("reaction", "message_id", message, "user_id", user, "emoji", "👍"), event("reaction", "message_id", message, "user_id", user, "emoji", "")},
-		"too_long": {event("message", "message_id", uuid.New(), "user_id", user, "role", "prompter", "text", text(20_001)), event("user", "user_id", user, "display_name", text(257)),
-			event("user", "user_id", user, "id", text(101)), event("report", "message_id", message, "user_id", user, "reason", text(2001)), event("label", "message_id", message, "user_id", user, "labels", map[string]any{text(200): 1}),
-			event("user", "user_id", user, "padding", text(1<<19)), event("message", "message_id", uuid.New(), "user_id", user, "role", "prompter", "text", "x", "lang", text(200))},
-		"nul_character": {event("message", "message_id", uuid.New(), "user_id", user, "role", "prompter", "text", "a\x00b"), event("user", "user_id", user, "id", "\x00"),
-			event("label", "message_id", message, "user_id", user, "labels", map[string]any{"\x00": 1}), event("report", "message_id", message, "user_id", user, "reason", "\x00")},
-		"unknown_user":    {event("label", "message_id", message, "user_id", uuid.New(), "labels", labels(1)), event("message", "message_id", uuid.New(), "user_id", uuid.New(), "role", "prompter", "text", "x")},
-		"unknown_message": {event("label", "message_id", uuid.New(), "user_id", user, "labels", labels(1)), event("classifier_output", "message_id", uuid.New(), "model", "never", "scores", labels(1))},
-		"unknown_parent":  {event("message", "message_id", uuid.New(), "parent_id", uuid.New(), "user_id", user, "role", "prompter", "text", "x")},
-		"wrong_tree": {event("message", "message_id", uuid.New(), "message_tree_id", uuid.New(), "user_id", user, "role", "prompter", "text", "x"),
-			event("message", "message_id", uuid.New(), "parent_id", message, "message_tree_id", uuid.New(), "user_id", user, "role", "prompter", "text", "x")},
-		"conflict": {event("message", "message_id", message, "parent_id", w.prompt, "user_id", user, "role", "assistant", "text", "another text")},
+		"unknown_emoji": {event("reaction", "message_id", message, "user_id", user, "emoji", "👍"),
+			event("reaction", "message_id", message, "user_id", user, "emoji", "")},
+		"too_long": {event("message", "message_id", uuid.New(), "user_id", user, "role", "prompter", "text", text(20_001)),
+			event("user", "user_id", user, "display_name", text(257)),
+			event("user", "user_id", user, "id", text(101)),
+			event("report", "message_id", message, "user_id", user, "reason", text(2001)),
+			event("label", "message_id", message, "user_id", user, "labels", map[string]any{text(200): 1}),
+			event("user", "user_id", user, "padding", text(1<<19)),
+			event("message", "message_id", uuid.New(), "user_id", user, "role", "prompter", "text", "x", "lang", text(200))},
+		"nul_character": {event("message", "message_id", uuid.New(), "user_id", user, "role", "prompter", "text", "a\x00b"),
+			event("user", "user_id", user, "id", "\x00"),
+			event("label", "message_id", message, "user_id", user, "labels", map[string]any{"\x00": 1}),
+			event("report", "message_id", message, "user_id", user, "reason", "\x00")},
+		"unknown_user": {event("label", "message_id", message, "user_id", uuid.New(), "labels", labels(1)),
+			event("message", "message_id", uuid.New(), "user_id", uuid.New(), "role", "prompter", "text", "x")},
+		"unknown_message": {event("label", "message_id", uuid.New(), "user_id", user, "labels", labels(1)),
+			event("classifier_output", "message_id", uuid.New(), "model", "never", "scores", labels(1))},
+		"unknown_parent": {event("message", "message_id", uuid.New(), "parent_id", uuid.New(), "user_id", user, "role",
+			"prompter", "text", "x")},
+		"wrong_tree": {event("message", "message_id", uuid.New(), "message_tree_id", uuid.New(), "user_id", user, "role",
+			"prompter", "text", "x"),
+			event("message", "message_id", uuid.New(), "parent_id", message, "message_tree_id", uuid.New(), "user_id", user,
+				"role", "prompter", "text", "x")},
+		"conflict": {event("message", "message_id", message, "parent_id", w.prompt, "user_id", user, "role", "assistant",
+			"text", "another text")},
 	} {
 		for _, line := range lines {
 			before := dump(t, w.Store, true)
@@ -183,12 +223,14 @@ func TestIngestOnce(t *testing.T) {
 	if state(t, w.Store) != before {
 		t.Error("what was sent again changed something")
 	}
-	message := event("message", "message_id", later, "parent_id", w.reply, "user_id", w.other, "role", "prompter", "text", "x")
+	message := event("message", "message_id", later, "parent_id", w.reply, "user_id", w.other, "role", "prompter", "text",
+		"x")
 	if done := run(t, w.Store, message, lines[2]); done.Accepted != 2 {
 		t.Errorf("once its message is there: %+v", done)
 	}
 	// The same message as another event is no news either.
-	if done := run(t, w.Store, event("message", "message_id", later, "parent_id", w.reply, "user_id", w.other, "role", "prompter", "text", "x")); done.Duplicate != 1 {
+	if done := run(t, w.Store, event("message", "message_id", later, "parent_id", w.reply, "user_id", w.other, "role",
+		"prompter", "text", "x")); done.Duplicate != 1 {
 		t.Errorf("the same message: %+v", done)
 	}
 	verify(t, w.Store)
@@ -217,14 +259,16 @@ func TestIngestLinesWorkInTheirOrder(t *testing.T) {
 	}
 	given := func(want string) {
 		t.Helper()
-		wantOne(t, w.Store, want, "SELECT coalesce(string_agg(emoji, ' ' ORDER BY emoji COLLATE \"C\"), '') FROM reactions WHERE user_id = $1", user)
+		wantOne(t, w.Store, want,
+			"SELECT coalesce(string_agg(emoji, ' ' ORDER BY emoji COLLATE \"C\"), '') FROM reactions WHERE user_id = $1", user)
 		verify(t, w.Store)
 	}
 	accepted(t, w.Store, react("+1", "add"), react("red_flag", "add"))
 	given("+1 red_flag")
 	accepted(t, w.Store, react("-1", "add"))
 	given("-1 red_flag")
-	accepted(t, w.Store, react("+1", "add"), react("-1", "add"), react("-1", "remove"), react("red_flag", "remove"), react("red_flag", "add"))
+	accepted(t, w.Store, react("+1", "add"), react("-1", "add"), react("-1", "remove"), react("red_flag", "remove"),
+		react("red_flag", "add"))
 	given("red_flag")
 	accepted(t, w.Store, react("red_flag", "remove"), react("red_flag", "remove"))
 	given("")
@@ -264,29 +308,38 @@ func TestIngestOverturnsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	name := "Renamed by staff"
-	act(t, w.Store, w.admin, store.Act{Kind: "update_user", Target: w.troll, Params: store.UserPatch{DisplayName: &name, ShowOnLeaderboard: new(false)}})
+	act(t, w.Store, w.admin, store.Act{Kind: "update_user", Target: w.troll,
+		Params: store.UserPatch{DisplayName: &name, ShowOnLeaderboard: new(false)}})
 	act(t, w.Store, w.admin, store.Act{Kind: "ban", Target: w.troll})
 	act(t, w.Store, w.admin, store.Act{Kind: "halt", Target: w.prompt})
-	before := one(t, w.Store, "SELECT (role, banned_at, show_on_leaderboard, display_name) FROM users WHERE user_id = $1", w.troll)
-	accepted(t, w.Store, event("user", "user_id", w.troll, "display_name", "Troll again", "username", "troll2", "role", "admin"),
-		event("user", "user_id", w.admin.UserID, "display_name", "Not the admin", "auth_method", "local", "username", "somebody"),
+	before := one(t, w.Store, "SELECT (role, banned_at, show_on_leaderboard, display_name) FROM users WHERE user_id = $1",
+		w.troll)
+	accepted(t, w.Store, event("user", "user_id", w.troll, "display_name", "Troll again", "username", "troll2", "role",
+		"admin"),
+		event("user", "user_id", w.admin.UserID, "display_name", "Not the admin", "auth_method", "local", "username",
+			"somebody"),
 		event("tree", "message_tree_id", w.prompt, "state", "growing", "goal_tree_size", 99))
-	if after := one(t, w.Store, "SELECT (role, banned_at, show_on_leaderboard, display_name) FROM users WHERE user_id = $1", w.troll); after != before {
+	if after := one(t, w.Store,
+		"SELECT (role, banned_at, show_on_leaderboard, display_name) FROM users WHERE user_id = $1",
+		w.troll); after != before {
 		t.Errorf("%s became %s", before, after)
 	}
 	wantOne(t, w.Store, "troll2", "SELECT username FROM users WHERE user_id = $1", w.troll)
 	wantOne(t, w.Store, w.admin.Name, "SELECT username FROM users WHERE user_id = $1", w.admin.UserID)
-	wantOne(t, w.Store, "(halted_by_moderator,f,99)", "SELECT (state, active, goal_tree_size) FROM trees WHERE tree_id = $1", w.prompt)
+	wantOne(t, w.Store, "(halted_by_moderator,f,99)", "SELECT (state, active, goal_tree_size) FROM trees WHERE tree_id "+
+		"= $1", w.prompt)
 	for _, line := range []string{
 		event("label", "message_id", w.reply, "user_id", w.troll, "labels", map[string]float64{"spam": 1}),
-		event("reaction", "message_id", w.reply, "user_id", w.troll, "emoji", "-1"), event("report", "message_id", w.reply, "user_id", w.troll, "reason", "revenge"),
+		event("reaction", "message_id", w.reply, "user_id", w.troll, "emoji", "-1"),
+		event("report", "message_id", w.reply, "user_id", w.troll, "reason", "revenge"),
 		event("message", "message_id", uuid.New(), "parent_id", w.reply, "user_id", w.troll, "role", "prompter", "text", "x"),
 	} {
 		if code := refused(t, w.Store, line); code != "user_banned" {
 			t.Errorf("%s: %s", line, code)
 		}
 	}
-	if code := refused(t, w.Store, event("user", "user_id", uuid.New(), "auth_method", "local", "username", "troll2")); code != "name_taken" {
+	if code := refused(t, w.Store, event("user", "user_id", uuid.New(), "auth_method", "local", "username",
+		"troll2")); code != "name_taken" {
 		t.Errorf("another one's user name: %s", code)
 	}
 	act(t, w.Store, w.admin, store.Act{Kind: "unban", Target: w.troll})
@@ -306,16 +359,19 @@ func TestIngestBelowADeletedMessage(t *testing.T) {
 		w := newWorld(t)
 		deleted := act(t, w.Store, w.moderator, store.Act{Kind: "delete", Target: w.reply})
 		late, later := uuid.New(), uuid.New()
-		accepted(t, w.Store, event("message", "message_id", late, "parent_id", w.deep, "user_id", w.other, "role", "assistant", "text", "late"),
+		accepted(t, w.Store, event("message", "message_id", late, "parent_id", w.deep, "user_id", w.other, "role",
+			"assistant", "text", "late"),
 			event("message", "message_id", later, "parent_id", late, "user_id", w.troll, "role", "prompter", "text", "later"))
-		wantOne(t, w.Store, fmt.Sprintf("(t,%d,%s)", deleted.Action.ID, w.reply), "SELECT (deleted, deleted_action, deleted_root) FROM messages WHERE message_id = $1", later)
+		wantOne(t, w.Store, fmt.Sprintf("(t,%d,%s)", deleted.Action.ID, w.reply),
+			"SELECT (deleted, deleted_action, deleted_root) FROM messages WHERE message_id = $1", later)
 		verify(t, w.Store)
 		if back == "undelete" {
 			act(t, w.Store, w.moderator, store.Act{Kind: "undelete", Target: w.reply})
 		} else if _, err := w.Undo(ctx, w.moderator, deleted.Action.ID, "it was right", false, ""); err != nil {
 			t.Fatal(err)
 		}
-		wantOne(t, w.Store, "false", "SELECT bool_or(deleted) FROM messages WHERE message_id = ANY ($1)", []uuid.UUID{w.reply, w.deep, late, later})
+		wantOne(t, w.Store, "false", "SELECT bool_or(deleted) FROM messages WHERE message_id = ANY ($1)",
+			[]uuid.UUID{w.reply, w.deep, late, later})
 		verify(t, w.Store)
 	}
 }
@@ -329,7 +385,8 @@ func TestIngestsAtOnce(t *testing.T) {
 	users := []uuid.UUID{w.troll, w.other, storetest.User(t, w.Store, "Third"), storetest.User(t, w.Store, "Fourth")}
 	messages := []uuid.UUID{w.prompt, w.reply, w.deep}
 	for range 4 {
-		messages = append(messages, storetest.Tree(t, w.Store, storetest.Node{Author: users[rand.IntN(4)], Replies: []storetest.Node{{Author: users[rand.IntN(4)]}}})...)
+		messages = append(messages, storetest.Tree(t, w.Store, storetest.Node{Author: users[rand.IntN(4)],
+			Replies: []storetest.Node{{Author: users[rand.IntN(4)]}}})...)
 	}
 	const requests, each = 24, 12
 	batches := make([][]string, requests)
@@ -338,11 +395,14 @@ func TestIngestsAtOnce(t *testing.T) {
 			message, user := messages[rand.IntN(len(messages))], users[rand.IntN(4)]
 			batches[i] = append(batches[i], []string{
 				event("label", "message_id", message, "user_id", user, "labels", map[string]float64{"spam": float64(rand.IntN(2))}),
-				event("reaction", "message_id", message, "user_id", user, "emoji", []string{"+1", "-1", "red_flag"}[rand.IntN(3)], "op", []string{"add", "remove"}[rand.IntN(2)]),
+				event("reaction", "message_id", message, "user_id", user, "emoji", []string{"+1", "-1", "red_flag"}[rand.IntN(3)],
+					"op", []string{"add", "remove"}[rand.IntN(2)]),
 				event("report", "message_id", message, "user_id", user, "reason", "at once"),
-				event("message", "message_id", uuid.New(), "parent_id", message, "user_id", user, "role", "prompter", "text", "x", "lang", "en"),
+				event("message", "message_id", uuid.New(), "parent_id", message, "user_id", user, "role", "prompter", "text", "x",
+					"lang", "en"),
 				event("message", "message_id", uuid.New(), "user_id", user, "role", "prompter", "text", "x", "lang", "de"),
-				event("classifier_output", "message_id", message, "model", "m", "scores", map[string]float64{"toxicity": rand.Float64()}),
+				event("classifier_output", "message_id", message, "model", "m", "scores",
+					map[string]float64{"toxicity": rand.Float64()}),
 				event("user", "user_id", uuid.New()),
 			}[rand.IntN(7)])
 		}
@@ -361,7 +421,8 @@ func TestIngestsAtOnce(t *testing.T) {
 	for range 2 {
 		wait.Go(func() {
 			for range 8 {
-				a := []store.Act{{Kind: "ban", Target: users[2]}, {Kind: "unban", Target: users[2]}, {Kind: "delete", Target: messages[rand.IntN(len(messages))]}}[rand.IntN(3)]
+				a := []store.Act{{Kind: "ban", Target: users[2]}, {Kind: "unban", Target: users[2]},
+					{Kind: "delete", Target: messages[rand.IntN(len(messages))]}}[rand.IntN(3)]
 				a.Reason = "at once"
 				outcome, err := w.Act(ctx, w.admin, a)
 				if err == nil && a.Kind == "delete" {
@@ -376,7 +437,8 @@ func TestIngestsAtOnce(t *testing.T) {
 	wait.Wait()
 	sum := store.Ingested{}
 	for _, r := range results {
-		sum.Accepted, sum.Duplicate, sum.Rejected = sum.Accepted+r.Accepted, sum.Duplicate+r.Duplicate, sum.Rejected+r.Rejected
+		sum.Accepted, sum.Duplicate, sum.Rejected = sum.Accepted+r.Accepted, sum.Duplicate+r.Duplicate, sum.Rejected+
+			r.Rejected
 	}
 	wantOne(t, w.Store, fmt.Sprint(sum.Accepted), "SELECT count(*) FROM ingest_events")
 	if sum.Accepted+sum.Duplicate+sum.Rejected != 2*requests*each {
@@ -394,7 +456,8 @@ func TestIngestBrokenOff(t *testing.T) {
 	var lines []string
 	for range n / 2 {
 		id := uuid.New()
-		lines = append(lines, event("message", "message_id", id, "parent_id", w.reply, "user_id", w.other, "role", "prompter", "text", "x", "lang", "en"),
+		lines = append(lines, event("message", "message_id", id, "parent_id", w.reply, "user_id", w.other, "role", "prompter",
+			"text", "x", "lang", "en"),
 			event("reaction", "message_id", id, "user_id", w.troll, "emoji", "red_flag"))
 	}
 	broken := 0
@@ -402,7 +465,8 @@ func TestIngestBrokenOff(t *testing.T) {
 		short, cancel := context.WithTimeout(ctx, wait)
 		done, err := w.Ingest(short, store.CommandLine, []byte(strings.Join(lines, "\n")))
 		cancel()
-		here := one(t, w.Store, "SELECT (count(*), (SELECT count(*) FROM messages WHERE lang = 'en' AND text = 'x'), (SELECT count(*) FROM reactions)) FROM ingest_events")
+		here := one(t, w.Store, "SELECT (count(*), (SELECT count(*) FROM messages WHERE lang = 'en' AND text = 'x'), "+
+			"(SELECT count(*) FROM reactions)) FROM ingest_events")
 		verify(t, w.Store)
 		if err == nil {
 			if here != "(200,100,100)" || done.Accepted+done.Duplicate != n {
@@ -428,7 +492,8 @@ func TestIngestBesideAnImport(t *testing.T) {
 	accepted(t, s, event("tree", "message_tree_id", testID(1), "state", "growing", "origin", "web"))
 	wantCounts(t, importText(t, s, line(1, 0, "")+line(2, 1, "")), 1, 2, 0, 0, 0, 0, 0)
 	accepted(t, s, event("user", "user_id", testID(9)),
-		event("message", "message_id", testID(3), "parent_id", testID(2), "user_id", testID(9), "role", "prompter", "text", "by ingest"))
+		event("message", "message_id", testID(3), "parent_id", testID(2), "user_id", testID(9), "role", "prompter", "text",
+			"by ingest"))
 	verify(t, s)
 }
 
@@ -443,7 +508,8 @@ func TestEvents(t *testing.T) {
 	}
 	go func() {
 		time.Sleep(50 * time.Millisecond)
-		if _, err := w.Act(ctx, w.moderator, store.Act{Kind: "ban", Target: w.troll, Reason: "because", Params: store.BanParams{Messages: "delete"}}); err != nil {
+		if _, err := w.Act(ctx, w.moderator, store.Act{Kind: "ban", Target: w.troll, Reason: "because",
+			Params: store.BanParams{Messages: "delete"}}); err != nil {
 			t.Errorf("ban: %v", err)
 		}
 	}()

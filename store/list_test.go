@@ -68,38 +68,45 @@ func TestListsArePagedByKey(t *testing.T) {
 	for i := range 5 {
 		author := storetest.User(t, w.Store, fmt.Sprintf("user %d", i))
 		// The same date for all: the id decides.
-		ids := storetest.Tree(t, w.Store, storetest.Node{Author: author, At: at, Replies: []storetest.Node{{Author: w.other, At: at}}})
+		ids := storetest.Tree(t, w.Store, storetest.Node{Author: author, At: at, Replies: []storetest.Node{{Author: w.other,
+			At: at}}})
 		for j := range i {
 			storetest.React(t, w.Store, ids[0], storetest.User(t, w.Store, fmt.Sprintf("voter %d %d", i, j)), "-1", at)
 		}
 	}
-	users := walk(t, func(u store.User) string { return u.DisplayName }, func(p store.Page) (store.List[store.User], error) {
-		return w.Users(ctx, w.admin, store.UserFilter{Q: "user ", Page: p})
-	})
+	users := walk(t, func(u store.User) string { return u.DisplayName },
+		func(p store.Page) (store.List[store.User], error) {
+			return w.Users(ctx, w.admin, store.UserFilter{Q: "user ", Page: p})
+		})
 	if want := []string{"user 0", "user 1", "user 2", "user 3", "user 4"}; !slices.Equal(users, want) {
 		t.Errorf("users %v", users)
 	}
 	for _, sort := range []string{"new", "old"} {
-		messages := walk(t, func(m store.Message) string { return m.MessageID.String() }, func(p store.Page) (store.List[store.Message], error) {
-			return w.Messages(ctx, w.admin, store.MessageFilter{Sort: sort, Page: p})
-		})
+		messages := walk(t, func(m store.Message) string { return m.MessageID.String() },
+			func(p store.Page) (store.List[store.Message], error) {
+				return w.Messages(ctx, w.admin, store.MessageFilter{Sort: sort, Page: p})
+			})
 		slices.Sort(messages)
 		if len(slices.Compact(messages)) != 13 {
 			t.Errorf("%d messages sorted %s, want 13", len(messages), sort)
 		}
 	}
-	trees := walk(t, func(t store.Tree) string { return t.TreeID.String() }, func(p store.Page) (store.List[store.Tree], error) {
-		return w.Trees(ctx, w.admin, store.TreeFilter{Page: p})
-	})
+	trees := walk(t, func(t store.Tree) string { return t.TreeID.String() },
+		func(p store.Page) (store.List[store.Tree], error) {
+			return w.Trees(ctx, w.admin, store.TreeFilter{Page: p})
+		})
 	if len(trees) != 6 {
 		t.Errorf("%d trees", len(trees))
 	}
 	var ranks []int64
-	board := walk(t, func(r store.BoardRow) string { ranks = append(ranks, r.Rank); return r.DisplayName }, func(p store.Page) (store.List[store.BoardRow], error) {
-		b, err := w.Board(ctx, w.admin, store.BoardFilter{Window: scoring.Total, Formula: scoring.Treewarden, Q: "user ", Page: p})
-		return b.List, err
-	})
-	if want := []string{"user 4", "user 3", "user 2", "user 1", "user 0"}; !slices.Equal(board, want) || !slices.Equal(ranks[:5], []int64{1, 2, 3, 4, 5}) {
+	board := walk(t, func(r store.BoardRow) string { ranks = append(ranks, r.Rank); return r.DisplayName },
+		func(p store.Page) (store.List[store.BoardRow], error) {
+			b, err := w.Board(ctx, w.admin, store.BoardFilter{Window: scoring.Total, Formula: scoring.Treewarden, Q: "user ",
+				Page: p})
+			return b.List, err
+		})
+	if want := []string{"user 4", "user 3", "user 2", "user 1", "user 0"}; !slices.Equal(board, want) ||
+		!slices.Equal(ranks[:5], []int64{1, 2, 3, 4, 5}) {
 		t.Errorf("the board %v, ranks %v", board, ranks)
 	}
 }
@@ -116,7 +123,8 @@ func TestForeignCursorsAreRefused(t *testing.T) {
 	}
 	for _, cursor := range []string{*users.Next, "x", "{}", "bnVsbA", "eyJvIjoibmV3IiwiayI6WyJ4IiwieSJdfQ"} {
 		var malformed store.Malformed
-		if _, err := w.Messages(ctx, w.admin, store.MessageFilter{Page: store.Page{Cursor: cursor}}); !errors.As(err, &malformed) {
+		if _, err := w.Messages(ctx, w.admin, store.MessageFilter{Page: store.Page{Cursor: cursor}}); !errors.As(err,
+			&malformed) {
 			t.Errorf("cursor %q: %v", cursor, err)
 		}
 	}
@@ -125,15 +133,19 @@ func TestForeignCursorsAreRefused(t *testing.T) {
 func TestMessageFilters(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	storetest.Exec(t, w.Store, "UPDATE messages SET text = '100% über_trieben \\ done', lang = 'de' WHERE message_id = $1", w.reply)
+	storetest.Exec(t, w.Store, "UPDATE messages SET text = '100% über_trieben \\ done', lang = 'de' WHERE message_id = $1",
+		w.reply)
 	storetest.Vote(t, w.Store, w.reply, w.troll, "spam", 1, time.Now())
-	storetest.Exec(t, w.Store, "INSERT INTO label_aggregates (tree_id, message_id, spam, spam_count) VALUES ($1, $2, 0, 3)", w.prompt, w.reply)
+	storetest.Exec(t, w.Store,
+		"INSERT INTO label_aggregates (tree_id, message_id, spam, spam_count) VALUES ($1, $2, 0, 3)", w.prompt, w.reply)
 	storetest.Exec(t, w.Store, "INSERT INTO classifier_models (name, outputs) VALUES ('unitary/x.y', '{toxicity,insult}')")
-	storetest.Exec(t, w.Store, "INSERT INTO classifier_outputs (tree_id, message_id, model_id, toxicity, scores) VALUES ($1, $2, 1, 0.9, '{0.9,0.4}')", w.prompt, w.deep)
+	storetest.Exec(t, w.Store, "INSERT INTO classifier_outputs (tree_id, message_id, model_id, toxicity, scores) "+
+		"VALUES ($1, $2, 1, 0.9, '{0.9,0.4}')", w.prompt, w.deep)
 	storetest.React(t, w.Store, w.deep, w.other, "red_flag", time.Now())
 	storetest.Report(t, w.Store, w.prompt, w.other, "look at this", time.Now())
 	act(t, w.Store, w.moderator, store.Act{Kind: "review", Target: w.deep, Params: store.ReviewParams{Result: "rejected"}})
-	act(t, w.Store, w.moderator, store.Act{Kind: "edit", Target: w.prompt, Params: store.EditParams{Text: "an edited prompt"}})
+	act(t, w.Store, w.moderator, store.Act{Kind: "edit", Target: w.prompt,
+		Params: store.EditParams{Text: "an edited prompt"}})
 	hour := time.Now().Add(-30 * time.Minute)
 	for _, c := range []struct {
 		name   string
@@ -141,7 +153,8 @@ func TestMessageFilters(t *testing.T) {
 		want   []uuid.UUID
 	}{
 		{"all", store.MessageFilter{}, []uuid.UUID{w.prompt, w.reply, w.deep}},
-		{"with deleted ones", store.MessageFilter{Deleted: "include"}, []uuid.UUID{w.prompt, w.reply, w.deep, w.gone, w.belowGone}},
+		{"with deleted ones", store.MessageFilter{Deleted: "include"},
+			[]uuid.UUID{w.prompt, w.reply, w.deep, w.gone, w.belowGone}},
 		{"deleted ones", store.MessageFilter{Deleted: "only"}, []uuid.UUID{w.gone, w.belowGone}},
 		{"a word", store.MessageFilter{Q: "EDITED"}, []uuid.UUID{w.prompt}},
 		{"two words", store.MessageFilter{Q: "done trieb"}, []uuid.UUID{w.reply}},
@@ -156,7 +169,8 @@ func TestMessageFilters(t *testing.T) {
 		{"a label at its mean", store.MessageFilter{Label: "spam>=0.25"}, []uuid.UUID{w.reply}},
 		{"a label above its mean", store.MessageFilter{Label: "spam>0.25"}, nil},
 		{"toxicity", store.MessageFilter{Toxicity: ">0.5"}, []uuid.UUID{w.deep}},
-		{"a classifier with a dot in its name", store.MessageFilter{Classifier: "unitary/x.y.insult<0.5"}, []uuid.UUID{w.deep}},
+		{"a classifier with a dot in its name", store.MessageFilter{Classifier: "unitary/x.y.insult<0.5"},
+			[]uuid.UUID{w.deep}},
 		{"a classifier that is not there", store.MessageFilter{Classifier: "detoxify.insult<0.5"}, nil},
 		{"since", store.MessageFilter{Since: &hour}, nil},
 		{"until", store.MessageFilter{Until: &hour, Role: "assistant"}, []uuid.UUID{w.reply}},
@@ -185,8 +199,10 @@ func TestMessageFilters(t *testing.T) {
 		}
 	}
 	for _, f := range []store.MessageFilter{
-		{Role: "x"}, {Deleted: "x"}, {Review: "x"}, {Has: "x"}, {Sort: "x"}, {Label: "spam"}, {Label: "x>0.5"}, {Label: "spam>>1"},
-		{Toxicity: "0.5"}, {Classifier: ">0.5"}, {Classifier: "toxicity>0.5"}, {Toxicity: ">1e999"}, {Page: store.Page{Limit: 201}}, {Page: store.Page{Limit: -1}},
+		{Role: "x"}, {Deleted: "x"}, {Review: "x"}, {Has: "x"}, {Sort: "x"}, {Label: "spam"}, {Label: "x>0.5"},
+		{Label: "spam>>1"},
+		{Toxicity: "0.5"}, {Classifier: ">0.5"}, {Classifier: "toxicity>0.5"}, {Toxicity: ">1e999"},
+		{Page: store.Page{Limit: 201}}, {Page: store.Page{Limit: -1}},
 	} {
 		var malformed store.Malformed
 		if _, err := w.Messages(ctx, w.moderator, f); !errors.As(err, &malformed) {

@@ -20,9 +20,11 @@ func boardRow(t *testing.T, s *store.Store, window scoring.Window, user uuid.UUI
 	return boardRowBy(t, s, window, user, scoring.Treewarden)
 }
 
-func boardRowBy(t *testing.T, s *store.Store, window scoring.Window, user uuid.UUID, formula scoring.Formula) (row store.BoardRow, ok bool) {
+func boardRowBy(t *testing.T, s *store.Store, window scoring.Window, user uuid.UUID,
+	formula scoring.Formula) (row store.BoardRow, ok bool) {
 	t.Helper()
-	page, err := s.Board(ctx, store.CommandLine, store.BoardFilter{Window: window, Formula: formula, Status: "all", Page: store.Page{Limit: 200}})
+	page, err := s.Board(ctx, store.CommandLine, store.BoardFilter{Window: window, Formula: formula, Status: "all",
+		Page: store.Page{Limit: 200}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,22 +67,26 @@ func TestBoardsOfTwoProcesses(t *testing.T) {
 			accepted(t, w.Store, event("report", "message_id", w.prompt, "user_id", w.other, "reason", "spam"))
 		}, func(row store.BoardRow) bool { return row.RedFlags == 1 }},
 		{"a label", func() {
-			act(t, w.Store, w.moderator, store.Act{Kind: "label", Target: w.prompt, Params: store.LabelParams{Labels: map[string]float64{"spam": 1}}})
+			act(t, w.Store, w.moderator, store.Act{Kind: "label", Target: w.prompt,
+				Params: store.LabelParams{Labels: map[string]float64{"spam": 1}}})
 		}, func(row store.BoardRow) bool { return row.Spam == 1 }},
 		{"another name", func() {
-			act(t, w.Store, w.moderator, store.Act{Kind: "update_user", Target: w.troll, Params: store.UserPatch{DisplayName: new("Renamed")}})
+			act(t, w.Store, w.moderator, store.Act{Kind: "update_user", Target: w.troll,
+				Params: store.UserPatch{DisplayName: new("Renamed")}})
 		}, func(row store.BoardRow) bool { return row.DisplayName == "Renamed" }},
 		{"a name by ingest", func() {
 			accepted(t, w.Store, event("user", "user_id", w.other, "display_name", "Also renamed"))
 		}, nil},
 		{"a message in another language by ingest", func() {
-			accepted(t, w.Store, event("message", "message_id", uuid.New(), "parent_id", w.prompt, "user_id", w.troll, "role", "assistant", "text", "bonjour", "lang", "fr"))
+			accepted(t, w.Store, event("message", "message_id", uuid.New(), "parent_id", w.prompt, "user_id", w.troll, "role",
+				"assistant", "text", "bonjour", "lang", "fr"))
 		}, func(row store.BoardRow) bool { return slices.Contains(row.Languages, "fr") && row.Messages == 4 }},
 		{"a ban", func() {
 			act(t, w.Store, w.moderator, store.Act{Kind: "ban", Target: w.troll})
 		}, func(row store.BoardRow) bool { return row.Status == store.Banned }},
 		{"an import", func() {
-			importText(t, w.Store, `{"message_id": "`+uuid.NewString()+`", "parent_id": "`+w.prompt.String()+`", "user_id": "`+w.troll.String()+`", "role": "assistant", "text": "x", "lang": "de", "emojis": {"-1": 7}}`)
+			importText(t, w.Store, `{"message_id": "`+uuid.NewString()+`", "parent_id": "`+w.prompt.String()+`", "user_id": "`+
+				w.troll.String()+`", "role": "assistant", "text": "x", "lang": "de", "emojis": {"-1": 7}}`)
 		}, func(row store.BoardRow) bool { return row.Downvotes == 7 }},
 		{"a rebuild", func() {
 			storetest.Exec(t, w.Store, "UPDATE user_signals SET red_flags = 77")
@@ -98,7 +104,8 @@ func TestBoardsOfTwoProcesses(t *testing.T) {
 				return row.DisplayName == "Also renamed"
 			}
 		}
-		if row, ok := boardRow(t, w.Store, scoring.Total, w.troll); !ok || step.what != "a name by ingest" && !step.holds(row) {
+		if row, ok := boardRow(t, w.Store, scoring.Total, w.troll); !ok || step.what != "a name by ingest" &&
+			!step.holds(row) {
 			t.Errorf("%s: its own board says %+v", step.what, row)
 		}
 		eventually(t, step.what, func() bool {
@@ -126,7 +133,8 @@ func TestBoardsHearAgain(t *testing.T) {
 	if err := other.WarmBoards(ctx); err != nil {
 		t.Fatal(err)
 	}
-	storetest.Exec(t, w.Store, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN %'")
+	storetest.Exec(t, w.Store, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "+
+		"current_database() AND query LIKE 'LISTEN %'")
 	accepted(t, w.Store, event("report", "message_id", w.prompt, "user_id", w.other, "reason", "spam"))
 	eventually(t, "the report", func() bool {
 		row, _ := boardRow(t, other, scoring.Total, w.troll)
@@ -149,7 +157,8 @@ func TestFramesMoveByThemselves(t *testing.T) {
 		return at
 	}
 	w.SetClock(tell)
-	accepted(t, w.Store, event("report", "message_id", w.prompt, "user_id", w.other, "reason", "spam", "at", now.Add(-time.Minute)))
+	accepted(t, w.Store, event("report", "message_id", w.prompt, "user_id", w.other, "reason", "spam", "at",
+		now.Add(-time.Minute)))
 	flags := func(s *store.Store) (counts [4]int64) {
 		for i, window := range scoring.Windows {
 			row, _ := boardRow(t, s, window, w.troll)

@@ -45,8 +45,10 @@ func TestIngestBesideABanOfTheAuthor(t *testing.T) {
 	waiting(t, w.Store, 1)
 	accepted(t, w.Store,
 		event("reaction", "message_id", own[0], "user_id", w.other, "emoji", "red_flag"),
-		event("label", "message_id", own[0], "user_id", w.other, "labels", map[string]float64{"spam": 1}, "at", "2026-01-02T03:04:05Z"),
-		event("message", "message_id", uuid.New(), "parent_id", own[0], "user_id", w.other, "role", "assistant", "text", "x", "lang", "en"))
+		event("label", "message_id", own[0], "user_id", w.other, "labels", map[string]float64{"spam": 1}, "at",
+			"2026-01-02T03:04:05Z"),
+		event("message", "message_id", uuid.New(), "parent_id", own[0], "user_id", w.other, "role", "assistant", "text", "x",
+			"lang", "en"))
 	letGo()
 	banned.Wait()
 	verify(t, w.Store)
@@ -58,7 +60,8 @@ func TestBanBesideWhatTheGiverGives(t *testing.T) {
 	t.Parallel()
 	for name, give := range map[string]func(w world) error{
 		"act": func(w world) error {
-			_, err := w.Act(ctx, w.moderator, store.Act{Kind: "react", Target: w.reply, Params: store.ReactParams{Emoji: "red_flag", Op: "add"}})
+			_, err := w.Act(ctx, w.moderator, store.Act{Kind: "react", Target: w.reply,
+				Params: store.ReactParams{Emoji: "red_flag", Op: "add"}})
 			return err
 		},
 		"undo": func(w world) error {
@@ -73,8 +76,10 @@ func TestBanBesideWhatTheGiverGives(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			act(t, w.Store, w.moderator, store.Act{Kind: "react", Target: w.reply, Params: store.ReactParams{Emoji: "red_flag", Op: "add"}})
-			act(t, w.Store, w.moderator, store.Act{Kind: "react", Target: w.reply, Params: store.ReactParams{Emoji: "red_flag", Op: "remove"}})
+			act(t, w.Store, w.moderator, store.Act{Kind: "react", Target: w.reply, Params: store.ReactParams{Emoji: "red_flag",
+				Op: "add"}})
+			act(t, w.Store, w.moderator, store.Act{Kind: "react", Target: w.reply, Params: store.ReactParams{Emoji: "red_flag",
+				Op: "remove"}})
 			// The end of the chain is an action's last lock: all else is done by then.
 			letGo := held(t, w.Store, "SELECT FROM action_chain FOR UPDATE")
 			var both sync.WaitGroup
@@ -85,7 +90,8 @@ func TestBanBesideWhatTheGiverGives(t *testing.T) {
 			})
 			waiting(t, w.Store, 1)
 			both.Go(func() {
-				if _, err := w.Act(ctx, w.admin, store.Act{Kind: "ban", Target: w.moderator.UserID, Reason: "because"}); err != nil {
+				if _, err := w.Act(ctx, w.admin, store.Act{Kind: "ban", Target: w.moderator.UserID,
+					Reason: "because"}); err != nil {
 					t.Errorf("ban: %v", err)
 				}
 			})
@@ -109,7 +115,8 @@ func TestIngestsNeverWaitInACircle(t *testing.T) {
 		users = append(users, storetest.User(t, w.Store, uuid.NewString()))
 	}
 	for _, user := range users {
-		messages = append(messages, storetest.Tree(t, w.Store, storetest.Node{Author: user, Replies: []storetest.Node{{Author: w.troll}}})...)
+		messages = append(messages, storetest.Tree(t, w.Store, storetest.Node{Author: user,
+			Replies: []storetest.Node{{Author: w.troll}}})...)
 	}
 	var all sync.WaitGroup
 	for worker := range 6 {
@@ -118,7 +125,8 @@ func TestIngestsNeverWaitInACircle(t *testing.T) {
 				var lines []string
 				for i := range len(messages) {
 					message, user := messages[(i*(1+worker%2*10)+worker+round)%len(messages)], users[(i+worker)%len(users)]
-					lines = append(lines, event("reaction", "message_id", message, "user_id", user, "emoji", []string{"+1", "red_flag"}[i%2], "op", []string{"add", "remove"}[(round+i)%2]))
+					lines = append(lines, event("reaction", "message_id", message, "user_id", user, "emoji",
+						[]string{"+1", "red_flag"}[i%2], "op", []string{"add", "remove"}[(round+i)%2]))
 				}
 				lines = append(lines, event("user", "user_id", users[round%len(users)], "username", uuid.NewString()))
 				if _, err := w.Ingest(ctx, store.CommandLine, []byte(strings.Join(lines, "\n"))); err != nil {
@@ -129,7 +137,8 @@ func TestIngestsNeverWaitInACircle(t *testing.T) {
 	}
 	all.Go(func() {
 		for i := range 30 {
-			if _, err := w.Act(ctx, w.admin, store.Act{Kind: []string{"ban", "unban"}[i%2], Target: w.troll, Reason: "because"}); err != nil {
+			if _, err := w.Act(ctx, w.admin, store.Act{Kind: []string{"ban", "unban"}[i%2], Target: w.troll,
+				Reason: "because"}); err != nil {
 				t.Errorf("ban %d: %v", i, err)
 			}
 		}
@@ -138,7 +147,8 @@ func TestIngestsNeverWaitInACircle(t *testing.T) {
 	verify(t, w.Store)
 	w.Close() // a connection tells what it met at the latest when it ends
 	for range 100 {
-		if one(t, w.Store, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'treewarden'") == "0" {
+		if one(t, w.Store, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name "+
+			"= 'treewarden'") == "0" {
 			break
 		}
 		time.Sleep(20 * time.Millisecond)

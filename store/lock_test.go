@@ -56,14 +56,16 @@ func TestNamesOfUsersHoldNobodyUp(t *testing.T) {
 	holding(t, w.Store, "SELECT FROM users WHERE user_id IN ($1, $2) FOR KEY SHARE", w.troll, w.other)
 	short, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	ban, err := w.Act(short, w.admin, store.Act{Kind: "ban", Target: w.troll, Reason: "not held up", Params: store.BanParams{Messages: "delete"}})
+	ban, err := w.Act(short, w.admin, store.Act{Kind: "ban", Target: w.troll, Reason: "not held up",
+		Params: store.BanParams{Messages: "delete"}})
 	if err != nil {
 		t.Fatalf("ban: %v", err)
 	}
 	if _, err := w.Undo(short, w.admin, ban.Action.ID, "not held up", false, ""); err != nil {
 		t.Errorf("undo: %v", err)
 	}
-	if _, err := w.Ingest(short, store.CommandLine, []byte(event("user", "user_id", w.other, "display_name", "Renamed")+"\n"+
+	if _, err := w.Ingest(short, store.CommandLine, []byte(event("user", "user_id", w.other, "display_name", "Renamed")+
+		"\n"+
 		event("reaction", "message_id", w.prompt, "user_id", w.other, "emoji", "-1"))); err != nil {
 		t.Errorf("ingest: %v", err)
 	}
@@ -85,7 +87,8 @@ func TestImportTakesTreesInTheirOrder(t *testing.T) {
 		defer close(done)
 		lines := ""
 		for _, parent := range []uuid.UUID{high, low} {
-			lines += fmt.Sprintf(`{"message_id": %q, "parent_id": %q, "user_id": %q, "role": "assistant", "text": "x"}`+"\n", uuid.New(), parent, w.other)
+			lines += fmt.Sprintf(`{"message_id": %q, "parent_id": %q, "user_id": %q, "role": "assistant", "text": "x"}`+"\n",
+				uuid.New(), parent, w.other)
 		}
 		summary, err := w.Import(ctx, corpus.NewReader(strings.NewReader(lines), "two").All(), store.ImportOptions{})
 		if err != nil || summary.Messages != 2 {

@@ -40,9 +40,12 @@ const actionTables = `actions a LEFT JOIN actions b ON b.undoes = a.id`
 
 func (r actionRow) action() Action {
 	return Action{
-		ID: r.ID, Seq: r.Seq, At: r.At, ActorID: r.ActorID, ActorName: r.ActorName, ActorRole: r.ActorRole, Via: r.Via, Kind: r.Kind,
-		TargetType: r.TargetType, TargetID: r.TargetID, TargetLabel: r.TargetLabel, StaffAuthor: r.StaffAuthor, Undoes: r.Undoes, UndoneBy: r.UndoneBy,
-		Undoable: r.Undoable, Affected: Affected{r.Messages, r.OthersMessages, r.Trees, r.Users}, Reason: r.Reason, Before: r.Before, After: r.After,
+		ID: r.ID, Seq: r.Seq, At: r.At, ActorID: r.ActorID, ActorName: r.ActorName, ActorRole: r.ActorRole, Via: r.Via,
+		Kind:       r.Kind,
+		TargetType: r.TargetType, TargetID: r.TargetID, TargetLabel: r.TargetLabel, StaffAuthor: r.StaffAuthor,
+		Undoes: r.Undoes, UndoneBy: r.UndoneBy,
+		Undoable: r.Undoable, Affected: Affected{r.Messages, r.OthersMessages, r.Trees, r.Users}, Reason: r.Reason,
+		Before: r.Before, After: r.After,
 		Hash: hex.EncodeToString(r.Hash), PrevHash: hex.EncodeToString(r.PrevHash),
 	}
 }
@@ -104,7 +107,8 @@ func (s *Store) Actions(ctx context.Context, actor Actor, f ActionFilter) (List[
 	}
 	if f.Concerning != nil {
 		q.Where(`(a.target_id = ? OR a.id IN (`+touching+`
-			UNION SELECT o.action_id FROM messages m JOIN action_objects o ON o.object_type = 'message' AND o.object_id = m.message_id WHERE m.user_id = ?))`,
+			UNION SELECT o.action_id FROM messages m JOIN action_objects o ON o.object_type = 'message'
+				AND o.object_id = m.message_id WHERE m.user_id = ?))`,
 			f.Concerning.String(), *f.Concerning, *f.Concerning)
 	}
 	if f.Since != nil {
@@ -113,7 +117,8 @@ func (s *Store) Actions(ctx context.Context, actor Actor, f ActionFilter) (List[
 	if f.Until != nil {
 		q.Where("a.at < ?", *f.Until)
 	}
-	rows, next, prev, err := db.Fetch[actionRow](ctx, s.pool, q, db.Order{Name: "actions", Desc: true, Keys: []db.Key{{Expr: "a.id", Typ: "bigint"}}}, f.Page)
+	rows, next, prev, err := db.Fetch[actionRow](ctx, s.pool, q,
+		db.Order{Name: "actions", Desc: true, Keys: []db.Key{{Expr: "a.id", Typ: "bigint"}}}, f.Page)
 	if err != nil {
 		return List[Action]{}, err
 	}
@@ -127,7 +132,8 @@ func (s *Store) Actions(ctx context.Context, actor Actor, f ActionFilter) (List[
 // actorsNamed finds who acts, or did, under a name: the one that is shown, in
 // upper or lower case, or the one that they sign in by.
 func (s *Store) actorsNamed(ctx context.Context, name string) ([]uuid.UUID, error) {
-	rows, err := s.pool.Query(ctx, `SELECT u.user_id FROM users u WHERE (lower(u.display_name) = lower($1) OR u.auth_method = 'local' AND u.username = $1)
+	rows, err := s.pool.Query(ctx, `SELECT u.user_id FROM users u WHERE (lower(u.display_name) = lower($1)
+		OR u.auth_method = 'local' AND u.username = $1)
 		AND (u.role <> 'general' OR EXISTS (SELECT FROM actions a WHERE a.actor_id = u.user_id))`, toText(name))
 	if err != nil {
 		return nil, db.Translate(err)
@@ -140,12 +146,14 @@ func (s *Store) actorsNamed(ctx context.Context, name string) ([]uuid.UUID, erro
 }
 
 // touching finds the actions that changed an object.
-const touching = `SELECT o.action_id FROM action_objects o WHERE o.object_id = ? AND o.object_type IN ('user', 'message', 'tree', 'formula')`
+const touching = `SELECT o.action_id FROM action_objects o WHERE o.object_id = ? AND o.object_type IN ('user',
+	'message', 'tree', 'formula')`
 
 // RecentReasons returns the reasons that the actor gave last for a kind of
 // action, the newest first, for a form to offer.
 func (s *Store) RecentReasons(ctx context.Context, actor Actor, kind string) ([]string, error) {
-	rows, err := s.pool.Query(ctx, `SELECT reason FROM (SELECT id, reason FROM actions WHERE actor_id = $1 AND kind = $2 AND reason <> '' ORDER BY id DESC LIMIT 50) r
+	rows, err := s.pool.Query(ctx, `SELECT reason FROM (SELECT id, reason FROM actions WHERE actor_id = $1 AND kind = $2
+		AND reason <> '' ORDER BY id DESC LIMIT 50) r
 		GROUP BY reason ORDER BY max(id) DESC LIMIT 8`, actor.UserID, kind)
 	if err != nil {
 		return nil, db.Translate(err)

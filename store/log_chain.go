@@ -50,7 +50,8 @@ type link struct {
 // canonical is the form of a row that is hashed.
 func (l link) canonical() ([]byte, error) {
 	b, err := json.Marshal([]any{
-		l.Seq, l.ID, l.At.UTC().Format("2006-01-02T15:04:05.000000Z"), l.ActorID, l.ActorName, l.ActorRole, l.Via, l.Kind, l.TargetType, l.TargetID,
+		l.Seq, l.ID, l.At.UTC().Format("2006-01-02T15:04:05.000000Z"), l.ActorID, l.ActorName, l.ActorRole, l.Via, l.Kind,
+		l.TargetType, l.TargetID,
 		l.TargetLabel, l.StaffAuthor, l.Undoes, l.Undoable, l.Messages, l.OthersMessages, l.Trees, l.Users,
 		hex.EncodeToString(l.DetailHash), hex.EncodeToString(l.ObjectsHash),
 	})
@@ -84,8 +85,10 @@ func (l link) detail() []byte {
 
 // objectsHash is SQL for the SHA-256 over the rows of action_objects of the
 // action %s, each by its own SHA-256.
-const objectsHash = `(SELECT sha256(convert_to(coalesce(string_agg(encode(sha256(convert_to(concat_ws(' ', object_type, object_id, aspect,
-	coalesce(tree_id::text, '-'), coalesce(before::text, '-'), coalesce(after::text, '-')), 'UTF8')), 'hex'), '' ORDER BY object_type, object_id, aspect COLLATE "C"), ''), 'UTF8'))
+const objectsHash = `(SELECT sha256(convert_to(coalesce(string_agg(encode(sha256(convert_to(concat_ws(' ', object_type,
+	object_id, aspect,
+	coalesce(tree_id::text, '-'), coalesce(before::text, '-'), coalesce(after::text, '-')), 'UTF8')), 'hex'), ''
+		ORDER BY object_type, object_id, aspect COLLATE "C"), ''), 'UTF8'))
 	FROM action_objects WHERE action_id = %s)`
 
 // commit writes the counters, the log's entry and the events for front ends, and
@@ -140,7 +143,8 @@ func (d *actionTx) commit() (Action, error) {
 const insertLinkSQL = `INSERT INTO actions (seq, id, at, actor_id, actor_name, actor_role, via, kind,
 		target_type, target_id, target_label, staff_author, undoes, undoable, messages, others_messages, trees, users,
 		reason, before, after, detail_hash, objects_hash, prev_hash, hash)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)`
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
+		$25)`
 
 // action is the link as the log shows it.
 func (l link) action() Action {
@@ -180,13 +184,16 @@ type ChainStatus struct {
 func (s *Store) ChainStatus(ctx context.Context) (ChainStatus, error) {
 	var status ChainStatus
 	var hash []byte
-	err := s.pool.QueryRow(ctx, "SELECT c.seq, c.hash, a.at FROM action_chain c LEFT JOIN actions a ON a.seq = c.seq").Scan(&status.Seq, &hash, &status.At)
+	err := s.pool.QueryRow(ctx,
+		"SELECT c.seq, c.hash, a.at FROM action_chain c LEFT JOIN actions a ON a.seq = c.seq").Scan(&status.Seq, &hash,
+		&status.At)
 	status.Hash = hex.EncodeToString(hash)
 	return status, db.Translate(err)
 }
 
 // errNoChain stops every action while the end of the log is unknown.
-var errNoChain = errors.New("the row of action_chain was removed: nothing can be added to the log; run audit verify, then restore it from a backup")
+var errNoChain = errors.New("the row of action_chain was removed: nothing can be added to the log; run audit " +
+	"verify, then restore it from a backup")
 
 // BrokenChain says where the log was tampered with.
 type BrokenChain struct {
@@ -207,40 +214,42 @@ func (b *BrokenChain) Error() string {
 // inserted.
 func (s *Store) VerifyChain(ctx context.Context) (ChainStatus, error) {
 	var status ChainStatus
-	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		prev := sha256.Sum256([]byte("treewarden"))
-		last := link{Hash: prev[:]}
-		if err := eachLink(ctx, tx, func(l link) error {
-			if err := l.follows(last); err != nil {
+	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly},
+		func(tx pgx.Tx) error {
+			prev := sha256.Sum256([]byte("treewarden"))
+			last := link{Hash: prev[:]}
+			if err := eachLink(ctx, tx, func(l link) error {
+				if err := l.follows(last); err != nil {
+					return err
+				}
+				last = l
+				return nil
+			}); err != nil {
 				return err
 			}
-			last = l
-			return nil
-		}); err != nil {
-			return err
-		}
-		var seq, strays int64
-		var hash []byte
-		if err := tx.QueryRow(ctx, `SELECT seq, hash, (SELECT count(*) FROM action_objects o WHERE NOT EXISTS (SELECT FROM actions a WHERE a.id = o.action_id))
+			var seq, strays int64
+			var hash []byte
+			if err := tx.QueryRow(ctx, `SELECT seq, hash, (SELECT count(*) FROM action_objects o WHERE NOT EXISTS (SELECT
+			FROM actions a WHERE a.id = o.action_id))
 			FROM action_chain`).Scan(&seq, &hash, &strays); errors.Is(err, pgx.ErrNoRows) {
-			return &BrokenChain{last.Seq + 1, 0, "what says where the log ends was removed"}
-		} else if err != nil {
-			return err
-		}
-		switch {
-		case seq != last.Seq:
-			return &BrokenChain{last.Seq + 1, 0, fmt.Sprintf("the log ends at entry %d, but %d were written", last.Seq, seq)}
-		case !bytes.Equal(hash, last.Hash):
-			return &BrokenChain{last.Seq, last.ID, "it is not the entry that was written last"}
-		case strays > 0:
-			return &BrokenChain{last.Seq, 0, fmt.Sprintf("%d changes belong to no entry", strays)}
-		}
-		status = ChainStatus{Seq: last.Seq, Hash: hex.EncodeToString(last.Hash)}
-		if last.Seq > 0 {
-			status.At = &last.At
-		}
-		return nil
-	})
+				return &BrokenChain{last.Seq + 1, 0, "what says where the log ends was removed"}
+			} else if err != nil {
+				return err
+			}
+			switch {
+			case seq != last.Seq:
+				return &BrokenChain{last.Seq + 1, 0, fmt.Sprintf("the log ends at entry %d, but %d were written", last.Seq, seq)}
+			case !bytes.Equal(hash, last.Hash):
+				return &BrokenChain{last.Seq, last.ID, "it is not the entry that was written last"}
+			case strays > 0:
+				return &BrokenChain{last.Seq, 0, fmt.Sprintf("%d changes belong to no entry", strays)}
+			}
+			status = ChainStatus{Seq: last.Seq, Hash: hex.EncodeToString(last.Hash)}
+			if last.Seq > 0 {
+				status.At = &last.At
+			}
+			return nil
+		})
 	return status, db.Translate(err)
 }
 
@@ -267,8 +276,10 @@ func (l link) follows(last link) error {
 
 // eachLink reads the log in the order of the chain, never all of it at once.
 func eachLink(ctx context.Context, c db.Conn, do func(link) error) error {
-	rows, err := c.Query(ctx, `SELECT seq, id, at, actor_id, actor_name, actor_role, via, kind, target_type, target_id, target_label, staff_author,
-			undoes, undoable, messages, others_messages, trees, users, reason, convert_to(before::text, 'UTF8') AS before, convert_to(after::text, 'UTF8') AS after,
+	rows, err := c.Query(ctx, `SELECT seq, id, at, actor_id, actor_name, actor_role, via, kind, target_type, target_id,
+		target_label, staff_author,
+			undoes, undoable, messages, others_messages, trees, users, reason, convert_to(before::text, 'UTF8') AS before,
+				convert_to(after::text, 'UTF8') AS after,
 			detail_hash, objects_hash, prev_hash, hash, `+fmt.Sprintf(objectsHash, "a.id")+` AS counted_objects
 		FROM actions a ORDER BY seq`)
 	if err != nil {

@@ -52,19 +52,25 @@ type messageRow struct {
 var messageColumns = `m.message_id, m.parent_id, m.tree_id, m.user_id, nullif(m.created_date, '-infinity') AS created_date,
 	m.text, m.role, m.lang, m.review_count, m.review_result, m.deleted, m.rank, m.synthetic, m.model_name,
 	` + tables.EmojiTotalsSQL + ` AS emojis, ` + tables.LabelTotalsSQL + ` AS labels, ` + tables.ClassifierOutputsSQL + ` AS classifiers,
-	m.edited, m.depth, (SELECT count(*) FROM messages c WHERE c.tree_id = m.tree_id AND c.parent_id = m.message_id) AS children,
-	t.state AS tree_state, m.version, u.display_name AS author_name, ` + tables.UserStatusSQL + ` AS author_status, u.role AS author_role,
+	m.edited, m.depth, (SELECT count(*) FROM messages c WHERE c.tree_id = m.tree_id
+		AND c.parent_id = m.message_id) AS children,
+	t.state AS tree_state, m.version, u.display_name AS author_name,
+		` + tables.UserStatusSQL + ` AS author_status, u.role AS author_role,
 	m.deleted_at, m.deleted_action, m.deleted_root,
-	(SELECT count(*) FROM reports r WHERE r.tree_id = m.tree_id AND r.message_id = m.message_id AND r.status = 'open') AS open_reports`
+	(SELECT count(*) FROM reports r WHERE r.tree_id = m.tree_id AND r.message_id = m.message_id
+		AND r.status = 'open') AS open_reports`
 
 const messageTables = `messages m JOIN trees t ON t.tree_id = m.tree_id LEFT JOIN users u ON u.user_id = m.user_id`
 
 func (r messageRow) message() (Message, error) {
 	m := Message{
 		MessageID: r.MessageID, ParentID: r.ParentID, TreeID: r.TreeID, UserID: r.UserID, CreatedDate: r.CreatedDate,
-		Text: r.Text, Role: r.Role, Lang: r.Lang, ReviewCount: r.ReviewCount, ReviewResult: r.ReviewResult, Deleted: r.Deleted,
-		Rank: r.Rank, Synthetic: r.Synthetic, ModelName: r.ModelName, Edited: r.Edited, Depth: r.Depth, Children: r.Children,
-		TreeState: r.TreeState, Version: r.Version, AuthorName: r.AuthorName, AuthorRole: r.AuthorRole, OpenReports: r.OpenReports,
+		Text: r.Text, Role: r.Role, Lang: r.Lang, ReviewCount: r.ReviewCount, ReviewResult: r.ReviewResult,
+		Deleted: r.Deleted,
+		Rank:    r.Rank, Synthetic: r.Synthetic, ModelName: r.ModelName, Edited: r.Edited, Depth: r.Depth,
+		Children:  r.Children,
+		TreeState: r.TreeState, Version: r.Version, AuthorName: r.AuthorName, AuthorRole: r.AuthorRole,
+		OpenReports: r.OpenReports,
 	}
 	if r.UserID != nil {
 		m.AuthorStatus = r.AuthorStatus
@@ -155,7 +161,8 @@ func (s *Store) Message(ctx context.Context, actor Actor, id uuid.UUID) (Message
 		return d, err
 	}
 	d.Message = d.Path[len(d.Path)-1]
-	if d.Siblings, err = selectMessages(ctx, s.pool, `WHERE m.tree_id = $1 AND m.parent_id = $2 `+inRankOrder, tree, d.ParentID); err != nil {
+	if d.Siblings, err = selectMessages(ctx, s.pool, `WHERE m.tree_id = $1 AND m.parent_id = $2 `+inRankOrder, tree,
+		d.ParentID); err != nil {
 		return d, err
 	}
 	if d.Tree, err = s.tree(ctx, tree); err != nil {
@@ -164,16 +171,21 @@ func (s *Store) Message(ctx context.Context, actor Actor, id uuid.UUID) (Message
 	if d.Revisions, err = revisions(ctx, s.pool, tree, id); err != nil {
 		return d, err
 	}
-	if d.Reports, err = db.Collect[Report](ctx, s.pool, `SELECT r.report_id, r.message_id, r.user_id, u.display_name AS by, r.reason, r.at, r.status
-		FROM reports r JOIN users u USING (user_id) WHERE r.tree_id = $1 AND r.message_id = $2 ORDER BY r.at DESC`, tree, id); err != nil {
+	if d.Reports, err = db.Collect[Report](ctx, s.pool, `SELECT r.report_id, r.message_id, r.user_id, u.display_name AS
+		by, r.reason, r.at, r.status
+		FROM reports r JOIN users u USING (user_id) WHERE r.tree_id = $1 AND r.message_id = $2
+			ORDER BY r.at DESC`, tree, id); err != nil {
 		return d, err
 	}
-	if d.Votes, err = db.Collect[Vote](ctx, s.pool, `SELECT v.user_id, u.display_name AS by, v.at, `+tables.VotesSQL+` AS labels
-		FROM label_votes v JOIN users u USING (user_id) WHERE v.tree_id = $1 AND v.message_id = $2 ORDER BY v.at`, tree, id); err != nil {
+	if d.Votes, err = db.Collect[Vote](ctx, s.pool, `SELECT v.user_id, u.display_name AS by, v.at, `+tables.VotesSQL+
+		` AS labels
+		FROM label_votes v JOIN users u USING (user_id) WHERE v.tree_id = $1 AND v.message_id = $2
+			ORDER BY v.at`, tree, id); err != nil {
 		return d, err
 	}
 	d.Reactions, err = db.Collect[Reaction](ctx, s.pool, `SELECT r.user_id, u.display_name AS by, r.emoji, r.at
-		FROM reactions r JOIN users u USING (user_id) WHERE r.tree_id = $1 AND r.message_id = $2 ORDER BY r.at LIMIT 500`, tree, id)
+		FROM reactions r JOIN users u USING (user_id) WHERE r.tree_id = $1 AND r.message_id = $2
+			ORDER BY r.at LIMIT 500`, tree, id)
 	return d, err
 }
 
@@ -182,7 +194,8 @@ const inRankOrder = `ORDER BY m.rank NULLS LAST, m.created_date, m.message_id`
 
 // thread reads the path from the prompt down to a message, and its replies.
 func thread(ctx context.Context, c db.Conn, tree, id uuid.UUID) (path, replies []Message, err error) {
-	path, err = selectMessagesWith(ctx, c, pathOf, `JOIN path USING (message_id) WHERE m.tree_id = $1 ORDER BY path.n DESC`, tree, id)
+	path, err = selectMessagesWith(ctx, c, pathOf, `JOIN path USING (message_id) WHERE m.tree_id = $1
+		ORDER BY path.n DESC`, tree, id)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -221,5 +234,6 @@ func (s *Store) Revisions(ctx context.Context, actor Actor, id uuid.UUID) ([]Rev
 func revisions(ctx context.Context, c db.Conn, tree, id uuid.UUID) ([]Revision, error) {
 	return db.Collect[Revision](ctx, c, `SELECT r.revision_id, r.text, r.user_id, coalesce(u.display_name, '') AS by,
 			nullif(r.at, '-infinity') AS at, r.action_id AS action, r.action_id IS NULL AS original
-		FROM revisions r LEFT JOIN users u USING (user_id) WHERE r.tree_id = $1 AND r.message_id = $2 ORDER BY r.revision_id`, tree, id)
+		FROM revisions r LEFT JOIN users u USING (user_id) WHERE r.tree_id = $1 AND r.message_id = $2
+			ORDER BY r.revision_id`, tree, id)
 }

@@ -72,7 +72,8 @@ type oracleGiven struct {
 // oracleSQL reads the base tables, row by row; it counts nothing.
 var oracleSQL = func() string {
 	given := func(table, columns string) string {
-		return `coalesce((SELECT jsonb_agg(jsonb_build_object('user', g.user_id, 'at', g.at, 'banned', u.banned_at IS NOT NULL, ` + columns + `))
+		return `coalesce((SELECT jsonb_agg(jsonb_build_object('user', g.user_id, 'at', g.at, 'banned',
+			u.banned_at IS NOT NULL, ` + columns + `))
 			FROM ` + table + ` g JOIN users u USING (user_id) WHERE g.tree_id = m.tree_id AND g.message_id = m.message_id), '[]')`
 	}
 	var labels, means string
@@ -83,27 +84,36 @@ var oracleSQL = func() string {
 		labels += "'" + name + "', g." + name
 		means += "'" + name + "', jsonb_build_object('value', l." + name + ", 'count', coalesce(l." + name + "_count, 0))"
 	}
-	return `SELECT m.message_id, m.tree_id, m.parent_id AS parent, m.user_id, nullif(m.created_date, '-infinity') AS created, m.deleted, m.deleted_root, m.deleted_at,
-			m.review_result AS review, m.review_at, t.state, CASE WHEN e.message_id IS NOT NULL THEN ARRAY[e.red_flags, e.upvotes, e.downvotes]::bigint[] END AS emojis,
+	return `SELECT m.message_id, m.tree_id, m.parent_id AS parent, m.user_id, nullif(m.created_date,
+		'-infinity') AS created, m.deleted, m.deleted_root, m.deleted_at,
+			m.review_result AS review, m.review_at, t.state, CASE WHEN e.message_id IS NOT NULL THEN ARRAY[e.red_flags,
+				e.upvotes, e.downvotes]::bigint[] END AS emojis,
 			CASE WHEN l.message_id IS NULL THEN '{}' ELSE jsonb_build_object(` + means + `) END AS means,
-			(SELECT max(toxicity) FROM classifier_outputs o WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id) AS toxicity,
-			(SELECT nullif(min(at), '-infinity') FROM classifier_outputs o WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id) AS toxic_at,
-			e.message_id IS NOT NULL OR EXISTS (SELECT FROM reactions r WHERE r.tree_id = m.tree_id AND r.message_id = m.message_id) AS record,
+			(SELECT max(toxicity) FROM classifier_outputs o WHERE o.tree_id = m.tree_id
+				AND o.message_id = m.message_id) AS toxicity,
+			(SELECT nullif(min(at), '-infinity') FROM classifier_outputs o WHERE o.tree_id = m.tree_id
+				AND o.message_id = m.message_id) AS toxic_at,
+			e.message_id IS NOT NULL OR EXISTS (SELECT FROM reactions r WHERE r.tree_id = m.tree_id
+				AND r.message_id = m.message_id) AS record,
 			` + given("reactions", "'emoji', g.emoji") + ` AS reactions, ` + given("label_votes", "'labels', jsonb_strip_nulls(jsonb_build_object("+labels+"))") + ` AS votes,
 			` + given("reports", "'status', g.status") + ` AS reports
-		FROM messages m JOIN trees t USING (tree_id) LEFT JOIN emoji_aggregates e USING (tree_id, message_id) LEFT JOIN label_aggregates l USING (tree_id, message_id)
+		FROM messages m JOIN trees t USING (tree_id) LEFT JOIN emoji_aggregates e USING (tree_id, message_id) LEFT
+			JOIN label_aggregates l USING (tree_id, message_id)
 		WHERE m.user_id IS NOT NULL`
 }()
 
 // votedLabels are the labels of which a vote is a signal.
 var votedLabels = map[string]scoring.Signal{
-	"spam": scoring.SpamLabels, "lang_mismatch": scoring.LangMismatch, "not_appropriate": scoring.NotAppropriate, "pii": scoring.PII,
-	"hate_speech": scoring.HateSpeech, "sexual_content": scoring.SexualContent, "political_content": scoring.PoliticalContent,
+	"spam": scoring.SpamLabels, "lang_mismatch": scoring.LangMismatch, "not_appropriate": scoring.NotAppropriate,
+	"pii":         scoring.PII,
+	"hate_speech": scoring.HateSpeech, "sexual_content": scoring.SexualContent,
+	"political_content": scoring.PoliticalContent,
 }
 
 // newOracle reads the whole database.
 func newOracle(q *sequence) *oracle {
-	o := &oracle{map[uuid.UUID][]told{}, map[uuid.UUID][]*time.Time{}, map[uuid.UUID][]measured{}, map[uuid.UUID][]measured{}}
+	o := &oracle{map[uuid.UUID][]told{}, map[uuid.UUID][]*time.Time{}, map[uuid.UUID][]measured{},
+		map[uuid.UUID][]measured{}}
 	rows, err := storetest.DB(q.t, q.Store).Query(ctx, oracleSQL)
 	if err != nil {
 		q.fail("read the base tables: %v", err)
@@ -141,7 +151,8 @@ func (o *oracle) hear(m oracleMessage) {
 	}
 	counts := func(g oracleGiven) bool { return !g.Banned && g.UserID != author }
 	for _, r := range m.Reactions {
-		if signal, ok := map[string]scoring.Signal{"+1": scoring.Upvotes, "-1": scoring.Downvotes, "red_flag": scoring.RedFlags}[r.Emoji]; ok {
+		if signal, ok := map[string]scoring.Signal{"+1": scoring.Upvotes, "-1": scoring.Downvotes,
+			"red_flag": scoring.RedFlags}[r.Emoji]; ok {
 			tell(signal, 1, &r.At, counts(r), old)
 		}
 	}

@@ -95,11 +95,13 @@ func (s *Store) Rater(ctx context.Context, actor Actor, user uuid.UUID) (Rater, 
 		return r, err
 	}
 	votes := []*int64{&r.Votes.BothYes, &r.Votes.OnlyRater, &r.Votes.OnlyOthers, &r.Votes.BothNo}
-	if err := s.pool.QueryRow(ctx, raterVotesSQL, user, RaterLimit).Scan(votes[0], votes[1], votes[2], votes[3]); err != nil {
+	if err := s.pool.QueryRow(ctx, raterVotesSQL, user, RaterLimit).Scan(votes[0], votes[1], votes[2],
+		votes[3]); err != nil {
 		return r, db.Translate(err)
 	}
 	r.Votes = raterLabel("votes", r.Votes.Answers)
-	err := s.pool.QueryRow(ctx, raterFlagsSQL, user, RaterLimit).Scan(&r.Flags.Given, &r.Flags.Upheld, &r.Flags.Dismissed, &r.Flags.Open)
+	err := s.pool.QueryRow(ctx, raterFlagsSQL, user, RaterLimit).Scan(&r.Flags.Given, &r.Flags.Upheld, &r.Flags.Dismissed,
+		&r.Flags.Open)
 	return r, db.Translate(err)
 }
 
@@ -132,7 +134,8 @@ func (s *Store) raterLabels(ctx context.Context, r *Rater) error {
 	var all []scoring.Answers
 	for _, name := range yesNoLabels {
 		if row, ok := found[name]; ok {
-			label := raterLabel(name, scoring.Answers{BothYes: row.BothYes, OnlyRater: row.OnlyRater, OnlyOthers: row.OnlyOthers, BothNo: row.BothNo})
+			label := raterLabel(name, scoring.Answers{BothYes: row.BothYes, OnlyRater: row.OnlyRater, OnlyOthers: row.OnlyOthers,
+				BothNo: row.BothNo})
 			r.Labels, all, r.N = append(r.Labels, label), append(all, label.Answers), r.N+label.N
 		}
 	}
@@ -151,22 +154,30 @@ func (s *Store) raterLabels(ctx context.Context, r *Rater) error {
 var raterLabelsSQL = func() string {
 	var sums, values []string
 	for _, name := range append(append([]string{}, yesNoLabels...), scaleLabels...) {
-		sums = append(sums, fmt.Sprintf("count(o.%[1]s) AS %[1]s_n, count(*) FILTER (WHERE o.%[1]s >= 0.5) AS %[1]s_yes, coalesce(sum(o.%[1]s), 0) AS %[1]s_sum", name))
-		values = append(values, fmt.Sprintf(`('%[1]s', v.%[1]s, o.%[1]s_n + coalesce(l.%[1]s_count, 0), o.%[1]s_yes + coalesce(round(l.%[1]s * l.%[1]s_count), 0),
+		sums = append(sums, fmt.Sprintf("count(o.%[1]s) AS %[1]s_n, count(*) FILTER (WHERE o.%[1]s >= 0.5) AS %[1]s_yes, "+
+			"coalesce(sum(o.%[1]s), 0) AS %[1]s_sum", name))
+		values = append(values, fmt.Sprintf(`('%[1]s', v.%[1]s, o.%[1]s_n + coalesce(l.%[1]s_count, 0),
+			o.%[1]s_yes + coalesce(round(l.%[1]s * l.%[1]s_count), 0),
 			o.%[1]s_sum + coalesce(l.%[1]s * l.%[1]s_count, 0))`, name))
 	}
 	return `WITH mine AS MATERIALIZED (SELECT * FROM label_votes WHERE user_id = $1 ORDER BY at DESC LIMIT $2),
-		compared AS MATERIALIZED (SELECT m.message_id, x.label, x.mine >= 0.5 AS yes, 2 * x.yes > x.n AS others, 2 * x.yes = x.n AS split, abs(x.mine - x.sum / nullif(x.n, 0)) AS difference
-			FROM mine v JOIN messages m ON m.tree_id = v.tree_id AND m.message_id = v.message_id AND m.user_id IS DISTINCT FROM $1
+		compared AS MATERIALIZED (SELECT m.message_id, x.label, x.mine >= 0.5 AS yes, 2 * x.yes > x.n AS others,
+			2 * x.yes = x.n AS split, abs(x.mine - x.sum / nullif(x.n, 0)) AS difference
+			FROM mine v JOIN messages m ON m.tree_id = v.tree_id AND m.message_id = v.message_id AND m.user_id IS DISTINCT
+				FROM $1
 			LEFT JOIN label_aggregates l ON l.tree_id = v.tree_id AND l.message_id = v.message_id
 			CROSS JOIN LATERAL (SELECT ` + strings.Join(sums, ", ") + ` FROM label_votes o JOIN users u ON u.user_id = o.user_id
 				WHERE o.tree_id = v.tree_id AND o.message_id = v.message_id AND ` + byOthers("o") + `) o
 			CROSS JOIN LATERAL (VALUES ` + strings.Join(values, ", ") + `) x(label, mine, n, yes, sum)
 			WHERE x.mine IS NOT NULL AND x.n > 0)
-		SELECT label, count(*) FILTER (WHERE yes AND others) AS both_yes, count(*) FILTER (WHERE yes AND NOT others AND NOT split) AS only_rater,
-			count(*) FILTER (WHERE NOT yes AND others) AS only_others, count(*) FILTER (WHERE NOT yes AND NOT others AND NOT split) AS both_no,
-			count(*) AS n, avg(difference)::float8 AS difference, 0::bigint AS labelled, 0::bigint AS compared FROM compared GROUP BY label
-		UNION ALL SELECT NULL, 0, 0, 0, 0, 0, 0, (SELECT count(*) FROM mine v JOIN messages m ON m.tree_id = v.tree_id AND m.message_id = v.message_id AND m.user_id IS DISTINCT FROM $1),
+		SELECT label, count(*) FILTER (WHERE yes AND others) AS both_yes, count(*) FILTER (WHERE yes AND NOT others
+			AND NOT split) AS only_rater,
+			count(*) FILTER (WHERE NOT yes AND others) AS only_others, count(*) FILTER (WHERE NOT yes AND NOT others
+				AND NOT split) AS both_no,
+			count(*) AS n, avg(difference)::float8 AS difference, 0::bigint AS labelled, 0::bigint AS compared FROM compared
+				GROUP BY label
+		UNION ALL SELECT NULL, 0, 0, 0, 0, 0, 0, (SELECT count(*) FROM mine v JOIN messages m ON m.tree_id = v.tree_id
+			AND m.message_id = v.message_id AND m.user_id IS DISTINCT FROM $1),
 			(SELECT count(DISTINCT message_id) FROM compared)`
 }()
 
@@ -183,16 +194,21 @@ var raterVotesSQL = `SELECT count(*) FILTER (WHERE mine AND up > down), count(*)
 		FROM (SELECT * FROM reactions WHERE user_id = $1 ORDER BY at DESC LIMIT $2) r
 		JOIN messages m ON m.tree_id = r.tree_id AND m.message_id = r.message_id AND m.user_id IS DISTINCT FROM $1
 		LEFT JOIN emoji_aggregates e ON e.tree_id = r.tree_id AND e.message_id = r.message_id
-		CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE o.emoji = '+1') AS up, count(*) FILTER (WHERE o.emoji = '-1') AS down
-			FROM reactions o JOIN users u ON u.user_id = o.user_id WHERE o.tree_id = r.tree_id AND o.message_id = r.message_id AND ` + byOthers("o") + `) o
+		CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE o.emoji = '+1') AS up,
+			count(*) FILTER (WHERE o.emoji = '-1') AS down
+			FROM reactions o JOIN users u ON u.user_id = o.user_id WHERE o.tree_id = r.tree_id AND o.message_id = r.message_id
+				AND ` + byOthers("o") + `) o
 		WHERE r.emoji IN ('+1', '-1')) v`
 
 // raterFlagsSQL counts a rater's latest flags by what became of them. A red
 // flag has no status of its own: the message's reports speak for it.
 const raterFlagsSQL = `WITH flags AS MATERIALIZED (
-		SELECT tree_id, message_id, at, NULL AS status FROM (SELECT * FROM reactions WHERE user_id = $1 ORDER BY at DESC LIMIT $2) r WHERE emoji = 'red_flag'
-		UNION ALL SELECT tree_id, message_id, at, status FROM (SELECT * FROM reports WHERE user_id = $1 ORDER BY at DESC LIMIT $2) p WHERE status <> 'withdrawn')
-	SELECT count(*), count(*) FILTER (WHERE fate = 'upheld'), count(*) FILTER (WHERE fate = 'dismissed'), count(*) FILTER (WHERE fate = 'open') FROM (
+		SELECT tree_id, message_id, at, NULL AS status FROM (SELECT * FROM reactions WHERE user_id = $1
+			ORDER BY at DESC LIMIT $2) r WHERE emoji = 'red_flag'
+		UNION ALL SELECT tree_id, message_id, at, status FROM (SELECT * FROM reports WHERE user_id = $1
+			ORDER BY at DESC LIMIT $2) p WHERE status <> 'withdrawn')
+	SELECT count(*), count(*) FILTER (WHERE fate = 'upheld'), count(*) FILTER (WHERE fate = 'dismissed'),
+		count(*) FILTER (WHERE fate = 'open') FROM (
 		SELECT CASE WHEN f.status IN ('upheld', 'dismissed') THEN f.status
 			WHEN f.status IS NULL AND 'upheld' = ANY (p.said) THEN 'upheld'
 			WHEN f.status IS NULL AND 'dismissed' = ANY (p.said) THEN 'dismissed'
@@ -201,5 +217,7 @@ const raterFlagsSQL = `WITH flags AS MATERIALIZED (
 				WHERE o.object_type = 'user' AND o.object_id = m.user_id AND o.aspect = 'ban' AND o.after IS NOT NULL
 					AND a.undoes IS NULL AND a.at >= f.at AND NOT EXISTS (SELECT FROM actions b WHERE b.undoes = a.id)) THEN 'upheld'
 			ELSE 'open' END AS fate
-		FROM flags f JOIN messages m ON m.tree_id = f.tree_id AND m.message_id = f.message_id AND m.user_id IS DISTINCT FROM $1
-		CROSS JOIN LATERAL (SELECT array_agg(p.status) AS said FROM reports p WHERE p.tree_id = f.tree_id AND p.message_id = f.message_id) p) told`
+		FROM flags f JOIN messages m ON m.tree_id = f.tree_id AND m.message_id = f.message_id AND m.user_id IS DISTINCT
+			FROM $1
+		CROSS JOIN LATERAL (SELECT array_agg(p.status) AS said FROM reports p WHERE p.tree_id = f.tree_id
+			AND p.message_id = f.message_id) p) told`

@@ -85,7 +85,8 @@ func openCounted(t testing.TB) (*store.Store, *countingProxy) {
 		t.Fatal(err)
 	}
 	p := newCountingProxy(t, config)
-	counted := url.URL{Scheme: "postgres", User: url.UserPassword(config.User, config.Password), Host: p.address, Path: config.Database,
+	counted := url.URL{Scheme: "postgres", User: url.UserPassword(config.User, config.Password), Host: p.address,
+		Path:     config.Database,
 		RawQuery: "sslmode=disable&pool_max_conns=1"}
 	s, err := store.Open(ctx, counted.String())
 	if err != nil {

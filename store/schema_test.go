@@ -12,7 +12,8 @@ import (
 // underTrees are the tables that would be spread over machines by tree_id.
 // message_trees, which finds the tree of a bare id, is spread by message_id.
 var underTrees = []string{
-	"trees", "messages", "emoji_aggregates", "label_aggregates", "label_votes", "reactions", "reports", "classifier_outputs", "revisions",
+	"trees", "messages", "emoji_aggregates", "label_aggregates", "label_votes", "reactions", "reports",
+	"classifier_outputs", "revisions",
 }
 
 // TestSchemaCanBeDistributed holds the schema to what a distributed
@@ -43,11 +44,13 @@ func TestSchemaCanBeDistributed(t *testing.T) {
 		t.Errorf("the unique key %s does not hold message_id", key)
 	}
 	for _, trigger := range query(`SELECT tgrelid::regclass || '.' || tgname FROM pg_trigger
-		WHERE NOT tgisinternal AND tgrelid = ANY ($1::text[]::regclass[])`, append([]string{"message_trees"}, underTrees...)) {
+		WHERE NOT tgisinternal AND tgrelid = ANY
+			($1::text[]::regclass[])`, append([]string{"message_trees"}, underTrees...)) {
 		t.Errorf("%s: no trigger may stand on a table under trees", trigger)
 	}
 	for _, table := range query(`SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-		WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attname = 'tree_id' AND NOT c.relname = ANY ($1)
+		WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attname = 'tree_id'
+			AND NOT c.relname = ANY ($1)
 			AND c.relname NOT IN ('message_trees', 'action_objects')`, underTrees) {
 		t.Errorf("%s has a tree_id, but is not in the list of tables under trees", table)
 	}

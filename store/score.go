@@ -28,14 +28,17 @@ func (s *Store) since(window scoring.Window) pgtype.Timestamptz {
 // The base tables counted for one author, $2, from a moment on, $3.
 var (
 	ofUserSQL   = counters.CountSQL("messages m", "m.user_id = $2 AND {at} >= $3", "m.user_id")
-	evidenceSQL = "SELECT s.* FROM (" + counters.CountSQL("messages m", "m.user_id = $2 AND {at} >= $3", "m.message_id", "m.created_date") + ") s ORDER BY s.g2 DESC, s.g1"
-	daysOfUser  = counters.CountSQL("messages m", "m.user_id = $2 AND {at} >= $3", "({at} AT TIME ZONE 'UTC')::date")
+	evidenceSQL = "SELECT s.* FROM (" + counters.CountSQL("messages m", "m.user_id = $2 AND {at} >= $3", "m.message_id",
+		"m.created_date") + ") s ORDER BY s.g2 DESC, s.g1"
+	daysOfUser = counters.CountSQL("messages m", "m.user_id = $2 AND {at} >= $3", "({at} AT TIME ZONE 'UTC')::date")
 )
 
 // counts counts one user's signals within a frame, from the base tables.
-func (s *Store) counts(ctx context.Context, user uuid.UUID, window scoring.Window, formula scoring.Formula) (scoring.Counts, error) {
+func (s *Store) counts(ctx context.Context, user uuid.UUID, window scoring.Window,
+	formula scoring.Formula) (scoring.Counts, error) {
 	var t scoring.Counters
-	err := s.pool.QueryRow(ctx, ofUserSQL, formula.ToxicFrom, user, s.since(window)).Scan(counters.Targets(&t, new(uuid.UUID))...)
+	err := s.pool.QueryRow(ctx, ofUserSQL, formula.ToxicFrom, user,
+		s.since(window)).Scan(counters.Targets(&t, new(uuid.UUID))...)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return nil, db.Translate(err)
 	}
@@ -43,7 +46,8 @@ func (s *Store) counts(ctx context.Context, user uuid.UUID, window scoring.Windo
 }
 
 // counted reads one user's signals within a frame from the counters.
-func (s *Store) counted(ctx context.Context, user uuid.UUID, window scoring.Window, formula scoring.Formula) (scoring.Counts, error) {
+func (s *Store) counted(ctx context.Context, user uuid.UUID, window scoring.Window,
+	formula scoring.Formula) (scoring.Counts, error) {
 	var t scoring.Counters
 	err := s.pool.QueryRow(ctx, countedSQL, user, frameRows[window], s.since(window)).Scan(counters.Targets(&t)...)
 	return t.Counts(formula), db.Translate(err)
@@ -59,10 +63,12 @@ var countedSQL = func() string {
 }()
 
 // frameRows are the counters that make up a frame.
-var frameRows = map[scoring.Window]int{scoring.Day: counters.ByHour, scoring.Week: counters.ByDay, scoring.Month: counters.ByDay, scoring.Total: counters.Total}
+var frameRows = map[scoring.Window]int{scoring.Day: counters.ByHour, scoring.Week: counters.ByDay,
+	scoring.Month: counters.ByDay, scoring.Total: counters.Total}
 
 // Score explains a user's score: its parts and the messages behind each.
-func (s *Store) Score(ctx context.Context, actor Actor, user uuid.UUID, window scoring.Window, formula scoring.Formula) (Score, error) {
+func (s *Store) Score(ctx context.Context, actor Actor, user uuid.UUID, window scoring.Window,
+	formula scoring.Formula) (Score, error) {
 	score := Score{UserID: user, Window: window, Formula: formula.Name, Evidence: map[scoring.Signal][]uuid.UUID{}}
 	if err := need(actor, policy.Read); err != nil {
 		return score, err
@@ -149,7 +155,8 @@ func (s *Store) ForgetCounters(ctx context.Context) error {
 // RebuildScores counts every signal anew from the base tables and stores it.
 func (s *Store) RebuildScores(ctx context.Context) error {
 	defer s.boards.MarkAll()
-	return db.Translate(counters.Rebuild(ctx, s.pool, s.now(), func(tx pgx.Tx) error { return boards.AnnounceAll(ctx, tx) }))
+	return db.Translate(counters.Rebuild(ctx, s.pool, s.now(),
+		func(tx pgx.Tx) error { return boards.AnnounceAll(ctx, tx) }))
 }
 
 // VerifyScores counts everything anew in one snapshot, and returns up to 100

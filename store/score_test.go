@@ -52,7 +52,8 @@ func legacyScores(t *testing.T, file string) map[string]float64 {
 			return
 		}
 		score := 3*float64(n.Emojis["red_flag"]) - float64(n.Emojis["+1"]) + float64(n.Emojis["-1"])
-		for _, label := range []string{"lang_mismatch", "not_appropriate", "pii", "hate_speech", "sexual_content", "political_content"} {
+		for _, label := range []string{"lang_mismatch", "not_appropriate", "pii", "hate_speech", "sexual_content",
+			"political_content"} {
 			score += math.Round(n.Labels[label].Value * n.Labels[label].Count)
 		}
 		scores[*n.UserID] += score
@@ -79,7 +80,8 @@ func legacyScores(t *testing.T, file string) map[string]float64 {
 }
 
 // board reads a whole board, whatever its length, by user.
-func board(t *testing.T, s *store.Store, actor store.Actor, window scoring.Window, formula scoring.Formula) map[uuid.UUID]store.BoardRow {
+func board(t *testing.T, s *store.Store, actor store.Actor, window scoring.Window,
+	formula scoring.Formula) map[uuid.UUID]store.BoardRow {
 	t.Helper()
 	rows := map[uuid.UUID]store.BoardRow{}
 	filter := store.BoardFilter{Window: window, Formula: formula, Status: "all", Page: store.Page{Limit: 200}}

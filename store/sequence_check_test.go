@@ -45,7 +45,8 @@ func (q *sequence) check() {
 }
 
 // row is a user's line on a board, with the counts and the messages behind it.
-func (o *oracle) row(user uuid.UUID, within func(*time.Time) bool, formula scoring.Formula) (store.BoardRow, scoring.Counts, map[scoring.Signal]map[uuid.UUID]bool) {
+func (o *oracle) row(user uuid.UUID, within func(*time.Time) bool, formula scoring.Formula) (store.BoardRow,
+	scoring.Counts, map[scoring.Signal]map[uuid.UUID]bool) {
 	counts, evidence := scoring.Counts{}, map[scoring.Signal]map[uuid.UUID]bool{}
 	for _, s := range o.signals[user] {
 		if s.n > 0 && within(s.at) && (s.old && formula.Legacy || s.own && !formula.Legacy) {
@@ -56,8 +57,9 @@ func (o *oracle) row(user uuid.UUID, within func(*time.Time) bool, formula scori
 			evidence[s.signal][s.by] = true
 		}
 	}
-	row := store.BoardRow{UserID: user, RedFlags: counts[scoring.RedFlags], Upvotes: counts[scoring.Upvotes], Downvotes: counts[scoring.Downvotes],
-		Spam: counts[scoring.SpamLabels] + counts[scoring.SpamPrompts], Parts: formula.Parts(counts)}
+	row := store.BoardRow{UserID: user, RedFlags: counts[scoring.RedFlags], Upvotes: counts[scoring.Upvotes],
+		Downvotes: counts[scoring.Downvotes],
+		Spam:      counts[scoring.SpamLabels] + counts[scoring.SpamPrompts], Parts: formula.Parts(counts)}
 	for signal, n := range counts {
 		row.Score += formula.Weights[signal] * float64(n)
 	}
@@ -97,7 +99,8 @@ func unlike(a, b store.BoardRow) string {
 		return "the rate"
 	case a.Messages != b.Messages:
 		return "the messages"
-	case a.RedFlags != b.RedFlags || a.Upvotes != b.Upvotes || a.Downvotes != b.Downvotes || a.Spam != b.Spam || !slices.Equal(a.Parts, b.Parts):
+	case a.RedFlags != b.RedFlags || a.Upvotes != b.Upvotes || a.Downvotes != b.Downvotes || a.Spam != b.Spam ||
+		!slices.Equal(a.Parts, b.Parts):
 		return "the counts"
 	case !near(a.Toxicity, b.Toxicity) || a.Toxicity != nil && *a.ToxicitySource != *b.ToxicitySource:
 		return "the toxicity"
@@ -127,7 +130,8 @@ func (q *sequence) checkRanks(rows map[uuid.UUID]store.BoardRow) {
 // checkScore compares the explanation of a score: its parts, its rate, and that
 // behind each signal stand the messages that gave it within the frame, each
 // once, and no other.
-func (q *sequence) checkScore(row store.BoardRow, window scoring.Window, formula scoring.Formula, counts scoring.Counts, evidence map[scoring.Signal]map[uuid.UUID]bool) {
+func (q *sequence) checkScore(row store.BoardRow, window scoring.Window, formula scoring.Formula, counts scoring.Counts,
+	evidence map[scoring.Signal]map[uuid.UUID]bool) {
 	q.t.Helper()
 	score, err := q.Score(ctx, q.staff[0], row.UserID, window, formula)
 	if err != nil {

@@ -37,7 +37,8 @@ func (q *sequence) makers() map[string]func() store.Act {
 			a.Params = terms
 		}),
 		"update_user": with(user, func(a *store.Act) {
-			a.Params = pick(q, store.UserPatch{DisplayName: new("name " + q.id().String())}, store.UserPatch{Notes: new("a note")},
+			a.Params = pick(q, store.UserPatch{DisplayName: new("name " + q.id().String())},
+				store.UserPatch{Notes: new("a note")},
 				store.UserPatch{Role: new(pick(q, policy.General, policy.Moderator))})
 		}),
 		"edit": with(message, func(a *store.Act) { a.Params = store.EditParams{Text: "text " + q.id().String()} }),
@@ -70,7 +71,8 @@ func (q *sequence) ingest() {
 		case 0, 1:
 			lines = append(lines, event("label", "message_id", n.id, "user_id", giver, "labels", q.labels(), "at", q.at()))
 		case 2, 3:
-			lines = append(lines, event("reaction", "message_id", n.id, "user_id", giver, "emoji", pick(q, "+1", "-1", "red_flag", "_skip_reply"),
+			lines = append(lines, event("reaction", "message_id", n.id, "user_id", giver, "emoji",
+				pick(q, "+1", "-1", "red_flag", "_skip_reply"),
 				"op", pick(q, "add", "add", "remove"), "at", q.at()))
 		case 4:
 			lines = append(lines, event("report", "message_id", n.id, "user_id", giver, "reason", "by ingest", "at", q.at()))
@@ -80,7 +82,8 @@ func (q *sequence) ingest() {
 			lines = append(lines, q.message(reply, giver))
 			q.nodes = q.nodes[:len(q.nodes)-1]
 		case 6:
-			lines = append(lines, event("classifier_output", "message_id", n.id, "model", pick(q, "m", "n"), "scores", map[string]float64{"toxicity": q.dice.Float64()}, "at", q.at()))
+			lines = append(lines, event("classifier_output", "message_id", n.id, "model", pick(q, "m", "n"), "scores",
+				map[string]float64{"toxicity": q.dice.Float64()}, "at", q.at()))
 		case 7:
 			lines = append(lines, event("tree", "message_tree_id", n.tree, "state", pick(q, "growing", "aborted_low_grade")),
 				event("user", "user_id", giver, "display_name", "name "+q.id().String()))
@@ -98,7 +101,8 @@ func (q *sequence) ingest() {
 
 // learn adds the messages that came in to those that the dice choose from.
 func (q *sequence) learn() {
-	rows, err := storetest.DB(q.t, q.Store).Query(ctx, `SELECT message_id, coalesce(parent_id, '00000000-0000-0000-0000-000000000000'), tree_id, role, text FROM messages ORDER BY message_id`)
+	rows, err := storetest.DB(q.t, q.Store).Query(ctx, `SELECT message_id, coalesce(parent_id,
+		'00000000-0000-0000-0000-000000000000'), tree_id, role, text FROM messages ORDER BY message_id`)
 	if err != nil {
 		q.fail("read the messages: %v", err)
 	}
@@ -141,7 +145,8 @@ func (q *sequence) importMore() {
 		lines = append(lines, q.exported(n))
 	}
 	text := strings.Join(lines, "\n") + "\n"
-	summary, err := q.Import(ctx, corpus.NewReader(strings.NewReader(text), "dice.jsonl").All(), store.ImportOptions{Batch: 1 + q.dice.IntN(4)})
+	summary, err := q.Import(ctx, corpus.NewReader(strings.NewReader(text), "dice.jsonl").All(),
+		store.ImportOptions{Batch: 1 + q.dice.IntN(4)})
 	q.did("import", strings.Join(lines, "\n    "), err)
 	if summary.Rejected > 0 {
 		q.fail("the import refused: %+v", summary.Errors)
@@ -167,13 +172,15 @@ func (q *sequence) exported(n node) string {
 	may("deleted", q.dice.IntN(4) == 0)
 	may("review_result", pick(q, true, false))
 	may("emojis", map[string]int{"+1": q.dice.IntN(4), "-1": q.dice.IntN(4), "red_flag": q.dice.IntN(3)})
-	may("labels", map[string]any{pick(q, scoring.LabelNames...): map[string]any{"value": q.dice.Float64(), "count": 1 + q.dice.IntN(5)},
+	may("labels", map[string]any{pick(q, scoring.LabelNames...): map[string]any{"value": q.dice.Float64(), "count": 1 +
+		q.dice.IntN(5)},
 		"toxicity": map[string]any{"value": q.dice.Float64(), "count": 1 + q.dice.IntN(3)}})
 	may("detoxify", map[string]float64{"toxicity": q.dice.Float64()})
 	line := message
 	if n.parent == uuid.Nil && q.dice.IntN(2) == 0 {
 		message["replies"] = []any{}
-		line = map[string]any{"message_tree_id": n.tree, "tree_state": pick(q, "growing", "aborted_low_grade"), "prompt": message}
+		line = map[string]any{"message_tree_id": n.tree, "tree_state": pick(q, "growing", "aborted_low_grade"),
+			"prompt": message}
 	}
 	text, err := json.Marshal(line)
 	if err != nil {

@@ -111,7 +111,8 @@ func newSequence(t *testing.T, seed uint64) *sequence {
 // fail ends the test with the steps that led here.
 func (q *sequence) fail(format string, args ...any) {
 	q.t.Helper()
-	q.t.Fatalf("seed %d, at %s, after\n%s\n%s", q.seed, q.now.Format(time.RFC3339), strings.Join(q.log, "\n"), fmt.Sprintf(format, args...))
+	q.t.Fatalf("seed %d, at %s, after\n%s\n%s", q.seed, q.now.Format(time.RFC3339), strings.Join(q.log, "\n"),
+		fmt.Sprintf(format, args...))
 }
 
 // id is an id by the dice, so that a seed makes the same sequence again.
@@ -134,12 +135,14 @@ func (q *sequence) node() node { return pick(q, q.nodes...) }
 // times long ago, or a little ahead of our clock.
 func (q *sequence) at() time.Time {
 	span := pick(q, time.Hour, 30*time.Hour, 8*24*time.Hour, 40*24*time.Hour)
-	return q.now.Add(pick(q, 0, 0, time.Hour, 20*time.Hour) - time.Duration(q.dice.Int64N(int64(span)))).Truncate(time.Second)
+	return q.now.Add(pick(q, 0, 0, time.Hour,
+		20*time.Hour) - time.Duration(q.dice.Int64N(int64(span)))).Truncate(time.Second)
 }
 
 // reply makes a reply to a message; it counts as known from now on.
 func (q *sequence) reply(to node) node {
-	return node{id: q.id(), parent: to.id, tree: to.tree, role: map[string]string{"prompter": "assistant", "assistant": "prompter"}[to.role], text: "a reply"}
+	return node{id: q.id(), parent: to.id, tree: to.tree,
+		role: map[string]string{"prompter": "assistant", "assistant": "prompter"}[to.role], text: "a reply"}
 }
 
 // message is the line of a front end that brings a message.

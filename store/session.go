@@ -123,7 +123,8 @@ func (s *Store) SignIn(ctx context.Context, username, password, ip, userAgent st
 	var id uuid.UUID
 	hash := noPassword
 	err = s.pool.QueryRow(ctx, `SELECT u.user_id, u.password_hash FROM users u
-		WHERE u.auth_method = 'local' AND u.username = $1 AND u.password_hash IS NOT NULL AND (`+tables.UserStatusSQL+`) = 'active'`, username).Scan(&id, &hash)
+		WHERE u.auth_method = 'local' AND u.username = $1 AND u.password_hash IS NOT NULL
+			AND (`+tables.UserStatusSQL+`) = 'active'`, username).Scan(&id, &hash)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return "", db.Translate(err)
 	}
@@ -151,10 +152,12 @@ func (s *Store) blocked(ctx context.Context, subjects []string) (bool, error) {
 
 // failed counts a failure for each subject.
 func (s *Store) failed(ctx context.Context, subjects []string) error {
-	_, err := s.pool.Exec(ctx, `INSERT INTO sign_in_attempts AS a (subject, window_start, failures) SELECT unnest($1::text[]), now(), 1
+	_, err := s.pool.Exec(ctx, `INSERT INTO sign_in_attempts AS a (subject, window_start, failures)
+		SELECT unnest($1::text[]), now(), 1
 		ON CONFLICT (subject) DO UPDATE SET
 			failures = CASE WHEN a.window_start > now() - $2::interval THEN a.failures + 1 ELSE 1 END,
-			window_start = CASE WHEN a.window_start > now() - $2::interval THEN a.window_start ELSE now() END`, subjects, attemptWindow)
+			window_start = CASE WHEN a.window_start > now() - $2::interval THEN a.window_start
+				ELSE now() END`, subjects, attemptWindow)
 	return db.Translate(err)
 }
 
@@ -163,7 +166,8 @@ func openSession(ctx context.Context, c db.Conn, user uuid.UUID, ip, userAgent s
 	if len(userAgent) > 300 {
 		userAgent = userAgent[:300]
 	}
-	_, err := c.Exec(ctx, `INSERT INTO sessions (token_hash, user_id, expires_at, ip, user_agent) VALUES ($1, $2, now() + $3::interval, $4, $5)`,
+	_, err := c.Exec(ctx, `INSERT INTO sessions (token_hash, user_id, expires_at, ip, user_agent) VALUES ($1, $2,
+		now() + $3::interval, $4, $5)`,
 		hash, user, sessionLife, ip, toText(userAgent))
 	if err != nil {
 		return "", db.Translate(err)
@@ -182,7 +186,8 @@ func (s *Store) SignInLink(ctx context.Context, actor Actor, name string) (strin
 		return "", err
 	}
 	token, hash := newToken()
-	_, err = s.pool.Exec(ctx, "INSERT INTO sign_in_links (token_hash, user_id, expires_at) VALUES ($1, $2, now() + $3::interval)", hash, user.UserID, linkLife)
+	_, err = s.pool.Exec(ctx, "INSERT INTO sign_in_links (token_hash, user_id, expires_at) VALUES ($1, $2, now() + "+
+		"$3::interval)", hash, user.UserID, linkLife)
 	return token, db.Translate(err)
 }
 
@@ -215,7 +220,8 @@ func (s *Store) PersonBySession(ctx context.Context, token string, p *policy.Pol
 	}
 	// Written at most once a minute: reading pages should not write rows.
 	if time.Since(person.Session.LastSeenAt) > time.Minute {
-		if _, err := s.pool.Exec(ctx, "UPDATE sessions SET last_seen_at = now() WHERE token_hash = $1", hashToken(token)); err != nil {
+		if _, err := s.pool.Exec(ctx, "UPDATE sessions SET last_seen_at = now() WHERE token_hash = $1",
+			hashToken(token)); err != nil {
 			return person, db.Translate(err)
 		}
 	}
@@ -226,10 +232,13 @@ func (s *Store) PersonBySession(ctx context.Context, token string, p *policy.Pol
 // nobody is at it must still end a session after sessionIdle.
 func (s *Store) PersonWatching(ctx context.Context, token string, p *policy.Policy) (Person, error) {
 	person := Person{Actor: Actor{Via: "session", Policy: p}, Session: &Session{Current: true}}
-	err := s.pool.QueryRow(ctx, `SELECT u.user_id, u.display_name, u.role, u.blur_toxic, u.theme, s.session_id, s.created_at, s.last_seen_at, s.expires_at, s.ip, s.user_agent
+	err := s.pool.QueryRow(ctx, `SELECT u.user_id, u.display_name, u.role, u.blur_toxic, u.theme, s.session_id,
+		s.created_at, s.last_seen_at, s.expires_at, s.ip, s.user_agent
 		FROM sessions s JOIN users u USING (user_id)
-		WHERE s.token_hash = $1 AND s.expires_at > now() AND s.last_seen_at > now() - $2::interval AND (`+tables.UserStatusSQL+`) = 'active'`, hashToken(token), sessionIdle).
-		Scan(&person.UserID, &person.Name, &person.Role, &person.BlurToxic, &person.Theme, &person.Session.SessionID, &person.Session.CreatedAt,
+		WHERE s.token_hash = $1 AND s.expires_at > now() AND s.last_seen_at > now() - $2::interval
+			AND (`+tables.UserStatusSQL+`) = 'active'`, hashToken(token), sessionIdle).
+		Scan(&person.UserID, &person.Name, &person.Role, &person.BlurToxic, &person.Theme, &person.Session.SessionID,
+			&person.Session.CreatedAt,
 			&person.Session.LastSeenAt, &person.Session.ExpiresAt, &person.Session.IP, &person.Session.UserAgent)
 	if err != nil {
 		return person, db.Translate(err)
@@ -252,8 +261,10 @@ func (s *Store) Sessions(ctx context.Context, person Person) ([]Session, error) 
 	if person.Session != nil {
 		current = person.Session.SessionID
 	}
-	return db.Collect[Session](ctx, s.pool, `SELECT session_id, created_at, last_seen_at, expires_at, ip, user_agent, session_id = $2 AS current
-		FROM sessions WHERE user_id = $1 AND expires_at > now() AND last_seen_at > now() - $3::interval ORDER BY last_seen_at DESC`, person.UserID, current, sessionIdle)
+	return db.Collect[Session](ctx, s.pool, `SELECT session_id, created_at, last_seen_at, expires_at, ip, user_agent,
+		session_id = $2 AS current
+		FROM sessions WHERE user_id = $1 AND expires_at > now() AND last_seen_at > now() - $3::interval
+			ORDER BY last_seen_at DESC`, person.UserID, current, sessionIdle)
 }
 
 // EndSession ends one of a person's own sessions.
@@ -272,7 +283,8 @@ func (s *Store) ChangePassword(ctx context.Context, person Person, old, password
 		return err
 	}
 	var before *string
-	if err := s.pool.QueryRow(ctx, "SELECT password_hash FROM users WHERE user_id = $1", person.UserID).Scan(&before); err != nil {
+	if err := s.pool.QueryRow(ctx, "SELECT password_hash FROM users WHERE user_id = $1",
+		person.UserID).Scan(&before); err != nil {
 		return db.Translate(err)
 	}
 	if before != nil {
@@ -306,6 +318,7 @@ func (s *Store) SetDisplay(ctx context.Context, person Person, blurToxic bool, t
 	if err := db.OneOf("theme", theme, "system", "light", "dark"); err != nil {
 		return Invalid{"theme": "Choose system, light or dark."}
 	}
-	_, err := s.pool.Exec(ctx, "UPDATE users SET blur_toxic = $2, theme = $3 WHERE user_id = $1", person.UserID, blurToxic, theme)
+	_, err := s.pool.Exec(ctx, "UPDATE users SET blur_toxic = $2, theme = $3 WHERE user_id = $1", person.UserID, blurToxic,
+		theme)
 	return db.Translate(err)
 }

@@ -96,7 +96,8 @@ func (s *Store) CreateStaff(ctx context.Context, actor Actor, name, role, passwo
 	id := uuid.New()
 	err := s.account(ctx, actor, "create_staff", func(d *actionTx) error {
 		d.aim(id, name)
-		_, err := d.exec("INSERT INTO users (user_id, display_name, username, role, password_hash) VALUES ($1, $2, $2, $3, $4)", id, strings.TrimSpace(name), role, hash)
+		_, err := d.exec("INSERT INTO users (user_id, display_name, username, role, password_hash) VALUES ($1, $2, $2, "+
+			"$3, $4)", id, strings.TrimSpace(name), role, hash)
 		return taken(err, "There is an account of this name. Choose another one.")
 	})
 	if err != nil {
@@ -139,7 +140,8 @@ func (s *Store) Staff(ctx context.Context, actor Actor) ([]User, error) {
 // staffByName finds an account by the name it signs in with.
 func staffByName(ctx context.Context, c db.Conn, name string) (User, error) {
 	var id uuid.UUID
-	if err := c.QueryRow(ctx, "SELECT user_id FROM users WHERE auth_method = 'local' AND username = $1", strings.TrimSpace(toText(name))).Scan(&id); err != nil {
+	if err := c.QueryRow(ctx, "SELECT user_id FROM users WHERE auth_method = 'local' AND username = $1",
+		strings.TrimSpace(toText(name))).Scan(&id); err != nil {
 		return User{}, db.Translate(err)
 	}
 	return userByID(ctx, c, id)
@@ -198,10 +200,12 @@ func (s *Store) CreateKey(ctx context.Context, actor Actor, name, role string, e
 	id := uuid.New()
 	err := s.account(ctx, actor, "create_key", func(d *actionTx) error {
 		d.aim(id, name)
-		if _, err := d.exec("INSERT INTO users (user_id, display_name, auth_method, username, role, show_on_leaderboard) VALUES ($1, $2, 'key', $1::uuid::text, $3, false)", id, name, role); err != nil {
+		if _, err := d.exec("INSERT INTO users (user_id, display_name, auth_method, username, role, show_on_leaderboard) "+
+			"VALUES ($1, $2, 'key', $1::uuid::text, $3, false)", id, name, role); err != nil {
 			return err
 		}
-		_, err := d.exec("INSERT INTO api_keys (key_hash, user_id, name, expires_at) VALUES ($1, $2, $3, $4)", hashToken(key), id, name, expires)
+		_, err := d.exec("INSERT INTO api_keys (key_hash, user_id, name, expires_at) VALUES ($1, $2, $3, $4)", hashToken(key),
+			id, name, expires)
 		return taken(err, "There is a key of this name. Choose another one.")
 	})
 	if err != nil {
@@ -215,7 +219,8 @@ func (s *Store) Keys(ctx context.Context, actor Actor) ([]Key, error) {
 	if err := need(actor, policy.KeyManage); err != nil {
 		return nil, err
 	}
-	return db.Collect[Key](ctx, s.pool, `SELECT k.user_id, k.name, u.role, k.created_at, k.expires_at, k.last_used_at, k.revoked_at
+	return db.Collect[Key](ctx, s.pool, `SELECT k.user_id, k.name, u.role, k.created_at, k.expires_at, k.last_used_at,
+		k.revoked_at
 		FROM api_keys k JOIN users u USING (user_id) ORDER BY lower(k.name), k.name`)
 }
 
@@ -227,7 +232,8 @@ func (s *Store) RevokeKey(ctx context.Context, actor Actor, name string) error {
 	return s.account(ctx, actor, "revoke_key", func(d *actionTx) error {
 		var id uuid.UUID
 		var revoked *time.Time
-		if err := d.QueryRow(d.Ctx, "SELECT user_id, revoked_at FROM api_keys WHERE name = $1 FOR UPDATE", strings.TrimSpace(toText(name))).Scan(&id, &revoked); err != nil {
+		if err := d.QueryRow(d.Ctx, "SELECT user_id, revoked_at FROM api_keys WHERE name = $1 FOR UPDATE",
+			strings.TrimSpace(toText(name))).Scan(&id, &revoked); err != nil {
 			return err
 		}
 		d.aim(id, strings.TrimSpace(name))
@@ -244,14 +250,17 @@ func (s *Store) RevokeKey(ctx context.Context, actor Actor, name string) error {
 func (s *Store) PersonByKey(ctx context.Context, key string, p *policy.Policy) (Person, error) {
 	person := Person{Actor: Actor{Via: "key", Policy: p}, Theme: "system"}
 	var used *time.Time
-	err := s.pool.QueryRow(ctx, `SELECT u.user_id, k.name, u.role, k.last_used_at FROM api_keys k JOIN users u USING (user_id)
-		WHERE k.key_hash = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now()) AND (`+tables.UserStatusSQL+`) = 'active'`, hashToken(key)).
+	err := s.pool.QueryRow(ctx, `SELECT u.user_id, k.name, u.role, k.last_used_at FROM api_keys k
+		JOIN users u USING (user_id)
+		WHERE k.key_hash = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
+			AND (`+tables.UserStatusSQL+`) = 'active'`, hashToken(key)).
 		Scan(&person.UserID, &person.Name, &person.Role, &used)
 	if err != nil {
 		return person, db.Translate(err)
 	}
 	if used == nil || time.Since(*used) > time.Minute {
-		if _, err := s.pool.Exec(ctx, "UPDATE api_keys SET last_used_at = now() WHERE key_hash = $1", hashToken(key)); err != nil {
+		if _, err := s.pool.Exec(ctx, "UPDATE api_keys SET last_used_at = now() WHERE key_hash = $1",
+			hashToken(key)); err != nil {
 			return person, db.Translate(err)
 		}
 	}

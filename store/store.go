@@ -42,7 +42,10 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	}
 	s := &Store{pool: pool}
 	s.SetClock(time.Now)
-	s.boards = boards.New(pool, s.now, &s.threshold, func(ctx context.Context) (scoring.Formula, error) { return formulaInForce(ctx, pool) })
+	s.boards = boards.New(pool, s.now, &s.threshold, func(ctx context.Context) (scoring.Formula,
+		error) {
+		return formulaInForce(ctx, pool)
+	})
 	return s, nil
 }
 

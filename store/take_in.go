@@ -43,7 +43,9 @@ func (s *Store) Ingest(ctx context.Context, actor Actor, lines []byte) (Ingested
 // another import. One import runs at a time; a second one waits.
 //
 // On an error, the summary tells what was committed until then.
-func (s *Store) Import(ctx context.Context, records iter.Seq2[*corpus.Record, error], o ImportOptions) (ImportSummary, error) {
-	into := importer.Importer{Connection: s.pool.Config().ConnConfig, Now: s.now, Threshold: &s.threshold, Publisher: s.boards}
+func (s *Store) Import(ctx context.Context, records iter.Seq2[*corpus.Record, error], o ImportOptions) (ImportSummary,
+	error) {
+	into := importer.Importer{Connection: s.pool.Config().ConnConfig, Now: s.now, Threshold: &s.threshold,
+		Publisher: s.boards}
 	return into.Run(ctx, records, o)
 }

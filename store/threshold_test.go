@@ -22,14 +22,16 @@ func TestCountersFollowTheThreshold(t *testing.T) {
 	w := newWorld(t)
 	other := storetest.Another(t, w.Store)
 	for message, toxicity := range map[uuid.UUID]float64{w.prompt: 0.55, w.deep: 0.7, w.reply: 0.9} {
-		accepted(t, w.Store, event("classifier_output", "message_id", message, "model", "m", "scores", map[string]float64{"toxicity": toxicity}))
+		accepted(t, w.Store, event("classifier_output", "message_id", message, "model", "m", "scores",
+			map[string]float64{"toxicity": toxicity}))
 		// Open-Assistant left out what nobody reacted to.
 		storetest.React(t, w.Store, message, w.admin.UserID, "rofl", time.Now())
 	}
 	if err := w.RebuildScores(ctx); err != nil {
 		t.Fatal(err)
 	}
-	accepted(t, w.Store, event("classifier_output", "message_id", w.deep, "model", "n", "scores", map[string]float64{"toxicity": 0.1}))
+	accepted(t, w.Store, event("classifier_output", "message_id", w.deep, "model", "n", "scores",
+		map[string]float64{"toxicity": 0.1}))
 	toxic := func(s *store.Store, user uuid.UUID) int64 {
 		row, _ := boardRow(t, s, scoring.Total, user)
 		return countOf(row.Parts, scoring.ToxicMessages)
@@ -40,7 +42,10 @@ func TestCountersFollowTheThreshold(t *testing.T) {
 		if got := [2]int64{toxic(w.Store, w.troll), toxic(w.Store, w.other)}; got != [2]int64{troll, reader} {
 			t.Errorf("toxic messages %v, want %d and %d", got, troll, reader)
 		}
-		eventually(t, "the other process", func() bool { return toxic(other, w.troll) == troll && toxic(other, w.other) == reader })
+		eventually(t, "the other process", func() bool {
+			return toxic(other, w.troll) == troll && toxic(other,
+				w.other) == reader
+		})
 		score, err := w.Score(ctx, w.admin, w.troll, scoring.Total, inForce(t, w.Store))
 		if err != nil || countOf(score.Parts, scoring.ToxicMessages) != troll {
 			t.Errorf("the explanation says %+v %v", score.Parts, err)
@@ -58,7 +63,8 @@ func TestCountersFollowTheThreshold(t *testing.T) {
 	}
 	want(2, 1)
 	change := func(s *store.Store, from float64) store.Outcome {
-		return saveFormula(t, s, w.admin, scoring.Change{Weights: map[string]float64{}, ToxicFrom: &from}, fmt.Sprintf("toxic from %v", from))
+		return saveFormula(t, s, w.admin, scoring.Change{Weights: map[string]float64{}, ToxicFrom: &from},
+			fmt.Sprintf("toxic from %v", from))
 	}
 	up := change(w.Store, 0.6)
 	if f := inForce(t, w.Store); f.ToxicFrom != 0.6 {
@@ -69,9 +75,11 @@ func TestCountersFollowTheThreshold(t *testing.T) {
 	change(other, 0.95)
 	want(0, 0)
 	// The first process still believes in 0.6, and finds out.
-	accepted(t, w.Store, event("classifier_output", "message_id", w.prompt, "model", "m", "scores", map[string]float64{"toxicity": 0.8}))
+	accepted(t, w.Store, event("classifier_output", "message_id", w.prompt, "model", "m", "scores",
+		map[string]float64{"toxicity": 0.8}))
 	want(0, 0)
-	importText(t, w.Store, `{"message_id": "`+uuid.NewString()+`", "parent_id": "`+w.prompt.String()+`", "user_id": "`+w.troll.String()+`", "role": "assistant", "text": "x", "lang": "de", "detoxify": {"toxicity": 0.97}}`)
+	importText(t, w.Store, `{"message_id": "`+uuid.NewString()+`", "parent_id": "`+w.prompt.String()+`", "user_id": "`+
+		w.troll.String()+`", "role": "assistant", "text": "x", "lang": "de", "detoxify": {"toxicity": 0.97}}`)
 	want(1, 0)
 	last := change(w.Store, 0)
 	want(3, 1)
@@ -94,7 +102,8 @@ func TestThresholdWhileOthersWrite(t *testing.T) {
 		writers.Go(func() {
 			for i := range 25 {
 				message := []uuid.UUID{w.prompt, w.reply, w.deep}[(n+i)%3]
-				done, err := w.Ingest(ctx, store.CommandLine, []byte(event("classifier_output", "message_id", message, "model", fmt.Sprint("m", n), "scores", map[string]float64{"toxicity": float64(i%10) / 10})))
+				done, err := w.Ingest(ctx, store.CommandLine, []byte(event("classifier_output", "message_id", message, "model",
+					fmt.Sprint("m", n), "scores", map[string]float64{"toxicity": float64(i%10) / 10})))
 				if err != nil || done.Accepted != 1 {
 					t.Errorf("%+v %v", done, err)
 				}
@@ -103,7 +112,8 @@ func TestThresholdWhileOthersWrite(t *testing.T) {
 	}
 	for i := range 12 {
 		from := float64(i%3)/4 + 0.25
-		if _, err := w.SaveFormula(ctx, w.admin, scoring.Change{Weights: map[string]float64{}, ToxicFrom: &from}, "to and fro", nil, ""); err != nil {
+		if _, err := w.SaveFormula(ctx, w.admin, scoring.Change{Weights: map[string]float64{}, ToxicFrom: &from},
+			"to and fro", nil, ""); err != nil {
 			t.Error(err)
 		}
 	}

@@ -54,7 +54,8 @@ type TrialRow struct {
 
 // TryFormula compares what a change would make of the formula in force with
 // that formula, and changes nothing.
-func (s *Store) TryFormula(ctx context.Context, actor Actor, change scoring.Change, window scoring.Window) (Trial, error) {
+func (s *Store) TryFormula(ctx context.Context, actor Actor, change scoring.Change, window scoring.Window) (Trial,
+	error) {
 	if err := need(actor, policy.ScoringRead); err != nil {
 		return Trial{}, err
 	}
@@ -71,8 +72,10 @@ func (s *Store) TryFormula(ctx context.Context, actor Actor, change scoring.Chan
 
 // CompareFormulas is TryFormula for any two formulas of which the first counts
 // toxic messages by the threshold in force.
-func (s *Store) CompareFormulas(ctx context.Context, actor Actor, old, tried scoring.Formula, window scoring.Window) (Trial, error) {
-	t := Trial{Window: window, AsOf: s.now().UTC(), Tried: tried, InForce: old, LeftOut: scoring.LeakySignals, Resamples: scoring.Resamples, Top: scoring.Top}
+func (s *Store) CompareFormulas(ctx context.Context, actor Actor, old, tried scoring.Formula,
+	window scoring.Window) (Trial, error) {
+	t := Trial{Window: window, AsOf: s.now().UTC(), Tried: tried, InForce: old, LeftOut: scoring.LeakySignals,
+		Resamples: scoring.Resamples, Top: scoring.Top}
 	if err := need(actor, policy.ScoringRead); err != nil {
 		return t, err
 	}
@@ -81,7 +84,8 @@ func (s *Store) CompareFormulas(ctx context.Context, actor Actor, old, tried sco
 		return t, err
 	}
 	found := scoring.NewTrial(candidates)
-	t.Users, t.Sanctioned, t.Old, t.New, t.Difference, t.Between = found.Users, found.Sanctioned, found.Old, found.New, found.AUCDifference, found.AUCDifferenceInterval
+	t.Users, t.Sanctioned, t.Old, t.New, t.Difference, t.Between = found.Users, found.Sanctioned, found.Old, found.New,
+		found.AUCDifference, found.AUCDifferenceInterval
 	names, err := s.namesOf(ctx, candidates, found.Entered, found.Left, found.Moved)
 	if err != nil {
 		return t, err
@@ -99,12 +103,14 @@ func (s *Store) CompareFormulas(ctx context.Context, actor Actor, old, tried sco
 }
 
 // candidates scores everybody on the boards of a frame by both formulas.
-func (s *Store) candidates(ctx context.Context, old, tried scoring.Formula, window scoring.Window) ([]scoring.Candidate, error) {
+func (s *Store) candidates(ctx context.Context, old, tried scoring.Formula, window scoring.Window) ([]scoring.Candidate,
+	error) {
 	users, err := s.boards.Current(ctx)
 	if err != nil {
 		return nil, err
 	}
-	rejected, err := s.countedBy(ctx, "SELECT user_id, 1::float8 FROM messages WHERE review_result = false AND parent_id IS NULL AND user_id IS NOT NULL")
+	rejected, err := s.countedBy(ctx, "SELECT user_id, 1::float8 FROM messages WHERE review_result = false AND "+
+		"parent_id IS NULL AND user_id IS NOT NULL")
 	if err != nil {
 		return nil, err
 	}
@@ -124,8 +130,10 @@ func (s *Store) candidates(ctx context.Context, old, tried scoring.Formula, wind
 		}
 		c := scoring.Candidate{ID: u.ID, OnBoards: u.Status == Active, Sanctioned: u.Status == Banned || rejected[u.ID] > 0}
 		ever := u.Counters(scoring.Total)
-		c.Sanctioned = c.Sanctioned || ever.Count(&scoring.Treewarden, scoring.Deleted) > 0 || ever.Count(&scoring.Treewarden, scoring.Rejected) > 0
-		c.Score, c.WithoutLeakage = [2]float64{scorers[0].Score(t), scorers[1].Score(t)}, [2]float64{scorers[2].Score(t), scorers[3].Score(t)}
+		c.Sanctioned = c.Sanctioned || ever.Count(&scoring.Treewarden, scoring.Deleted) > 0 ||
+			ever.Count(&scoring.Treewarden, scoring.Rejected) > 0
+		c.Score, c.WithoutLeakage = [2]float64{scorers[0].Score(t), scorers[1].Score(t)},
+			[2]float64{scorers[2].Score(t), scorers[3].Score(t)}
 		if toxic != nil {
 			more := tried.Weights[scoring.ToxicMessages] * (toxic[u.ID] - float64(t.Count(&tried, scoring.ToxicMessages)))
 			c.Score[1], c.WithoutLeakage[1] = c.Score[1]+more, c.WithoutLeakage[1]+more
@@ -153,15 +161,19 @@ func toxicByAuthor(window scoring.Window) string {
 	if window != scoring.Total {
 		// Dated when the first model spoke, or the message was written if that is
 		// later. CASE keeps the dear question for those that need it.
-		within = ` AND CASE WHEN m.created_date >= $2 THEN true WHEN t.at < $2 THEN false ELSE NOT EXISTS (SELECT FROM classifier_outputs o
+		within = ` AND CASE WHEN m.created_date >= $2 THEN true WHEN t.at < $2 THEN false ELSE NOT EXISTS (SELECT
+			FROM classifier_outputs o
 			WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id AND o.at < $2) END`
 	}
-	return `SELECT m.user_id, count(*)::float8 FROM (SELECT tree_id, message_id, min(at) AS at FROM classifier_outputs WHERE toxicity >= $1::float8 GROUP BY 1, 2) t
-		JOIN messages m ON m.tree_id = t.tree_id AND m.message_id = t.message_id WHERE m.user_id IS NOT NULL` + within + ` GROUP BY m.user_id`
+	return `SELECT m.user_id, count(*)::float8 FROM (SELECT tree_id, message_id, min(at) AS at FROM classifier_outputs
+		WHERE toxicity >= $1::float8 GROUP BY 1, 2) t
+		JOIN messages m ON m.tree_id = t.tree_id AND m.message_id = t.message_id
+			WHERE m.user_id IS NOT NULL` + within + ` GROUP BY m.user_id`
 }
 
 // namesOf reads the names of those who move.
-func (s *Store) namesOf(ctx context.Context, candidates []scoring.Candidate, moves ...[]scoring.Move) (map[[16]byte]string, error) {
+func (s *Store) namesOf(ctx context.Context, candidates []scoring.Candidate,
+	moves ...[]scoring.Move) (map[[16]byte]string, error) {
 	var ids []uuid.UUID
 	for _, list := range moves {
 		for _, m := range list {

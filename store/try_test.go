@@ -38,17 +38,20 @@ func TestTryByHand(t *testing.T) {
 	lastMonth := time.Now().Add(-20 * 24 * time.Hour)
 	for i := range users {
 		users[i] = storetest.User(t, w.Store, fmt.Sprint("User ", i))
-		ids := storetest.Tree(t, w.Store, storetest.Node{Author: w.other, At: lastMonth, Replies: []storetest.Node{{Author: users[i], At: lastMonth, Deleted: i == 1}}})
+		ids := storetest.Tree(t, w.Store, storetest.Node{Author: w.other, At: lastMonth,
+			Replies: []storetest.Node{{Author: users[i], At: lastMonth, Deleted: i == 1}}})
 		// User i has i flags, and a toxicity of i tenths.
 		for range i {
 			storetest.React(t, w.Store, ids[1], storetest.User(t, w.Store, "Witness"), "red_flag", time.Now())
 		}
-		storetest.Exec(t, w.Store, "INSERT INTO classifier_outputs (tree_id, message_id, model_id, toxicity, scores, at) VALUES ($1, $2, 1, $3, '{0}', $4)", ids[0], ids[1], float64(i)/10, lastMonth)
+		storetest.Exec(t, w.Store, "INSERT INTO classifier_outputs (tree_id, message_id, model_id, toxicity, scores, at) "+
+			"VALUES ($1, $2, 1, $3, '{0}', $4)", ids[0], ids[1], float64(i)/10, lastMonth)
 		switch i {
 		case 0:
 			act(t, w.Store, w.moderator, store.Act{Kind: "ban", Target: users[i]})
 		case 2:
-			act(t, w.Store, w.moderator, store.Act{Kind: "review", Target: ids[1], Params: store.ReviewParams{Result: "rejected"}})
+			act(t, w.Store, w.moderator, store.Act{Kind: "review", Target: ids[1],
+				Params: store.ReviewParams{Result: "rejected"}})
 		}
 	}
 	if err := w.RebuildScores(ctx); err != nil {
@@ -63,16 +66,19 @@ func TestTryByHand(t *testing.T) {
 	// Trolls: users 0 (0 flags), 1 (1), 2 (2), the other (0). Others: users 3, 4, 5
 	// and the troll (0). Of 16 pairs the trolls lie above in 2 (user 1 and 2 over
 	// the troll), level in 2 (user 0 and the other with the troll).
-	if trial.Users != 8 || trial.Sanctioned != 4 || *trial.Old.AUC != 3.0/16 || *trial.New.AUC != 13.0/16 || *trial.Difference != 10.0/16 || trial.Old.Precision[20] != 0.5 {
+	if trial.Users != 8 || trial.Sanctioned != 4 || *trial.Old.AUC != 3.0/16 || *trial.New.AUC != 13.0/16 ||
+		*trial.Difference != 10.0/16 || trial.Old.Precision[20] != 0.5 {
 		t.Errorf("users %d, trolls %d, AUC %v and %v", trial.Users, trial.Sanctioned, *trial.Old.AUC, *trial.New.AUC)
 	}
-	if trial.Between == nil || trial.Between[0] > *trial.Difference || trial.Between[1] < *trial.Difference || len(trial.Entered)+len(trial.Left) > 0 {
+	if trial.Between == nil || trial.Between[0] > *trial.Difference || trial.Between[1] < *trial.Difference ||
+		len(trial.Entered)+len(trial.Left) > 0 {
 		t.Errorf("%+v", trial)
 	}
 	// On the board of active users user 5 falls from the first place to the last
 	// of seven: of the banned one nothing is told.
 	i := slices.IndexFunc(trial.Moved, func(r store.TrialRow) bool { return r.UserID == users[5] })
-	if i < 0 || trial.Moved[i] != (store.TrialRow{UserID: users[5], DisplayName: "User 5", RankBefore: 1, RankAfter: 7, ScoreBefore: 5, ScoreAfter: -5}) ||
+	if i < 0 || trial.Moved[i] != (store.TrialRow{UserID: users[5], DisplayName: "User 5", RankBefore: 1, RankAfter: 7,
+		ScoreBefore: 5, ScoreAfter: -5}) ||
 		slices.ContainsFunc(trial.Moved, func(r store.TrialRow) bool { return r.UserID == users[0] }) {
 		t.Errorf("moved: %+v", trial.Moved)
 	}
@@ -133,7 +139,8 @@ func TestTryOnRealTrees(t *testing.T) {
 	truth := board(t, s, store.CommandLine, scoring.Total, scoring.Treewarden)
 	reference := board(t, s, store.CommandLine, scoring.Total, scoring.OpenAssistant)
 	trolls := map[uuid.UUID]bool{}
-	rows, err := storetest.DB(t, s).Query(ctx, "SELECT user_id FROM messages WHERE user_id IS NOT NULL AND (deleted AND deleted_root = message_id OR review_result = false)")
+	rows, err := storetest.DB(t, s).Query(ctx, "SELECT user_id FROM messages WHERE user_id IS NOT NULL AND (deleted "+
+		"AND deleted_root = message_id OR review_result = false)")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,9 +184,11 @@ func TestTryOnRealTrees(t *testing.T) {
 		if math.Abs(*c.quality.AUC-won/pairs) > 1e-12 {
 			t.Errorf("%s: AUC %v, want %v", name, *c.quality.AUC, won/pairs)
 		}
-		t.Logf("%s: AUC %.3f %.3f, precision %.3v %.3v", name, *c.quality.AUC, *c.quality.AUCInterval, c.quality.Precision, c.quality.PrecisionInterval)
+		t.Logf("%s: AUC %.3f %.3f, precision %.3v %.3v", name, *c.quality.AUC, *c.quality.AUCInterval, c.quality.Precision,
+			c.quality.PrecisionInterval)
 	}
-	t.Logf("%d users, %d sanctioned users; the reference's AUC is worse by %.3f %.3f", trial.Users, trial.Sanctioned, -*trial.Difference, *trial.Between)
+	t.Logf("%d users, %d sanctioned users; the reference's AUC is worse by %.3f %.3f", trial.Users, trial.Sanctioned,
+		-*trial.Difference, *trial.Between)
 	t.Logf("%d enter the top %d, %d leave it, %d move", len(trial.Entered), trial.Top, len(trial.Left), len(trial.Moved))
 }
 
@@ -190,9 +199,11 @@ func TestTryAnswersTheSame(t *testing.T) {
 	w := newWorld(t)
 	for i := range 40 {
 		user := storetest.User(t, w.Store, fmt.Sprint("User ", i))
-		ids := storetest.Tree(t, w.Store, storetest.Node{Author: w.other, Replies: []storetest.Node{{Author: user, Deleted: i%7 == 1}}})
+		ids := storetest.Tree(t, w.Store, storetest.Node{Author: w.other, Replies: []storetest.Node{{Author: user,
+			Deleted: i%7 == 1}}})
 		for range (i * i) % 9 {
-			storetest.React(t, w.Store, ids[1], storetest.User(t, w.Store, "Witness"), []string{"red_flag", "-1"}[i%2], time.Now())
+			storetest.React(t, w.Store, ids[1], storetest.User(t, w.Store, "Witness"), []string{"red_flag", "-1"}[i%2],
+				time.Now())
 		}
 	}
 	storetest.Exec(t, w.Store, "UPDATE messages SET deletion_by_staff = true WHERE deleted")
@@ -204,6 +215,7 @@ func TestTryAnswersTheSame(t *testing.T) {
 	storetest.Exec(t, w.Store, "UPDATE users SET notes = 'elsewhere on the disk' WHERE substr(user_id::text, 1, 1) < '8'")
 	two := try(t, storetest.Another(t, w.Store), scoring.Treewarden, tried, scoring.Total)
 	if one.Between == nil || *one.Between != *two.Between || *one.Old.AUCInterval != *two.Old.AUCInterval {
-		t.Errorf("the intervals are %v and %v, then %v and %v", *one.Between, *one.Old.AUCInterval, *two.Between, *two.Old.AUCInterval)
+		t.Errorf("the intervals are %v and %v, then %v and %v", *one.Between, *one.Old.AUCInterval, *two.Between,
+			*two.Old.AUCInterval)
 	}
 }

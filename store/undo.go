@@ -16,7 +16,8 @@ import (
 // Undo takes an action back by a further one: it puts every aspect that the
 // action changed back to what it was before, all or nothing. A Conflict names
 // the later action that stands in the way.
-func (s *Store) Undo(ctx context.Context, actor Actor, action int64, reason string, preview bool, idempotencyKey string) (Outcome, error) {
+func (s *Store) Undo(ctx context.Context, actor Actor, action int64, reason string, preview bool,
+	idempotencyKey string) (Outcome, error) {
 	if !actor.May(policy.UndoAll) {
 		if err := need(actor, policy.UndoOwn); err != nil {
 			return Outcome{}, err
@@ -25,7 +26,8 @@ func (s *Store) Undo(ctx context.Context, actor Actor, action int64, reason stri
 	if err := checkReason(reason, UndoKind.NeedsReason); err != nil {
 		return Outcome{}, err
 	}
-	act := Act{Kind: UndoKind.Name, Reason: reason, Preview: preview, IdempotencyKey: idempotencyKey, Params: undoParams{Action: action}}
+	act := Act{Kind: UndoKind.Name, Reason: reason, Preview: preview, IdempotencyKey: idempotencyKey,
+		Params: undoParams{Action: action}}
 	return s.perform(ctx, actor, act, UndoKind, func(d *actionTx) error { return d.undo(action) })
 }
 
@@ -37,7 +39,8 @@ func (d *actionTx) undo(id int64) error {
 	if err := d.mayUndo(action); err != nil {
 		return err
 	}
-	d.undoes, d.targetType, d.targetID, d.label, d.staffAuthor = &action.ID, action.TargetType, action.TargetID, action.TargetLabel, action.StaffAuthor
+	d.undoes, d.targetType, d.targetID, d.label, d.staffAuthor = &action.ID, action.TargetType, action.TargetID,
+		action.TargetLabel, action.StaffAuthor
 	if d.act.Target, err = uuid.Parse(action.TargetID); err != nil {
 		return fmt.Errorf("action %d: %w", id, err)
 	}
@@ -81,7 +84,8 @@ func (d *actionTx) restoreDeletion(id int64) error {
 // mayUndo checks whose action it is and whether it can be undone at all.
 func (d *actionTx) mayUndo(action Action) error {
 	if !d.actor.May(policy.UndoAll) && (action.ActorID == nil || *action.ActorID != d.actor.UserID) {
-		return &Forbidden{policy.UndoAll, "You may undo only what you did yourself. Ask " + action.ActorName + " or an admin."}
+		return &Forbidden{policy.UndoAll, "You may undo only what you did yourself. Ask " + action.ActorName +
+			" or an admin."}
 	}
 	if !action.Undoable {
 		kind, _ := KindNamed(action.Kind)
@@ -97,7 +101,8 @@ func (d *actionTx) mayUndo(action Action) error {
 
 // lockObjects locks what the action changed: users, then trees.
 func (d *actionTx) lockObjects(id int64, action Action) error {
-	rows, err := d.Query(d.Ctx, "SELECT object_id FROM action_objects WHERE action_id = $1 AND object_type = 'user' ORDER BY object_id", id)
+	rows, err := d.Query(d.Ctx, "SELECT object_id FROM action_objects WHERE action_id = $1 AND object_type = 'user' "+
+		"ORDER BY object_id", id)
 	if err != nil {
 		return err
 	}
@@ -120,13 +125,16 @@ func (d *actionTx) lockObjects(id int64, action Action) error {
 		return err
 	}
 	const ofBanned = "SELECT object_id FROM action_objects WHERE action_id = $1 AND aspect = 'ban'"
-	touched := `SELECT tree_id, object_id AS message_id FROM action_objects WHERE action_id = $1 AND object_type = 'message'
-		UNION SELECT m.tree_id, m.message_id FROM action_objects o JOIN messages m ON m.tree_id = o.object_id AND m.parent_id IS NULL WHERE o.action_id = $1 AND o.object_type = 'tree'
+	touched := `SELECT tree_id, object_id AS message_id FROM action_objects WHERE action_id = $1
+		AND object_type = 'message'
+		UNION SELECT m.tree_id, m.message_id FROM action_objects o JOIN messages m ON m.tree_id = o.object_id
+			AND m.parent_id IS NULL WHERE o.action_id = $1 AND o.object_type = 'tree'
 		UNION SELECT tree_id, message_id FROM messages WHERE deleted_action = $1
 		UNION SELECT tree_id, message_id FROM label_votes WHERE user_id IN (` + ofBanned + `)
 		UNION SELECT tree_id, message_id FROM reactions WHERE user_id IN (` + ofBanned + `)
 		UNION SELECT tree_id, message_id FROM reports WHERE user_id IN (` + ofBanned + `)`
-	if _, err := d.exec("SELECT FROM trees WHERE tree_id IN (SELECT tree_id FROM ("+touched+") w) ORDER BY tree_id FOR UPDATE", id); err != nil {
+	if _, err := d.exec("SELECT FROM trees WHERE tree_id IN (SELECT tree_id FROM ("+touched+
+		") w) ORDER BY tree_id FOR UPDATE", id); err != nil {
 		return err
 	}
 	return d.watch(touched, id)
@@ -135,8 +143,10 @@ func (d *actionTx) lockObjects(id int64, action Action) error {
 // restoreLateReplies gives back the messages that came in below what the undone
 // action had deleted, and fell with it, after it was done.
 func (d *actionTx) restoreLateReplies(id int64) error {
-	_, err := d.change(deletionAspect, `chosen AS (SELECT m.tree_id, m.message_id AS id FROM messages m WHERE m.deleted_action = $2
-			AND NOT EXISTS (SELECT FROM action_objects o WHERE o.action_id = $2 AND o.object_type = 'message' AND o.object_id = m.message_id AND o.aspect = 'deletion'))`,
+	_, err := d.change(deletionAspect, `chosen AS (SELECT m.tree_id, m.message_id AS id FROM messages m
+		WHERE m.deleted_action = $2
+			AND NOT EXISTS (SELECT FROM action_objects o WHERE o.action_id = $2 AND o.object_type = 'message'
+			AND o.object_id = m.message_id AND o.aspect = 'deletion'))`,
 		`deleted = false, deleted_at = NULL, deleted_action = NULL, deleted_root = NULL, deletion_by_staff = true`, id)
 	return err
 }
@@ -182,7 +192,8 @@ func (a columnAspect) undo(d *actionTx, id int64) error {
 // that the actor does not hold.
 func (d *actionTx) mayRestoreRole() error {
 	var role string
-	if err := d.QueryRow(d.Ctx, "SELECT after #>> '{}' FROM action_objects WHERE action_id = $1 AND aspect = 'role'", d.id).Scan(&role); err != nil {
+	if err := d.QueryRow(d.Ctx, "SELECT after #>> '{}' FROM action_objects WHERE action_id = $1 AND aspect = 'role'",
+		d.id).Scan(&role); err != nil {
 		return err
 	}
 	return d.checkGrantable(role)
@@ -248,12 +259,14 @@ func (feedbackAspect) undo(d *actionTx, id int64) error {
 // same aspect of the same object.
 func (d *actionTx) laterThan(id int64, objectType string, object uuid.UUID, aspect string) error {
 	var later *int64
-	if err := d.QueryRow(d.Ctx, `SELECT max(action_id) FROM action_objects WHERE object_type = $1 AND object_id = $2 AND aspect = $3
+	if err := d.QueryRow(d.Ctx, `SELECT max(action_id) FROM action_objects WHERE object_type = $1 AND object_id = $2
+		AND aspect = $3
 		AND action_id > $4 AND action_id <> $5`, objectType, object, aspect, id, d.id).Scan(&later); err != nil {
 		return err
 	}
 	if later == nil {
-		return &Conflict{Why: "An import has changed this " + objectType + " since (" + object.String() + "), so that it cannot be put back as it was."}
+		return &Conflict{Why: "An import has changed this " + objectType + " since (" + object.String() +
+			"), so that it cannot be put back as it was."}
 	}
 	return d.standsInTheWay(*later, "A later action stands in the way.")
 }
@@ -263,22 +276,28 @@ func (d *actionTx) standsInTheWay(later int64, why string) error {
 	if err != nil {
 		return err
 	}
-	return &Conflict{Why: fmt.Sprintf("%s It is action %d (%s, by %s).", why, action.ID, action.Kind, action.ActorName), Action: &action}
+	return &Conflict{Why: fmt.Sprintf("%s It is action %d (%s, by %s).", why, action.ID, action.Kind, action.ActorName),
+		Action: &action}
 }
 
 // countUndone counts what the undo touched.
 func (d *actionTx) countUndone() error {
 	if err := d.QueryRow(d.Ctx, `WITH touched AS (SELECT m.user_id FROM action_objects o
-			JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id WHERE o.action_id = $1 AND o.aspect = 'deletion'),
+			JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id WHERE o.action_id = $1
+				AND o.aspect = 'deletion'),
 		author AS (SELECT CASE WHEN $3 = 'user' THEN $2 ELSE
-			(SELECT m.user_id FROM message_trees x JOIN messages m ON m.tree_id = x.tree_id AND m.message_id = x.message_id WHERE x.message_id = $2) END AS id)
-		SELECT count(*), count(*) FILTER (WHERE t.user_id IS DISTINCT FROM author.id) FROM touched t, author`, d.id, d.act.Target, d.targetType).
+			(SELECT m.user_id FROM message_trees x JOIN messages m ON m.tree_id = x.tree_id AND m.message_id = x.message_id
+				WHERE x.message_id = $2) END AS id)
+		SELECT count(*), count(*) FILTER (WHERE t.user_id IS DISTINCT FROM author.id) FROM touched t,
+			author`, d.id, d.act.Target, d.targetType).
 		Scan(&d.affected.Messages, &d.affected.OthersMessages); err != nil {
 		return err
 	}
 	var other int64
-	err := d.QueryRow(d.Ctx, `SELECT count(DISTINCT object_id) FILTER (WHERE object_type = 'message' AND aspect <> 'deletion'),
-			count(DISTINCT object_id) FILTER (WHERE object_type = 'tree'), count(DISTINCT object_id) FILTER (WHERE object_type = 'user')
+	err := d.QueryRow(d.Ctx, `SELECT count(DISTINCT object_id) FILTER (WHERE object_type = 'message'
+		AND aspect <> 'deletion'),
+			count(DISTINCT object_id) FILTER (WHERE object_type = 'tree'), count(DISTINCT object_id) FILTER (WHERE object_type =
+				'user')
 		FROM action_objects WHERE action_id = $1`, d.id).Scan(&other, &d.affected.Trees, &d.affected.Users)
 	if d.affected.Messages == 0 {
 		d.affected.Messages = other

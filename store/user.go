@@ -34,15 +34,18 @@ type userRow struct {
 	BanAction         *int64
 }
 
-const userColumns = `u.user_id, u.display_name, u.auth_method, u.username, u.role, ` + tables.UserStatusSQL + ` AS status, u.notes,
+const userColumns = `u.user_id, u.display_name, u.auth_method, u.username, u.role, ` + tables.UserStatusSQL +
+	` AS status, u.notes,
 	u.show_on_leaderboard, u.created_date, nullif(u.last_activity_date, '-infinity') AS last_activity_date, u.version,
 	u.banned_at, u.banned_until, u.ban_reason, u.banned_by,
 	(SELECT b.display_name FROM users b WHERE b.user_id = u.banned_by) AS banned_by_name, u.ban_action`
 
 func (r userRow) user() User {
 	u := User{
-		UserID: r.UserID, DisplayName: r.DisplayName, AuthMethod: r.AuthMethod, Username: r.Username, Role: r.Role, Status: r.Status,
-		Notes: r.Notes, ShowOnLeaderboard: r.ShowOnLeaderboard, CreatedDate: r.CreatedDate, LastActivityDate: r.LastActivityDate, Version: r.Version,
+		UserID: r.UserID, DisplayName: r.DisplayName, AuthMethod: r.AuthMethod, Username: r.Username, Role: r.Role,
+		Status: r.Status,
+		Notes:  r.Notes, ShowOnLeaderboard: r.ShowOnLeaderboard, CreatedDate: r.CreatedDate,
+		LastActivityDate: r.LastActivityDate, Version: r.Version,
 	}
 	if r.Status == Banned {
 		u.Ban = &Ban{Since: *r.BannedAt, Until: r.BannedUntil, By: r.BannedBy, Action: r.BanAction}
@@ -60,8 +63,10 @@ var userOrders = func() []db.Order {
 	name := []db.Key{{Expr: "lower(u.display_name)", Typ: "text"}, {Expr: "u.user_id", Typ: "uuid"}}
 	created := []db.Key{{Expr: "u.created_date", Typ: "timestamptz"}, {Expr: "u.user_id", Typ: "uuid"}}
 	// The day has the index, so that the time can change without it.
-	activity := []db.Key{{Expr: "u.active_day", Typ: "date"}, {Expr: "u.last_activity_date", Typ: "timestamptz"}, {Expr: "u.user_id", Typ: "uuid"}}
-	return []db.Order{{Name: "name", Desc: false, Keys: name}, {Name: "-name", Desc: true, Keys: name}, {Name: "created", Desc: false, Keys: created}, {Name: "-created", Desc: true, Keys: created},
+	activity := []db.Key{{Expr: "u.active_day", Typ: "date"}, {Expr: "u.last_activity_date", Typ: "timestamptz"},
+		{Expr: "u.user_id", Typ: "uuid"}}
+	return []db.Order{{Name: "name", Desc: false, Keys: name}, {Name: "-name", Desc: true, Keys: name},
+		{Name: "created", Desc: false, Keys: created}, {Name: "-created", Desc: true, Keys: created},
 		{Name: "activity", Desc: false, Keys: activity}, {Name: "-activity", Desc: true, Keys: activity}}
 }()
 
@@ -131,7 +136,8 @@ func userByID(ctx context.Context, c db.Conn, id uuid.UUID) (User, error) {
 
 // User returns one user with their stats and scores in every frame.
 func (s *Store) User(ctx context.Context, actor Actor, id uuid.UUID, formula scoring.Formula) (UserDetail, error) {
-	d := UserDetail{Stats: map[scoring.Window]Stats{}, Scores: map[scoring.Window]float64{}, Parts: map[scoring.Window][]scoring.Part{}}
+	d := UserDetail{Stats: map[scoring.Window]Stats{}, Scores: map[scoring.Window]float64{},
+		Parts: map[scoring.Window][]scoring.Part{}}
 	if err := need(actor, policy.Read); err != nil {
 		return d, err
 	}
@@ -163,7 +169,8 @@ func (s *Store) User(ctx context.Context, actor Actor, id uuid.UUID, formula sco
 	if d.Days, err = s.days(ctx, id, formula); err != nil {
 		return d, err
 	}
-	d.History, err = db.Collect[NoteVersion](ctx, s.pool, `SELECT a.at, a.actor_name AS by, coalesce(o.after #>> '{}', '') AS notes, a.id AS action
+	d.History, err = db.Collect[NoteVersion](ctx, s.pool, `SELECT a.at, a.actor_name AS by, coalesce(o.after #>> '{}',
+		'') AS notes, a.id AS action
 		FROM action_objects o JOIN actions a ON a.id = o.action_id
 		WHERE o.object_type = 'user' AND o.object_id = $1 AND o.aspect = 'notes' ORDER BY a.id DESC LIMIT 100`, id)
 	return d, err
@@ -173,13 +180,15 @@ func (s *Store) userPrivate(ctx context.Context, id uuid.UUID) (*UserPrivate, er
 	var p UserPrivate
 	err := s.pool.QueryRow(ctx, `SELECT coalesce(u.email, ''), coalesce(l.ip, ''), l.created_at,
 			(SELECT count(*) FROM sessions WHERE user_id = u.user_id AND expires_at > now())
-		FROM users u LEFT JOIN LATERAL (SELECT ip, created_at FROM sessions WHERE user_id = u.user_id ORDER BY created_at DESC LIMIT 1) l ON true
+		FROM users u LEFT JOIN LATERAL (SELECT ip, created_at FROM sessions WHERE user_id = u.user_id
+			ORDER BY created_at DESC LIMIT 1) l ON true
 		WHERE u.user_id = $1`, id).Scan(&p.Email, &p.IP, &p.LastSignIn, &p.Sessions)
 	return &p, db.Translate(err)
 }
 
 func userLanguages(ctx context.Context, c db.Conn, id uuid.UUID) ([]string, error) {
-	rows, err := c.Query(ctx, `SELECT lang FROM messages WHERE user_id = $1 AND lang IS NOT NULL GROUP BY lang ORDER BY count(*) DESC, lang`, id)
+	rows, err := c.Query(ctx, `SELECT lang FROM messages WHERE user_id = $1 AND lang IS NOT NULL GROUP BY lang
+		ORDER BY count(*) DESC, lang`, id)
 	if err != nil {
 		return nil, db.Translate(err)
 	}
@@ -190,13 +199,15 @@ func userLanguages(ctx context.Context, c db.Conn, id uuid.UUID) ([]string, erro
 // stats counts what a user wrote and gave within a frame.
 func (s *Store) stats(ctx context.Context, id uuid.UUID, window scoring.Window) (Stats, error) {
 	var t Stats
-	err := s.pool.QueryRow(ctx, `SELECT count(*), count(*) FILTER (WHERE parent_id IS NULL), count(*) FILTER (WHERE parent_id IS NOT NULL),
+	err := s.pool.QueryRow(ctx, `SELECT count(*), count(*) FILTER (WHERE parent_id IS NULL),
+		count(*) FILTER (WHERE parent_id IS NOT NULL),
 			count(*) FILTER (WHERE review_result), count(*) FILTER (WHERE NOT review_result), count(*) FILTER (WHERE deleted),
 			(SELECT count(*) FROM label_votes WHERE user_id = $1 AND at >= $2),
 			(SELECT count(*) FROM reactions WHERE user_id = $1 AND at >= $2),
 			(SELECT count(*) FROM reports WHERE user_id = $1 AND at >= $2 AND status <> 'withdrawn')
 		FROM messages WHERE user_id = $1 AND created_date >= $2`, id, s.since(window)).
-		Scan(&t.Messages, &t.Prompts, &t.Replies, &t.Accepted, &t.Rejected, &t.Deleted, &t.LabelsGiven, &t.ReactionGiven, &t.ReportsGiven)
+		Scan(&t.Messages, &t.Prompts, &t.Replies, &t.Accepted, &t.Rejected, &t.Deleted, &t.LabelsGiven, &t.ReactionGiven,
+			&t.ReportsGiven)
 	return t, db.Translate(err)
 }
 
@@ -208,17 +219,23 @@ func (s *Store) UserFeedback(ctx context.Context, actor Actor, id uuid.UUID, p P
 	if _, err := userByID(ctx, s.pool, id); err != nil {
 		return List[Feedback]{}, err
 	}
-	q := db.Query{Columns: `g.kind, g.message_id, left(m.text, 200) AS excerpt, g.at, g.labels, coalesce(g.emoji, '') AS emoji, coalesce(g.reason, '') AS reason`}
+	q := db.Query{Columns: `g.kind, g.message_id, left(m.text, 200) AS excerpt, g.at, g.labels, coalesce(g.emoji,
+		'') AS emoji, coalesce(g.reason, '') AS reason`}
 	user := q.Arg(id)
-	q.From = `(SELECT 'label' AS kind, v.tree_id, v.message_id, v.at, ` + tables.VotesSQL + ` AS labels, NULL AS emoji, NULL AS reason, '' AS detail FROM label_votes v WHERE v.user_id = ` + user + `
-		UNION ALL SELECT 'reaction', r.tree_id, r.message_id, r.at, NULL, r.emoji, NULL, r.emoji FROM reactions r WHERE r.user_id = ` + user + `
-		UNION ALL SELECT 'report', r.tree_id, r.message_id, r.at, NULL, NULL, r.reason, r.report_id::text FROM reports r WHERE r.user_id = ` + user + `) g
+	q.From = `(SELECT 'label' AS kind, v.tree_id, v.message_id, v.at, ` + tables.VotesSQL +
+		` AS labels, NULL AS emoji, NULL AS reason, '' AS detail FROM label_votes v WHERE v.user_id = ` + user + `
+		UNION ALL SELECT 'reaction', r.tree_id, r.message_id, r.at, NULL, r.emoji, NULL, r.emoji FROM reactions r
+			WHERE r.user_id = ` + user + `
+		UNION ALL SELECT 'report', r.tree_id, r.message_id, r.at, NULL, NULL, r.reason, r.report_id::text FROM reports r
+			WHERE r.user_id = ` + user + `) g
 		JOIN messages m ON m.tree_id = g.tree_id AND m.message_id = g.message_id`
 	type row struct {
 		db.Keyed
 		Feedback
 	}
-	rows, next, prev, err := db.Fetch[row](ctx, s.pool, q, db.Order{Name: "given", Desc: true, Keys: []db.Key{{Expr: "g.at", Typ: "timestamptz"}, {Expr: "g.message_id", Typ: "uuid"}, {Expr: "g.kind", Typ: "text"}, {Expr: "g.detail", Typ: "text"}}}, p)
+	rows, next, prev, err := db.Fetch[row](ctx, s.pool, q,
+		db.Order{Name: "given", Desc: true, Keys: []db.Key{{Expr: "g.at", Typ: "timestamptz"}, {Expr: "g.message_id",
+			Typ: "uuid"}, {Expr: "g.kind", Typ: "text"}, {Expr: "g.detail", Typ: "text"}}}, p)
 	if err != nil {
 		return List[Feedback]{}, err
 	}

@@ -47,11 +47,16 @@ func (w *world) views(t *testing.T) []view {
 	lastAction := func(kind string) string {
 		return one("SELECT id::text FROM actions WHERE kind = $1 AND actor_name = 'moderator' ORDER BY id LIMIT 1", kind)
 	}
-	user := one("SELECT user_id::text FROM messages WHERE NOT deleted GROUP BY user_id ORDER BY count(*) FILTER (WHERE review_result = false) DESC, user_id LIMIT 1")
-	banned := one("SELECT user_id::text FROM users WHERE banned_at IS NOT NULL AND banned_until IS NOT NULL ORDER BY user_id LIMIT 1")
-	tree := one("SELECT tree_id::text FROM messages GROUP BY tree_id ORDER BY bool_or(deleted) DESC, count(*) DESC, tree_id LIMIT 1")
-	message := one(`SELECT message_id::text FROM messages m JOIN reports USING (tree_id, message_id) JOIN classifier_outputs USING (tree_id, message_id)
-		WHERE depth = 2 AND NOT deleted AND role = 'prompter' AND EXISTS (SELECT FROM messages r WHERE r.tree_id = m.tree_id AND r.parent_id = m.message_id)
+	user := one("SELECT user_id::text FROM messages WHERE NOT deleted GROUP BY user_id ORDER BY count(*) FILTER (WHERE " +
+		"review_result = false) DESC, user_id LIMIT 1")
+	banned := one("SELECT user_id::text FROM users WHERE banned_at IS NOT NULL AND banned_until IS NOT NULL ORDER BY " +
+		"user_id LIMIT 1")
+	tree := one("SELECT tree_id::text FROM messages GROUP BY tree_id ORDER BY bool_or(deleted) DESC, count(*) DESC, " +
+		"tree_id LIMIT 1")
+	message := one(`SELECT message_id::text FROM messages m JOIN reports USING (tree_id, message_id)
+		JOIN classifier_outputs USING (tree_id, message_id)
+		WHERE depth = 2 AND NOT deleted AND role = 'prompter' AND EXISTS (SELECT FROM messages r WHERE r.tree_id = m.tree_id
+			AND r.parent_id = m.message_id)
 		ORDER BY message_id LIMIT 1`)
 	onMessage := "/messages/" + message
 	w.secondFormula(t)
@@ -65,7 +70,8 @@ func (w *world) views(t *testing.T) []view {
 		{name: "users-empty", path: "/users?q=nobody+is+called+this"},
 		{name: "user", path: "/users/" + user, open: opened("details:not(.menu)")},
 		{name: "user-explained", path: "/users/" + user + "?open=total"},
-		{name: "user-given", path: "/users/" + one("SELECT user_id::text FROM reports GROUP BY user_id ORDER BY count(*) DESC, user_id LIMIT 1") + "?tab=given&limit=10", open: opened(".rater details")},
+		{name: "user-given", path: "/users/" + one("SELECT user_id::text FROM reports GROUP BY user_id ORDER BY count(*) "+
+			"DESC, user_id LIMIT 1") + "?tab=given&limit=10", open: opened(".rater details")},
 		{name: "user-actions", path: "/users/" + banned + "?tab=actions&limit=10"},
 		{name: "user-self", path: "/users/" + w.staff[policy.Moderator].UserID.String() + "?tab=actions&limit=10"},
 		{name: "user-staff", path: "/users/" + w.staff[policy.Admin].UserID.String()},
@@ -86,19 +92,23 @@ func (w *world) views(t *testing.T) []view {
 		{name: "message-refused", path: onMessage, open: refused},
 		{name: "act", path: onMessage + "/delete"},
 		{name: "act-label", path: onMessage + "/labels"},
-		{name: "history", path: "/messages/" + one("SELECT message_id::text FROM messages WHERE edited LIMIT 1") + "/history"},
+		{name: "history", path: "/messages/" + one("SELECT message_id::text FROM messages WHERE edited LIMIT 1") +
+			"/history"},
 		{name: "trees", path: "/trees?limit=12"},
 		{name: "tree", path: "/trees/" + tree},
-		{name: "tree-halted", path: "/trees/" + one("SELECT tree_id::text FROM trees WHERE state = 'halted_by_moderator' ORDER BY state_by_staff DESC LIMIT 1")},
+		{name: "tree-halted", path: "/trees/" + one("SELECT tree_id::text FROM trees WHERE state = 'halted_by_moderator' "+
+			"ORDER BY state_by_staff DESC LIMIT 1")},
 		{name: "audit", path: "/audit?limit=20", role: policy.Admin},
 		{name: "audit-own", path: "/audit?limit=20"},
 		{name: "action", path: "/actions/" + lastAction("edit"), open: opened("details")},
-		{name: "action-undone", path: "/actions/" + one("SELECT undoes::text FROM actions WHERE undoes IS NOT NULL ORDER BY id LIMIT 1"), role: policy.Admin},
+		{name: "action-undone", path: "/actions/" + one("SELECT undoes::text FROM actions WHERE undoes IS NOT NULL ORDER "+
+			"BY id LIMIT 1"), role: policy.Admin},
 		{name: "undo", path: "/actions/" + lastAction("edit") + "/undo"},
 		{name: "scoring", path: "/settings/scoring", role: policy.Admin},
 		{name: "scoring-try", path: "/settings/scoring?try=1&frame=total&weights[red_flags]=5&weights[upvotes]=-3&weights[spam_labels]=0&toxic_from=0.4", role: policy.Admin, open: opened("details")},
 		{name: "scoring-back", path: "/settings/scoring?from=1", role: policy.DataLead},
-		{name: "scoring-wrong", path: "/settings/scoring?try=1&weights[red_flags]=500&weights[pii]=&toxic_from=2", role: policy.Admin, status: 422},
+		{name: "scoring-wrong", path: "/settings/scoring?try=1&weights[red_flags]=500&weights[pii]=&toxic_from=2",
+			role: policy.Admin, status: 422},
 		{name: "scoring-read", path: "/settings/scoring"},
 		{name: "account", path: "/account"},
 		{name: "keys", path: "/", open: func(b *tab) { b.press("?"); b.see("#keys") }},
@@ -118,7 +128,8 @@ func (w *world) secondFormula(t *testing.T) {
 	first := 1
 	change := scoring.Change{Weights: map[string]float64{"political_content": 0.25, "sexual_content": 1.5}}
 	var late *store.Conflict
-	if _, err := w.store.SaveFormula(t.Context(), w.staff[policy.Admin], change, "Political content disturbs the groups that write in Spanish", &first, ""); err != nil && !errors.As(err, &late) {
+	if _, err := w.store.SaveFormula(t.Context(), w.staff[policy.Admin], change,
+		"Political content disturbs the groups that write in Spanish", &first, ""); err != nil && !errors.As(err, &late) {
 		t.Fatal(err)
 	}
 }

@@ -90,7 +90,8 @@ func TestBadInput(t *testing.T) {
 		})
 	}
 	sub("Lists", func(b *tab) {
-		for _, path := range []string{"/users?limit=200", "/trollboard?limit=200&status=all", "/trees?limit=200&state=growing", "/audit?limit=200"} {
+		for _, path := range []string{"/users?limit=200", "/trollboard?limit=200&status=all",
+			"/trees?limit=200&state=growing", "/audit?limit=200"} {
 			b.pages(path)
 		}
 		// Lists of messages show texts as conversations do, which come next.
@@ -189,11 +190,15 @@ func (h *hostileWorld) addresses(b *tab) {
 	b.expect(400, 404, 409, 422)
 	message, user := "/messages/"+h.prompts[1%len(h.prompts)].String(), "/users/"+h.users[1].String()
 	paths := []string{
-		"/trollboard?q=", "/trollboard?lang=", "/trollboard?frame=", "/trollboard?formula=", "/trollboard?sort=", "/trollboard?open=", "/trollboard?cursor=",
-		"/users?q=", "/users?lang=", "/users?role=", "/users?cursor=", user + "?q=", user + "?tab=", user + "?formula=", user + "/score?frame=",
-		"/messages?q=", "/messages?label=", "/messages?toxicity=", "/messages?classifier=", "/messages?lang=", "/messages?user=", "/messages?since=", "/messages?cursor=",
+		"/trollboard?q=", "/trollboard?lang=", "/trollboard?frame=", "/trollboard?formula=", "/trollboard?sort=",
+		"/trollboard?open=", "/trollboard?cursor=",
+		"/users?q=", "/users?lang=", "/users?role=", "/users?cursor=", user + "?q=", user + "?tab=", user + "?formula=",
+		user + "/score?frame=",
+		"/messages?q=", "/messages?label=", "/messages?toxicity=", "/messages?classifier=", "/messages?lang=",
+		"/messages?user=", "/messages?since=", "/messages?cursor=",
 		"/trees?origin=", "/trees?lang=", "/trees?author=", "/audit?target=", "/audit?kind=", "/audit?actor=",
-		message + "?view=", message + "/delete?return=", message + "/delete?reason=", message + "/edit?text=", message + "/labels?return=", user + "/ban?until=", user + "/ban?reason=",
+		message + "?view=", message + "/delete?return=", message + "/delete?reason=", message + "/edit?text=", message +
+			"/labels?return=", user + "/ban?until=", user + "/ban?reason=",
 		"/messages/", "/users/", "/actions/", "/nowhere/", "/account?notice=", "/account?done=",
 	}
 	step := max(1, len(h.texts)/(3*len(paths)))

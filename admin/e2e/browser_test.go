@@ -33,12 +33,14 @@ func chromium(t *testing.T) string {
 		return path
 	}
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
-		"/Applications/Google Chrome.app/Contents/MacOS/Google Chrome", "/Applications/Chromium.app/Contents/MacOS/Chromium"} {
+		"/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+		"/Applications/Chromium.app/Contents/MacOS/Chromium"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}
 	}
-	const why = "no Chromium was found: the console was NOT tested in a browser; install it, or name its program in TREEWARDEN_CHROMIUM"
+	const why = "no Chromium was found: the console was NOT tested in a browser; install it, or name its program in " +
+		"TREEWARDEN_CHROMIUM"
 	if os.Getenv("TREEWARDEN_REQUIRE_BROWSER") == "1" || os.Getenv("CI") == "true" {
 		t.Fatal(why)
 	}
@@ -189,8 +191,9 @@ func (b *tab) theme(name string) {
 func (b *tab) emulate(feature, value string) {
 	b.t.Helper()
 	run(b, "emulate "+feature, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
-			{Name: feature, Value: value}, {Name: "prefers-reduced-motion", Value: "reduce"}}})
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia,
+			emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+				{Name: feature, Value: value}, {Name: "prefers-reduced-motion", Value: "reduce"}}})
 		return err
 	}))
 }
@@ -199,7 +202,8 @@ func (b *tab) emulate(feature, value string) {
 func (b *tab) withoutScripts() {
 	b.t.Helper()
 	run(b, "turn scripts off", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+		_, err := cdp.Call(ctx, t, emulation.SetScriptExecutionDisabled,
+			emulation.SetScriptExecutionDisabledParams{Value: true})
 		return err
 	}))
 }
@@ -222,7 +226,8 @@ func (b *tab) keepPicture() {
 		return
 	}
 	pictures++
-	path := filepath.Join(os.TempDir(), fmt.Sprintf("treewarden-%s-%d.png", strings.ReplaceAll(b.t.Name(), "/", "-"), pictures))
+	path := filepath.Join(os.TempDir(), fmt.Sprintf("treewarden-%s-%d.png", strings.ReplaceAll(b.t.Name(), "/", "-"),
+		pictures))
 	if os.WriteFile(path, png, 0o600) == nil {
 		b.t.Logf("what the browser showed, at %s: %s", b.at(), path)
 	}

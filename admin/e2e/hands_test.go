@@ -120,7 +120,8 @@ func (b *tab) until(what, condition string) {
 // wantText waits for an element that can be seen and has a text in it.
 func (b *tab) wantText(selector, part string) {
 	b.t.Helper()
-	b.until(selector+" with "+part, "[...document.querySelectorAll("+quote(selector)+")].some(el => el.checkVisibility() && "+
+	b.until(selector+" with "+part, "[...document.querySelectorAll("+quote(selector)+
+		")].some(el => el.checkVisibility() && "+
 		"el.innerText.replace(/\\s+/g, ' ').toLowerCase().includes("+quote(strings.ToLower(part))+"))")
 }
 

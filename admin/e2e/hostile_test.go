@@ -65,7 +65,8 @@ func corporaTexts(t *testing.T) []string {
 	var naughty []string
 	var purify []struct{ Payload string }
 	var bidi []struct{ Text string }
-	for name, into := range map[string]any{"blns.json": &naughty, "dompurify-expect.json": &purify, "bidi_homoglyph_lines.json": &bidi} {
+	for name, into := range map[string]any{"blns.json": &naughty, "dompurify-expect.json": &purify,
+		"bidi_homoglyph_lines.json": &bidi} {
 		if err := json.Unmarshal(read(name), into); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -130,8 +131,10 @@ func (h *hostileWorld) plant(t *testing.T) {
 		}
 		h.users = append(h.users, user)
 		return corpus.Message{
-			MessageID: id, UserID: &user, CreatedDate: at(i), Text: text, Role: corpus.Assistant, Lang: &name, ReviewResult: &yes,
-			Synthetic: i%3 == 0, ModelName: &name, Emojis: map[string]int{"+1": 1, name: 2}, Labels: map[string]corpus.Label{"quality": {Value: &half, Count: 3}, name: {Value: &half, Count: 3}},
+			MessageID: id, UserID: &user, CreatedDate: at(i), Text: text, Role: corpus.Assistant, Lang: &name,
+			ReviewResult: &yes,
+			Synthetic:    i%3 == 0, ModelName: &name, Emojis: map[string]int{"+1": 1, name: 2},
+			Labels:      map[string]corpus.Label{"quality": {Value: &half, Count: 3}, name: {Value: &half, Count: 3}},
 			Classifiers: map[string]map[string]*float64{corpus.Detoxify: {"toxicity": &toxicity}},
 		}
 	}
@@ -143,7 +146,8 @@ func (h *hostileWorld) plant(t *testing.T) {
 			records = append(records, record)
 			h.prompts = append(h.prompts, m.MessageID)
 			// A few models and outputs are enough: each becomes a row of a dictionary.
-			m.Classifiers[beginning(text, 60)+" "] = map[string]*float64{"toxicity": m.Labels["quality"].Value, beginning(text, 60): m.Labels["quality"].Value}
+			m.Classifiers[beginning(text, 60)+" "] = map[string]*float64{"toxicity": m.Labels["quality"].Value,
+				beginning(text, 60): m.Labels["quality"].Value}
 		} else {
 			m.ParentID, m.Depth = &record.Messages[0].MessageID, 1
 		}
@@ -154,7 +158,8 @@ func (h *hostileWorld) plant(t *testing.T) {
 		alone := message(len(h.texts)+i, text)
 		alone.Role, alone.UserID = corpus.Prompter, nil
 		h.users = h.users[:len(h.texts)]
-		records = append(records, &corpus.Record{Prompt: true, Tree: corpus.Tree{Origin: &origin, State: &growing}, Messages: []corpus.Message{alone}})
+		records = append(records, &corpus.Record{Prompt: true, Tree: corpus.Tree{Origin: &origin, State: &growing},
+			Messages: []corpus.Message{alone}})
 	}
 	word := message(0, strings.Repeat("Wassermelone", 10_000/12)+" ende")
 	word.Role, word.ModelName = corpus.Prompter, nil
@@ -178,12 +183,14 @@ func (h *hostileWorld) name(t *testing.T) {
 	for i, text := range h.texts {
 		names[i] = beginning(text, 256)
 	}
-	storetest.Exec(t, h.store, `UPDATE users SET display_name = n.name FROM unnest($1::uuid[], $2::text[]) AS n (id, name) WHERE user_id = n.id`, h.users[:len(h.texts)], names)
+	storetest.Exec(t, h.store, `UPDATE users SET display_name = n.name FROM unnest($1::uuid[], $2::text[]) AS n (id, name)
+		WHERE user_id = n.id`, h.users[:len(h.texts)], names)
 	for i, name := range names {
 		names[i] = beginning(name+" …", 500)
 	}
 	storetest.Exec(t, h.store, `INSERT INTO reports (tree_id, message_id, user_id, reason, at)
-		SELECT tree_id, message_id, m.user_id, n.reason, now() FROM unnest($1::uuid[], $2::text[]) AS n (id, reason) JOIN messages m ON m.user_id = n.id
+		SELECT tree_id, message_id, m.user_id, n.reason, now() FROM unnest($1::uuid[], $2::text[]) AS n (id, reason)
+			JOIN messages m ON m.user_id = n.id
 		WHERE tree_id = ANY ($3)`, h.users[:len(h.texts)], names, h.prompts)
 	// All reports of a tree on its prompt too: its page shows them together.
 	storetest.Exec(t, h.store, `INSERT INTO reports (tree_id, message_id, user_id, reason, at)
@@ -212,7 +219,8 @@ func (h *hostileWorld) work(t *testing.T) {
 		notes := beginning(strings.Join(batch, "\n"), 9000)
 		user := users[len(h.edits)*150]
 		h.act(t, policy.Moderator, store.Act{Kind: "update_user", Target: user, Params: store.UserPatch{Notes: &notes}})
-		edit := h.act(t, policy.Moderator, store.Act{Kind: "edit", Target: h.prompts[len(h.edits)%len(h.prompts)], Reason: "all of these", Params: store.EditParams{Text: beginning(strings.Join(batch, "\n\n"), 19_000)}})
+		edit := h.act(t, policy.Moderator, store.Act{Kind: "edit", Target: h.prompts[len(h.edits)%len(h.prompts)],
+			Reason: "all of these", Params: store.EditParams{Text: beginning(strings.Join(batch, "\n\n"), 19_000)}})
 		h.edits = append(h.edits, edit.ID)
 	}
 }

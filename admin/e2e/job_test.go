@@ -60,7 +60,8 @@ func (b *tab) openFirstOfBoard() string {
 	}
 	points := eval[float64](b, `[...document.querySelectorAll("tr.detail tbody td:nth-child(4)")].reduce((sum, cell) =>
 		sum + Number(cell.textContent.replace("−", "-").replaceAll(",", "")), 0)`)
-	if want := eval[float64](b, `Number(document.querySelector("tr.detail tfoot .strong").textContent.replace("−", "-").replaceAll(",", ""))`); points-want > 0.05 || want-points > 0.05 {
+	if want := eval[float64](b,
+		`Number(document.querySelector("tr.detail tfoot .strong").textContent.replace("−", "-").replaceAll(",", ""))`); points-want > 0.05 || want-points > 0.05 {
 		b.t.Errorf("the parts add up to %v, the sum says %v", points, want)
 	}
 	if !strings.Contains(b.at(), "open=") {
@@ -147,7 +148,8 @@ func (b *tab) banAndUnban() {
 	b.choose("dialog[open] #act-for", "week")
 	messages := b.text(dialog + " .numbers")
 	b.click("dialog[open] input[name=messages]")
-	b.until("the numbers follow the choice", "document.querySelector("+quote(dialog+" .numbers")+").innerText.replace(/\\s+/g, ' ').trim() !== "+quote(messages))
+	b.until("the numbers follow the choice", "document.querySelector("+quote(dialog+" .numbers")+
+		").innerText.replace(/\\s+/g, ' ').trim() !== "+quote(messages))
 	b.click("dialog[open] input[name=messages]")
 	b.fill(reasonField, "Flames in every thread.")
 	b.follow(confirm)
@@ -178,10 +180,12 @@ func (b *tab) findAllOfIt(user, message string) {
 	b.t.Helper()
 	b.pressFollow("ga")
 	var log []string
-	for _, line := range eval[[]string](b, `[...document.querySelectorAll("table.audit tbody td.what")].map(cell => cell.innerText)`) {
+	for _, line := range eval[[]string](b,
+		`[...document.querySelectorAll("table.audit tbody td.what")].map(cell => cell.innerText)`) {
 		log = append(log, strings.Join(strings.Fields(line), " "))
 	}
-	want := []string{"Unbanned", "Banned", "Undid", "Banned", "Restarted the tree", "Stopped the tree", "Undid", "Deleted the message"}
+	want := []string{"Unbanned", "Banned", "Undid", "Banned", "Restarted the tree", "Stopped the tree", "Undid",
+		"Deleted the message"}
 	if len(log) < len(want) {
 		b.t.Fatalf("the log holds %d lines: %q", len(log), log)
 	}

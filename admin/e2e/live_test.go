@@ -115,7 +115,8 @@ func TestTheBoardMovesInPlace(t *testing.T) {
 	if got := eval[string](b, order); got != "Ann Bob Cid" || eval[float64](b, place) != top {
 		t.Errorf("under the pointer the rows became %s", got)
 	}
-	if ranks := eval[string](b, `[...document.querySelectorAll("[data-rank]")].map(r => r.textContent).join(" ")`); ranks != "2 1 3" {
+	if ranks := eval[string](b,
+		`[...document.querySelectorAll("[data-rank]")].map(r => r.textContent).join(" ")`); ranks != "2 1 3" {
 		t.Errorf("the ranks read %s, want those that hold now", ranks)
 	}
 	run(b, "load axe", chromedp.Evaluate[chromedp.Void](axe+";void 0"))
@@ -172,7 +173,8 @@ func (w *liveWorld) anOpenRowStays(b *tab) {
 	b.see(liveNote)
 	w.flag("Bob", 1)
 	b.wantText("tr.detail tfoot", "15")
-	if b.attribute(firstRow+" .opener", "aria-expanded") != "true" || !eval[bool](b, `document.activeElement.matches("a.opener")`) {
+	if b.attribute(firstRow+" .opener", "aria-expanded") != "true" ||
+		!eval[bool](b, `document.activeElement.matches("a.opener")`) {
 		b.t.Error("the row was closed, or the focus lost")
 	}
 	if got := eval[string](b, order); got != "Bob Ann Cid" {
@@ -181,7 +183,8 @@ func (w *liveWorld) anOpenRowStays(b *tab) {
 	b.click(liveNote)
 	b.wantOrder("Ann Bob Cid")
 	b.until("it is said", `document.querySelector("[data-live-said]").textContent === "Board updated"`)
-	if !eval[bool](b, `document.querySelector("tr.detail").previousElementSibling.id === `+quote("u-"+w.user["Bob"].String())) {
+	if !eval[bool](b, `document.querySelector("tr.detail").previousElementSibling.id === `+
+		quote("u-"+w.user["Bob"].String())) {
 		b.t.Error("the open row left its parts behind")
 	}
 	b.point("")

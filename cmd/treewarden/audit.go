@@ -27,7 +27,8 @@ func (c *AuditVerifyCmd) Run(app *App) error {
 	var broken *store.BrokenChain
 	if errors.As(err, &broken) {
 		fmt.Fprintln(app.Stdout, broken)
-		return fmt.Errorf("the audit log was changed past this program (%w); compare it with a backup or an earlier export", errFaults)
+		return fmt.Errorf("the audit log was changed past this program (%w); compare it with a backup or an earlier export",
+			errFaults)
 	}
 	if err != nil {
 		return err

@@ -17,13 +17,15 @@ func TestWithoutDatabase(t *testing.T) {
 		t.Errorf("version prints %q", got)
 	}
 	help := must(t, dir, "", "help")
-	for _, words := range []string{"serve", "demo", "migrate status", "import", "score explain", "staff create", "key revoke", "audit export", "completion",
+	for _, words := range []string{"serve", "demo", "migrate status", "import", "score explain", "staff create",
+		"key revoke", "audit export", "completion",
 		"TREEWARDEN_DATABASE_URL", "TREEWARDEN_DATA_DIR", "TREEWARDEN_LISTEN", "TREEWARDEN_LOG_FORMAT"} {
 		if !strings.Contains(help, words) {
 			t.Errorf("help does not speak of %s", words)
 		}
 	}
-	if got := must(t, dir, "", "help", "staff", "create"); !strings.Contains(got, "--password-stdin") || got != must(t, dir, "", "staff", "create", "--help") {
+	if got := must(t, dir, "", "help", "staff", "create"); !strings.Contains(got, "--password-stdin") ||
+		got != must(t, dir, "", "staff", "create", "--help") {
 		t.Errorf("help of one command prints %q", got)
 	}
 	for _, wrong := range []struct {
@@ -52,7 +54,8 @@ func TestWithoutDatabase(t *testing.T) {
 		refused(t, dir, "", misuse, "--listen", "serve", "--listen", address)
 	}
 	refused(t, dir, "", failed, "--listen", "serve", "--listen", "nowhere.invalid:80")
-	for _, command := range [][]string{{"staff", "list"}, {"migrate"}, {"migrate", "status"}, {"serve", "--listen", "127.0.0.1:0"}} {
+	for _, command := range [][]string{{"staff", "list"}, {"migrate"}, {"migrate", "status"},
+		{"serve", "--listen", "127.0.0.1:0"}} {
 		refused(t, dir, "", failed, "--database-url", append(command, "--database-url", "postgres://127.0.0.1:1/nowhere")...)
 		refused(t, dir, "", failed, "--database-url", append(command, "--database-url", "no address")...)
 	}
@@ -94,7 +97,8 @@ func TestAccountsKeysAndLog(t *testing.T) {
 	ends := make(chan result, 2)
 	for _, role := range []string{"admin", "moderator"} {
 		go func() {
-			ends <- tool(t, dir, "correct horse battery\n", "staff", "create", "--name", "first "+role, "--role", role, "--password-stdin")
+			ends <- tool(t, dir, "correct horse battery\n", "staff", "create", "--name", "first "+role, "--role", role,
+				"--password-stdin")
 		}()
 	}
 	for range 2 {
@@ -111,7 +115,8 @@ func TestAccountsKeysAndLog(t *testing.T) {
 	if got := must(t, dir, "", "migrate"); got != "the schema is up to date\n" {
 		t.Errorf("migrate prints %q", got)
 	}
-	if got := must(t, dir, "", "migrate", "status"); !strings.Contains(got, "0001_people.sql") || strings.Contains(got, "  no\n") {
+	if got := must(t, dir, "", "migrate", "status"); !strings.Contains(got, "0001_people.sql") ||
+		strings.Contains(got, "  no\n") {
 		t.Errorf("migrate status prints %q", got)
 	}
 	testStaff(t, dir)
@@ -119,10 +124,12 @@ func TestAccountsKeysAndLog(t *testing.T) {
 	testLog(t, dir)
 	testExplain(t, dir)
 	refused(t, dir, "", failed, "no user", "score", "explain", "nobody")
-	if got := must(t, dir, "", "score", "explain", "first admin", "--json"); !json.Valid([]byte(got)) || !strings.Contains(got, `"parts"`) {
+	if got := must(t, dir, "", "score", "explain", "first admin", "--json"); !json.Valid([]byte(got)) ||
+		!strings.Contains(got, `"parts"`) {
 		t.Errorf("score explain --json prints %q", got)
 	}
-	if got := must(t, dir, "", "score", "explain", "first admin", "--frame", "week", "--formula", "open-assistant"); !strings.Contains(got, "red_flags") || !strings.Contains(got, "week") {
+	if got := must(t, dir, "", "score", "explain", "first admin", "--frame", "week", "--formula",
+		"open-assistant"); !strings.Contains(got, "red_flags") || !strings.Contains(got, "week") {
 		t.Errorf("score explain prints %q", got)
 	}
 	must(t, dir, "", "--log-format", "json", "--log-level", "error", "staff", "list")
@@ -137,9 +144,11 @@ func TestAccountsKeysAndLog(t *testing.T) {
 }
 
 func testStaff(t *testing.T, dir string) {
-	refused(t, dir, "correct horse battery\n", failed, "name", "staff", "create", "--name", "first admin", "--role", "admin", "--password-stdin")
+	refused(t, dir, "correct horse battery\n", failed, "name", "staff", "create", "--name", "first admin", "--role",
+		"admin", "--password-stdin")
 	refused(t, dir, "short\n", failed, "10", "staff", "create", "--name", "second", "--role", "admin", "--password-stdin")
-	if got := must(t, dir, "", "staff", "list"); strings.Count(got, "\n") != 3 || !strings.Contains(got, "first moderator  moderator  active") {
+	if got := must(t, dir, "", "staff", "list"); strings.Count(got, "\n") != 3 ||
+		!strings.Contains(got, "first moderator  moderator  active") {
 		t.Errorf("staff list prints %q", got)
 	}
 	var staff []struct{ Username, Role string }
@@ -162,7 +171,8 @@ func testKeys(t *testing.T, dir string) {
 		t.Errorf("key create prints %q, want a key alone", key)
 	}
 	for _, args := range [][]string{{"key", "list"}, {"key", "list", "--json"}} {
-		if got := must(t, dir, "", args...); !strings.Contains(got, "front end") || strings.Contains(got, strings.TrimSpace(key)) {
+		if got := must(t, dir, "", args...); !strings.Contains(got, "front end") ||
+			strings.Contains(got, strings.TrimSpace(key)) {
 			t.Errorf("%q prints %q", args, got)
 		}
 	}
@@ -195,7 +205,8 @@ func TestInterruptedCommand(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(20<<(2*i)) * time.Millisecond) // while it sets up, starts or migrates the database, or is done
+		// while it sets up, starts or migrates the database, or is done
+		time.Sleep(time.Duration(20<<(2*i)) * time.Millisecond)
 		if err := cmd.Process.Signal(signal); err != nil {
 			t.Fatal(err)
 		}

@@ -64,7 +64,8 @@ func newParser(commands *commandLine, app *App) (*kong.Kong, error) {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Vars{
 			"frames": strings.Join(frames, ","), "formulas": strings.Join(formulas, ","), "formula": scoring.Formulas[0].Name,
-			"staff_roles": strings.Join(staffRoles, ","), "any_roles": strings.Join(append(slices.Clone(staffRoles), policy.General), ","),
+			"staff_roles": strings.Join(staffRoles, ","), "any_roles": strings.Join(append(slices.Clone(staffRoles),
+				policy.General), ","),
 			"roles": strings.Join(policy.Roles, ","),
 		},
 	)

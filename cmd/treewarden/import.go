@@ -47,16 +47,20 @@ func (c *ImportCmd) Run(app *App) error {
 	}
 	source := importSource{app: app, files: c.Files, ignored: map[string]int{}}
 	if file, ok := app.Stderr.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
-		source.bar = progressbar.NewOptions64(size, progressbar.OptionSetWriter(file), progressbar.OptionSetDescription("importing"),
-			progressbar.OptionShowBytes(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
+		source.bar = progressbar.NewOptions64(size, progressbar.OptionSetWriter(file),
+			progressbar.OptionSetDescription("importing"),
+			progressbar.OptionShowBytes(true), progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionClearOnFinish())
 	}
 	logged := time.Now()
-	summary, err := s.Import(app.Context(), source.records(), store.ImportOptions{DryRun: c.DryRun, Log: app.Log, Progress: func(s store.ImportSummary) {
-		if source.bar == nil && time.Since(logged) >= importLogged {
-			logged = time.Now()
-			app.Log.Info("importing", "bytes", s.Bytes, "messages", s.Messages, "updated", s.Updated, "unchanged", s.Unchanged, "rejected", s.Rejected)
-		}
-	}})
+	summary, err := s.Import(app.Context(), source.records(),
+		store.ImportOptions{DryRun: c.DryRun, Log: app.Log, Progress: func(s store.ImportSummary) {
+			if source.bar == nil && time.Since(logged) >= importLogged {
+				logged = time.Now()
+				app.Log.Info("importing", "bytes", s.Bytes, "messages", s.Messages, "updated", s.Updated, "unchanged", s.Unchanged,
+					"rejected", s.Rejected)
+			}
+		}})
 	if source.bar != nil {
 		_ = source.bar.Finish() // a bar that cannot be cleared is no reason to fail
 	}
@@ -167,9 +171,12 @@ func (c *ImportCmd) print(app *App, summary store.ImportSummary, source *importS
 	if c.DryRun {
 		b.WriteString("a dry run: nothing was written\n")
 	}
-	fmt.Fprintf(&b, "new      %s, %s, %s\n", number(summary.Trees, "tree"), number(summary.Messages, "message"), number(summary.Users, "user"))
-	fmt.Fprintf(&b, "known    %s updated, %s unchanged\n", number(summary.Updated, "message"), humanize.Comma(summary.Unchanged))
-	fmt.Fprintf(&b, "refused  %s; %s kept aside until the parent comes\n", number(summary.Rejected, "line"), number(summary.Orphans, "orphan"))
+	fmt.Fprintf(&b, "new      %s, %s, %s\n", number(summary.Trees, "tree"), number(summary.Messages, "message"),
+		number(summary.Users, "user"))
+	fmt.Fprintf(&b, "known    %s updated, %s unchanged\n", number(summary.Updated, "message"),
+		humanize.Comma(summary.Unchanged))
+	fmt.Fprintf(&b, "refused  %s; %s kept aside until the parent comes\n", number(summary.Rejected, "line"),
+		number(summary.Orphans, "orphan"))
 	fmt.Fprintf(&b, "read     %s in %.1f s\n", humanize.Bytes(uint64(max(summary.Bytes, 0))), summary.Seconds)
 	if len(ignored) > 0 {
 		fmt.Fprintf(&b, "ignored  %s\n", strings.Join(ignored, ", "))

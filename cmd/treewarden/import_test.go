@@ -32,7 +32,8 @@ func importLines(n int) string {
 }
 
 // summaryKeys are all keys of a summary.
-var summaryKeys = []string{"bytes", "errors", "messages", "orphans", "rejected", "seconds", "trees", "unchanged", "updated", "users"}
+var summaryKeys = []string{"bytes", "errors", "messages", "orphans", "rejected", "seconds", "trees", "unchanged",
+	"updated", "users"}
 
 func summaryOf(t *testing.T, stdout string) map[string]any {
 	t.Helper()
@@ -85,12 +86,15 @@ func TestImport(t *testing.T) {
 		t.Error("a database was started for nothing")
 	}
 
-	all := map[string]float64{"trees": 5, "messages": 50, "users": 50, "updated": 0, "unchanged": 0, "rejected": 0, "orphans": 0, "bytes": float64(len(good))}
+	all := map[string]float64{"trees": 5, "messages": 50, "users": 50, "updated": 0, "unchanged": 0, "rejected": 0,
+		"orphans": 0, "bytes": float64(len(good))}
 	wantSummary(t, must(t, dir, "", "import", "--dry-run", "--json", plain), all)
 	wantSummary(t, must(t, dir, good, "import", "--json", "-"), all)
-	wantSummary(t, must(t, dir, "", "import", packed, "--json"), map[string]float64{"trees": 0, "messages": 0, "unchanged": 50, "bytes": float64(len(good))})
+	wantSummary(t, must(t, dir, "", "import", packed, "--json"),
+		map[string]float64{"trees": 0, "messages": 0, "unchanged": 50, "bytes": float64(len(good))})
 	human := must(t, dir, good, "import", plain, packed, "-")
-	for _, words := range []string{"0 trees, 0 messages, 0 users", "0 messages updated, 150 unchanged", `"colour" (150 times)`} {
+	for _, words := range []string{"0 trees, 0 messages, 0 users", "0 messages updated, 150 unchanged",
+		`"colour" (150 times)`} {
 		if !strings.Contains(human, words) {
 			t.Errorf("the summary does not say %q:\n%s", words, human)
 		}
@@ -98,7 +102,8 @@ func TestImport(t *testing.T) {
 
 	bad := "{\n" + `{"message_id": "c0000000-0000-4000-8000-00000000ffff", "parent_id": "c0000000-0000-4000-8000-00000000fffe", "text": "a", "role": "prompter"}` + "\n" + importLines(60)
 	r := tool(t, dir, bad, "import", "--json", "-")
-	if r.status != failed || strings.Count(r.stderr, "\n") != 1 || !strings.Contains(r.stderr, "1 line refused, 1 orphan") {
+	if r.status != failed || strings.Count(r.stderr, "\n") != 1 ||
+		!strings.Contains(r.stderr, "1 line refused, 1 orphan") {
 		t.Errorf("bad lines end with %d and say %q", r.status, r.stderr)
 	}
 	wantSummary(t, r.stdout, map[string]float64{"trees": 1, "messages": 10, "unchanged": 50, "rejected": 1, "orphans": 1})
@@ -110,7 +115,8 @@ func TestImport(t *testing.T) {
 	if want := []string{"standard input 1 not_json", "standard input 2 orphan"}; !reflect.DeepEqual(named, want) {
 		t.Errorf("named %v, want %v", named, want)
 	}
-	if r := tool(t, dir, bad, "import", "-"); r.status != failed || !strings.Contains(r.stdout, "standard input, line 1: ") || !strings.Contains(r.stdout, "standard input, line 2: ") {
+	if r := tool(t, dir, bad, "import", "-"); r.status != failed ||
+		!strings.Contains(r.stdout, "standard input, line 1: ") || !strings.Contains(r.stdout, "standard input, line 2: ") {
 		t.Errorf("bad lines are named\n%s", r.stdout)
 	}
 }
@@ -139,6 +145,7 @@ func TestKilledImport(t *testing.T) {
 		t.Errorf("after a kill %v", summary)
 	}
 	t.Logf("the killed import had %v messages in", summary["unchanged"])
-	wantSummary(t, must(t, dir, "", "import", "--json", file), map[string]float64{"messages": 0, "trees": 0, "users": 0, "updated": 0, "unchanged": 20_000})
+	wantSummary(t, must(t, dir, "", "import", "--json", file),
+		map[string]float64{"messages": 0, "trees": 0, "users": 0, "updated": 0, "unchanged": 20_000})
 	must(t, dir, "", "score", "verify")
 }

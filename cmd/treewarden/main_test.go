@@ -38,7 +38,8 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	for _, name := range os.Environ() { // a developer's settings are not the tests'
-		if name, _, _ = strings.Cut(name, "="); strings.HasPrefix(name, "TREEWARDEN_") && !strings.HasPrefix(name, "TREEWARDEN_TEST_") {
+		if name, _, _ = strings.Cut(name, "="); strings.HasPrefix(name, "TREEWARDEN_") &&
+			!strings.HasPrefix(name, "TREEWARDEN_TEST_") {
 			os.Unsetenv(name)
 		}
 	}
@@ -102,7 +103,8 @@ func refused(t *testing.T, dir, stdin string, status int, words string, args ...
 	if r.status != status || r.stdout != "" {
 		t.Errorf("%q ended with %d, want %d; stdout: %q", args, r.status, status, r.stdout)
 	}
-	if !strings.HasPrefix(r.stderr, "treewarden: ") || strings.Count(r.stderr, "\n") != 1 || !strings.HasSuffix(r.stderr, "\n") {
+	if !strings.HasPrefix(r.stderr, "treewarden: ") || strings.Count(r.stderr, "\n") != 1 ||
+		!strings.HasSuffix(r.stderr, "\n") {
 		t.Errorf("%q does not end with one line on standard error: %q", args, r.stderr)
 	}
 	if !strings.Contains(r.stderr, words) {
@@ -167,7 +169,8 @@ func (s *server) end(t *testing.T, signal os.Signal) int {
 // call sends a request with a key and returns status and body.
 func (s *server) call(t *testing.T, method, path, key, body string) (int, string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(context.Background(), method, "http://"+s.address+path, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(context.Background(), method, "http://"+s.address+path,
+		strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,8 @@ import (
 func TestFigure(t *testing.T) {
 	t.Parallel()
 	tenth, seven := 0.1, 0.7
-	for figure, want := range map[float64]string{3 * tenth: "0.3", 6 * seven: "4.2", 12345678: "12345678", -0.001: "-0.001", 0: "0"} {
+	for figure, want := range map[float64]string{3 * tenth: "0.3", 6 * seven: "4.2", 12345678: "12345678",
+		-0.001: "-0.001", 0: "0"} {
 		if got := figureOf(figure); got != want {
 			t.Errorf("%v is written %q, want %q", figure, got, want)
 		}
@@ -44,10 +45,12 @@ func testExplain(t *testing.T, dir string) {
 			if window == scoring.Day {
 				want, messages = 0, 0
 			}
-			if score.Score != want || score.Window != window || score.Formula != formula.Name || len(score.Evidence[scoring.RedFlags]) != messages {
+			if score.Score != want || score.Window != window || score.Formula != formula.Name ||
+				len(score.Evidence[scoring.RedFlags]) != messages {
 				t.Errorf("%s, %s: %+v", window, formula.Name, score)
 			}
-			words := []string{"red_flags     28       3      84", "red_flags by 14 messages\n  a0000000-0000-4000-8000-000000000001\n", "000000000010\n  and 4 more; --json names them\n", "rate"}
+			words := []string{"red_flags     28       3      84", "red_flags by 14 messages\n  " +
+				"a0000000-0000-4000-8000-000000000001\n", "000000000010\n  and 4 more; --json names them\n", "rate"}
 			if messages == 0 {
 				words = []string{"red_flags      0       3       0", "rate"}
 			}

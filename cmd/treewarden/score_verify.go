@@ -23,7 +23,8 @@ func (c *ScoreVerifyCmd) Run(app *App) error {
 		printFault(app, f)
 	}
 	if len(faults) > 0 {
-		return fmt.Errorf("%s not what the signals say (%w); run %q, and tell us how it came about", plural(len(faults), "counter"), errFaults, "treewarden score rebuild")
+		return fmt.Errorf("%s not what the signals say (%w); run %q, and tell us how it came about",
+			plural(len(faults), "counter"), errFaults, "treewarden score rebuild")
 	}
 	_, err = fmt.Fprintln(app.Stdout, "all counters are what the signals say")
 	return err

@@ -44,16 +44,19 @@ func listen(app *App) (net.Listener, error) {
 		return nil, usageError("--listen (TREEWARDEN_LISTEN) is empty; give an address such as 127.0.0.1:8080")
 	}
 	if !readsAsAddress(app.Context(), app.Listen) {
-		return nil, usageError(fmt.Sprintf("--listen (TREEWARDEN_LISTEN) is %q, which is no address with a port; give one such as 127.0.0.1:8080", app.Listen))
+		return nil, usageError(fmt.Sprintf("--listen (TREEWARDEN_LISTEN) is %q, which is no address with a port; give one "+
+			"such as 127.0.0.1:8080", app.Listen))
 	}
 	listener, err := new(net.ListenConfig).Listen(app.Context(), "tcp", app.Listen)
 	switch {
 	case err == nil:
 		return listener, nil
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("the address %s is in use, perhaps by another Treewarden; stop that one, or choose another address with --listen (TREEWARDEN_LISTEN)", app.Listen)
+		return nil, fmt.Errorf("the address %s is in use, perhaps by another Treewarden; stop that one, or choose another "+
+			"address with --listen (TREEWARDEN_LISTEN)", app.Listen)
 	}
-	return nil, fmt.Errorf("cannot listen on %q: %w; give an address such as 127.0.0.1:8080 with --listen (TREEWARDEN_LISTEN)", app.Listen, err)
+	return nil, fmt.Errorf("cannot listen on %q: %w; give an address such as 127.0.0.1:8080 with --listen "+
+		"(TREEWARDEN_LISTEN)", app.Listen, err)
 }
 
 // readsAsAddress says that an address is written as one, whether or not this
@@ -127,7 +130,8 @@ func endBans(ctx context.Context, app *App, s *store.Store) error {
 
 // every does a chore again and again until the context ends. A failure is
 // said once and not at each try: the database may be away for long.
-func every(ctx context.Context, interval time.Duration, log *slog.Logger, chore string, do func(context.Context) error) {
+func every(ctx context.Context, interval time.Duration, log *slog.Logger, chore string,
+	do func(context.Context) error) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	failing := false

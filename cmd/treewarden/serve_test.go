@@ -23,7 +23,8 @@ func TestServe(t *testing.T) {
 
 	// A command beside it uses its database, and what it does counts at once.
 	key := strings.TrimSpace(must(t, dir, "", "key", "create", "--name", "probe", "--role", "moderator"))
-	if status, body := s.call(t, "GET", "/api/v1/trollboard?frame=day", key, ""); status != http.StatusOK || !strings.Contains(body, `"items"`) {
+	if status, body := s.call(t, "GET", "/api/v1/trollboard?frame=day", key, ""); status != http.StatusOK ||
+		!strings.Contains(body, `"items"`) {
 		t.Errorf("the trollboard answers %d: %s", status, body)
 	}
 	if status, _ := s.call(t, "GET", "/api/v1/trollboard", "", ""); status != http.StatusUnauthorized {
@@ -117,12 +118,14 @@ func TestDemo(t *testing.T) {
 	s.follow(t, links["data_lead"], "/audit")
 
 	key := strings.TrimSpace(must(t, dir, "", "key", "create", "--name", "probe", "--role", "admin"))
-	for _, query := range []string{"frame=day", "frame=week", "frame=month", "frame=total", "status=banned", "formula=open-assistant", "lang=he", "lang=zh"} {
+	for _, query := range []string{"frame=day", "frame=week", "frame=month", "frame=total", "status=banned",
+		"formula=open-assistant", "lang=he", "lang=zh"} {
 		if n := s.count(t, "/trollboard?limit=200&"+query, key); n < 3 {
 			t.Errorf("the board with %s has %d users", query, n)
 		}
 	}
-	for _, kind := range []string{"ban", "delete", "edit", "review", "label", "report", "react", "halt", "resume", "update_user", "undo"} {
+	for _, kind := range []string{"ban", "delete", "edit", "review", "label", "report", "react", "halt", "resume",
+		"update_user", "undo"} {
 		if n := s.count(t, "/audit?kind="+kind, key); n == 0 {
 			t.Errorf("the log has nothing of the kind %s", kind)
 		}
@@ -165,7 +168,8 @@ func testDemoWithoutAll(t *testing.T, dir string) {
 			id = fields[len(fields)-1]
 		}
 	}
-	if status, body := s.call(t, "POST", "/api/v1/users/"+id+"/ban", key, `{"reason": "for the test"}`); status != http.StatusOK {
+	if status, body := s.call(t, "POST", "/api/v1/users/"+id+"/ban", key,
+		`{"reason": "for the test"}`); status != http.StatusOK {
 		t.Fatalf("the ban answers %d: %s", status, body)
 	}
 	s.end(t, os.Interrupt)
@@ -244,14 +248,16 @@ func testTimedBan(t *testing.T, s *server, key string) {
 	}
 	user := "/api/v1/users/" + board.Items[0].UserID
 	until := time.Now().Add(2 * time.Second).UTC().Format(time.RFC3339Nano)
-	if status, body := s.call(t, "POST", user+"/ban", key, fmt.Sprintf(`{"reason": "just a moment", "until": %q}`, until)); status != http.StatusOK {
+	if status, body := s.call(t, "POST", user+"/ban", key,
+		fmt.Sprintf(`{"reason": "just a moment", "until": %q}`, until)); status != http.StatusOK {
 		t.Fatalf("the ban answers %d: %s", status, body)
 	}
 	eventually(t, "the ban ends", func() bool {
 		_, body := s.call(t, "GET", "/api/v1/audit?kind=unban&target="+board.Items[0].UserID, key, "")
 		return strings.Contains(body, `"via":"system"`)
 	})
-	if status, body := s.call(t, "GET", user, key, ""); status != http.StatusOK || !strings.Contains(body, `"status":"active"`) {
+	if status, body := s.call(t, "GET", user, key, ""); status != http.StatusOK ||
+		!strings.Contains(body, `"status":"active"`) {
 		t.Errorf("after the end of a ban the user is %s", body)
 	}
 }

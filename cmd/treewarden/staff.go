@@ -69,7 +69,8 @@ func (c *StaffListCmd) Run(app *App) error {
 	w := tabwriter.NewWriter(app.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NAME\tROLE\tSTATUS\tCREATED\tID")
 	for _, u := range staff {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", u.Username, u.Role, u.Status, u.CreatedDate.UTC().Format(time.DateOnly), u.UserID)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", u.Username, u.Role, u.Status, u.CreatedDate.UTC().Format(time.DateOnly),
+			u.UserID)
 	}
 	return w.Flush()
 }
@@ -131,7 +132,8 @@ func readPassword(app *App, name string, fromStdin bool) (string, error) {
 	}
 	terminal, ok := app.Stdin.(*os.File)
 	if !ok || !term.IsTerminal(int(terminal.Fd())) {
-		return "", usageError("there is no terminal to ask for the password on; use --password-stdin and write it to standard input")
+		return "", usageError("there is no terminal to ask for the password on; use --password-stdin and write it to " +
+			"standard input")
 	}
 	first, err := ask(app, terminal, "Password for "+name+": ")
 	if err != nil {

@@ -16,7 +16,8 @@ import (
 
 // someone is a user with random counts, often none in a frame.
 func someone(r *rand.Rand, id uuid.UUID) board.User {
-	u := board.User{ID: id, Name: fmt.Sprintf("User %c%d", 'A'+rune(r.IntN(26)), r.IntN(5)), Status: []string{"active", "active", "banned", "erased"}[r.IntN(4)]}
+	u := board.User{ID: id, Name: fmt.Sprintf("User %c%d", 'A'+rune(r.IntN(26)), r.IntN(5)),
+		Status: []string{"active", "active", "banned", "erased"}[r.IntN(4)]}
 	for _, lang := range []string{"en", "de", "fa"} {
 		if r.IntN(2) == 0 {
 			u.Languages = append(u.Languages, lang)
@@ -46,7 +47,8 @@ func expected(users map[uuid.UUID]board.User, v board.View) []board.Place {
 		for _, n := range counts {
 			speaks = speaks || n > 0
 		}
-		if !speaks || v.Status != "all" && u.Status != v.Status || v.Lang != "" && !slices.Contains(u.Languages, v.Lang) || v.Name != "" && u.Name[5] != v.Name[0]-'a'+'A' {
+		if !speaks || v.Status != "all" && u.Status != v.Status || v.Lang != "" && !slices.Contains(u.Languages, v.Lang) ||
+			v.Name != "" && u.Name[5] != v.Name[0]-'a'+'A' {
 			continue
 		}
 		value := v.Formula.Score(counts)
@@ -71,7 +73,8 @@ func views() []board.View {
 	for _, f := range scoring.Formulas {
 		for _, window := range []scoring.Window{scoring.Day, scoring.Total} {
 			for _, sort := range []string{"score", "rate", "spam"} {
-				for _, more := range []board.View{{Status: "active"}, {Status: "all"}, {Status: "banned", Lang: "de"}, {Status: "all", Name: "c"}} {
+				for _, more := range []board.View{{Status: "active"}, {Status: "all"}, {Status: "banned", Lang: "de"},
+					{Status: "all", Name: "c"}} {
 					more.Window, more.Formula, more.Sort = window, f, sort
 					all = append(all, more)
 				}
@@ -103,7 +106,8 @@ func walk(t *testing.T, b *board.Board, v board.View, back bool, limit, size int
 			}
 		}
 		if before != (rows[0].Rank > 1) || after != (rows[len(rows)-1].Rank < size) {
-			t.Fatalf("%+v: ranks %d to %d of %d, before %v, after %v", v, rows[0].Rank, rows[len(rows)-1].Rank, size, before, after)
+			t.Fatalf("%+v: ranks %d to %d of %d, before %v, after %v", v, rows[0].Rank, rows[len(rows)-1].Rank, size, before,
+				after)
 		}
 		if back {
 			places = append(page, places...)
@@ -142,7 +146,8 @@ func TestPagesFollowChanges(t *testing.T) {
 			want := expected(users, v)
 			for _, back := range []bool{false, true} {
 				if got := walk(t, b, v, back, 37, len(want)); !slices.Equal(got, want) {
-					t.Fatalf("round %d, %s %s %s %s lang %q name %q, back %v: %d places, want %d", round, v.Window, v.Formula.Name, v.Sort, v.Status, v.Lang, v.Name, back, len(got), len(want))
+					t.Fatalf("round %d, %s %s %s %s lang %q name %q, back %v: %d places, want %d", round, v.Window, v.Formula.Name,
+						v.Sort, v.Status, v.Lang, v.Name, back, len(got), len(want))
 				}
 			}
 		}

@@ -42,7 +42,8 @@ type order struct {
 }
 
 func (v View) key() orderKey {
-	k := orderKey{window: v.Window, legacy: v.Formula.Legacy, sort: v.Sort, status: v.Status, lang: v.Lang, part: strings.ToLower(v.Name)}
+	k := orderKey{window: v.Window, legacy: v.Formula.Legacy, sort: v.Sort, status: v.Status, lang: v.Lang,
+		part: strings.ToLower(v.Name)}
 	for i, info := range scoring.Signals {
 		k.weights[i] = v.Formula.Weights[info.Signal]
 	}

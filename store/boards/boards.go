@@ -64,7 +64,8 @@ type Boards struct {
 }
 
 // New makes boards of a database; nothing is read before the first look.
-func New(pool *pgxpool.Pool, now func() time.Time, threshold *counters.Threshold, readFormula func(context.Context) (scoring.Formula, error)) *Boards {
+func New(pool *pgxpool.Pool, now func() time.Time, threshold *counters.Threshold,
+	readFormula func(context.Context) (scoring.Formula, error)) *Boards {
 	id := uuid.New()
 	return &Boards{
 		pool: pool, now: now, threshold: threshold, readFormula: readFormula,

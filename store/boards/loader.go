@@ -34,12 +34,14 @@ func newLoader(hour time.Time) *loader {
 // boardUsersSQL reads what boards show of users besides their languages and
 // counts; whose is a condition on an id.
 func boardUsersSQL(whose string) string {
-	return `SELECT user_id, display_name, auth_method, role, ` + tables.UserStatusSQL + `, nullif(last_activity_date, '-infinity')
+	return `SELECT user_id, display_name, auth_method, role, ` + tables.UserStatusSQL +
+		`, nullif(last_activity_date, '-infinity')
 		FROM users u WHERE auth_method <> 'key' AND user_id ` + whose
 }
 
 func (g *loader) user(raw [][]byte) {
-	u := board.User{ID: uuid.UUID(raw[0]), Name: string(raw[1]), AuthMethod: g.word(raw[2]), Role: g.word(raw[3]), Status: g.word(raw[4])}
+	u := board.User{ID: uuid.UUID(raw[0]), Name: string(raw[1]), AuthMethod: g.word(raw[2]), Role: g.word(raw[3]),
+		Status: g.word(raw[4])}
 	if raw[5] != nil {
 		u.LastActivity = db.ReadMoment(raw[5]).Time()
 	}
@@ -59,7 +61,8 @@ func (g *loader) word(raw []byte) string {
 
 // boardLanguagesSQL reads the languages of users, what each wrote most first.
 func boardLanguagesSQL(whose string) string {
-	return "SELECT user_id, lang FROM user_languages WHERE messages > 0 AND user_id " + whose + " ORDER BY messages DESC, lang"
+	return "SELECT user_id, lang FROM user_languages WHERE messages > 0 AND user_id " + whose +
+		" ORDER BY messages DESC, lang"
 }
 
 func (g *loader) language(raw [][]byte) {
@@ -73,7 +76,8 @@ func (g *loader) language(raw [][]byte) {
 func boardCountersSQL(whose string, hour time.Time) string {
 	day, _ := scoring.Day.Since(hour)
 	month, _ := scoring.Month.Since(hour)
-	return "SELECT user_id, grain, at, " + strings.Join(scoring.Columns, ", ") + " FROM user_signals WHERE (grain = 0 OR grain = 2 AND at >= " + db.SQLMoment(day) +
+	return "SELECT user_id, grain, at, " + strings.Join(scoring.Columns, ", ") +
+		" FROM user_signals WHERE (grain = 0 OR grain = 2 AND at >= " + db.SQLMoment(day) +
 		" OR grain = 1 AND at >= " + db.SQLMoment(month) + ") AND user_id " + whose
 }
 

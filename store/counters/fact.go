@@ -44,7 +44,8 @@ func (f Fact) counts(s Standing) (current, legacy bool) {
 var yesFromSQL = strconv.FormatFloat(scoring.YesFrom, 'g', -1, 64)
 
 // countedLabels are the labels of which a signal counts the votes.
-var countedLabels = slices.DeleteFunc(slices.Clone(scoring.Labels[:]), func(l scoring.Label) bool { return l.Signal == "" })
+var countedLabels = slices.DeleteFunc(slices.Clone(scoring.Labels[:]),
+	func(l scoring.Label) bool { return l.Signal == "" })
 
 // CountedNames are the names of the labels that counters are counted from:
 // those of countedLabels in their order, then that of toxicity.

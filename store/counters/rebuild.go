@@ -22,7 +22,8 @@ func Forget(ctx context.Context, c db.Conn, now time.Time) error {
 // toxicSQL counts what is toxic from $1 on, of messages that are from $2 on.
 var toxicSQL = func() string {
 	toxic := sources[ToxicMessage]
-	return toxic.branch(scoring.Columns, `(SELECT DISTINCT tree_id, message_id FROM classifier_outputs WHERE toxicity >= $2::float8) f
+	return toxic.branch(scoring.Columns, `(SELECT DISTINCT tree_id, message_id FROM classifier_outputs
+		WHERE toxicity >= $2::float8) f
 		JOIN messages m ON m.tree_id = f.tree_id AND m.message_id = f.message_id`, "", hourly)
 }()
 

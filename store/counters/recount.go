@@ -83,10 +83,13 @@ type spanShard struct {
 // recountOn counts everything on connections that see the same state of the
 // database, each of which reads a part of every table.
 func recountOn(ctx context.Context, conns []db.Conn, now time.Time, toxicFrom float64) (*recount, error) {
-	r := &recount{toxicFrom: toxicFrom, hoursFrom: db.MomentOf(now.Add(-HoursKept)), daysFrom: db.MomentOf(now.Add(-daysKept).UTC().Truncate(24 * time.Hour)),
-		authors: map[uuid.UUID]int32{}, banned: map[uuid.UUID]bool{}, langs: map[string]int32{}, languageCounts: map[authorLang]int64{}}
+	r := &recount{toxicFrom: toxicFrom, hoursFrom: db.MomentOf(now.Add(-HoursKept)),
+		daysFrom: db.MomentOf(now.Add(-daysKept).UTC().Truncate(24 * time.Hour)),
+		authors:  map[uuid.UUID]int32{}, banned: map[uuid.UUID]bool{}, langs: map[string]int32{},
+		languageCounts: map[authorLang]int64{}}
 	var about float64 // how many messages there are; below 0: nobody looked
-	if err := conns[0].QueryRow(ctx, "SELECT reltuples FROM pg_class WHERE oid = 'messages'::regclass").Scan(&about); err != nil {
+	if err := conns[0].QueryRow(ctx,
+		"SELECT reltuples FROM pg_class WHERE oid = 'messages'::regclass").Scan(&about); err != nil {
 		return nil, err
 	}
 	each := int(max(about, 0)) * 11 / 10 / shards
@@ -130,7 +133,8 @@ func readParts(ctx context.Context, readers []*recountReader, phase int) error {
 		group.Go(func() error {
 			for _, t := range r.phases()[phase] {
 				var blocks int64
-				if err := r.conn.QueryRow(ctx, "SELECT pg_relation_size($1::regclass) / current_setting('block_size')::bigint", t.table).Scan(&blocks); err != nil {
+				if err := r.conn.QueryRow(ctx, "SELECT pg_relation_size($1::regclass) / current_setting('block_size')::bigint",
+					t.table).Scan(&blocks); err != nil {
 					return err
 				}
 				sql := t.query + fmt.Sprintf(" AND ctid >= '(%d,0)'", blocks*int64(part)/int64(len(readers)))

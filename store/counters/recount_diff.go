@@ -31,7 +31,8 @@ type counterFault struct {
 
 // compare hands out the rows of user_signals that differ from what was counted,
 // of those that are kept from given moments on.
-func (r *recount) compare(ctx context.Context, c db.Conn, hoursFrom, daysFrom db.Moment, differs func(counterFault)) error {
+func (r *recount) compare(ctx context.Context, c db.Conn, hoursFrom, daysFrom db.Moment,
+	differs func(counterFault)) error {
 	seen := map[span]bool{}
 	unseen := make([]bool, len(r.ids)) // totals
 	for i := range unseen {
@@ -103,7 +104,8 @@ func (r *recount) languages() map[userLanguage]int64 {
 }
 
 // compareLanguages hands out the rows of user_languages that differ.
-func (r *recount) compareLanguages(ctx context.Context, c db.Conn, differs func(key userLanguage, stored, actual int64)) error {
+func (r *recount) compareLanguages(ctx context.Context, c db.Conn,
+	differs func(key userLanguage, stored, actual int64)) error {
 	counted := r.languages()
 	if err := db.EachRaw(ctx, c, "SELECT user_id, lang, messages FROM user_languages", func(raw [][]byte) {
 		key := userLanguage{uuid.UUID(raw[0]), string(raw[1])}
@@ -181,12 +183,14 @@ func Verify(ctx context.Context, pool *pgxpool.Pool, now time.Time) ([]Fault, er
 		}
 		return r.compareLanguages(ctx, tx, func(key userLanguage, stored, actual int64) {
 			if len(found) < faultsShown {
-				found = append(found, Fault{UserID: key.user, Grain: "total", Column: "messages in " + key.lang, Stored: stored, Actual: actual})
+				found = append(found, Fault{UserID: key.user, Grain: "total", Column: "messages in " + key.lang, Stored: stored,
+					Actual: actual})
 			}
 		})
 	})
 	slices.SortStableFunc(found, func(a, b Fault) int {
-		return cmp.Or(bytes.Compare(a.UserID[:], b.UserID[:]), strings.Compare(a.Grain, b.Grain), strings.Compare(a.Column, b.Column))
+		return cmp.Or(bytes.Compare(a.UserID[:], b.UserID[:]), strings.Compare(a.Grain, b.Grain),
+			strings.Compare(a.Column, b.Column))
 	})
 	return found[:min(len(found), faultsShown)], err
 }
@@ -215,7 +219,8 @@ func (r *recount) store(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	if gone.Rows > 0 {
-		if _, err := tx.Exec(ctx, "CREATE TEMPORARY TABLE wrong_signals (user_id uuid, grain smallint, at timestamptz) ON COMMIT DROP"); err != nil {
+		if _, err := tx.Exec(ctx, "CREATE TEMPORARY TABLE wrong_signals (user_id uuid, grain smallint, at timestamptz) ON "+
+			"COMMIT DROP"); err != nil {
 			return err
 		}
 		if err := gone.Send(ctx, tx, "wrong_signals", "user_id, grain, at"); err != nil {
@@ -224,7 +229,8 @@ func (r *recount) store(ctx context.Context, tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "ANALYZE wrong_signals"); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, "DELETE FROM user_signals s USING wrong_signals w WHERE (w.user_id, w.grain, w.at) = (s.user_id, s.grain, s.at)"); err != nil {
+		if _, err := tx.Exec(ctx, "DELETE FROM user_signals s USING wrong_signals w WHERE (w.user_id, w.grain, w.at) = "+
+			"(s.user_id, s.grain, s.at)"); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, "DROP TABLE wrong_signals"); err != nil {
@@ -249,8 +255,10 @@ func (r *recount) storeLanguages(ctx context.Context, tx pgx.Tx) error {
 	if len(users) == 0 {
 		return nil
 	}
-	if _, err := tx.Exec(ctx, `INSERT INTO user_languages (user_id, lang, messages) SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[])
-		ON CONFLICT (user_id, lang) DO UPDATE SET messages = excluded.messages`, db.IDArray(users), langs, counts); err != nil {
+	if _, err := tx.Exec(ctx, `INSERT INTO user_languages (user_id, lang, messages) SELECT * FROM unnest($1::uuid[],
+		$2::text[], $3::bigint[])
+		ON CONFLICT (user_id, lang) DO UPDATE SET messages =
+			excluded.messages`, db.IDArray(users), langs, counts); err != nil {
 		return fmt.Errorf("store languages: %w", err)
 	}
 	return nil

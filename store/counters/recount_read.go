@@ -56,7 +56,8 @@ func (r *recountReader) phases() [][]tableRead {
 				CASE WHEN deleted AND deleted_root = message_id THEN coalesce(deleted_at, created_date) END,
 				parent_id IS NULL AND tree_id IN (SELECT tree_id FROM trees WHERE state = '` + tables.SpamState + `')
 			FROM messages WHERE user_id IS NOT NULL`, r.readMessage}},
-		{{"emoji_aggregates", "SELECT message_id, red_flags, upvotes, downvotes FROM emoji_aggregates WHERE true", r.readEmojis},
+		{{"emoji_aggregates", "SELECT message_id, red_flags, upvotes, downvotes FROM emoji_aggregates WHERE true",
+			r.readEmojis},
 			{"reactions", `SELECT message_id, user_id, at, emoji FROM reactions WHERE true`, r.readReaction}},
 		{{"label_votes", votesSQL, r.readVote},
 			{"label_aggregates", aggregatesSQL, r.readAggregate},
@@ -105,7 +106,8 @@ func (r *recount) author(id uuid.UUID, lang []byte) int32 {
 }
 
 func (r *recountReader) readMessage(raw [][]byte) {
-	m := countedMessage{author: r.author(uuid.UUID(raw[1]), raw[4]), created: db.ReadMoment(raw[2]), deleted: raw[3][0] == 1, toxicity: -1}
+	m := countedMessage{author: r.author(uuid.UUID(raw[1]), raw[4]), created: db.ReadMoment(raw[2]),
+		deleted: raw[3][0] == 1, toxicity: -1}
 	shard := &r.messages[shardOf(raw[0])]
 	shard.Lock()
 	defer shard.Unlock()

@@ -57,7 +57,8 @@ var DeletionSubset = func() Subset {
 			branches = append(branches, src.branch(counted, "counting m", "", hourly))
 		}
 	}
-	return newSubset(`WITH touched_messages AS MATERIALIZED (SELECT m.tree_id, m.message_id, m.parent_id, m.user_id, m.created_date, m.review_result, m.review_at,
+	return newSubset(`WITH touched_messages AS MATERIALIZED (SELECT m.tree_id, m.message_id, m.parent_id, m.user_id,
+		m.created_date, m.review_result, m.review_at,
 			m.deleted, m.deleted_at, m.deleted_root FROM `+touched+` WHERE m.user_id IS NOT NULL),
 		counting AS MATERIALIZED (SELECT * FROM touched_messages m WHERE NOT m.deleted AND `+hasRecord+`)
 		`, counted, branches)
@@ -89,7 +90,8 @@ var FeedbackSubset = func() Subset {
 // StateSubset is what the states of trees ($1) count: prompts that are spam.
 var StateSubset = func() Subset {
 	counted := []string{string(scoring.SpamPrompts), scoring.LegacyPrefix + string(scoring.SpamPrompts)}
-	return newSubset("", counted, []string{sources[SpamPrompt].branch(counted, "messages m", "m.tree_id = ANY ($1)", hourly)})
+	return newSubset("", counted, []string{sources[SpamPrompt].branch(counted, "messages m", "m.tree_id = ANY ($1)",
+		hourly)})
 }()
 
 // errWatchedTwice is a fault of the program: what changed would count twice.

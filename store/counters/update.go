@@ -104,7 +104,8 @@ type userLanguage struct {
 }
 
 // touched counts for messages given by their keys as two arrays, $2 and $3.
-const touched = "unnest($2::uuid[], $3::uuid[]) AS touched(tree_id, message_id) JOIN messages m ON m.tree_id = touched.tree_id AND m.message_id = touched.message_id"
+const touched = "unnest($2::uuid[], $3::uuid[]) AS touched(tree_id, message_id) JOIN messages m ON m.tree_id = " +
+	"touched.tree_id AND m.message_id = touched.message_id"
 
 var touchedSQL = CountSQL(touched, "", hourly...)
 
@@ -147,7 +148,8 @@ func (t *Update) CountAtEnd(trees, messages []uuid.UUID) {
 
 // countLanguages counts messages by author and language.
 func (t *Update) countLanguages(ctx context.Context, c db.Conn, trees, messages []uuid.UUID, sign int64) error {
-	rows, err := c.Query(ctx, `SELECT m.user_id, m.lang, count(*) FROM unnest($1::uuid[], $2::uuid[]) AS touched(tree_id, message_id)
+	rows, err := c.Query(ctx, `SELECT m.user_id, m.lang, count(*) FROM unnest($1::uuid[], $2::uuid[]) AS touched(tree_id,
+		message_id)
 		JOIN messages m ON m.tree_id = touched.tree_id AND m.message_id = touched.message_id
 		WHERE m.user_id IS NOT NULL AND m.lang IS NOT NULL GROUP BY m.user_id, m.lang`, trees, messages)
 	if err != nil {
@@ -167,12 +169,14 @@ func (t *Update) countMessages(ctx context.Context, c db.Conn, trees, messages [
 	if len(messages) == 0 {
 		return nil
 	}
-	return t.countBy(ctx, c, func(hour, sum *scoring.Counters) { hour.Add(sum, sign) }, touchedSQL, t.ToxicFrom, db.IDArray(trees), db.IDArray(messages))
+	return t.countBy(ctx, c, func(hour, sum *scoring.Counters) { hour.Add(sum, sign) }, touchedSQL, t.ToxicFrom,
+		db.IDArray(trees), db.IDArray(messages))
 }
 
 // gather runs a query that counts by author and hour, and has each count added
 // to its hour.
-func (t *Update) countBy(ctx context.Context, c db.Conn, add func(hour, sum *scoring.Counters), sql string, args ...any) error {
+func (t *Update) countBy(ctx context.Context, c db.Conn, add func(hour, sum *scoring.Counters), sql string,
+	args ...any) error {
 	rows, err := c.Query(ctx, sql, args...)
 	if err != nil {
 		return err

@@ -104,7 +104,8 @@ var ErrThresholdChanged = fmt.Errorf("%w: the counters are counted with another 
 // addCounters is the statement that adds changes to user_signals. It names only
 // the columns that change, which are few.
 func addCounters(change []rowChange) (string, []any) {
-	users, grains, times := make([]uuid.UUID, len(change)), make([]int16, len(change)), make([]pgtype.Timestamptz, len(change))
+	users, grains, times := make([]uuid.UUID, len(change)), make([]int16, len(change)),
+		make([]pgtype.Timestamptz, len(change))
 	for n, row := range change {
 		users[n], grains[n], times[n] = row.user, row.grain, row.at
 	}
@@ -134,7 +135,8 @@ func addCounters(change []rowChange) (string, []any) {
 		ON CONFLICT (user_id, grain, at) DO UPDATE SET ` + strings.Join(sums, ", "), args
 }
 
-const addLanguagesSQL = `INSERT INTO user_languages AS l (user_id, lang, messages) SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[])
+const addLanguagesSQL = `INSERT INTO user_languages AS l (user_id, lang, messages) SELECT * FROM unnest($1::uuid[],
+	$2::text[], $3::bigint[])
 	ON CONFLICT (user_id, lang) DO UPDATE SET messages = l.messages + excluded.messages`
 
 func languageArgs(counted map[userLanguage]int64) []any {

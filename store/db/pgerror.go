@@ -35,7 +35,8 @@ func Translate(err error) error {
 		switch {
 		case slices.Contains(badText, pg.Code):
 			return Malformed("A value in the request cannot be read. Leave out the cursor, or check the dates.")
-		case pgerrcode.IsOperatorIntervention(pg.Code) && pg.Code != pgerrcode.QueryCanceled || pg.Code == pgerrcode.TooManyConnections:
+		case pgerrcode.IsOperatorIntervention(pg.Code) && pg.Code != pgerrcode.QueryCanceled ||
+			pg.Code == pgerrcode.TooManyConnections:
 			return errors.Join(ErrUnavailable, err)
 		}
 		return err
@@ -43,7 +44,8 @@ func Translate(err error) error {
 		return errors.Join(ErrUnavailable, err)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return err
-	case pgconn.SafeToRetry(err), strings.Contains(err.Error(), "conn closed"), strings.Contains(err.Error(), "unexpected EOF"),
+	case pgconn.SafeToRetry(err), strings.Contains(err.Error(), "conn closed"),
+		strings.Contains(err.Error(), "unexpected EOF"),
 		strings.Contains(err.Error(), "connection reset"):
 		return errors.Join(ErrUnavailable, err)
 	}

@@ -117,7 +117,8 @@ func (p Page) Size() (int, error) {
 }
 
 // Fetch reads one page of a query in an order.
-func Fetch[R interface{ cursorKey() []string }](ctx context.Context, c Conn, q Query, o Order, p Page) (rows []R, next, prev *string, err error) {
+func Fetch[R interface{ cursorKey() []string }](ctx context.Context, c Conn, q Query, o Order, p Page) (rows []R, next,
+	prev *string, err error) {
 	limit, err := p.Size()
 	if err != nil {
 		return nil, nil, nil, err
@@ -129,7 +130,8 @@ func Fetch[R interface{ cursorKey() []string }](ctx context.Context, c Conn, q Q
 		}
 	}
 	desc := o.Desc != at.Back
-	exprs, texts, sorted, given := make([]string, len(o.Keys)), make([]string, len(o.Keys)), make([]string, len(o.Keys)), make([]string, len(o.Keys))
+	exprs, texts, sorted, given := make([]string, len(o.Keys)), make([]string, len(o.Keys)), make([]string, len(o.Keys)),
+		make([]string, len(o.Keys))
 	for i, k := range o.Keys {
 		exprs[i], texts[i], sorted[i] = k.Expr, "("+k.Expr+")::text", k.Expr
 		if desc {
@@ -144,10 +146,12 @@ func Fetch[R interface{ cursorKey() []string }](ctx context.Context, c Conn, q Q
 		if desc {
 			compare = "<"
 		}
-		q.conditions = append(q.conditions, fmt.Sprintf("(%s) %s (%s)", strings.Join(exprs, ", "), compare, strings.Join(given, ", ")))
+		q.conditions = append(q.conditions, fmt.Sprintf("(%s) %s (%s)", strings.Join(exprs, ", "), compare,
+			strings.Join(given, ", ")))
 	}
 	q.Columns += ", ARRAY[" + strings.Join(texts, ", ") + "] AS cursor_key"
-	found, err := c.Query(ctx, fmt.Sprintf("%s ORDER BY %s LIMIT %d", q.sql(), strings.Join(sorted, ", "), limit+1), q.args...)
+	found, err := c.Query(ctx, fmt.Sprintf("%s ORDER BY %s LIMIT %d", q.sql(), strings.Join(sorted, ", "), limit+1),
+		q.args...)
 	if err != nil {
 		return nil, nil, nil, Translate(err)
 	}

@@ -56,7 +56,8 @@ func (im *run) applyOne(ctx context.Context, tx pgx.Tx, b *batch, done *Summary)
 	if err := im.keepOrphans(ctx, tx, orphans, b.older); err != nil {
 		return nil, err
 	}
-	w := batchWrite{run: im, batch: b, known: known, trees: map[uuid.UUID]*treeInfo{}, updated: map[uuid.UUID]bool{}, digests: map[uuid.UUID]uuid.UUID{}}
+	w := batchWrite{run: im, batch: b, known: known, trees: map[uuid.UUID]*treeInfo{}, updated: map[uuid.UUID]bool{},
+		digests: map[uuid.UUID]uuid.UUID{}}
 	if err := w.gather(); err != nil {
 		return nil, err
 	}
@@ -213,7 +214,8 @@ func (w *batchWrite) makeTrees(ctx context.Context, tx pgx.Tx) error {
 	var rows db.CopyRows
 	rows.Reset()
 	var ids []uuid.UUID
-	byID := slices.SortedFunc(slices.Values(w.inOrder), func(a, b *treeInfo) int { return bytes.Compare(a.id[:], b.id[:]) })
+	byID := slices.SortedFunc(slices.Values(w.inOrder),
+		func(a, b *treeInfo) int { return bytes.Compare(a.id[:], b.id[:]) })
 	for _, tree := range byID {
 		if tree.root != nil {
 			tree.row(&rows)
@@ -225,7 +227,8 @@ func (w *batchWrite) makeTrees(ctx context.Context, tx pgx.Tx) error {
 	}
 	// A front end may have announced a tree whose prompt comes only now: what
 	// the file says of it takes its place.
-	if _, err := tx.Exec(ctx, "DELETE FROM trees t WHERE t.tree_id = ANY($1) AND NOT EXISTS (SELECT FROM messages m WHERE m.tree_id = t.tree_id)", ids); err != nil {
+	if _, err := tx.Exec(ctx, "DELETE FROM trees t WHERE t.tree_id = ANY($1) AND NOT EXISTS (SELECT FROM messages m "+
+		"WHERE m.tree_id = t.tree_id)", ids); err != nil {
 		return fmt.Errorf("replace trees that were announced: %w", err)
 	}
 	return rows.Send(ctx, tx, "trees", treeColumns)

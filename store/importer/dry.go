@@ -21,7 +21,8 @@ var shadowSQL = []string{
 	`CREATE TEMPORARY TABLE import_orphans AS SELECT * FROM import_orphans`,
 	`CREATE UNIQUE INDEX ON import_orphans (message_id)`,
 	`CREATE INDEX ON import_orphans (parent_id)`,
-	`CREATE TEMPORARY TABLE import_dry (message_id uuid PRIMARY KEY, tree_id uuid NOT NULL, parent_id uuid, depth integer NOT NULL,
+	`CREATE TEMPORARY TABLE import_dry (message_id uuid PRIMARY KEY, tree_id uuid NOT NULL, parent_id uuid,
+		depth integer NOT NULL,
 		role text NOT NULL, deleted_root uuid, said uuid NOT NULL)`,
 	`CREATE TEMPORARY TABLE import_dry_users (user_id uuid PRIMARY KEY)`,
 }

@@ -57,7 +57,8 @@ func (w *batchWrite) merge(ctx context.Context, tx pgx.Tx) error {
 			return err
 		}
 	}
-	if err := w.collect(ctx, tx, w.updated, mergeTreesSQL, append([]any{w.batch.older, w.changed}, w.treeUpdates...)...); err != nil {
+	if err := w.collect(ctx, tx, w.updated, mergeTreesSQL,
+		append([]any{w.batch.older, w.changed}, w.treeUpdates...)...); err != nil {
 		return fmt.Errorf("update trees: %w", err)
 	}
 	return nil
@@ -98,7 +99,8 @@ func (w *batchWrite) lockTrees(ctx context.Context, tx pgx.Tx) error {
 	if len(trees) == 0 {
 		return nil
 	}
-	if _, err := tx.Exec(ctx, "SELECT FROM trees WHERE tree_id = ANY ($1) ORDER BY tree_id FOR UPDATE", db.IDArray(trees)); err != nil {
+	if _, err := tx.Exec(ctx, "SELECT FROM trees WHERE tree_id = ANY ($1) ORDER BY tree_id FOR UPDATE",
+		db.IDArray(trees)); err != nil {
 		return fmt.Errorf("lock trees: %w", err)
 	}
 	return nil
@@ -111,7 +113,8 @@ func (w *batchWrite) watch(ctx context.Context, tx pgx.Tx) error {
 	if w.o.DryRun {
 		return nil
 	}
-	if err := w.update.Watch(ctx, tx, "SELECT tree_id, message_id FROM messages WHERE tree_id = ANY ($1)", w.changed); err != nil {
+	if err := w.update.Watch(ctx, tx, "SELECT tree_id, message_id FROM messages WHERE tree_id = ANY ($1)",
+		w.changed); err != nil {
 		return fmt.Errorf("count signals: %w", err)
 	}
 	return nil
@@ -185,7 +188,8 @@ func (w *batchWrite) treeUpdateArgs() []any {
 		}
 		info := &tree.info
 		ids, states, origins = append(ids, tree.id), append(states, info.State), append(origins, info.Origin)
-		goals, depths, children = append(goals, info.GoalTreeSize), append(depths, info.MaxDepth), append(children, info.MaxChildrenCount)
+		goals, depths, children = append(goals, info.GoalTreeSize), append(depths, info.MaxDepth),
+			append(children, info.MaxChildrenCount)
 		var works *bool
 		if info.State != nil {
 			is := corpus.ActiveState(*info.State)

@@ -38,11 +38,13 @@ func (im *run) keepOrphans(ctx context.Context, tx pgx.Tx, orphans []*incoming, 
 		files[i], lines[i] = item.record.File, item.record.Line
 	}
 	for _, sql := range []string{
-		`UPDATE import_orphans o SET parent_id = n.parent, record = ('[' || n.record || ', ' || substr(o.record::text, 2))::json
+		`UPDATE import_orphans o SET parent_id = n.parent, record = ('[' || n.record || ', ' || substr(o.record::text,
+			2))::json
 			FROM unnest($1::uuid[], $2::uuid[], $3::text[]) n(id, parent, record)
 			WHERE o.message_id = n.id AND NOT EXISTS (SELECT FROM json_array_elements(o.record) r WHERE r::text = n.record)`,
 		`INSERT INTO import_orphans (message_id, parent_id, record)
-			SELECT n.id, n.parent, ('[' || n.record || ']')::json FROM unnest($1::uuid[], $2::uuid[], $3::text[]) n(id, parent, record)
+			SELECT n.id, n.parent, ('[' || n.record || ']')::json FROM unnest($1::uuid[], $2::uuid[], $3::text[]) n(id, parent,
+				record)
 			WHERE NOT EXISTS (SELECT FROM import_orphans o WHERE o.message_id = n.id)`,
 	} {
 		if _, err := tx.Exec(ctx, sql, ids, parents, records); err != nil {
@@ -89,8 +91,10 @@ func (im *run) adopt(ctx context.Context, tx pgx.Tx, parents []uuid.UUID, done *
 
 // takeOrphans removes the records of the messages that a query chooses.
 func (im *run) takeOrphans(ctx context.Context, tx pgx.Tx, chosen string, args ...any) ([]*corpus.Record, error) {
-	rows, err := tx.Query(ctx, `WITH gone AS (DELETE FROM import_orphans WHERE message_id IN (`+chosen+`) RETURNING message_id, record)
-		SELECT r.value::text, coalesce(s.file, ''), coalesce(s.line, 0) FROM gone g LEFT JOIN import_seen s USING (message_id),
+	rows, err := tx.Query(ctx, `WITH gone AS (DELETE FROM import_orphans WHERE message_id IN (`+chosen+
+		`) RETURNING message_id, record)
+		SELECT r.value::text, coalesce(s.file, ''), coalesce(s.line, 0) FROM gone g LEFT
+			JOIN import_seen s USING (message_id),
 		json_array_elements(g.record) WITH ORDINALITY r ORDER BY s.place, g.message_id, r.ordinality`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("find messages whose parent has come: %w", err)
@@ -156,7 +160,8 @@ func (im *run) finish(ctx context.Context) error {
 		return nil
 	}
 	// The first pages after a large import would be planned for few rows.
-	_, err := im.conn.Exec(ctx, `ANALYZE users, trees, messages, message_trees, emoji_aggregates, label_aggregates, classifier_outputs`)
+	_, err := im.conn.Exec(ctx,
+		`ANALYZE users, trees, messages, message_trees, emoji_aggregates, label_aggregates, classifier_outputs`)
 	if err != nil {
 		return fmt.Errorf("count what was imported for the planner: %w", err)
 	}
@@ -167,7 +172,8 @@ func (im *run) finish(ctx context.Context) error {
 // import.
 func (im *run) adoptKnown(ctx context.Context, tx pgx.Tx, done *Summary) error {
 	for {
-		records, err := im.takeOrphans(ctx, tx, `SELECT o.message_id FROM import_orphans o JOIN message_trees d ON d.message_id = o.parent_id
+		records, err := im.takeOrphans(ctx, tx, `SELECT o.message_id FROM import_orphans o
+			JOIN message_trees d ON d.message_id = o.parent_id
 			JOIN messages m ON m.tree_id = d.tree_id AND m.message_id = d.message_id
 			LIMIT $1`, adoptedAtATime)
 		if err != nil || len(records) == 0 {
@@ -188,7 +194,8 @@ func (im *run) adoptKnown(ctx context.Context, tx pgx.Tx, done *Summary) error {
 // below a record whose parent is not among those that wait.
 func (im *run) breakCycles(ctx context.Context, tx pgx.Tx, done *Summary) error {
 	rows, err := tx.Query(ctx, `WITH RECURSIVE hopeful AS (
-			SELECT o.message_id FROM import_orphans o WHERE NOT EXISTS (SELECT FROM import_orphans p WHERE p.message_id = o.parent_id)
+			SELECT o.message_id FROM import_orphans o WHERE NOT EXISTS (SELECT FROM import_orphans p
+				WHERE p.message_id = o.parent_id)
 			UNION ALL SELECT o.message_id FROM import_orphans o JOIN hopeful h ON o.parent_id = h.message_id),
 		gone AS (DELETE FROM import_orphans o USING import_seen s WHERE s.message_id = o.message_id
 			AND NOT EXISTS (SELECT FROM hopeful h WHERE h.message_id = o.message_id) RETURNING s.*, o.parent_id)
@@ -209,7 +216,8 @@ func (im *run) nameOrphans(ctx context.Context, tx pgx.Tx, done *Summary) error 
 	if err := tx.QueryRow(ctx, `SELECT count(*)`+left).Scan(&done.Orphans); err != nil {
 		return fmt.Errorf("count orphans: %w", err)
 	}
-	rows, err := tx.Query(ctx, `SELECT message_id, o.parent_id, s.file, s.line`+left+` ORDER BY s.place LIMIT $1`, maxErrors)
+	rows, err := tx.Query(ctx, `SELECT message_id, o.parent_id, s.file, s.line`+left+` ORDER BY s.place LIMIT $1`,
+		maxErrors)
 	if err != nil {
 		return fmt.Errorf("name orphans: %w", err)
 	}

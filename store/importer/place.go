@@ -60,7 +60,8 @@ func (im *run) lookUp(ctx context.Context, tx pgx.Tx, b *batch) (map[uuid.UUID]k
 	}
 	found := map[uuid.UUID]knownMessage{}
 	var k knownMessage // pgx sets every pointer anew
-	_, err = pgx.ForEachRow(rows, []any{&k.MessageID, &k.TreeID, &k.ParentID, &k.Depth, &k.Role, &k.DeletedRoot, &k.Erased, &k.Digest}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&k.MessageID, &k.TreeID, &k.ParentID, &k.Depth, &k.Role, &k.DeletedRoot, &k.Erased,
+		&k.Digest}, func() error {
 		found[k.MessageID] = k
 		return nil
 	})
@@ -89,7 +90,8 @@ func (p *placer) place(item *incoming) {
 			item.parent = k.ParentID // the line does not say it
 		}
 		if !tables.SameID(item.parent, k.ParentID) {
-			item.refuse(corpus.Conflict, "message %s is known as a reply to %s, the line makes it a reply to %s", root.MessageID, idOrNone(k.ParentID), idOrNone(item.parent))
+			item.refuse(corpus.Conflict, "message %s is known as a reply to %s, the line makes it a reply to %s", root.MessageID,
+				idOrNone(k.ParentID), idOrNone(item.parent))
 			return
 		}
 		item.tree, item.depth = k.TreeID, k.Depth
@@ -131,7 +133,8 @@ func (p *placer) check(item *incoming) {
 	for i := range item.record.Messages {
 		m := &item.record.Messages[i]
 		if depth := item.depth + m.Depth; depth > corpus.MaxDepth {
-			item.refuse(corpus.TooDeep, "message %s would stand %d levels below its prompt; %d is the most", m.MessageID, depth, corpus.MaxDepth)
+			item.refuse(corpus.TooDeep, "message %s would stand %d levels below its prompt; %d is the most", m.MessageID, depth,
+				corpus.MaxDepth)
 			return
 		}
 		parent := item.parentOf(i)
@@ -139,10 +142,12 @@ func (p *placer) check(item *incoming) {
 		switch {
 		case !known:
 		case k.TreeID != item.tree:
-			item.refuse(corpus.Conflict, "message %s is known in tree %s, the line puts it into tree %s", m.MessageID, k.TreeID, item.tree)
+			item.refuse(corpus.Conflict, "message %s is known in tree %s, the line puts it into tree %s", m.MessageID, k.TreeID,
+				item.tree)
 			return
 		case !tables.SameID(k.ParentID, parent):
-			item.refuse(corpus.Conflict, "message %s is known as a reply to %s, the line makes it a reply to %s", m.MessageID, idOrNone(k.ParentID), idOrNone(parent))
+			item.refuse(corpus.Conflict, "message %s is known as a reply to %s, the line makes it a reply to %s", m.MessageID,
+				idOrNone(k.ParentID), idOrNone(parent))
 			return
 		case k.Role != m.Role:
 			item.refuse(corpus.Conflict, "message %s is known with the role %s, the line says %s", m.MessageID, k.Role, m.Role)

@@ -30,7 +30,8 @@ func (im *run) open(ctx context.Context) error {
 }
 
 func (im *run) prepare(ctx context.Context) error {
-	for _, sql := range []string{`SET lock_timeout = 0`, `SET statement_timeout = 0`, `SET idle_in_transaction_session_timeout = 0`} {
+	for _, sql := range []string{`SET lock_timeout = 0`, `SET statement_timeout = 0`,
+		`SET idle_in_transaction_session_timeout = 0`} {
 		if _, err := im.conn.Exec(ctx, sql); err != nil {
 			return fmt.Errorf("prepare the session: %w", err)
 		}

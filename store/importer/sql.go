@@ -25,7 +25,8 @@ type mergeTable struct {
 
 // changes finds the trees in which the merge would change something.
 func (m mergeTable) changes() string {
-	sql := `SELECT s.tree_id FROM ` + m.stage + ` s LEFT JOIN ` + m.table + ` m ON ` + m.key + ` WHERE m.tree_id IS NOT NULL AND (` + m.differs + `)`
+	sql := `SELECT s.tree_id FROM ` + m.stage + ` s LEFT JOIN ` + m.table + ` m ON ` + m.key +
+		` WHERE m.tree_id IS NOT NULL AND (` + m.differs + `)`
 	if m.columns != "" {
 		sql += ` OR m.tree_id IS NULL`
 	}
@@ -34,14 +35,16 @@ func (m mergeTable) changes() string {
 
 // update returns the messages that it changed.
 func (m mergeTable) update() string {
-	return `UPDATE ` + m.table + ` m SET ` + m.set + ` FROM ` + m.stage + ` s WHERE ` + m.key + ` AND s.tree_id = ANY($2) AND (` + m.differs + `)
+	return `UPDATE ` + m.table + ` m SET ` + m.set + ` FROM ` + m.stage + ` s WHERE ` + m.key +
+		` AND s.tree_id = ANY($2) AND (` + m.differs + `)
 		RETURNING m.message_id`
 }
 
 // insert returns the messages that it added to.
 func (m mergeTable) insert() string {
 	return `INSERT INTO ` + m.table + ` (` + m.columns + `) SELECT ` + m.columns + ` FROM ` + m.stage + ` s
-		WHERE s.tree_id = ANY($2) AND $1::boolean IS NOT NULL AND NOT EXISTS (SELECT FROM ` + m.table + ` m WHERE ` + m.key + `)
+		WHERE s.tree_id = ANY($2) AND $1::boolean IS NOT NULL AND NOT EXISTS (SELECT
+			FROM ` + m.table + ` m WHERE ` + m.key + `)
 		RETURNING message_id`
 }
 
@@ -54,7 +57,8 @@ type mergeColumn struct{ name, value string }
 // preferNew takes the new value where there is one, or where it is older,
 // the known value where there is one.
 func preferNew(column string) mergeColumn {
-	return mergeColumn{column, "CASE WHEN $1 THEN coalesce(m." + column + ", s." + column + ") ELSE coalesce(s." + column + ", m." + column + ") END"}
+	return mergeColumn{column, "CASE WHEN $1 THEN coalesce(m." + column + ", s." + column + ") ELSE coalesce(s." + column +
+		", m." + column + ") END"}
 }
 
 // messageColumns says what becomes of each column of a known message.
@@ -63,10 +67,12 @@ var messageColumns = []mergeColumn{
 	preferNew("lang"),
 	preferNew("rank"),
 	preferNew("model_name"),
-	{"created_date", "CASE WHEN s.created_date = '-infinity' OR $1 AND m.created_date > '-infinity' THEN m.created_date ELSE s.created_date END"},
+	{"created_date", "CASE WHEN s.created_date = '-infinity' OR $1 AND m.created_date > '-infinity' THEN " +
+		"m.created_date ELSE s.created_date END"},
 	{"text", "CASE WHEN s.text IS NULL OR m.edited OR $1 THEN m.text ELSE s.text END"},
 	{"review_count", "greatest(m.review_count, s.review_count)"},
-	{"review_result", "CASE WHEN m.review_by_staff THEN m.review_result WHEN $1 THEN coalesce(m.review_result, s.review_result) ELSE coalesce(s.review_result, m.review_result) END"},
+	{"review_result", "CASE WHEN m.review_by_staff THEN m.review_result WHEN $1 THEN coalesce(m.review_result, " +
+		"s.review_result) ELSE coalesce(s.review_result, m.review_result) END"},
 	{"synthetic", "m.synthetic OR s.synthetic"},
 	{"edited", "m.edited OR s.edited"},
 	{"deleted", "m.deleted OR s.deleted AND NOT m.deletion_by_staff"},
@@ -100,7 +106,8 @@ func joinColumns(columns []mergeColumn, part func(mergeColumn) string) string {
 var messageTable = mergeTable{
 	table: "messages", stage: "import_messages", key: mergeKey,
 	set: setList(messageColumns) + `, events = ` + mergedEvents + `, version = m.version + 1,
-		deleted_root = CASE WHEN s.deleted AND NOT m.deleted AND NOT m.deletion_by_staff THEN m.message_id ELSE m.deleted_root END`,
+		deleted_root = CASE WHEN s.deleted AND NOT m.deleted AND NOT m.deletion_by_staff THEN m.message_id
+			ELSE m.deleted_root END`,
 	differs: `(` + knownValues(messageColumns) + `) IS DISTINCT FROM (` + newValues(messageColumns) + `)
 		OR m.events::text IS DISTINCT FROM (` + mergedEvents + `)::text`,
 }
@@ -115,11 +122,13 @@ var childTables = []mergeTable{{
 }, {
 	table: "label_aggregates", stage: "import_labels", key: mergeKey, columns: labelColumns,
 	set: tables.EachLabel(`%[1]s = CASE WHEN `+labelGrew+` THEN s.%[1]s ELSE m.%[1]s END,
-		%[1]s_count = CASE WHEN `+labelGrew+` THEN s.%[1]s_count ELSE m.%[1]s_count END`, ",\n\t") + `, other = ` + mergedOtherLabels,
+		%[1]s_count = CASE WHEN
+			`+labelGrew+` THEN s.%[1]s_count ELSE m.%[1]s_count END`, ",\n\t") + `, other = ` + mergedOtherLabels,
 	differs: tables.EachLabel(`coalesce(`+labelGrew+`, false)`, "\n\tOR ") + `
 		OR s.other IS NOT NULL AND m.other IS DISTINCT FROM ` + mergedOtherLabels,
 }, {
-	table: "classifier_outputs", stage: "import_outputs", key: mergeKey + ` AND m.model_id = s.model_id`, columns: outputColumns,
+	table: "classifier_outputs", stage: "import_outputs", key: mergeKey + ` AND m.model_id = s.model_id`,
+	columns: outputColumns,
 	set: `scores = ` + mergedScores + `,
 		toxicity = CASE WHEN $1 THEN coalesce(m.toxicity, s.toxicity) ELSE coalesce(s.toxicity, m.toxicity) END`,
 	differs: `m.scores <> s.scores AND m.scores IS DISTINCT FROM ` + mergedScores,
@@ -132,19 +141,23 @@ const (
 
 	// labelGrew says that more people gave the label, or as many with
 	// another mean.
-	labelGrew = `(s.%[1]s_count > coalesce(m.%[1]s_count, -1) OR NOT $1 AND s.%[1]s_count = m.%[1]s_count AND s.%[1]s <> m.%[1]s)`
+	labelGrew = `(s.%[1]s_count > coalesce(m.%[1]s_count, -1) OR NOT $1 AND s.%[1]s_count = m.%[1]s_count
+		AND s.%[1]s <> m.%[1]s)`
 
 	// mergedOtherLabels does the same for labels without a column.
 	mergedOtherLabels = `(SELECT jsonb_object_agg(key, value) FROM (SELECT DISTINCT ON (key) key, value
-		FROM (SELECT key, value, $1::boolean AS first FROM jsonb_each(m.other) UNION ALL SELECT key, value, NOT $1::boolean FROM jsonb_each(s.other)) l
+		FROM (SELECT key, value, $1::boolean AS first FROM jsonb_each(m.other) UNION ALL SELECT key, value, NOT $1::boolean
+			FROM jsonb_each(s.other)) l
 		ORDER BY key, (value->>'count')::int DESC, first DESC) l)`
 
 	// mergedScores takes each output of a model where it is known.
-	mergedScores = `(SELECT array_agg(CASE WHEN $1 THEN coalesce(m.scores[i], s.scores[i]) ELSE coalesce(s.scores[i], m.scores[i]) END ORDER BY i)
+	mergedScores = `(SELECT array_agg(CASE WHEN $1 THEN coalesce(m.scores[i], s.scores[i]) ELSE coalesce(s.scores[i],
+		m.scores[i]) END ORDER BY i)
 		FROM generate_series(1, greatest(cardinality(m.scores), cardinality(s.scores))) i)`
 )
 
-// deletionsSQL finds, in trees that changed ($1), for each message that came deleted the topmost of the unbroken run of such
+// deletionsSQL finds, in trees that changed ($1), for each message that came deleted the topmost of the unbroken run
+// of such
 // messages that it ends.
 const deletionsSQL = `WITH RECURSIVE gone AS (
 		SELECT m.tree_id, m.message_id, m.parent_id FROM messages m
@@ -152,12 +165,15 @@ const deletionsSQL = `WITH RECURSIVE gone AS (
 	run AS (
 		SELECT g.tree_id, g.message_id, g.message_id AS root FROM gone g
 		WHERE NOT EXISTS (SELECT FROM gone p WHERE p.tree_id = g.tree_id AND p.message_id = g.parent_id)
-		UNION ALL SELECT g.tree_id, g.message_id, r.root FROM gone g JOIN run r ON g.tree_id = r.tree_id AND g.parent_id = r.message_id)
+		UNION ALL SELECT g.tree_id, g.message_id, r.root FROM gone g JOIN run r ON g.tree_id = r.tree_id
+			AND g.parent_id = r.message_id)
 	UPDATE messages m SET deleted_root = r.root FROM run r
-	WHERE m.tree_id = r.tree_id AND m.message_id = r.message_id AND m.deleted_root IS DISTINCT FROM r.root AND m.deleted_action IS NULL`
+	WHERE m.tree_id = r.tree_id AND m.message_id = r.message_id AND m.deleted_root IS DISTINCT FROM r.root
+		AND m.deleted_action IS NULL`
 
 // promptsSQL brings trees up to what has changed of their prompts.
-const promptsSQL = `UPDATE trees t SET lang = m.lang, created_date = m.created_date, user_id = m.user_id, version = t.version + 1
+const promptsSQL = `UPDATE trees t SET lang = m.lang, created_date = m.created_date, user_id = m.user_id,
+	version = t.version + 1
 	FROM import_messages s JOIN messages m ON m.tree_id = s.tree_id AND m.message_id = s.message_id
 	WHERE t.tree_id = m.tree_id AND t.tree_id = ANY($1) AND m.parent_id IS NULL
 		AND (t.lang, t.created_date, t.user_id) IS DISTINCT FROM (m.lang, m.created_date, m.user_id)`
@@ -171,9 +187,11 @@ const (
 		OR s.origin IS NOT NULL AND s.origin IS DISTINCT FROM m.origin AND NOT ($1 AND m.origin IS NOT NULL)
 		OR s.goal IS NOT NULL AND s.goal IS DISTINCT FROM m.goal_tree_size AND NOT ($1 AND m.goal_tree_size IS NOT NULL)
 		OR s.depth IS NOT NULL AND s.depth IS DISTINCT FROM m.max_depth AND NOT ($1 AND m.max_depth IS NOT NULL)
-		OR s.children IS NOT NULL AND s.children IS DISTINCT FROM m.max_children_count AND NOT ($1 AND m.max_children_count IS NOT NULL)`
+		OR s.children IS NOT NULL AND s.children IS DISTINCT FROM m.max_children_count AND NOT ($1
+		AND m.max_children_count IS NOT NULL)`
 
-	treeChanges = `SELECT m.tree_id FROM trees m JOIN ` + treeFrom + ` ON m.tree_id = s.tree_id WHERE $2::uuid[] IS NULL AND (` + treeDiffers + `)`
+	treeChanges = `SELECT m.tree_id FROM trees m JOIN ` + treeFrom +
+		` ON m.tree_id = s.tree_id WHERE $2::uuid[] IS NULL AND (` + treeDiffers + `)`
 
 	// mergeTreesSQL returns the ids of the trees, which are those of their prompts.
 	mergeTreesSQL = `UPDATE trees m SET
@@ -182,7 +200,8 @@ const (
 		origin = CASE WHEN $1 THEN coalesce(m.origin, s.origin) ELSE coalesce(s.origin, m.origin) END,
 		goal_tree_size = CASE WHEN $1 THEN coalesce(m.goal_tree_size, s.goal) ELSE coalesce(s.goal, m.goal_tree_size) END,
 		max_depth = CASE WHEN $1 THEN coalesce(m.max_depth, s.depth) ELSE coalesce(s.depth, m.max_depth) END,
-		max_children_count = CASE WHEN $1 THEN coalesce(m.max_children_count, s.children) ELSE coalesce(s.children, m.max_children_count) END,
+		max_children_count = CASE WHEN $1 THEN coalesce(m.max_children_count, s.children) ELSE coalesce(s.children,
+			m.max_children_count) END,
 		version = m.version + 1
 		FROM ` + treeFrom + ` WHERE m.tree_id = s.tree_id AND s.tree_id = ANY($2) AND (` + treeDiffers + `)
 		RETURNING m.tree_id`

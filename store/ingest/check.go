@@ -15,8 +15,10 @@ import (
 
 // noNUL refuses the character that no database text can hold.
 func (i *lineItem) noNUL() error {
-	for name, text := range map[string]*string{"type": i.Type, "id": i.ID, "display_name": i.DisplayName, "auth_method": i.AuthMethod, "username": i.Username,
-		"state": i.State, "origin": i.Origin, "lang": i.Lang, "role": i.Role, "text": i.Text, "model_name": i.ModelName, "emoji": i.Emoji, "op": i.Op,
+	for name, text := range map[string]*string{"type": i.Type, "id": i.ID, "display_name": i.DisplayName,
+		"auth_method": i.AuthMethod, "username": i.Username,
+		"state": i.State, "origin": i.Origin, "lang": i.Lang, "role": i.Role, "text": i.Text, "model_name": i.ModelName,
+		"emoji": i.Emoji, "op": i.Op,
 		"reason": i.Reason, "model": i.Model} {
 		if text != nil && strings.ContainsRune(*text, 0) {
 			return refuse(corpus.NUL, "%s holds the character U+0000, which cannot be stored.", name)
@@ -103,7 +105,8 @@ func (i *lineItem) checkTree() error {
 	if i.State != nil && !slices.Contains(tables.TreeStates, *i.State) {
 		return refuse(corpus.UnknownState, "state is %.60q, which is none of the states of a tree.", *i.State)
 	}
-	for name, n := range map[string]*float64{"goal_tree_size": i.GoalTreeSize, "max_depth": i.MaxDepth, "max_children_count": i.MaxChildrenCount} {
+	for name, n := range map[string]*float64{"goal_tree_size": i.GoalTreeSize, "max_depth": i.MaxDepth,
+		"max_children_count": i.MaxChildrenCount} {
 		if n != nil && (*n < 0 || *n > math.MaxInt32 || *n != math.Trunc(*n)) {
 			return refuse(corpus.WrongValue, "%s is %v; it must be a whole number from 0 to %d.", name, *n, math.MaxInt32)
 		}
@@ -113,7 +116,8 @@ func (i *lineItem) checkTree() error {
 
 // checkWords bounds what is stored as short words.
 func (i *lineItem) checkWords() error {
-	for name, word := range map[string]*string{"lang": i.Lang, "origin": i.Origin, "model_name": i.ModelName, "model": i.Model} {
+	for name, word := range map[string]*string{"lang": i.Lang, "origin": i.Origin, "model_name": i.ModelName,
+		"model": i.Model} {
 		if word != nil && len(*word) > corpus.MaxName {
 			return refuse(corpus.TooLong, "%s is longer than %d bytes.", name, corpus.MaxName)
 		}

@@ -32,7 +32,8 @@ func (in *run) count() error {
 	}
 	for who, report := range in.changes.reports {
 		if !in.feedback.reports[who] { // reasons that join an open report count no more
-			in.countFeedback(who, db.Timestamp(report.at), 1, func(d *counters.Deltas, s counters.Standing) { d.Once(counters.Report, s) })
+			in.countFeedback(who, db.Timestamp(report.at), 1,
+				func(d *counters.Deltas, s counters.Standing) { d.Once(counters.Report, s) })
 		}
 	}
 	in.countOutputs()
@@ -40,7 +41,8 @@ func (in *run) count() error {
 }
 
 // countFeedback counts something that a user gave to a message.
-func (in *run) countFeedback(who raterKey, at pgtype.Timestamptz, sign int64, count func(*counters.Deltas, counters.Standing)) {
+func (in *run) countFeedback(who raterKey, at pgtype.Timestamptz, sign int64,
+	count func(*counters.Deltas, counters.Standing)) {
 	m := in.messages[who.message]
 	if m.author == nil {
 		return
@@ -149,7 +151,8 @@ func (in *run) askPrompts() {
 	for _, spam := range []bool{true, false} {
 		var trees []uuid.UUID
 		for _, t := range in.trees {
-			if !t.fresh && (t.was == tables.SpamState) != (t.state == tables.SpamState) && spam == (t.state == tables.SpamState) {
+			if !t.fresh && (t.was == tables.SpamState) != (t.state == tables.SpamState) &&
+				spam == (t.state == tables.SpamState) {
 				trees = append(trees, t.id)
 			}
 		}

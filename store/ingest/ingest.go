@@ -68,7 +68,8 @@ func (e Ingester) once(ctx context.Context, items []*lineItem, done *Result) err
 		return err
 	}
 	defer func() { e.Publisher.Mark(update.Changed) }()
-	in := &run{Pipe: db.Pipe{Conn: c, Ctx: ctx}, now: e.Now(), items: items, models: tables.Models{}, update: update, publisher: e.Publisher}
+	in := &run{Pipe: db.Pipe{Conn: c, Ctx: ctx}, now: e.Now(), items: items, models: tables.Models{}, update: update,
+		publisher: e.Publisher}
 	for _, step := range []func(*Result) error{in.read, in.take, in.store} {
 		if err := step(done); err != nil {
 			in.Rollback()
@@ -187,7 +188,8 @@ func (in *run) claim() {
 	in.fresh = make(map[string]bool, len(ids))
 	var id string
 	in.Each([]any{&id}, func() { in.fresh[id] = true }, `INSERT INTO ingest_events (event_id, at)
-		SELECT id, $2 FROM unnest($1::text[]) i(id) GROUP BY id ORDER BY id ON CONFLICT DO NOTHING RETURNING event_id`, ids, in.now)
+		SELECT id, $2 FROM unnest($1::text[]) i(id) GROUP BY id ORDER BY id ON CONFLICT DO NOTHING
+			RETURNING event_id`, ids, in.now)
 }
 
 // release forgets the events of lines that were not taken in, so that they

@@ -110,7 +110,8 @@ type lineItem struct {
 
 // checks check the lines of each type.
 var checks = map[string]func(*lineItem) error{
-	"user": (*lineItem).checkUser, "tree": (*lineItem).checkTree, "message": (*lineItem).checkMessage, "label": (*lineItem).checkLabel,
+	"user": (*lineItem).checkUser, "tree": (*lineItem).checkTree, "message": (*lineItem).checkMessage,
+	"label":    (*lineItem).checkLabel,
 	"reaction": (*lineItem).checkReaction, "report": (*lineItem).checkReport, "classifier_output": (*lineItem).checkOutput,
 }
 
@@ -157,7 +158,8 @@ func parseLine(line []byte, now time.Time) (*lineItem, error) {
 		}
 	}
 	if item.ID == nil || *item.ID == "" {
-		return nil, refuse(corpus.MissingField, "The line has no id; each event has one of its own, so that it can be sent again.")
+		return nil, refuse(corpus.MissingField, "The line has no id; each event has one of its own, so that it can be "+
+			"sent again.")
 	}
 	if len(*item.ID) > maxEventID {
 		return nil, refuse(corpus.TooLong, "The id is longer than %d bytes.", maxEventID)
@@ -167,7 +169,8 @@ func parseLine(line []byte, now time.Time) (*lineItem, error) {
 	}
 	check, ok := checks[*item.Type]
 	if !ok {
-		return nil, refuse(unknownType, "There is no type %.60q; it is user, tree, message, label, reaction, report or classifier_output.", *item.Type)
+		return nil, refuse(unknownType, "There is no type %.60q; it is user, tree, message, label, reaction, report or "+
+			"classifier_output.", *item.Type)
 	}
 	item.event, item.kind = *item.ID, *item.Type
 	if err := item.date(now); err != nil {
@@ -183,9 +186,11 @@ func unreadable(line []byte, err error) *Fault {
 	case errors.As(err, &semantic) && semantic.JSONPointer == "":
 		return refuse(corpus.WrongType, "The line is not a JSON object.")
 	case errors.As(err, &semantic):
-		return refuse(corpus.WrongType, "%s is not of the type that it should be.", strings.TrimPrefix(string(semantic.JSONPointer), "/"))
+		return refuse(corpus.WrongType, "%s is not of the type that it should be.",
+			strings.TrimPrefix(string(semantic.JSONPointer), "/"))
 	case jsontext.Value(line).IsValid(jsontext.AllowInvalidUTF8(true)):
-		return refuse(corpus.LoneSurrogate, `The line has one half of a surrogate pair (\ud800 to \udfff alone), which is no character.`)
+		return refuse(corpus.LoneSurrogate,
+			`The line has one half of a surrogate pair (\ud800 to \udfff alone), which is no character.`)
 	}
 	return refuse(corpus.NotJSON, "The line is not one JSON object.")
 }

@@ -121,12 +121,14 @@ func (in *run) placeTree(item *lineItem) {
 // placeMessage puts a new message into its tree.
 func (in *run) placeMessage(item *lineItem) error {
 	if known := in.messages[item.message]; known != nil {
-		if tables.SameID(known.parent, item.parent) && known.role == *item.Role && known.text != nil && *known.text == *item.Text && tables.SameID(known.author, &item.user) {
+		if tables.SameID(known.parent, item.parent) && known.role == *item.Role && known.text != nil &&
+			*known.text == *item.Text && tables.SameID(known.author, &item.user) {
 			return errDuplicate
 		}
 		return refuse(corpus.Conflict, "The message %s is known already, and it is not this one.", item.message)
 	}
-	m := &knownMessage{id: item.message, fresh: true, parent: item.parent, author: &item.user, created: db.Timestamp(item.at), role: *item.Role, text: item.Text, item: item}
+	m := &knownMessage{id: item.message, fresh: true, parent: item.parent, author: &item.user,
+		created: db.Timestamp(item.at), role: *item.Role, text: item.Text, item: item}
 	if item.parent == nil {
 		m.tree = item.message
 		t := in.trees[m.tree]
@@ -150,7 +152,8 @@ func (in *run) placeMessage(item *lineItem) error {
 		}
 		m.tree, m.depth = parent.tree, parent.depth+1
 		// Who undeletes the parent gives back what fell with it, this included.
-		m.deleted, m.deletedAt, m.deletedBy, m.root, m.byStaff = parent.deleted, parent.deletedAt, parent.deletedBy, parent.root, parent.deleted && parent.byStaff
+		m.deleted, m.deletedAt, m.deletedBy, m.root, m.byStaff = parent.deleted, parent.deletedAt, parent.deletedBy,
+			parent.root, parent.deleted && parent.byStaff
 	}
 	in.messages[m.id] = m
 	in.changes.messages = append(in.changes.messages, m)

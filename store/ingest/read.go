@@ -37,7 +37,8 @@ func (in *run) learnModels() error {
 	in.Each([]any{&name, &id, &outputs}, func() { in.models[name] = tables.NewModel(id, outputs) },
 		"SELECT name, model_id, outputs FROM classifier_models WHERE name = ANY ($1)", names)
 	var message uuid.UUID
-	in.Each([]any{&message}, func() { there[message] = true }, "SELECT message_id FROM message_trees WHERE message_id = ANY ($1)", db.IDArray(messages))
+	in.Each([]any{&message}, func() { there[message] = true }, "SELECT message_id FROM message_trees WHERE message_id "+
+		"= ANY ($1)", db.IDArray(messages))
 	if err := in.Flush(); err != nil {
 		return err
 	}
@@ -115,14 +116,16 @@ func (in *run) question() (asked question) {
 // a tree that is not locked, is not seen.
 func (in *run) lockTrees() {
 	asked := in.question()
-	in.trees, in.messages = make(map[uuid.UUID]*knownTree, len(asked.trees)), make(map[uuid.UUID]*knownMessage, len(asked.messages))
+	in.trees, in.messages = make(map[uuid.UUID]*knownTree, len(asked.trees)),
+		make(map[uuid.UUID]*knownMessage, len(asked.messages))
 	ids := db.IDArray(slices.Collect(maps.Keys(asked.messages)))
 	var t knownTree
 	in.Each([]any{&t.id, &t.state, &t.byStaff}, func() {
 		known := t
 		known.was = t.state
 		in.trees[t.id] = &known
-	}, `SELECT tree_id, state, state_by_staff FROM trees WHERE tree_id = ANY ($1::uuid[] || ARRAY(SELECT tree_id FROM message_trees WHERE message_id = ANY ($2)))
+	}, `SELECT tree_id, state, state_by_staff FROM trees WHERE tree_id = ANY ($1::uuid[] || ARRAY(SELECT tree_id
+		FROM message_trees WHERE message_id = ANY ($2)))
 		ORDER BY tree_id FOR UPDATE`, db.IDArray(asked.trees), ids)
 	if len(ids) == 0 {
 		return
@@ -133,17 +136,22 @@ func (in *run) lockTrees() {
 		texts[i], records[i] = asks.text, asks.record
 	}
 	var m knownMessage
-	in.Each([]any{&m.id, &m.tree, &m.parent, &m.author, &m.created, &m.depth, &m.role, &m.deleted, &m.deletedAt, &m.deletedBy, &m.root, &m.byStaff, &m.text, &m.record, &m.reactions}, func() {
+	in.Each([]any{&m.id, &m.tree, &m.parent, &m.author, &m.created, &m.depth, &m.role, &m.deleted, &m.deletedAt,
+		&m.deletedBy, &m.root, &m.byStaff, &m.text, &m.record, &m.reactions}, func() {
 		if in.trees[m.tree] != nil {
 			known := m
 			in.messages[m.id] = &known
 		}
-	}, `SELECT m.message_id, m.tree_id, m.parent_id, m.user_id, m.created_date, m.depth, m.role, m.deleted, m.deleted_at, m.deleted_action, m.deleted_root,
+	}, `SELECT m.message_id, m.tree_id, m.parent_id, m.user_id, m.created_date, m.depth, m.role, m.deleted, m.deleted_at,
+		m.deleted_action, m.deleted_root,
 			m.deletion_by_staff, CASE WHEN i.text THEN m.text END,
-			i.record AND (SELECT true FROM emoji_aggregates z WHERE z.tree_id = m.tree_id AND z.message_id = m.message_id) IS NOT NULL,
-			CASE WHEN i.record THEN (SELECT count(*) FROM (SELECT FROM reactions z WHERE z.tree_id = m.tree_id AND z.message_id = m.message_id LIMIT $4) z) ELSE 0 END
+			i.record AND (SELECT true FROM emoji_aggregates z WHERE z.tree_id = m.tree_id
+				AND z.message_id = m.message_id) IS NOT NULL,
+			CASE WHEN i.record THEN (SELECT count(*) FROM (SELECT FROM reactions z WHERE z.tree_id = m.tree_id
+				AND z.message_id = m.message_id LIMIT $4) z) ELSE 0 END
 		FROM unnest($1::uuid[], $2::boolean[], $3::boolean[]) i(id, text, record), LATERAL (SELECT m.* FROM message_trees d
-			JOIN messages m ON m.tree_id = d.tree_id AND m.message_id = d.message_id WHERE d.message_id = i.id LIMIT 1) m`, ids, texts, records, asked.reactions+1)
+			JOIN messages m ON m.tree_id = d.tree_id AND m.message_id = d.message_id
+				WHERE d.message_id = i.id LIMIT 1) m`, ids, texts, records, asked.reactions+1)
 }
 
 // knownFeedback is what the database holds of what lines may change: what their
@@ -170,7 +178,8 @@ type knownOutput struct {
 
 // readFeedback reads what was given, as far as there are lines of its kind.
 func (in *run) readFeedback() {
-	in.feedback = knownFeedback{votes: map[raterKey]*knownVote{}, reactions: map[reactionKey]pgtype.Timestamptz{}, reports: map[raterKey]bool{},
+	in.feedback = knownFeedback{votes: map[raterKey]*knownVote{}, reactions: map[reactionKey]pgtype.Timestamptz{},
+		reports: map[raterKey]bool{},
 		outputs: map[uuid.UUID]map[int16]knownOutput{}}
 	type pairs struct{ messages, users []uuid.UUID }
 	asked := map[string]*pairs{}
@@ -202,7 +211,8 @@ func (in *run) readFeedback() {
 		in.feedback.votes[who] = vote
 	}, feedbackVotesSQL)
 	var emoji string
-	ask("reaction", []any{&emoji, &at}, func() { in.feedback.reactions[reactionKey{who, emoji}] = at }, feedbackSQL("reactions", "g.emoji, g.at", ""))
+	ask("reaction", []any{&emoji, &at}, func() { in.feedback.reactions[reactionKey{who, emoji}] = at },
+		feedbackSQL("reactions", "g.emoji, g.at", ""))
 	ask("report", nil, func() { in.feedback.reports[who] = true }, feedbackSQL("reports", "", "g.status = 'open'"))
 	if p := asked["classifier_output"]; p != nil {
 		var model int16
@@ -212,7 +222,8 @@ func (in *run) readFeedback() {
 				in.feedback.outputs[who.message] = map[int16]knownOutput{}
 			}
 			in.feedback.outputs[who.message][model] = known
-		}, `SELECT o.message_id, o.model_id, o.toxicity, o.at FROM message_trees d JOIN classifier_outputs o ON o.tree_id = d.tree_id AND o.message_id = d.message_id
+		}, `SELECT o.message_id, o.model_id, o.toxicity, o.at FROM message_trees d
+			JOIN classifier_outputs o ON o.tree_id = d.tree_id AND o.message_id = d.message_id
 			WHERE d.message_id = ANY ($1)`, db.IDArray(p.messages))
 	}
 }
@@ -225,7 +236,8 @@ func feedbackSQL(table, columns, where string) string {
 	if where != "" {
 		where = " AND " + where
 	}
-	return `SELECT g.tree_id, g.message_id, g.user_id` + columns + ` FROM unnest($1::uuid[], $2::uuid[]) i(message, giver), LATERAL (SELECT g.* FROM message_trees d
+	return `SELECT g.tree_id, g.message_id, g.user_id` + columns +
+		` FROM unnest($1::uuid[], $2::uuid[]) i(message, giver), LATERAL (SELECT g.* FROM message_trees d
 		JOIN ` + table + ` g ON g.tree_id = d.tree_id AND g.message_id = d.message_id AND g.user_id = i.giver` + where + ` WHERE d.message_id = i.message OFFSET 0) g`
 }
 

@@ -61,28 +61,36 @@ func (in *run) storeTrees() {
 		} else if !t.changed {
 			continue
 		}
-		r.ids, r.states, r.active, r.restated = append(r.ids, t.id), append(r.states, t.state), append(r.active, corpus.ActiveState(t.state)), append(r.restated, t.restated)
+		r.ids, r.states, r.active, r.restated = append(r.ids, t.id), append(r.states, t.state),
+			append(r.active, corpus.ActiveState(t.state)), append(r.restated, t.restated)
 		r.langs, r.origins = append(r.langs, t.lang), append(r.origins, t.origin)
 		r.goals, r.depths, r.widths = append(r.goals, t.goal), append(r.depths, t.depth), append(r.widths, t.children)
 		r.created, r.authors = append(r.created, t.created), append(r.authors, t.author)
 	}
 	args := func(r rows) []any {
-		return []any{r.ids, r.states, r.active, r.restated, r.langs, r.origins, r.goals, r.depths, r.widths, r.created, r.authors}
+		return []any{r.ids, r.states, r.active, r.restated, r.langs, r.origins, r.goals, r.depths, r.widths, r.created,
+			r.authors}
 	}
 	if len(made.ids) > 0 {
-		in.Queue(`INSERT INTO trees (tree_id, state, active, lang, origin, goal_tree_size, max_depth, max_children_count, created_date, user_id)
-			SELECT id, state, active, lang, origin, goal, depth, children, coalesce(created, '-infinity'), author FROM `+treeFrom+` ORDER BY id`, args(made)...)
+		in.Queue(`INSERT INTO trees (tree_id, state, active, lang, origin, goal_tree_size, max_depth, max_children_count,
+			created_date, user_id)
+			SELECT id, state, active, lang, origin, goal, depth, children, coalesce(created, '-infinity'), author
+				FROM `+treeFrom+` ORDER BY id`, args(made)...)
 	}
 	if len(said.ids) == 0 {
 		return
 	}
-	in.Queue(`UPDATE trees t SET state = CASE WHEN s.restated THEN s.state ELSE t.state END, active = CASE WHEN s.restated THEN s.active ELSE t.active END,
-			lang = coalesce(s.lang, t.lang), origin = coalesce(s.origin, t.origin), goal_tree_size = coalesce(s.goal, t.goal_tree_size),
+	in.Queue(`UPDATE trees t SET state = CASE WHEN s.restated THEN s.state ELSE t.state END, active = CASE WHEN s.restated
+		THEN s.active ELSE t.active END,
+			lang = coalesce(s.lang, t.lang), origin = coalesce(s.origin, t.origin), goal_tree_size = coalesce(s.goal,
+				t.goal_tree_size),
 			max_depth = coalesce(s.depth, t.max_depth), max_children_count = coalesce(s.children, t.max_children_count),
 			created_date = coalesce(s.created, t.created_date), user_id = coalesce(s.author, t.user_id), version = t.version + 1
 		FROM `+treeFrom+` WHERE t.tree_id = s.id AND (s.restated, coalesce(s.lang, t.lang), coalesce(s.origin, t.origin), coalesce(s.goal, t.goal_tree_size),
-				coalesce(s.depth, t.max_depth), coalesce(s.children, t.max_children_count), coalesce(s.created, t.created_date), coalesce(s.author, t.user_id))
-			IS DISTINCT FROM (false, t.lang, t.origin, t.goal_tree_size, t.max_depth, t.max_children_count, t.created_date, t.user_id)`, args(said)...)
+				coalesce(s.depth, t.max_depth), coalesce(s.children, t.max_children_count), coalesce(s.created, t.created_date),
+					coalesce(s.author, t.user_id))
+			IS DISTINCT FROM (false, t.lang, t.origin, t.goal_tree_size, t.max_depth, t.max_children_count, t.created_date,
+				t.user_id)`, args(said)...)
 }
 
 func (in *run) storeMessages() {
@@ -91,7 +99,8 @@ func (in *run) storeMessages() {
 		return
 	}
 	trees, ids, parents, authors := make([]uuid.UUID, n), make([]uuid.UUID, n), make([]*uuid.UUID, n), make([]uuid.UUID, n)
-	created, roles, langs, texts, models := make([]time.Time, n), make([]string, n), make([]*string, n), make([]string, n), make([]*string, n)
+	created, roles, langs, texts, models := make([]time.Time, n), make([]string, n), make([]*string, n), make([]string, n),
+		make([]*string, n)
 	depths, synthetic, deleted, byStaff := make([]int, n), make([]bool, n), make([]bool, n), make([]bool, n)
 	deletedAt, deletedBy, roots := make([]*time.Time, n), make([]*int64, n), make([]*uuid.UUID, n)
 	for i, m := range in.changes.messages {
@@ -101,12 +110,16 @@ func (in *run) storeMessages() {
 		synthetic[i], deleted[i], byStaff[i] = item.Synthetic != nil && *item.Synthetic, m.deleted, m.byStaff
 		deletedAt[i], deletedBy[i], roots[i] = m.deletedAt, m.deletedBy, m.root
 	}
-	in.Queue(`INSERT INTO message_trees (message_id, tree_id) SELECT * FROM unnest($1::uuid[], $2::uuid[]) m(id, tree) ORDER BY id`, db.IDArray(ids), db.IDArray(trees))
-	in.Queue(`INSERT INTO messages (tree_id, message_id, parent_id, user_id, created_date, role, lang, text, model_name, depth, synthetic,
+	in.Queue(`INSERT INTO message_trees (message_id, tree_id) SELECT * FROM unnest($1::uuid[], $2::uuid[]) m(id, tree)
+		ORDER BY id`, db.IDArray(ids), db.IDArray(trees))
+	in.Queue(`INSERT INTO messages (tree_id, message_id, parent_id, user_id, created_date, role, lang, text, model_name,
+		depth, synthetic,
 			deleted, deletion_by_staff, deleted_at, deleted_action, deleted_root)
-		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::text[], $7::text[], $8::text[], $9::text[], $10::integer[],
+		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::text[], $7::text[],
+			$8::text[], $9::text[], $10::integer[],
 			$11::boolean[], $12::boolean[], $13::boolean[], $14::timestamptz[], $15::bigint[], $16::uuid[])`,
-		db.IDArray(trees), db.IDArray(ids), parents, db.IDArray(authors), created, roles, langs, texts, models, depths, synthetic, deleted, byStaff, deletedAt, deletedBy, roots)
+		db.IDArray(trees), db.IDArray(ids), parents, db.IDArray(authors), created, roles, langs, texts, models, depths,
+		synthetic, deleted, byStaff, deletedAt, deletedBy, roots)
 }
 
 // insertLabelsSQL writes people's labels, given as arrays, and
@@ -117,9 +130,12 @@ var insertLabelsSQL, replaceLabelsSQL = func() (string, string) {
 		arrays[i] = fmt.Sprintf("$%d::float8[]", i+6)
 	}
 	names := tables.EachLabel("%[1]s", ", ")
-	from := `FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::text[], ` + strings.Join(arrays, ", ") + `) s(tree, message, giver, at, other, ` + names + `)`
-	return `INSERT INTO label_votes (tree_id, message_id, user_id, at, other, ` + names + `) SELECT tree, message, giver, at, other::jsonb, ` + names + ` ` + from,
-		`UPDATE label_votes v SET at = s.at, other = s.other::jsonb, ` + tables.EachLabel("%[1]s = s.%[1]s", ", ") + ` ` + from + `
+	from := `FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::text[], ` +
+		strings.Join(arrays, ", ") + `) s(tree, message, giver, at, other, ` + names + `)`
+	return `INSERT INTO label_votes (tree_id, message_id, user_id, at, other, ` + names +
+			`) SELECT tree, message, giver, at, other::jsonb, ` + names + ` ` + from,
+		`UPDATE label_votes v SET at = s.at, other = s.other::jsonb, ` + tables.EachLabel("%[1]s = s.%[1]s", ", ") + ` ` +
+			from + `
 			WHERE v.tree_id = s.tree AND v.message_id = s.message AND v.user_id = s.giver`
 }()
 
@@ -132,7 +148,8 @@ type labelRows struct {
 }
 
 func (r *labelRows) add(who raterKey, item *lineItem) error {
-	r.trees, r.messages, r.users, r.at = append(r.trees, who.tree), append(r.messages, who.message), append(r.users, who.user), append(r.at, item.at)
+	r.trees, r.messages, r.users, r.at = append(r.trees, who.tree), append(r.messages, who.message),
+		append(r.users, who.user), append(r.at, item.at)
 	left := len(item.Labels)
 	for i, name := range scoring.LabelNames {
 		var column pgtype.Float8

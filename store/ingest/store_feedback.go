@@ -19,7 +19,8 @@ func (in *run) storeReactions() {
 	var gone, made rows
 	for who, what := range in.changes.reactions {
 		add := func(r *rows) {
-			r.trees, r.messages, r.users, r.emojis = append(r.trees, who.tree), append(r.messages, who.message), append(r.users, who.user), append(r.emojis, who.emoji)
+			r.trees, r.messages, r.users, r.emojis = append(r.trees, who.tree), append(r.messages, who.message),
+				append(r.users, who.user), append(r.emojis, who.emoji)
 		}
 		_, had := in.feedback.reactions[who]
 		goes, comes := what.becomes(had)
@@ -32,7 +33,8 @@ func (in *run) storeReactions() {
 		}
 	}
 	if len(gone.trees) > 0 {
-		in.Queue(`DELETE FROM reactions r USING unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) g(tree, message, giver, emoji)
+		in.Queue(`DELETE FROM reactions r USING unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) g(tree, message,
+			giver, emoji)
 			WHERE r.tree_id = g.tree AND r.message_id = g.message AND r.user_id = g.giver AND r.emoji = g.emoji`,
 			db.IDArray(gone.trees), db.IDArray(gone.messages), db.IDArray(gone.users), gone.emojis)
 	}
@@ -56,8 +58,10 @@ func (in *run) storeReports() {
 	}
 	in.Queue(`INSERT INTO reports AS r (tree_id, message_id, user_id, reason, at)
 		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[])
-		ON CONFLICT (tree_id, message_id, user_id) WHERE status = 'open' DO UPDATE SET reason = r.reason || E'\n' || excluded.reason
-		WHERE octet_length(r.reason) < $6`, db.IDArray(trees), db.IDArray(messages), db.IDArray(users), reasons, at, maxReportText)
+		ON CONFLICT (tree_id, message_id, user_id) WHERE status = 'open' DO UPDATE
+			SET reason = r.reason || E'\n' || excluded.reason
+		WHERE octet_length(r.reason) <
+			$6`, db.IDArray(trees), db.IDArray(messages), db.IDArray(users), reasons, at, maxReportText)
 }
 
 func (in *run) storeOutputs() {
@@ -75,8 +79,10 @@ func (in *run) storeOutputs() {
 	}
 	in.Queue(`INSERT INTO classifier_outputs AS o (tree_id, message_id, model_id, toxicity, scores, at)
 		SELECT tree, message, model, toxicity, scores::float8[], at
-		FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::float8[], $5::text[], $6::timestamptz[]) s(tree, message, model, toxicity, scores, at)
-		ON CONFLICT (tree_id, message_id, model_id) DO UPDATE SET at = excluded.at, toxicity = coalesce(excluded.toxicity, o.toxicity),
+		FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::float8[], $5::text[], $6::timestamptz[]) s(tree, message,
+			model, toxicity, scores, at)
+		ON CONFLICT (tree_id, message_id, model_id) DO UPDATE SET at = excluded.at, toxicity = coalesce(excluded.toxicity,
+			o.toxicity),
 			scores = (SELECT array_agg(coalesce(excluded.scores[i], o.scores[i]) ORDER BY i)
 				FROM generate_series(1, greatest(cardinality(o.scores), cardinality(excluded.scores))) i)`,
 		db.IDArray(trees), db.IDArray(messages), models, toxicity, scores, at)
@@ -111,5 +117,6 @@ func (in *run) storeActivity() {
 		return
 	}
 	in.update.Changed.Add(ids...)
-	in.Queue("UPDATE users u SET last_activity_date = a.at FROM unnest($1::uuid[], $2::timestamptz[]) a(id, at) WHERE u.user_id = a.id", db.IDArray(ids), at)
+	in.Queue("UPDATE users u SET last_activity_date = a.at FROM unnest($1::uuid[], $2::timestamptz[]) a(id, at) WHERE "+
+		"u.user_id = a.id", db.IDArray(ids), at)
 }

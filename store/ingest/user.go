@@ -53,7 +53,9 @@ func (in *run) lockUsers() bool {
 	in.Each([]any{&u.id, &u.status, &u.counts, &u.staff, &u.name, &u.method, &u.username, &u.active}, func() {
 		known := u
 		in.users[u.id] = &known
-	}, `SELECT u.user_id, `+tables.UserStatusSQL+`, u.banned_at IS NULL, u.role <> 'general' OR u.password_hash IS NOT NULL OR u.auth_method = 'key', u.display_name, u.auth_method, u.username,
+	}, `SELECT u.user_id, `+tables.UserStatusSQL+
+		`, u.banned_at IS NULL, u.role <> 'general' OR u.password_hash IS NOT NULL OR u.auth_method = 'key', u.display_name,
+			u.auth_method, u.username,
 		u.last_activity_date FROM users u WHERE u.user_id = ANY ($1) ORDER BY u.user_id FOR NO KEY UPDATE`, db.IDArray(ids))
 	if len(lines) == 0 {
 		return false
@@ -62,7 +64,8 @@ func (in *run) lockUsers() bool {
 	var id uuid.UUID
 	in.Each([]any{&id}, func() { in.users[id].named = true }, `SELECT u.user_id FROM users u, LATERAL (
 			SELECT a.undoes FROM action_objects o JOIN actions a ON a.id = o.action_id
-			WHERE o.object_type = 'user' AND o.object_id = u.user_id AND o.aspect = 'display_name' ORDER BY o.action_id DESC LIMIT 1) l
+			WHERE o.object_type = 'user' AND o.object_id = u.user_id AND o.aspect = 'display_name'
+				ORDER BY o.action_id DESC LIMIT 1) l
 		WHERE u.user_id = ANY ($1) AND l.undoes IS NULL`, db.IDArray(lines))
 	return true
 }
@@ -127,7 +130,8 @@ func (in *run) takeUser(item *lineItem, owners map[account]uuid.UUID) error {
 		return refuse(nameTaken, "%.60q, who signs in by %.60q, is another user: %s.", a.username, a.method, owner)
 	}
 	if u == nil {
-		u = &knownUser{id: item.user, status: tables.Active, counts: true, active: db.Undated, created: item.at, since: item.line, changed: true}
+		u = &knownUser{id: item.user, status: tables.Active, counts: true, active: db.Undated, created: item.at,
+			since: item.line, changed: true}
 		switch {
 		case item.Username != nil:
 			u.name = a.username
@@ -161,20 +165,24 @@ func (in *run) writeUsers() {
 			named.add(u)
 		}
 	}
-	const from = ` FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[]) a(id, name, method, username, created)`
+	const from = ` FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[]) a(id, name, method,
+		username, created)`
 	for _, step := range []struct {
 		rows userRows
 		sql  string
 	}{
-		{fresh, `INSERT INTO users (user_id, display_name, auth_method, username, created_date) SELECT *` + from + ` ORDER BY a.id`},
+		{fresh, `INSERT INTO users (user_id, display_name, auth_method, username, created_date) SELECT *` + from +
+			` ORDER BY a.id`},
 		{named, `UPDATE users u SET display_name = a.name, version = u.version + 1` + from + ` WHERE u.user_id = a.id`},
-		{signs, `UPDATE users u SET display_name = a.name, auth_method = a.method, username = a.username, version = u.version + 1` + from + ` WHERE u.user_id = a.id`},
+		{signs, `UPDATE users u SET display_name = a.name, auth_method = a.method, username = a.username,
+			version = u.version + 1` + from + ` WHERE u.user_id = a.id`},
 	} {
 		if len(step.rows.ids) == 0 {
 			continue
 		}
 		in.update.Changed.Add(step.rows.ids...)
-		in.Queue(step.sql, db.IDArray(step.rows.ids), step.rows.names, step.rows.methods, step.rows.usernames, step.rows.created)
+		in.Queue(step.sql, db.IDArray(step.rows.ids), step.rows.names, step.rows.methods, step.rows.usernames,
+			step.rows.created)
 	}
 }
 
@@ -186,7 +194,8 @@ type userRows struct {
 }
 
 func (r *userRows) add(u *knownUser) {
-	r.ids, r.names, r.methods, r.usernames, r.created = append(r.ids, u.id), append(r.names, u.name), append(r.methods, u.method), append(r.usernames, u.username), append(r.created, u.created)
+	r.ids, r.names, r.methods, r.usernames, r.created = append(r.ids, u.id), append(r.names, u.name),
+		append(r.methods, u.method), append(r.usernames, u.username), append(r.created, u.created)
 }
 
 // submits checks that the user of a line may submit something.

@@ -59,7 +59,8 @@ func TestDatabaseIsDropped(t *testing.T) {
 		}
 	})
 	var left bool
-	err := server.admin.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)`, name).Scan(&left)
+	err := server.admin.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)`,
+		name).Scan(&left)
 	if err != nil || left {
 		t.Errorf("database %s is left: %t, %v", name, left, err)
 	}

@@ -106,7 +106,8 @@ type Node struct {
 func Tree(t testing.TB, s *store.Store, prompt Node) []uuid.UUID {
 	t.Helper()
 	tree := uuid.New()
-	Exec(t, s, `INSERT INTO trees (tree_id, state, active, goal_tree_size, max_depth, max_children_count, lang, created_date, user_id)
+	Exec(t, s, `INSERT INTO trees (tree_id, state, active, goal_tree_size, max_depth, max_children_count, lang,
+		created_date, user_id)
 		VALUES ($1, 'growing', true, 12, 5, 3, coalesce(nullif($2, ''), 'en'), $3, nullif($4::uuid, $5::uuid))`,
 		tree, prompt.Lang, prompt.date(), prompt.Author, uuid.Nil)
 	ids := addNode(t, s, tree, tree, nil, nil, prompt, 0)
@@ -129,7 +130,8 @@ func (n Node) date() time.Time {
 	return n.At
 }
 
-func addNode(t testing.TB, s *store.Store, tree, id uuid.UUID, parent, deletedRoot *uuid.UUID, n Node, depth int) []uuid.UUID {
+func addNode(t testing.TB, s *store.Store, tree, id uuid.UUID, parent, deletedRoot *uuid.UUID, n Node,
+	depth int) []uuid.UUID {
 	t.Helper()
 	role, text := [2]string{"prompter", "assistant"}[depth%2], n.Text
 	if text == "" {
@@ -140,7 +142,8 @@ func addNode(t testing.TB, s *store.Store, tree, id uuid.UUID, parent, deletedRo
 	} else if deletedRoot == nil {
 		deletedRoot = &id
 	}
-	Exec(t, s, `INSERT INTO messages (tree_id, message_id, parent_id, user_id, created_date, role, lang, text, depth, review_count, review_result, deleted, deleted_root)
+	Exec(t, s, `INSERT INTO messages (tree_id, message_id, parent_id, user_id, created_date, role, lang, text, depth,
+		review_count, review_result, deleted, deleted_root)
 		VALUES ($1, $2, $3, nullif($4::uuid, $5::uuid), $6, $7, coalesce(nullif($8, ''), 'en'), $9, $10, 3, true, $11, $12)`,
 		tree, id, parent, n.Author, uuid.Nil, n.date(), role, n.Lang, text, depth, n.Deleted, deletedRoot)
 	Exec(t, s, "INSERT INTO message_trees (message_id, tree_id) VALUES ($1, $2)", id, tree)

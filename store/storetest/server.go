@@ -78,10 +78,12 @@ func limitLog(ctx context.Context) error {
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	var limited bool
-	if err := conn.QueryRow(ctx, `SELECT current_setting('max_wal_size') = '256MB'`).Scan(&limited); err != nil || limited {
+	if err := conn.QueryRow(ctx, `SELECT current_setting('max_wal_size') = '256MB'`).Scan(&limited); err != nil ||
+		limited {
 		return err
 	}
-	for _, sql := range []string{`ALTER SYSTEM SET max_wal_size = '256MB'`, `ALTER SYSTEM SET min_wal_size = '64MB'`, `SELECT pg_reload_conf()`} {
+	for _, sql := range []string{`ALTER SYSTEM SET max_wal_size = '256MB'`, `ALTER SYSTEM SET min_wal_size = '64MB'`,
+		`SELECT pg_reload_conf()`} {
 		if _, err := conn.Exec(ctx, sql); err != nil {
 			return fmt.Errorf("set up the tests' PostgreSQL: %w", err)
 		}
@@ -129,7 +131,8 @@ func dataDir(ctx context.Context) (string, error) {
 func scratch() string {
 	const memory, room = "/dev/shm", 4 << 30
 	var stat syscall.Statfs_t
-	if os.Getenv("TMPDIR") == "" && syscall.Statfs(memory, &stat) == nil && uint64(stat.Bavail)*uint64(stat.Bsize) >= room {
+	if os.Getenv("TMPDIR") == "" && syscall.Statfs(memory, &stat) == nil &&
+		uint64(stat.Bavail)*uint64(stat.Bsize) >= room {
 		return memory
 	}
 	return os.TempDir()

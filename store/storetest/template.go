@@ -42,7 +42,8 @@ func ensureTemplate(ctx context.Context) error {
 	server.template = templatePrefix + migrations.Fingerprint()
 	// It is closed to connections once it is complete.
 	var complete bool
-	err = conn.QueryRow(ctx, `SELECT NOT datallowconn FROM pg_database WHERE datname = $1`, server.template).Scan(&complete)
+	err = conn.QueryRow(ctx, `SELECT NOT datallowconn FROM pg_database WHERE datname = $1`,
+		server.template).Scan(&complete)
 	if complete {
 		return nil
 	}
@@ -60,7 +61,8 @@ func ensureTemplate(ctx context.Context) error {
 		return fmt.Errorf("migrate the template database: %w", err)
 	}
 	made := strconv.FormatInt(time.Now().Unix(), 10)
-	for _, sql := range []string{`COMMENT ON DATABASE ` + name + ` IS '` + made + `'`, `ALTER DATABASE ` + name + ` ALLOW_CONNECTIONS false`} {
+	for _, sql := range []string{`COMMENT ON DATABASE ` + name + ` IS '` + made + `'`, `ALTER DATABASE ` + name +
+		` ALLOW_CONNECTIONS false`} {
 		if _, err := conn.Exec(ctx, sql); err != nil {
 			return fmt.Errorf("finish the template database: %w", err)
 		}

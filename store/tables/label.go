@@ -17,7 +17,8 @@ func EachLabel(format, separator string) string {
 }
 
 // VotesSQL reads the labels of one row of label_votes, alias v, as jsonb.
-var VotesSQL = "(jsonb_strip_nulls(jsonb_build_object(" + EachLabel("'%[1]s', v.%[1]s", ", ") + ")) || coalesce(v.other, '{}'))"
+var VotesSQL = "(jsonb_strip_nulls(jsonb_build_object(" + EachLabel("'%[1]s', v.%[1]s", ", ") +
+	")) || coalesce(v.other, '{}'))"
 
 // LabelTotalsSQL reads, for a message m, the mean and count of each label: what a
 // file brought and the single votes together, as jsonb {name: {value, count}},
@@ -27,9 +28,11 @@ var LabelTotalsSQL = `(
 		coalesce(l.other, '{}') || v.other || jsonb_strip_nulls(jsonb_build_object(` + EachLabel(`'%[1]s',
 		CASE WHEN v.%[1]s_n = 0 THEN
 			CASE WHEN l.%[1]s_count IS NOT NULL THEN jsonb_build_object('value', l.%[1]s, 'count', l.%[1]s_count) END
-		ELSE jsonb_build_object('value', (coalesce(l.%[1]s * l.%[1]s_count, 0) + v.%[1]s_sum) / (coalesce(l.%[1]s_count, 0) + v.%[1]s_n),
+		ELSE jsonb_build_object('value', (coalesce(l.%[1]s * l.%[1]s_count, 0) + v.%[1]s_sum) / (coalesce(l.%[1]s_count,
+			0) + v.%[1]s_n),
 			'count', coalesce(l.%[1]s_count, 0) + v.%[1]s_n) END`, ",\n") + `)) END
-	FROM (SELECT count(*) AS votes, coalesce((SELECT jsonb_object_agg(o.key, jsonb_build_object('value', o.mean, 'count', o.n))
+	FROM (SELECT count(*) AS votes, coalesce((SELECT jsonb_object_agg(o.key, jsonb_build_object('value', o.mean, 'count',
+		o.n))
 			FROM (SELECT x.key, avg(x.value::float8) AS mean, count(*) AS n FROM label_votes w, jsonb_each_text(w.other) x
 				WHERE w.tree_id = m.tree_id AND w.message_id = m.message_id GROUP BY x.key) o), '{}') AS other, ` +
 	EachLabel("coalesce(sum(v.%[1]s), 0) AS %[1]s_sum, count(v.%[1]s) AS %[1]s_n", ", ") + `
@@ -54,6 +57,7 @@ const EmojiTotalsSQL = `(
 // {model: {name: score}}, null where there is none.
 const ClassifierOutputsSQL = `(
 	SELECT jsonb_object_agg(c.name, (
-		SELECT jsonb_object_agg(n.name, o.scores[n.i]) FROM unnest(c.outputs) WITH ORDINALITY n(name, i) WHERE o.scores[n.i] IS NOT NULL))
+		SELECT jsonb_object_agg(n.name, o.scores[n.i]) FROM unnest(c.outputs) WITH ORDINALITY n(name, i)
+			WHERE o.scores[n.i] IS NOT NULL))
 	FROM classifier_outputs o JOIN classifier_models c USING (model_id)
 	WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id)`

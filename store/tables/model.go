@@ -111,7 +111,8 @@ func RegisterModel(ctx context.Context, tx db.Conn, name string, outputs []strin
 		// import left no row: an import that is begun again would differ.
 		err = tx.QueryRow(ctx, `INSERT INTO classifier_models (model_id, name, outputs) OVERRIDING SYSTEM VALUE
 			SELECT coalesce(max(model_id), 0) + 1, $1, $2 FROM classifier_models HAVING count(*) < $3
-			RETURNING model_id, setval(pg_get_serial_sequence('classifier_models', 'model_id'), model_id)`, name, missing, MaxModels).Scan(&model.ID, nil)
+			RETURNING model_id, setval(pg_get_serial_sequence('classifier_models', 'model_id'),
+				model_id)`, name, missing, MaxModels).Scan(&model.ID, nil)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil, ErrManyModels
 		}

@@ -13,7 +13,8 @@ const (
 // status.
 const (
 	userBannedSQL = `(u.banned_at IS NOT NULL AND (u.banned_until IS NULL OR u.banned_until > now()))`
-	UserStatusSQL = `CASE WHEN u.erased_at IS NOT NULL THEN 'erased' WHEN ` + userBannedSQL + ` THEN 'banned' ELSE 'active' END`
+	UserStatusSQL = `CASE WHEN u.erased_at IS NOT NULL THEN 'erased' WHEN ` + userBannedSQL +
+		` THEN 'banned' ELSE 'active' END`
 )
 
 // TreeStates are the states of a tree, in the order of a tree's life.
@@ -33,7 +34,8 @@ const (
 const SpamState = "aborted_low_grade"
 
 // Emojis are the reactions that people may give.
-var Emojis = []string{"+1", "-1", "red_flag", "100", "rofl", "clap", "diamond", "heart_eyes", "disappointed", "poop", "skull"}
+var Emojis = []string{"+1", "-1", "red_flag", "100", "rofl", "clap", "diamond", "heart_eyes", "disappointed", "poop",
+	"skull"}
 
 // MaxText is the length in characters up to which a text can be edited.
 const MaxText = 20_000
