@@ -10,6 +10,7 @@ import (
 	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/store/db"
+	"treewarden/store/raters"
 	"treewarden/store/tables"
 )
 
@@ -244,4 +245,16 @@ func (s *Store) UserFeedback(ctx context.Context, actor Actor, id uuid.UUID, p P
 		given[i] = r.Feedback
 	}
 	return List[Feedback]{Items: given, Next: next, Prev: prev}, nil
+}
+
+// Rater compares what a user gave with what others gave to the same messages.
+func (s *Store) Rater(ctx context.Context, actor Actor, id uuid.UUID) (Rater, error) {
+	if err := need(actor, policy.Read); err != nil {
+		return Rater{}, err
+	}
+	if _, err := userByID(ctx, s.pool, id); err != nil {
+		return Rater{}, err
+	}
+	r, err := raters.Compare(ctx, s.pool, id)
+	return r, db.Translate(err)
 }

@@ -28,8 +28,9 @@ var ourImports = map[string][]string{
 	"store/boards":   {"store/db", "store/tables", "store/counters", "scoring"},
 	"store/ingest":   {"store/db", "store/tables", "store/counters", "scoring", "corpus"},
 	"store/importer": {"store/db", "store/tables", "store/counters", "scoring", "corpus"},
+	"store/raters":   {"store/db", "scoring"},
 	"store": {
-		"store/db", "store/tables", "store/counters", "store/boards", "store/ingest", "store/importer",
+		"store/db", "store/tables", "store/counters", "store/boards", "store/ingest", "store/importer", "store/raters",
 		"scoring", "policy", "migrations", "corpus",
 	},
 	"store/storetest": {"store", "store/postgres", "migrations", "policy"},

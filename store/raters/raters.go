@@ -1,4 +1,6 @@
-package store
+// Package raters compares what a user gave with what others gave to the same
+// messages.
+package raters
 
 import (
 	"context"
@@ -7,15 +9,14 @@ import (
 
 	"github.com/google/uuid"
 
-	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/store/db"
 )
 
-// RaterLimit is how many of a rater's latest labelled messages, reactions and
+// Limit is how many of a rater's latest labelled messages, reactions and
 // reports are looked at, each: the busiest rater's page is then as fast as
 // anybody's.
-const RaterLimit = 2000
+const Limit = 2000
 
 // yesNoLabels and scaleLabels are the names of the labels that are answered so.
 var (
@@ -43,19 +44,19 @@ type Rater struct {
 	Compared int64     `json:"compared"` // of these, with a label by anybody else that the rater gave too
 	// Agreement and Kappa are over all yes-or-no labels (scoring.Kappa); null
 	// where nothing can be compared.
-	N         int64        `json:"n"`
-	Agreement *float64     `json:"agreement"`
-	Kappa     *float64     `json:"kappa"`
-	Labels    []RaterLabel `json:"labels"`
-	Scales    []RaterScale `json:"scales"`
+	N         int64             `json:"n"`
+	Agreement *float64          `json:"agreement"`
+	Kappa     *float64          `json:"kappa"`
+	Labels    []Label           `json:"labels"`
+	Scales    []ScaleDifference `json:"scales"`
 	// Votes compares 👍 (yes) and 👎 (no) with the majority of the others' votes.
-	Votes RaterLabel `json:"votes"`
-	Flags RaterFlags `json:"flags"`
+	Votes Label `json:"votes"`
+	Flags Flags `json:"flags"`
 }
 
-// RaterLabel compares a rater's answers to one yes-or-no question with the
+// Label compares a rater's answers to one yes-or-no question with the
 // majority of the others'; an even split of the others is not counted.
-type RaterLabel struct {
+type Label struct {
 	Label string `json:"label"`
 	N     int64  `json:"n"`
 	scoring.Answers
@@ -63,67 +64,61 @@ type RaterLabel struct {
 	Kappa     *float64 `json:"kappa"`
 }
 
-// RaterScale is the mean absolute difference, 0 to 1, of a rater's values for
+// ScaleDifference is the mean absolute difference, 0 to 1, of a rater's values for
 // one label from the mean of the others', over N messages.
-type RaterScale struct {
+type ScaleDifference struct {
 	Label      string  `json:"label"`
 	N          int64   `json:"n"`
 	Difference float64 `json:"difference"`
 }
 
-// RaterFlags counts a rater's red-flag reactions and reports of others'
+// Flags counts a rater's red-flag reactions and reports of others'
 // messages by what became of them: what staff said of the message's reports;
 // else upheld where staff deleted the message or banned its author after it,
 // and did not take that back; else open.
-type RaterFlags struct {
+type Flags struct {
 	Given     int64 `json:"given"`
 	Upheld    int64 `json:"upheld"`
 	Dismissed int64 `json:"dismissed"`
 	Open      int64 `json:"open"`
 }
 
-// Rater compares what a user gave with what others gave.
-func (s *Store) Rater(ctx context.Context, actor Actor, user uuid.UUID) (Rater, error) {
-	r := Rater{UserID: user, Limit: RaterLimit, Labels: []RaterLabel{}, Scales: []RaterScale{}}
-	if err := need(actor, policy.Read); err != nil {
-		return r, err
-	}
-	if _, err := userByID(ctx, s.pool, user); err != nil {
-		return r, err
-	}
-	if err := s.raterLabels(ctx, &r); err != nil {
+// Compare compares what a user gave with what others gave.
+func Compare(ctx context.Context, c db.Conn, user uuid.UUID) (Rater, error) {
+	r := Rater{UserID: user, Limit: Limit, Labels: []Label{}, Scales: []ScaleDifference{}}
+	if err := r.readLabels(ctx, c); err != nil {
 		return r, err
 	}
 	votes := []*int64{&r.Votes.BothYes, &r.Votes.OnlyRater, &r.Votes.OnlyOthers, &r.Votes.BothNo}
-	if err := s.pool.QueryRow(ctx, raterVotesSQL, user, RaterLimit).Scan(votes[0], votes[1], votes[2],
+	if err := c.QueryRow(ctx, votesSQL, user, Limit).Scan(votes[0], votes[1], votes[2],
 		votes[3]); err != nil {
-		return r, db.Translate(err)
+		return r, err
 	}
-	r.Votes = raterLabel("votes", r.Votes.Answers)
-	err := s.pool.QueryRow(ctx, raterFlagsSQL, user, RaterLimit).Scan(&r.Flags.Given, &r.Flags.Upheld, &r.Flags.Dismissed,
+	r.Votes = newLabel("votes", r.Votes.Answers)
+	err := c.QueryRow(ctx, flagsSQL, user, Limit).Scan(&r.Flags.Given, &r.Flags.Upheld, &r.Flags.Dismissed,
 		&r.Flags.Open)
-	return r, db.Translate(err)
+	return r, err
 }
 
-func raterLabel(name string, a scoring.Answers) RaterLabel {
-	return RaterLabel{name, a.N(), a, scoring.Agreement(a), scoring.Kappa(a)}
+func newLabel(name string, a scoring.Answers) Label {
+	return Label{name, a.N(), a, scoring.Agreement(a), scoring.Kappa(a)}
 }
 
-// raterRow is what was found of one label. The row without a name counts the
+// labelRow is what was found of one label. The row without a name counts the
 // messages themselves.
-type raterRow struct {
+type labelRow struct {
 	Label                                     *string
 	BothYes, OnlyRater, OnlyOthers, BothNo, N int64
 	Difference                                float64
 	Labelled, Compared                        int64
 }
 
-func (s *Store) raterLabels(ctx context.Context, r *Rater) error {
-	rows, err := db.Collect[raterRow](ctx, s.pool, raterLabelsSQL, r.UserID, RaterLimit)
+func (r *Rater) readLabels(ctx context.Context, c db.Conn) error {
+	rows, err := db.Collect[labelRow](ctx, c, labelsSQL, r.UserID, Limit)
 	if err != nil {
 		return err
 	}
-	found := map[string]raterRow{}
+	found := map[string]labelRow{}
 	for _, row := range rows {
 		if row.Label == nil {
 			r.Labelled, r.Compared = row.Labelled, row.Compared
@@ -134,24 +129,24 @@ func (s *Store) raterLabels(ctx context.Context, r *Rater) error {
 	var all []scoring.Answers
 	for _, name := range yesNoLabels {
 		if row, ok := found[name]; ok {
-			label := raterLabel(name, scoring.Answers{BothYes: row.BothYes, OnlyRater: row.OnlyRater, OnlyOthers: row.OnlyOthers,
+			label := newLabel(name, scoring.Answers{BothYes: row.BothYes, OnlyRater: row.OnlyRater, OnlyOthers: row.OnlyOthers,
 				BothNo: row.BothNo})
 			r.Labels, all, r.N = append(r.Labels, label), append(all, label.Answers), r.N+label.N
 		}
 	}
 	for _, name := range scaleLabels {
 		if row, ok := found[name]; ok {
-			r.Scales = append(r.Scales, RaterScale{name, row.N, row.Difference})
+			r.Scales = append(r.Scales, ScaleDifference{name, row.N, row.Difference})
 		}
 	}
 	r.Agreement, r.Kappa = scoring.Agreement(all...), scoring.Kappa(all...)
 	return nil
 }
 
-// raterLabelsSQL compares a rater's latest labels, label by label. Others' are
+// labelsSQL compares a rater's latest labels, label by label. Others' are
 // their single votes and what a file told together: how many, how many said
 // yes, and their sum.
-var raterLabelsSQL = func() string {
+var labelsSQL = func() string {
 	var sums, values []string
 	for _, name := range append(append([]string{}, yesNoLabels...), scaleLabels...) {
 		sums = append(sums, fmt.Sprintf("count(o.%[1]s) AS %[1]s_n, count(*) FILTER (WHERE o.%[1]s >= 0.5) AS %[1]s_yes, "+
@@ -187,8 +182,8 @@ func byOthers(alias string) string {
 	return fmt.Sprintf("%[1]s.user_id <> $1 AND %[1]s.user_id IS DISTINCT FROM m.user_id AND u.banned_at IS NULL", alias)
 }
 
-// raterVotesSQL compares a rater's latest 👍 and 👎 with those of others.
-var raterVotesSQL = `SELECT count(*) FILTER (WHERE mine AND up > down), count(*) FILTER (WHERE mine AND up < down),
+// votesSQL compares a rater's latest 👍 and 👎 with those of others.
+var votesSQL = `SELECT count(*) FILTER (WHERE mine AND up > down), count(*) FILTER (WHERE mine AND up < down),
 		count(*) FILTER (WHERE NOT mine AND up > down), count(*) FILTER (WHERE NOT mine AND up < down)
 	FROM (SELECT r.emoji = '+1' AS mine, o.up + coalesce(e.upvotes, 0) AS up, o.down + coalesce(e.downvotes, 0) AS down
 		FROM (SELECT * FROM reactions WHERE user_id = $1 ORDER BY at DESC LIMIT $2) r
@@ -200,9 +195,9 @@ var raterVotesSQL = `SELECT count(*) FILTER (WHERE mine AND up > down), count(*)
 				AND ` + byOthers("o") + `) o
 		WHERE r.emoji IN ('+1', '-1')) v`
 
-// raterFlagsSQL counts a rater's latest flags by what became of them. A red
+// flagsSQL counts a rater's latest flags by what became of them. A red
 // flag has no status of its own: the message's reports speak for it.
-const raterFlagsSQL = `WITH flags AS MATERIALIZED (
+const flagsSQL = `WITH flags AS MATERIALIZED (
 		SELECT tree_id, message_id, at, NULL AS status FROM (SELECT * FROM reactions WHERE user_id = $1
 			ORDER BY at DESC LIMIT $2) r WHERE emoji = 'red_flag'
 		UNION ALL SELECT tree_id, message_id, at, status FROM (SELECT * FROM reports WHERE user_id = $1

@@ -5,6 +5,7 @@ import (
 	"treewarden/store/db"
 	"treewarden/store/importer"
 	"treewarden/store/ingest"
+	"treewarden/store/raters"
 	"treewarden/store/tables"
 )
 
@@ -18,6 +19,14 @@ type (
 	Malformed = db.Malformed
 	// Invalid names the fields that are wrong, and why.
 	Invalid = db.Invalid
+	// Rater says how far what a user gave agrees with what others gave.
+	Rater = raters.Rater
+	// RaterLabel compares a rater's answers to one question with those of others.
+	RaterLabel = raters.Label
+	// RaterScale compares a rater's values for one label with those of others.
+	RaterScale = raters.ScaleDifference
+	// RaterFlags counts a rater's flags by what became of them.
+	RaterFlags = raters.Flags
 	// ScoreFault is a counter that is not what the base tables say.
 	ScoreFault = counters.Fault
 	// Ingested says what became of the lines of one ingest.
