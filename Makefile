@@ -71,7 +71,7 @@ race-core: ## run the tests of store, scoring, policy and corpus under the race 
 	@$(MAKE) race PKG="./store/... ./scoring/... ./policy/... ./corpus/..."
 
 .PHONY: bench
-bench: ## measure against the reference's own design; SCALE=S,M adds ten times the data, ARGS="-only board" chooses
+bench: ## measure against Open-Assistant's own design; SCALE=S,M adds ten times the data, ARGS="-only board" chooses
 	@go run ./bench -scale $(or $(SCALE),S) $(ARGS)
 
 .PHONY: bench-go

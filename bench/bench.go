@@ -18,11 +18,11 @@ import (
 	"treewarden/store"
 )
 
-//go:embed sql/reference.sql
-var referenceSQL string
+//go:embed sql/legacy.sql
+var legacySQL string
 
-// reference holds the reference's queries by name.
-var reference = named(referenceSQL)
+// legacy holds Open-Assistant's queries by name.
+var legacy = named(legacySQL)
 
 // bench measures on a loaded database.
 type bench struct {
@@ -49,7 +49,7 @@ type section struct {
 	run  func(*bench, context.Context) error
 }
 
-// sections in their order: the reference's refresh fills what its page reads,
+// sections in their order: Open-Assistant's refresh fills what its page reads,
 // and verify comes after everything.
 var sections = []section{
 	{"refresh", (*bench).measureRefresh},
@@ -111,7 +111,7 @@ func (b *bench) open(ctx context.Context) (err error) {
 	if b.ours, err = openPool(ctx, b.url, "public"); err != nil {
 		return err
 	}
-	if b.ref, err = openPool(ctx, b.url, "reference"); err != nil {
+	if b.ref, err = openPool(ctx, b.url, "legacy"); err != nil {
 		return err
 	}
 	b.keys = map[string]string{}
@@ -166,7 +166,7 @@ func (b *bench) close() {
 }
 
 // openPool opens connections whose unqualified names are those of one design.
-// Eight are what the reference's page is measured with.
+// Eight are what Open-Assistant's page is measured with.
 func openPool(ctx context.Context, url, schema string) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -212,7 +212,7 @@ func (b *bench) inTurns(n int, budget time.Duration, operations ...func(i int) e
 	return took, nil
 }
 
-// drain runs a query of the reference and reads every row.
+// drain runs a query of Open-Assistant and reads every row.
 func (b *bench) drain(ctx context.Context, sql string, args ...any) error {
 	rows, err := b.ref.Query(ctx, sql, args...)
 	if err != nil {

@@ -65,7 +65,7 @@ func TestFigures(t *testing.T) {
 	}
 }
 
-// sameBoards compares everybody's score at the frame total by the reference's
+// sameBoards compares everybody's score at the frame total by Open-Assistant's
 // formula.
 func sameBoards(t *testing.T, b *bench) {
 	t.Helper()
@@ -74,7 +74,7 @@ func sameBoards(t *testing.T, b *bench) {
 		t.Fatal(err)
 	}
 	defer b.close()
-	theirs, err := b.referenceRows(ctx, scoring.Total, 1_000_000)
+	theirs, err := b.legacyRows(ctx, scoring.Total, 1_000_000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func sameBoards(t *testing.T, b *bench) {
 		filter.Cursor = *board.Next
 	}
 	if len(theirs) < 100 {
-		t.Errorf("the reference's board has %d users", len(theirs))
+		t.Errorf("Open-Assistant's board has %d users", len(theirs))
 	}
 	for _, want := range theirs {
 		got, ok := ours[want.UserID]
@@ -103,12 +103,12 @@ func sameBoards(t *testing.T, b *bench) {
 		if !ok || int(got.Score) != want.Score || int(got.RedFlags) != want.Flags || int(got.Upvotes) != want.Up ||
 			int(got.Downvotes) != want.Down ||
 			int(got.Spam) != want.Spam+want.SpamPrompts {
-			t.Errorf("the reference has %+v, we have %+v", want, got)
+			t.Errorf("Open-Assistant has %+v, we have %+v", want, got)
 		}
 	}
 	for _, row := range ours { // all of whose messages are deleted
 		if row.Score != 0 {
-			t.Errorf("the reference does not have %+v", row)
+			t.Errorf("Open-Assistant does not have %+v", row)
 		}
 	}
 }

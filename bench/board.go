@@ -24,7 +24,7 @@ const boardPath = "/api/v1/trollboard?limit=100&frame="
 func (b *bench) measureBoard(ctx context.Context) error {
 	for _, window := range scoring.Windows {
 		took, err := b.inTurns(500, 30*time.Second,
-			func(int) error { return b.drain(ctx, reference["board_page"], string(window), 100) },
+			func(int) error { return b.drain(ctx, legacy["board_page"], string(window), 100) },
 			func(int) error {
 				_, err := b.store.Board(ctx, store.CommandLine, boardOf(window, 100))
 				return err
@@ -35,7 +35,7 @@ func (b *bench) measureBoard(ctx context.Context) error {
 		}
 		theirs, inProcess, overHTTP := took[0], took[1], took[2]
 		name := "board page, " + string(window) + ", 100 rows"
-		b.faster(name+", p50", theirs.median(), inProcess.median(), 50, "store.Board; the reference: board_page")
+		b.faster(name+", p50", theirs.median(), inProcess.median(), 50, "store.Board; Open-Assistant: board_page")
 		b.faster(name+", p50, ours over HTTP", theirs.median(), overHTTP.median(), 0, "GET "+boardPath+string(window))
 		b.atMost(name+", p99 against its own p50", inProcess.median(), inProcess.percentile(99), 5, "store.Board")
 		b.atMost(name+", over HTTP, p99 against its own p50", overHTTP.median(), overHTTP.percentile(99), 5, "GET "+boardPath+
@@ -56,10 +56,10 @@ func (b *bench) measureHTTP(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	theirs := &http.Server{Handler: http.HandlerFunc(b.referenceBoard), ReadHeaderTimeout: time.Minute}
+	theirs := &http.Server{Handler: http.HandlerFunc(b.legacyBoard), ReadHeaderTimeout: time.Minute}
 	go func() { _ = theirs.Serve(listener) }()
 	defer theirs.Close()
-	// The reference goes through the same client, without a key that it reads.
+	// Open-Assistant goes through the same client, without a key that it reads.
 	web := *b.web
 	web.address = "http://" + listener.Addr().String()
 	var plain, ours float64
@@ -82,7 +82,7 @@ func (b *bench) measureHTTP(ctx context.Context) error {
 		took = append(took, answered...)
 	}
 	b.rate(fmt.Sprintf("board over HTTP, %d clients, pages a second", clients), plain, ours, 60, "GET "+boardPath+
-		"total; the reference: board_rows as JSON")
+		"total; Open-Assistant: board_rows as JSON")
 	b.within(fmt.Sprintf("board over HTTP, %d clients, p99", clients), took.percentile(99), 0, "GET "+boardPath+"total")
 	return nil
 }
@@ -118,8 +118,8 @@ func (b *bench) clients(ctx context.Context, request func() error) (rate float64
 	return float64(len(took)) / time.Since(began).Seconds(), took, ctx.Err()
 }
 
-// referenceRow is a row of the reference's board, as it is sent.
-type referenceRow struct {
+// legacyRow is a row of Open-Assistant's board, as it is sent.
+type legacyRow struct {
 	UserID       string    `json:"user_id"`
 	Username     string    `json:"username"`
 	AuthMethod   string    `json:"auth_method"`
@@ -148,9 +148,9 @@ type referenceRow struct {
 	Helpfulness  *float64  `json:"helpfulness"`
 }
 
-// referenceBoard answers with the reference's page.
-func (b *bench) referenceBoard(w http.ResponseWriter, r *http.Request) {
-	found, err := b.referenceRows(r.Context(), scoring.Total, 100)
+// legacyBoard answers with Open-Assistant's page.
+func (b *bench) legacyBoard(w http.ResponseWriter, r *http.Request) {
+	found, err := b.legacyRows(r.Context(), scoring.Total, 100)
 	if err == nil {
 		w.Header().Set("Content-Type", "application/json")
 		err = json.NewEncoder(w).Encode(found)
@@ -160,10 +160,10 @@ func (b *bench) referenceBoard(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (b *bench) referenceRows(ctx context.Context, window scoring.Window, limit int) ([]referenceRow, error) {
-	rows, err := b.ref.Query(ctx, reference["board_rows"], string(window), limit)
+func (b *bench) legacyRows(ctx context.Context, window scoring.Window, limit int) ([]legacyRow, error) {
+	rows, err := b.ref.Query(ctx, legacy["board_rows"], string(window), limit)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[referenceRow])
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[legacyRow])
 }

@@ -16,7 +16,7 @@ import (
 
 const reason = "measured by the benchmark"
 
-// measureDelete deletes subtrees the reference's way, with a scan for each
+// measureDelete deletes subtrees Open-Assistant's way, with a scan for each
 // level, and ours, and gives them back.
 func (b *bench) measureDelete(ctx context.Context) error {
 	for _, of := range []struct{ what, sql string }{
@@ -51,21 +51,21 @@ func (b *bench) measureDelete(ctx context.Context) error {
 			ours = ours[1:] // the first warmed caches, as in repeat
 		}
 		b.faster("delete "+of.what, theirs.median(), ours.median(), 100,
-			`store.Act{Kind: "delete"}; the reference: delete_level until nothing is left`)
+			`store.Act{Kind: "delete"}; Open-Assistant: delete_level until nothing is left`)
 	}
 	return nil
 }
 
 var errRollback = errors.New("roll back")
 
-// deleteLevels deletes as the reference does, and takes it back.
+// deleteLevels deletes as Open-Assistant does, and takes it back.
 func (b *bench) deleteLevels(ctx context.Context, target uuid.UUID) error {
 	err := pgx.BeginFunc(ctx, b.ref, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, reference["delete_one"], target); err != nil {
+		if _, err := tx.Exec(ctx, legacy["delete_one"], target); err != nil {
 			return err
 		}
 		for level := []uuid.UUID{target}; len(level) > 0; {
-			rows, err := tx.Query(ctx, reference["delete_level"], level)
+			rows, err := tx.Query(ctx, legacy["delete_level"], level)
 			if err != nil {
 				return err
 			}

@@ -15,19 +15,19 @@ import (
 )
 
 //go:embed sql/tables.sql
-var referenceTables string
+var legacyTables string
 
 //go:embed sql/indexes.sql
-var referenceIndexes string
+var legacyIndexes string
 
 //go:embed sql/keys.sql
-var referenceKeys string
+var legacyKeys string
 
 //go:embed sql/translate.sql
 var translateSQL string
 
 // loading is the way from an empty database to both designs, filled alike: the
-// reference's tables in the schema reference, ours in public.
+// legacy's tables in the schema legacy, ours in public.
 type loading struct {
 	url   string
 	scale float64
@@ -48,7 +48,7 @@ func (l *loading) load(ctx context.Context) (time.Time, error) {
 	if err != nil {
 		return l.end, err
 	}
-	steps := []func(context.Context) error{l.loadReference, l.translate, l.rebuild, l.vacuum, l.remember}
+	steps := []func(context.Context) error{l.loadLegacy, l.translate, l.rebuild, l.vacuum, l.remember}
 	if end != nil {
 		l.end, steps = *end, nil
 		if migrated > 0 {
@@ -69,12 +69,12 @@ func (l *loading) load(ctx context.Context) (time.Time, error) {
 func (l *loading) loaded(ctx context.Context) (end *time.Time, err error) {
 	err = l.with(ctx, "public", func(conn *pgx.Conn) error {
 		var there bool
-		if err := conn.QueryRow(ctx, "SELECT to_regclass('reference.loaded') IS NOT NULL").Scan(&there); err != nil ||
+		if err := conn.QueryRow(ctx, "SELECT to_regclass('legacy.loaded') IS NOT NULL").Scan(&there); err != nil ||
 			!there {
 			return err
 		}
 		var scale float64
-		if err := conn.QueryRow(ctx, `SELECT "end", scale FROM reference.loaded`).Scan(&end, &scale); err != nil {
+		if err := conn.QueryRow(ctx, `SELECT "end", scale FROM legacy.loaded`).Scan(&end, &scale); err != nil {
 			return err
 		}
 		if scale != l.scale {
@@ -86,7 +86,7 @@ func (l *loading) loaded(ctx context.Context) (end *time.Time, err error) {
 }
 
 func (l *loading) remember(ctx context.Context) error {
-	return l.exec(ctx, "reference", `CREATE TABLE loaded AS SELECT $1::timestamptz AS "end", $2::float8 AS scale`, l.end,
+	return l.exec(ctx, "legacy", `CREATE TABLE loaded AS SELECT $1::timestamptz AS "end", $2::float8 AS scale`, l.end,
 		l.scale)
 }
 
@@ -125,10 +125,10 @@ func execAll(ctx context.Context, conn *pgx.Conn, sql string, args ...any) error
 	return nil
 }
 
-// loadReference generates the reference's rows and builds its indexes.
-func (l *loading) loadReference(ctx context.Context) error {
-	if err := l.exec(ctx, "reference", "DROP SCHEMA IF EXISTS reference CASCADE; CREATE SCHEMA reference;"+
-		referenceTables); err != nil {
+// loadLegacy generates Open-Assistant's rows and builds its indexes.
+func (l *loading) loadLegacy(ctx context.Context) error {
+	if err := l.exec(ctx, "legacy", "DROP SCHEMA IF EXISTS legacy CASCADE; CREATE SCHEMA legacy;"+
+		legacyTables); err != nil {
 		return err
 	}
 	world := newWorld(l.scale, l.end)
@@ -140,27 +140,27 @@ func (l *loading) loadReference(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	l.watch.lap("the reference's rows, generated and copied")
+	l.watch.lap("Open-Assistant's rows, generated and copied")
 
-	ofMessages, ofRest := partStatements(referenceIndexes, " message ")
-	if err := l.sideBySide(ctx, "reference", ofMessages, ofRest); err != nil {
+	ofMessages, ofRest := partStatements(legacyIndexes, " message ")
+	if err := l.sideBySide(ctx, "legacy", ofMessages, ofRest); err != nil {
 		return err
 	}
-	if err := l.exec(ctx, "reference", referenceKeys); err != nil {
+	if err := l.exec(ctx, "legacy", legacyKeys); err != nil {
 		return err
 	}
 	// What follows joins these tables.
-	if err := l.exec(ctx, "reference",
+	if err := l.exec(ctx, "legacy",
 		"ANALYZE message, text_labels, message_emoji, message_toxicity, message_tree_state"); err != nil {
 		return err
 	}
-	l.watch.lap("the reference's indexes and keys")
+	l.watch.lap("Open-Assistant's indexes and keys")
 	return nil
 }
 
 // copy generates one table straight into a COPY.
 func (l *loading) copy(ctx context.Context, w *world, table string) error {
-	return l.with(ctx, "reference", func(conn *pgx.Conn) error {
+	return l.with(ctx, "legacy", func(conn *pgx.Conn) error {
 		read, write := io.Pipe()
 		defer read.Close() // ends the writer where the copy has failed
 		go func() { write.CloseWithError(w.generate(table, write)) }()
@@ -181,7 +181,7 @@ func (l *loading) sideBySide(ctx context.Context, schema, a, b string) error {
 	return group.Wait()
 }
 
-// translate makes our rows out of the reference's. Our keys and indexes stand
+// translate makes our rows out of Open-Assistant's. Our keys and indexes stand
 // aside meanwhile, and end exactly as the migrations made them.
 func (l *loading) translate(ctx context.Context) error {
 	parts := named(translateSQL)
@@ -198,7 +198,7 @@ func (l *loading) translate(ctx context.Context) error {
 	if err := l.sideBySide(ctx, "public", parts["messages"], parts["signals"]); err != nil {
 		return err
 	}
-	l.watch.lap("our rows, from the reference's")
+	l.watch.lap("our rows, from Open-Assistant's")
 	if err := l.sideBySide(ctx, "public", before.build("messages"), before.buildRest("messages")); err != nil {
 		return err
 	}

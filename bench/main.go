@@ -1,4 +1,4 @@
-// Bench measures this program against the reference's own design, on the same
+// Bench measures this program against Open-Assistant's own design, on the same
 // rows in the same server, in one run, and prints a table.
 //
 //	go run ./bench [-scale S,M] [-only board,ingest] [-dir FOLDER] [-keep]

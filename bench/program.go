@@ -30,7 +30,7 @@ var servingAt = regexp.MustCompile(`address=(http://\S+)`)
 
 // startProgram builds the program and starts serve.
 func startProgram(ctx context.Context, folder, url string) (*program, error) {
-	// Nothing is compressed: the reference's handler does not either.
+	// Nothing is compressed: Open-Assistant's handler does not either.
 	transport := &http.Transport{MaxIdleConnsPerHost: 32, DisableCompression: true}
 	p := &program{path: filepath.Join(folder, "treewarden"), url: url,
 		client: &http.Client{Timeout: 2 * time.Minute, Transport: transport}}

@@ -14,7 +14,7 @@ import (
 )
 
 // measureRebuild times counting everything anew, stored, against the
-// reference's refresh, which does the same.
+// legacy's refresh, which does the same.
 func (b *bench) measureRebuild(ctx context.Context) error {
 	began := time.Now()
 	for _, window := range scoring.Windows {

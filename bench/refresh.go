@@ -28,7 +28,7 @@ func (b *bench) since(window scoring.Window) time.Time {
 	return time.Time{}
 }
 
-// measureRefresh times how the reference makes its four boards, and how we do.
+// measureRefresh times how Open-Assistant makes its four boards, and how we do.
 func (b *bench) measureRefresh(ctx context.Context) error {
 	took, err := b.inTurns(3, time.Minute, func(int) error {
 		for _, window := range scoring.Windows {
@@ -46,7 +46,7 @@ func (b *bench) measureRefresh(ctx context.Context) error {
 		return err
 	}
 	b.faster("all four boards from the counters, against the refresh", took[0].median(), took[1].median(), 25,
-		"a new store: WarmBoards, then store.Board of each frame; the refresh: sql/reference.sql")
+		"a new store: WarmBoards, then store.Board of each frame; the refresh: sql/legacy.sql")
 	return nil
 }
 
@@ -69,14 +69,14 @@ func (b *bench) coldBoards(ctx context.Context) error {
 	return nil
 }
 
-// standing is what the reference gathers of a user.
+// standing is what Open-Assistant gathers of a user.
 type standing struct {
 	flags, up, down, spamPrompts int64
 	labels                       [7]int64
 	means                        [5]pgtype.Float8
 }
 
-// score is the reference's formula; its first label, spam, does not count.
+// score is Open-Assistant's formula; its first label, spam, does not count.
 func (s *standing) score() int64 {
 	score := 3*s.flags - s.up + s.down + s.spamPrompts
 	for _, n := range s.labels[1:] {
@@ -85,7 +85,7 @@ func (s *standing) score() int64 {
 	return score
 }
 
-// refresh makes one of the reference's boards anew, as it does every few
+// refresh makes one of Open-Assistant's boards anew, as it does every few
 // minutes to hours.
 func (b *bench) refresh(ctx context.Context, window scoring.Window) error {
 	return pgx.BeginTxFunc(ctx, b.ref, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
@@ -93,13 +93,13 @@ func (b *bench) refresh(ctx context.Context, window scoring.Window) error {
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, reference["stats_clear"], string(window)); err != nil {
+		if _, err := tx.Exec(ctx, legacy["stats_clear"], string(window)); err != nil {
 			return err
 		}
 		if err := b.insertStats(ctx, tx, window, users); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, reference["stats_rank"], string(window))
+		_, err = tx.Exec(ctx, legacy["stats_rank"], string(window))
 		return err
 	})
 }
@@ -128,7 +128,7 @@ func (b *bench) gather(ctx context.Context, tx pgx.Tx, window scoring.Window) (m
 				s.means = read.labels, read.means
 		}},
 	} {
-		rows, err := tx.Query(ctx, strings.Replace(reference[q.name], "/*since*/", condition, 1), args...)
+		rows, err := tx.Query(ctx, strings.Replace(legacy[q.name], "/*since*/", condition, 1), args...)
 		if err != nil {
 			return nil, err
 		}
@@ -145,7 +145,7 @@ func (b *bench) gather(ctx context.Context, tx pgx.Tx, window scoring.Window) (m
 	return users, nil
 }
 
-// statsChunk is how many rows of literals the reference's driver puts into a
+// statsChunk is how many rows of literals Open-Assistant's driver puts into a
 // statement.
 const statsChunk = 1000
 
@@ -159,7 +159,7 @@ func (b *bench) insertStats(ctx context.Context, tx pgx.Tx, window scoring.Windo
 	n := 0
 	for id, s := range users {
 		if sql.Len() == 0 {
-			sql.WriteString(reference["stats_insert"] + " ")
+			sql.WriteString(legacy["stats_insert"] + " ")
 		} else {
 			sql.WriteByte(',')
 		}

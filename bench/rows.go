@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// clientID is the one front end of the reference's tables.
+// clientID is the one front end of Open-Assistant's tables.
 const clientID = "00000000-0000-4000-8000-000000000001"
 
 const toxicityModel = "unitary/multilingual-toxic-xlm-roberta"
 
-// generated are the reference's tables in the order of their foreign keys.
+// generated are Open-Assistant's tables in the order of their foreign keys.
 var generated = []string{"api_client", "user", "message", "message_tree_state", "text_labels", "message_emoji",
 	"message_toxicity"}
 
-// generate writes the rows of one of the reference's tables as text for COPY.
+// generate writes the rows of one of Open-Assistant's tables as text for COPY.
 func (w *world) generate(table string, to io.Writer) error {
 	buffered := bufio.NewWriterSize(to, 1<<20)
 	rows := &rows{world: w, to: buffered}
@@ -161,7 +161,7 @@ func (o *rows) messageRow(m *message, tree []message) {
 	o.text("\t3\t\\N\tf\tf\t\\N\t").emojiCounts(m).end()
 }
 
-// emojiCounts is what the reference keeps beside a message: JSON's null, which
+// emojiCounts is what Open-Assistant keeps beside a message: JSON's null, which
 // is not SQL's, where there is no reaction.
 func (o *rows) emojiCounts(m *message) *rows {
 	reactions := o.reactions(m)

@@ -9,9 +9,9 @@ import (
 
 // row is one figure of the table. What was not measured is empty.
 type row struct {
-	Figure, Reference, Ours, Ratio, Target string
-	Holds                                  verdict
-	How                                    string // the command line, method or query that was timed
+	Figure, Legacy, Ours, Ratio, Target string
+	Holds                               verdict
+	How                                 string // the command line, method or query that was timed
 }
 
 // verdict says whether a figure holds its target.
@@ -38,14 +38,14 @@ type table struct {
 
 func (t *table) add(r row) {
 	t.rows = append(t.rows, r)
-	t.tell("%-58s %12s %12s %10s  %s %s", r.Figure, r.Reference, r.Ours, r.Ratio, r.Target, r.Holds)
+	t.tell("%-58s %12s %12s %10s  %s %s", r.Figure, r.Legacy, r.Ours, r.Ratio, r.Target, r.Holds)
 }
 
 // faster adds a figure whose target is a ratio: ours is to take the given part
-// of the reference's time.
-func (t *table) faster(figure string, reference, ours time.Duration, atLeast float64, how string) {
-	ratio := reference.Seconds() / ours.Seconds()
-	r := row{Figure: figure, Reference: span(reference), Ours: span(ours), Ratio: times(ratio), How: how}
+// of Open-Assistant's time.
+func (t *table) faster(figure string, legacy, ours time.Duration, atLeast float64, how string) {
+	ratio := legacy.Seconds() / ours.Seconds()
+	r := row{Figure: figure, Legacy: span(legacy), Ours: span(ours), Ratio: times(ratio), How: how}
 	if atLeast > 0 {
 		r.Target, r.Holds = fmt.Sprintf("≥ %g×", atLeast), verdictOf(ratio >= atLeast)
 	}
@@ -64,14 +64,14 @@ func (t *table) within(figure string, ours, most time.Duration, how string) {
 // atMost adds a figure that may be a multiple of a plainer one.
 func (t *table) atMost(figure string, plain, ours time.Duration, most float64, how string) {
 	ratio := ours.Seconds() / plain.Seconds()
-	t.add(row{Figure: figure, Reference: span(plain), Ours: span(ours), Ratio: times(ratio),
+	t.add(row{Figure: figure, Legacy: span(plain), Ours: span(ours), Ratio: times(ratio),
 		Target: fmt.Sprintf("≤ %g×", most), Holds: verdictOf(ratio <= most), How: how})
 }
 
 // rate adds a figure of things a second.
-func (t *table) rate(figure string, reference, ours, atLeast float64, how string) {
-	ratio := ours / reference
-	t.add(row{Figure: figure, Reference: fmt.Sprintf("%.0f/s", reference), Ours: fmt.Sprintf("%.0f/s", ours),
+func (t *table) rate(figure string, legacy, ours, atLeast float64, how string) {
+	ratio := ours / legacy
+	t.add(row{Figure: figure, Legacy: fmt.Sprintf("%.0f/s", legacy), Ours: fmt.Sprintf("%.0f/s", ours),
 		Ratio:  times(ratio),
 		Target: fmt.Sprintf("≥ %g×", atLeast), Holds: verdictOf(ratio >= atLeast), How: how})
 }
@@ -90,14 +90,14 @@ func (t *table) missed() []string {
 // markdown is the table as README quotes it.
 func (t *table) markdown() string {
 	var b strings.Builder
-	b.WriteString("| figure | reference or plain | treewarden | ratio | target | holds | measured by " +
+	b.WriteString("| figure | legacy or plain | treewarden | ratio | target | holds | measured by " +
 		"|\n|---|---|---|---|---|---|---|\n")
 	for _, r := range t.rows {
 		how := r.How
 		if how != "" {
 			how = "`" + how + "`"
 		}
-		fmt.Fprintf(&b, "| %s |\n", strings.Join([]string{r.Figure, r.Reference, r.Ours, r.Ratio, r.Target, string(r.Holds),
+		fmt.Fprintf(&b, "| %s |\n", strings.Join([]string{r.Figure, r.Legacy, r.Ours, r.Ratio, r.Target, string(r.Holds),
 			how}, " | "))
 	}
 	return b.String()

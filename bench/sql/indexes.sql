@@ -1,4 +1,4 @@
--- Exactly the indexes that the reference has: none on message.parent_id, none on
+-- Exactly the indexes that Open-Assistant has: none on message.parent_id, none on
 -- text_labels.user_id, none on troll_stats (time_frame, rank).
 ALTER TABLE api_client ADD PRIMARY KEY (id);
 CREATE UNIQUE INDEX ON api_client (api_key);

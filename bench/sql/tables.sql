@@ -1,4 +1,4 @@
--- The reference's tables, as far as its board, its refresh and its delete touch
+-- Open-Assistant's tables, as far as its board, its refresh and its delete touch
 -- them. Keys, indexes and foreign keys come after the rows (indexes.sql,
 -- keys.sql), so that they load quickly.
 CREATE TABLE api_client (

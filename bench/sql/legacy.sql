@@ -1,4 +1,4 @@
--- What the reference's ORM sends, by hand; checked against a trace of it.
+-- What Open-Assistant's ORM sends, by hand; checked against a trace of it.
 -- /*since*/ stands for the date of day, week and month.
 
 -- name: emoji_counts
