@@ -158,8 +158,32 @@ var (
 	}
 )
 
-// Written counts the message itself.
-func (d *Deltas) Written() { d.add(scoring.MessagesColumn, 1) }
+// messageFacts are the facts that the fields of a message decide alone. holds says
+// whether a new message brings the fact; top, that its deletion aimed at it. A
+// recount asks the database by the conditions of sources.
+var messageFacts = []struct {
+	fact  Fact
+	holds func(m *corpus.Message, top bool) bool
+}{
+	{Rejection, func(m *corpus.Message, _ bool) bool {
+		return m.ReviewResult != nil && !*m.ReviewResult && m.ParentID != nil
+	}},
+	{Deletion, func(m *corpus.Message, top bool) bool { return m.Deleted && top }},
+}
+
+// Message counts a new message and the facts that its fields decide. They have
+// the message's own date.
+func (d *Deltas) Message(m *corpus.Message, top bool, s Standing) {
+	d.written()
+	for _, f := range messageFacts {
+		if f.holds(m, top) {
+			d.Once(f.fact, s)
+		}
+	}
+}
+
+// written counts the message itself.
+func (d *Deltas) written() { d.add(scoring.MessagesColumn, 1) }
 
 // Once counts a fact that is one signal once: a report, a rejection, a spam
 // prompt, a deletion, a toxic message.

@@ -23,7 +23,7 @@ func TestEverySignalIsCounted(t *testing.T) {
 	}
 	var d Deltas
 	all := Standing{Recorded: true, ByOther: true}
-	d.Written()
+	d.written()
 	d.Toxicity(0.5)
 	d.Reactions(1, 1, 1, all)
 	labels := Labels{Sum: 1, Number: 1}
@@ -31,8 +31,10 @@ func TestEverySignalIsCounted(t *testing.T) {
 		labels.Yes[i] = 1
 	}
 	d.Labels(LabelMeans, &labels, all)
-	for _, fact := range []Fact{Rejection, SpamPrompt, Deletion, ToxicMessage} {
-		d.Once(fact, all)
+	d.Once(SpamPrompt, all)
+	d.Once(ToxicMessage, all)
+	for _, f := range messageFacts {
+		d.Once(f.fact, all)
 	}
 	var inGo scoring.Counters
 	d.addTo(&inGo, 1)

@@ -11,6 +11,19 @@ import (
 	"treewarden/store/tables"
 )
 
+// messagesSQL reads messages: whether the prompt of an aborted tree is it, and the
+// date of each of messageFacts, null where the fact does not hold.
+var messagesSQL = func() string {
+	dates := make([]string, len(messageFacts))
+	for i, f := range messageFacts {
+		src := sources[f.fact]
+		dates[i] = fmt.Sprintf("CASE WHEN %s THEN %s END", src.where, src.at)
+	}
+	return `SELECT message_id, user_id, created_date, deleted, lang,
+			parent_id IS NULL AND tree_id IN (SELECT tree_id FROM trees WHERE state = '` + tables.SpamState + `'), ` +
+		strings.Join(dates, ", ") + " FROM messages m WHERE user_id IS NOT NULL"
+}()
+
 // votesSQL reads single votes: a bit for each of countedLabels that says yes, and
 // the toxicity.
 var votesSQL = func() string {
@@ -51,11 +64,7 @@ type recountReader struct {
 // asks of a message, an earlier one told.
 func (r *recountReader) phases() [][]tableRead {
 	return [][]tableRead{
-		{{"messages", `SELECT message_id, user_id, created_date, deleted, lang,
-				CASE WHEN review_result = false AND parent_id IS NOT NULL THEN coalesce(review_at, created_date) END,
-				CASE WHEN deleted AND deleted_root = message_id THEN coalesce(deleted_at, created_date) END,
-				parent_id IS NULL AND tree_id IN (SELECT tree_id FROM trees WHERE state = '` + tables.SpamState + `')
-			FROM messages WHERE user_id IS NOT NULL`, r.readMessage}},
+		{{"messages", messagesSQL, r.readMessage}},
 		{{"emoji_aggregates", "SELECT message_id, red_flags, upvotes, downvotes FROM emoji_aggregates WHERE true",
 			r.readEmojis},
 			{"reactions", `SELECT message_id, user_id, at, emoji FROM reactions WHERE true`, r.readReaction}},
@@ -114,14 +123,13 @@ func (r *recountReader) readMessage(raw [][]byte) {
 	at := int32(len(shard.all))
 	shard.at[uuid.UUID(raw[0])] = at
 	shard.all = append(shard.all, m)
-	if raw[5] != nil {
-		shard.late = append(shard.late, lateSignal{at, Rejection, db.ReadMoment(raw[5])})
-	}
-	if raw[6] != nil {
-		shard.late = append(shard.late, lateSignal{at, Deletion, db.ReadMoment(raw[6])})
-	}
-	if raw[7][0] == 1 {
+	if raw[5][0] == 1 {
 		shard.late = append(shard.late, lateSignal{at, SpamPrompt, m.created})
+	}
+	for i, f := range messageFacts {
+		if date := raw[6+i]; date != nil {
+			shard.late = append(shard.late, lateSignal{at, f.fact, db.ReadMoment(date)})
+		}
 	}
 }
 

@@ -60,7 +60,7 @@ func (r *recount) countMessages() {
 		for k := range shard.all {
 			m := &shard.all[k]
 			var d Deltas
-			d.Written()
+			d.written()
 			if m.toxicity >= 0 {
 				d.Toxicity(m.toxicity)
 			}

@@ -52,17 +52,11 @@ func (w *batchWrite) countNewMessage(m *corpus.Message, tree *treeInfo, top bool
 	}
 	var d counters.Deltas
 	standing := counters.Standing{Deleted: m.Deleted, Recorded: m.Emojis != nil}
-	d.Written()
+	d.Message(m, top, standing)
 	d.Reactions(int64(m.Emojis["red_flag"]), int64(m.Emojis["+1"]), int64(m.Emojis["-1"]), standing)
 	if m.Labels != nil {
 		labels := counters.MeanLabels(m.Labels)
 		d.Labels(counters.LabelMeans, &labels, standing)
-	}
-	if m.ReviewResult != nil && !*m.ReviewResult && m.ParentID != nil {
-		d.Once(counters.Rejection, standing)
-	}
-	if m.Deleted && top {
-		d.Once(counters.Deletion, standing)
 	}
 	if highest, ok := counters.Highest(m.Classifiers); ok {
 		d.Toxicity(highest)

@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"treewarden/corpus"
 	"treewarden/scoring"
 	"treewarden/store/counters"
 	"treewarden/store/db"
@@ -135,7 +136,11 @@ func (in *run) askRecords(messages []*knownMessage, sign int64) {
 // nobody aimed at it.
 func (in *run) countMessage(m *knownMessage) {
 	var d counters.Deltas
-	d.Written()
+	asWritten := corpus.Message{
+		MessageID: m.id, ParentID: m.parent, UserID: m.author, Text: *m.text, Role: m.role, Lang: m.item.Lang,
+		Synthetic: m.item.Synthetic != nil && *m.item.Synthetic, ModelName: m.item.ModelName, Deleted: m.deleted,
+	}
+	d.Message(&asWritten, false, m.standing())
 	if m.parent == nil && in.trees[m.tree].state == tables.SpamState {
 		d.Once(counters.SpamPrompt, m.standing())
 	}
