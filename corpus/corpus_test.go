@@ -129,8 +129,8 @@ func TestRowsEqualObjects(t *testing.T) {
 	forms := [][2]string{
 		{`{"+1": 2, "-1": 1}`, `{"spam": {"value": 0.5, "count": 2}, "pii": {"value": null, "count": 0}}`},
 		{`{"name": ["+1", "-1"], "count": [2, 1]}`, `{"name": ["spam", "pii"], "value": [0.5, null], "count": [2, 0]}`},
-		{`{"count": [2.0, 1.0], "name": ["+1",
-			"-1"]}`, `{"value": [0.5, null], "count": [2, null], "name": ["spam", "pii"]}`},
+		{`{"count": [2.0, 1.0], "name": ["+1", "-1"]}`,
+			`{"value": [0.5, null], "count": [2, null], "name": ["spam", "pii"]}`},
 		{`[{"name": "+1", "count": 2}, {"count": 1, "name": "-1"}]`,
 			`[{"name": "spam", "value": 0.5, "count": 2}, {"name": "pii", "value": null, "count": 0}]`},
 	}

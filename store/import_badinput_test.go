@@ -263,8 +263,8 @@ func TestImportBadValues(t *testing.T) {
 		if i%modelEvery == 0 { // there is a bound on models and on a model's outputs
 			classifiers = fmt.Sprintf(`, "classifiers": {%[1]s: {%[1]s: 0.25}}, "detoxify": {%[1]s: 1}`, v)
 		}
-		lines.WriteString(line(2*(kinds*i+1)+1, 0, fmt.Sprintf(`"lang": %[1]s, "emojis": {%[1]s: 2}, "labels": {%[1]s:
-			{"value": 0.5, "count": 2}}`, v)+classifiers))
+		lines.WriteString(line(2*(kinds*i+1)+1, 0,
+			fmt.Sprintf(`"lang": %[1]s, "emojis": {%[1]s: 2}, "labels": {%[1]s: {"value": 0.5, "count": 2}}`, v)+classifiers))
 		key := []string{"user_id", "parent_id", "message_tree_id", "tree_state", "created_date"}[i%5]
 		lines.WriteString(line(2*(kinds*i+2)+1, 0, `"colour": 1, `+quoted(key)+`: `+v))
 	}

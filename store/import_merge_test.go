@@ -22,8 +22,8 @@ func TestImportBringsMore(t *testing.T) {
 		{"date", `"user_id": "` + testID(99) + `", "created_date": "2023-02-05T12:23:50.922881+00:00"`,
 			"2023-02-05 12:23:50.922881+00", `SELECT created_date FROM messages`},
 		{"the tree's date", "", "2023-02-05 12:23:50.922881+00", `SELECT created_date FROM trees`},
-		{"the author's date", "", "infinity", `SELECT CASE WHEN last_activity_date = '2023-02-05 12:23:50.922881+00'
-			THEN 'infinity' END FROM users`},
+		{"the author's date", "", "infinity",
+			`SELECT CASE WHEN last_activity_date = '2023-02-05 12:23:50.922881+00' THEN 'infinity' END FROM users`},
 		{"language", `"lang": "fr"`, "fr", `SELECT lang FROM messages`},
 		{"the tree's language", "", "fr", `SELECT lang FROM trees`},
 		{"review count", `"review_count": 3`, "3", `SELECT review_count FROM messages`},
@@ -33,16 +33,15 @@ func TestImportBringsMore(t *testing.T) {
 		{"rank", `"rank": 0`, "0", `SELECT rank FROM messages`},
 		{"model", `"model_name": "m", "synthetic": true`, "(m,t)", `SELECT (model_name, synthetic) FROM messages`},
 		{"events", `"events": {"emoji": []}`, `{"emoji": []}`, `SELECT events FROM messages`},
-		{"an empty record of emojis", `"emojis": {}`, "(0,0,0,)", `SELECT (upvotes, downvotes, red_flags, other)
-			FROM emoji_aggregates`},
+		{"an empty record of emojis", `"emojis": {}`, "(0,0,0,)",
+			`SELECT (upvotes, downvotes, red_flags, other) FROM emoji_aggregates`},
 		{"emojis", `"emojis": {"+1": 2, "red_flag": 1, "skull": 1}`, `(2,0,1,"{""skull"": 1}")`,
 			`SELECT (upvotes, downvotes, red_flags, other) FROM emoji_aggregates`},
 		{"more emojis", `"emojis": {"-1": 3, "+1": 1, "skull": 4, "100": 1}`, `(2,3,1,"{""100"": 1, ""skull"": 4}")`,
 			`SELECT (upvotes, downvotes, red_flags, other) FROM emoji_aggregates`},
 		{"labels", `"labels": {"spam": {"value": 0.5, "count": 2}, "odd": {"value": 1, "count": 1}}`,
 			`(0.5,2,"{""odd"": {""count"": 1, ""value"": 1}}")`, `SELECT (spam, spam_count, other) FROM label_aggregates`},
-		{"more labels", `"labels": {"spam": {"value": 0.25, "count": 4}, "pii": {"value": 0, "count": 4},
-			"odd": {"value": 0.5, "count": 2}, "even": {"value": 0, "count": 1}}`,
+		{"more labels", `"labels": {"spam": {"value": 0.25, "count": 4}, "pii": {"value": 0, "count": 4}, "odd": {"value": 0.5, "count": 2}, "even": {"value": 0, "count": 1}}`,
 			`(0.25,4,0,4,"{""odd"": {""count"": 2, ""value"": 0.5}, ""even"": {""count"": 1, ""value"": 0}}")`,
 			`SELECT (spam, spam_count, pii, pii_count, other) FROM label_aggregates`},
 		{"fewer labels", `"labels": {"spam": {"value": 1, "count": 1}, "odd": {"value": 1, "count": 1}}`,
@@ -79,8 +78,8 @@ func TestImportBringsMore(t *testing.T) {
 		}
 	}
 	// What was said first is there still.
-	wantOne(t, s, "("+testID(99)+",fr,3,f,0,m,t)", `SELECT (user_id, lang, review_count, review_result, rank, model_name,
-		synthetic) FROM messages`)
+	wantOne(t, s, "("+testID(99)+",fr,3,f,0,m,t)",
+		`SELECT (user_id, lang, review_count, review_result, rank, model_name, synthetic) FROM messages`)
 	before := dump(t, s, true)
 	wantCounts(t, importText(t, s, line(1, 0, `"text": "other"`)), 0, 0, 0, 0, 1, 0, 0)
 	if d := diff(before, dump(t, s, true)); d != "" {
@@ -108,8 +107,7 @@ func TestImportKeepsDecisions(t *testing.T) {
 	file := line(1, 0, `"tree_state": "growing", "review_result": true, "deleted": true, "user_id": "`+testID(99)+`"`) +
 		line(2, 1, `"user_id": "`+testID(98)+`"`)
 	importText(t, s, file)
-	storetest.Exec(t, s, `UPDATE messages SET text = 'by staff', edited = true, deleted = false, deleted_root = NULL,
-		deletion_by_staff = true,
+	storetest.Exec(t, s, `UPDATE messages SET text = 'by staff', edited = true, deleted = false, deleted_root = NULL, deletion_by_staff = true,
 		review_result = false, review_by_staff = true WHERE message_id = $1`, testID(1))
 	storetest.Exec(t, s, `UPDATE trees SET state = 'halted_by_moderator', active = false, state_by_staff = true`)
 	storetest.Exec(t, s, `UPDATE users SET erased_at = now(), display_name = 'erased' WHERE user_id = $1`, testID(98))

@@ -155,33 +155,30 @@ func TestImportTree(t *testing.T) {
 	const root = "10000000-0000-4000-8000-000000000001"
 	wantOne(t, s, "(growing,t,handmade,en,\"2023-02-05 12:23:50.922881+00\",a0000000-0000-4000-8000-000000000001)",
 		`SELECT (state, active, origin, lang, created_date, user_id) FROM trees WHERE tree_id = $1`, root)
-	wantOne(t, s, "(aborted_low_grade,f)", `SELECT (state, active) FROM trees WHERE tree_id =
-		'10000000-0000-4000-8000-000000000005'`)
-	wantOne(t, s, "(4,1,2,\"{\"\"_skip_reply\"\": 3}\")", `SELECT (upvotes, downvotes, red_flags, other)
-		FROM emoji_aggregates WHERE message_id = $1`, root)
-	wantOne(t, s, "(0,0,0,)", `SELECT (upvotes, downvotes, red_flags, other) FROM emoji_aggregates
-		WHERE message_id = '10000000-0000-4000-8000-000000000002'`)
+	wantOne(t, s, "(aborted_low_grade,f)",
+		`SELECT (state, active) FROM trees WHERE tree_id = '10000000-0000-4000-8000-000000000005'`)
+	wantOne(t, s, "(4,1,2,\"{\"\"_skip_reply\"\": 3}\")",
+		`SELECT (upvotes, downvotes, red_flags, other) FROM emoji_aggregates WHERE message_id = $1`, root)
+	wantOne(t, s, "(0,0,0,)",
+		`SELECT (upvotes, downvotes, red_flags, other) FROM emoji_aggregates WHERE message_id = '10000000-0000-4000-8000-000000000002'`)
 	wantOne(t, s, "4", `SELECT count(*) FROM emoji_aggregates`)
-	wantOne(t, s, "(0.3333333333333333,3,,0,)", `SELECT (spam, spam_count, violence, violence_count, quality)
-		FROM label_aggregates WHERE message_id = $1`, root)
-	wantOne(t, s, `{"loudness": {"count": 2, "value":
-		0.5}}`, `SELECT other FROM label_aggregates WHERE message_id = '10000000-0000-4000-8000-000000000004'`)
-	wantOne(t, s, "(,,)", `SELECT (spam, spam_count, other) FROM label_aggregates
-		WHERE message_id = '10000000-0000-4000-8000-000000000003'`)
+	wantOne(t, s, "(0.3333333333333333,3,,0,)",
+		`SELECT (spam, spam_count, violence, violence_count, quality) FROM label_aggregates WHERE message_id = $1`, root)
+	wantOne(t, s, `{"loudness": {"count": 2, "value": 0.5}}`,
+		`SELECT other FROM label_aggregates WHERE message_id = '10000000-0000-4000-8000-000000000004'`)
+	wantOne(t, s, "(,,)", `SELECT (spam, spam_count, other) FROM label_aggregates WHERE message_id = '10000000-0000-4000-8000-000000000003'`)
 	wantOne(t, s, `{"emoji":[],  "rating": [1.50]}`, `SELECT events FROM messages WHERE message_id = $1`, root)
 	wantOne(t, s, `{"{toxicity,insult}","{anger,joy}"}`,
-		`SELECT array_agg(CASE name WHEN 'detoxify' THEN '{toxicity,insult}' ELSE outputs::text END ORDER BY name)
-			FROM classifier_models WHERE name <> 'detoxify' OR outputs @> '{toxicity,insult}'`)
-	wantOne(t, s, "0.0005416299100033939", `SELECT toxicity FROM classifier_outputs o
-		JOIN classifier_models USING (model_id) WHERE name = 'detoxify' AND message_id = $1`, root)
-	wantOne(t, s, "{12.5,-1.25}", `SELECT scores FROM classifier_outputs o JOIN classifier_models USING (model_id)
-		WHERE name = 'other-model' AND message_id = $1`, root)
+		`SELECT array_agg(CASE name WHEN 'detoxify' THEN '{toxicity,insult}' ELSE outputs::text END ORDER BY name) FROM classifier_models WHERE name <> 'detoxify' OR outputs @> '{toxicity,insult}'`)
+	wantOne(t, s, "0.0005416299100033939",
+		`SELECT toxicity FROM classifier_outputs o JOIN classifier_models USING (model_id) WHERE name = 'detoxify' AND message_id = $1`, root)
+	wantOne(t, s, "{12.5,-1.25}",
+		`SELECT scores FROM classifier_outputs o JOIN classifier_models USING (model_id) WHERE name = 'other-model' AND message_id = $1`, root)
 	wantOne(t, s, "{0,1,2,1}", `SELECT array_agg(depth ORDER BY message_id) FROM messages WHERE tree_id = $1`, root)
 	wantOne(t, s, "{10000000-0000-4000-8000-000000000003,10000000-0000-4000-8000-000000000004}",
 		`SELECT array_agg(deleted_root ORDER BY message_id) FROM messages WHERE deleted`)
 	wantOne(t, s, "(\"User a0000000\",import,a0000000-0000-4000-8000-000000000003,\"2023-02-07 00:00:00+00\",\"2023-02-08 00:00:00+00\")",
-		`SELECT (display_name, auth_method, username, created_date, last_activity_date) FROM users
-			WHERE user_id = 'a0000000-0000-4000-8000-000000000003'`)
+		`SELECT (display_name, auth_method, username, created_date, last_activity_date) FROM users WHERE user_id = 'a0000000-0000-4000-8000-000000000003'`)
 	wantOne(t, s, "5", `SELECT count(*) FROM message_trees`)
 
 	// Anonymised exports leave the tree's id as it was and change its prompt's.
@@ -210,8 +207,8 @@ func TestImportTwiceChangesNothing(t *testing.T) {
 		}
 	}
 	wantOne(t, s, "ready_for_export", `SELECT state FROM trees WHERE tree_id = '30000000-0000-4000-8000-000000000001'`)
-	wantOne(t, s, "-infinity", `SELECT created_date FROM messages WHERE message_id =
-		'30000000-0000-4000-8000-000000000001'`)
+	wantOne(t, s, "-infinity",
+		`SELECT created_date FROM messages WHERE message_id = '30000000-0000-4000-8000-000000000001'`)
 }
 
 // line makes a flat message; more holds further keys.
@@ -355,8 +352,7 @@ func TestImportTextsSurvive(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(&lines, `{"message_id": "%s", "role": "prompter", "text": %s, "model_name": %s, "emojis": {%s: 1},
-			"labels": {"l": {"value": 0, "count": 1}}, "classifiers": {"m": {"o": 1}}}`+"\n",
+		fmt.Fprintf(&lines, `{"message_id": "%s", "role": "prompter", "text": %s, "model_name": %s, "emojis": {%s: 1}, "labels": {"l": {"value": 0, "count": 1}}, "classifiers": {"m": {"o": 1}}}`+"\n",
 			testID(i+1), encoded, encoded, short(text))
 	}
 	summary := importText(t, s, lines.String())

@@ -44,13 +44,11 @@ func TestSchemaCanBeDistributed(t *testing.T) {
 		t.Errorf("the unique key %s does not hold message_id", key)
 	}
 	for _, trigger := range query(`SELECT tgrelid::regclass || '.' || tgname FROM pg_trigger
-		WHERE NOT tgisinternal AND tgrelid = ANY
-			($1::text[]::regclass[])`, append([]string{"message_trees"}, underTrees...)) {
+		WHERE NOT tgisinternal AND tgrelid = ANY ($1::text[]::regclass[])`, append([]string{"message_trees"}, underTrees...)) {
 		t.Errorf("%s: no trigger may stand on a table under trees", trigger)
 	}
 	for _, table := range query(`SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-		WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attname = 'tree_id'
-			AND NOT c.relname = ANY ($1)
+		WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attname = 'tree_id' AND NOT c.relname = ANY ($1)
 			AND c.relname NOT IN ('message_trees', 'action_objects')`, underTrees) {
 		t.Errorf("%s has a tree_id, but is not in the list of tables under trees", table)
 	}

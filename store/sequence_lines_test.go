@@ -101,8 +101,8 @@ func (q *sequence) ingest() {
 
 // learn adds the messages that came in to those that the dice choose from.
 func (q *sequence) learn() {
-	rows, err := storetest.DB(q.t, q.Store).Query(ctx, `SELECT message_id, coalesce(parent_id,
-		'00000000-0000-0000-0000-000000000000'), tree_id, role, text FROM messages ORDER BY message_id`)
+	rows, err := storetest.DB(q.t, q.Store).Query(ctx,
+		`SELECT message_id, coalesce(parent_id, '00000000-0000-0000-0000-000000000000'), tree_id, role, text FROM messages ORDER BY message_id`)
 	if err != nil {
 		q.fail("read the messages: %v", err)
 	}

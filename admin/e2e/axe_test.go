@@ -53,10 +53,8 @@ func (w *world) views(t *testing.T) []view {
 		"user_id LIMIT 1")
 	tree := one("SELECT tree_id::text FROM messages GROUP BY tree_id ORDER BY bool_or(deleted) DESC, count(*) DESC, " +
 		"tree_id LIMIT 1")
-	message := one(`SELECT message_id::text FROM messages m JOIN reports USING (tree_id, message_id)
-		JOIN classifier_outputs USING (tree_id, message_id)
-		WHERE depth = 2 AND NOT deleted AND role = 'prompter' AND EXISTS (SELECT FROM messages r WHERE r.tree_id = m.tree_id
-			AND r.parent_id = m.message_id)
+	message := one(`SELECT message_id::text FROM messages m JOIN reports USING (tree_id, message_id) JOIN classifier_outputs USING (tree_id, message_id)
+		WHERE depth = 2 AND NOT deleted AND role = 'prompter' AND EXISTS (SELECT FROM messages r WHERE r.tree_id = m.tree_id AND r.parent_id = m.message_id)
 		ORDER BY message_id LIMIT 1`)
 	onMessage := "/messages/" + message
 	w.secondFormula(t)

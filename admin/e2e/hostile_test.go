@@ -183,14 +183,14 @@ func (h *hostileWorld) name(t *testing.T) {
 	for i, text := range h.texts {
 		names[i] = beginning(text, 256)
 	}
-	storetest.Exec(t, h.store, `UPDATE users SET display_name = n.name FROM unnest($1::uuid[], $2::text[]) AS n (id, name)
-		WHERE user_id = n.id`, h.users[:len(h.texts)], names)
+	storetest.Exec(t, h.store,
+		`UPDATE users SET display_name = n.name FROM unnest($1::uuid[], $2::text[]) AS n (id, name) WHERE user_id = n.id`,
+		h.users[:len(h.texts)], names)
 	for i, name := range names {
 		names[i] = beginning(name+" …", 500)
 	}
 	storetest.Exec(t, h.store, `INSERT INTO reports (tree_id, message_id, user_id, reason, at)
-		SELECT tree_id, message_id, m.user_id, n.reason, now() FROM unnest($1::uuid[], $2::text[]) AS n (id, reason)
-			JOIN messages m ON m.user_id = n.id
+		SELECT tree_id, message_id, m.user_id, n.reason, now() FROM unnest($1::uuid[], $2::text[]) AS n (id, reason) JOIN messages m ON m.user_id = n.id
 		WHERE tree_id = ANY ($3)`, h.users[:len(h.texts)], names, h.prompts)
 	// All reports of a tree on its prompt too: its page shows them together.
 	storetest.Exec(t, h.store, `INSERT INTO reports (tree_id, message_id, user_id, reason, at)
