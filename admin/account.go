@@ -61,13 +61,13 @@ func (s *Server) changePassword(c *fiber.Ctx) error {
 
 type displayBody struct {
 	Theme string `form:"theme" validate:"omitempty,oneof=system light dark"`
-	// Blur comes with the form on the account page only: a box that is not
-	// checked sends nothing.
+	// Blur comes only with the form on the account page: a browser sends
+	// nothing for a box that is not checked.
 	Blur   *bool  `form:"blur"`
 	Return string `form:"return"`
 }
 
-// changeDisplay saves the theme, and whether toxic text is collapsed.
+// changeDisplay saves the theme and whether toxic text is hidden at first.
 func (s *Server) changeDisplay(c *fiber.Ctx) error {
 	var body displayBody
 	if err := decodeBody(c, &body); err != nil {
@@ -116,7 +116,7 @@ func (s *Server) mayDo(person store.Person) []string {
 	return all
 }
 
-// validText makes a header's text one that the database can keep.
+// validText returns a header's text as one that the database accepts.
 func validText(text string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(text, "�"), "\x00", "")
 }

@@ -14,19 +14,19 @@ import (
 	"treewarden/store"
 )
 
-// actPage is the form of an action: as a page of its own, or in a dialog.
+// actPage is the form of an action, shown as a page of its own or in a dialog.
 type actPage struct {
 	Layout
 	Kind   store.Kind
 	Post   string // where the form is sent
 	Return string
-	Target string // what is acted on, by name
+	Target string // the name of the action's target
 	store.Concerned
 	Undoes   *store.Action
-	Numbers  *store.Affected // what would happen; nil for what touches one thing only
+	Numbers  *store.Affected // what would happen; nil if the action touches one thing only
 	Body     actBody
-	Params   any           // of the kind, as typed
-	Fields   template.HTML // of the kind's own
+	Params   any           // the parameters of the kind, as typed
+	Fields   template.HTML // the kind's own fields
 	Wrong    store.Invalid
 	Conflict *store.Conflict
 	Reasons  []string // last used
@@ -41,7 +41,7 @@ type Choice struct {
 	Chosen      bool
 }
 
-// Elsewhere is what is wrong with fields that the form does not show.
+// Elsewhere returns the errors of fields that the form does not show.
 func (p actPage) Elsewhere() string {
 	var shown []string
 	if p.Kind.NeedsReason {
@@ -55,8 +55,7 @@ func (p actPage) Elsewhere() string {
 	return elsewhere(p.Wrong, shown...)
 }
 
-// elsewhere is what is wrong with fields other than those that say it
-// themselves.
+// elsewhere returns the errors of the fields that are not in shown.
 func elsewhere(wrong store.Invalid, shown ...string) string {
 	others := store.Invalid{}
 	for field, why := range wrong {
@@ -67,7 +66,8 @@ func elsewhere(wrong store.Invalid, shown ...string) string {
 	return others.Error()
 }
 
-// Warnings tells for what the message's text stays hidden from this person.
+// Warnings returns the scores for which the message's text stays hidden from
+// this person at first.
 func (p actPage) Warnings() []contentWarning {
 	if p.Message == nil || !p.Person.BlurToxic {
 		return nil
@@ -75,7 +75,7 @@ func (p actPage) Warnings() []contentWarning {
 	return contentWarnings(p.Message.Message)
 }
 
-// Effect says in words what the numbers mean for those concerned.
+// Effect describes in words what the numbers mean for the users concerned.
 func (p actPage) Effect() string {
 	if p.Kind.Effect == nil {
 		return ""
@@ -83,8 +83,8 @@ func (p actPage) Effect() string {
 	return p.Kind.Effect(p.Concerned)
 }
 
-// actForm shows the form of a kind of action, with what it would do in
-// numbers. Its query preselects fields.
+// actForm shows the form of a kind of action, with the numbers of what it would
+// do. The query preselects fields.
 func actForm(kind store.Kind) func(*Server, *fiber.Ctx) error {
 	return func(s *Server, c *fiber.Ctx) error {
 		id, err := pathID(c)
@@ -110,8 +110,8 @@ func actForm(kind store.Kind) func(*Server, *fiber.Ctx) error {
 	}
 }
 
-// actPage gathers what the form shows; an action that cannot be done at all
-// (one may not, it is done already) fails here.
+// actPage collects what the form shows. It fails if the action cannot be done
+// at all: the person lacks the permission, or the action is done already.
 func (s *Server) actPage(c *fiber.Ctx, kind store.Kind, id uuid.UUID, body actBody, params any) (actPage, error) {
 	ctx, actor := c.UserContext(), s.actor(c)
 	p := actPage{Layout: s.layout(c, kind.Title), Kind: kind, Body: body, Params: params, Dialog: isPartial(c)}
@@ -140,7 +140,7 @@ func (s *Server) actPage(c *fiber.Ctx, kind store.Kind, id uuid.UUID, body actBo
 		return p, err
 	}
 	if kind.Previewable {
-		body.Preview, body.Version, body.Reason = true, nil, "" // what a reason lacks changes no number
+		body.Preview, body.Version, body.Reason = true, nil, "" // a missing reason changes no number
 		whole, err := completed(params)
 		var outcome store.Outcome
 		if err == nil {
@@ -176,7 +176,7 @@ func (s *Server) renderAct(c *fiber.Ctx, status int, p actPage) error {
 	return s.renderStatus(c, status, "actionform", p)
 }
 
-// undoForm shows what an undo would bring back.
+// undoForm shows what an undo would restore.
 func (s *Server) undoForm(c *fiber.Ctx) error {
 	var body actBody
 	if err := decodeQuery(c, &body); err != nil {

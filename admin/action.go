@@ -21,8 +21,8 @@ func init() {
 	})
 }
 
-// actBody is what every action's form or API call sends besides the parameters of
-// its kind.
+// actBody holds the fields that every form or API call of an action sends
+// besides the parameters of its kind.
 type actBody struct {
 	Reason  string `json:"reason" form:"reason"`
 	Preview bool   `json:"preview" form:"preview"`
@@ -35,14 +35,15 @@ type actBody struct {
 
 func (b actBody) act(kind store.Kind, target uuid.UUID, params any) store.Act {
 	if b.Preview && b.Reason == "" {
-		b.Reason = "preview" // written nowhere
+		b.Reason = "preview" // it is not stored
 	}
 	return store.Act{
 		Kind: kind.Name, Target: target, Reason: b.Reason, Preview: b.Preview, Version: b.Version, Params: params,
 	}
 }
 
-// completed makes whole parameters of what a form said in another way.
+// completed returns the whole parameters of a form that sent some of them in
+// another way.
 func completed(params any) (any, error) {
 	if p, ok := params.(interface {
 		Complete(now time.Time) (any, error)
@@ -52,7 +53,7 @@ func completed(params any) (any, error) {
 	return params, nil
 }
 
-// act does an action of a kind.
+// act handles an action of a kind.
 func act(kind store.Kind) func(*Server, *fiber.Ctx) error {
 	return func(s *Server, c *fiber.Ctx) error {
 		id, err := pathID(c)
@@ -83,8 +84,8 @@ func act(kind store.Kind) func(*Server, *fiber.Ctx) error {
 	}
 }
 
-// refused shows the form again, with what was typed and what is wrong with it.
-// A text that was typed over a newer one is not lost either.
+// refused shows the form again, with what was typed and the errors. It also
+// keeps a text that was typed over a newer one.
 func (s *Server) refused(c *fiber.Ctx, kind store.Kind, id uuid.UUID, body actBody, params any, err error) error {
 	var invalid store.Invalid
 	var conflict *store.Conflict
@@ -98,7 +99,7 @@ func (s *Server) refused(c *fiber.Ctx, kind store.Kind, id uuid.UUID, body actBo
 		return errors.Join(err, pageErr)
 	}
 	if typed {
-		// Sent again, it is a decision made in sight of the newer text.
+		// If the form is sent again, the person has seen the newer text.
 		p.Conflict, p.Body.Version = conflict, &conflict.Version
 		p.Body.Key = rand.Text()
 		return s.renderAct(c, fiber.StatusConflict, p)
@@ -107,8 +108,8 @@ func (s *Server) refused(c *fiber.Ctx, kind store.Kind, id uuid.UUID, body actBo
 	return s.renderAct(c, fiber.StatusUnprocessableEntity, p)
 }
 
-// answerAct answers an API call: with the action, or for what a contributor
-// could do too (label, react, report) with the message as it is now.
+// answerAct answers an API call. The answer is the action, or the message as it
+// is now for the actions that contributors have too (label, react, report).
 func (s *Server) answerAct(c *fiber.Ctx, kind store.Kind, id uuid.UUID, outcome store.Outcome) error {
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	switch {
@@ -123,10 +124,11 @@ func (s *Server) answerAct(c *fiber.Ctx, kind store.Kind, id uuid.UUID, outcome 
 	return c.JSON(outcome)
 }
 
-// done leads back to where the person came from, with news of the action.
+// done redirects to the page that the person came from, with a notice of the
+// action.
 func done(c *fiber.Ctx, path string, action store.Action) error {
 	path = withQuery(path, "done", strconv.FormatInt(action.ID, 10))
-	if action.ID == 0 { // it was so already
+	if action.ID == 0 { // nothing changed
 		path = withQuery(path, "notice", "nothing")
 	}
 	if isPartial(c) {
@@ -136,8 +138,8 @@ func done(c *fiber.Ctx, path string, action store.Action) error {
 	return c.Redirect(path, fiber.StatusSeeOther)
 }
 
-// idempotencyKey reads the header of an API call, or the key that a form
-// carries so that a double click acts once.
+// idempotencyKey reads the key from the header of an API call or from the form.
+// A form carries a key so that a double click acts once.
 func idempotencyKey(c *fiber.Ctx, formKey string) (string, error) {
 	key := c.Get("Idempotency-Key", formKey)
 	if len(key) > 200 || !printable(key) {
@@ -146,7 +148,7 @@ func idempotencyKey(c *fiber.Ctx, formKey string) (string, error) {
 	return key, nil
 }
 
-// undo takes an action back by a further one.
+// undo handles the undo of an action, which is an action of its own.
 func (s *Server) undo(c *fiber.Ctx) error {
 	id, ok := actionID(c.Params("id"))
 	if !ok {

@@ -28,7 +28,7 @@ func init() {
 	})
 }
 
-// auditQuery is what the log can be narrowed by.
+// auditQuery is the query of the log's page.
 type auditQuery struct {
 	pageQuery
 	Actor  string     `form:"actor" validate:"max=100"` // an id or a name, or "me"
@@ -43,7 +43,7 @@ type auditPage struct {
 	Actions store.List[store.Action]
 	Asked   auditQuery
 	Actor   *uuid.UUID
-	// OwnOnly says that the list holds the person's own actions only.
+	// OwnOnly reports whether the list holds the person's own actions only.
 	OwnOnly bool
 	Kinds   []store.Kind
 	Chain   chainState
@@ -52,19 +52,19 @@ type auditPage struct {
 
 func (p auditPage) api() any { return p.Actions }
 
-// Filtered says whether anything narrows the list.
+// Filtered reports whether a filter is set.
 func (p auditPage) Filtered() bool {
 	q := p.Asked
 	return q.Actor != "" || q.Kind != "" || q.Target != "" || q.Since != nil || q.Until != nil
 }
 
-// MayUndo says whether an action's row has an undo button.
+// MayUndo reports whether an action's row has an undo button.
 func (p auditPage) MayUndo(a store.Action) bool {
 	return a.Undoable && a.UndoneBy == nil && mayUndo(p.Person, a)
 }
 
-// ActorName is the name of the actor that the list is narrowed to, as far as
-// the list shows it.
+// ActorName returns the name of the actor that the list is filtered by, if the
+// list shows it.
 func (p auditPage) ActorName() string {
 	for _, a := range p.Actions.Items {
 		if p.Actor != nil && a.ActorID != nil && *a.ActorID == *p.Actor {
@@ -74,7 +74,7 @@ func (p auditPage) ActorName() string {
 	return p.Asked.Actor
 }
 
-// Here is where an undo leads back to.
+// Here returns the address that an undo returns to.
 func (p auditPage) Here() string {
 	return p.Path + mustQuery(p.Query)
 }
@@ -101,7 +101,8 @@ func optional(n *int64) string {
 	return strconv.FormatInt(*n, 10)
 }
 
-// dayEnd makes a day that was asked for as the end include that day.
+// dayEnd returns the end of a day, so that a filter that ends with the day
+// includes it.
 func dayEnd(asked string, t *time.Time) *time.Time {
 	if t == nil || len(asked) != len("2006-01-02") {
 		return t
@@ -143,7 +144,7 @@ func (s *Server) audit(c *fiber.Ctx) error {
 	return s.render(c, "audit", p)
 }
 
-// actionPage is one action: what it changed, before and after.
+// actionPage is one action with what it changed, before and after.
 type actionPage struct {
 	Layout
 	Action  store.Action
@@ -180,11 +181,11 @@ func (s *Server) action(c *fiber.Ctx) error {
 	return s.render(c, "action", p)
 }
 
-// maxChanges bounds how many values an action's page shows; the raw JSON
-// below them has all.
+// maxChanges is the number of values that an action's page shows. The raw JSON
+// below them has all of them.
 const maxChanges = 200
 
-// changes sets before and after side by side, value by value.
+// changes pairs the values before and after.
 func changes(before, after json.RawMessage) []change {
 	was, is := map[string]string{}, map[string]string{}
 	flatten(before, was)
@@ -209,7 +210,7 @@ func changes(before, after json.RawMessage) []change {
 	return all
 }
 
-// flatten writes down every value of a JSON document under its path.
+// flatten collects the values of a JSON document by their paths.
 func flatten(document json.RawMessage, into map[string]string) {
 	if len(document) == 0 {
 		return

@@ -18,27 +18,29 @@ import (
 )
 
 const (
-	// liveRest lies between two looks of a stream: what changes meanwhile is
-	// sent together.
+	// liveRest is the pause between two looks of a stream. All changes during
+	// the pause are sent together.
 	liveRest = 300 * time.Millisecond
-	// liveBeat is after how long a stream looks without being told to: a role
-	// or a ban ends it no later.
+	// liveBeat is the longest time between two looks of a stream. It bounds how
+	// long a stream outlives a change of role or a ban.
 	liveBeat = 5 * time.Second
-	// livePulse is after how long a stream says that nothing is new.
+	// livePulse is the longest time without an event on a stream. After it, a
+	// stream sends that nothing is new.
 	livePulse = 15 * time.Second
-	// liveWrite is how long a client may take to accept an event.
+	// liveWrite is the time within which a client must accept an event.
 	liveWrite = 20 * time.Second
-	// A browser opens six connections to a host over HTTP/1.1; pages need some.
+	// A browser opens six connections to a host over HTTP/1.1; pages need some
+	// of them.
 	streamsOfOne = 4
 	streamsOfAll = 1000
 )
 
-// Why a stream is over, as its last event says.
+// The reasons for the end of a stream, which its last event holds.
 const (
-	overSignedOut = "signed-out" // the session, the role or the key ended
-	overElsewhere = "elsewhere"  // the same session opened more boards than it may
-	overClosing   = "closing"    // the server stops
-	overAway      = "away"       // the board cannot be read
+	overSignedOut = "signed-out" // the session ended, the role changed or the key was revoked
+	overElsewhere = "elsewhere"  // the session opened more boards than it may
+	overClosing   = "closing"    // the server is shutting down
+	overAway      = "away"       // the board could not be read
 )
 
 var (
@@ -46,9 +48,9 @@ var (
 	errHungUp    = errors.New("the client is gone")
 )
 
-// boardStreams are the streams that are open.
+// boardStreams holds the open streams.
 type boardStreams struct {
-	rest func() <-chan time.Time // says when the time between two looks is over
+	rest func() <-chan time.Time // returns a channel that receives after the pause between two looks
 	beat time.Duration
 
 	mu   sync.Mutex
@@ -71,8 +73,8 @@ func (b *boardStreams) len() int {
 	return b.all
 }
 
-// add begins a stream. Where its owner has too many, the oldest ends: the
-// board that was opened last is the one that is looked at.
+// add begins a stream. If its owner has too many, add ends the oldest one:
+// people look at the board that they opened last.
 func (b *boardStreams) add(stream *boardStream, owner uuid.UUID) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -103,7 +105,7 @@ func (b *boardStreams) forget(stream *boardStream) {
 	own := b.open[stream.owner]
 	at := slices.Index(own, stream)
 	if at < 0 {
-		return // forgotten before
+		return // removed before
 	}
 	b.all--
 	if b.open[stream.owner] = slices.Delete(own, at, at+1); len(own) == 1 {
@@ -118,16 +120,17 @@ type boardStream struct {
 	owner   uuid.UUID
 	ask     boardQuery
 	query   url.Values
-	changed <-chan struct{} // boards changed
-	closing <-chan struct{} // the server stops
+	changed <-chan struct{} // receives when boards changed
+	closing <-chan struct{} // closed when the server shuts down
 	conn    net.Conn
 
-	ctx context.Context // it ends with the stream
+	ctx context.Context // ends with the stream
 	end context.CancelCauseFunc
 
-	// What the client has: fingerprints of the rows in their order, whose rows
-	// they are (once told), the first one's rank, the pager.
-	told   bool
+	// These fields hold what the client has: fingerprints of the rows in their
+	// order, the users of the rows (after the first event), the rank of the
+	// first row, and the pager.
+	sent   bool
 	prints []string
 	order  []uuid.UUID
 	first  int64
@@ -135,8 +138,9 @@ type boardStream struct {
 	isNews bool // the last look found something new
 }
 
-// run returns what writes the stream, until it is over. It runs after the
-// request's handler has returned: nothing of the request may be used any more.
+// run returns the function that writes the stream until its end. The function
+// runs after the request's handler has returned, so it must not use the
+// request.
 func (b *boardStream) run(stopWatching func()) func(*bufio.Writer) {
 	return func(w *bufio.Writer) {
 		var listening sync.WaitGroup
@@ -153,12 +157,12 @@ func (b *boardStream) run(stopWatching func()) func(*bufio.Writer) {
 		out := &eventWriter{w: w, conn: b.conn}
 		beat := time.NewTicker(b.server.streams.beat)
 		defer beat.Stop()
-		for b.tell(out) && b.wait(out, nil, b.server.streams.rest()) && b.wait(out, b.changed, beat.C) {
+		for b.update(out) && b.wait(out, nil, b.server.streams.rest()) && b.wait(out, b.changed, beat.C) {
 		}
 	}
 }
 
-// wait waits for one of two things, or ends the stream and returns false.
+// wait waits for one of two channels. It returns false if the stream ended.
 func (b *boardStream) wait(out *eventWriter, changed <-chan struct{}, due <-chan time.Time) bool {
 	select {
 	case <-changed:
@@ -172,7 +176,8 @@ func (b *boardStream) wait(out *eventWriter, changed <-chan struct{}, due <-chan
 	return true
 }
 
-// over tells a client that is still there why its stream ended.
+// over sends the reason for the end of the stream, if the client is still
+// there.
 func (b *boardStream) over(out *eventWriter) bool {
 	if errors.Is(context.Cause(b.ctx), errElsewhere) {
 		out.send("over", overElsewhere)
@@ -181,14 +186,14 @@ func (b *boardStream) over(out *eventWriter) bool {
 }
 
 // hangUp ends the stream when the client is gone. It waits for a byte that
-// never comes: the web server does not read while it answers, and would learn of
-// it no sooner than when the second write after that fails.
+// never comes: the web server does not read while it answers, and would not
+// notice before the second failing write.
 func (b *boardStream) hangUp() {
 	if b.conn.SetReadDeadline(time.Time{}) != nil || b.ctx.Err() != nil {
 		return
 	}
 	_, err := b.conn.Read(make([]byte, 1))
-	for err == nil { // what is sent after the request is for nobody
+	for err == nil { // ignore what the client sends after the request
 		_, err = b.conn.Read(make([]byte, 512))
 	}
 	b.end(errHungUp)
@@ -202,15 +207,15 @@ type eventWriter struct {
 	last time.Time
 }
 
-// send writes an event of one line of data, and returns false when the client
-// does not take it.
+// send writes an event with one line of data. It returns false if the client
+// does not accept it.
 func (e *eventWriter) send(name, data string) bool {
-	// The web server's own limit is meant for whole answers.
+	// The web server's own limit is for whole answers.
 	if e.conn.SetWriteDeadline(time.Now().Add(livePulse+liveWrite)) != nil {
 		return false
 	}
 	e.id++
 	e.last = time.Now()
-	fmt.Fprintf(e.w, "event: %s\nid: %d\ndata: %s\n\n", name, e.id, data) // Flush says it
+	fmt.Fprintf(e.w, "event: %s\nid: %d\ndata: %s\n\n", name, e.id, data) // Flush returns the error
 	return e.w.Flush() == nil
 }

@@ -9,32 +9,32 @@ import (
 	"treewarden/store"
 )
 
-// How often a look at the log makes the chain be walked again, how long that
-// may take, and how long a page waits for it.
+// The time between two walks of the chain, the time limit of a walk, and the
+// time that a page waits for one.
 const (
 	chainEvery    = time.Minute
 	chainTimeout  = 5 * time.Minute
 	chainPatience = time.Second
 )
 
-// chainWatch walks the log's hash chain beside the requests, so that its page
-// can say up to where it was verified without waiting for millions of rows.
+// chainWatch walks the log's hash chain in the background, so that the log's
+// page can show the verified part without a wait for millions of rows.
 type chainWatch struct {
 	mu      sync.Mutex
-	running chan struct{} // closed at the end of the walk under way
+	running chan struct{} // closed at the end of the current walk
 	state   chainState
 }
 
-// chainState is what the last walk found.
+// chainState is the result of the last walk.
 type chainState struct {
 	Known  bool
 	At     time.Time
 	End    store.ChainStatus
-	Broken string // where it was tampered with
+	Broken string // the first broken entry
 }
 
-// chain returns what is known of the chain, and sees to it that it is walked
-// again where that is long ago.
+// chain returns the state of the chain. It starts another walk if the last one
+// is too long ago.
 func (s *Server) chain(ctx context.Context) chainState {
 	w := &s.chainWatch
 	w.mu.Lock()

@@ -19,26 +19,26 @@ type messageView struct {
 	Body      template.HTML
 	Raw       bool             // Body is the text as it was written
 	Long      bool             // Body is cut until it is opened
-	Warnings  []contentWarning // why Body stays behind its scores until it is opened
+	Warnings  []contentWarning // why Body is hidden until it is opened
 	Current   bool             // the message that the page is about
-	Focus     bool             // the page begins there
+	Focus     bool             // the page gives the focus to this message
 	Author    string
 	Badges    []badge
 	Reactions []reactionCount
 	Marks     []mark
-	Toxicity  []contentWarning // of every classifier, whatever it says
+	Toxicity  []contentWarning // of every classifier, whatever the score
 	Menu      messageMenu
 	Siblings  *siblings
 }
 
-// siblings leads from a message to the others under the same parent.
+// siblings links a message to the other replies to its parent.
 type siblings struct {
 	Place, Of  int
 	Prev, Next string // addresses; empty at the ends
 }
 
-// longText is from where on a text in a conversation is cut, in bytes and
-// lines. The message that a page is about gets more room.
+// The limits from which a text in a conversation is cut, in bytes and lines.
+// The message that a page is about has a higher limit.
 const (
 	longText        = 1400
 	longLines       = 24
@@ -48,14 +48,15 @@ const (
 // messagePresenter makes views of messages for one person on one page.
 type messagePresenter struct {
 	person store.Person
-	back   string // where acts lead back to
+	back   string // where acts return to
 	raw    bool
 	icons  bool // in menus
-	// may keeps what the person may do: a page asks for each message.
+	// may caches the person's permissions: a page asks for each message.
 	may map[policy.Permission]bool
 }
 
-// newPresenter is for one person; acts lead back to a path.
+// newPresenter returns a presenter for one person. Acts return to the path
+// back.
 func newPresenter(person store.Person, back string) messagePresenter {
 	t := messagePresenter{person: person, back: back, may: map[policy.Permission]bool{}}
 	for _, kind := range store.Kinds {
@@ -87,8 +88,8 @@ func (t messagePresenter) views(messages []store.Message) []messageView {
 	return all
 }
 
-// Tag is the message's language for a lang attribute, empty where the data
-// holds what is no language.
+// Tag returns the message's language for a lang attribute. It returns "" if the
+// stored value is not a language.
 func (b messageView) Tag() string { return langTag(b.Lang) }
 
 func langTag(code *string) string {
@@ -102,7 +103,7 @@ func langTag(code *string) string {
 	return tag.String()
 }
 
-// authorName is what stands for a message's author.
+// authorName returns the text that a page shows as a message's author.
 func authorName(m store.Message) string {
 	switch {
 	case m.AuthorName != nil && canBeSeen(*m.AuthorName):
@@ -115,10 +116,10 @@ func authorName(m store.Message) string {
 	return "unknown author"
 }
 
-// nameless stands for a name of which nothing can be seen.
+// nameless replaces a name that has no visible character.
 const nameless = "(no name)"
 
-// canBeSeen says whether a name has a character that leaves ink.
+// canBeSeen reports whether a name has a visible character.
 func canBeSeen(name string) bool {
 	return strings.ContainsFunc(name, func(r rune) bool {
 		return unicode.IsGraphic(r) && !unicode.IsSpace(r) &&
@@ -129,7 +130,8 @@ func canBeSeen(name string) bool {
 // badge is a mark of a message's state.
 type badge struct{ Text, Mood, Hint string }
 
-// badges are what a moderator must know of a message before reading it.
+// badges returns the states of a message that a moderator must see before
+// reading it.
 func badges(m store.Message) []badge {
 	var all []badge
 	if m.ParentID == nil {
@@ -159,26 +161,28 @@ func badges(m store.Message) []badge {
 	return all
 }
 
-// A text stays hidden at first where a classifier's toxicity reaches
-// contentWarningFrom, or the mean of a label that warns does, which at least
-// contentWarningVotes people gave. It has nothing to do with the toxicity from
-// which a message counts in a score: that is a part of the formula.
+// A text is hidden at first if a classifier's toxicity reaches
+// contentWarningFrom, or if the mean of a label with a warning does and at
+// least contentWarningVotes people gave the label. This is independent of the
+// toxicity from which a message counts in a score, which is a part of the
+// formula.
 const (
 	contentWarningFrom  = 0.5
 	contentWarningVotes = 3
 )
 
-// contentWarning is one score for which a text stays hidden at first.
+// contentWarning is one score for which a text is hidden at first.
 type contentWarning struct {
 	Name  string
 	Share float64
-	By    string // the classifier, or how many people
+	By    string // the classifier, or the number of people
 }
 
-// High says that the score alone hides a text.
+// High reports whether the score alone hides a text.
 func (w contentWarning) High() bool { return w.Share >= contentWarningFrom }
 
-// contentWarnings are what calls a message toxic; nothing does where it is empty.
+// contentWarnings returns the scores for which a message's text is hidden at
+// first.
 func contentWarnings(m store.Message) []contentWarning {
 	var reasons []contentWarning
 	for _, score := range toxicities(m) {
@@ -195,7 +199,7 @@ func contentWarnings(m store.Message) []contentWarning {
 	return reasons
 }
 
-// toxicities are how toxic each classifier finds a message.
+// toxicities returns the toxicity of a message by each classifier.
 func toxicities(m store.Message) []contentWarning {
 	var scores []contentWarning
 	for _, model := range models(m) {
@@ -206,13 +210,14 @@ func toxicities(m store.Message) []contentWarning {
 	return scores
 }
 
-// reactionCount is how often a reaction was given to a message.
+// reactionCount is the number of times that people gave a reaction to a
+// message.
 type reactionCount struct {
 	Emoji, Symbol, Name string
 	Count               int
 }
 
-// reactions are the emojis that people see, in their order. Those of an
+// reactions lists the emojis that pages show, in their order. The emojis of an
 // export that begin with _skip_ are bookkeeping of the data collection.
 var reactions = []reactionCount{
 	{"+1", "👍", "thumbs up", 0}, {"-1", "👎", "thumbs down", 0}, {"red_flag", "🚩", "red flag", 0},
@@ -221,7 +226,7 @@ var reactions = []reactionCount{
 	{"skull", "💀", "skull", 0},
 }
 
-// reactionCounts are the reactions that a message got.
+// reactionCounts returns the reactions to a message.
 func reactionCounts(emojis map[string]int) []reactionCount {
 	var counts []reactionCount
 	for _, r := range reactions {
@@ -232,7 +237,7 @@ func reactionCounts(emojis map[string]int) []reactionCount {
 	return counts
 }
 
-// mark is a label that people gave to a message, short.
+// mark is a short form of a label that people gave to a message.
 type mark struct {
 	Title string
 	Share float64
@@ -240,7 +245,7 @@ type mark struct {
 	Bad   bool
 }
 
-// marks are the labels that speak against a message, and its quality.
+// marks returns the labels against a message, and its quality.
 func marks(m store.Message) []mark {
 	var all []mark
 	for _, label := range scoring.Labels {
@@ -258,13 +263,13 @@ func marks(m store.Message) []mark {
 	return all
 }
 
-// model is a classifier's outputs for a message.
+// model holds a classifier's outputs for a message.
 type model struct {
 	Name    string
 	Outputs map[string]*float64
 }
 
-// models lists the classifiers that judged a message, Detoxify first.
+// models lists the classifiers with outputs for a message, Detoxify first.
 func models(m store.Message) []model {
 	var all []model
 	if len(m.Detoxify) > 0 {

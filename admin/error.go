@@ -22,8 +22,8 @@ var (
 	errTooManyLines = errors.New("the ingest has too many lines")
 )
 
-// failure is an error as it is shown: the one place that knows statuses, and
-// what may be said to whom.
+// failure is an error as a page or the API shows it. No other file knows
+// statuses or which error texts may be shown.
 type failure struct {
 	Status  int
 	Code    string // for programs
@@ -32,13 +32,13 @@ type failure struct {
 	Advice  string // what to do
 	Fields  map[string]string
 	Version int
-	Action  *store.Action // what stands in the way
+	Action  *store.Action // the action that is in conflict
 	Missing policy.Permission
-	Holders []string // the roles that hold the missing permission
+	Holders []string // the roles that have the missing permission
 }
 
-// describe tells what an error is to the one who asked. What it does not know
-// is a fault of ours, whose text is never shown.
+// describe returns the failure for an error. An error of an unknown kind is an
+// internal one, and its text is never shown.
 func (s *Server) describe(err error) failure {
 	var (
 		malformed store.Malformed
@@ -110,7 +110,7 @@ func (s *Server) describe(err error) failure {
 		Advice:  "Try again. If it stays, tell an admin the request id below: the log says more under it."}
 }
 
-// describeWeb tells about an error that the web server itself found.
+// describeWeb returns the failure for an error of the web server itself.
 func describeWeb(err *fiber.Error) failure {
 	switch err.Code {
 	case fiber.StatusNotFound:
@@ -147,8 +147,8 @@ func describeWeb(err *fiber.Error) failure {
 		Message: "The web server could not read this request."}
 }
 
-// databaseAway asks the database itself: no driver's error needs to be known
-// here.
+// databaseAway pings the database, so that it needs no knowledge of the
+// driver's errors.
 func (s *Server) databaseAway() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
@@ -182,8 +182,9 @@ func (p errorPage) api() any {
 	}{b}
 }
 
-// showError is fiber's error handler. It may be called before any middleware
-// ran (a body over the limit, headers too large), so it relies on none.
+// showError is fiber's error handler. It uses no middleware's work, because it
+// also runs before any middleware (for a body over the limit or too large
+// headers).
 func (s *Server) showError(c *fiber.Ctx, err error) error {
 	s.setSecurityHeaders(c)
 	f := s.describe(err)
@@ -196,7 +197,7 @@ func (s *Server) showError(c *fiber.Ctx, err error) error {
 		return c.Redirect("/sign-in?return="+escapeQuery(here(c)), fiber.StatusSeeOther)
 	}
 	if f.Status < 500 && !r.SignedIn && !isAPI(c) && c.UserContext() != nil {
-		// The page of an error has the frame too, where somebody is there to see it.
+		// The page of an error has the layout too, if a person is signed in.
 		if s.identify(c) != nil {
 			r.SignedIn = false
 		}
@@ -215,14 +216,14 @@ func (s *Server) showError(c *fiber.Ctx, err error) error {
 	return nil
 }
 
-// sendToSignIn says whether somebody without a session is better led to the
-// sign-in page: when they only wanted to look, with a browser.
+// sendToSignIn reports whether a request without a session is redirected to the
+// sign-in page: a browser asked for a page.
 func (s *Server) sendToSignIn(c *fiber.Ctx, err error) bool {
 	reading := c.Method() == fiber.MethodGet || c.Method() == fiber.MethodHead
 	return errors.Is(err, errNotSignedIn) && reading && !isAPI(c) && !isPartial(c)
 }
 
-// back is the page that a person came from, where it is one of ours.
+// back returns the page of this site that a person came from.
 func (s *Server) back(c *fiber.Ctx) string {
 	if path := localPath(c.FormValue("return"), ""); path != "" {
 		return path

@@ -20,15 +20,15 @@ func init() {
 
 const eventsPath = "/events"
 
-// eventsQuery says from where on to read, and how many seconds to wait for
-// the first event.
+// eventsQuery holds the position to read from, and the number of seconds to
+// wait for the first event.
 type eventsQuery struct {
 	After int64 `form:"after" validate:"min=0"`
 	Wait  int   `form:"wait" validate:"min=0,max=30"`
 }
 
-// events answers what front ends must act on. The end of the server ends the
-// wait at once; a client that has gone is not seen, and waited for to the end.
+// events answers the events that front ends act on. A shutdown of the server
+// ends the wait at once. The wait does not notice a client that is gone.
 func (s *Server) events(c *fiber.Ctx) error {
 	var q eventsQuery
 	if err := decodeQuery(c, &q); err != nil {

@@ -15,7 +15,8 @@ import (
 	"treewarden/store"
 )
 
-// fill sets the fields that values name, and tells which could not be.
+// fill sets the fields that values name, and returns the errors of those that
+// it could not set.
 func fill(values url.Values, into any) map[string]string {
 	wrong := map[string]string{}
 	fillStruct(values, reflect.ValueOf(into).Elem(), wrong)
@@ -41,7 +42,7 @@ func fillStruct(values url.Values, v reflect.Value, wrong map[string]string) {
 				field.Set(reflect.Append(field, item))
 			}
 		case last(values[name]) != "":
-			// The last one counts: a hidden field may stand before a checkbox.
+			// The last one counts: a hidden field may come before a checkbox.
 			if why := set(field, last(values[name])); why != "" {
 				wrong[name] = why
 			}
@@ -58,7 +59,7 @@ func last(values []string) string {
 	return values[len(values)-1]
 }
 
-// fillMap reads name[key]=value into a map of numbers; empty values are left
+// fillMap reads name[key]=value into a map of numbers. It leaves empty values
 // out.
 func fillMap(values url.Values, name string, field reflect.Value, wrong map[string]string) {
 	numbers := map[string]float64{}
@@ -81,7 +82,7 @@ func fillMap(values url.Values, name string, field reflect.Value, wrong map[stri
 	}
 }
 
-// set puts a value into a field and returns why it cannot, or "".
+// set sets a field to a value. It returns why it cannot, or "".
 func set(field reflect.Value, value string) string {
 	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
 		return "holds a NUL character or invalid UTF-8"
@@ -127,11 +128,11 @@ func set(field reflect.Value, value string) string {
 	return ""
 }
 
-// parseTime reads RFC 3339, what a browser's date and time fields send (taken
-// as UTC, as the pages say), and plain days.
+// parseTime reads RFC 3339, a plain day, and the format of a browser's date and
+// time fields, which it takes as UTC.
 func parseTime(value string) (time.Time, bool) {
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04", "2006-01-02T15:04:05", "2006-01-02"} {
-		// Its offset can lead a time out of the years that RFC 3339 knows.
+		// The offset can move a time out of the years of RFC 3339.
 		if t, err := time.Parse(layout, value); err == nil && t.UTC().Year() >= 1 && t.UTC().Year() <= 9999 {
 			return t.UTC(), true
 		}

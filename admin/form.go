@@ -15,10 +15,10 @@ import (
 	"treewarden/store"
 )
 
-// Structs for queries and bodies name their fields by a "form" tag (a body
-// also by "json"), and are checked by their "validate" tags. What is wrong in
-// a query is store.Malformed, a 400; what is wrong in a body is store.Invalid,
-// a 422 that names the fields.
+// Structs for queries and bodies name their fields by a "form" tag (a body also
+// by a "json" tag) and are checked by their "validate" tags. An error in a
+// query is a store.Malformed (400). An error in a body is a store.Invalid
+// (422), which names the fields.
 
 var check = newValidator()
 
@@ -28,7 +28,8 @@ func newValidator() *validator.Validate {
 	return v
 }
 
-// pageQuery is what every list takes; embed it. Page makes it a store.Page.
+// pageQuery holds the parameters of every list. Embed it; its method page
+// returns a store.Page.
 type pageQuery struct {
 	Limit  *int   `form:"limit" validate:"omitempty,min=1,max=200"`
 	Cursor string `form:"cursor" validate:"max=2000"`
@@ -42,14 +43,14 @@ func (p pageQuery) page() store.Page {
 	return page
 }
 
-// query returns the request's query, decoded. What cannot be decoded is left
-// out here; decodeQuery refuses it.
+// query returns the decoded query of the request. It leaves out what it cannot
+// decode; decodeQuery refuses that.
 func query(c *fiber.Ctx) url.Values {
 	values, _ := url.ParseQuery(string(c.Request().URI().QueryString()))
 	return values
 }
 
-// decodeQuery reads the query into structs.
+// decodeQuery decodes the query into structs.
 func decodeQuery(c *fiber.Ctx, into ...any) error {
 	values, err := url.ParseQuery(string(c.Request().URI().QueryString()))
 	if err != nil {
@@ -68,8 +69,8 @@ func decodeQuery(c *fiber.Ctx, into ...any) error {
 	return nil
 }
 
-// parameters says what is wrong with which parameters of a query, by the names
-// that stand in the address.
+// parameters returns the errors of a query, each after the name of its
+// parameter in the address.
 func parameters(wrong map[string]string) []string {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(wrong)) {
@@ -78,8 +79,8 @@ func parameters(wrong map[string]string) []string {
 	return all
 }
 
-// decodeBody reads what was sent into structs: JSON below /api/v1, else a form.
-// An empty body leaves them empty.
+// decodeBody decodes the body into structs: JSON below /api/v1, a form
+// elsewhere. An empty body leaves them empty.
 func decodeBody(c *fiber.Ctx, into ...any) error {
 	var wrong map[string]string
 	if isAPI(c) {
@@ -104,7 +105,7 @@ func decodeBody(c *fiber.Ctx, into ...any) error {
 	return nil
 }
 
-// fillAll sets the fields of structs, checks them, and says what is wrong.
+// fillAll sets the fields of structs, checks them, and returns the errors.
 func fillAll(values url.Values, into []any) map[string]string {
 	var wrong map[string]string
 	for _, v := range into {
@@ -129,7 +130,7 @@ func formValues(c *fiber.Ctx) (url.Values, error) {
 	return plainLines(values), nil
 }
 
-// plainLines ends lines as they are kept: browsers send CR LF for each.
+// plainLines replaces CR LF, which browsers send, by LF.
 func plainLines(values url.Values) url.Values {
 	for _, all := range values {
 		for i, value := range all {
@@ -139,7 +140,7 @@ func plainLines(values url.Values) url.Values {
 	return values
 }
 
-// checked runs the struct's validate tags.
+// checked applies the struct's validate tags.
 func checked(v any) map[string]string {
 	var faults validator.ValidationErrors
 	if !errors.As(check.Struct(v), &faults) {
@@ -152,7 +153,7 @@ func checked(v any) map[string]string {
 	return wrong
 }
 
-// why says what is wrong with a field, for people.
+// why describes an error of a field for people.
 func why(fault validator.FieldError) string {
 	text := fault.Kind() == reflect.String
 	switch fault.Tag() {

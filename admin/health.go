@@ -12,13 +12,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// healthz says that the program runs.
+// healthz answers that the program runs.
 func (s *Server) healthz(c *fiber.Ctx) error {
 	return c.JSON(map[string]string{"status": "ok", "version": s.Version})
 }
 
-// readyz says that the program can serve: the database answers and has the
-// schema that this program knows.
+// readyz answers whether the program can serve: the database answers and has
+// the schema that this program knows.
 func (s *Server) readyz(c *fiber.Ctx) error {
 	if err := s.Ready(c.UserContext()); err != nil {
 		s.Log.Warn("not ready", "error", err)
@@ -28,8 +28,8 @@ func (s *Server) readyz(c *fiber.Ctx) error {
 	return c.JSON(map[string]string{"status": "ready", "version": s.Version})
 }
 
-// metrics counts requests. Each server has its own registry, so that tests
-// may make as many servers as they like.
+// metrics counts requests. Each server has its own registry, so that tests can
+// make many servers.
 type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
@@ -52,15 +52,15 @@ func (s *Server) showMetrics(c *fiber.Ctx) error {
 	return adaptor.HTTPHandler(promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))(c)
 }
 
-// observe gives each request its id, turns its error into an answer, and
-// writes one line of log and one measurement. The query stays out of both: it
-// may hold what people searched for, or a sign-in link.
+// observe gives each request its id, turns its error into an answer, and writes
+// one line of log and one measurement. It leaves out the query, which may hold
+// search terms or a sign-in link.
 func (s *Server) observe(c *fiber.Ctx) error {
 	start := time.Now()
 	r := current(c)
 	c.Set(fiber.HeaderXRequestID, r.ID)
 	err := c.Next()
-	// The raw path of an unknown address would make a label of its own each.
+	// The raw path of an unknown address would become a label of its own.
 	route := c.Route().Path
 	var web *fiber.Error
 	if errors.As(err, &web) && (web.Code == fiber.StatusNotFound || web.Code == fiber.StatusMethodNotAllowed) {

@@ -7,7 +7,7 @@ import (
 	"treewarden/store"
 )
 
-// homePage is what needs the person now.
+// homePage is the start page: the work that waits for the person.
 type homePage struct {
 	Layout
 	store.Home
@@ -15,12 +15,13 @@ type homePage struct {
 
 func (p homePage) api() any { return p.Home }
 
-// MayUndo says whether an action's line has an undo button.
+// MayUndo reports whether an action's line has an undo button.
 func (p homePage) MayUndo(a store.Action) bool {
 	return a.Undoable && a.UndoneBy == nil && mayUndo(p.Person, a)
 }
 
-// Warnings tells for what a text stays hidden from this person at first.
+// Warnings returns the scores for which a text is hidden from this person at
+// first.
 func (p homePage) Warnings(m store.Message) []contentWarning {
 	if !p.Person.BlurToxic {
 		return nil
@@ -28,10 +29,10 @@ func (p homePage) Warnings(m store.Message) []contentWarning {
 	return contentWarnings(m)
 }
 
-// Excerpt is the beginning of a text.
+// Excerpt returns the beginning of a text.
 func (p homePage) Excerpt(m store.Message) string { return markup.Excerpt(m.Text, tableExcerpt) }
 
-// Tag is a message's language for a lang attribute.
+// Tag returns a message's language for a lang attribute.
 func (p homePage) Tag(m store.Message) string { return langTag(m.Lang) }
 
 func (s *Server) home(c *fiber.Ctx) error {

@@ -5,7 +5,7 @@ import (
 	"html/template"
 )
 
-// icons are drawn for this console on a grid of 16, in strokes of 1.5.
+// icons holds the drawings, on a grid of 16 with strokes of 1.5.
 var icons = map[string]string{
 	"audit":    `<path d="M4 2.25h8a.75.75 0 0 1 .75.75v10a.75.75 0 0 1-.75.75H4a.75.75 0 0 1-.75-.75V3A.75.75 0 0 1 4 2.25Z"/><path d="M5.75 5.5h4.5M5.75 8h4.5M5.75 10.5h2.5"/>`,
 	"ban":      `<circle cx="8" cy="8" r="5.75"/><path d="m4 4 8 8"/>`,
@@ -43,8 +43,8 @@ var icons = map[string]string{
 	"users":    `<circle cx="6" cy="5.5" r="2.5"/><path d="M1.5 13c.4-2.5 2.1-3.75 4.5-3.75S10.1 10.5 10.5 13M10.5 3.25a2.4 2.4 0 0 1 0 4.5M12 9.6c1.4.5 2.2 1.6 2.5 3.4"/>`,
 }
 
-// icon draws an icon. It is decoration: the words beside it, or the name of
-// the button that it stands in, say what it means.
+// icon returns a drawing. It is decoration: the words beside it, or the name of
+// its button, hold the meaning.
 func icon(name string) (template.HTML, error) {
 	drawing, ok := icons[name]
 	if !ok {

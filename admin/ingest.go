@@ -25,26 +25,27 @@ func init() {
 
 const (
 	ingestPath = "/ingest"
-	// ingestType is what lines of JSON are called.
+	// ingestType is the media type of JSON lines.
 	ingestType = "application/x-ndjson"
-	// ingestLimit bounds an ingest with a key, in bytes.
+	// ingestLimit is the limit of an ingest with a key, in bytes.
 	ingestLimit = 16 << 20
-	// ingestLines is how many lines an ingest may have. Lines of two bytes each
-	// would fill it with millions, and every bad one is named in the answer.
+	// ingestLines is the limit of an ingest in lines. Without it, an ingest of
+	// two-byte lines would have millions of them, and the answer names every
+	// bad line.
 	ingestLines = 100_000
-	// ingestTime is how long so many lines may take.
+	// ingestTime is the time limit of an ingest.
 	ingestTime = time.Minute
 )
 
-// ingest takes in what a front end saw. It reads the body as it came, never
-// decoded: what is compressed could be of any length.
+// ingest stores what a front end sends. It reads the body without decompressing
+// it: a compressed body could have any length.
 func (s *Server) ingest(c *fiber.Ctx) error {
 	lines := c.Request().Body()
 	switch kind, _, _ := mime.ParseMediaType(c.Get(fiber.HeaderContentType)); kind {
 	case ingestType, "":
 	case fiber.MIMEApplicationJSON:
-		// One object, on as many lines as it likes: a line break can stand only
-		// between the parts of JSON, never in them.
+		// One object may span several lines: JSON allows a line break only
+		// between its parts.
 		lines = bytes.ReplaceAll(lines, []byte("\n"), []byte(" "))
 	default:
 		return store.Malformed("send one JSON object a line as " + ingestType + ", or a single one as application/json")
@@ -61,7 +62,7 @@ func (s *Server) ingest(c *fiber.Ctx) error {
 	return c.JSON(done)
 }
 
-// ingestSchema describes a line: which fields it has depends on its type.
+// ingestSchema describes a line. Its fields depend on its type.
 var ingestSchema = func() object {
 	text, id, date, number := object{"type": "string"}, object{"type": "string", "format": "uuid"},
 		object{"type": "string", "format": "date-time"}, object{"type": "integer", "minimum": 0}

@@ -35,8 +35,8 @@ func decodeJSON(body []byte, into []any) (wrong map[string]string, err error) {
 		v := reflect.ValueOf(structure).Elem()
 		for i := range v.NumField() {
 			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-			member, given := members[name]
-			if name == "-" || !given {
+			member, present := members[name]
+			if name == "-" || !present {
 				continue
 			}
 			delete(members, name)

@@ -57,14 +57,14 @@ var (
 // LabelForm is the form of labels: as typed, else as this person answered
 // before, else empty. A flag that is not set says no; a scale may be left out.
 func (p actPage) LabelForm() labelForm {
-	var given map[string]float64
+	var labels map[string]float64
 	if params, ok := p.Params.(*store.LabelParams); ok {
-		given = params.Labels
+		labels = params.Labels
 	}
-	if given == nil && p.Message != nil {
+	if labels == nil && p.Message != nil {
 		for _, v := range p.Message.Votes {
 			if v.UserID == p.Person.UserID {
-				given = v.Labels
+				labels = v.Labels
 			}
 		}
 	}
@@ -76,13 +76,13 @@ func (p actPage) LabelForm() labelForm {
 		choice := labelChoice{Name: l.Name, Title: l.Question, Hint: l.Hint, Low: l.Low, High: l.High, Required: l.Required}
 		switch {
 		case l.Flag:
-			choice.Answers = []Choice{{"1", l.Question, given[l.Name] > 0}}
+			choice.Answers = []Choice{{"1", l.Question, labels[l.Name] > 0}}
 			form.Flags = append(form.Flags, choice)
 		case l.Answer == scoring.YesNo:
-			choice.Answers = answers(given, l.Name, yesOrNo)
+			choice.Answers = answers(labels, l.Name, yesOrNo)
 			form.YesNo = append(form.YesNo, choice)
 		default:
-			choice.Answers = answers(given, l.Name, steps)
+			choice.Answers = answers(labels, l.Name, steps)
 			form.Scales = append(form.Scales, choice)
 		}
 	}
@@ -90,8 +90,8 @@ func (p actPage) LabelForm() labelForm {
 }
 
 // answers marks the choice that was given.
-func answers(given map[string]float64, name string, choices []Choice) []Choice {
-	value, ok := given[name]
+func answers(labels map[string]float64, name string, choices []Choice) []Choice {
+	value, ok := labels[name]
 	choices = slices.Clone(choices)
 	for i := range choices {
 		choices[i].Chosen = ok && choices[i].Value == figure(&value)

@@ -108,14 +108,14 @@ func TestMessagePage(t *testing.T) {
 
 	page := c.get(at(g.first)).want(200).page()
 	var order []string
-	for _, node := range page.Find("article.bubble").EachIter() {
+	for _, node := range page.Find("article.message-view").EachIter() {
 		order = append(order, node.AttrOr("id", ""))
 	}
 	if want := fmt.Sprint([]string{"m-" + g.prompt.String(), "m-" + g.first.String(), "m-" +
 		g.below.String()}); fmt.Sprint(order) != want {
 		t.Errorf("the thread shows %v, want %s", order, want)
 	}
-	current := page.Find("article.bubble[aria-current]")
+	current := page.Find("article.message-view[aria-current]")
 	if current.AttrOr("id", "") != "m-"+g.first.String() || !current.Is(".assistant[autofocus]") {
 		t.Error("the message asked for is not the one that is marked")
 	}
@@ -190,42 +190,42 @@ func TestMessageMenu(t *testing.T) {
 	}
 }
 
-func TestToxicTextsAreVeiled(t *testing.T) {
+func TestToxicTextsAreHidden(t *testing.T) {
 	s := storetest.New(t)
 	server := newServer(t, s)
 	g := plant(t, s)
 	actor := storetest.Staff(t, s, policy.Moderator)
 	c := signedIn(t, server, actor)
 	storetest.Vote(t, s, g.first, g.ann, "hate_speech", 1, time.Now())
-	veils := func() int {
-		return c.get(at(g.first)).want(200).page().Find("article[aria-current] details.veil").Length()
+	hiddenTexts := func() int {
+		return c.get(at(g.first)).want(200).page().Find("article[aria-current] details.hidden-text").Length()
 	}
-	if veils() != 0 {
-		t.Error("one label of one person veils a text")
+	if hiddenTexts() != 0 {
+		t.Error("one label of one person hides a text")
 	}
 	for i := range contentWarningVotes - 1 {
 		storetest.Vote(t, s, g.first, storetest.User(t, s, fmt.Sprint("Voter ", i)), "hate_speech", 1, time.Now())
 	}
-	if veils() != 1 {
-		t.Error("the labels of three people do not veil a text")
+	if hiddenTexts() != 1 {
+		t.Error("the labels of three people do not hide a text")
 	}
-	why := c.get(at(g.first)).text("article[aria-current] .veil-why")
+	why := c.get(at(g.first)).text("article[aria-current] .hidden-text-why")
 	if !strings.Contains(why, "hate speech 100 %") {
-		t.Errorf("the veil says %q", why)
+		t.Errorf("the warning reads %q", why)
 	}
 	if leaf := c.get(at(g.first)).text(".outline .current > .leaf .leaf-text"); strings.Contains(leaf, "winter") {
-		t.Errorf("the outline shows a veiled text: %q", leaf)
+		t.Errorf("the outline shows a hidden text: %q", leaf)
 	}
-	given := func() string { return c.get("/users/" + g.ann.String() + "?tab=given").want(200).text("table.given") }
+	given := func() string { return c.get("/users/" + g.ann.String() + "?tab=given").want(200).text("table.feedback") }
 	if text := given(); strings.Contains(text, "winter") || !strings.Contains(text, "Hidden: hate speech 100 %") {
-		t.Errorf("what a user gave shows a veiled text: %q", text)
+		t.Errorf("what a user gave shows a hidden text: %q", text)
 	}
 	storetest.Exec(t, s, "UPDATE users SET blur_toxic = false WHERE user_id = $1", actor.UserID)
 	if text := given(); !strings.Contains(text, "winter") {
-		t.Errorf("what a user gave is veiled for somebody who does not want that: %q", text)
+		t.Errorf("what a user gave is hidden for somebody who does not want that: %q", text)
 	}
-	if veils() != 0 {
-		t.Error("a text is veiled for somebody who does not want that")
+	if hiddenTexts() != 0 {
+		t.Error("a text is hidden for somebody who does not want that")
 	}
 }
 
@@ -312,7 +312,7 @@ func TestEditKeepsHistory(t *testing.T) {
 	if len(list.Items) != 2 || !list.Items[0].Original || list.Items[1].Text != "Ask somebody kind" {
 		t.Errorf("the API's history is %+v", list.Items)
 	}
-	if badges := c.get(at(g.second)).text("article[aria-current] .bubble-badges"); !strings.Contains(badges, "Edited") {
+	if badges := c.get(at(g.second)).text("article[aria-current] .message-view-badges"); !strings.Contains(badges, "Edited") {
 		t.Errorf("an edited message is marked %q", badges)
 	}
 }

@@ -50,11 +50,11 @@ func (t messagePresenter) menu(m store.Message, mine []store.Reaction) messageMe
 	menu := messageMenu{ID: m.MessageID, Name: authorName(m), Back: t.back, Icons: t.icons}
 	if t.may[policy.MessageReact] {
 		for _, r := range reactions[:3] {
-			given := slices.ContainsFunc(mine, func(g store.Reaction) bool {
+			reacted := slices.ContainsFunc(mine, func(g store.Reaction) bool {
 				return g.Emoji == r.Emoji &&
 					g.UserID == t.person.UserID
 			})
-			menu.Reactions = append(menu.Reactions, menuReaction{r, given})
+			menu.Reactions = append(menu.Reactions, menuReaction{r, reacted})
 		}
 	}
 	for _, group := range []menuGroup{{false, t.acts(m, true)}, {true, look(m)}, {false, t.acts(m, false)}} {

@@ -30,7 +30,7 @@ type scoringQuery struct {
 // another one and saves it.
 type scoringPage struct {
 	Layout
-	Told     store.Scoring
+	Scoring  store.Scoring
 	Weights  []weightLine
 	Toxic    weightLine
 	Note     string
@@ -45,7 +45,7 @@ type scoringPage struct {
 	Holders  []string
 }
 
-func (p scoringPage) api() any { return p.Told }
+func (p scoringPage) api() any { return p.Scoring }
 
 // weightLine is a weight in the form.
 type weightLine struct {
@@ -149,23 +149,23 @@ func (s *Server) saveScoring(c *fiber.Ctx) error {
 func (s *Server) scoringPage(c *fiber.Ctx, window scoring.Window) (scoringPage, error) {
 	p := scoringPage{Layout: s.layout(c, "Scoring"), Holders: s.Policy.Holders(policy.ScoringSave)}
 	var err error
-	if p.Told, err = s.store.Scoring(c.UserContext(), s.actor(c)); err != nil {
+	if p.Scoring, err = s.store.Scoring(c.UserContext(), s.actor(c)); err != nil {
 		return p, err
 	}
-	p.Version = p.Told.Version
+	p.Version = p.Scoring.Version
 	for _, info := range scoring.Signals {
-		weight := p.Told.Weights[info.Signal]
+		weight := p.Scoring.Weights[info.Signal]
 		p.Weights = append(p.Weights, weightLine{ID: "w-" + string(info.Signal), Name: string(info.Signal), Title: info.Title,
 			Hint:  info.Counts,
 			Value: plainNumber(weight), InForce: weight, Legacy: scoring.OpenAssistant.Weights[info.Signal]})
 	}
 	p.Toxic = weightLine{ID: "w-toxic_from", Name: "toxic_from", Title: "Toxic from",
 		Hint:  "the classifier’s toxicity, 0 to 1, from which a message counts as toxic",
-		Value: plainNumber(p.Told.ToxicFrom), InForce: p.Told.ToxicFrom}
+		Value: plainNumber(p.Scoring.ToxicFrom), InForce: p.Scoring.ToxicFrom}
 	for _, f := range scoring.Windows {
 		p.Windows = append(p.Windows, Choice{string(f), f.Title(), f == window})
 	}
-	versions := append([]store.FormulaVersion{p.Told.FormulaVersion}, p.Told.Earlier...)
+	versions := append([]store.FormulaVersion{p.Scoring.FormulaVersion}, p.Scoring.Earlier...)
 	for i, v := range versions {
 		line := versionLine{FormulaVersion: v, InForce: i == 0, First: v.Version == 1,
 			Back: fmt.Sprintf("%s?from=%d#weights", scoringPath, v.Version)}
@@ -228,7 +228,7 @@ func (p *scoringPage) read(values url.Values) (scoring.Change, store.Invalid) {
 		}
 	}
 	p.Note = last(values["note"])
-	_, faults := change.Apply(p.Told.Formula)
+	_, faults := change.Apply(p.Scoring.Formula)
 	return change, merge(wrong, faults)
 }
 

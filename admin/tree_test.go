@@ -111,7 +111,7 @@ func TestDeepTree(t *testing.T) {
 		t.Error("what is left out is not linked to")
 	}
 	thread := c.get(at(ids[len(ids)-1])).want(200).page()
-	if n := thread.Find("article.bubble").Length(); n != shownPath {
+	if n := thread.Find("article.message-view").Length(); n != shownPath {
 		t.Errorf("the thread has %d messages, want %d", n, shownPath)
 	}
 	if gap := thread.Find(".thread-gap").Text(); !strings.HasPrefix(gap, "41 messages") {

@@ -161,7 +161,7 @@ func (b *boardStream) differences(p *trollboardPage) (boardNews, error) {
 		news.First = p.Lines[0].Rank
 	}
 	// At first nothing is known of ids: fingerprints tell whose rows they are.
-	if b.told && !slices.Equal(order, b.order) || !b.told && !slices.Equal(prints, b.prints) {
+	if b.sent && !slices.Equal(order, b.order) || !b.sent && !slices.Equal(prints, b.prints) {
 		news.Order = order
 	}
 	if len(p.Lines) > 0 {
@@ -169,13 +169,13 @@ func (b *boardStream) differences(p *trollboardPage) (boardNews, error) {
 		if err != nil {
 			return news, err
 		}
-		if !b.told || pager != b.pager {
+		if !b.sent || pager != b.pager {
 			news.Pager = &pager
 		}
 		b.pager = pager
 	}
-	b.isNews = !b.told || news.Rows != nil || news.Order != nil || news.Pager != nil || news.First != b.first
-	b.told, b.prints, b.order, b.first = true, prints, order, news.First
+	b.isNews = !b.sent || news.Rows != nil || news.Order != nil || news.Pager != nil || news.First != b.first
+	b.sent, b.prints, b.order, b.first = true, prints, order, news.First
 	return news, nil
 }
 
@@ -190,7 +190,7 @@ func (s *Server) part(name string, data any) (string, error) {
 
 // tell looks, and writes what is news; where nothing is, it writes now and then
 // that the board is still as it was. It returns false when the stream is over.
-func (b *boardStream) tell(out *eventWriter) bool {
+func (b *boardStream) update(out *eventWriter) bool {
 	ctx, cancel := context.WithTimeout(b.ctx, requestTimeout)
 	defer cancel()
 	news, err := b.look(ctx)

@@ -136,9 +136,9 @@ func (s *Server) warnOfFeedback(c *fiber.Ctx, p *userPage) error {
 	return err
 }
 
-func feedbackCSV(given []store.Feedback) (header []string, rows [][]string) {
+func feedbackCSV(feedback []store.Feedback) (header []string, rows [][]string) {
 	header = []string{"kind", "message_id", "at", "labels", "emoji", "reason", "excerpt"}
-	for _, g := range given {
+	for _, g := range feedback {
 		var labels []string
 		for _, name := range slices.Sorted(maps.Keys(g.Labels)) {
 			value := g.Labels[name]

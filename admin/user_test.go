@@ -339,8 +339,8 @@ func TestUserTabs(t *testing.T) {
 
 	given := admin.get("/users/" + crowd.judge.String() + "?tab=given").want(http.StatusOK)
 	for _, part := range []string{"🚩", "👍", "Ihr seid alle dumm", "Nein"} {
-		if !strings.Contains(given.text(".given tbody"), part) {
-			t.Errorf("what was given lacks %q: %s", part, given.text(".given tbody"))
+		if !strings.Contains(given.text(".feedback tbody"), part) {
+			t.Errorf("what was given lacks %q: %s", part, given.text(".feedback tbody"))
 		}
 	}
 	var list store.List[store.Feedback]

@@ -99,7 +99,7 @@ func (b *bench) measure(ctx context.Context, only []string) (err error) {
 		if err := s.run(b, ctx); err != nil {
 			return fmt.Errorf("measure %s: %w", s.name, err)
 		}
-		b.tell("-- %s took %s", s.name, span(time.Since(began)))
+		b.logf("-- %s took %s", s.name, span(time.Since(began)))
 	}
 	return nil
 }
@@ -146,7 +146,7 @@ func (b *bench) describe(ctx context.Context) error {
 		b.settings += setting + " " + value + ", "
 	}
 	b.settings = fmt.Sprintf("PostgreSQL for both designs: %s%d cores.\n", b.settings, runtime.NumCPU())
-	b.tell("%s\n%s", b.size, b.settings)
+	b.logf("%s\n%s", b.size, b.settings)
 	return nil
 }
 

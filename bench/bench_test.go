@@ -17,7 +17,7 @@ func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 // cannot rot, and holds that both designs come to the same board.
 func TestWholeRun(t *testing.T) {
 	ctx := t.Context()
-	b := &bench{table: table{tell: t.Logf}, url: storetest.Database(t), effort: 0.02, folder: t.TempDir()}
+	b := &bench{table: table{logf: t.Logf}, url: storetest.Database(t), effort: 0.02, folder: t.TempDir()}
 	if err := b.run(ctx, 0.01, time.Now(), []string{"refresh"}); err != nil {
 		t.Fatal(err)
 	}
@@ -57,10 +57,10 @@ func TestFigures(t *testing.T) {
 			t.Errorf("scale %s: got %v, %v", text, got, err)
 		}
 	}
-	tell := table{tell: t.Logf}
-	tell.faster("half as fast", time.Second, 2*time.Second, 1, "")
-	tell.atMost("twice as dear", time.Second, 2*time.Second, 2, "")
-	if missed := tell.missed(); len(missed) != 1 || missed[0] != "half as fast" {
+	figures := table{logf: t.Logf}
+	figures.faster("half as fast", time.Second, 2*time.Second, 1, "")
+	figures.atMost("twice as dear", time.Second, 2*time.Second, 2, "")
+	if missed := figures.missed(); len(missed) != 1 || missed[0] != "half as fast" {
 		t.Errorf("missed: %q", missed)
 	}
 }

@@ -96,15 +96,15 @@ func (o options) run(ctx context.Context, scale string) (b *bench, err error) {
 			}
 		}()
 	}
-	tell := func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
-	tell("database: %s", url)
-	b = &bench{table: table{tell: tell}, url: url, effort: 1, folder: folder}
+	logf := func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+	logf("database: %s", url)
+	b = &bench{table: table{logf: logf}, url: url, effort: 1, folder: folder}
 	return b, b.run(ctx, factor, o.end, o.only)
 }
 
 // run loads and measures.
 func (b *bench) run(ctx context.Context, factor float64, end time.Time, only []string) (err error) {
-	l := &loading{url: b.url, scale: factor, end: end.UTC().Truncate(time.Microsecond), watch: stopwatch{log: b.tell}}
+	l := &loading{url: b.url, scale: factor, end: end.UTC().Truncate(time.Microsecond), watch: stopwatch{log: b.logf}}
 	if b.end, err = l.load(ctx); err != nil {
 		return err
 	}

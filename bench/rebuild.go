@@ -65,7 +65,7 @@ func (b *bench) measureTry(ctx context.Context) error {
 	})
 	var no *refused
 	if errors.As(err, &no) && (no.status == http.StatusNotFound || no.status == http.StatusMethodNotAllowed) {
-		b.tell("there is no %s yet", path)
+		b.logf("there is no %s yet", path)
 		return nil
 	}
 	if err != nil {

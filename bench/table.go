@@ -33,12 +33,12 @@ func verdictOf(ok bool) verdict {
 // table gathers the rows of a run.
 type table struct {
 	rows []row
-	tell func(format string, args ...any)
+	logf func(format string, args ...any)
 }
 
 func (t *table) add(r row) {
 	t.rows = append(t.rows, r)
-	t.tell("%-58s %12s %12s %10s  %s %s", r.Figure, r.Legacy, r.Ours, r.Ratio, r.Target, r.Holds)
+	t.logf("%-58s %12s %12s %10s  %s %s", r.Figure, r.Legacy, r.Ours, r.Ratio, r.Target, r.Holds)
 }
 
 // faster adds a figure whose target is a ratio: ours is to take the given part

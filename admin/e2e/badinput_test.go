@@ -173,11 +173,11 @@ func (h *hostileWorld) longAndRightToLeft(b *tab) {
 	b.harmless("/trees/" + h.long.String())
 	b.size(narrow) // where the navigation lies over the top of what is scrolled to
 	b.visit("/messages/" + h.arabic.String())
-	if !eval[bool](b, `(() => { const text = document.querySelector(".bubble.current .text");
+	if !eval[bool](b, `(() => { const text = document.querySelector(".message-view.current .text");
 		return text.matches("[dir=auto][lang=ar]:dir(rtl)") && getComputedStyle(text).direction === "rtl" })()`) {
 		b.t.Error("an Arabic text does not run from right to left")
 	}
-	if !eval[bool](b, `[...document.querySelectorAll(".bubble")].some(el => el.querySelector(".show-all") && el.getBoundingClientRect().height < 900)`) {
+	if !eval[bool](b, `[...document.querySelectorAll(".message-view")].some(el => el.querySelector(".show-all") && el.getBoundingClientRect().height < 900)`) {
 		b.t.Error("a long text is not cut")
 	}
 	b.click(".show-all > summary")

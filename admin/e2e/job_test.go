@@ -13,7 +13,7 @@ import (
 // The parts of pages that the tests of the main job work with.
 const (
 	firstRow    = "table.board tbody tr[data-row]"
-	current     = ".bubble.current"
+	current     = ".message-view.current"
 	dialog      = "dialog[open] form.act"
 	confirm     = "dialog[open] .dialog-foot button.btn-primary"
 	reasonField = "dialog[open] #act-reason"
@@ -82,7 +82,7 @@ func (b *tab) openFirstMessage() string {
 	b.t.Helper()
 	b.wantStatus(b.follow("table.messages tbody tr[data-row] a[data-open]"), 200)
 	b.see(current)
-	if !eval[bool](b, `(() => { const box = document.querySelector(".bubble.current").getBoundingClientRect();
+	if !eval[bool](b, `(() => { const box = document.querySelector(".message-view.current").getBoundingClientRect();
 		return box.top < innerHeight && box.bottom > 0 })()`) {
 		b.t.Error("the message that was asked for is out of sight")
 	}
