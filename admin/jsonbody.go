@@ -14,10 +14,10 @@ import (
 	"treewarden/store"
 )
 
-// decodeJSON reads one JSON object, member by member, so that each wrong one
-// is named. Nothing is mended in silence: a misspelt "until" must not make a
-// ban permanent, a second "preview" not act, half a character not become
-// another one.
+// decodeJSON reads one JSON object member by member, so that its errors name
+// each wrong member. It corrects nothing: a misspelt "until" must not make a
+// ban permanent, a second "preview" must not act, and half a character must not
+// become another one.
 func decodeJSON(body []byte, into []any) (wrong map[string]string, err error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, nil
@@ -51,10 +51,10 @@ func decodeJSON(body []byte, into []any) (wrong map[string]string, err error) {
 	return wrong, nil
 }
 
-// setJSON puts a JSON value into a field and returns why it cannot, or "".
+// setJSON sets a field to a JSON value. It returns why it cannot, or "".
 func setJSON(field reflect.Value, value json.RawMessage) string {
 	target := field.Addr().Interface()
-	var whole map[string]*float64 // null is no number
+	var whole map[string]*float64 // null is not a number
 	if _, isMap := target.(*map[string]float64); isMap && json.Unmarshal(value, &whole) == nil {
 		for _, number := range whole {
 			if number == nil {
@@ -71,7 +71,7 @@ func setJSON(field reflect.Value, value json.RawMessage) string {
 		return "must be " + plainType(kind.Type)
 	case errors.As(err, &kind):
 		return fmt.Sprintf("is %s, and must be %s", withArticle(kind.Value), plainType(kind.Type))
-	case err != nil: // of all types that fields have, only a time is choosy
+	case err != nil: // a time is the only type of field with an error of its own
 		return "must be a time such as 2026-11-30T12:00:00Z"
 	case text.IsValid() && text.Kind() == reflect.String && strings.ContainsRune(text.String(), 0):
 		return "holds a NUL character"
@@ -95,7 +95,7 @@ func plainType(t reflect.Type) string {
 	return "a number"
 }
 
-// withArticle sets an article before a kind of JSON value.
+// withArticle puts an article before a kind of JSON value.
 func withArticle(kind string) string {
 	switch kind {
 	case "array", "object":

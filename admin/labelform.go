@@ -9,7 +9,7 @@ import (
 	"treewarden/store"
 )
 
-// labelTitle is a label's name for people.
+// labelTitle returns a label's name for people.
 func labelTitle(name string) string {
 	if label, ok := scoring.LabelNamed(name); ok {
 		return label.Title
@@ -17,7 +17,8 @@ func labelTitle(name string) string {
 	return strings.ReplaceAll(name, "_", " ")
 }
 
-// isGoodLabel says whether more of a label is better, or at least not worse.
+// isGoodLabel reports whether a higher value of a label is better, or at least
+// not worse.
 func isGoodLabel(name string) bool {
 	label, _ := scoring.LabelNamed(name)
 	return label.Good
@@ -26,26 +27,26 @@ func isGoodLabel(name string) bool {
 // labelChoice is one question with fixed answers.
 type labelChoice struct {
 	Name, Title, Hint string
-	Low, High         string // what the ends of a scale mean
+	Low, High         string // the meaning of the ends of a scale
 	Answers           []Choice
 	Required          bool
 }
 
-// labelForm are the questions that the data collection asks about a message.
+// labelForm holds the questions that the data collection asks about a message.
 type labelForm struct {
 	YesNo  []labelChoice
 	Flags  []labelChoice
 	Scales []labelChoice
 }
 
-// questions are the labels that the form asks for, in its order.
+// questions lists the labels that the form asks for, in its order.
 var questions = func() []scoring.Label {
 	asked := slices.DeleteFunc(slices.Clone(scoring.Labels[:]), func(l scoring.Label) bool { return l.Place == 0 })
 	slices.SortFunc(asked, func(a, b scoring.Label) int { return a.Place - b.Place })
 	return asked
 }()
 
-// The answers to a question of yes or no, and to one of five steps.
+// The answers to a yes-or-no question, and to a question of five steps.
 var (
 	yesOrNo = []Choice{{Value: "1", Text: "Yes"}, {Value: "0", Text: "No"}}
 	steps   = []Choice{
@@ -54,8 +55,9 @@ var (
 	}
 )
 
-// LabelForm is the form of labels: as typed, else as this person answered
-// before, else empty. A flag that is not set says no; a scale may be left out.
+// LabelForm returns the form of labels. It is filled in with what the person
+// typed, or else with their earlier labels of the message. A flag that is not
+// set means no; a scale may be empty.
 func (p actPage) LabelForm() labelForm {
 	var labels map[string]float64
 	if params, ok := p.Params.(*store.LabelParams); ok {
@@ -89,7 +91,7 @@ func (p actPage) LabelForm() labelForm {
 	return form
 }
 
-// answers marks the choice that was given.
+// answers marks the choice that equals the person's label.
 func answers(labels map[string]float64, name string, choices []Choice) []Choice {
 	value, ok := labels[name]
 	choices = slices.Clone(choices)
@@ -103,21 +105,21 @@ func answers(labels map[string]float64, name string, choices []Choice) []Choice 
 type scoreRow struct {
 	Name  string
 	Value *float64
-	Count int  // of labels: how many people
-	Bad   bool // a high value speaks against the message
+	Count int  // of labels: the number of people
+	Bad   bool // a high value counts against the message
 }
 
-// Against says that the value speaks against the message.
+// Against reports whether the value counts against the message.
 func (r scoreRow) Against() bool { return r.Bad && r.Value != nil && *r.Value >= contentWarningFrom }
 
-// scoreTable is what one model, or people, say of a message.
+// scoreTable holds the scores of a message by one model or by people.
 type scoreTable struct {
 	Title  string
 	Rows   []scoreRow
 	People bool // the rows have counts
 }
 
-// scoreTables are a message's classifier outputs by model.
+// scoreTables returns a message's classifier outputs by model.
 func scoreTables(m store.Message) []scoreTable {
 	var tables []scoreTable
 	for _, model := range models(m) {
@@ -131,8 +133,8 @@ func scoreTables(m store.Message) []scoreTable {
 	return tables
 }
 
-// labelTable is a message's mean labels: first those with columns of their
-// own, in their order, then the others.
+// labelTable returns a message's mean labels: first the labels with a column of
+// their own, in their order, then the others.
 func labelTable(m store.Message) scoreTable {
 	table := scoreTable{Title: "Labels by people", People: true}
 	names := slices.Clone(scoring.LabelNames)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// choices makes options of pairs of value and title.
+// choices returns options from pairs of value and title.
 func choices(chosen string, pairs ...string) []Choice {
 	var all []Choice
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -15,14 +15,14 @@ func choices(chosen string, pairs ...string) []Choice {
 	return all
 }
 
-// languageChoices are the languages to filter by. One that is asked for stays
-// among them even where no message is written in it.
+// languageChoices returns the languages to filter by. The chosen language is
+// among them even if no message is written in it.
 func languageChoices(languages []string, chosen string) []Choice {
 	all := []Choice{{"", "All languages", chosen == ""}}
 	found := chosen == ""
 	for _, code := range languages {
 		if code == "" {
-			continue // no filter: it would ask for all
+			continue // not a filter: it would match all
 		}
 		all = append(all, Choice{code, langName(code) + " (" + langCode(code) + ")", code == chosen})
 		found = found || code == chosen
@@ -33,7 +33,7 @@ func languageChoices(languages []string, chosen string) []Choice {
 	return all
 }
 
-// carried are the parameters of a query that a form with other fields sends
+// carried returns the parameters of a query that a form with other fields sends
 // along.
 func carried(values url.Values, names ...string) []Choice {
 	var all []Choice
@@ -45,11 +45,11 @@ func carried(values url.Values, names ...string) []Choice {
 	return all
 }
 
-// column is a column's head. Link sorts by it; Sort is what aria-sort says,
-// empty where the list is sorted by another.
+// column is the head of a column. Link sorts by the column. Sort is the value
+// of aria-sort, empty if the list is sorted by another column.
 type column struct{ Title, Hint, Link, Class, Sort string }
 
-// mustQuery is changeQuery for names and values that are known to be pairs.
+// mustQuery is changeQuery for arguments that are known to be pairs.
 func mustQuery(values url.Values, changes ...string) string {
 	text, err := changeQuery(values, changes...)
 	if err != nil {
@@ -58,7 +58,7 @@ func mustQuery(values url.Values, changes ...string) string {
 	return text
 }
 
-// figure writes a number for programs; what is not known is empty.
+// figure writes a number for programs, and "" for an unknown one.
 func figure(n *float64) string {
 	if n == nil {
 		return ""

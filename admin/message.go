@@ -20,20 +20,21 @@ func init() {
 	})
 }
 
-// What a message's page shows at most of a thread and of a tree. More of them
-// stands on the tree's page; only hostile data has as much.
+// The limits of a message's page for its thread and its tree. Only hostile data
+// exceeds them; the tree's page shows more.
 const (
 	shownPath    = 40
 	shownReplies = 100
 	shownOutline = 150
 )
 
-// messageQuery is what a message's address may say.
+// messageQuery is the query of a message's page.
 type messageQuery struct {
 	View string `form:"view" validate:"omitempty,oneof=raw"`
 }
 
-// messagePage is a message in its thread, with all that is known of it.
+// messagePage is the page of a message: its thread and all that is known of the
+// message.
 type messagePage struct {
 	Layout
 	Message       store.MessageDetail
@@ -41,7 +42,7 @@ type messagePage struct {
 	Skipped       int           // messages left out in the middle of the path
 	Replies       []messageView
 	MoreReplies   int
-	Outline       *outlineNode // nil for a tree that is too large to stand beside
+	Outline       *outlineNode // nil if the tree is too large
 	Tree          treeView
 	Scores        []scoreTable
 	Labels        scoreTable
@@ -55,16 +56,16 @@ type messagePage struct {
 
 func (p messagePage) api() any { return p.Message }
 
-// Author is what stands for the message's author.
+// Author returns the text that the page shows as the message's author.
 func (p messagePage) Author() string { return authorName(p.Message.Message) }
 
-// DeletedWith says that the message fell with one above it.
+// DeletedWith reports whether the message was deleted with one above it.
 func (p messagePage) DeletedWith() bool {
 	d := p.Message.Deletion
 	return d != nil && d.Root != nil && *d.Root != p.Message.MessageID
 }
 
-// Verdict is what the review says.
+// Verdict returns the result of the review in words.
 func (p messagePage) Verdict() string {
 	switch result := p.Message.ReviewResult; {
 	case result == nil:
@@ -135,11 +136,11 @@ func (s *Server) message(c *fiber.Ctx) error {
 	return s.render(c, "message", p)
 }
 
-// layOut lays out the thread.
+// layOut sets the thread.
 func (p *messagePage) layOut(t messagePresenter) {
 	path, replies := p.Message.Path, p.Message.Replies
 	if p.Skipped = len(path) - shownPath; p.Skipped > 0 {
-		// The prompt stays: all that follows answers it.
+		// The prompt stays, because all other messages answer it.
 		path = slices.Concat(path[:1], path[1+p.Skipped:])
 	}
 	if p.MoreReplies = len(replies) - shownReplies; p.MoreReplies > 0 {
@@ -148,14 +149,15 @@ func (p *messagePage) layOut(t messagePresenter) {
 	p.Thread, p.Replies = t.views(path), t.views(replies)
 	current := &p.Thread[len(p.Thread)-1]
 	current.Current = true
-	// After an act the eye stays where it was.
+	// After an act the page must not scroll.
 	current.Focus = len(p.Thread) > 1 && p.Toast == nil
 	current.Long = len(current.Text) > longTextCurrent
 	current.Menu = t.menu(current.Message, p.Message.Reactions)
 	current.Siblings = siblingsOf(p.Message)
 }
 
-// siblingsOf finds a message's place among its siblings; nil for an only child.
+// siblingsOf returns a message's place among its siblings, or nil if it has
+// none.
 func siblingsOf(m store.MessageDetail) *siblings {
 	if len(m.Siblings) < 2 {
 		return nil
@@ -185,18 +187,18 @@ func voteRows(v store.Vote) []scoreRow {
 	return rows
 }
 
-// shownActions is how many actions a page shows of what was done to something.
+// shownActions is the number of actions on the page of their target.
 const shownActions = 20
 
-// actionEntry is an action as it stands on the page of its target.
+// actionEntry is an action as the page of its target shows it.
 type actionEntry struct {
 	store.Action
 	Text    string
 	MayUndo bool
 }
 
-// recentActions are the last actions on a message or a tree, for those who may see
-// them.
+// recentActions returns the last actions on a message or a tree, if the person
+// may see them.
 func (s *Server) recentActions(c *fiber.Ctx, id uuid.UUID) ([]actionEntry, error) {
 	person := s.person(c)
 	if !person.May(policy.AuditOwn) && !person.May(policy.AuditAll) {
@@ -210,7 +212,7 @@ func (s *Server) recentActions(c *fiber.Ctx, id uuid.UUID) ([]actionEntry, error
 	entries := make([]actionEntry, len(list.Items))
 	for i, a := range list.Items {
 		entries[i] = actionEntry{a, sentence(a), a.Undoable && a.UndoneBy == nil && mayUndo(person, a)}
-		// What it was done to stands at the top of the page.
+		// The top of the page names the target.
 		switch kind, _ := store.KindNamed(a.Kind); {
 		case a.Undoes != nil:
 			entries[i].Text = fmt.Sprintf("%s action %d", kind.Past, *a.Undoes)
@@ -221,7 +223,7 @@ func (s *Server) recentActions(c *fiber.Ctx, id uuid.UUID) ([]actionEntry, error
 	return entries, nil
 }
 
-// EditDiff is what a text that was typed over a newer one would change in it.
+// EditDiff returns what the typed text would change in a newer text.
 func (p actPage) EditDiff() []markup.Piece {
 	edit, ok := p.Params.(*store.EditParams)
 	if !ok || p.Message == nil || p.Conflict == nil || edit.Text == p.Message.Text {

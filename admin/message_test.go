@@ -216,7 +216,9 @@ func TestToxicTextsAreHidden(t *testing.T) {
 	if leaf := c.get(at(g.first)).text(".outline .current > .leaf .leaf-text"); strings.Contains(leaf, "winter") {
 		t.Errorf("the outline shows a hidden text: %q", leaf)
 	}
-	given := func() string { return c.get("/users/" + g.ann.String() + "?tab=given").want(200).text("table.feedback") }
+	given := func() string {
+		return c.get("/users/" + g.ann.String() + "?tab=given").want(200).text("table.feedback")
+	}
 	if text := given(); strings.Contains(text, "winter") || !strings.Contains(text, "Hidden: hate speech 100 %") {
 		t.Errorf("what a user gave shows a hidden text: %q", text)
 	}

@@ -9,32 +9,32 @@ import (
 	"treewarden/store"
 )
 
-// messageMenu is what can be done with a message.
+// messageMenu holds what a person can do with a message.
 type messageMenu struct {
 	ID        uuid.UUID
-	Name      string // whose message, for those who do not see where the menu stands
+	Name      string // the author's name, for screen readers
 	Back      string
-	Icons     bool           // left out where a page has many menus
-	Reactions []menuReaction // none: may not react
+	Icons     bool           // false on a page with many menus
+	Reactions []menuReaction // empty if the person may not react
 	Groups    []menuGroup
 }
 
-// menuGroup are items that belong together.
+// menuGroup is a group of items in a menu.
 type menuGroup struct {
-	Look  bool // they change nothing
+	Look  bool // the items change nothing
 	Items []menuItem
 }
 
-// menuReaction gives a reaction, or takes the person's own back.
+// menuReaction is a button that adds a reaction, or removes the person's own.
 type menuReaction struct {
 	reactionCount
 	Mine bool
 }
 
-// menuItem is a link or, with one of the Copy fields, a button that copies.
+// menuItem is a link or, if a Copy field is set, a button that copies.
 type menuItem struct {
 	Text, Icon, Href string
-	Key              string // does it for the message that is selected
+	Key              string // the key of the item for the selected message
 	Dialog           bool
 	NewTab           bool
 	Danger           bool
@@ -43,9 +43,8 @@ type menuItem struct {
 	CopyText         string // address of the message whose text is copied
 }
 
-// menu makes a message's menu: only what the person may do, and what the
-// message's state leaves to be done. mine are the reactions to it, where they
-// are known.
+// menu returns a message's menu: the items that the person's permissions and
+// the message's state allow. mine holds the reactions to the message, if known.
 func (t messagePresenter) menu(m store.Message, mine []store.Reaction) messageMenu {
 	menu := messageMenu{ID: m.MessageID, Name: authorName(m), Back: t.back, Icons: t.icons}
 	if t.may[policy.MessageReact] {
@@ -65,7 +64,7 @@ func (t messagePresenter) menu(m store.Message, mine []store.Reaction) messageMe
 	return menu
 }
 
-// look are the items that change nothing.
+// look returns the items that change nothing.
 func look(m store.Message) []menuItem {
 	self := "/messages/" + m.MessageID.String()
 	items := []menuItem{
@@ -83,8 +82,9 @@ func look(m store.Message) []menuItem {
 	return items
 }
 
-// acts are the items of the actions that the person may do and that the message's
-// state leaves to be done: those that contributors do too, or those of moderators.
+// acts returns the items of the actions that the person's permissions and the
+// message's state allow: either the actions that contributors have too, or
+// those of moderators.
 func (t messagePresenter) acts(m store.Message, personal bool) []menuItem {
 	var items []menuItem
 	for _, kind := range store.Kinds {
@@ -109,8 +109,8 @@ func (t messagePresenter) acts(m store.Message, personal bool) []menuItem {
 	return items
 }
 
-// aim is what an action of a message's menu aims at: the message, its tree or its
-// author. ok is false where the person may not act on that author.
+// aim returns the target of an action in a message's menu: the message, its
+// tree or its author. ok is false if the person may not act on that author.
 func (t messagePresenter) aim(kind store.Kind, m store.Message) (target uuid.UUID, ok bool) {
 	switch kind.Target {
 	case "message":
@@ -124,14 +124,14 @@ func (t messagePresenter) aim(kind store.Kind, m store.Message) (target uuid.UUI
 	return *m.UserID, true
 }
 
-// mayActOnAuthor says whether no rank rule keeps the person from acting on the
+// mayActOnAuthor reports whether the rank rules allow the person to act on the
 // message's author.
 func (t messagePresenter) mayActOnAuthor(m store.Message) bool {
 	return m.UserID != nil && m.AuthorRole != nil &&
 		policy.MayActOn(t.person.Role, *m.AuthorRole, t.person.UserID == *m.UserID) == nil
 }
 
-// mayBan says whether the person may ban the message's author now.
+// mayBan reports whether the person may ban the message's author now.
 func (t messagePresenter) mayBan(m store.Message) bool {
 	return t.may[policy.UserBan] && m.AuthorStatus != nil && *m.AuthorStatus == store.Active && t.mayActOnAuthor(m)
 }

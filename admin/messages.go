@@ -31,7 +31,7 @@ func init() {
 	})
 }
 
-// messagesQuery is what the address of the list of messages may say.
+// messagesQuery is the query of the list of messages.
 type messagesQuery struct {
 	pageQuery
 	Q          string     `form:"q" validate:"max=500"`
@@ -59,7 +59,7 @@ func (q messagesQuery) filter() (store.MessageFilter, error) {
 	return f, knownState("tree_state", q.TreeState)
 }
 
-// knownState refuses what is not a tree's state.
+// knownState returns an error if a value is not a tree's state.
 func knownState(parameter, state string) error {
 	if state == "" || slices.Contains(store.TreeStates, state) {
 		return nil
@@ -71,8 +71,8 @@ func knownState(parameter, state string) error {
 type found struct {
 	messageView
 	Excerpt string
-	Opens   bool // there is more to the text than the excerpt
-	// The acts in the row itself; the menu has all of them.
+	Opens   bool // the text is longer than the excerpt
+	// The acts in the row itself. The menu has all acts.
 	Delete, Edit string
 }
 
@@ -87,7 +87,7 @@ type messagesPage struct {
 	Reviews   []Choice
 	Has       []Choice
 	States    []Choice
-	Of        string // whose messages, or which tree's
+	Of        string // the author or the tree that the list is limited to
 	Sorted    column
 	Pager     Pager
 	CSV       string
@@ -97,27 +97,27 @@ func (p messagesPage) api() any { return p.List }
 
 func (p messagesPage) csv() (header []string, rows [][]string) { return messageCSV(p.List.Items) }
 
-// Filtered says that the list leaves something out beyond the deleted.
+// Filtered reports whether the list leaves out more than the deleted messages.
 func (p messagesPage) Filtered() bool {
 	f := p.Filter
 	return f.Q != "" || f.Lang != "" || f.Role != "" || f.User != nil || f.Tree != nil || f.Review != "" ||
 		f.Deleted == "only" || p.MoreFiltered()
 }
 
-// MoreFiltered says that one of the folded filters is in use.
+// MoreFiltered reports whether one of the folded filters is set.
 func (p messagesPage) MoreFiltered() bool {
 	f := p.Filter
 	return f.TreeState != "" || f.Label != "" || f.Toxicity != "" || f.Classifier != "" || f.Since != nil ||
 		f.Until != nil || f.Has != ""
 }
 
-// Carry are the parameters that the filters' form sends along.
+// Carry returns the parameters that the filters' form sends along.
 func (p messagesPage) Carry() []Choice { return carried(p.Query, "sort", "user", "tree") }
 
-// SinceValue and UntilValue are what stands in the fields of time.
+// SinceValue returns the value of the form's field of the same name.
 func (p messagesPage) SinceValue() string { return fieldTime(p.Filter.Since) }
 
-// UntilValue: see SinceValue.
+// UntilValue returns the value of the form's field of the same name.
 func (p messagesPage) UntilValue() string { return fieldTime(p.Filter.Until) }
 
 func fieldTime(at *time.Time) string {
@@ -174,8 +174,8 @@ func (s *Server) messages(c *fiber.Ctx) error {
 	return s.render(c, "messages", p)
 }
 
-// nameOf is the name of a user that a filter names; empty where there is no
-// such user: then there is nothing of theirs either.
+// nameOf returns the name of the user that a filter names, or "" if there is no
+// such user. The list is empty then.
 func (s *Server) nameOf(c *fiber.Ctx, id uuid.UUID) (string, error) {
 	user, err := s.userInForce(c, id)
 	if errors.Is(err, store.ErrNotFound) {
@@ -184,7 +184,7 @@ func (s *Server) nameOf(c *fiber.Ctx, id uuid.UUID) (string, error) {
 	return user.DisplayName, err
 }
 
-// tableExcerpt is where a text in a table of messages is cut, in characters.
+// tableExcerpt is the length of a text in a table of messages, in characters.
 const tableExcerpt = 140
 
 func (t messagePresenter) found(m store.Message) found {
@@ -208,16 +208,16 @@ type historyPage struct {
 	Revisions []revisionView
 }
 
-// revisionView is a text that a message had, and what changed with it.
+// revisionView is a text that a message had, with its changes.
 type revisionView struct {
 	store.Revision
 	Number int
 	Body   template.HTML
-	Diff   []markup.Piece // to the text before; nil for the first
+	Diff   []markup.Piece // from the text before; nil for the first
 	Latest bool
 }
 
-// Tag is the message's language for a lang attribute.
+// Tag returns the message's language for a lang attribute.
 func (p historyPage) Tag() string { return langTag(p.Message.Lang) }
 
 func (p historyPage) api() any {
@@ -249,7 +249,7 @@ func (s *Server) history(c *fiber.Ctx) error {
 	return s.render(c, "history", p)
 }
 
-// orNone makes a nil list an empty one, which JSON writes as [].
+// orNone replaces a nil list by an empty one, which JSON writes as [].
 func orNone[T any](list []T) []T {
 	if list == nil {
 		return []T{}
@@ -257,15 +257,15 @@ func orNone[T any](list []T) []T {
 	return list
 }
 
-// threadAnswer is the path from the prompt down to a message, and its replies:
-// each by itself, and as one list in that order.
+// threadAnswer is the path from the prompt to a message, and the message's
+// replies: each as a list of its own, and both as one list in that order.
 type threadAnswer struct {
 	store.List[store.Message]
 	Path    []store.Message `json:"path"`
 	Replies []store.Message `json:"replies"`
 }
 
-// thread answers the API with a message's thread; its page is the message's.
+// thread answers the API with a message's thread. Its page is the message's.
 func (s *Server) thread(c *fiber.Ctx) error {
 	if !isAPI(c) {
 		return s.message(c)

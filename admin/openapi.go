@@ -15,20 +15,21 @@ import (
 // object is a JSON object.
 type object = openapi.Object
 
-// methods describes every method of the API, by method and path. Each is described
-// by the file that answers it, those of the actions by store.Kinds. TestOpenAPI
-// holds it against the routes.
+// methods describes every method of the API, by method and path. The file with
+// a method's handler describes it; store.Kinds describes the actions.
+// TestOpenAPI compares methods with the routes.
 var methods = map[string]openapi.Method{}
 
 // describe adds a method of the API to the document.
 func describe(methodAndPath string, m openapi.Method) { methods[methodAndPath] = m }
 
-// formulaQuery is what the API reads of a user's query.
+// formulaQuery is the part of a user's query that the API reads.
 type formulaQuery struct {
 	Formula string `form:"formula"`
 }
 
-// describeMethod describes a route of the API, or nothing where it is unknown.
+// describeMethod returns the description of an API route, or nothing if there
+// is none.
 func describeMethod(r route) openapi.Method {
 	m := methods[r.Method+" "+r.Path]
 	for _, kind := range store.Kinds {
@@ -48,15 +49,15 @@ func describeMethod(r route) openapi.Method {
 	return m
 }
 
-// descriptionOnce keeps the description of the API: anybody may ask for it, and
-// making it takes milliseconds.
+// descriptionOnce caches the description of the API: anybody may request it,
+// and it takes milliseconds to make.
 type descriptionOnce struct {
 	once    sync.Once
 	encoded []byte
 	err     error
 }
 
-// openAPI answers the description of the API, OpenAPI 3.1.
+// openAPI answers with the description of the API, in OpenAPI 3.1.
 func (s *Server) openAPI(c *fiber.Ctx) error {
 	d := &s.description
 	d.once.Do(func() { d.encoded, d.err = json.Marshal(s.apiDescription()) })

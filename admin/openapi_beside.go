@@ -6,8 +6,8 @@ import (
 	"treewarden/admin/openapi"
 )
 
-// besidePaths describes what programs ask for outside the API, with neither a
-// key nor a session. TestOpenAPI holds it against the routes.
+// besidePaths describes the paths outside the API that need neither a key nor a
+// session. TestOpenAPI compares it with the routes.
 func besidePaths() object {
 	text := object{"type": "string"}
 	state := openapi.Content(object{

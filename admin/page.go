@@ -13,7 +13,7 @@ import (
 	"treewarden/store"
 )
 
-// Frame is what every page has around it. A page's struct embeds one.
+// Layout holds what every page has around it. A page's struct embeds one.
 type Layout struct {
 	Title    string
 	Person   store.Person
@@ -26,13 +26,13 @@ type Layout struct {
 	Version  string
 }
 
-// page is what a handler hands to render: an embedded Frame and api, which
-// returns what the API answers in the page's place.
+// page is what a handler passes to render. It embeds a Layout. Its method api
+// returns the answer of the API in place of the page.
 type page interface {
 	api() any
 }
 
-// listPage is a page whose rows can be had as CSV.
+// listPage is a page with rows that can be exported as CSV.
 type listPage interface {
 	page
 	csv() (header []string, rows [][]string)
@@ -43,20 +43,20 @@ type NavItem struct {
 	Title   string
 	Path    string
 	Icon    string
-	Key     string // opens it after "g"
-	Group   string // the heading that it begins
+	Key     string // the key that opens it after "g"
+	Group   string // the heading above it
 	Current bool
 }
 
-// Toast tells what was just done, and offers to undo it.
+// Toast is a notice of what the person just did, with a button for its undo.
 type Toast struct {
 	Text   string
 	Undo   int64  // the action that a button undoes; 0: none
 	Action int64  // the action to look at; 0: none
-	Return string // where the button leads back to
+	Return string // where the button returns to
 }
 
-// pages lists what the navigation leads to, for those who may open it.
+// pages lists the entries of the navigation with their permissions.
 var pages = []struct {
 	title, path, icon, key string
 	permission             policy.Permission
@@ -71,7 +71,7 @@ var pages = []struct {
 	{"Scoring", scoringPath, "weights", "s", policy.ScoringRead, "Settings"},
 }
 
-// layout makes the frame of a page.
+// layout makes the layout of a page.
 func (s *Server) layout(c *fiber.Ctx, title string) Layout {
 	request := current(c)
 	layout := Layout{
@@ -98,8 +98,8 @@ func (s *Server) layout(c *fiber.Ctx, title string) Layout {
 	return layout
 }
 
-// notices are what a page may say after a redirect, by the name that stands in
-// the query: the text never comes from the request.
+// notices holds the texts that a page may show after a redirect, by the name in
+// the query. The text never comes from the request.
 var notices = map[string]string{
 	"password":   "Your password was changed. Your other sessions were ended.",
 	"display":    "Display settings saved.",
@@ -108,7 +108,7 @@ var notices = map[string]string{
 	"nothing":    "Nothing had to be changed.",
 }
 
-// toast reads what the redirect to this page says was done.
+// toast returns the notice that the redirect to this page named.
 func (s *Server) toast(c *fiber.Ctx, person store.Person) *Toast {
 	if text, ok := notices[c.Query("notice")]; ok {
 		return &Toast{Text: text}
@@ -118,7 +118,7 @@ func (s *Server) toast(c *fiber.Ctx, person store.Person) *Toast {
 		return nil
 	}
 	action, err := s.store.Action(c.UserContext(), person.Actor, id)
-	// Only news for the one who did it, and only while it is news.
+	// Show it only to the person who acted, and only for a short time.
 	if err != nil || action.ActorName != person.Name || time.Since(action.At) > 15*time.Minute {
 		return nil
 	}
@@ -130,8 +130,8 @@ func (s *Server) toast(c *fiber.Ctx, person store.Person) *Toast {
 	return toast
 }
 
-// render answers with a page: as JSON below /api/v1, as CSV where the query
-// asks for it, else as HTML.
+// render answers with a page: as JSON below /api/v1, as CSV if the query asks
+// for it, else as HTML.
 func (s *Server) render(c *fiber.Ctx, name string, p page) error {
 	return s.renderStatus(c, fiber.StatusOK, name, p)
 }
@@ -155,15 +155,16 @@ func (s *Server) renderStatus(c *fiber.Ctx, status int, name string, p page) err
 	return nil
 }
 
-// isAPI says whether a request is one to the API.
+// isAPI reports whether a request is for the API.
 func isAPI(c *fiber.Ctx) bool { return strings.HasPrefix(c.Path(), apiPrefix+"/") }
 
-// isPartial says that a script on a page asked, and shows the answer in place.
+// isPartial reports whether a script on a page sent the request. The script
+// shows the answer in place.
 func isPartial(c *fiber.Ctx) bool { return c.Get("X-Partial") == "dialog" }
 
-// sendCSV sends a list's rows as a file. A cell that a spreadsheet would take
-// for a formula is led by an apostrophe, so that no contributor's text runs on
-// a moderator's machine.
+// sendCSV sends a list's rows as a file. A cell that a spreadsheet would read
+// as a formula gets an apostrophe at its beginning, so that no contributor's
+// text runs on a moderator's machine.
 func sendCSV(c *fiber.Ctx, name string, list listPage) error {
 	header, rows := list.csv()
 	var out strings.Builder
@@ -192,11 +193,11 @@ func defuse(cell string) string {
 	return cell
 }
 
-// Pager is what partials/pager shows; the links lead to the neighbouring pages
-// of the same list.
+// Pager is the argument of partials/pager. The links lead to the neighbouring
+// pages of the same list.
 type Pager struct {
 	Prev, Next string // empty at the ends
-	Note       string // what stands at the left, such as "as of"
+	Note       string // the text at the left, such as "as of"
 }
 
 // pager makes the links of a list from its cursors.

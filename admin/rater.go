@@ -16,7 +16,7 @@ func init() {
 	})
 }
 
-// rater answers how far what a user gave agrees with what others gave.
+// rater answers with how far a user's feedback agrees with that of others.
 func (s *Server) rater(c *fiber.Ctx) error {
 	id, err := pathID(c)
 	if err != nil {
@@ -36,18 +36,19 @@ type raterView struct {
 
 func (v *raterView) api() any { return v.Rater }
 
-// Figured says that there is anything to show.
+// Figured reports whether there is anything to show.
 func (v *raterView) Figured() bool {
 	return len(v.Labels) > 0 || len(v.Scales) > 0 || v.Votes.N > 0 || v.Flags.Given > 0
 }
 
-// LabelTitle is a label's name for people.
+// LabelTitle returns a label's name for people.
 func (*raterView) LabelTitle(name string) string { return capital(labelTitle(name)) }
 
-// Alone is how many labelled messages nobody else gave a label that the rater gave.
+// Alone returns the number of labelled messages without another person's value
+// for a label that the rater used.
 func (v *raterView) Alone() int64 { return v.Labelled - v.Compared }
 
-// Corrected writes a kappa; a dash where it is not defined.
+// Corrected writes a kappa, or a dash if it is not defined.
 func (*raterView) Corrected(kappa *float64) string {
 	if kappa == nil {
 		return "–"
@@ -55,11 +56,11 @@ func (*raterView) Corrected(kappa *float64) string {
 	return strconv.FormatFloat(*kappa, 'f', 2, 64)
 }
 
-// Decided is how many of the flags were upheld or dismissed.
+// Decided returns the number of flags that were upheld or dismissed.
 func (v *raterView) Decided() int64 { return v.Flags.Upheld + v.Flags.Dismissed }
 
-// Upheld is the share of the decided flags that were upheld; nil without any:
-// one that is open was neither right nor wrong.
+// Upheld returns the share of the decided flags that were upheld, or nil
+// without decided flags. An open flag is neither right nor wrong.
 func (v *raterView) Upheld() *float64 {
 	if v.Decided() == 0 {
 		return nil
@@ -67,7 +68,7 @@ func (v *raterView) Upheld() *float64 {
 	return new(float64(v.Flags.Upheld) / float64(v.Decided()))
 }
 
-// Share writes a share in percents. One that is not whole is never 100 %.
+// Share writes a share in percent. Only a whole share is 100 %.
 func (*raterView) Share(share *float64) string {
 	if share != nil && *share < 1 && *share >= 0.995 {
 		return "> 99 %"

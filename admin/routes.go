@@ -7,15 +7,16 @@ import (
 	"treewarden/store"
 )
 
-// apiPrefix is where every route that is not pageOnly stands a second time,
-// answering JSON.
+// apiPrefix is the prefix of the API. Every route that is not pageOnly exists
+// below it too, and answers JSON there.
 const apiPrefix = "/api/v1"
 
-// public is the permission of a route that needs nobody signed in. Every other
-// route names a real one: a route without any fails TestEveryRouteIsGuarded.
+// public is the permission of a route that does not need a signed-in person.
+// Every other route names a real permission: TestEveryRouteIsGuarded fails on a
+// route without one.
 const public policy.Permission = "public"
 
-// A routeKind says whether a route is a page, an API method or both.
+// routeKind is the kind of a route: a page, an API method or both.
 type routeKind int
 
 const (
@@ -24,7 +25,7 @@ const (
 	apiOnly
 )
 
-// route is one URL: who may open it and what answers.
+// route is one URL with its permission and its handlers.
 type route struct {
 	Method     string
 	Path       string
@@ -40,8 +41,8 @@ const (
 	patch = fiber.MethodPatch
 )
 
-// routes is every URL of the program but those of the actions, which
-// actRoutes makes of store.Kinds.
+// routes lists every URL of the program except those of the actions, which
+// actRoutes makes from store.Kinds.
 func routes() []route {
 	return []route{
 		{get, "/healthz", public, (*Server).healthz, pageOnly},
@@ -100,10 +101,10 @@ func routes() []route {
 	}
 }
 
-// actRoutes gives every kind of action that has a path a form and a place to send
-// it to: /users/:id/ban, /messages/:id/delete, /trees/:id/halt and so on. An undo
-// aims at an action and a change of a user has its form on the user's page: both
-// stand in routes.
+// actRoutes returns the routes of the actions: a form for every kind that has a
+// path, and its POST: /users/:id/ban, /messages/:id/delete, /trees/:id/halt and
+// so on. The list routes holds an undo, which has an action as its target, and
+// a change of a user, which has its form on the user's page.
 func actRoutes() []route {
 	var all []route
 	for _, kind := range store.Kinds {

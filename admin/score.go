@@ -20,13 +20,13 @@ func init() {
 	})
 }
 
-// scoreQuery is what the address of a user's score may say.
+// scoreQuery is the query of a user's score.
 type scoreQuery struct {
 	Window  string `form:"frame" validate:"max=20"`
 	Formula string `form:"formula" validate:"max=100"`
 }
 
-// choose finds the frame and the formula that a query names.
+// choose returns the time frame and the formula that a query names.
 func (s *Server) choose(ctx context.Context, q scoreQuery) (scoring.Window, scoring.Formula, error) {
 	window, err := scoring.WindowNamed(q.Window)
 	if err != nil {
@@ -36,7 +36,7 @@ func (s *Server) choose(ctx context.Context, q scoreQuery) (scoring.Window, scor
 	return window, formula, err
 }
 
-// userInForce reads a user as the formula in force weighs them.
+// userInForce returns a user with the weights of the formula in force.
 func (s *Server) userInForce(c *fiber.Ctx, id uuid.UUID) (store.UserDetail, error) {
 	formula, err := s.store.FormulaNamed(c.UserContext(), "")
 	if err != nil {
@@ -45,41 +45,41 @@ func (s *Server) userInForce(c *fiber.Ctx, id uuid.UUID) (store.UserDetail, erro
 	return s.store.User(c.UserContext(), s.actor(c), id, formula)
 }
 
-// scoreSheet is a score as a page explains it.
+// scoreSheet is the explanation of a score.
 type scoreSheet struct {
 	Score store.Score
 	Lines []scorePart
-	// Zero names the signals that were weighed and not found.
+	// Zero names the weighted signals that the user does not have.
 	Zero string
-	// Page is the address of the same as a page; empty on that page.
+	// Page is the address of the sheet as a page; empty on that page.
 	Page string
 }
 
-// Window is the name of the time frame for people.
+// Window returns the lower-case name of the time frame.
 func (s *scoreSheet) Window() string { return strings.ToLower(s.Score.Window.Title()) }
 
 func (s *scoreSheet) api() any { return s.Score }
 
-// scorePart is one signal's line.
+// scorePart is the line of one signal.
 type scorePart struct {
 	scoring.Part
 	Title, Counts string
 	Bar           float64 // its share of the largest, 0 to 1
-	For           bool    // it speaks for the user
+	For           bool    // it counts for the user
 	Evidence      []evidence
-	More          []evidence // what is folded away
+	More          []evidence // the folded part
 }
 
-// evidence is a message that gave a signal.
+// evidence is a message that caused a signal.
 type evidence struct {
 	ID    uuid.UUID
-	Short string // enough of the id to tell it from its neighbours
+	Short string // enough of the id to distinguish it from the others
 }
 
-// shownEvidence is how many messages of a signal stand in the open.
+// shownEvidence is the number of messages of a signal that are not folded.
 const shownEvidence = 6
 
-// scoreSheet reads and lays out a user's score.
+// scoreSheet returns the explanation of a user's score.
 func (s *Server) scoreSheet(c *fiber.Ctx, user uuid.UUID, window scoring.Window, formula scoring.Formula) (*scoreSheet,
 	error) {
 	score, err := s.store.Score(c.UserContext(), s.actor(c), user, window, formula)
@@ -143,7 +143,7 @@ type scorePage struct {
 
 func (p scorePage) api() any { return p.Sheet.Score }
 
-// Carry are the parameters that the form of formulas sends along.
+// Carry returns the parameters that the form of formulas sends along.
 func (p scorePage) Carry() []Choice { return carried(p.Query, "frame") }
 
 // score explains one user's score: its parts, and the messages behind them.
@@ -179,8 +179,8 @@ func (s *Server) score(c *fiber.Ctx) error {
 	return s.render(c, "score", p)
 }
 
-// windowTabs are the frames as tabs. What else was chosen stays chosen: to
-// compare it between frames is why one changes the tab.
+// windowTabs returns the time frames as tabs. A change of the tab keeps the
+// other choices, so that people can compare them between time frames.
 func windowTabs(values url.Values, chosen scoring.Window) []Choice {
 	var tabs []Choice
 	for _, window := range scoring.Windows {

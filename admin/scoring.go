@@ -27,9 +27,9 @@ func init() {
 	})
 }
 
-// formulaBody is what changes the formula. A signal that is left out of
-// weights keeps its weight; the note is the action's reason, and may be sent
-// under either name.
+// formulaBody is a change of the formula. A signal that weights leaves out
+// keeps its weight. The note is the action's reason; a client may send it under
+// either name.
 type formulaBody struct {
 	Weights   map[string]float64 `json:"weights" form:"weights"`
 	ToxicFrom *float64           `json:"toxic_from"`
@@ -42,14 +42,14 @@ func (b formulaBody) change() scoring.Change {
 	return scoring.Change{Weights: b.Weights, ToxicFrom: b.ToxicFrom}
 }
 
-// saved is what saving answers: the action, and the formula that it put in
+// saved is the answer to a saved formula: the action, and the new formula in
 // force.
 type saved struct {
 	store.Outcome
 	Formula scoring.Formula `json:"formula"`
 }
 
-// formula answers the formula in force, and the ones before it.
+// formula answers with the formula in force and its earlier versions.
 func (s *Server) formula(c *fiber.Ctx) error {
 	formulas, err := s.store.Scoring(c.UserContext(), s.actor(c))
 	if err != nil {
@@ -76,7 +76,7 @@ func (s *Server) putFormula(c *fiber.Ctx) error {
 	outcome, err := s.store.SaveFormula(c.UserContext(), s.actor(c), body.change(), note, body.Version, key)
 	var invalid store.Invalid
 	if errors.As(err, &invalid) && body.Note == "" && body.Reason != "" && invalid["note"] != "" {
-		invalid["reason"] = invalid["note"] // named as it was sent
+		invalid["reason"] = invalid["note"] // by the name that the client sent
 		delete(invalid, "note")
 	}
 	if err != nil {
@@ -90,14 +90,14 @@ func (s *Server) putFormula(c *fiber.Ctx) error {
 	return c.JSON(answer)
 }
 
-// tryBody is a formula to be tried.
+// tryBody is a formula to try.
 type tryBody struct {
 	Weights   map[string]float64 `json:"weights" form:"weights"`
 	ToxicFrom *float64           `json:"toxic_from"`
 	Window    string             `json:"frame" form:"frame" validate:"max=20"`
 }
 
-// tryFormula answers what a formula would change.
+// tryFormula answers with what a formula would change.
 func (s *Server) tryFormula(c *fiber.Ctx) error {
 	var body tryBody
 	if err := decodeBody(c, &body); err != nil {

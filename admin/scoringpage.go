@@ -17,31 +17,31 @@ import (
 
 const scoringPath = "/settings/scoring"
 
-// scoringQuery is what the address of the page may say besides the weights,
-// which make a trial that can be shared.
+// scoringQuery is the query of the page, without the weights. The weights make
+// a trial that people can share.
 type scoringQuery struct {
 	Window string `form:"frame" validate:"max=20"`
 	Try    string `form:"try" validate:"max=20"`
-	From   string `form:"from" validate:"max=20"` // the version whose weights the form begins with
+	From   string `form:"from" validate:"max=20"` // the version with the first weights of the form
 	Note   string `form:"note"`
 }
 
 // scoringPage shows the formula in force, its versions, and a form that tries
-// another one and saves it.
+// or saves another one.
 type scoringPage struct {
 	Layout
 	Scoring  store.Scoring
 	Weights  []weightLine
 	Toxic    weightLine
 	Note     string
-	Version  int // that the form was made from
+	Version  int // the version that the form was made from
 	Windows  []Choice
 	Versions []versionLine
 	Trial    *trialView
 	Wrong    store.Invalid
 	Conflict *store.Conflict
-	From     string // the version whose weights the form holds
-	Lost     string // the version that was asked for, and is not there
+	From     string // the version with the weights of the form
+	Lost     string // the requested version, if it does not exist
 	Holders  []string
 }
 
@@ -56,7 +56,7 @@ type weightLine struct {
 	Wrong                 string
 }
 
-// versionLine is a version in the table of them.
+// versionLine is a row of the table of versions.
 type versionLine struct {
 	store.FormulaVersion
 	InForce bool
@@ -65,10 +65,10 @@ type versionLine struct {
 	Back    string // the address of the form with its weights
 }
 
-// MaySave says whether the person may put a formula in force.
+// MaySave reports whether the person may put a formula in force.
 func (p scoringPage) MaySave() bool { return p.Person.May(policy.ScoringSave) }
 
-// Elsewhere is what is wrong with fields that the form does not show.
+// Elsewhere returns the errors of fields that the form does not show.
 func (p scoringPage) Elsewhere() string {
 	beside := []string{"note", p.Toxic.Name}
 	for _, line := range p.Weights {
@@ -77,8 +77,8 @@ func (p scoringPage) Elsewhere() string {
 	return elsewhere(p.Wrong, beside...)
 }
 
-// scoring shows the page. Its query may hold weights, to be tried or only
-// shown, or name the version to begin with.
+// scoring shows the page. The query may hold weights, to try or only to show,
+// or a version to begin with.
 func (s *Server) scoring(c *fiber.Ctx) error {
 	var q scoringQuery
 	if err := decodeQuery(c, &q); err != nil {
@@ -108,7 +108,8 @@ func (s *Server) scoring(c *fiber.Ctx) error {
 	return s.showScoring(c, p, nil)
 }
 
-// saveScoring saves what the form holds, or shows it again with what is wrong.
+// saveScoring saves the formula of the form, or shows the form again with its
+// errors.
 func (s *Server) saveScoring(c *fiber.Ctx) error {
 	values, err := formValues(c)
 	if err != nil {
@@ -121,7 +122,7 @@ func (s *Server) saveScoring(c *fiber.Ctx) error {
 		return err
 	}
 	change, faults := p.read(values)
-	delete(wrong, "weights") // told weight by weight
+	delete(wrong, "weights") // the form shows them weight by weight
 	wrong = merge(faults, wrong)
 	if body.Version != nil {
 		p.Version = *body.Version
@@ -136,7 +137,7 @@ func (s *Server) saveScoring(c *fiber.Ctx) error {
 	case errors.As(err, &invalid):
 		return s.showScoring(c, p, invalid)
 	case errors.As(err, &conflict):
-		// Sent again, it is a decision made in sight of what the other did.
+		// If the form is sent again, the person has seen the other change.
 		p.Conflict, p.Version = conflict, conflict.Version
 		return s.showScoring(c, p, nil)
 	case err != nil:
@@ -145,7 +146,7 @@ func (s *Server) saveScoring(c *fiber.Ctx) error {
 	return done(c, scoringPath, outcome.Action)
 }
 
-// scoringPage gathers the page with the formula in force in its form.
+// scoringPage makes the page with the formula in force in its form.
 func (s *Server) scoringPage(c *fiber.Ctx, window scoring.Window) (scoringPage, error) {
 	p := scoringPage{Layout: s.layout(c, "Scoring"), Holders: s.Policy.Holders(policy.ScoringSave)}
 	var err error
@@ -194,7 +195,7 @@ func (p *scoringPage) beginWith(version string) url.Values {
 	return values
 }
 
-// read puts what was typed into the form, and makes a change of it. A weight
+// read fills the form with what was typed, and returns the change. A weight
 // that was not sent stays as it is.
 func (p *scoringPage) read(values url.Values) (scoring.Change, store.Invalid) {
 	change, wrong := scoring.Change{Weights: map[string]float64{}}, store.Invalid{}
@@ -232,8 +233,8 @@ func (p *scoringPage) read(values url.Values) (scoring.Change, store.Invalid) {
 	return change, merge(wrong, faults)
 }
 
-// showScoring answers with the page: 422 where fields are wrong, 409 where
-// somebody else saved meanwhile.
+// showScoring answers with the page: 422 if fields are wrong, 409 if another
+// person saved in the meantime.
 func (s *Server) showScoring(c *fiber.Ctx, p scoringPage, wrong store.Invalid) error {
 	p.Wrong = wrong
 	for i := range p.Weights {

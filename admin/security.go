@@ -9,12 +9,13 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// contentPolicy lets a page load its own files and nothing else: contributor
-// text that slips through the sanitiser can neither run, nor call home.
+// contentPolicy lets a page load its own files only. If a contributor's text
+// got through the sanitiser, it could neither run nor send anything to another
+// site.
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
 	"font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// secure sets the headers that every answer carries, errors included.
+// secure sets the headers of every answer, errors included.
 func (s *Server) secure(c *fiber.Ctx) error {
 	s.setSecurityHeaders(c)
 	return c.Next()
@@ -24,7 +25,7 @@ func (s *Server) setSecurityHeaders(c *fiber.Ctx) {
 	c.Set(fiber.HeaderContentSecurityPolicy, contentPolicy)
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	c.Set(fiber.HeaderXFrameOptions, "DENY")
-	// Ids of users and messages stand in our URLs: no other site learns them.
+	// Our URLs hold ids of users and messages. No other site may learn them.
 	c.Set(fiber.HeaderReferrerPolicy, "same-origin")
 	c.Set("Cross-Origin-Opener-Policy", "same-origin")
 	c.Set("Cross-Origin-Resource-Policy", "same-origin")
@@ -34,12 +35,14 @@ func (s *Server) setSecurityHeaders(c *fiber.Ctx) {
 	}
 }
 
-// crossOrigin is the standard library's check: a browser says by
-// Sec-Fetch-Site or Origin where an unsafe request comes from.
+// crossOrigin is the standard library's check. It uses the headers
+// Sec-Fetch-Site and Origin, in which a browser names the origin of an unsafe
+// request.
 var crossOrigin = http.NewCrossOriginProtection()
 
 // refuseCrossOrigin stops other sites from acting with a visitor's cookie. A
-// request with a key needs no such check: no browser sends one by itself.
+// request with a key needs no such check, because no browser sends a key by
+// itself.
 func (s *Server) refuseCrossOrigin(c *fiber.Ctx) error {
 	if c.Get(fiber.HeaderAuthorization) != "" {
 		return c.Next()
@@ -56,21 +59,20 @@ func (s *Server) refuseCrossOrigin(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// refuseEncoded refuses a compressed body: what arrives as a megabyte unpacks
-// to a gigabyte, and nobody needs it for what is sent here.
+// refuseEncoded refuses a compressed body. A megabyte could unpack to a
+// gigabyte, and no client needs compression for such requests.
 func refuseEncoded(c *fiber.Ctx) error {
 	encoding := c.Get(fiber.HeaderContentEncoding)
 	if encoding == "" || len(c.Request().Body()) == 0 {
 		return c.Next()
 	}
-	// Nothing that comes after may look into it either.
+	// No later handler may read the body either.
 	c.Request().Header.Del(fiber.HeaderContentEncoding)
 	c.Request().ResetBody()
 	return fiber.ErrUnsupportedMediaType
 }
 
-// recoverPanic turns a panic into an error, so that one request's fault stays
-// that request's.
+// recoverPanic turns a panic into an error, so that it ends one request only.
 func recoverPanic(c *fiber.Ctx) (err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -10,13 +10,13 @@ import (
 	"treewarden/store"
 )
 
-// mayUndo says whether a person may undo an action, going by whose it is.
+// mayUndo reports whether a person may undo an action, by the action's author.
 func mayUndo(person store.Person, action store.Action) bool {
 	own := action.ActorID != nil && *action.ActorID == person.UserID
 	return person.May(policy.UndoAll) || own && person.May(policy.UndoOwn)
 }
 
-// sentence tells an action in a few words.
+// sentence describes an action in a few words.
 func sentence(action store.Action) string {
 	past := action.Kind
 	if kind, ok := store.KindNamed(action.Kind); ok {
@@ -33,8 +33,8 @@ func sentence(action store.Action) string {
 	return past + " " + excerpt(action.TargetLabel, 60)
 }
 
-// touched adds to a sentence how much the action touched, where that is more
-// than one message.
+// touched returns the end of a sentence: the number of messages that the action
+// touched, if there is more than one.
 func touched(a store.Affected) string {
 	var parts []string
 	if a.Messages > 1 {
@@ -53,7 +53,7 @@ func touched(a store.Affected) string {
 	return " (" + strings.Join(parts, "; ") + ")"
 }
 
-// targetPath is the page of what an action aimed at.
+// targetPath returns the page of an action's target.
 func targetPath(action store.Action) string {
 	switch action.TargetType {
 	case "user", "message", "tree":
@@ -65,8 +65,8 @@ func targetPath(action store.Action) string {
 	return fmt.Sprintf("/actions/%d", action.ID)
 }
 
-// excerpt is the beginning of a text, on one line, and in the order in which it
-// is written.
+// excerpt returns the beginning of a text on one line, with its characters in
+// the order in which they were written.
 func excerpt(text string, length int) string {
 	letters := []rune(strings.Join(strings.Fields(undirected(text)), " "))
 	if len(letters) <= length {
@@ -75,8 +75,8 @@ func excerpt(text string, length int) string {
 	return string(letters[:length-1]) + "…"
 }
 
-// ActPath is the address of an action's form that leads back to a path of
-// ours.
+// ActPath returns the address of an action's form. The form returns to a path
+// of this site.
 func ActPath(target string, id uuid.UUID, verb, back string) string {
 	return "/" + target + "s/" + id.String() + "/" + verb + "?return=" + escapeQuery(back)
 }

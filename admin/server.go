@@ -20,28 +20,30 @@ import (
 	"treewarden/views"
 )
 
-// requestTimeout is how long a request may take, its queries included.
+// requestTimeout is the time limit of a request, its queries included.
 const requestTimeout = 10 * time.Second
 
-// actTimeout is how long a request may take that changes something. A ban that
+// actTimeout is the time limit of a request that changes something. A ban that
 // deletes all messages of a busy user, or its undo, touches tens of thousands.
 const actTimeout = 2 * time.Minute
 
-// bodyLimit bounds what a form or an API call may send, in bytes.
+// bodyLimit is the limit of the body of a form or an API call, in bytes.
 const bodyLimit = 1 << 20
 
-// Config is what a Server is made of.
+// Config holds the settings of a Server.
 type Config struct {
 	Store   *store.Store
 	Policy  *policy.Policy
 	Log     *slog.Logger
 	Version string
-	// Secure says that people reach the console over https: cookies then
-	// travel only there, and browsers are told to stay there.
+	// Secure reports whether people use the console over https. If so, browsers
+	// send its cookies over https only, and stay on https.
 	Secure bool
-	// TrustedProxies lists the addresses whose X-Real-IP header is believed.
+	// TrustedProxies lists the addresses whose X-Real-IP header the server
+	// uses.
 	TrustedProxies []string
-	// Ready says whether the program can serve; nil asks the database only.
+	// Ready reports whether the program can serve. If it is nil, the server
+	// asks the database only.
 	Ready func(context.Context) error
 }
 
@@ -61,8 +63,8 @@ type Server struct {
 	description descriptionOnce
 }
 
-// New makes a server. It panics where an embedded template or file is broken:
-// that is a fault of the build, and no request should have to find it.
+// New makes a server. It panics if an embedded template or file is broken: that
+// is an error of the build, and no request should be the first to find it.
 func New(config Config) *Server {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
@@ -81,22 +83,23 @@ func New(config Config) *Server {
 	s.app = fiber.New(fiber.Config{
 		AppName:               "treewarden",
 		DisableStartupMessage: true,
-		// Strings taken from a request must outlive it.
+		// Strings from a request must stay valid after it.
 		Immutable:     true,
 		CaseSensitive: true,
 		StrictRouting: true,
 		BodyLimit:     bodyLimit,
-		// A form of parts is read by its handler: read with the headers, it
-		// would be for anybody, and a fault in it would hide the address.
+		// The handler reads a multipart form. A server that read it with the
+		// headers would do so for anybody, and an error in it would hide the
+		// address.
 		DisablePreParseMultipartForm: true,
-		// Shared links carry long queries.
+		// Shared links can have long queries.
 		ReadBufferSize: 16 << 10,
 		ReadTimeout:    15 * time.Second,
 		WriteTimeout:   30 * time.Second,
 		IdleTimeout:    2 * time.Minute,
 		ErrorHandler:   s.showError,
 		Views:          s.engine,
-		// Without a trusted proxy, nobody's headers tell who is calling.
+		// Without a trusted proxy, no header names the client's address.
 		EnableTrustedProxyCheck: true,
 		TrustedProxies:          config.TrustedProxies,
 		ProxyHeader:             "X-Real-IP",
@@ -106,10 +109,10 @@ func New(config Config) *Server {
 	return s
 }
 
-// App is the server's fiber application, for listening and for tests.
+// App returns the server's fiber application, for listening and for tests.
 func (s *Server) App() *fiber.App { return s.app }
 
-// mount puts up the middleware, outermost first, and then every route.
+// mount registers the middleware, outermost first, and then every route.
 func (s *Server) mount() {
 	s.app.Use(
 		s.secure,
@@ -140,7 +143,7 @@ func (s *Server) add(method, path string, handlers []fiber.Handler) {
 	s.app.Add(method, path, handlers...)
 }
 
-// limits lets an ingest with a key send more than other requests may.
+// limits gives an ingest with a key a higher limit than other requests.
 func limits(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	path, _, _ := bytes.Cut(header.RequestURI(), []byte("?"))
 	if string(path) == apiPrefix+ingestPath && len(header.Peek(fiber.HeaderAuthorization)) > 0 {
@@ -149,10 +152,12 @@ func limits(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	return fasthttp.RequestConfig{}
 }
 
-// isStream says that an answer must not wait for its end to be compressed.
+// isStream reports whether an answer must not be compressed as a whole at its
+// end.
 func isStream(c *fiber.Ctx) bool { return c.Path() == apiPrefix+eventsPath || c.Path() == livePath }
 
-// deadline gives the request its time and its store calls a context that ends.
+// deadline gives the request its time limit, and its store calls a context that
+// ends with it.
 func deadline(c *fiber.Ctx) error {
 	timeout := requestTimeout
 	if c.Method() != fiber.MethodGet && c.Method() != fiber.MethodHead {

@@ -16,7 +16,7 @@ import (
 	"treewarden/store"
 )
 
-// request is what the middleware knows about a request.
+// request is what the middleware knows of a request.
 type request struct {
 	ID       string
 	Person   store.Person
@@ -25,8 +25,8 @@ type request struct {
 
 type requestKey struct{}
 
-// current returns the request's value. Errors found by the web server before
-// any middleware ran have none yet.
+// current returns the value of the request. The web server's own errors, from
+// before any middleware ran, have none.
 func current(c *fiber.Ctx) *request {
 	if r, ok := c.Locals(requestKey{}).(*request); ok {
 		return r
@@ -42,15 +42,15 @@ func newRequestID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// person is who asks; only a route that is guarded has one.
+// person returns the signed-in person. Only a guarded route has one.
 func (s *Server) person(c *fiber.Ctx) store.Person { return current(c).Person }
 
-// actor is who asks, as the store wants to know it.
+// actor returns the signed-in person as the store's actor.
 func (s *Server) actor(c *fiber.Ctx) store.Actor { return current(c).Person.Actor }
 
-// guard lets through who holds the route's permission. Who they are and what
-// their role may do is read anew for each request, so that a ban or a change
-// of role takes effect on the very next one.
+// guard lets a request pass if the person has the route's permission. It reads
+// the person and their role's permissions anew for each request, so that a ban
+// or a change of role takes effect on the next one.
 func (s *Server) guard(r route) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		if r.Permission == public {
@@ -68,8 +68,8 @@ func (s *Server) guard(r route) fiber.Handler {
 	}
 }
 
-// identify finds out who asks, by key or by cookie, and returns
-// errNotSignedIn where nobody can be found.
+// identify finds the person by key or by cookie. It returns errNotSignedIn if
+// there is none.
 func (s *Server) identify(c *fiber.Ctx) error {
 	r := current(c)
 	if r.SignedIn {
@@ -86,7 +86,7 @@ func (s *Server) identify(c *fiber.Ctx) error {
 	return nil
 }
 
-// credentials are what a request shows of who asks: a key, or a session's token.
+// credentials identify a person in a request: a key, or a session's token.
 type credentials struct{ key, token string }
 
 func (s *Server) credentials(c *fiber.Ctx) (credentials, error) {
@@ -104,7 +104,7 @@ func (s *Server) credentials(c *fiber.Ctx) (credentials, error) {
 	return credentials{token: token}, nil
 }
 
-// whose reads who credentials belong to, as they are now.
+// whose returns the person of the credentials, as the database has them now.
 func (s *Server) whose(ctx context.Context, shown credentials,
 	bySession func(context.Context, string, *policy.Policy) (store.Person, error)) (store.Person, error) {
 	find, secret, nobody := bySession, shown.token, errNotSignedIn
@@ -121,11 +121,11 @@ func (s *Server) whose(ctx context.Context, shown credentials,
 	return person, nil
 }
 
-// sessionCookie is the session cookie's name where https is not enforced.
+// sessionCookie is the session cookie's name if https is not enforced.
 const sessionCookie = "treewarden"
 
-// cookieName is the session cookie's name. The prefix __Host- makes browsers
-// refuse it from anywhere but this very host over https.
+// cookieName returns the session cookie's name. With the prefix __Host-,
+// browsers accept the cookie only from this host over https.
 func (s *Server) cookieName() string {
 	if s.Secure {
 		return "__Host-" + sessionCookie
@@ -145,8 +145,8 @@ func (s *Server) setSession(c *fiber.Ctx, token string) {
 	c.Cookie(cookie)
 }
 
-// localPath returns a path of this site that a request named, or the fallback
-// where what it named leads elsewhere.
+// localPath returns a path of this site that a request named. If the path leads
+// elsewhere, it returns the fallback.
 func localPath(path, fallback string) string {
 	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\r\n\t\x00") ||
 		!printable(path) {
@@ -159,10 +159,10 @@ func localPath(path, fallback string) string {
 	return path
 }
 
-// here is the path and query that was asked for.
+// here returns the path and query of the request.
 func here(c *fiber.Ctx) string { return localPath(string(c.Request().URI().RequestURI()), "/") }
 
-// hereWithout is here with some parameters taken out of the query.
+// hereWithout returns here without some parameters of the query.
 func hereWithout(c *fiber.Ctx, names ...string) string {
 	values := query(c)
 	for _, name := range names {

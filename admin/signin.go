@@ -8,7 +8,7 @@ import (
 	"treewarden/store"
 )
 
-// signInBody is what the sign-in form sends.
+// signInBody is the body of the sign-in form.
 type signInBody struct {
 	Username string `form:"username" validate:"required,max=256"`
 	Password string `form:"password" validate:"required,max=1024"`
@@ -20,9 +20,9 @@ type signInPage struct {
 	Username string
 	Return   string
 	Wrong    store.Invalid
-	Refusal  string // why the form came back
+	Refusal  string // why the form is shown again
 	Notice   string
-	Link     string // a one-time link's token that waits for a press of the button
+	Link     string // the token of a one-time link that the button redeems
 }
 
 func (p signInPage) api() any { return nil }
@@ -36,8 +36,8 @@ func (s *Server) signInPage(c *fiber.Ctx) error {
 		Notice: notices[c.Query("notice")]})
 }
 
-// signIn checks name and password. What is wrong is said without telling
-// whether there is such a name.
+// signIn checks name and password. Its errors do not reveal whether the name
+// exists.
 func (s *Server) signIn(c *fiber.Ctx) error {
 	var body signInBody
 	err := decodeBody(c, &body)
@@ -65,8 +65,9 @@ func (s *Server) signIn(c *fiber.Ctx) error {
 	return s.renderStatus(c, status, "signin", p)
 }
 
-// redeemLink signs in by a one-time link, and leads to the trollboard. What
-// only looks at links (HEAD, a browser that fetches ahead) does not use it up.
+// redeemLink signs a person in by a one-time link, and redirects to the
+// trollboard. A request that only looks at the link (HEAD, a browser's
+// prefetch) does not redeem it.
 func (s *Server) redeemLink(c *fiber.Ctx) error {
 	back := localPath(c.Query("return"), "/trollboard")
 	if c.Method() == fiber.MethodHead || c.Get("Sec-Purpose") != "" || c.Get("Purpose") == "prefetch" {
@@ -79,7 +80,7 @@ func (s *Server) redeemLink(c *fiber.Ctx) error {
 	token, err := s.store.RedeemLink(c.UserContext(), link, c.IP(), userAgent(c))
 	switch {
 	case errors.Is(err, store.ErrSignIn) || errors.Is(err, store.ErrNotFound):
-		if s.identify(c) == nil { // the same link, opened again by the same person
+		if s.identify(c) == nil { // the same person opened the link again
 			return c.Redirect(back, fiber.StatusSeeOther)
 		}
 		p := signInPage{Layout: s.layout(c, "Sign in"), Return: back,
@@ -94,7 +95,7 @@ func (s *Server) redeemLink(c *fiber.Ctx) error {
 	return c.Redirect(back, fiber.StatusSeeOther)
 }
 
-// signOut ends the session, also one that the database has ended before.
+// signOut ends the session. It accepts a session that has ended already.
 func (s *Server) signOut(c *fiber.Ctx) error {
 	if token := c.Cookies(s.cookieName()); token != "" && printable(token) {
 		if err := s.store.SignOut(c.UserContext(), token); err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -105,6 +106,5 @@ func (s *Server) signOut(c *fiber.Ctx) error {
 	return c.Redirect("/sign-in?notice=signed-out", fiber.StatusSeeOther)
 }
 
-// userAgent is what the browser says it is, in the length that a list of
-// sessions can show.
+// userAgent returns the browser's User-Agent, cut for a list of sessions.
 func userAgent(c *fiber.Ctx) string { return excerpt(validText(c.Get(fiber.HeaderUserAgent)), 200) }

@@ -17,10 +17,10 @@ import (
 type asset struct {
 	content []byte
 	mime    string
-	version string // of the content: its address changes when it does
+	version string // a hash of the content, a part of the address
 }
 
-// loadAssets reads the embedded files; see New for why it panics.
+// loadAssets reads the embedded files. See New for why it panics.
 func (s *Server) loadAssets() {
 	files, err := views.Static()
 	if err != nil {
@@ -37,8 +37,8 @@ func (s *Server) loadAssets() {
 	}
 }
 
-// assetPath is the address of a static file, by which a browser may keep it
-// for good.
+// assetPath returns the address of a static file. A browser may cache the
+// address forever.
 func (s *Server) assetPath(name string) (string, error) {
 	a, ok := s.assets[name]
 	if !ok {

@@ -19,7 +19,7 @@ import (
 	"treewarden/store"
 )
 
-// functions are what templates may call.
+// functions lists the functions of the templates.
 func (s *Server) functions() map[string]any {
 	return map[string]any{
 		"ago":      ago,          // 3 minutes ago
@@ -34,17 +34,17 @@ func (s *Server) functions() map[string]any {
 		"langcode": langCode,     // pt-BR
 		"langname": langName,     // Brazilian Portuguese
 		"may":      may,          // {{if may .Person "user.ban"}}
-		"moment":   momentOf,     // what partials/time shows
-		"name":     named,        // a user's name, also where nothing of it is seen
+		"moment":   momentOf,     // the argument of partials/time
+		"name":     named,        // a user's name, or a stand-in for an invisible one
 		"number":   number,       // 1,234.5
 		"percent":  percent,      // 12 %
-		"plain":    undirected,   // what people wrote, in the order in which they did
+		"plain":    undirected,   // contributor text, in the order in which it was written
 		"query":    changeQuery,  // {{query .Query "sort" "rate"}}: the same page, changed
 		"role":     policy.Title, // data lead
 		"sentence": sentence,     // Banned Jane
 		"markdown": markup.HTML,  // contributor text
 		"raw":      markup.Raw,   // contributor text as it was written
-		"target":   targetPath,   // the page of what an action aimed at
+		"target":   targetPath,   // the page of an action's target
 		"weight":   weight,       // 0.125
 	}
 }
@@ -57,8 +57,8 @@ type moment struct {
 	Ago     string
 }
 
-// momentOf takes a time.Time or a *time.Time; the zero time and nil are not
-// known.
+// momentOf takes a time.Time or a *time.Time. The zero time and nil are unknown
+// times.
 func momentOf(at any) moment {
 	var t time.Time
 	switch at := at.(type) {
@@ -76,8 +76,8 @@ func momentOf(at any) moment {
 	return moment{true, t.Format(time.RFC3339), t.Format("2 Jan 2006, 15:04:05") + " UTC", ago(t)}
 }
 
-// ago writes a time as a distance from now; what is more than a month away is
-// a date, because "5 months ago" helps nobody.
+// ago writes a time as a distance from now. A time more than a month away is
+// written as a date, because "5 months ago" is too vague.
 func ago(t time.Time) string {
 	if t.IsZero() {
 		return "–"
@@ -94,7 +94,7 @@ func ago(t time.Time) string {
 	return t.UTC().Format("2 Jan 2006")
 }
 
-// minute writes a moment in UTC as a field of date and time takes it.
+// minute writes a time in UTC as the value of a field of date and time.
 func minute(t *time.Time) string {
 	if t == nil {
 		return ""
@@ -102,7 +102,7 @@ func minute(t *time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04")
 }
 
-// day writes a date field's value.
+// day writes the value of a date field.
 func day(at *time.Time) string {
 	if at == nil {
 		return ""
@@ -110,8 +110,8 @@ func day(at *time.Time) string {
 	return at.UTC().Format(time.DateOnly)
 }
 
-// browser names what a User-Agent header says, roughly: enough to know one's
-// own sessions by.
+// browser returns a short form of a User-Agent header, enough for people to
+// recognize their own sessions.
 func browser(agent string) string {
 	find := func(pairs ...string) string {
 		for i := 0; i < len(pairs); i += 2 {
@@ -136,7 +136,7 @@ func browser(agent string) string {
 	return name + " on " + system
 }
 
-// number writes a figure with thousands separated, and at most two decimals.
+// number writes a figure with thousands separated and at most two decimals.
 func number(n any) string {
 	switch n := n.(type) {
 	case int:
@@ -157,7 +157,7 @@ func number(n any) string {
 	return "–"
 }
 
-// weight writes a figure that somebody chose, to its last digit.
+// weight writes a figure that a person chose, to its last digit.
 func weight(n float64) string {
 	form := byte('f')
 	if n != 0 && math.Abs(n) < 1e-6 {
@@ -177,7 +177,7 @@ func decimal(n float64) string {
 	return strings.Replace(humanize.Commaf(rounded), "-", "−", 1)
 }
 
-// counted writes a number of things; all nouns here take an s.
+// counted writes a number of things. All nouns here take an s.
 func counted(n any, noun string) string {
 	text := number(n)
 	if text != "1" {
@@ -186,8 +186,8 @@ func counted(n any, noun string) string {
 	return text + " " + noun
 }
 
-// percent writes a share of 1 in whole percents; what is not known is a dash,
-// never 0 %.
+// percent writes a share of 1 in whole percent. It writes an unknown share as a
+// dash, never as 0 %.
 func percent(share any) string {
 	var value float64
 	switch s := share.(type) {
@@ -204,7 +204,7 @@ func percent(share any) string {
 	return strconv.FormatFloat(math.Round(value*100), 'f', 0, 64) + " %"
 }
 
-// initials are the first letters of a name's first and last word.
+// initials returns the first letters of a name's first and last word.
 func initials(name string) string {
 	var letters []rune
 	for _, word := range strings.FieldsFunc(name, func(r rune) bool {
@@ -226,9 +226,10 @@ func initials(name string) string {
 	return string(letters)
 }
 
-// named is a display name as pages show it: as it is written whatever direction
-// it asks for, or else "\u202enimda" passes for admin; or a stand-in where a
-// person would see none of it, because a link needs something to click on.
+// named returns a display name as pages show it. It removes characters that
+// change the direction, because "\u202enimda" would be shown as admin. It
+// replaces an invisible name by a stand-in, because a link needs a visible
+// text.
 func named(name string) string {
 	if name = undirected(name); canBeSeen(name) {
 		return name
@@ -236,7 +237,7 @@ func named(name string) string {
 	return nameless
 }
 
-// undirected is a text without the characters that turn its direction.
+// undirected returns a text without the characters that change its direction.
 func undirected(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Bidi_Control, r) {
@@ -248,7 +249,7 @@ func undirected(text string) string {
 
 var english = display.English.Languages()
 
-// langName names a language code; a code that nobody knows stands for itself.
+// langName returns the name of a language. It returns an unknown code as it is.
 func langName(code any) string {
 	var text string
 	switch c := code.(type) {
@@ -270,16 +271,16 @@ func langName(code any) string {
 	return excerpt(text, 20)
 }
 
-// langCode is a language's code as a narrow place shows it: what stands there
-// came from a file, and may be anything.
+// langCode returns a language's code for a narrow place. The code came from a
+// file and can be any text.
 func langCode(code string) string { return excerpt(code, 8) }
 
-// may says whether a person holds a permission.
+// may reports whether a person has a permission.
 func may(person store.Person, permission policy.Permission) bool { return person.May(permission) }
 
 // changeQuery writes the page's query with some parameters changed, given as
-// names and values; an empty value takes a parameter out. The place in the
-// list goes with any change but its own, and news never travels on.
+// names and values. An empty value removes a parameter. Any change but its own
+// removes the cursor, and every change removes the notice.
 func changeQuery(values url.Values, changes ...string) (string, error) {
 	if len(changes)%2 != 0 {
 		return "", fmt.Errorf("query: a name without a value in %q", changes)
@@ -302,7 +303,7 @@ func changeQuery(values url.Values, changes ...string) (string, error) {
 	return "?" + changed.Encode(), nil
 }
 
-// indentedJSON writes a value as JSON for reading.
+// indentedJSON writes a value as indented JSON.
 func indentedJSON(v any) (string, error) {
 	var out strings.Builder
 	encoder := json.NewEncoder(&out)
@@ -314,7 +315,7 @@ func indentedJSON(v any) (string, error) {
 	return strings.TrimSuffix(out.String(), "\n"), nil
 }
 
-// capital begins a sentence with a capital letter.
+// capital returns a text with a capital first letter.
 func capital(text string) string {
 	for i, r := range text {
 		return string(unicode.ToUpper(r)) + text[i+len(string(r)):]
@@ -322,7 +323,7 @@ func capital(text string) string {
 	return text
 }
 
-// printable says that a text is plain, visible ASCII.
+// printable reports whether a text is plain, visible ASCII.
 func printable(text string) bool {
 	for _, r := range text {
 		if r <= ' ' || r > '~' {
@@ -332,7 +333,7 @@ func printable(text string) bool {
 	return true
 }
 
-// isFigure says that a text is a plain number.
+// isFigure reports whether a text is a plain number.
 func isFigure(text string) bool {
 	_, err := strconv.ParseFloat(text, 64)
 	return err == nil

@@ -27,7 +27,7 @@ func init() {
 // haltedState is the state of a tree that staff stopped.
 const haltedState = "halted_by_moderator"
 
-// treesQuery is what the address of the list of trees may say.
+// treesQuery is the query of the list of trees.
 type treesQuery struct {
 	pageQuery
 	State  string     `form:"state" validate:"max=40"`
@@ -43,12 +43,12 @@ type treeView struct {
 	Mood        string // ok, warn, bad or info: the class of its badge
 	Prompt      string // the beginning of the prompt
 	AuthorShown string // the name of the author; empty where there is none
-	Act         string // the address that stops or restarts it; empty: may not
+	Act         string // the address that stops or restarts it; empty if the person may not
 	Halted      bool
-	Restarting  string // the state that a restart brings back
+	Restarting  string // the state that a restart restores
 }
 
-// Tag is the tree's language for a lang attribute.
+// Tag returns the tree's language for a lang attribute.
 func (v treeView) Tag() string { return langTag(v.Lang) }
 
 func viewTree(tree store.Tree, t messagePresenter) treeView {
@@ -69,13 +69,14 @@ func viewTree(tree store.Tree, t messagePresenter) treeView {
 	return v
 }
 
-// moods are what a state means for a moderator: all other states are under way.
+// moods maps states to the class of their badge. All other states are in
+// progress.
 var moods = map[string]string{
 	"halted_by_moderator": "bad", "aborted_low_grade": "bad", "scoring_failed": "warn", "ready_for_export": "ok",
 	"growing": "info", "ranking": "info",
 }
 
-// stateTitle is a tree's state in words.
+// stateTitle returns a tree's state in words.
 func stateTitle(state string) string { return strings.ReplaceAll(state, "_", " ") }
 
 func stateChoices(chosen string) []Choice {
@@ -93,19 +94,19 @@ type treesPage struct {
 	Lines     []treeView
 	Languages []Choice
 	States    []Choice
-	Of        string // whose trees
+	Of        string // the user whose trees the list is limited to
 	Pager     Pager
 	CSV       string
 }
 
 func (p treesPage) api() any { return p.List }
 
-// Filtered says that the list leaves trees out.
+// Filtered reports whether the list leaves trees out.
 func (p treesPage) Filtered() bool {
 	return p.Filter.State != "" || p.Filter.Lang != "" || p.Filter.Origin != "" || p.Filter.Author != nil
 }
 
-// Carry are the parameters that the filters' form sends along.
+// Carry returns the parameters that the filters' form sends along.
 func (p treesPage) Carry() []Choice { return carried(p.Query, "author") }
 
 func (p treesPage) csv() (header []string, rows [][]string) {
@@ -167,12 +168,12 @@ func (s *Server) trees(c *fiber.Ctx) error {
 	return s.render(c, "trees", p)
 }
 
-// treePage is one tree as an outline.
+// treePage shows one tree as an outline.
 type treePage struct {
 	Layout
 	Detail        store.TreeDetail
 	Tree          treeView
-	Outline       *outlineNode // nil: the tree has no message yet
+	Outline       *outlineNode // nil if the tree has no message yet
 	Shown         int          // messages in the outline
 	RecentActions []actionEntry
 	Here          string
@@ -180,7 +181,7 @@ type treePage struct {
 
 func (p treePage) api() any { return p.Detail }
 
-// Left is how many messages the outline leaves out.
+// Left returns the number of messages that the outline leaves out.
 func (p treePage) Left() int { return p.Detail.Messages - p.Shown }
 
 // tree shows one tree with all its messages.
@@ -209,8 +210,8 @@ func (s *Server) tree(c *fiber.Ctx) error {
 	return s.render(c, "tree", p)
 }
 
-// An outline shows so many messages, with menus up to so many, and so many
-// levels inside each other; only hostile data has more.
+// The limits of an outline: its messages, the messages up to which it has
+// menus, and its levels. Only hostile data exceeds them.
 const (
 	outlineNodes  = 1500
 	outlineMenus  = 150
@@ -228,18 +229,18 @@ type outlineNode struct {
 	Reactions []reactionCount
 	Menu      *messageMenu
 	Replies   []*outlineNode
-	Cut       int // replies that are left out
+	Cut       int // the number of replies that are left out
 }
 
-// Tag is the message's language for a lang attribute.
+// Tag returns the message's language for a lang attribute.
 func (n outlineNode) Tag() string { return langTag(n.Lang) }
 
-// outline lays out the messages of a tree.
+// outline makes the nodes for the messages of a tree.
 type outline struct {
 	messagePresenter
 	current uuid.UUID
 	menus   bool
-	left    *int // nodes that may still be shown
+	left    *int // the number of nodes that may still be shown
 }
 
 func (o outline) of(prompt *store.Node) *outlineNode {

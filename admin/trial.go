@@ -8,17 +8,17 @@ import (
 	"treewarden/store"
 )
 
-// trialView is a trial as its page tells it.
+// trialView is a trial as a page shows it.
 type trialView struct {
 	store.Trial
 	Lines   []qualityLine
 	Verdict string
-	Better  bool // so that chance alone does not explain it
+	Better  bool // chance alone does not explain the difference
 	Worse   bool
 	LeftOut string
 }
 
-// qualityLine is one figure by both formulas, with its interval.
+// qualityLine is one figure by both formulas, with its intervals.
 type qualityLine struct {
 	Title, Hint      string
 	Old, OldInterval string
@@ -47,7 +47,7 @@ func viewTrial(t store.Trial) *trialView {
 	return v
 }
 
-// precisionAt is the precision at a depth.
+// precisionAt returns the precision at a depth.
 func precisionAt(q scoring.Quality, depth int) (value, interval string) {
 	p, ok := q.Precision[depth]
 	if !ok {
@@ -57,7 +57,8 @@ func precisionAt(q scoring.Quality, depth int) (value, interval string) {
 	return shown(&p, &around, 2)
 }
 
-// shown writes a figure and its interval; what does not exist is a dash.
+// shown writes a figure and its interval, and a dash for a figure that does not
+// exist.
 func shown(n *float64, around *scoring.Interval, digits int) (value, interval string) {
 	if n == nil {
 		return "–", ""
@@ -69,7 +70,7 @@ func shown(n *float64, around *scoring.Interval, digits int) (value, interval st
 	return value, interval
 }
 
-// verdict says what the difference means.
+// verdict describes the meaning of the difference.
 func (v *trialView) verdict() string {
 	if v.Difference == nil || v.Between == nil {
 		return "There are no sanctioned users here, or nobody else: nothing tells which formula finds them better."

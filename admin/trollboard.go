@@ -23,7 +23,7 @@ func init() {
 	})
 }
 
-// boardQuery is what the trollboard's address may say.
+// boardQuery is the query of the trollboard.
 type boardQuery struct {
 	pageQuery
 	scoreQuery
@@ -34,8 +34,8 @@ type boardQuery struct {
 	Open   *uuid.UUID `form:"open"`
 }
 
-// boardFilter makes the query a store.BoardFilter: what it leaves out is the
-// contract's default.
+// boardFilter returns the query as a store.BoardFilter, with the default for
+// each parameter that the query leaves out.
 func (s *Server) boardFilter(ctx context.Context, q boardQuery) (store.BoardFilter, error) {
 	f := store.BoardFilter{Status: q.Status, Lang: q.Lang, Q: strings.TrimSpace(q.Q), Sort: q.Sort, Page: q.page()}
 	if f.Status == "" {
@@ -52,32 +52,32 @@ func (s *Server) boardFilter(ctx context.Context, q boardQuery) (store.BoardFilt
 // boardLine is a row of the board as its page shows it.
 type boardLine struct {
 	store.BoardRow
-	// Toggle is the address of this board with the row opened or closed;
-	// Unfold that of what the open row shows.
+	// Toggle is the address of this board with the row opened or closed. Unfold
+	// is the address of the open row's content.
 	Toggle, Unfold string
-	Open           *scoreSheet // nil while the row is closed
+	Open           *scoreSheet // nil if the row is closed
 	MayBan         bool        // or unban
-	Here           string      // where an act leads back to
+	Here           string      // where an act returns to
 }
 
-// shownLanguages is how many languages of a user stand in their row.
+// shownLanguages is the number of languages in a user's row.
 const shownLanguages = 3
 
-// Shown are the languages that the row names, More how many others there are,
-// All every one of them.
+// Shown returns the languages that the row names.
 func (l boardLine) Shown() []string { return l.Languages[:min(len(l.Languages), shownLanguages)] }
 
-// More: see Shown.
+// More returns the number of the other languages.
 func (l boardLine) More() int { return len(l.Languages) - len(l.Shown()) }
 
-// All: see Shown.
+// All returns all the languages.
 func (l boardLine) All() string { return strings.Join(l.Languages, ", ") }
 
-// ByLabels says that the toxicity is what people said, not the classifier.
+// ByLabels reports whether the toxicity comes from labels, not from the
+// classifier.
 func (l boardLine) ByLabels() bool { return l.ToxicitySource != nil && *l.ToxicitySource == "labels" }
 
-// Fingerprint tells two states of a row apart. The rank is no part of it, so
-// that a row is not sent to open boards for having been overtaken.
+// Fingerprint identifies the state of a row. It leaves out the rank, so that a
+// change of rank alone does not send the row to open boards.
 func (l boardLine) Fingerprint() string {
 	l.Rank = 0
 	state, err := json.Marshal(struct {
@@ -86,7 +86,7 @@ func (l boardLine) Fingerprint() string {
 		Unfold string
 	}{l.BoardRow, l.MayBan, l.Unfold})
 	if err != nil {
-		return "" // a figure that is none; see differences
+		return "" // a figure is not a number; see differences
 	}
 	sum := sha256.Sum256(state)
 	return base64.RawURLEncoding.EncodeToString(sum[:9])
@@ -102,18 +102,19 @@ type trollboardPage struct {
 	Languages []Choice
 	Formulas  []Choice
 	Columns   []column
-	Here      string // the address of this page, without news
-	Live      string // that of the stream that keeps it up to date
+	Here      string // the address of this page without a notice
+	Live      string // the address of the stream that updates it
 	Pager     Pager
 	CSV       string
 }
 
 func (p trollboardPage) api() any { return p.Board }
 
-// Filtered says that the board leaves out more than it does by itself.
+// Filtered reports whether the board has a filter that it does not have by
+// default.
 func (p trollboardPage) Filtered() bool { return p.Filter.Lang != "" || p.Filter.Q != "" }
 
-// Carry are the parameters that the filters' form sends along.
+// Carry returns the parameters that the filters' form sends along.
 func (p trollboardPage) Carry() []Choice {
 	return carried(p.Query, "frame", "status", "sort")
 }
@@ -134,7 +135,7 @@ func (p trollboardPage) csv() (header []string, rows [][]string) {
 	return header, rows
 }
 
-// trollboard shows who is most likely a troll.
+// trollboard shows the users who are most likely trolls.
 func (s *Server) trollboard(c *fiber.Ctx) error {
 	var q boardQuery
 	if err := decodeQuery(c, &q); err != nil {
@@ -168,7 +169,7 @@ func (s *Server) trollboard(c *fiber.Ctx) error {
 	return s.render(c, "trollboard", p)
 }
 
-// lookAtBoard reads the page of the board that a query asks for.
+// lookAtBoard reads the page of the board for a query.
 func (s *Server) lookAtBoard(ctx context.Context, actor store.Actor, q boardQuery) (p trollboardPage, err error) {
 	if p.Filter, err = s.boardFilter(ctx, q); err != nil {
 		return p, err
@@ -177,8 +178,8 @@ func (s *Server) lookAtBoard(ctx context.Context, actor store.Actor, q boardQuer
 	return p, err
 }
 
-// layOut makes rows and links of what was read. The page's frame says who looks,
-// and at which query; here is the page's address.
+// layOut makes the rows and links of the page. The page's layout has the person
+// and the query; here is the page's address.
 func (p *trollboardPage) layOut(q boardQuery, here string) {
 	p.Here, p.Live = here, livePath+strings.TrimPrefix(here, boardPath)
 	p.Pager = p.pager(p.Board.Prev, p.Board.Next, "")
@@ -200,7 +201,7 @@ func (p *trollboardPage) line(row store.BoardRow, q boardQuery) boardLine {
 	return line
 }
 
-// statuses are the links that choose between active and banned users.
+// statuses returns the links that choose between active and banned users.
 func (p trollboardPage) statuses() []Choice {
 	all := choices(p.Filter.Status, store.Active, "Active users", store.Banned, "Banned users", "all", "All")
 	for i, choice := range all {
@@ -209,7 +210,7 @@ func (p trollboardPage) statuses() []Choice {
 	return all
 }
 
-// SortedBy names the column that the board is sorted by.
+// SortedBy returns the title of the column that the board is sorted by.
 func (p trollboardPage) SortedBy() string {
 	for _, c := range p.Columns {
 		if c.Sort != "" {
@@ -219,7 +220,8 @@ func (p trollboardPage) SortedBy() string {
 	return "troll score"
 }
 
-// columns are the heads of the board, which is always sorted from the highest.
+// columns returns the heads of the board. The board is always sorted from the
+// highest value.
 func (p trollboardPage) columns() []column {
 	columns := []column{
 		{Title: "Rank", Hint: "Place on this board, as filtered", Class: "num"},
@@ -248,8 +250,8 @@ func (p trollboardPage) columns() []column {
 	return columns
 }
 
-// mayActOn says whether a person may act on a user: they hold the permission,
-// and no rank rule stands against it.
+// mayActOn reports whether a person may act on a user: the person has the
+// permission, and the rank rules allow it.
 func mayActOn(person store.Person, permission policy.Permission, user uuid.UUID, role string) bool {
 	return person.May(permission) && policy.MayActOn(person.Role, role, person.UserID == user) == nil
 }

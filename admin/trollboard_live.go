@@ -21,24 +21,25 @@ import (
 const (
 	boardPath = "/trollboard"
 	livePath  = "/trollboard/live"
-	// livePermission is what a stream needs, as its route says, at each event.
+	// livePermission is the permission of the stream's route, which each event
+	// needs too.
 	livePermission = policy.Read
 	eventStream    = "text/event-stream"
 )
 
-// liveQuery is the query of the board that a page shows, and what the page has
-// of it: the fingerprints of its rows in their order, with dots between.
+// liveQuery is the query of a board, with the fingerprints of the rows that the
+// page has, in their order and with dots between them.
 type liveQuery struct {
 	boardQuery
 	Have string `form:"have" validate:"max=4000"`
 }
 
-// boardNews is what an event says to an open board: how what it has differs
-// from the board as it is now. A part that is as before is left out.
+// boardNews is an event for an open board: the differences between the page and
+// the board as it is now. It leaves unchanged parts out.
 type boardNews struct {
 	AsOf  momentJSON  `json:"as_of"`
-	Rows  []rowNews   `json:"rows,omitempty"` // new ones, and those that changed
-	Order []uuid.UUID `json:"order"`          // of all rows; null: as before
+	Rows  []rowNews   `json:"rows,omitempty"` // new or changed ones
+	Order []uuid.UUID `json:"order"`          // of all rows; null if unchanged
 	First int64       `json:"first"`          // the first row's rank
 	Pager *string     `json:"pager,omitempty"`
 }
@@ -53,8 +54,8 @@ type rowNews struct {
 	HTML string    `json:"html"`
 }
 
-// trollboardLive keeps an open board up to date by server-sent events. It is
-// no part of the API: what it sends are parts of a page.
+// trollboardLive updates an open board by server-sent events. It is not a part
+// of the API, because it sends parts of a page.
 func (s *Server) trollboardLive(c *fiber.Ctx) error {
 	var q liveQuery
 	if err := decodeQuery(c, &q); err != nil {
@@ -63,7 +64,7 @@ func (s *Server) trollboardLive(c *fiber.Ctx) error {
 	if _, err := s.boardFilter(c.UserContext(), q.boardQuery); err != nil {
 		return err
 	}
-	// Whoever does not ask for a stream by name would wait for its end.
+	// A client that does not ask for a stream by name would wait for its end.
 	if !strings.Contains(c.Get(fiber.HeaderAccept), eventStream) {
 		return fiber.ErrNotAcceptable
 	}
@@ -90,22 +91,22 @@ func (s *Server) trollboardLive(c *fiber.Ctx) error {
 	}
 	c.Set(fiber.HeaderContentType, eventStream)
 	c.Set(fiber.HeaderCacheControl, "no-store")
-	c.Set("X-Accel-Buffering", "no") // nginx would keep events back
+	c.Set("X-Accel-Buffering", "no") // otherwise nginx buffers events
 	c.Vary(fiber.HeaderCookie, fiber.HeaderAuthorization)
 	if c.Method() == fiber.MethodHead {
 		stop()
 		s.streams.remove(b)
 		return nil
 	}
-	// The connection is listened to while the stream runs, see hangUp; it can
-	// take no further request.
+	// hangUp reads from the connection while the stream runs, so the connection
+	// can take no further request.
 	c.Context().SetConnectionClose()
 	c.Context().SetBodyStreamWriter(b.run(stop))
 	return nil
 }
 
-// streamOwner is the session, or the user of a key, whose streams are counted
-// together.
+// streamOwner returns the session, or the user of a key, by which streams are
+// counted.
 func streamOwner(person store.Person) uuid.UUID {
 	if person.Session != nil {
 		return person.Session.SessionID
@@ -113,9 +114,9 @@ func streamOwner(person store.Person) uuid.UUID {
 	return person.UserID
 }
 
-// look reads the board as the person sees it now, by the code that the page is
-// made with, and returns what is news to the one who watches. What it returns
-// counts as told.
+// look reads the board as the person sees it now, with the code that makes the
+// page. It returns the differences from what the client has, and counts them as
+// sent.
 func (b *boardStream) look(ctx context.Context) (boardNews, error) {
 	person, err := b.server.whose(ctx, b.shown, b.server.store.PersonWatching)
 	if err != nil {
@@ -133,7 +134,7 @@ func (b *boardStream) look(ctx context.Context) (boardNews, error) {
 	return b.differences(&p)
 }
 
-// boardAddress is the page's address for a query.
+// boardAddress returns the page's address for a query.
 func boardAddress(query url.Values) string {
 	if len(query) == 0 {
 		return boardPath
@@ -141,7 +142,7 @@ func boardAddress(query url.Values) string {
 	return boardPath + "?" + query.Encode()
 }
 
-// differences compares a page with what the one who watches has of it.
+// differences compares a page with what the client has of it.
 func (b *boardStream) differences(p *trollboardPage) (boardNews, error) {
 	at := momentOf(p.Board.AsOf)
 	news := boardNews{AsOf: momentJSON{at.Machine, at.Exact}, First: 1}
@@ -160,7 +161,8 @@ func (b *boardStream) differences(p *trollboardPage) (boardNews, error) {
 	if len(p.Lines) > 0 {
 		news.First = p.Lines[0].Rank
 	}
-	// At first nothing is known of ids: fingerprints tell whose rows they are.
+	// At first the ids of the client's rows are unknown, and the fingerprints
+	// identify the rows.
 	if b.sent && !slices.Equal(order, b.order) || !b.sent && !slices.Equal(prints, b.prints) {
 		news.Order = order
 	}
@@ -188,8 +190,9 @@ func (s *Server) part(name string, data any) (string, error) {
 	return out.String(), nil
 }
 
-// tell looks, and writes what is news; where nothing is, it writes now and then
-// that the board is still as it was. It returns false when the stream is over.
+// update looks at the board and writes the differences. Without any, it writes
+// from time to time that the board is unchanged. It returns false if the stream
+// is over.
 func (b *boardStream) update(out *eventWriter) bool {
 	ctx, cancel := context.WithTimeout(b.ctx, requestTimeout)
 	defer cancel()

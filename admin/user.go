@@ -33,13 +33,13 @@ func init() {
 	})
 }
 
-// userQuery is what a user's address may say: the tab, and for the tab of
-// messages which of them.
+// userQuery is the query of a user's page: the tab, and the filters of its tab
+// of messages.
 type userQuery struct {
 	pageQuery
 	Tab     string `form:"tab" validate:"omitempty,oneof=messages given actions"`
 	Formula string `form:"formula" validate:"max=100"`
-	Open    string `form:"open" validate:"omitempty,oneof=day week month total"` // the frame whose score is explained
+	Open    string `form:"open" validate:"omitempty,oneof=day week month total"` // the time frame with the explained score
 	Deleted string `form:"deleted" validate:"omitempty,oneof=exclude include only"`
 	Spam    string `form:"spam" validate:"omitempty,oneof=true false exclude include only"`
 	Lang    string `form:"lang" validate:"max=40"`
@@ -47,11 +47,11 @@ type userQuery struct {
 	Sort    string `form:"sort" validate:"omitempty,oneof=new old"`
 }
 
-// onPage is how many messages the user's page shows at once: their whole
-// texts come along, to open in place.
+// onPage is the number of messages on the user's page. The page holds their
+// whole texts, to open in place.
 const onPage = 20
 
-// spam reads the parameter, which may also be a truth value.
+// spam returns the filter. The parameter may also be a truth value.
 func (q userQuery) spam() string {
 	switch q.Spam {
 	case "true":
@@ -77,27 +77,27 @@ type userPage struct {
 	Columns   []windowColumn
 	Stats     []statRow
 	Signals   []signalRow
-	Sheet     *scoreSheet // of the frame that is open
+	Sheet     *scoreSheet // of the open time frame
 	Chart     signalChart
 	Languages []Choice
 	Form      userBody
-	Roles     []Choice // that the form offers; none: the role may not be changed
+	Roles     []Choice // the options of the form; empty if the role must stay
 	Wrong     store.Invalid
 	Conflict  *store.Conflict
-	// MayEdit and MayBan: the permission is there and no rank rule stands
-	// against it. WhyNot is the rule that does.
+	// MayEdit and MayBan report whether the person has the permission and the
+	// rank rules allow it. WhyNot is the rule that does not.
 	MayEdit, MayBan bool
 	WhyNot          string
 	Self            string // the user's address
 	Here            string
 	Pager           Pager
-	Rater           *raterView // on the first page of what they gave
-	// one is true where the user is asked for, false where a tab is, by an
-	// address of its own: they differ in what the API answers.
+	Rater           *raterView // on the first page of the user's feedback
+	// one is true for a request of the user, and false for a request of a tab
+	// by its own address. The API answers them differently.
 	one      bool
 	messages store.List[store.Message]
 	feedback store.List[store.Feedback]
-	warnings map[uuid.UUID][]contentWarning // of the messages of given
+	warnings map[uuid.UUID][]contentWarning // of the messages with the user's feedback
 	actions  store.List[store.Action]
 }
 
@@ -123,7 +123,7 @@ func (p userPage) csv() (header []string, rows [][]string) {
 	return messageCSV(p.messages.Items)
 }
 
-// Carry are the parameters that the filters' form sends along.
+// Carry returns the parameters that the filters' form sends along.
 func (p userPage) Carry() []Choice { return carried(p.Query, "formula", "sort", "open") }
 
 // user shows one user, with the tab that the query names.
@@ -133,7 +133,7 @@ func (s *Server) user(c *fiber.Ctx) error {
 		return err
 	}
 	if q.Deleted == "" {
-		q.Deleted = "include" // who judges a user looks at what was taken away too
+		q.Deleted = "include" // the page shows deleted messages too, as evidence
 	}
 	p, err := s.userPage(c, q)
 	if err != nil {
@@ -146,8 +146,9 @@ func (s *Server) user(c *fiber.Ctx) error {
 	return s.showUser(c, fiber.StatusOK, p)
 }
 
-// userMessages, userGiven and userActions are the tabs of a user's page under
-// addresses of their own: what the API and CSV ask for.
+// userMessages answers with the messages of a user. Like userFeedback and
+// userActions, it is a tab of the user's page with an address of its own, for
+// the API and CSV.
 func (s *Server) userMessages(c *fiber.Ctx) error { return s.userTab(c, "messages") }
 
 func (s *Server) userFeedback(c *fiber.Ctx) error { return s.userTab(c, "given") }
@@ -167,7 +168,7 @@ func (s *Server) userTab(c *fiber.Ctx, tab string) error {
 	return s.showUser(c, fiber.StatusOK, p)
 }
 
-// userPage gathers the head of the page: all but the tab that is open.
+// userPage makes the head of the page: all but the open tab.
 func (s *Server) userPage(c *fiber.Ctx, q userQuery) (userPage, error) {
 	if q.Tab == "" {
 		q.Tab = "messages"
@@ -216,7 +217,7 @@ func (s *Server) userPage(c *fiber.Ctx, q userQuery) (userPage, error) {
 	return p, nil
 }
 
-// tab is the address of a tab: what was chosen for another stays there.
+// tab returns the address of a tab. It leaves out the choices in other tabs.
 func (p userPage) tab(name string) string {
 	values := url.Values{}
 	for _, chosen := range [][2]string{{"formula", p.Filter.Formula}, {"open", p.Filter.Open}} {
@@ -233,8 +234,8 @@ func (p userPage) tab(name string) string {
 	return p.Self + "?" + values.Encode()
 }
 
-// grantable are the roles that a person may give a user, with the one that
-// the user has.
+// grantable returns the roles that a person may grant to a user, with the
+// user's present role.
 func (s *Server) grantable(person store.Person, has string) []Choice {
 	if !person.May(policy.UserRole) {
 		return nil
@@ -248,7 +249,7 @@ func (s *Server) grantable(person store.Person, has string) []Choice {
 	return roles
 }
 
-// showUser reads the tab that is open and answers with the page.
+// showUser reads the open tab and answers with the page.
 func (s *Server) showUser(c *fiber.Ctx, status int, p userPage) error {
 	ctx, actor, id := c.UserContext(), s.actor(c), p.User.UserID
 	var next, prev *string

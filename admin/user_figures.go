@@ -9,13 +9,13 @@ import (
 	"treewarden/store"
 )
 
-// windowColumn is one frame of a user's figures.
+// windowColumn is one time frame of a user's figures.
 type windowColumn struct {
 	Window      scoring.Window
 	Title       string
 	Score, Rate float64
 	Messages    int64
-	Link        string // opens and closes its explanation
+	Link        string // opens or closes its explanation
 	Open        bool
 }
 
@@ -33,7 +33,7 @@ func windowColumns(p userPage) []windowColumn {
 	return columns
 }
 
-// statRow is one figure of a user in every frame.
+// statRow is one figure of a user in every time frame.
 type statRow struct {
 	Title  string
 	Values []int64
@@ -64,14 +64,14 @@ func statRows(user store.UserDetail) []statRow {
 	return rows
 }
 
-// signalRow is one signal of a user in every frame.
+// signalRow is one signal of a user in every time frame.
 type signalRow struct {
 	Title, Counts string
 	Weight        float64
 	Values        []int64
 }
 
-// signalRows leaves out the signals that were never counted.
+// signalRows returns the signals that were counted at least once.
 func signalRows(user store.UserDetail) []signalRow {
 	var rows []signalRow
 	for i, info := range scoring.Signals {
@@ -89,14 +89,14 @@ func signalRows(user store.UserDetail) []signalRow {
 	return rows
 }
 
-// signalChart draws the signals of the last days: what speaks against the
-// user rises above a line, what speaks for them hangs below it.
+// signalChart draws the signals of the last days. Signals against the user are
+// above a line, signals for the user below it.
 type signalChart struct {
 	Bars          []signalBar
 	Width, Height int
-	Base          int // where the line lies
+	Base          int // the position of the line
 	Text          string
-	Days          []store.DaySignals // those with any signal, the latest first
+	Days          []store.DaySignals // the days with a signal, the latest first
 }
 
 // signalBar is one day. X and Width are those of its column.

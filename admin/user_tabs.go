@@ -13,8 +13,8 @@ import (
 	"treewarden/store"
 )
 
-// Lines are the rows of the tab of messages, as every table of messages has
-// them.
+// Lines returns the rows of the tab of messages, in the form of every table of
+// messages.
 func (p userPage) Lines() []found {
 	t := newPresenter(p.Person, p.Here)
 	lines := make([]found, len(p.messages.Items))
@@ -24,18 +24,18 @@ func (p userPage) Lines() []found {
 	return lines
 }
 
-// Filtered says that the tab of messages leaves some out.
+// Filtered reports whether the tab of messages leaves some out.
 func (p userPage) Filtered() bool {
 	f := p.Filter
 	return f.Q != "" || f.Lang != "" || f.spam() == "only" || f.spam() == "exclude" || f.Deleted != "include"
 }
 
-// DeletedChoices and SpamChoices are the options of the tab's filters.
+// DeletedChoices returns the options of the filter for deleted messages.
 func (p userPage) DeletedChoices() []Choice {
 	return choices(p.Filter.Deleted, "include", "Deleted too", "exclude", "Not deleted", "only", "Deleted only")
 }
 
-// SpamChoices: see DeletedChoices.
+// SpamChoices returns the options of the filter for spam.
 func (p userPage) SpamChoices() []Choice {
 	chosen := ""
 	if p.Filter.Spam == "true" || p.Filter.Spam == "only" {
@@ -44,7 +44,7 @@ func (p userPage) SpamChoices() []Choice {
 	return choices(chosen, "", "Spam too", "only", "Spam only")
 }
 
-// Sorted is the head of the messages' column of dates.
+// Sorted returns the head of the messages' column of dates.
 func (p userPage) Sorted() column {
 	if p.Filter.Sort == "old" {
 		return column{Title: "Date", Sort: "ascending", Link: mustQuery(p.Query, "sort", "")}
@@ -52,7 +52,7 @@ func (p userPage) Sorted() column {
 	return column{Title: "Date", Sort: "descending", Link: mustQuery(p.Query, "sort", "old")}
 }
 
-// CSV is the address of what the open tab shows, as a file.
+// CSV returns the address of the open tab as a file.
 func (p userPage) CSV() string {
 	return p.Self + "/" + p.Filter.Tab + mustQuery(p.Query, "format", "csv", "tab", "", "deleted", p.Filter.Deleted,
 		"cursor", p.Filter.Cursor)
@@ -85,12 +85,12 @@ func messageCSV(messages []store.Message) (header []string, rows [][]string) {
 	return header, rows
 }
 
-// feedbackLine is a row of what a user gave.
+// feedbackLine is a row of a user's feedback.
 type feedbackLine struct {
 	store.Feedback
 	Labels   []feedbackLabel
 	Glyph    string           // of a reaction
-	Warnings []contentWarning // why the message's text stays hidden at first
+	Warnings []contentWarning // why the message's text is hidden at first
 }
 
 type feedbackLabel struct {
@@ -98,10 +98,10 @@ type feedbackLabel struct {
 	Value float64
 }
 
-// Yes says that the value is a yes.
+// Yes reports whether the value means yes.
 func (l feedbackLabel) Yes() bool { return l.Value >= scoring.YesFrom }
 
-// FeedbackLines are the rows of the tab of what the user gave.
+// FeedbackLines returns the rows of the tab of the user's feedback.
 func (p userPage) FeedbackLines() []feedbackLine {
 	lines := make([]feedbackLine, len(p.feedback.Items))
 	for i, g := range p.feedback.Items {
@@ -118,8 +118,8 @@ func (p userPage) FeedbackLines() []feedbackLine {
 	return lines
 }
 
-// warnOfFeedback finds for which texts of what the user gave this person wants a
-// veil.
+// warnOfFeedback finds the messages with the user's feedback whose texts are
+// hidden from this person at first.
 func (s *Server) warnOfFeedback(c *fiber.Ctx, p *userPage) error {
 	if isAPI(c) || !p.Person.BlurToxic {
 		return nil
@@ -150,13 +150,13 @@ func feedbackCSV(feedback []store.Feedback) (header []string, rows [][]string) {
 	return header, rows
 }
 
-// actionLine is a row of what was done to a user.
+// actionLine is a row of the tab of actions on a user.
 type actionLine struct {
 	store.Action
 	MayUndo bool
 }
 
-// ActionLines are the rows of the tab of what was done to the user.
+// ActionLines returns the rows of the tab of actions on the user.
 func (p userPage) ActionLines() []actionLine {
 	lines := make([]actionLine, len(p.actions.Items))
 	for i, a := range p.actions.Items {

@@ -16,7 +16,7 @@ func init() {
 	})
 }
 
-// userBody is what changes a user. A field that is left out stays as it is.
+// userBody is a change of a user. A field that is left out stays as it is.
 type userBody struct {
 	DisplayName       *string `json:"display_name" form:"display_name"`
 	Notes             *string `json:"notes" form:"notes"`
@@ -29,7 +29,7 @@ type userBody struct {
 	Key string `json:"-" form:"key" validate:"max=100"`
 }
 
-// Shown says whether the form's box is ticked.
+// Shown reports whether the form's box is checked.
 func (b userBody) Shown() bool { return b.ShowOnLeaderboard != nil && *b.ShowOnLeaderboard }
 
 func (b userBody) patch() store.UserPatch {
@@ -37,7 +37,7 @@ func (b userBody) patch() store.UserPatch {
 		Role: b.Role}
 }
 
-// Elsewhere is what is wrong with fields that the user's form does not show.
+// Elsewhere returns the errors of fields that the user's form does not show.
 func (p userPage) Elsewhere() string {
 	beside := []string{"display_name", "notes", "reason"}
 	if len(p.Roles) > 0 {
@@ -46,8 +46,8 @@ func (p userPage) Elsewhere() string {
 	return elsewhere(p.Wrong, beside...)
 }
 
-// updateUser changes a user's display name, notes, place on the leaderboard
-// or role: by PATCH for programs, by a form for people.
+// updateUser changes a user's display name, notes, place on the leaderboard or
+// role: by PATCH for programs, by a form for people.
 func (s *Server) updateUser(c *fiber.Ctx) error {
 	id, err := pathID(c)
 	if err != nil {
@@ -80,8 +80,8 @@ func (s *Server) updateUser(c *fiber.Ctx) error {
 	return done(c, "/users/"+id.String(), outcome.Action)
 }
 
-// updateRefused shows the form again with what was typed: beside what is wrong
-// with it, or beside what somebody else did meanwhile.
+// updateRefused shows the form again with what was typed, and with its errors
+// or the change that another person made in the meantime.
 func (s *Server) updateRefused(c *fiber.Ctx, body userBody, err error) error {
 	var invalid store.Invalid
 	var conflict *store.Conflict
@@ -111,7 +111,7 @@ func (s *Server) updateRefused(c *fiber.Ctx, body userBody, err error) error {
 	}
 	p.Wrong = invalid
 	if late {
-		// Sent again, it is a decision made in sight of what the other did.
+		// If the form is sent again, the person has seen the other change.
 		p.Conflict, p.Form.Version = conflict, &conflict.Version
 		return s.showUser(c, fiber.StatusConflict, p)
 	}

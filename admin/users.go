@@ -18,7 +18,7 @@ func init() {
 	})
 }
 
-// usersQuery is what the address of the list of users may say.
+// usersQuery is the query of the list of users.
 type usersQuery struct {
 	pageQuery
 	Q      string `form:"q" validate:"max=200"`
@@ -50,13 +50,13 @@ type usersPage struct {
 
 func (p usersPage) api() any { return p.List }
 
-// Filtered says that the list leaves somebody out.
+// Filtered reports whether the list leaves users out.
 func (p usersPage) Filtered() bool {
 	return p.Filter.Q != "" || p.Filter.Role != "" || p.Filter.Status != "" && p.Filter.Status != "all" ||
 		p.Filter.Lang != ""
 }
 
-// Carry are the parameters that the filters' form sends along.
+// Carry returns the parameters that the filters' form sends along.
 func (p usersPage) Carry() []Choice { return carried(p.Query, "sort") }
 
 func (p usersPage) csv() (header []string, rows [][]string) {
@@ -75,7 +75,7 @@ func (p usersPage) csv() (header []string, rows [][]string) {
 	return header, rows
 }
 
-// users lists people.
+// users lists the users.
 func (s *Server) users(c *fiber.Ctx) error {
 	var q usersQuery
 	if err := decodeQuery(c, &q); err != nil {
@@ -110,7 +110,7 @@ func (s *Server) users(c *fiber.Ctx) error {
 	return s.render(c, "users", p)
 }
 
-// roleChoices are the roles to filter by.
+// roleChoices returns the roles to filter by.
 func roleChoices(chosen string) []Choice {
 	all := []Choice{{"", "Any role", chosen == ""}}
 	for _, role := range policy.Roles {
@@ -119,7 +119,8 @@ func roleChoices(chosen string) []Choice {
 	return all
 }
 
-// columns are the heads of the list; a second click on one turns the order.
+// columns returns the heads of the list. A second click on one reverses the
+// order.
 func (p usersPage) columns() []column {
 	columns := []column{
 		{Title: "Name", Link: "name"},
