@@ -1,4 +1,4 @@
-// package admin serves the console: its pages and, with the same handlers, its
+// Package admin serves the console: its pages and, with the same handlers, its
 // API under /api/v1. It is the only package that knows fiber.
 package admin
 

@@ -8,32 +8,32 @@ import (
 	"unicode/utf8"
 )
 
-// Op says what became of a piece of a text.
+// Op is the kind of a piece: kept, removed or added.
 type Op string
 
-// What an edit did with a piece.
+// The kinds of pieces.
 const (
 	Kept    Op = "kept"
 	Removed Op = "removed"
 	Added   Op = "added"
 )
 
-// Piece is a run of a text that an edit kept, removed or added.
+// Piece is a part of a text that an edit kept, removed or added.
 type Piece struct {
 	Op   Op
 	Text string
 }
 
-// Shown is the text with every character that cannot be seen made visible, as
-// Raw does it: an edit may well be about these.
+// Shown returns the text with a visible name for every invisible character, as
+// Raw does: an edit can change only these.
 func (p Piece) Shown() template.HTML { return Raw(p.Text) }
 
-// maxEdits bounds the work and the memory of a diff (its square); texts that
+// maxEdits limits the work and the memory of a diff (its square). Texts that
 // differ in more words are shown as one removed and one added piece.
 const maxEdits = 1000
 
 // Diff compares two texts word by word. The kept and removed pieces together
-// are the old text, the kept and added ones the new text.
+// are the old text; the kept and added pieces are the new text.
 func Diff(before, after string) []Piece {
 	a, b := words(before), words(after)
 	start := 0
@@ -53,7 +53,8 @@ func Diff(before, after string) []Piece {
 
 type pieces []Piece
 
-// add appends text, joined to the last piece where that has the same op.
+// add appends a text. It joins the text to the last piece if both have the same
+// op.
 func (d *pieces) add(op Op, text string) {
 	switch n := len(*d); {
 	case text == "":
@@ -64,10 +65,10 @@ func (d *pieces) add(op Op, text string) {
 	}
 }
 
-// between adds a shortest way from a to b, found by Myers' algorithm. reach
-// holds, for each diagonal (position in a minus position in b), how far into a
-// one gets with so many edits; what it held before each further edit is kept
-// and leads the way back.
+// between adds a shortest edit from a to b, found by Myers' algorithm. For each
+// diagonal (position in a minus position in b), reach holds the furthest
+// position in a after a number of edits. The state of reach before each further
+// edit is kept for the walk back.
 func (d *pieces) between(a, b []string) {
 	limit := min(len(a)+len(b), maxEdits)
 	zero := limit + 1
@@ -94,14 +95,14 @@ func (d *pieces) between(a, b []string) {
 	d.add(Added, strings.Join(b, ""))
 }
 
-// adds says whether the best way onto a diagonal adds a word of b, instead of
-// removing one of a.
+// adds reports whether the best step onto a diagonal adds a word of b, instead
+// of removing a word of a.
 func adds(reach []int32, zero, diagonal, edits int) bool {
 	return diagonal == -edits || diagonal != edits && reach[zero+diagonal-1] < reach[zero+diagonal+1]
 }
 
-// walk goes the way back from the ends of both texts and adds its pieces in
-// their order.
+// walk follows the edits back from the ends of both texts and adds its pieces
+// in their order.
 func (d *pieces) walk(a, b []string, before [][]int32) {
 	var way []Piece
 	x, y := len(a), len(b)
@@ -130,8 +131,8 @@ func (d *pieces) walk(a, b []string, before [][]int32) {
 	}
 }
 
-// words cuts a text into words, runs of space, and single characters of all
-// else; a character of a script that is written without spaces is a word.
+// words splits a text into words, runs of space, and single other characters. A
+// character of a script without spaces is a word.
 func words(text string) []string {
 	var out []string
 	start, last := 0, 0

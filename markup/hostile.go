@@ -2,11 +2,11 @@ package markup
 
 import "strings"
 
-// Texts beyond these bounds are shown as they are instead of as Markdown. What
-// people write stays far below them (the largest of OASST's: 10 kB, 250
-// emphasis marks, 50 brackets, 26 table cells), and beyond them the parser
-// takes time in the square of the text, a table of few pipes fills the memory,
-// and a browser meets elements nested by the hundred.
+// The limits from which a text is shown as it is instead of as Markdown. The
+// texts of people are far below them (the maximum in OASST: 10 kB, 250 emphasis
+// marks, 50 brackets, 26 table cells). Above them the parser takes time in the
+// square of the text, a table of few pipes fills the memory, and a browser gets
+// hundreds of nested elements.
 const (
 	maxBytes    = 50_000
 	maxMarks    = 3_000  // characters that may open or close emphasis
@@ -15,7 +15,7 @@ const (
 	maxNesting  = 40     // quotes and lists inside each other
 )
 
-// hostile says whether a text is made to keep a parser or a browser busy.
+// hostile reports whether a text would overload a parser or a browser.
 func hostile(text string) bool {
 	if len(text) > maxBytes {
 		return true
@@ -35,8 +35,8 @@ func hostile(text string) bool {
 	return marks > maxMarks || brackets > maxBrackets || lines*pipes > maxCells
 }
 
-// nesting is how many quotes and lists a line can stand in: a quote takes one
-// mark of the line's beginning, a list at least two columns.
+// nesting returns the number of quotes and lists that a line can be in. A quote
+// takes one mark at the beginning of the line, a list at least two columns.
 func nesting(line string) int {
 	quotes, columns, marked := 0, 0, false
 	for i, r := range line {
@@ -61,8 +61,8 @@ func nesting(line string) int {
 	return quotes + columns/2
 }
 
-// isRule says whether a line is one run of the same mark: a rule, or what
-// stands under a heading.
+// isRule reports whether a line is one run of the same mark: a rule, or the
+// underline of a heading.
 func isRule(line string) bool {
 	line = strings.TrimSpace(line)
 	return line != "" && line[0] != '>' && strings.Trim(line, line[:1]+" ") == ""

@@ -1,10 +1,10 @@
-// package markup turns texts of contributors, which are untrusted and in any
-// language, into HTML that shows all of what they hold and runs none of it.
+// Package markup turns texts of contributors into HTML. The texts are untrusted
+// and in any language. The HTML shows all of a text and runs none of it.
 //
-// Markdown hides things: raw HTML, link definitions, titles, table cells that
-// are one too many. A moderator must see what a message says, so everything
-// here is shown as text, and where a word of the source is still missing from
-// the page, the page says so.
+// Markdown hides things: raw HTML, link definitions, titles, surplus table
+// cells. A moderator must see the whole message, so this package shows all of
+// them as text. If a word of the source is still missing from the HTML, the
+// HTML has a note about it.
 package markup
 
 import (
@@ -21,7 +21,7 @@ import (
 	"github.com/yuin/goldmark/util"
 )
 
-// hiddenNote stands below a text of which Markdown does not show every word.
+// hiddenNote follows a text if Markdown does not show every word of it.
 const hiddenNote = `<p class="text-note">Markdown leaves out a part of this text. The raw text shows all of it.</p>` +
 	"\n"
 
@@ -33,14 +33,14 @@ var converter = goldmark.New(
 		extension.Linkify,
 	),
 	goldmark.WithRendererOptions(
-		// Contributors wrote into a plain text box: a line break is meant.
+		// Contributors wrote into a plain text box, and mean their line breaks.
 		gmhtml.WithHardWraps(),
 		renderer.WithNodeRenderers(util.Prioritized(nodes{}, 100)),
 	),
 )
 
-// newParser leaves out what would hide text: blocks and inlines of raw HTML
-// (they become text) and definitions of links (they become text too).
+// newParser makes a parser without the syntax that would hide text: raw HTML
+// and definitions of links stay text.
 func newParser() parser.Parser {
 	return parser.NewParser(
 		parser.WithBlockParsers(
@@ -64,9 +64,9 @@ func newParser() parser.Parser {
 }
 
 // HTML renders a contributor's Markdown. The result holds no script, no style,
-// nothing that loads, no headings of the page's own outline, and no link but to
-// http and https addresses, each with its real target beside it. It belongs in
-// an element with dir="auto" and the message's lang.
+// nothing that loads, no headings in the outline of the page, and no links
+// except http and https ones, each with its real target beside it. It belongs
+// in an element with dir="auto" and the message's lang.
 func HTML(text string) template.HTML {
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	if hostile(text) {
@@ -83,7 +83,7 @@ func HTML(text string) template.HTML {
 	return template.HTML(clean)
 }
 
-// plain shows a text as it is, line breaks kept by the style sheet.
+// plain renders a text as it is. The style sheet keeps the line breaks.
 func plain(text string) template.HTML {
 	return template.HTML(`<p class="text-plain">` + html.EscapeString(text) + "</p>\n")
 }

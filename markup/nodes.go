@@ -14,7 +14,7 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// nodes renders what a console must show otherwise than a web site would.
+// nodes renders the nodes that a console must show differently from a web site.
 type nodes struct{}
 
 func (n nodes) RegisterFuncs(reg renderer.NodeRendererFuncRegisterer) {
@@ -27,7 +27,7 @@ func (n nodes) RegisterFuncs(reg renderer.NodeRendererFuncRegisterer) {
 	reg.Register(extast.KindTableCell, n.tableCell)
 }
 
-// heading keeps a message's headings out of the outline of the page, which
+// heading renders a heading without a place in the outline of the page, which
 // belongs to the console.
 func (nodes) heading(w util.BufWriter, _ []byte, node ast.Node, entering bool) (ast.WalkStatus, error) {
 	if entering {
@@ -74,8 +74,8 @@ func (nodes) autoLink(w util.BufWriter, source []byte, node ast.Node, entering b
 	return ast.WalkContinue, nil
 }
 
-// image names a picture instead of loading it: whoever wrote the message would
-// learn who reads it, and when.
+// image renders the name of a picture instead of the picture. A loaded picture
+// would inform the author of the message about its readers.
 func (nodes) image(w util.BufWriter, _ []byte, node ast.Node, entering bool) (ast.WalkStatus, error) {
 	n := node.(*ast.Image)
 	if entering {
@@ -92,8 +92,8 @@ func (nodes) image(w util.BufWriter, _ []byte, node ast.Node, entering bool) (as
 	return ast.WalkContinue, nil
 }
 
-// fencedCode shows the words after the fence: the first of them names a
-// language, the others would be lost.
+// fencedCode renders the words after the fence too. The first word names a
+// language; HTML would lose the others.
 func (nodes) fencedCode(w util.BufWriter, source []byte, node ast.Node, entering bool) (ast.WalkStatus, error) {
 	if !entering {
 		w.WriteString("</code></pre>\n")
@@ -113,7 +113,8 @@ func (nodes) fencedCode(w util.BufWriter, source []byte, node ast.Node, entering
 	return ast.WalkContinue, nil
 }
 
-// table can be scrolled sideways, so it must be reachable by keyboard.
+// table renders a table that the keyboard can reach, because it scrolls
+// sideways.
 func (nodes) table(w util.BufWriter, _ []byte, _ ast.Node, entering bool) (ast.WalkStatus, error) {
 	if entering {
 		w.WriteString(`<div class="text-table" role="group" aria-label="Table" tabindex="0"><table>` + "\n")
@@ -123,8 +124,8 @@ func (nodes) table(w util.BufWriter, _ []byte, _ ast.Node, entering bool) (ast.W
 	return ast.WalkContinue, nil
 }
 
-// tableCell makes an empty header cell a plain one: a header without a name
-// says nothing to a screen reader.
+// tableCell renders an empty header cell as a plain one, because a screen
+// reader has no use for a header without a name.
 func (nodes) tableCell(w util.BufWriter, _ []byte, node ast.Node, entering bool) (ast.WalkStatus, error) {
 	n := node.(*extast.TableCell)
 	tag := "td"
@@ -146,8 +147,9 @@ func openLink(w util.BufWriter, href string) {
 	w.WriteString(`<a href="` + html.EscapeString(href) + `" rel="noreferrer nofollow" target="_blank">`)
 }
 
-// writeTarget shows where a link leads: as it was written, and, where that can
-// be mistaken for another address, as the browser would go there.
+// writeTarget writes the target of a link as the author wrote it. If it could
+// be mistaken for another address, writeTarget adds the form in which a browser
+// would use it.
 func writeTarget(w util.BufWriter, written, href, title string) {
 	w.WriteString(` <span class="text-target">[<bdi>` + html.EscapeString(written) + "</bdi>")
 	if href != "" && !strings.EqualFold(strings.TrimSuffix(href, "/"), strings.TrimSuffix(written, "/")) {
@@ -166,15 +168,16 @@ func writeTitle(w util.BufWriter, title string) {
 	}
 }
 
-// resolve undoes the escapes and entities of a Markdown source.
+// resolve replaces the escapes and entities of a Markdown source.
 func resolve(source []byte) string {
 	return string(util.ResolveEntityNames(util.ResolveNumericReferences(util.UnescapePunctuations(source))))
 }
 
-// address rebuilds a link's address from its parsed parts, and says whether it
-// may be followed: only http and https with a host that has a name on the net,
-// no user name before the host (it is there to be mistaken for the host), and
-// nothing relative, which would lead into this console.
+// address returns a link's address from its parsed parts, and reports whether
+// the link may work: only http and https with a host that has a name on the
+// net. A user name before the host is not allowed, because it can be mistaken
+// for the host. A relative address is not allowed, because it would lead into
+// this console.
 func address(target string) (href string, live bool) {
 	u, err := url.Parse(strings.TrimSpace(target))
 	if err != nil || u.Opaque != "" || u.User != nil || u.Host == "" {

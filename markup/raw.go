@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// named are the characters that cannot be seen, or look like another one, and
-// have a short name that readers know.
+// named holds the characters that are invisible, or look like another one, and
+// that have a short name which readers know.
 var named = map[rune][2]string{
 	'\t':     {"TAB", "tabulator"},
 	0x7F:     {"DEL", "delete"},
@@ -51,10 +51,10 @@ var named = map[rune][2]string{
 	'\u000D': {"CR", "carriage return"},
 }
 
-// Raw shows a text as it is: no Markdown, and every control, zero-width and
-// direction character replaced by its name, so that nothing in it can hide or
-// reorder anything. Line breaks and runs of spaces stay; the element around it
-// needs white-space: pre-wrap.
+// Raw renders a text as it is: without Markdown, and with a name in place of
+// every control, zero-width and direction character, so that no character can
+// hide or reorder text. It keeps line breaks and runs of spaces. The element
+// around the text needs white-space: pre-wrap.
 func Raw(text string) template.HTML {
 	var out strings.Builder
 	start := 0
@@ -75,14 +75,15 @@ func Raw(text string) template.HTML {
 	return template.HTML(out.String())
 }
 
-// Invisible says whether a character leaves no mark, or only moves others.
+// Invisible reports whether a character is invisible, or only moves others.
 func Invisible(r rune) bool {
 	label, _ := invisible(r, utf8.RuneLen(r), 0)
 	return label != "" && r != utf8.RuneError
 }
 
-// invisible names a character that a reader cannot see; label is empty for all
-// others. first is the character's first byte, for bytes that are no UTF-8.
+// invisible returns the name of an invisible character. The label is empty for
+// all others. first is the character's first byte, for bytes that are not
+// UTF-8.
 func invisible(r rune, size int, first byte) (label, name string) {
 	if r == utf8.RuneError && size == 1 {
 		return fmt.Sprintf("x%02X", first), "a byte that is no UTF-8"
@@ -104,7 +105,7 @@ func invisible(r rune, size int, first byte) (label, name string) {
 	case unicode.Is(unicode.Variation_Selector, r):
 		return "VS", code + " variation selector"
 	case unicode.Is(unicode.Prepended_Concatenation_Mark, r):
-		return "", "" // of category Cf, but drawn
+		return "", "" // of category Cf, but visible
 	case unicode.Is(unicode.Cf, r):
 		return code, code + " format character"
 	case unicode.Is(unicode.Zs, r):
@@ -115,9 +116,9 @@ func invisible(r rune, size int, first byte) (label, name string) {
 	return "", ""
 }
 
-// Excerpt is the beginning of a text on one line, of at most n characters, for
-// tables and lists: a plain string, to be escaped by the template. Direction
-// characters are left out, so that a cut cannot leave one open.
+// Excerpt returns the beginning of a text on one line, of at most n characters,
+// for tables and lists. It is a plain string; the template escapes it. It has
+// no direction characters, so that the cut cannot leave one open.
 func Excerpt(text string, n int) string {
 	var out strings.Builder
 	length, space := 0, false

@@ -11,8 +11,9 @@ import (
 	nethtml "golang.org/x/net/html"
 )
 
-// sanitizer allows exactly what the renderer writes. The renderer escapes all
-// text by itself; this is the second wall, should a release of it have a hole.
+// sanitizer allows exactly the HTML that the renderer writes. The renderer
+// escapes all text by itself; the sanitizer is a second check in case a release
+// of the renderer has an error.
 var sanitizer = newSanitizer()
 
 func newSanitizer() *bluemonday.Policy {
@@ -28,8 +29,8 @@ func newSanitizer() *bluemonday.Policy {
 	p.AllowAttrs("start").Matching(regexp.MustCompile(`^[0-9]{1,9}$`)).OnElements("ol")
 	p.AllowAttrs("align").Matching(regexp.MustCompile(`^(left|right|center)$`)).OnElements("th", "td")
 	p.AllowAttrs("target").Matching(regexp.MustCompile(`^_blank$`)).OnElements("a")
-	// No Require… for rel: bluemonday would then write one of its own. The
-	// renderer writes it on every link, and noreferrer implies noopener.
+	// The policy requires no rel: bluemonday would then write its own. The
+	// renderer writes rel on every link, and noreferrer implies noopener.
 	p.AllowAttrs("rel").Matching(regexp.MustCompile(`^noreferrer nofollow$`)).OnElements("a")
 	p.AllowAttrs("href").OnElements("a")
 	p.AllowURLSchemes("http", "https")
@@ -37,8 +38,8 @@ func newSanitizer() *bluemonday.Policy {
 	return p
 }
 
-// showsAll says whether every letter of a Markdown source is among the letters
-// that its HTML shows, in the same order.
+// showsAll reports whether every letter of a Markdown source is among the
+// letters of its HTML, in the same order.
 func showsAll(source string, rendered []byte) bool {
 	want := []byte(html.UnescapeString(source))
 	tokens := nethtml.NewTokenizer(bytes.NewReader(rendered))
@@ -53,7 +54,7 @@ func showsAll(source string, rendered []byte) bool {
 	return true
 }
 
-// consume takes from want, a letter at a time, what shown shows.
+// consume removes from want the letters of shown, one at a time.
 func consume(want, shown []byte) []byte {
 	for shown = nextLetter(shown); len(shown) > 0 && len(want) > 0; {
 		a, sizeA := utf8.DecodeRune(want)
@@ -66,7 +67,7 @@ func consume(want, shown []byte) []byte {
 	return want
 }
 
-// nextLetter cuts off what comes before the first letter.
+// nextLetter removes the characters before the first letter.
 func nextLetter(s []byte) []byte {
 	for len(s) > 0 {
 		r, size := utf8.DecodeRune(s)

@@ -1,5 +1,5 @@
-// package openapi describes a JSON API in OpenAPI 3.1. The schemas come from
-// the Go types that handlers decode and answer.
+// Package openapi describes a JSON API in OpenAPI 3.1. It makes the schemas
+// from the Go types that handlers decode and answer with.
 package openapi
 
 import (
@@ -16,29 +16,29 @@ type Object = map[string]any
 // Method is one method of the API.
 type Method struct {
 	Verb    string // GET
-	Path    string // as routes have it: /api/v1/users/:id
+	Path    string // in the form of a route: /api/v1/users/:id
 	Summary string
-	Needs   string   // who may call it, as a sentence
+	Needs   string   // the permission, as a sentence
 	ID      any      // a value of the type of the path's id; nil means a UUID
 	Query   any      // a struct with form tags; nil means none
 	Body    any      // a struct with json tags, or several as []any; nil means none
 	Fields  []string // the fields of Body that this method reads; empty means all
 	Lines   Object   // for a body of JSON lines: media types and the schema of a line
 	Answer  any
-	Preview any // what a preview answers; nil means the same
+	Preview any // the answer of a preview; nil means Answer
 }
 
-// API is all that a document describes.
+// API holds all that a document describes.
 type API struct {
 	Title, Description, Version string
 
 	Methods []Method
 	Beside  Object // further paths, described by hand
-	Error   any    // what every refusal answers
+	Error   any    // the answer of every refusal
 	Cookie  string // the name of the session's cookie
 }
 
-// refusals are the statuses of answers that every method may give.
+// refusals lists the statuses that every method may answer with.
 var refusals = map[string]string{
 	"400": "malformed",
 	"401": "no valid key or session",
@@ -52,7 +52,7 @@ var refusals = map[string]string{
 	"503": "the database is away",
 }
 
-// Document makes the document of an API.
+// Document returns the document of an API.
 func Document(api API) Object {
 	s := newSchemas()
 	paths := maps.Clone(api.Beside)
@@ -83,7 +83,7 @@ func Document(api API) Object {
 	}
 }
 
-// Content is a body of JSON with a schema.
+// Content returns a JSON body with a schema.
 func Content(schema any) Object {
 	return Object{"application/json": Object{"schema": schema}}
 }

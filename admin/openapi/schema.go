@@ -40,8 +40,8 @@ func newSchemas() *schemas {
 	return s
 }
 
-// of describes a value. It panics where the library cannot: the types are part
-// of the program, and a test describes them all.
+// of describes a value. It panics if the library cannot describe the type: the
+// types are part of the program, and a test describes all of them.
 func (s *schemas) of(value any, options ...func(*jsonschema.ReflectContext)) jsonschema.Schema {
 	schema, err := s.reflector.Reflect(value, options...)
 	if err != nil {
@@ -50,8 +50,8 @@ func (s *schemas) of(value any, options ...func(*jsonschema.ReflectContext)) jso
 	return schema
 }
 
-// answer describes what a handler answers. encoding/json writes every field
-// that is not marked omitempty, so these are required.
+// answer describes the answer of a handler. All fields without omitempty are
+// required, because encoding/json writes them always.
 func (s *schemas) answer(value any) jsonschema.Schema {
 	return s.of(value, jsonschema.InterceptProp(func(p jsonschema.InterceptPropParams) error {
 		_, options, _ := strings.Cut(p.Field.Tag.Get("json"), ",")
@@ -68,16 +68,17 @@ func (s *schemas) answer(value any) jsonschema.Schema {
 	}))
 }
 
-// orNull allows null beside a component. The library has a switch for that, but
-// keeps the type of the component beside the choice, which forbids null again.
+// orNull allows null beside a component. The library has an option for that,
+// but it keeps the type of the component beside the choice, which forbids null
+// again.
 func orNull(component jsonschema.Schema) jsonschema.Schema {
 	var schema jsonschema.Schema
 	schema.WithAnyOf(component.ToSchemaOrBool(), jsonschema.Null.ToSchemaOrBool())
 	return schema
 }
 
-// body describes the named fields of a body, or all where none is named. A body
-// of several structs has the fields of all.
+// body describes the named fields of a body, or all fields without names. A
+// body of several structs has the fields of all of them.
 func (s *schemas) body(value any, fields []string) jsonschema.Schema {
 	parts, several := value.([]any)
 	if !several {
@@ -119,8 +120,8 @@ func (s *schemas) query(value any) []Object {
 	return all
 }
 
-// componentName makes the name of a Go type one of a component: List[store.User]
-// becomes ListOfUser.
+// componentName turns the name of a Go type into a component's name:
+// List[store.User] becomes ListOfUser.
 func componentName(t reflect.Type) string {
 	generic, argument, isGeneric := strings.Cut(t.Name(), "[")
 	if !isGeneric {
@@ -130,10 +131,10 @@ func componentName(t reflect.Type) string {
 	return generic + "Of" + argument[strings.LastIndexByte(argument, '.')+1:]
 }
 
-// describeScalar describes the types of which the library knows too little.
+// describeScalar describes the types that the library does not describe well.
 func describeScalar(p jsonschema.InterceptSchemaParams) (done bool, err error) {
 	if p.Processed {
-		p.Schema.Title = nil // what the method Title of a zero value says
+		p.Schema.Title = nil // the result of the method Title for a zero value
 		return false, nil
 	}
 	t := p.Value.Type()
@@ -141,7 +142,7 @@ func describeScalar(p jsonschema.InterceptSchemaParams) (done bool, err error) {
 		t = t.Elem()
 	}
 	switch t {
-	case reflect.TypeFor[uuid.UUID](): // it would add an example to each
+	case reflect.TypeFor[uuid.UUID](): // the library would add an example to each
 		p.Schema.AddType(jsonschema.String)
 		p.Schema.WithFormat("uuid")
 		return true, nil
@@ -151,7 +152,7 @@ func describeScalar(p jsonschema.InterceptSchemaParams) (done bool, err error) {
 			p.Schema.Enum = append(p.Schema.Enum, frame)
 		}
 		return true, nil
-	case reflect.TypeFor[json.RawMessage](): // anything
+	case reflect.TypeFor[json.RawMessage](): // any value
 		for _, kind := range []jsonschema.SimpleType{jsonschema.Object, jsonschema.Array, jsonschema.String,
 			jsonschema.Number, jsonschema.Boolean, jsonschema.Null} {
 			p.Schema.AddType(kind)
@@ -163,7 +164,7 @@ func describeScalar(p jsonschema.InterceptSchemaParams) (done bool, err error) {
 	return false, nil
 }
 
-// readValidateTag describes the limits that the tag "validate" of a field sets.
+// readValidateTag describes the limits in the tag "validate" of a field.
 func readValidateTag(p jsonschema.InterceptPropParams) error {
 	if !p.Processed {
 		return nil

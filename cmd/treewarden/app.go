@@ -13,8 +13,8 @@ import (
 	"treewarden/store/postgres"
 )
 
-// App is what a command works with. Its store is opened by the first call of
-// Store, so that commands that need no database start none.
+// App holds what a command works with. The first call of Store opens the store,
+// so that a command without need of a database starts none.
 type App struct {
 	Settings
 	Stdin  io.Reader
@@ -36,11 +36,11 @@ func (a *App) prepare(command string) error {
 	return err
 }
 
-// Context ends when the program is told to stop.
+// Context ends when the program receives a signal to stop.
 func (a *App) Context() context.Context { return a.ctx }
 
-// URL is the address of the database. Without a given one it makes sure that
-// the program's own PostgreSQL runs.
+// URL returns the address of the database. Without a configured address it
+// starts the program's own PostgreSQL, unless it runs already.
 func (a *App) URL(ctx context.Context) (string, error) {
 	switch {
 	case a.url != "":
@@ -56,8 +56,8 @@ func (a *App) URL(ctx context.Context) (string, error) {
 	return a.url, nil
 }
 
-// Migrate brings the schema up to date and returns how many migrations that
-// took. It refuses a database that a newer version of the program made.
+// Migrate brings the schema up to date and returns the number of applied
+// migrations. It refuses a database that a newer version of the program made.
 func (a *App) Migrate(ctx context.Context) (int, error) {
 	url, err := a.URL(ctx)
 	if err != nil {
@@ -73,7 +73,7 @@ func (a *App) Migrate(ctx context.Context) (int, error) {
 	return applied, nil
 }
 
-// explain adds to an error of the database what can be done about it.
+// explain adds advice to an error of the database.
 func (a *App) explain(err error) error {
 	if a.DatabaseURL == "" || errors.Is(err, migrations.ErrNewer) || errors.Is(err, context.Canceled) {
 		return err
@@ -81,7 +81,7 @@ func (a *App) explain(err error) error {
 	return fmt.Errorf("%w; check --database-url (TREEWARDEN_DATABASE_URL)", err)
 }
 
-// withLog adds to a failure what the program's own PostgreSQL knows of it.
+// withLog adds the log of the program's own PostgreSQL to an error.
 func (a *App) withLog(err error) error {
 	if a.server == nil {
 		return err
@@ -89,7 +89,7 @@ func (a *App) withLog(err error) error {
 	return a.server.Explain(err)
 }
 
-// Store opens the migrated database. The store is closed with the App.
+// Store opens the migrated database. App.Close closes the store.
 func (a *App) Store(ctx context.Context) (*store.Store, error) {
 	if a.store != nil {
 		return a.store, nil
@@ -105,7 +105,7 @@ func (a *App) Store(ctx context.Context) (*store.Store, error) {
 	return s, nil
 }
 
-// Revive brings the program's own PostgreSQL back where it has ended by itself.
+// Revive starts the program's own PostgreSQL again if it has ended by itself.
 func (a *App) Revive(ctx context.Context) error {
 	if a.server == nil {
 		return nil
@@ -117,7 +117,7 @@ func (a *App) Revive(ctx context.Context) error {
 	return err
 }
 
-// Close ends the connections and the use of the program's own PostgreSQL.
+// Close ends the connections, and the use of the program's own PostgreSQL.
 func (a *App) Close() error {
 	if a.store != nil {
 		a.store.Close()

@@ -13,7 +13,7 @@ type CompletionCmd struct {
 	Shell string `arg:"" enum:"bash,zsh,fish" help:"Shell: ${enum}."`
 }
 
-// Help tells how to use the script.
+// Help returns the instructions for the script.
 func (c *CompletionCmd) Help() string {
 	return `bash: source <(treewarden completion bash)
 zsh:  source <(treewarden completion zsh)
@@ -32,12 +32,12 @@ func (c *CompletionCmd) Run(app *App, parser *kong.Kong) error {
 	return fishCompletion(app.Stdout, places)
 }
 
-// place is one command: the words that lead to it, and
-// the words that may follow it.
+// place is one command: the words that lead to it, and the words that may
+// follow it.
 type place struct {
 	path  string // "", "staff", "staff create"
 	words []word
-	files bool // it takes file names
+	files bool // it takes names of files
 }
 
 type word struct{ text, help string }
@@ -77,7 +77,7 @@ func (p place) list() string {
 	return strings.Join(texts, " ")
 }
 
-// cases are the branches of a case statement of a shell, one for each command.
+// cases returns the branches of a shell's case statement, one for each command.
 func cases(places []place, branch func(place) string) string {
 	var b strings.Builder
 	for _, p := range places {
@@ -86,7 +86,7 @@ func cases(places []place, branch func(place) string) string {
 	return b.String()
 }
 
-// paths are all commands, as patterns of a case statement.
+// paths returns all commands as patterns of a case statement.
 func paths(places []place) string {
 	var patterns []string
 	for _, p := range places[1:] {

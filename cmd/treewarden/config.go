@@ -13,8 +13,8 @@ import (
 	"treewarden/scoring"
 )
 
-// Settings are the flags that every command takes. Each can be set in the
-// environment; a flag wins.
+// Settings holds the flags of every command. The environment can set each of
+// them; a flag takes precedence.
 type Settings struct {
 	DatabaseURL    string   `help:"PostgreSQL to use, such as postgres://user@host/name; without it the program runs its own in the data folder." env:"TREEWARDEN_DATABASE_URL" placeholder:"URL"`
 	DataDir        string   `help:"Data folder of the program's own PostgreSQL (default ${default})." env:"TREEWARDEN_DATA_DIR" default:".treewarden" placeholder:"DIR"`
@@ -43,11 +43,11 @@ type commandLine struct {
 	Completion CompletionCmd `cmd:"" help:"Print the script that completes commands in a shell."`
 }
 
-// staffRoles are the roles of accounts that sign in.
+// staffRoles lists the roles of accounts that sign in.
 var staffRoles = []string{policy.Moderator, policy.DataLead, policy.Admin}
 
-// newParser makes the parser of the command line. Its help goes to standard
-// output, because it is what was asked for.
+// newParser makes the parser of the command line. It prints help to standard
+// output, because help is the result that was asked for.
 func newParser(commands *commandLine, app *App) (*kong.Kong, error) {
 	var frames, formulas []string
 	for _, f := range scoring.Windows {
@@ -71,8 +71,8 @@ func newParser(commands *commandLine, app *App) (*kong.Kong, error) {
 	)
 }
 
-// newLog makes the log of a command: info and above for those that stay, so
-// that the others' standard error carries errors only.
+// newLog makes the log of a command. Long-running commands log from info on;
+// all others log errors only, because their standard error is for errors.
 func newLog(s Settings, command string, w io.Writer) *slog.Logger {
 	level := slog.LevelWarn
 	switch {
@@ -82,7 +82,7 @@ func newLog(s Settings, command string, w io.Writer) *slog.Logger {
 		}
 	default:
 		if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
-			panic(fmt.Sprintf("the log level %q was let through: %v", s.LogLevel, err)) // the parser knows the levels
+			panic(fmt.Sprintf("the log level %q was let through: %v", s.LogLevel, err)) // the parser accepts valid levels only
 		}
 	}
 	options := &slog.HandlerOptions{Level: level}

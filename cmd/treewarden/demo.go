@@ -20,7 +20,7 @@ type DemoCmd struct {
 	Seed  uint64 `help:"Another seed gives another collection." default:"1" placeholder:"N"`
 }
 
-// Run fills an empty database, serves it, and prints how to get in once it
+// Run fills an empty database, serves it, and prints how to sign in once it
 // answers.
 func (c *DemoCmd) Run(app *App) error {
 	if c.Scale < 1 || c.Scale > 1000 {
@@ -52,8 +52,8 @@ func (c *DemoCmd) Run(app *App) error {
 	return serve(app, s, listener)
 }
 
-// fill generates a collection for an empty database, and lets the staff of
-// the demonstration work on it.
+// fill generates a collection for an empty database, and makes the
+// demonstration's staff act on it.
 func (c *DemoCmd) fill(ctx context.Context, app *App, s *store.Store) error {
 	empty, err := s.Empty(ctx)
 	if err != nil {
@@ -76,8 +76,8 @@ func (c *DemoCmd) fill(ctx context.Context, app *App, s *store.Store) error {
 	return demo.Moderate(ctx, app.Log, s, staff, corpus)
 }
 
-// signInLinks makes a fresh link for each account of the demonstration that
-// may sign in, and says why the others may not.
+// signInLinks makes a new link for each account of the demonstration that may
+// sign in, and explains why the others may not.
 func signInLinks(ctx context.Context, app *App, s *store.Store, address string) (string, error) {
 	there, err := s.Staff(ctx, store.CommandLine)
 	if err != nil {
@@ -112,8 +112,8 @@ func signInLinks(ctx context.Context, app *App, s *store.Store, address string) 
 	return b.String(), nil
 }
 
-// welcome prints the links as soon as the console answers: whoever follows
-// one at once should not meet a closed door.
+// welcome prints the links once the console answers, so that a person who
+// follows one at once gets a page.
 func welcome(ctx context.Context, app *App, addr net.Addr, links string) error {
 	ready := "http://" + reachable(addr) + "/readyz"
 	for deadline := time.Now().Add(time.Minute); ; {

@@ -28,14 +28,15 @@ type ImportCmd struct {
 	DryRun bool     `help:"Read and check everything, and write nothing."`
 }
 
-// standardInput stands for standard input among files.
+// standardInput is the name of standard input among the files.
 const standardInput = "-"
 
-// importLogged is how often an import that no terminal shows logs how far it is.
+// importLogged is the time between two progress lines in the log of an import
+// without a terminal.
 const importLogged = 5 * time.Second
 
-// Run imports the files one after the other and prints a summary. Lines that
-// did not go in make it fail, with the others taken in.
+// Run imports the files one after the other and prints a summary. It fails if
+// lines were refused, but keeps the others.
 func (c *ImportCmd) Run(app *App) error {
 	size, err := c.check()
 	if err != nil {
@@ -62,7 +63,7 @@ func (c *ImportCmd) Run(app *App) error {
 			}
 		}})
 	if source.bar != nil {
-		_ = source.bar.Finish() // a bar that cannot be cleared is no reason to fail
+		_ = source.bar.Finish() // a failure to clear the bar is harmless
 	}
 	if printed := c.print(app, summary, &source, err == nil); printed != nil {
 		return printed
@@ -73,8 +74,8 @@ func (c *ImportCmd) Run(app *App) error {
 	return c.verdict(summary)
 }
 
-// check makes sure that the files are there before anything is imported, and
-// returns their size in all, -1 where that is unknown.
+// check makes sure before the import that the files exist. It returns their
+// total size, or -1 if that is unknown.
 func (c *ImportCmd) check() (size int64, err error) {
 	inputs := 0
 	for _, name := range c.Files {
@@ -146,8 +147,8 @@ func (s *importSource) read(name string, yield func(*corpus.Record, error) bool)
 	return true
 }
 
-// print prints the summary. What was ignored is complete only where the
-// reading came to its end.
+// print prints the summary. The list of ignored keys is complete only after the
+// last file.
 func (c *ImportCmd) print(app *App, summary store.ImportSummary, source *importSource, ended bool) error {
 	var ignored []string
 	if ended {
@@ -191,7 +192,7 @@ func (c *ImportCmd) print(app *App, summary store.ImportSummary, source *importS
 	return err
 }
 
-// verdict fails where lines did not go in.
+// verdict returns an error if lines were refused.
 func (c *ImportCmd) verdict(summary store.ImportSummary) error {
 	if !summary.Faults() {
 		return nil

@@ -22,7 +22,7 @@ type KeyCreateCmd struct {
 	ExpiresIn time.Duration `help:"How long the key works, such as 720h; for ever where nothing is given." placeholder:"DURATION"`
 }
 
-// Run prints the key, alone.
+// Run prints the key and nothing else.
 func (c *KeyCreateCmd) Run(app *App) error {
 	if c.ExpiresIn < 0 {
 		return usageError("--expires-in is a span of time to come, such as 720h")
@@ -81,7 +81,7 @@ func keyStatus(k store.Key) string {
 	return "active"
 }
 
-// day writes a date, or a dash for what never was.
+// day writes a date, or a dash for a nil time.
 func day(at *time.Time) string {
 	if at == nil {
 		return "-"
@@ -89,7 +89,7 @@ func day(at *time.Time) string {
 	return at.UTC().Format(time.DateOnly)
 }
 
-// KeyRevokeCmd takes a key out of use.
+// KeyRevokeCmd revokes a key.
 type KeyRevokeCmd struct {
 	Name string `arg:"" help:"The key's name."`
 }

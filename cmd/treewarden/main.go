@@ -1,6 +1,6 @@
 // Command treewarden serves the moderation console and does its work on the
 // command line: it imports, scores, makes accounts and keys, and checks the
-// audit log. Run it without a database URL and it brings its own PostgreSQL.
+// audit log. Without a database URL it runs its own PostgreSQL.
 package main
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// version is set when the program is built (-ldflags "-X main.version=…").
+// version is set by the build (-ldflags "-X main.version=…").
 var version = ""
 
 // The exit statuses.
@@ -27,23 +27,24 @@ const (
 	misuse = 2 // the command line was wrong
 )
 
-// errFaults ends a command that did its work and found what should not be, such
-// as lines that an import refused. Wrap it with what was found.
+// errFaults is the error of a command that did its work and found faults, such
+// as lines that an import refused. Wrap it with the faults.
 var errFaults = errors.New("faults were found")
 
-// usageError is a command line that is wrong in a way that only its command
-// can tell.
+// usageError is an error in a command line that only the command itself can
+// find.
 type usageError string
 
 func (e usageError) Error() string { return string(e) }
 
-// exit carries a status out of the parser, which ends some commands (--help)
-// by itself.
+// exit carries a status out of the parser, which ends some commands (--help) by
+// itself.
 type exit int
 
 func main() {
-	// A reader that goes away (treewarden audit export | head) must not kill
-	// the program before it has closed its database: writing then fails instead.
+	// If a reader goes away (treewarden audit export | head), the signal must
+	// not kill the program before it has closed its database. Writing then
+	// returns an error instead.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The second signal ends the program at once.
@@ -51,7 +52,7 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run does one command line and returns the exit status.
+// run runs one command line and returns the exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (status int) {
 	out := &output{to: stdout}
 	app := &App{ctx: ctx, Stdin: stdin, Stdout: out, Stderr: stderr}
@@ -65,7 +66,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case err == nil:
 		return done
 	case errors.Is(err, syscall.EPIPE):
-		return failed // nobody reads any more: nothing is wrong, but not all was said
+		return failed // the reader is gone: no error to report, but the output is incomplete
 	case errors.As(err, &parse):
 		fmt.Fprintf(stderr, "treewarden: %s; %q lists commands and flags\n", oneLine(err), "treewarden help")
 		return misuse
@@ -80,7 +81,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return failed
 }
 
-// run parses a command line and does its command.
+// run parses a command line and runs its command.
 func (a *App) run(args []string) (err error) {
 	defer func() {
 		switch r := recover().(type) {
@@ -113,7 +114,7 @@ func (a *App) run(args []string) (err error) {
 	return a.withLog(command.Run(a))
 }
 
-// oneLine makes an error of several lines one.
+// oneLine joins the lines of an error.
 func oneLine(err error) string {
 	lines := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' })
 	for i, line := range lines {
@@ -123,7 +124,7 @@ func oneLine(err error) string {
 }
 
 // output is the standard output. It keeps the first error, so that no command
-// says that it is done when its result did not arrive.
+// reports success if its output was lost.
 type output struct {
 	to  io.Writer
 	err error
@@ -137,8 +138,8 @@ func (o *output) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// programVersion is what the program calls itself: the version that it was
-// built as, or what Go knows of the source.
+// programVersion returns the version that the build set, or else the version
+// that Go knows of the source.
 func programVersion() string {
 	if version != "" {
 		return version

@@ -14,7 +14,7 @@ type MigrateCmd struct {
 	Status MigrateStatusCmd `cmd:"" help:"List the migrations and when they were applied."`
 }
 
-// MigrateUpCmd applies what the database lacks.
+// MigrateUpCmd applies the missing migrations.
 type MigrateUpCmd struct{}
 
 // Run prints how many migrations were applied.
@@ -31,8 +31,8 @@ func (c *MigrateUpCmd) Run(app *App) error {
 	return err
 }
 
-// MigrateStatusCmd lists the migrations. It applies none, so that one can
-// look before an update.
+// MigrateStatusCmd lists the migrations. It applies none, so that an operator
+// can look before an update.
 type MigrateStatusCmd struct{}
 
 // Run prints a line for each migration.

@@ -15,7 +15,7 @@ import (
 	"treewarden/store"
 )
 
-// ScoreCmd looks into troll scores.
+// ScoreCmd explains and checks troll scores.
 type ScoreCmd struct {
 	Explain ScoreExplainCmd `cmd:"" help:"Show what one user's score is made of."`
 	Verify  ScoreVerifyCmd  `cmd:"" help:"Count all signals anew and compare with what is stored."`
@@ -67,11 +67,12 @@ func (c *ScoreExplainCmd) Run(app *App) error {
 	return c.evidence(app, score)
 }
 
-// figureOf writes points for people, without the last digits, which are only
-// of how a computer adds up tenths.
+// figureOf writes points for people, without the last digits, which are
+// rounding errors.
 func figureOf(points float64) string { return strconv.FormatFloat(points, 'g', 12, 64) }
 
-// shownEvidence is how many messages of a signal are printed for people.
+// shownEvidence is the number of messages of a signal that are printed for
+// people.
 const shownEvidence = 10
 
 // evidence prints the messages behind each signal, the newest first.
@@ -135,14 +136,14 @@ func (c *ScoreExplainCmd) find(app *App, s *store.Store) (store.User, error) {
 		strings.Join(ids, ", "))
 }
 
-// printJSON prints a value on one line, as programs read it.
+// printJSON prints a value as JSON on one line.
 func printJSON(app *App, value any) error {
 	encoder := json.NewEncoder(app.Stdout)
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(value)
 }
 
-// named explains an error about something that was named on the command line.
+// named explains an error about an argument of the command line.
 func named(err error, kind, name, list string) error {
 	if errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("there is no %s named %q; %q lists them", kind, name, list)
@@ -150,8 +151,8 @@ func named(err error, kind, name, list string) error {
 	return err
 }
 
-// printable makes a contributor's name fit for a terminal, where control
-// characters would act.
+// printable returns a contributor's name without the control characters, which
+// a terminal would obey.
 func printable(name string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

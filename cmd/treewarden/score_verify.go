@@ -9,7 +9,7 @@ import (
 // ScoreVerifyCmd compares the counters behind all scores with the base tables.
 type ScoreVerifyCmd struct{}
 
-// Run prints each counter that differs, at most 100 of them.
+// Run prints the counters that differ, at most 100 of them.
 func (c *ScoreVerifyCmd) Run(app *App) error {
 	s, err := app.Store(app.Context())
 	if err != nil {

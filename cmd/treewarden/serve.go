@@ -15,14 +15,14 @@ import (
 	"treewarden/store"
 )
 
-// shutdownTime is how long requests under way may take once the program was
-// told to stop; a request has 10 seconds.
+// shutdownTime is the time limit of running requests during a shutdown. A
+// request has 10 seconds.
 const shutdownTime = 12 * time.Second
 
 // ServeCmd serves the console and the API.
 type ServeCmd struct{}
 
-// Run serves until the program is told to stop.
+// Run serves until the program receives a signal to stop.
 func (c *ServeCmd) Run(app *App) error {
 	listener, err := listen(app)
 	if err != nil {
@@ -37,7 +37,7 @@ func (c *ServeCmd) Run(app *App) error {
 	return serve(app, s, listener)
 }
 
-// listen takes the address before anything else happens: a port in use should
+// listen takes the address before anything else starts: a port in use should
 // not cost the start of a database.
 func listen(app *App) (net.Listener, error) {
 	if app.Listen == "" {
@@ -59,8 +59,8 @@ func listen(app *App) (net.Listener, error) {
 		"(TREEWARDEN_LISTEN)", app.Listen, err)
 }
 
-// readsAsAddress says that an address is written as one, whether or not this
-// machine has it.
+// readsAsAddress reports whether an address has the form of one, whether or not
+// this machine has it.
 func readsAsAddress(ctx context.Context, address string) bool {
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -70,7 +70,8 @@ func readsAsAddress(ctx context.Context, address string) bool {
 	return err == nil
 }
 
-// reachable is a listening address as somebody on this machine reaches it.
+// reachable returns the address under which a person on this machine reaches a
+// listening address.
 func reachable(addr net.Addr) string {
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok || !tcp.IP.IsUnspecified() {
@@ -79,8 +80,8 @@ func reachable(addr net.Addr) string {
 	return fmt.Sprintf("127.0.0.1:%d", tcp.Port)
 }
 
-// serve answers requests and does what is due by the clock, until the program
-// is told to stop; requests under way are finished first.
+// serve answers requests and does scheduled work until the program receives a
+// signal to stop. It finishes the running requests first.
 func serve(app *App, s *store.Store, listener net.Listener) error {
 	ctx, cancel := context.WithCancel(app.Context())
 	defer cancel()
@@ -119,7 +120,7 @@ func serve(app *App, s *store.Store, listener net.Listener) error {
 	return nil
 }
 
-// endBans ends the timed bans whose time has come.
+// endBans ends the timed bans that are over.
 func endBans(ctx context.Context, app *App, s *store.Store) error {
 	ended, err := s.EndExpiredBans(ctx)
 	if ended > 0 {
@@ -128,8 +129,8 @@ func endBans(ctx context.Context, app *App, s *store.Store) error {
 	return err
 }
 
-// every does a chore again and again until the context ends. A failure is
-// said once and not at each try: the database may be away for long.
+// every runs a chore at an interval until the context ends. It logs a failure
+// once and not at each try: the database may be away for long.
 func every(ctx context.Context, interval time.Duration, log *slog.Logger, chore string,
 	do func(context.Context) error) {
 	tick := time.NewTicker(interval)
@@ -151,12 +152,12 @@ func every(ctx context.Context, interval time.Duration, log *slog.Logger, chore 
 	}
 }
 
-// schemaCheck is how long an answer about the schema is believed; asking takes
-// a connection of its own.
+// schemaCheck is the lifetime of a cached check of the schema. A check needs a
+// connection of its own.
 const schemaCheck = 15 * time.Second
 
-// readiness says whether the program can serve: the database answers, and its
-// schema is the one that this program knows.
+// readiness reports whether the program can serve: the database answers, and
+// its schema is the one that this program knows.
 type readiness struct {
 	store *store.Store
 	url   string

@@ -117,8 +117,8 @@ func (c *StaffPasswordCmd) Run(app *App) error {
 	return err
 }
 
-// readPassword reads a password from the first line of standard input, or
-// asks for it twice on a terminal, without showing it.
+// readPassword reads a password from the first line of standard input. On a
+// terminal it asks for the password twice, without an echo.
 func readPassword(app *App, name string, fromStdin bool) (string, error) {
 	if fromStdin {
 		line, err := bufio.NewReader(app.Stdin).ReadString('\n')
@@ -149,8 +149,8 @@ func readPassword(app *App, name string, fromStdin bool) (string, error) {
 	return first, nil
 }
 
-// ask reads a line from a terminal without echo. A signal meanwhile must not
-// leave the terminal mute.
+// ask reads a line from a terminal without an echo. A signal in the meantime
+// must not leave the terminal without one.
 func ask(app *App, terminal *os.File, prompt string) (string, error) {
 	before, err := term.GetState(int(terminal.Fd()))
 	if err != nil {
