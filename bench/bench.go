@@ -28,11 +28,11 @@ var legacy = named(legacySQL)
 type bench struct {
 	table
 	url    string
-	end    time.Time // when the collection ends
-	effort float64   // of the usual repetitions, which is 1
+	end    time.Time // the end of the collection
+	effort float64   // a factor for the number of repetitions
 	folder string    // for the program that is built
 
-	size, settings string // said above the table
+	size, settings string // printed above the table
 
 	store *store.Store
 	ours  *pgxpool.Pool
@@ -40,17 +40,17 @@ type bench struct {
 	web   *program
 	keys  map[string]string // by role
 
-	boardPage time.Duration // p50 of the board total, for the growth between scales
+	boardPage time.Duration // p50 of the first page of the board total, for the growth between scales
 }
 
-// section is a part of the run that can be chosen.
+// section is a part of the run that a flag selects.
 type section struct {
 	name string
 	run  func(*bench, context.Context) error
 }
 
-// sections in their order: Open-Assistant's refresh fills what its page reads,
-// and verify comes after everything.
+// sections lists the sections in their order: Open-Assistant's refresh fills
+// the table that its page reads, and verify comes after all others.
 var sections = []section{
 	{"refresh", (*bench).measureRefresh},
 	{"board", (*bench).measureBoard},
@@ -66,7 +66,7 @@ var sections = []section{
 	{"verify", (*bench).measureVerify},
 }
 
-// loadOnly is no section: it loads and measures nothing.
+// loadOnly is not a section: with it, the run loads and measures nothing.
 const loadOnly = "load"
 
 func sectionNames() string {
@@ -77,7 +77,7 @@ func sectionNames() string {
 	return strings.Join(names, ",")
 }
 
-// measure opens what the sections need and runs the chosen ones.
+// measure opens what the sections need and runs the selected ones.
 func (b *bench) measure(ctx context.Context, only []string) (err error) {
 	for _, name := range only {
 		if name != loadOnly && !slices.ContainsFunc(sections, func(s section) bool { return s.name == name }) {
@@ -125,7 +125,8 @@ func (b *bench) open(ctx context.Context) (err error) {
 	return err
 }
 
-// describe says what is measured on: rows, server and machine.
+// describe returns the size of the data and the settings of the server and
+// machine.
 func (b *bench) describe(ctx context.Context) error {
 	var counts []string
 	for _, t := range []struct{ table, name string }{{"users", "users"}, {"trees", "trees"}, {"messages", "messages"},
@@ -165,8 +166,8 @@ func (b *bench) close() {
 	}
 }
 
-// openPool opens connections whose unqualified names are those of one design.
-// Eight are what Open-Assistant's page is measured with.
+// openPool opens connections with the search path of one design.
+// Open-Assistant's page is measured with eight.
 func openPool(ctx context.Context, url, schema string) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -181,15 +182,15 @@ func openPool(ctx context.Context, url, schema string) (*pgxpool.Pool, error) {
 // count scales a number of repetitions by the effort, to at least 2.
 func (b *bench) count(n int) int { return max(2, int(float64(n)*b.effort)) }
 
-// repeat times an operation up to n times, or until it has taken too long in
-// all; the first, which warms caches, does not count.
+// repeat times an operation up to n times, or until the sum of the times is too
+// long. The first time, which warms caches, does not count.
 func (b *bench) repeat(n int, budget time.Duration, do func(i int) error) (spans, error) {
 	took, err := b.inTurns(n, budget, do)
 	return took[0], err
 }
 
-// inTurns is repeat for operations that are compared: they take turns, so that
-// a machine that is now faster, now slower, is so for all of them.
+// inTurns is repeat for operations that are compared. They take turns, so that
+// a change in the machine's speed affects all of them.
 func (b *bench) inTurns(n int, budget time.Duration, operations ...func(i int) error) ([]spans, error) {
 	took := make([]spans, len(operations))
 	var began time.Time
@@ -233,7 +234,7 @@ func column[T any](ctx context.Context, pool *pgxpool.Pool, sql string, args ...
 	return pgx.CollectRows(rows, pgx.RowTo[T])
 }
 
-// boardOf asks for the first page of a board.
+// boardOf requests the first page of a board.
 func boardOf(window scoring.Window, limit int) store.BoardFilter {
 	return store.BoardFilter{Window: window, Formula: scoring.Treewarden, Status: store.Active, Sort: "score",
 		Page: store.Page{Limit: limit}}

@@ -47,10 +47,10 @@ func (b *bench) measureBoard(ctx context.Context) error {
 	return nil
 }
 
-// clients are how many read boards at once.
+// clients is the number of concurrent readers of boards.
 const clients = 8
 
-// measureHTTP lets clients read the board as fast as they can.
+// measureHTTP measures how fast clients can read the board.
 func (b *bench) measureHTTP(ctx context.Context) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -59,7 +59,7 @@ func (b *bench) measureHTTP(ctx context.Context) error {
 	theirs := &http.Server{Handler: http.HandlerFunc(b.legacyBoard), ReadHeaderTimeout: time.Minute}
 	go func() { _ = theirs.Serve(listener) }()
 	defer theirs.Close()
-	// Open-Assistant goes through the same client, without a key that it reads.
+	// Open-Assistant uses the same client. It ignores the key.
 	web := *b.web
 	web.address = "http://" + listener.Addr().String()
 	var plain, ours float64
@@ -87,8 +87,8 @@ func (b *bench) measureHTTP(ctx context.Context) error {
 	return nil
 }
 
-// clients runs requests side by side for a while, and returns how many were
-// answered a second and how long each took.
+// clients runs requests concurrently for a while. It returns the number of
+// answers per second and the times of the requests.
 func (b *bench) clients(ctx context.Context, request func() error) (rate float64, took spans, err error) {
 	var wait sync.WaitGroup
 	var mu sync.Mutex
@@ -118,7 +118,7 @@ func (b *bench) clients(ctx context.Context, request func() error) (rate float64
 	return float64(len(took)) / time.Since(began).Seconds(), took, ctx.Err()
 }
 
-// legacyRow is a row of Open-Assistant's board, as it is sent.
+// legacyRow is a row of Open-Assistant's board in its JSON form.
 type legacyRow struct {
 	UserID       string    `json:"user_id"`
 	Username     string    `json:"username"`

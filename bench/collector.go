@@ -14,24 +14,24 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// collector makes up what front ends send: labels, reactions and replies about
-// recent messages, by people who are as busy as in the collection.
+// collector generates the data that front ends send: labels, reactions and
+// replies for recent messages, by users as active as in the collection.
 type collector struct {
-	run    string // makes the ids of its events its own
+	run    string // makes the ids of its events unique
 	next   int
 	around []placed
-	given  map[[2]uuid.UUID]bool // message and giver: nobody gives twice
+	rated  map[[2]uuid.UUID]bool // message and rater: a rater rates a message once
 	random *rand.Rand
 }
 
-// placed is a message that signals are about.
+// placed is a message that signals refer to.
 type placed struct {
 	Tree, Message, Author uuid.UUID
 	Role                  string
 	Depth                 int
 }
 
-// submission is one line, and what it comes to in the tables.
+// submission is one line, with the values of its table rows.
 type submission struct {
 	kind    string // label, reaction or message
 	event   string
@@ -41,8 +41,8 @@ type submission struct {
 	at      time.Time
 }
 
-// given5 are the labels of a submission, as many as a task asks for.
-var given5 = []struct {
+// taskLabels holds the labels of a submission, as many as a task asks for.
+var taskLabels = []struct {
 	name  string
 	value float64
 }{{"spam", 1}, {"quality", 0}, {"pii", 0}, {"toxicity", 0.75}, {"hate_speech", 1}}
@@ -50,11 +50,11 @@ var given5 = []struct {
 const replyText = "A reply of the usual length, which says little and takes a line or two of the screen, so that " +
 	"its row is about as long as others."
 
-// pool is how many messages, the newest, a collector speaks of.
+// pool is the number of messages that a collector uses, the newest ones.
 const pool = 20_000
 
 func (b *bench) newCollector(ctx context.Context) (*collector, error) {
-	c := &collector{run: uuid.NewString()[:8], given: map[[2]uuid.UUID]bool{}, random: rand.New(rand.NewPCG(2, 1))}
+	c := &collector{run: uuid.NewString()[:8], rated: map[[2]uuid.UUID]bool{}, random: rand.New(rand.NewPCG(2, 1))}
 	rows, err := b.ours.Query(ctx, `SELECT m.tree_id, m.message_id, m.user_id, m.role, m.depth FROM messages m
 		JOIN users u USING (user_id)
 		WHERE NOT m.deleted AND u.banned_at IS NULL ORDER BY m.created_date DESC LIMIT $1`, pool)
@@ -76,7 +76,7 @@ func (b *bench) newCollector(ctx context.Context) (*collector, error) {
 			return nil, err
 		}
 		if _, err := pgx.ForEachRow(rows, []any{&message, &user}, func() error {
-			c.given[[2]uuid.UUID{message, user}] = true
+			c.rated[[2]uuid.UUID{message, user}] = true
 			return nil
 		}); err != nil {
 			return nil, err
@@ -85,11 +85,11 @@ func (b *bench) newCollector(ctx context.Context) (*collector, error) {
 	return c, nil
 }
 
-// half is a collector that speaks of every second of the messages; what two
-// halves come to never meets in one message.
+// half returns a collector that uses every second message, so that the two
+// halves never use the same message.
 func (c *collector) half(which int) *collector {
 	half := *c
-	half.run, half.around, half.given = fmt.Sprintf("%s-%d", c.run, which), nil, maps.Clone(c.given)
+	half.run, half.around, half.rated = fmt.Sprintf("%s-%d", c.run, which), nil, maps.Clone(c.rated)
 	for i := which; i < len(c.around); i += 2 {
 		half.around = append(half.around, c.around[i])
 	}
@@ -97,8 +97,8 @@ func (c *collector) half(which int) *collector {
 	return &half
 }
 
-// mixed is what a front end with many users sends: of 20 lines 11 labels, 6
-// reactions, 3 replies.
+// mixed generates the lines of a front end with many users: of 20 lines 11
+// labels, 6 reactions, 3 replies.
 func (c *collector) mixed(n int) []submission {
 	all := make([]submission, n)
 	for i := range all {
@@ -114,8 +114,8 @@ func (c *collector) mixed(n int) []submission {
 	return all
 }
 
-// submit makes up one line. People are drawn from the authors of recent
-// messages, among whom the busy ones stand often.
+// submit generates one line. It draws the user from the authors of recent
+// messages, so that active users are drawn often.
 func (c *collector) submit(kind string) submission {
 	c.next++
 	s := submission{kind: kind, event: fmt.Sprintf("bench-%s-%d", c.run, c.next),
@@ -123,15 +123,15 @@ func (c *collector) submit(kind string) submission {
 	for {
 		s.about, s.user = c.around[c.random.IntN(len(c.around))], c.around[c.random.IntN(len(c.around))].Author
 		pair := [2]uuid.UUID{s.about.Message, s.user}
-		if s.user == s.about.Author || c.given[pair] {
+		if s.user == s.about.Author || c.rated[pair] {
 			continue
 		}
-		c.given[pair] = true
+		c.rated[pair] = true
 		return s
 	}
 }
 
-// lines writes submissions as an ingest takes them.
+// lines encodes submissions in the format of an ingest.
 func lines(all ...submission) []byte {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
@@ -140,7 +140,7 @@ func lines(all ...submission) []byte {
 		switch s.kind {
 		case "label":
 			labels := map[string]float64{}
-			for _, l := range given5 {
+			for _, l := range taskLabels {
 				labels[l.name] = l.value
 			}
 			line["labels"] = labels
@@ -152,7 +152,7 @@ func lines(all ...submission) []byte {
 			line["created_date"] = s.at
 		}
 		if err := encoder.Encode(line); err != nil {
-			panic(err) // these values can always be written
+			panic(err) // these values can always be encoded
 		}
 	}
 	return out.Bytes()
@@ -162,8 +162,8 @@ func otherRole(role string) string {
 	return map[string]string{"prompter": "assistant", "assistant": "prompter"}[role]
 }
 
-// plain writes the rows that submissions come to, in one multi-row INSERT a
-// table, and nothing else: no counters, no event ids.
+// plain inserts the rows of submissions, with one multi-row INSERT per table,
+// and nothing else: no counters, no event ids.
 func (s submissions) plain(ctx context.Context, tx pgx.Tx) error {
 	for _, t := range []struct {
 		into string
@@ -180,7 +180,7 @@ func (s submissions) plain(ctx context.Context, tx pgx.Tx) error {
 		{"label_votes (tree_id, message_id, user_id, at, spam, quality, pii, toxicity, hate_speech)", "label",
 			func(s submission) []any {
 				row := []any{s.about.Tree, s.about.Message, s.user, s.at}
-				for _, l := range given5 {
+				for _, l := range taskLabels {
 					row = append(row, l.value)
 				}
 				return row
@@ -215,7 +215,7 @@ func (s submissions) plain(ctx context.Context, tx pgx.Tx) error {
 // submissions are those of one batch.
 type submissions []submission
 
-// remove takes plain rows away again, of which no counter knows.
+// remove deletes plain rows, which no counter includes.
 func (s submissions) remove(ctx context.Context, b *bench) error {
 	var trees, about, users, own []uuid.UUID
 	for _, one := range s {

@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// definition is a constraint or index that stands aside while rows are loaded.
+// definition is a constraint or index that is dropped while rows are loaded.
 type definition struct {
 	Kind, Table, Name, Text string // Kind: f a foreign key, p or u another key, i an index
 }
@@ -17,7 +17,7 @@ type definition struct {
 type definitions []definition
 
 // constraints reads the keys and indexes of our tables: all foreign keys, and
-// the rest of those tables that are filled.
+// the other keys and indexes of the filled tables.
 func (l *loading) constraints(ctx context.Context) (found definitions, err error) {
 	filled := []string{"users", "trees", "messages", "message_trees", "emoji_aggregates", "label_votes", "reactions",
 		"classifier_outputs"}
@@ -56,7 +56,7 @@ func (d definitions) each(kinds string, statement func(definition) string) strin
 	return sql.String()
 }
 
-// drop takes all of them away, foreign keys first.
+// drop drops all of them, foreign keys first.
 func (d definitions) drop() string {
 	return d.each("fpui", func(one definition) string {
 		if one.Kind == "i" {
@@ -73,7 +73,7 @@ func (d definition) add() string {
 	return fmt.Sprintf("ALTER TABLE %s ADD CONSTRAINT %s %s", d.Table, d.Name, d.Text)
 }
 
-// build makes the keys and indexes of one table, buildRest of all others.
+// build makes the keys and indexes of one table, buildRest those of all others.
 func (d definitions) build(table string) string { return d.where(table, true) }
 
 func (d definitions) buildRest(table string) string { return d.where(table, false) }

@@ -15,10 +15,10 @@ import (
 	"treewarden/store"
 )
 
-// deepPage is the page that a list is walked to.
+// deepPage is the number of the page that a list is followed to.
 const deepPage = 100
 
-// lister reads a page of a list and says how to go on.
+// lister reads a page of a list and returns the cursor of the next one.
 type lister func(ctx context.Context, cursor string) (next *string, err error)
 
 // measureCursors compares page 1 of every list with page 100 and the last one.
@@ -39,7 +39,7 @@ func (b *bench) measureCursors(ctx context.Context) error {
 	for _, list := range []struct {
 		name string
 		read lister
-		end  []string // keys before the last row, in the list's own order
+		end  []string // the keys of the row before the last page, in the list's own order
 		how  string
 	}{
 		{"messages of the busiest user", messages(store.MessageFilter{User: &busiest[0]}), []string{"-infinity", zero},
@@ -102,8 +102,8 @@ func (b *bench) measureCursor(ctx context.Context, name string, read lister, end
 	return nil
 }
 
-// fromTheEnd makes, out of a list's own cursor, the one that leads backwards
-// from its end; false where cursors are not what they were.
+// fromTheEnd makes from a list's cursor the one that leads backwards from the
+// end of the list. It returns false if the cursor has another form.
 func fromTheEnd(cursor string, end []string) (string, bool) {
 	text, err := base64.RawURLEncoding.DecodeString(cursor)
 	var fields map[string]any

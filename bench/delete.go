@@ -16,8 +16,8 @@ import (
 
 const reason = "measured by the benchmark"
 
-// measureDelete deletes subtrees Open-Assistant's way, with a scan for each
-// level, and ours, and gives them back.
+// measureDelete deletes subtrees in Open-Assistant's way, with a scan for each
+// level, and in ours, and restores them.
 func (b *bench) measureDelete(ctx context.Context) error {
 	for _, of := range []struct{ what, sql string }{
 		{"a reply with its replies", `SELECT id FROM message WHERE depth = 1 AND children_count > 0 AND NOT deleted
@@ -48,7 +48,7 @@ func (b *bench) measureDelete(ctx context.Context) error {
 			}
 		}
 		if len(ours) > 1 {
-			ours = ours[1:] // the first warmed caches, as in repeat
+			ours = ours[1:] // the first one warmed the caches, as in repeat
 		}
 		b.faster("delete "+of.what, theirs.median(), ours.median(), 100,
 			`store.Act{Kind: "delete"}; Open-Assistant: delete_level until nothing is left`)
@@ -58,7 +58,7 @@ func (b *bench) measureDelete(ctx context.Context) error {
 
 var errRollback = errors.New("roll back")
 
-// deleteLevels deletes as Open-Assistant does, and takes it back.
+// deleteLevels deletes as Open-Assistant does, and rolls back.
 func (b *bench) deleteLevels(ctx context.Context, target uuid.UUID) error {
 	err := pgx.BeginFunc(ctx, b.ref, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, legacy["delete_one"], target); err != nil {
@@ -81,7 +81,8 @@ func (b *bench) deleteLevels(ctx context.Context, target uuid.UUID) error {
 	return err
 }
 
-// measureBan bans whoever wrote most, with all messages, and takes it back.
+// measureBan bans the user with the most messages, deletes all of them, and
+// undoes both.
 func (b *bench) measureBan(ctx context.Context) error {
 	busiest, err := column[uuid.UUID](ctx, b.ours, `SELECT user_id FROM messages JOIN users USING (user_id)
 		WHERE banned_at IS NULL AND NOT deleted GROUP BY user_id ORDER BY count(*) DESC LIMIT 1`)
@@ -115,7 +116,7 @@ func (b *bench) measureBan(ctx context.Context) error {
 	return b.banByAPI(ctx, busiest[0])
 }
 
-// banByAPI bans once more as staff do, whose requests have a deadline.
+// banByAPI repeats the ban by the API, where requests have a deadline.
 func (b *bench) banByAPI(ctx context.Context, user uuid.UUID) error {
 	path := "/api/v1/users/" + user.String() + "/ban"
 	var done store.Outcome

@@ -10,9 +10,9 @@ import (
 	"treewarden/policy"
 )
 
-// measureIngest compares how fast lines go in with how fast their bare rows do:
-// into the same tables, batch by batch in turn, so that neither meets a faster
-// machine.
+// measureIngest compares the rate of ingested lines with the rate of their
+// plain rows. Both go into the same tables, batch by batch in turn, so that a
+// change in the machine's speed affects both.
 func (b *bench) measureIngest(ctx context.Context) error {
 	c, err := b.newCollector(ctx)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"treewarden/store"
 )
 
-// measureSignal times one signal: until the board shows it, and what it costs.
+// measureSignal times one signal: until the board shows it, and its cost.
 func (b *bench) measureSignal(ctx context.Context) error {
 	w, err := b.watchSomebody(ctx)
 	if err != nil {
@@ -31,7 +31,7 @@ func (b *bench) measureSignal(ctx context.Context) error {
 	b.within("one label shows on the board, idle, p50", idle.median(), 0, how)
 	b.within("one label shows on the board, idle, p99", idle.percentile(99), 50*time.Millisecond, how)
 
-	// Turn by turn, so that both meet the same machine.
+	// In turns, so that a change in the machine's speed affects both.
 	var plain, ours spans
 	var left submissions
 	bare, sending := w.collector.half(0), w.collector.half(1)
@@ -53,17 +53,17 @@ func (b *bench) measureSignal(ctx context.Context) error {
 	return left.remove(ctx, b)
 }
 
-// signalRate is how many signals a second come in under load, in batches.
+// signalRate is the number of signals per second under load, in batches.
 const (
 	signalRate  = 500
 	signalBatch = 50
 	readers     = 4
 )
 
-// measureUnderLoad times how soon one signal shows while many others come in
-// and people read boards.
+// measureUnderLoad times how soon the board shows one signal while many others
+// come in and clients read boards.
 func (b *bench) measureUnderLoad(ctx context.Context) error {
-	crowd, err := b.newCollector(ctx) // first, so that it says nothing of who is watched
+	crowd, err := b.newCollector(ctx) // first, so that it does not use the watched user
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (b *bench) measureUnderLoad(ctx context.Context) error {
 	var took spans
 	for loaded.Err() == nil {
 		start := time.Now()
-		err := w.shown(ctx) // to its end, also when time is up
+		err := w.shown(ctx) // without the limit, so that the last one finishes
 		if err != nil {
 			failed.Store(&err)
 			break
@@ -122,8 +122,8 @@ func (b *bench) measureUnderLoad(ctx context.Context) error {
 	return nil
 }
 
-// sendSteadily ingests batches at a steady rate, a few at a time at most, until
-// it is told to stop and those under way are taken in.
+// sendSteadily ingests batches at a steady rate, with a limit on concurrent
+// ones. It returns after stop, when the running batches are done.
 func (b *bench) sendSteadily(ctx context.Context, stop <-chan struct{}, c *collector, sent *atomic.Int64,
 	try func(func() error)) {
 	var wait sync.WaitGroup
@@ -155,7 +155,7 @@ func (b *bench) sendSteadily(ctx context.Context, stop <-chan struct{}, c *colle
 	}
 }
 
-// watched is somebody on the board whose row is looked at.
+// watched is a user of the board whose row is observed.
 type watched struct {
 	bench     *bench
 	collector *collector
@@ -183,13 +183,13 @@ func (b *bench) watchSomebody(ctx context.Context) (*watched, error) {
 
 var errUnseen = errors.New("the signal did not show within a minute")
 
-// shown sends one label and looks at the board until it stands there.
+// shown sends one label and reads the board until the row includes it.
 func (w *watched) shown(ctx context.Context) error {
 	s := w.collector.submit("label")
-	for s.about = w.message; w.collector.given[[2]uuid.UUID{w.message.Message, s.user}]; {
+	for s.about = w.message; w.collector.rated[[2]uuid.UUID{w.message.Message, s.user}]; {
 		s.user = w.collector.around[w.collector.random.IntN(len(w.collector.around))].Author
 	}
-	w.collector.given[[2]uuid.UUID{w.message.Message, s.user}] = true
+	w.collector.rated[[2]uuid.UUID{w.message.Message, s.user}] = true
 	if err := w.bench.web.ingest(ctx, w.bench.keys[policy.Collector], lines(s)); err != nil {
 		return err
 	}

@@ -26,17 +26,17 @@ var legacyKeys string
 //go:embed sql/translate.sql
 var translateSQL string
 
-// loading is the way from an empty database to both designs, filled alike: the
-// legacy's tables in the schema legacy, ours in public.
+// loading fills an empty database with the same collection for both designs:
+// the legacy's tables in the schema legacy, ours in public.
 type loading struct {
 	url   string
 	scale float64
-	end   time.Time // when the collection ends
+	end   time.Time // the end of the collection
 	watch stopwatch
 }
 
-// load fills a database, or brings the schema of one that is filled up to date.
-// It returns when the collection ended.
+// load fills a database, or brings the schema of a filled one up to date. It
+// returns the end of the collection.
 func (l *loading) load(ctx context.Context) (time.Time, error) {
 	began := time.Now()
 	l.watch.last = began
@@ -65,7 +65,8 @@ func (l *loading) load(ctx context.Context) (time.Time, error) {
 	return l.end, nil
 }
 
-// loaded says when the collection in the database ended; nil: there is none.
+// loaded returns the end of the collection in the database, or nil if there is
+// none.
 func (l *loading) loaded(ctx context.Context) (end *time.Time, err error) {
 	err = l.with(ctx, "public", func(conn *pgx.Conn) error {
 		var there bool
@@ -90,8 +91,8 @@ func (l *loading) remember(ctx context.Context) error {
 		l.scale)
 }
 
-// with runs work on a connection of its own, whose unqualified names are those
-// of one design.
+// with runs work on a connection of its own, with the search path of one
+// design.
 func (l *loading) with(ctx context.Context, schema string, do func(*pgx.Conn) error) error {
 	config, err := pgx.ParseConfig(l.url)
 	if err != nil {
@@ -114,7 +115,7 @@ func (l *loading) exec(ctx context.Context, schema, sql string, args ...any) err
 	})
 }
 
-// execAll runs statements that are parted by semicolons, in a transaction.
+// execAll runs statements that are separated by semicolons, in a transaction.
 func execAll(ctx context.Context, conn *pgx.Conn, sql string, args ...any) error {
 	if len(args) == 0 {
 		args = []any{pgx.QueryExecModeSimpleProtocol}
@@ -149,7 +150,7 @@ func (l *loading) loadLegacy(ctx context.Context) error {
 	if err := l.exec(ctx, "legacy", legacyKeys); err != nil {
 		return err
 	}
-	// What follows joins these tables.
+	// The next steps join these tables.
 	if err := l.exec(ctx, "legacy",
 		"ANALYZE message, text_labels, message_emoji, message_toxicity, message_tree_state"); err != nil {
 		return err
@@ -158,11 +159,11 @@ func (l *loading) loadLegacy(ctx context.Context) error {
 	return nil
 }
 
-// copy generates one table straight into a COPY.
+// copy generates one table and pipes it into a COPY.
 func (l *loading) copy(ctx context.Context, w *world, table string) error {
 	return l.with(ctx, "legacy", func(conn *pgx.Conn) error {
 		read, write := io.Pipe()
-		defer read.Close() // ends the writer where the copy has failed
+		defer read.Close() // ends the writer if the copy fails
 		go func() { write.CloseWithError(w.generate(table, write)) }()
 		_, err := conn.PgConn().CopyFrom(ctx, read, `COPY "`+table+`" FROM STDIN`)
 		if err != nil {
@@ -181,8 +182,9 @@ func (l *loading) sideBySide(ctx context.Context, schema, a, b string) error {
 	return group.Wait()
 }
 
-// translate makes our rows out of Open-Assistant's. Our keys and indexes stand
-// aside meanwhile, and end exactly as the migrations made them.
+// translate makes our rows from Open-Assistant's. Our keys and indexes are
+// dropped before and made again after it, exactly as the migrations define
+// them.
 func (l *loading) translate(ctx context.Context) error {
 	parts := named(translateSQL)
 	before, err := l.constraints(ctx)

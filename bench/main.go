@@ -3,9 +3,9 @@
 //
 //	go run ./bench [-scale S,M] [-only board,ingest] [-dir FOLDER] [-keep]
 //
-// S has the size of the published corpus (13,500 users, 160,000 messages), M ten
-// times that. Only the ratios within a run mean anything: absolute figures are
-// the machine's. A missed target is said, and is no failure.
+// S has the size of the published corpus (13,500 users, 160,000 messages), M
+// ten times that. Only the ratios within a run have a meaning: absolute figures
+// depend on the machine. A missed target is reported, but is not a failure.
 package main
 
 import (
@@ -33,9 +33,9 @@ func main() {
 	}
 }
 
-// options are the command line's.
+// options holds the flags of the command line.
 type options struct {
-	dir  string // "": a temporary folder, removed at the end
+	dir  string // empty means a temporary folder, removed at the end
 	keep bool
 	only []string
 	end  time.Time

@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// program is this program as people run it: built, and serving the database
+// program is this program as operators run it: built, and serving the database
 // as a process of its own.
 type program struct {
 	path, url string
@@ -30,7 +30,7 @@ var servingAt = regexp.MustCompile(`address=(http://\S+)`)
 
 // startProgram builds the program and starts serve.
 func startProgram(ctx context.Context, folder, url string) (*program, error) {
-	// Nothing is compressed: Open-Assistant's handler does not either.
+	// Without compression, because Open-Assistant's handler has none either.
 	transport := &http.Transport{MaxIdleConnsPerHost: 32, DisableCompression: true}
 	p := &program{path: filepath.Join(folder, "treewarden"), url: url,
 		client: &http.Client{Timeout: 2 * time.Minute, Transport: transport}}
@@ -65,7 +65,7 @@ func (p *program) command(args ...string) *exec.Cmd {
 	return exec.Command(p.path, append(args, "--database-url", p.url)...)
 }
 
-// run runs a command and returns how long it took, its start included.
+// run runs a command and returns its time, the start of the process included.
 func (p *program) run(args ...string) (time.Duration, error) {
 	began := time.Now()
 	if out, err := p.command(args...).CombinedOutput(); err != nil {
@@ -79,7 +79,7 @@ func (p *program) stop() {
 	_ = p.serving.Wait()
 }
 
-// refused is an answer that is not 200.
+// refused is the error for an answer other than 200.
 type refused struct {
 	status int
 	body   string
@@ -87,8 +87,7 @@ type refused struct {
 
 func (r *refused) Error() string { return fmt.Sprintf("HTTP %d: %.300s", r.status, r.body) }
 
-// ask sends a request with a key and decodes the answer where there is room
-// for it.
+// ask sends a request with a key. It decodes the answer if answer is not nil.
 func (p *program) ask(ctx context.Context, key, method, path, contentType string, body []byte, answer any) error {
 	request, err := http.NewRequestWithContext(ctx, method, p.address+path, bytes.NewReader(body))
 	if err != nil {
@@ -126,7 +125,7 @@ type ingested struct {
 	Errors                        json.RawMessage
 }
 
-// ingest sends lines, all of which must be taken in.
+// ingest sends lines and returns an error unless all of them are accepted.
 func (p *program) ingest(ctx context.Context, key string, lines []byte) error {
 	var done ingested
 	if err := p.ask(ctx, key, http.MethodPost, "/api/v1/ingest", "application/x-ndjson", lines, &done); err != nil {

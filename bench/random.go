@@ -3,8 +3,8 @@ package main
 import "math"
 
 // random is a stream of pseudo-random numbers (splitmix64). Each message has
-// streams of its own, one for each purpose, so that every table is generated
-// by itself and always the same.
+// its own streams, one for each purpose, so that every table can be generated
+// independently and is always the same.
 type random uint64
 
 // The purposes of streams.
@@ -35,16 +35,17 @@ func (r *random) bits() uint64 {
 	return mix(uint64(*r))
 }
 
-// float is in [0, 1).
+// float returns a number in [0, 1).
 func (r *random) float() float64 { return float64(r.bits()>>11) / (1 << 53) }
 
-// below is in 0 … n-1.
+// below returns a number in 0 … n-1.
 func (r *random) below(n int) int { return int(r.float() * float64(n)) }
 
-// exponential has the mean 1.
+// exponential returns a number of the exponential distribution with the mean 1.
 func (r *random) exponential() float64 { return -math.Log(1 - r.float()) }
 
-// normal has the mean 0 and the deviation 1.
+// normal returns a number of the normal distribution with the mean 0 and the
+// deviation 1.
 func (r *random) normal() float64 {
 	return math.Sqrt(-2*math.Log(1-r.float())) * math.Cos(2*math.Pi*r.float())
 }

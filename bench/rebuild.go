@@ -13,7 +13,7 @@ import (
 	"treewarden/scoring"
 )
 
-// measureRebuild times counting everything anew, stored, against the
+// measureRebuild times the rebuild of all counters, stored, against the
 // legacy's refresh, which does the same.
 func (b *bench) measureRebuild(ctx context.Context) error {
 	began := time.Now()
@@ -36,7 +36,8 @@ func (b *bench) measureRebuild(ctx context.Context) error {
 	return nil
 }
 
-// measureVerify comes after everything that was done to the database.
+// measureVerify verifies the counters after all other sections have changed the
+// database.
 func (b *bench) measureVerify(context.Context) error {
 	took, err := b.web.run("score", "verify")
 	r := row{Figure: "score verify after the whole run", Ours: "finds nothing", Target: "nothing", Holds: holds,
@@ -51,7 +52,7 @@ func (b *bench) measureVerify(context.Context) error {
 	return nil
 }
 
-// measureTry times trying a formula on everybody.
+// measureTry times the trial of a formula on all users.
 func (b *bench) measureTry(ctx context.Context) error {
 	const path = "/api/v1/scoring/try"
 	weights := maps.Clone(scoring.Treewarden.Weights)

@@ -14,7 +14,7 @@ import (
 	"treewarden/store"
 )
 
-// since is when a frame begins; the zero time: it has no beginning.
+// since returns the beginning of a time frame, or the zero time if it has none.
 func (b *bench) since(window scoring.Window) time.Time {
 	midnight := b.end.UTC().Truncate(24 * time.Hour)
 	switch window {
@@ -28,7 +28,8 @@ func (b *bench) since(window scoring.Window) time.Time {
 	return time.Time{}
 }
 
-// measureRefresh times how Open-Assistant makes its four boards, and how we do.
+// measureRefresh times how Open-Assistant and how this program make four
+// boards.
 func (b *bench) measureRefresh(ctx context.Context) error {
 	took, err := b.inTurns(3, time.Minute, func(int) error {
 		for _, window := range scoring.Windows {
@@ -41,7 +42,8 @@ func (b *bench) measureRefresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Its page is measured on a table without the dead rows of its refreshes.
+	// Open-Assistant's page is measured on a table without the dead rows of its
+	// refreshes.
 	if _, err := b.ref.Exec(ctx, "VACUUM ANALYZE troll_stats"); err != nil {
 		return err
 	}
@@ -50,8 +52,8 @@ func (b *bench) measureRefresh(ctx context.Context) error {
 	return nil
 }
 
-// coldBoards is what a program does that has just started: it reads all
-// counters and ranks everybody in each frame.
+// coldBoards does the work of a program that has just started: it reads all
+// counters and ranks all users in each time frame.
 func (b *bench) coldBoards(ctx context.Context) error {
 	s, err := store.Open(ctx, b.url)
 	if err != nil {
@@ -69,14 +71,14 @@ func (b *bench) coldBoards(ctx context.Context) error {
 	return nil
 }
 
-// standing is what Open-Assistant gathers of a user.
+// standing holds what Open-Assistant collects about a user.
 type standing struct {
 	flags, up, down, spamPrompts int64
 	labels                       [7]int64
 	means                        [5]pgtype.Float8
 }
 
-// score is Open-Assistant's formula; its first label, spam, does not count.
+// score is Open-Assistant's formula. Its first label, spam, does not count.
 func (s *standing) score() int64 {
 	score := 3*s.flags - s.up + s.down + s.spamPrompts
 	for _, n := range s.labels[1:] {
@@ -85,8 +87,8 @@ func (s *standing) score() int64 {
 	return score
 }
 
-// refresh makes one of Open-Assistant's boards anew, as it does every few
-// minutes to hours.
+// refresh makes one of Open-Assistant's boards again, as Open-Assistant does
+// every few minutes to hours.
 func (b *bench) refresh(ctx context.Context, window scoring.Window) error {
 	return pgx.BeginTxFunc(ctx, b.ref, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
 		users, err := b.gather(ctx, tx, window)
@@ -104,7 +106,7 @@ func (b *bench) refresh(ctx context.Context, window scoring.Window) error {
 	})
 }
 
-// gather runs the three queries that the refresh is made of.
+// gather runs the three queries of the refresh.
 func (b *bench) gather(ctx context.Context, tx pgx.Tx, window scoring.Window) (map[uuid.UUID]*standing, error) {
 	condition, args := "", []any{}
 	if since := b.since(window); !since.IsZero() {
@@ -145,8 +147,8 @@ func (b *bench) gather(ctx context.Context, tx pgx.Tx, window scoring.Window) (m
 	return users, nil
 }
 
-// statsChunk is how many rows of literals Open-Assistant's driver puts into a
-// statement.
+// statsChunk is the number of rows of literals that Open-Assistant's driver
+// puts into a statement.
 const statsChunk = 1000
 
 func (b *bench) insertStats(ctx context.Context, tx pgx.Tx, window scoring.Window,

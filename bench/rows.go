@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// clientID is the one front end of Open-Assistant's tables.
+// clientID is the only front end in Open-Assistant's tables.
 const clientID = "00000000-0000-4000-8000-000000000001"
 
 const toxicityModel = "unitary/multilingual-toxic-xlm-roberta"
 
-// generated are Open-Assistant's tables in the order of their foreign keys.
+// generated lists Open-Assistant's tables in the order of their foreign keys.
 var generated = []string{"api_client", "user", "message", "message_tree_state", "text_labels", "message_emoji",
 	"message_toxicity"}
 
@@ -88,7 +88,7 @@ func (o *rows) at(microseconds int64) *rows {
 	return o
 }
 
-// uuid is the id of a thing, random but always the same.
+// uuid writes the id of a thing, which is random but always the same.
 func (o *rows) uuid(of, a, b uint64) *rows {
 	r := stream(of|1<<8, a, b)
 	high, low := r.bits()&^0xf000|0x4000, r.bits()&^(3<<62)|1<<63
@@ -161,8 +161,8 @@ func (o *rows) messageRow(m *message, tree []message) {
 	o.text("\t3\t\\N\tf\tf\t\\N\t").emojiCounts(m).end()
 }
 
-// emojiCounts is what Open-Assistant keeps beside a message: JSON's null, which
-// is not SQL's, where there is no reaction.
+// emojiCounts writes the counts that Open-Assistant stores with a message.
+// Without a reaction it is JSON's null, which is not SQL's.
 func (o *rows) emojiCounts(m *message) *rows {
 	reactions := o.reactions(m)
 	if reactions == nil {

@@ -12,12 +12,12 @@ import (
 	"treewarden/store/postgres"
 )
 
-// bulk is how much log the server may write between two checkpoints: with less,
-// loading is mostly checkpoints. Everything else is as the program sets it up.
+// bulk is the amount of log between two checkpoints of the server. With less,
+// loading consists mostly of checkpoints. All other settings are the program's.
 const bulk = "16GB"
 
-// startServer starts a PostgreSQL in a folder, or joins the one that an earlier
-// run left there, and returns the address of the database.
+// startServer starts a PostgreSQL in a folder, or uses the one that an earlier
+// run started there. It returns the address of the database.
 func startServer(ctx context.Context, dir string) (*postgres.Server, string, error) {
 	server, err := postgres.Start(ctx, postgres.Options{DataDir: dir, BinDir: os.Getenv("TREEWARDEN_POSTGRES_BIN")})
 	if err != nil {
@@ -31,8 +31,8 @@ func startServer(ctx context.Context, dir string) (*postgres.Server, string, err
 	return server, address, nil
 }
 
-// asSuperuser runs statements as the role that owns the server, which the
-// program itself never uses.
+// asSuperuser runs statements as the role that owns the server. The program
+// itself never uses this role.
 func asSuperuser(ctx context.Context, address string, statements ...string) error {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -54,7 +54,7 @@ func asSuperuser(ctx context.Context, address string, statements ...string) erro
 	return nil
 }
 
-// stopwatch tells how long the steps of loading take.
+// stopwatch logs the times of the steps of loading.
 type stopwatch struct {
 	log  func(format string, args ...any)
 	last time.Time

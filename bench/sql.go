@@ -2,7 +2,8 @@ package main
 
 import "strings"
 
-// partStatements parts SQL, a statement a line, by whether one holds a word.
+// partStatements splits SQL with one statement a line into the lines with and
+// without a word.
 func partStatements(sql, word string) (with, without string) {
 	for line := range strings.Lines(sql) {
 		if strings.Contains(line, word) {
@@ -14,7 +15,7 @@ func partStatements(sql, word string) (with, without string) {
 	return with, without
 }
 
-// named parts SQL at its "-- name: " lines.
+// named splits SQL at its "-- name: " lines.
 func named(sql string) map[string]string {
 	parts, name := map[string]string{}, ""
 	for line := range strings.Lines(sql) {

@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// row is one figure of the table. What was not measured is empty.
+// row is one figure of the table. A value that was not measured is empty.
 type row struct {
 	Figure, Legacy, Ours, Ratio, Target string
 	Holds                               verdict
-	How                                 string // the command line, method or query that was timed
+	How                                 string // the timed command line, method or query
 }
 
-// verdict says whether a figure holds its target.
+// verdict is the result of a comparison with the target.
 type verdict string
 
 const (
 	holds     verdict = "yes"
 	misses    verdict = "NO"
-	undecided verdict = "" // it has no target
+	undecided verdict = "" // the figure has no target
 )
 
 func verdictOf(ok bool) verdict {
@@ -30,7 +30,7 @@ func verdictOf(ok bool) verdict {
 	return misses
 }
 
-// table gathers the rows of a run.
+// table holds the rows of a run.
 type table struct {
 	rows []row
 	logf func(format string, args ...any)
@@ -41,8 +41,8 @@ func (t *table) add(r row) {
 	t.logf("%-58s %12s %12s %10s  %s %s", r.Figure, r.Legacy, r.Ours, r.Ratio, r.Target, r.Holds)
 }
 
-// faster adds a figure whose target is a ratio: ours is to take the given part
-// of Open-Assistant's time.
+// faster adds a figure with a target for the ratio of Open-Assistant's time to
+// ours.
 func (t *table) faster(figure string, legacy, ours time.Duration, atLeast float64, how string) {
 	ratio := legacy.Seconds() / ours.Seconds()
 	r := row{Figure: figure, Legacy: span(legacy), Ours: span(ours), Ratio: times(ratio), How: how}
@@ -52,7 +52,7 @@ func (t *table) faster(figure string, legacy, ours time.Duration, atLeast float6
 	t.add(r)
 }
 
-// within adds a figure of ours alone with a bound on its time; 0: none.
+// within adds a figure of ours with a limit on its time; 0 means no limit.
 func (t *table) within(figure string, ours, most time.Duration, how string) {
 	r := row{Figure: figure, Ours: span(ours), How: how}
 	if most > 0 {
@@ -61,14 +61,14 @@ func (t *table) within(figure string, ours, most time.Duration, how string) {
 	t.add(r)
 }
 
-// atMost adds a figure that may be a multiple of a plainer one.
+// atMost adds a figure with a limit on its ratio to a plainer one.
 func (t *table) atMost(figure string, plain, ours time.Duration, most float64, how string) {
 	ratio := ours.Seconds() / plain.Seconds()
 	t.add(row{Figure: figure, Legacy: span(plain), Ours: span(ours), Ratio: times(ratio),
 		Target: fmt.Sprintf("≤ %g×", most), Holds: verdictOf(ratio <= most), How: how})
 }
 
-// rate adds a figure of things a second.
+// rate adds a figure of things per second.
 func (t *table) rate(figure string, legacy, ours, atLeast float64, how string) {
 	ratio := ours / legacy
 	t.add(row{Figure: figure, Legacy: fmt.Sprintf("%.0f/s", legacy), Ours: fmt.Sprintf("%.0f/s", ours),
@@ -76,7 +76,7 @@ func (t *table) rate(figure string, legacy, ours, atLeast float64, how string) {
 		Target: fmt.Sprintf("≥ %g×", atLeast), Holds: verdictOf(ratio >= atLeast), How: how})
 }
 
-// missed names the figures that do not hold their target.
+// missed returns the names of the figures that miss their target.
 func (t *table) missed() []string {
 	var names []string
 	for _, r := range t.rows {
@@ -87,7 +87,7 @@ func (t *table) missed() []string {
 	return names
 }
 
-// markdown is the table as README quotes it.
+// markdown returns the table as README quotes it.
 func (t *table) markdown() string {
 	var b strings.Builder
 	b.WriteString("| figure | legacy or plain | treewarden | ratio | target | holds | measured by " +
@@ -128,10 +128,10 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%.*f %s", digits, value, name)
 }
 
-// spans are the times of one operation, repeated.
+// spans holds the times of one repeated operation.
 type spans []time.Duration
 
-// percentile is the time that p of a hundred stay below.
+// percentile returns the time that p percent are below.
 func (s spans) percentile(p int) time.Duration {
 	if len(s) == 0 {
 		return 0

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// The published corpus, which scale 1 has the size of, and the days over which
-// it was written.
+// The size of the published corpus, which scale 1 has, and the number of days
+// of its collection.
 const (
 	corpusUsers = 13_500
 	corpusTrees = 66_497
@@ -24,9 +24,9 @@ var languages = []string{
 	"tr", "fi", "nl", "sv", "da", "cs", "el", "he", "ro", "id", "bn", "fa", "nb", "gl", "eo", "hi", "sk",
 }
 
-// world is the generated collection: it follows from its size and its end
-// alone. Few people do most of the work (Zipf-Mandelbrot), most trees are a
-// prompt without a reply, a fiftieth of the people are trolls.
+// world is the generated collection. Its size and its end determine it. A few
+// users do most of the work (Zipf-Mandelbrot), most trees are a prompt without
+// a reply, and a fiftieth of the users are trolls.
 type world struct {
 	users, trees int
 	start, end   int64 // microseconds since 1970
@@ -53,7 +53,7 @@ func newWorld(scale float64, end time.Time) *world {
 	}
 	w.spoken = newWeighted(weights)
 
-	// Words that an English stemmer leaves alone.
+	// An English stemmer does not change these words.
 	r, seen := random(7), map[string]bool{}
 	for len(w.vocabulary) < 30_000 {
 		var b []byte
@@ -74,7 +74,7 @@ func newWorld(scale float64, end time.Time) *world {
 	return w
 }
 
-// message is one node of a tree, as far as other tables follow from it.
+// message is one node of a tree, with the values that other tables depend on.
 type message struct {
 	key            uint64 // of its streams
 	tree, place    int    // place is its number within the tree
@@ -112,7 +112,7 @@ func (w *world) walk(do func(tree []message)) {
 	}
 }
 
-// write makes up a message below those that the tree has.
+// write generates a message below the messages of the tree.
 func (w *world) write(m *message, tree []message) {
 	r := stream(ofMessage, m.key, 0)
 	m.author = w.people.draw(&r)
@@ -138,7 +138,7 @@ func (w *world) write(m *message, tree []message) {
 	m.reviewed = m.spam || r.float() >= 0.12
 }
 
-// later is a moment some days after another, and before the end.
+// later returns a time some days after another, and before the end.
 func (w *world) later(r *random, at int64, meanDays float64) int64 {
 	later := at + int64(r.exponential()*meanDays*day)
 	if later >= w.end {
@@ -152,7 +152,8 @@ type reaction struct {
 	emoji string
 }
 
-// reactions draws who put which emoji on a message: none on 60 % of them.
+// reactions draws the users and emojis of a message's reactions. 60 % of the
+// messages have none.
 func (w *world) reactions(m *message) []reaction {
 	r := stream(ofReactions, m.key, 0)
 	if r.float() >= 0.4 {
@@ -182,7 +183,7 @@ func (w *world) reactions(m *message) []reaction {
 	return all
 }
 
-// labellers draws who labelled a message, three people as a rule, each once.
+// labellers draws the users who labelled a message, usually three, each once.
 func (w *world) labellers(m *message, r *random) []int {
 	wanted := 3
 	switch c := r.float(); {

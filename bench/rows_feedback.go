@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// The rows of what a message was given.
+// The rows of the feedback on a message.
 
 func (o *rows) labelRows(m *message) {
 	r := stream(ofLabels, m.key, 0)
@@ -15,8 +15,8 @@ func (o *rows) labelRows(m *message) {
 	}
 }
 
-// labels is one person's opinion of a message: a long form for replies, a short
-// one for most of the prompters' messages.
+// labels writes one person's labels: a long form for replies, and a short one
+// for most of the prompters' messages.
 func (o *rows) labels(m *message, r *random) *rows {
 	badly, quality := 1.0, 0.7
 	if m.spam {
