@@ -13,11 +13,11 @@ import (
 	"treewarden/store"
 )
 
-// activity is a first day's work of the demonstration's staff, so that the audit
-// log, the banned users and the histories have something to show. Most trolls
-// are left for whoever tries the console.
+// activity is a first day's work of the demonstration's staff, so that the
+// audit log, the banned users and the histories are not empty. It leaves most
+// trolls for the people who try the console.
 type activity struct {
-	ctx    context.Context // of the one call that it lives for
+	ctx    context.Context // of the call of Moderate
 	store  *store.Store
 	staff  map[string]store.Actor
 	corpus Corpus
@@ -25,9 +25,9 @@ type activity struct {
 	errs   []error
 }
 
-// Moderate has the staff of the demonstration, by their roles, work on a corpus
-// that was loaded. What could not be done is logged and left: a demonstration
-// with one action less is still one.
+// Moderate makes the staff of the demonstration act on a loaded corpus, each
+// within their role. It logs the actions that failed and continues: the
+// demonstration does not depend on a single action.
 func Moderate(
 	ctx context.Context, log *slog.Logger, s *store.Store, staff map[string]store.Actor, corpus Corpus,
 ) error {
@@ -50,7 +50,7 @@ func Moderate(
 	return nil
 }
 
-// act does one action and returns its id, 0 where it failed.
+// act does one action and returns its id, or 0 if it failed.
 func (a *activity) act(role, kind string, target uuid.UUID, reason string, more store.Act) int64 {
 	more.Kind, more.Target, more.Reason = kind, target, reason
 	outcome, err := a.store.Act(a.ctx, a.staff[role], more)
@@ -70,7 +70,7 @@ func (a *activity) undo(role string, action int64, reason string) {
 	}
 }
 
-// someTroll is the nth of a kind, by when they joined.
+// someTroll returns the nth troll of a kind, in the order in which they joined.
 func (a *activity) someTroll(kind Kind, n int) uuid.UUID {
 	list := a.trolls[kind]
 	if len(list) == 0 {
@@ -134,7 +134,7 @@ func (a *activity) cleanUp() {
 	}
 }
 
-// stopTrees halts two trees that still grow, and lets one of them go on.
+// stopTrees stops two growing trees, and restarts one of them.
 func (a *activity) stopTrees() {
 	stopped := 0
 	for _, t := range a.corpus.Trees {
@@ -161,7 +161,8 @@ func (a *activity) takeNotes() {
 		store.Act{Params: store.UserPatch{ShowOnLeaderboard: &hidden}})
 }
 
-// messages are up to n messages of a user that are still there, the newest first.
+// messages returns up to n messages of a user that are not deleted, the newest
+// first.
 func (a *activity) messages(user uuid.UUID, n int) []Message {
 	var list []Message
 	for i := len(a.corpus.Messages) - 1; i >= 0 && len(list) < n; i-- {

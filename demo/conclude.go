@@ -7,8 +7,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// conclude settles what the votes made of a tree: its state, what was deleted
-// of it, and the ranks of its answers.
+// conclude sets the results of the votes on a tree: its state, its deleted
+// messages, and the ranks of its answers.
 func (g *generator) conclude(t *tree) {
 	root := t.nodes[0]
 	t.State = t.target
@@ -33,7 +33,7 @@ func (g *generator) conclude(t *tree) {
 	}
 }
 
-// remove deletes a bad message that was found out, and with it all below it.
+// remove deletes a bad message that was noticed, with all messages below it.
 func (g *generator) remove(n *node) {
 	if n.parent != nil && n.parent.Deleted {
 		n.Deleted, n.DeletedRoot = true, n.parent.DeletedRoot
@@ -42,14 +42,14 @@ func (g *generator) remove(n *node) {
 	old := g.now.Sub(n.Created) > 36*time.Hour
 	known := n.ReviewResult != nil && !*n.ReviewResult || n.flags > 1 || n.nature == good
 	if n.parent == nil && n.tree.State != aborted {
-		return // whoever ends a whole tree halts it
+		return // a moderator stops a whole tree instead
 	}
 	if old && known && n.author != nil && g.chance(habits[n.nature].deleted) {
 		n.Deleted, n.DeletedRoot = true, n.ID
 	}
 }
 
-// rank orders the accepted answers to a message, the best 0.
+// rank orders the accepted answers to a message; the best one has the rank 0.
 func (g *generator) rank(n *node) {
 	var answers []*node
 	for _, kid := range n.kids {
@@ -65,8 +65,8 @@ func (g *generator) rank(n *node) {
 	}
 }
 
-// voteDown lets the down-voters loose on what others wrote: thumbs down,
-// labels that nobody else gives, reports without ground.
+// voteDown makes the votes of the down-voters on messages of others: thumbs
+// down, labels that nobody else uses, reports without a reason.
 func (g *generator) voteDown() {
 	byLanguage := make(map[*language][]*node)
 	for _, t := range g.trees {
@@ -109,7 +109,7 @@ func (g *generator) grudge(n *node, p *person, at time.Time) {
 	}
 }
 
-// collect turns what was made into rows.
+// collect turns the generated trees and users into rows.
 func (g *generator) collect() {
 	for _, p := range g.crew.all {
 		p.Created = g.between(g.now.Add(-250*24*time.Hour), g.now)

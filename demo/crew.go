@@ -9,19 +9,19 @@ import (
 	"time"
 )
 
-// person is a contributor and what the generator knows of them.
+// person is a contributor with the state of the generator.
 type person struct {
 	User
-	languages []*language // that they write, the first one mostly
-	first     time.Time   // of what they did; zero for nothing yet
+	languages []*language // the languages that they write, mostly the first one
+	first     time.Time   // the time of their first activity; zero if there is none yet
 
-	// For trolls: when they are at it and how much they write.
+	// For trolls: their time of activity and the number of their messages.
 	from, to         time.Time
 	prompts, replies int
 	campaign         *campaign
 }
 
-// campaign is what a ring of spammers advertises.
+// campaign is the text that a ring of spammers advertises.
 type campaign struct {
 	ring           []*person
 	text, url      string
@@ -29,7 +29,7 @@ type campaign struct {
 	sent           int
 }
 
-// touch notes that a person did something.
+// touch records that a person was active at a time.
 func (p *person) touch(at time.Time) {
 	if p.first.IsZero() || at.Before(p.first) {
 		p.first = at
@@ -39,7 +39,8 @@ func (p *person) touch(at time.Time) {
 	}
 }
 
-// crew is everybody, and the honest ones by the language that they write.
+// crew holds all contributors, and the honest ones by the language that they
+// write.
 type crew struct {
 	all       []*person
 	trolls    []*person
@@ -47,8 +48,8 @@ type crew struct {
 	usernames map[string]bool
 }
 
-// speakers are the honest people who write a language, with the running sums
-// of how active they are.
+// speakers holds the honest people who write a language, with the running sums
+// of their activity.
 type speakers struct {
 	people []*person
 	sums   []float64
@@ -62,7 +63,7 @@ func (s *speakers) add(p *person, weight float64) {
 	s.sums = append(s.sums, weight)
 }
 
-// writer picks an honest person who writes a language: few write much, and
+// writer picks an honest person who writes a language. A few write much, and
 // many write little.
 func (g *generator) writer(t *language) *person {
 	s := g.crew.speakers[t]
@@ -70,7 +71,7 @@ func (g *generator) writer(t *language) *person {
 	return s.people[min(sort.SearchFloat64s(s.sums, at), len(s.people)-1)]
 }
 
-// trollsPerKind is how many of each kind of troll there are at scale 1.
+// trollsPerKind is the number of trolls of each kind at scale 1.
 const trollsPerKind = 4
 
 // cast makes all contributors.
@@ -83,13 +84,13 @@ func (g *generator) cast() {
 	}
 	honest := g.size * (usersPerScale - trollsPerKind*len(Trolls))
 	for i := range honest {
-		t := list[i%len(list)] // everybody has somebody to talk to, even in the smallest corpus
+		t := list[i%len(list)] // each language has an honest writer, even in the smallest corpus
 		if i >= 5*len(list) {
 			t = g.language()
 		}
 		p := g.person(t, Honest)
-		// Zipf's law, a little flattened: the first of a corpus writes some ten
-		// times as much as the fiftieth.
+		// Zipf's law, a little flattened: the first person of a corpus writes
+		// some ten times as much as the fiftieth.
 		weight := 1 / math.Pow(float64(i)+4, 0.9)
 		g.crew.speakers[t].add(p, weight)
 		if second := g.language(); second != t && g.chance(0.3) {
@@ -114,8 +115,8 @@ func (g *generator) cast() {
 	g.found()
 }
 
-// plan gives a troll a span of time and an amount. The spans take turns, so
-// that each time frame of a board has trolls of its own.
+// plan sets a troll's span of time and amount. The spans alternate, so that
+// each time frame of a board has different trolls.
 func (g *generator) plan(p *person, n int) {
 	day := 24 * time.Hour
 	spans := [][2]time.Duration{{20 * time.Hour, 0}, {6 * day, day}, {25 * day, 8 * day}, {160 * day, 40 * day}}
@@ -140,7 +141,8 @@ func (g *generator) plan(p *person, n int) {
 	}
 }
 
-// found makes the rings of spammers: those of a ring send versions of one text.
+// found makes the rings of spammers. The members of a ring send versions of one
+// text.
 func (g *generator) found() {
 	var ring *campaign
 	for _, p := range g.crew.trolls {
@@ -165,7 +167,7 @@ func (g *generator) found() {
 	}
 }
 
-// language picks a language by how much it is used.
+// language picks a language with a probability by its share.
 func (g *generator) language() *language {
 	list := languages()
 	at := g.rand.Float64() * 100
@@ -177,7 +179,7 @@ func (g *generator) language() *language {
 	return list[0]
 }
 
-// person makes a contributor with a name of their language.
+// person makes a contributor with a name in their language.
 func (g *generator) person(t *language, kind Kind) *person {
 	given, family := g.pick(t.given), g.pick(t.family)
 	p := &person{User: User{ID: g.id(), Kind: kind, Lang: t.code}, languages: []*language{t}}

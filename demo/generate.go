@@ -1,10 +1,11 @@
-// package demo makes the demonstration: a generated collection of conversations
-// in twelve languages with its contributors, honest ones and several kinds of
-// troll, and all that they did to each other's messages; how it is loaded; and
-// the staff who work on it.
+// Package demo makes the demonstration. It generates a collection of
+// conversations in twelve languages, with honest contributors, several kinds of
+// troll, and their votes, reactions and reports. It loads the collection, and
+// makes the staff who act on it.
 //
-// Everything is composed from vocabularies of our own (languages/*.txt); nothing
-// is copied from a real collection. Generate is pure: no SQL, no clock, no network.
+// All texts are composed from vocabularies of our own (languages/*.txt);
+// nothing is copied from a real collection. Generate is pure: no SQL, no clock,
+// no network.
 package demo
 
 import (
@@ -20,14 +21,15 @@ const (
 	treesPerScale = 2000
 )
 
-// Options choose a corpus. The same options give the same corpus.
+// Options sets the size and the time of a corpus. The same options give the
+// same corpus.
 type Options struct {
 	Seed  uint64
 	Scale int       // multiplies users and trees; less than 1 is 1
-	Now   time.Time // the moment up to which the corpus runs; nothing in it is later
+	Now   time.Time // the end of the corpus; nothing in it is later
 }
 
-// Generate makes a corpus. At scale 1 it has 300 users and 2,000 trees; it is
+// Generate makes a corpus. At scale 1 it has 300 users and 2,000 trees. It is
 // held in memory as a whole, some 20 MB for each unit of scale.
 func Generate(o Options) Corpus {
 	g := &generator{
@@ -53,7 +55,7 @@ func Generate(o Options) Corpus {
 	return g.out
 }
 
-// generator holds a corpus in the making.
+// generator holds the state of a corpus that is being generated.
 type generator struct {
 	rand  *rand.Rand
 	now   time.Time
@@ -77,7 +79,7 @@ func (g *generator) some(list []string, n int) []string {
 	return picked
 }
 
-// id makes a random (version 4) UUID out of the seed.
+// id makes a random (version 4) UUID from the seed.
 func (g *generator) id() uuid.UUID {
 	var id uuid.UUID
 	for i := 0; i < 16; i += 8 {
@@ -91,7 +93,7 @@ func (g *generator) id() uuid.UUID {
 	return id
 }
 
-// between picks a moment from a span.
+// between picks a time within a span.
 func (g *generator) between(from, to time.Time) time.Time {
 	if !to.After(from) {
 		return from
@@ -99,13 +101,13 @@ func (g *generator) between(from, to time.Time) time.Time {
 	return from.Add(time.Duration(g.rand.Int64N(int64(to.Sub(from))))).Truncate(time.Microsecond)
 }
 
-// after picks a moment that follows another by a typical time, and mostly by
-// less; it may lie beyond now.
+// after picks a time that follows another by a typical delay, and mostly by
+// less. It may be later than now.
 func (g *generator) after(at time.Time, typical time.Duration) time.Time {
 	return at.Add(time.Minute + time.Duration(g.rand.ExpFloat64()*float64(typical))).Truncate(time.Microsecond)
 }
 
-// soon is after, held back to the time that is left until now.
+// soon is after, limited to the time until now.
 func (g *generator) soon(at time.Time, typical time.Duration) time.Time {
 	if later := g.after(at, typical); later.Before(g.now) {
 		return later

@@ -1,15 +1,15 @@
 package demo
 
-// Names and texts that have broken other consoles. They stand in every
-// corpus, so that whoever works on a page meets them on the first day.
+// Names and texts that have broken other consoles. They are in every corpus, so
+// that developers see them on each page from the start.
 
-// oddNames are given to honest contributors: a strange name is no offence.
+// oddNames are names of honest contributors: a strange name is no offence.
 var oddNames = []string{
 	"<script>alert('name')</script>",
 	`"><img src=x onerror=alert(1)>`,
 	"Robert'); DROP TABLE users;--",
 	"{{.Password}} ${7*7} %s%n",
-	"nimda\u202egnp.exe",          // reads backwards from the override on
+	"nimda\u202egnp.exe",          // shown in reverse after the override
 	"inv\u200bisi\u200bble\u2060", // zero-width characters
 	"",                            // a user whom Open-Assistant could not ban
 	"   ",
@@ -24,7 +24,7 @@ var oddNames = []string{
 	"👍 +1 =SUM(A1:A9)",
 }
 
-// oddTexts are written by curious contributors, as prompts and as replies.
+// oddTexts are texts of honest contributors, as prompts and as replies.
 var oddTexts = []string{
 	"Why does <script>alert('text')</script> not do anything when I type it here?",
 	"<img src=x onerror=\"alert(document.cookie)\"> is how I sign my messages.",

@@ -9,9 +9,9 @@ import (
 	"treewarden/scoring"
 )
 
-// habit says how people take a kind of message: the chance that a reviewer
-// marks it so, how many reactions of a kind it gets on average, how likely it
-// is reported and later deleted, and what the classifier finds.
+// habit describes the reactions to a kind of message: the chance that a
+// reviewer marks it so, the mean number of each reaction, the chances of a
+// report and of a later deletion, and the range of the classifier's toxicity.
 type habit struct {
 	spam, fails, foreign, improper, hate, private, sexual float64 // chance a vote
 	quality, rude, violent                                float64 // mean of the sliders
@@ -38,11 +38,12 @@ var habits = map[nature]habit{
 		flag: 0.15, report: 0.12, deleted: 0.1, reason: 2, toxicLow: 0.0005, toxicHigh: 0.01},
 }
 
-// reviewers is how many people review a message before it is decided upon.
+// reviewers is the number of reviews before the decision on a message.
 const reviewers = 3
 
-// review lets people label a message, and decides on it as the collection
-// does: accepted when 1 − (mean spam + mean wrong language) is above 0.6.
+// review makes the reviewers' labels of a message, and decides on it by the
+// collection's rule: it is accepted if 1 − (mean spam + mean wrong language) is
+// above 0.6.
 func (g *generator) review(n *node) {
 	if n.tree.target == backlogRanking {
 		accepted := true
@@ -66,7 +67,7 @@ func (g *generator) review(n *node) {
 		}
 		seen[by] = true
 		values := g.labels(habits[n.nature], n.Role)
-		if n.judged && n.parent == nil { // the tree's state says how this one ended
+		if n.judged && n.parent == nil { // the tree's state determines the result
 			switch {
 			case n.tree.target == aborted:
 				values[spam] = 1
@@ -127,7 +128,7 @@ func (g *generator) labels(h habit, role string) [scoring.NumLabels]float64 {
 	return values
 }
 
-// react lets readers react to a message.
+// react makes the readers' reactions to a message.
 func (g *generator) react(n *node) {
 	if n.author == nil {
 		return
@@ -149,7 +150,7 @@ func (g *generator) react(n *node) {
 	if n.author.campaign == nil {
 		return
 	}
-	for _, by := range n.author.campaign.ring { // a ring claps for itself, its author included
+	for _, by := range n.author.campaign.ring { // all members of a ring upvote its messages, the author included
 		if at := g.after(n.Created, time.Hour); g.chance(0.25) && !n.seen[by] && !at.After(g.now) {
 			g.reaction(n, by, "+1", at)
 		}
@@ -165,7 +166,7 @@ func (g *generator) reaction(n *node, by *person, emoji string, at time.Time) {
 	by.touch(at)
 }
 
-// poisson draws how often something rare happens.
+// poisson draws the number of occurrences of a rare event.
 func (g *generator) poisson(mean float64) int {
 	limit, product, n := math.Exp(-mean), g.rand.Float64(), 0
 	for product > limit {
@@ -175,7 +176,7 @@ func (g *generator) poisson(mean float64) int {
 	return n
 }
 
-// report lets one or two readers report a message in words.
+// report makes the reports of a message by one or two readers, with reasons.
 func (g *generator) report(n *node) {
 	h := habits[n.nature]
 	if n.author == nil || !g.chance(h.report) {
@@ -193,7 +194,7 @@ func (g *generator) report(n *node) {
 	}
 }
 
-// complain records a report; the older it is, the likelier it was dealt with.
+// complain adds a report. An older report is more likely to be decided.
 func (g *generator) complain(n *node, by *person, at time.Time, reason int) {
 	reasons := by.languages[0].report
 	text := g.pick(reasons)
@@ -218,8 +219,8 @@ func (g *generator) complain(n *node, by *person, at time.Time, reason int) {
 	by.touch(at)
 }
 
-// classify puts out what the classifier finds; it is fast but not always
-// there, and now and then wrong.
+// classify makes the classifier's output. The output comes soon after the
+// message, but is sometimes missing or wrong.
 func (g *generator) classify(n *node) {
 	at := n.Created.Add(time.Duration(1+g.rand.IntN(90)) * time.Second)
 	if at.After(g.now) || g.chance(0.02) {
@@ -230,7 +231,7 @@ func (g *generator) classify(n *node) {
 	if g.chance(0.008) {
 		low, high = 0.3, 0.8
 	}
-	// Even on the scale of logarithms, as such models answer.
+	// Uniform on a logarithmic scale, as the outputs of such models are.
 	t := math.Exp(math.Log(low) + g.rand.Float64()*(math.Log(high)-math.Log(low)))
 	part := func(share float64) float64 { return t * share * (0.5 + g.rand.Float64()) }
 	identity, threat := 0.03, 0.02

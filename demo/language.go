@@ -16,12 +16,12 @@ import (
 //go:embed languages/*.txt
 var languageFiles embed.FS
 
-// language is the vocabulary of one language: whole clauses that fit into each
-// other without inflection, because every form is written around a verb phrase
-// ({task}, {Task} with a capital) or two nouns ({a}, {b}, {A}).
+// language is the vocabulary of one language. Its whole clauses can be combined
+// without inflection, because every form uses a verb phrase ({task}, {Task}
+// with a capital) or two nouns ({a}, {b}, {A}).
 type language struct {
 	code  string
-	share float64 // of all trees, in per cent
+	share float64 // of all trees, in percent
 
 	given, family, handle                   []string
 	ask, compare, context, follow           []string
@@ -33,7 +33,7 @@ type language struct {
 	topics []topic
 }
 
-// topic is one thing that people ask about.
+// topic is one subject of prompts.
 type topic struct {
 	name      string
 	tasks     []string
@@ -87,14 +87,14 @@ func readLanguages(files fs.FS) ([]*language, error) {
 	return list, nil
 }
 
-// read takes in one line of a vocabulary, "key: value". Lines of a topic
-// follow the line that names it.
+// read reads one line of a vocabulary, "key: value". The lines of a topic
+// follow the line with its name.
 func (t *language) read(line string) error {
 	key, value, ok := strings.Cut(line, ": ")
 	if !ok {
 		return fmt.Errorf("%q is not of the form key: value", line)
 	}
-	// One word a line holds for these.
+	// These values are a list with one word per line.
 	words := map[string]*[]string{
 		"given": &t.given, "family": &t.family, "handle": &t.handle, "head": &t.head,
 		"criterion": &t.criterion, "slur": &t.slur, "product": &t.product,
@@ -146,8 +146,8 @@ func (t *topic) read(key, value string) error {
 	return nil
 }
 
-// capital writes a clause with a capital at its beginning, in the scripts
-// that have capitals.
+// capital returns a clause with a capital first letter, in the scripts that
+// have capitals.
 func capital(s string) string {
 	first, size := utf8.DecodeRuneInString(s)
 	return string(unicode.ToUpper(first)) + s[size:]

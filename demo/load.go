@@ -11,18 +11,18 @@ import (
 	"treewarden/store"
 )
 
-// Load adds a corpus to a database, in one transaction. Unlike an import it knows
-// who gave each vote and reaction, and when. It fails when one of the ids is
-// there already.
+// Load adds a corpus to a database, in one transaction. Unlike an import, it
+// has the user and the time of each vote and reaction. It fails if one of the
+// ids exists already.
 func Load(ctx context.Context, s *store.Store, c Corpus) error { return s.Load(ctx, toLoad(c)) }
 
-// Fill loads a corpus into a database that is empty, and says whether it did:
-// another process may have been first.
+// Fill loads a corpus into an empty database and reports whether it did:
+// another process may have filled the database first.
 func Fill(ctx context.Context, s *store.Store, c Corpus) (filled bool, err error) {
 	return s.Fill(ctx, toLoad(c))
 }
 
-// toLoad gives a corpus table by table, those that others refer to first.
+// toLoad returns the tables of a corpus, referenced tables first.
 func toLoad(c Corpus) store.Bulk {
 	return store.Bulk{
 		Model: Classifier, Outputs: ClassifierOutputs[:],
@@ -118,7 +118,7 @@ func signalsToLoad(c Corpus) []store.Table {
 }
 
 // outputsToLoad writes a classifier's outputs in the order of the model's own
-// list, which may hold others too.
+// list, which may hold other outputs too.
 func outputsToLoad(c Corpus, model int16, places []int) store.Table {
 	width := 1 + slices.Max(places)
 	toxicity := slices.Index(ClassifierOutputs[:], "toxicity")
@@ -137,8 +137,8 @@ func outputsToLoad(c Corpus, model int16, places []int) store.Table {
 	}
 }
 
-// rawID is an id as the driver writes it fastest: a uuid.UUID would go by way of
-// its text.
+// rawID is an id in the driver's fastest form: the driver would convert a
+// uuid.UUID to text.
 func rawID(u uuid.UUID) [16]byte { return u }
 
 func rawIDOrNull(u uuid.UUID) any {
@@ -155,7 +155,7 @@ func textOrNull(text string) any {
 	return text
 }
 
-// dateOrNone writes the zero time as the date of what never happened.
+// dateOrNone writes the zero time as NULL.
 func dateOrNone(at time.Time) any {
 	if at.IsZero() {
 		return store.NoDate

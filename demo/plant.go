@@ -6,8 +6,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// nature is what a message really is; votes, reactions and the classifier
-// follow from it.
+// nature is the true kind of a message. Votes, reactions and the classifier's
+// output depend on it.
 type nature int
 
 const (
@@ -20,33 +20,34 @@ const (
 	foreign
 )
 
-// node is a message in the making.
+// node is a message that is being generated.
 type node struct {
 	Message
 	nature nature
-	author *person // nil where nobody is known
+	author *person // nil for an unknown author
 	tree   *tree
 	about  subject
 	parent *node
 	kids   []*node
 	votes  []Vote
 	flags  int // red flags
-	// judged says that the story of the tree needs the reviews to be through.
+	// judged reports whether the target of the tree requires that the reviews
+	// are complete.
 	judged bool
-	seen   map[*person]bool // who reacted with a thumb
+	seen   map[*person]bool // the users with a thumb on the message
 }
 
-// tree is a tree in the making. Its nodes are in the order of writing, so a
-// parent stands before its replies.
+// tree is a tree that is being generated. Its nodes are in the order of their
+// creation, so a parent comes before its replies.
 type tree struct {
 	Tree
 	language *language
 	nodes    []*node
-	// target is the state that the tree is to reach; bad prompts may stop it.
+	// target is the state that the tree should reach; a bad prompt may stop it.
 	target string
 }
 
-// The states of a tree, as the collection names them.
+// The states of a tree, under the collection's names.
 const (
 	reviewing      = "initial_prompt_review"
 	waiting        = "prompt_lottery_waiting"
@@ -60,13 +61,13 @@ const (
 	backlogRanking = "backlog_ranking"
 )
 
-// States lists the states of a tree, in the order in which a tree goes
-// through them, and then those in which it ends early.
+// States lists the states of a tree, in the order in which a tree goes through
+// them, and then the states of a tree that ended early.
 var States = []string{reviewing, waiting, growing, ranking, readyToScore, readyToExport, scoringFailed, aborted, halted,
 	backlogRanking}
 
-// story says how likely the states are by a tree's age, in per mille, in the
-// order of States: a young tree cannot be done.
+// story holds the chances of the states by a tree's age, in per mille, in the
+// order of States. A young tree cannot be complete.
 var story = []struct {
 	older   time.Duration
 	weights [10]int
@@ -77,7 +78,7 @@ var story = []struct {
 	{0, [10]int{470, 140, 380, 0, 0, 0, 0, 0, 10, 0}},
 }
 
-// plant grows the trees of the honest contributors.
+// plant makes the trees of the honest contributors.
 func (g *generator) plant() {
 	count := g.size * treesPerScale
 	for _, p := range g.crew.trolls {
@@ -103,7 +104,7 @@ func (g *generator) grow() {
 	}
 	author := g.writer(t)
 	if target == backlogRanking {
-		author = nil // it came from elsewhere
+		author = nil // the tree came from another collection
 	}
 	tree := g.root(author, t, created, text, nature, about)
 	tree.target = target
@@ -120,7 +121,7 @@ func (g *generator) grow() {
 	}
 }
 
-// target picks the state that a tree of some age is in.
+// target picks the state of a tree by its age.
 func (g *generator) target(age time.Duration) string {
 	for _, chapter := range story {
 		if age < chapter.older {
@@ -136,8 +137,8 @@ func (g *generator) target(age time.Duration) string {
 	return growing
 }
 
-// someday picks the day of a prompt: the collection runs for eight months and
-// grows, so that every time frame has its share.
+// someday picks the day of a prompt. The collection runs for eight months and
+// grows, so that every time frame has a part of it.
 func (g *generator) someday() time.Time {
 	day := 24 * time.Hour
 	spans := []struct {
@@ -153,7 +154,7 @@ func (g *generator) someday() time.Time {
 	return g.now
 }
 
-// root starts a tree with its prompt.
+// root makes a tree with its prompt.
 func (g *generator) root(author *person, t *language, at time.Time, text string, n nature, about subject) *tree {
 	id := g.id()
 	tree := &tree{language: t, target: reviewing, Tree: Tree{
@@ -178,8 +179,8 @@ const (
 	maxChildren = 3
 )
 
-// fill lets a tree grow by some replies: answers side by side, and mostly one
-// follow-up to each.
+// fill adds replies to a tree: several answers to a prompt, and mostly one
+// follow-up to an answer.
 func (g *generator) fill(tree *tree, replies int) {
 	for tries := 0; replies > 0 && tries < 200; tries++ {
 		parent := tree.nodes[g.rand.IntN(len(tree.nodes))]
@@ -219,7 +220,7 @@ func (g *generator) fill(tree *tree, replies int) {
 	}
 }
 
-// reply hangs a message below another.
+// reply adds a reply to a message.
 func (g *generator) reply(parent *node, author *person, at time.Time, text string, n nature) *node {
 	reply := &node{nature: n, author: author, tree: parent.tree, about: parent.about, parent: parent, Message: Message{
 		Tree: parent.Tree, ID: g.id(), Parent: parent.ID, Author: author.ID, Created: at,
@@ -230,7 +231,7 @@ func (g *generator) reply(parent *node, author *person, at time.Time, text strin
 	return reply
 }
 
-// other is the role that answers a role.
+// other returns the role of a reply to a role.
 func other(role string) string {
 	if role == "prompter" {
 		return "assistant"

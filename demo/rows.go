@@ -8,27 +8,27 @@ import (
 	"treewarden/scoring"
 )
 
-// Kind tells what sort of contributor a user is. It is the truth behind the
-// corpus, for measuring how well a score finds trolls; the console never sees it.
+// Kind is the true kind of a contributor. It measures how well a score finds
+// trolls; the console never shows it.
 type Kind string
 
 // The kinds of contributors.
 const (
 	Honest        Kind = "honest"
-	Flooder       Kind = "flooder"        // many short messages in bursts
-	Vandal        Kind = "vandal"         // abuse in the threads of others
-	Spammer       Kind = "spammer"        // one advertisement in many versions, from several accounts
+	Flooder       Kind = "flooder"        // sends many short messages in bursts
+	Vandal        Kind = "vandal"         // abuses others in their threads
+	Spammer       Kind = "spammer"        // sends one advertisement in many versions, from several accounts
 	SlurWriter    Kind = "slur_writer"    // insults groups of people
-	WrongLanguage Kind = "wrong_language" // writes in trees of languages that it does not write
-	DownVoter     Kind = "down_voter"     // votes down and labels as spam what others wrote
+	WrongLanguage Kind = "wrong_language" // writes in trees of languages other than its own
+	DownVoter     Kind = "down_voter"     // votes down the messages of others and labels them as spam
 )
 
 // Trolls lists the kinds that are not honest.
 var Trolls = []Kind{Flooder, Vandal, Spammer, SlurWriter, WrongLanguage, DownVoter}
 
-// Corpus is a whole collection as flat rows: who wrote, voted, reacted and
-// reported what and when. A row comes after the rows that it refers to.
-// Dates are in UTC, to the microsecond.
+// Corpus is a whole collection as flat rows: users, trees, messages, votes,
+// reactions and reports. A row comes after the rows that it refers to. Dates
+// are in UTC, to the microsecond.
 type Corpus struct {
 	Users     []User
 	Trees     []Tree
@@ -45,9 +45,9 @@ type User struct {
 	DisplayName  string
 	AuthMethod   string // local, discord, google or system
 	Username     string
-	Email        string // empty where the sign-in method brought none
+	Email        string // empty if the sign-in method has none
 	Created      time.Time
-	LastActivity time.Time // zero for a user who never did anything
+	LastActivity time.Time // zero for a user without activity
 	Kind         Kind
 	Lang         string // the language that the user mostly writes
 }
@@ -63,7 +63,7 @@ type Tree struct {
 	Origin      string // empty unless the tree came from another collection
 	Lang        string
 	Created     time.Time
-	Author      uuid.UUID // Nil where nobody is known
+	Author      uuid.UUID // Nil if unknown
 }
 
 // Message is one node of a tree.
@@ -71,10 +71,10 @@ type Message struct {
 	Tree         uuid.UUID
 	ID           uuid.UUID
 	Parent       uuid.UUID // Nil for a prompt at the root
-	Author       uuid.UUID // Nil where nobody is known
+	Author       uuid.UUID // Nil if unknown
 	Created      time.Time
 	Role         string // prompter or assistant
-	Lang         string // the language that the author said to write
+	Lang         string // the language that the author chose
 	Text         string // at most 2,000 characters
 	Depth        int
 	ReviewCount  int
@@ -83,7 +83,7 @@ type Message struct {
 	Synthetic    bool
 	ModelName    string
 	Deleted      bool
-	DeletedRoot  uuid.UUID // the topmost message that fell with this one; Nil unless deleted
+	DeletedRoot  uuid.UUID // the topmost message that was deleted with this one; Nil unless deleted
 }
 
 // The places of the labels in Vote.Values, which are those of scoring.Labels.
@@ -103,10 +103,11 @@ var (
 	violence       = scoring.LabelPlace("violence")
 )
 
-// NotGiven stands in Vote.Values for a label that the voter was not asked for.
+// NotGiven is the value in Vote.Values of a label that the voter was not asked
+// for.
 const NotGiven = -1
 
-// Vote is one person's labels of one message, each 0 to 1 or NotGiven.
+// Vote holds one person's labels of one message, each 0 to 1 or NotGiven.
 type Vote struct {
 	Tree, Message, User uuid.UUID
 	At                  time.Time
@@ -114,14 +115,14 @@ type Vote struct {
 }
 
 // Reaction is one person's emoji on a message: "+1", "-1", "red_flag" and
-// others; at most one of "+1" and "-1" by the same person.
+// others. A person has at most one of "+1" and "-1" on a message.
 type Reaction struct {
 	Tree, Message, User uuid.UUID
 	Emoji               string
 	At                  time.Time
 }
 
-// Report is one person's report of a message, with the reason in words.
+// Report is one person's report of a message, with its reason.
 type Report struct {
 	Tree, Message, User uuid.UUID
 	Reason              string
@@ -129,16 +130,16 @@ type Report struct {
 	Status              string // open, upheld, dismissed or withdrawn
 }
 
-// Classifier is the name of the model whose outputs the corpus holds, and
-// ClassifierOutputs what it puts out, in the order of Output.Scores.
+// Classifier is the name of the model whose outputs the corpus holds.
 const Classifier = "detoxify"
 
-// ClassifierOutputs names the outputs of Classifier.
+// ClassifierOutputs names the outputs of Classifier, in the order of
+// Output.Scores.
 var ClassifierOutputs = [...]string{
 	"toxicity", "severe_toxicity", "obscene", "identity_attack", "insult", "threat", "sexual_explicit",
 }
 
-// Output is what the classifier says of a message, each 0 to 1.
+// Output holds the classifier's outputs for a message, each 0 to 1.
 type Output struct {
 	Tree, Message uuid.UUID
 	Scores        [len(ClassifierOutputs)]float64

@@ -9,12 +9,14 @@ import (
 	"treewarden/store"
 )
 
-// Staff are the accounts of the demonstration, one for each role, named like it.
+// Staff lists the accounts of the demonstration, one for each role and named
+// like it.
 var Staff = []string{policy.Admin, policy.Moderator, policy.DataLead}
 
-// EnsureStaff makes the accounts that are missing, and returns all by their names. They have no password: only the
-// links that each start prints open them. One that was taken out of the
-// console is not missing, and stays out.
+// EnsureStaff makes the missing accounts and returns all accounts by their
+// names. They have no password: only the links that each start prints open
+// them. An account that was removed from the console is not missing and stays
+// removed.
 func EnsureStaff(ctx context.Context, s *store.Store, p *policy.Policy) (map[string]store.Actor, error) {
 	there, err := s.Staff(ctx, store.CommandLine)
 	if err != nil {

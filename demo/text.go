@@ -7,17 +7,17 @@ import (
 	"unicode/utf8"
 )
 
-// textLimit is how many characters the collection's forms let through.
+// textLimit is the length that the collection's forms allow, in characters.
 const textLimit = 2000
 
-// subject is what a conversation is about, so that replies stay with it.
+// subject is the subject of a conversation, which its replies keep.
 type subject struct {
 	language *language
 	topic    *topic
-	pair     *[2]string // set where the prompt compared two things
+	pair     *[2]string // set if the prompt compares two things
 }
 
-// prompt writes a prompt and says what it is about.
+// prompt writes a prompt and returns it with its subject.
 func (g *generator) prompt(t *language) (string, subject) {
 	about := subject{language: t, topic: &t.topics[g.rand.IntN(len(t.topics))]}
 	var text string
@@ -42,7 +42,7 @@ func (g *generator) prompt(t *language) (string, subject) {
 	return text, about
 }
 
-// followUp writes what a prompter says to an answer.
+// followUp writes a prompter's reply to an answer.
 func (g *generator) followUp(about subject) string {
 	text := fill(g.pick(about.language.follow), "task", g.pick(about.topic.tasks))
 	if g.chance(0.2) {
@@ -51,9 +51,9 @@ func (g *generator) followUp(about subject) string {
 	return text
 }
 
-// answer writes an assistant's reply in one of several shapes, as people do:
-// a paragraph, a list, headings, a table, code, and now and then an essay up
-// to the limit.
+// answer writes an assistant's reply in one of several forms, as people do: a
+// paragraph, a list, headings, a table, code, and sometimes an essay up to the
+// limit.
 func (g *generator) answer(about subject) string {
 	t := about.language
 	tips := g.some(slices.Concat(about.topic.tips, g.some(t.advice, 2)), 3+g.rand.IntN(4))
@@ -82,8 +82,8 @@ func (g *generator) answer(about subject) string {
 	return cut(strings.Join(parts, "\n\n"))
 }
 
-// essay writes on until the text comes near the limit, or the language has
-// nothing more to say.
+// essay adds sentences until the text is near the limit, or the language has no
+// more sentences.
 func (g *generator) essay(about subject) string {
 	t := about.language
 	text := "# " + capital(g.pick(about.topic.tasks)) + "\n\n" + g.pick(t.open)
@@ -99,7 +99,8 @@ func (g *generator) essay(about subject) string {
 		}
 		text += next
 	}
-	// The last sentences one by one, so that some texts end just below the limit.
+	// Add the last sentences one by one, so that some texts end just below the
+	// limit.
 	between := "\n\n"
 	for _, sentence := range g.some(slices.Concat(t.advice, t.close), 12) {
 		if utf8.RuneCountInString(text+between+sentence) > textLimit {
@@ -111,7 +112,7 @@ func (g *generator) essay(about subject) string {
 	return text
 }
 
-// table compares the two things of a prompt.
+// table writes a comparison of the two things in a prompt.
 func (g *generator) table(about subject) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "| | %s | %s |\n|---|---|---|", capital(about.pair[0]), capital(about.pair[1]))
@@ -126,7 +127,7 @@ func (g *generator) stars() string {
 	return strings.Repeat("★", n) + strings.Repeat("☆", 5-n)
 }
 
-// poor writes what an honest but hasty contributor leaves: hardly anything.
+// poor writes the text of an honest but hasty contributor, which is very short.
 func (g *generator) poor(about subject, role string) string {
 	if role == "prompter" {
 		return g.pick(about.language.flood) + "?"
@@ -134,7 +135,7 @@ func (g *generator) poor(about subject, role string) string {
 	return g.pick(about.topic.tips)
 }
 
-// snippets are the code blocks of answers about programming; code is the same
+// snippets are the code blocks of answers about programming. They are the same
 // in every language.
 var snippets = []string{
 	"```python\nwith open(\"big.txt\", encoding=\"utf-8\") as lines:\n    for number, line in enumerate(lines, 1):\n        print(number, line.rstrip())\n```",
@@ -161,13 +162,13 @@ func list(sentences []string, numbered bool) string {
 	return strings.Join(lines, "\n")
 }
 
-// fill puts a clause into a form, with a capital where the form asks for it:
-// {task} or {Task}.
+// fill puts a clause into a form, with a capital if the form has {Task} instead
+// of {task}.
 func fill(form, name, clause string) string {
 	return strings.NewReplacer("{"+name+"}", clause, "{"+capital(name)+"}", capital(clause)).Replace(form)
 }
 
-// cut holds a text to the limit of the collection's forms.
+// cut shortens a text to the limit of the collection's forms.
 func cut(text string) string {
 	if utf8.RuneCountInString(text) <= textLimit {
 		return text

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// troll lets every troll write what it planned.
+// troll writes the planned messages of every troll.
 func (g *generator) troll() {
-	byLanguage := make(map[*language][]*node) // honest messages that may be answered
+	byLanguage := make(map[*language][]*node) // honest messages that trolls may answer
 	for _, tree := range g.trees {
 		if len(tree.nodes) > 1 {
 			byLanguage[tree.language] = append(byLanguage[tree.language], tree.nodes...)
@@ -20,7 +20,7 @@ func (g *generator) troll() {
 			if p.Kind != Flooder || i%10 == 0 {
 				at = g.between(p.from, p.to)
 			} else if at = at.Add(time.Duration(5+g.rand.IntN(50)) * time.Second); at.After(g.now) {
-				at = g.now // a burst goes on for some minutes
+				at = g.now // a burst lasts for some minutes
 			}
 			if i < p.prompts {
 				g.trollPrompt(p, at)
@@ -31,8 +31,8 @@ func (g *generator) troll() {
 	}
 }
 
-// hunting picks the language in whose trees a troll writes: its own, save for
-// those who write where they have no word.
+// hunting picks the language of the trees that a troll writes in. It is the
+// troll's own, except for trolls that write in the wrong language.
 func (g *generator) hunting(p *person) *language {
 	for p.Kind == WrongLanguage {
 		if t := g.language(); t != p.languages[0] {
@@ -42,8 +42,8 @@ func (g *generator) hunting(p *person) *language {
 	return p.languages[0]
 }
 
-// victim finds a message that was there at a moment and may be answered; nil
-// where there is none.
+// victim finds a message that existed at a time and may be answered, or nil if
+// there is none.
 func (g *generator) victim(among []*node, at time.Time) *node {
 	for range 50 {
 		if len(among) == 0 {
@@ -69,8 +69,8 @@ func (g *generator) trollReply(p *person, parent *node, at time.Time) {
 	text, nature := g.trollText(p, parent.about)
 	reply := g.reply(parent, p, at, text, nature)
 	p.touch(at)
-	// Now and then somebody answers in earnest: what hangs below a bad
-	// message is not always bad.
+	// Sometimes an honest person answers: the messages below a bad message are
+	// not always bad.
 	if reply.Depth < maxDepth && g.chance(0.2) {
 		if author := g.writer(parent.tree.language); author != parent.author {
 			at := g.soon(at, 5*time.Hour)
@@ -84,7 +84,7 @@ func (g *generator) trollReply(p *person, parent *node, at time.Time) {
 	}
 }
 
-// trollText writes what a kind of troll writes.
+// trollText writes the text of a kind of troll.
 func (g *generator) trollText(p *person, about subject) (string, nature) {
 	own := p.languages[0]
 	name := g.pick(own.slur)
@@ -120,8 +120,8 @@ func (g *generator) trollText(p *person, about subject) (string, nature) {
 	return g.poor(about, "assistant"), poor
 }
 
-// advert writes a version of a ring's text: near-duplicates that no
-// comparison of whole texts finds.
+// advert writes a version of a ring's text. The versions differ a little, so
+// that a comparison of whole texts finds no duplicates.
 func (g *generator) advert(c *campaign) string {
 	text := c.text
 	c.sent++
@@ -138,7 +138,7 @@ func (g *generator) advert(c *campaign) string {
 		text = g.pick([]string{"🔥 ", "💰 ", "👉 ", "🔥🔥 "}) + text
 	}
 	if g.chance(0.2) {
-		text = strings.NewReplacer("a", "а", "e", "е", "o", "о").Replace(text) // Cyrillic lookalikes
+		text = strings.NewReplacer("a", "а", "e", "е", "o", "о").Replace(text) // Cyrillic letters that look like Latin ones
 	}
 	if g.chance(0.2) {
 		runes := []rune(text)
@@ -149,7 +149,7 @@ func (g *generator) advert(c *campaign) string {
 }
 
 // curious puts the texts that break consoles into the corpus, each once as a
-// prompt and once as a reply, written by honest people.
+// prompt and once as a reply by honest people.
 func (g *generator) curious() {
 	var prompts, replies []*node
 	for _, tree := range g.trees {
