@@ -9,15 +9,14 @@ import (
 	"treewarden/store/db"
 )
 
-// Kind is one kind of action: everything that pages, the API, the log and undo
-// need to know of it. Each kind is registered by the file that does it; menus,
-// forms, routes, the OpenAPI document, the events for front ends and the audit
-// log read it here.
+// Kind describes one kind of action. Each kind is registered by the file that
+// implements it. Menus, forms, routes, the OpenAPI document, the events for front
+// ends and the audit log read the registered kinds.
 type Kind struct {
 	Name   string
 	Target string // user, message or tree
-	Path   string // the last part of its address, such as /messages/ID/labels
-	// Place orders kinds in menus and filters, the lowest first.
+	Path   string // the last part of its URL, such as /messages/ID/labels
+	// Place orders kinds in menus and filters, lowest first.
 	Place int
 
 	Title  string // "Ban user"
@@ -25,60 +24,60 @@ type Kind struct {
 	Past   string // begins the sentence in the log and the toast: "Banned"
 
 	Permission policy.Permission
-	// Undoable actions can be taken back by a further action; WhyNot says why
-	// the others cannot.
+	// Undoable actions can be undone by a further action. WhyNot gives the reason
+	// why the others cannot.
 	Undoable bool
 	WhyNot   string
-	// Previewable actions can touch more than one thing: a preview answers the
+	// Previewable actions can change more than one object. A preview returns the
 	// counts without changing anything.
 	Previewable bool
 	NeedsReason bool
-	// Destructive actions take something away; their button is red.
+	// Destructive actions have a red button.
 	Destructive bool
-	// Personal actions are what contributors do too: the API answers them with
-	// the message as it is then.
+	// Personal actions are also taken by contributors. The API answers them with
+	// the changed message.
 	Personal bool
 
-	// Fields is the view with the form's own fields, below views/partials/fields;
-	// empty where it has none.
+	// Fields is the view with the form's own fields, below views/partials/fields.
+	// It is empty if the form has none.
 	Fields string
-	// Effect says in words what a preview's numbers mean for those concerned.
+	// Effect describes the effect of the action for the form of a preview.
 	Effect func(Concerned) string
-	// Menu are its entries in the menu of a message.
+	// Menu holds its entries in the menu of a message.
 	Menu []MenuEntry
-	// NewParams makes what the form and the API's body are decoded into, besides
-	// what every action takes. It is a pointer to a struct with json, form and
-	// validate tags; nil where the kind has an address of its own.
+	// NewParams returns a pointer to a struct with json, form and validate tags.
+	// The form and the body of an API request are decoded into it. It is nil if
+	// the kind has its own handler.
 	NewParams func() any
 
-	// aspects are what it changes, and what an undo puts back.
+	// aspects are the aspects that the action changes and an undo restores.
 	aspects []aspect
 	do      func(*actionTx) error
 }
 
-// Concerned is what an action aims at, as its form shows it: one of the three.
+// Concerned is the target of an action as its form shows it. One field is set.
 type Concerned struct {
 	User    *UserDetail
 	Message *MessageDetail
 	Tree    *TreeDetail
 }
 
-// MenuEntry is one entry of the menu of a message. The action aims at the message,
-// its tree or its author, as the kind says.
+// MenuEntry is one entry of the menu of a message. The target of the action is
+// the message, its tree or its author, depending on Kind.Target.
 type MenuEntry struct {
 	Text  string // "Delete…"
 	Icon  string
-	Key   string // does it for the message that is selected; empty: none
+	Key   string // the shortcut for the selected message; empty if there is none
 	Query string // preselects fields of the form: "result=rejected"
-	// Shows says whether the entry makes sense for a message; nil is always.
+	// Shows reports whether the entry applies to a message; nil means always.
 	Shows func(Message) bool
 }
 
-// Kinds are all actions on users, messages and trees, in the order of their
-// places. Undo is done by reversing what any of them wrote down.
+// Kinds holds all kinds of actions on users, messages and trees, ordered by
+// Place. It does not hold UndoKind.
 var Kinds []Kind
 
-// register adds a kind of action that is done with parameters of a type.
+// register adds a kind of action whose parameters have type P.
 func register[P any](kind Kind, do func(*actionTx, P) error) {
 	kind.NewParams = func() any { return new(P) }
 	kind.do = func(d *actionTx) error {
@@ -96,22 +95,22 @@ func register[P any](kind Kind, do func(*actionTx, P) error) {
 	slices.SortStableFunc(Kinds, func(a, b Kind) int { return cmp.Compare(a.Place, b.Place) })
 }
 
-// NoParams are the parameters of actions that take none.
+// NoParams is the type of the parameters of actions that take none.
 type NoParams struct{}
 
-// always is the effect of an action that is the same whatever it aims at.
+// always returns an Effect that is the same for every target.
 func always(effect string) func(Concerned) string { return func(Concerned) string { return effect } }
 
-// UndoKind is the action that takes another one back. Its permission depends on
-// whose action that is: undo.own or undo.all.
+// UndoKind is the action that undoes another action. The permission is undo.own
+// or undo.all, depending on the actor of the other action.
 var UndoKind = Kind{
 	Name: "undo", Title: "Undo action", Button: "Undo", Past: "Undid", Permission: policy.UndoOwn,
 	Previewable: true, NeedsReason: true, WhyNot: "An undo is not undone: act again instead.",
 	Effect: always("Everything that the action changed goes back to what it was, all or nothing."),
 }
 
-// logged are the kinds that only the log knows: acts on formulas, accounts and
-// keys, which have commands and pages of their own.
+// logged holds the kinds that occur only in the log: changes of formulas,
+// accounts and keys, which have their own commands and pages.
 var logged = []Kind{
 	setFormula,
 	{
@@ -132,7 +131,7 @@ var logged = []Kind{
 	},
 }
 
-// KindNamed finds a kind of action, undo and those of accounts included.
+// KindNamed returns the kind with a name, from Kinds, UndoKind and logged.
 func KindNamed(name string) (Kind, bool) {
 	for _, kinds := range [][]Kind{Kinds, {UndoKind}, logged} {
 		for _, k := range kinds {
@@ -144,8 +143,8 @@ func KindNamed(name string) (Kind, bool) {
 	return Kind{}, false
 }
 
-// oneOfField refuses a value of a field that is none of those allowed; the first
-// one may be left out.
+// oneOfField returns an Invalid if the value is not one of those allowed. An
+// empty value is valid.
 func oneOfField(field, value string, allowed ...string) db.Invalid {
 	if value == "" || slices.Contains(allowed, value) {
 		return nil
@@ -153,7 +152,7 @@ func oneOfField(field, value string, allowed ...string) db.Invalid {
 	return db.Invalid{field: "Choose " + orList(allowed) + "."}
 }
 
-// orList writes choices as people do: "keep or halt".
+// orList joins choices for an error text: "keep or halt".
 func orList(words []string) string {
 	switch n := len(words); n {
 	case 0:

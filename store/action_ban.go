@@ -17,11 +17,11 @@ import (
 
 // BanParams are the terms of a ban.
 type BanParams struct {
-	Until    *time.Time `json:"until" form:"until"` // nil: until somebody unbans them
+	Until    *time.Time `json:"until" form:"until"` // nil: until the user is unbanned
 	Messages string     `json:"messages" form:"messages" validate:"omitempty,oneof=keep delete"`
 	Trees    string     `json:"trees" form:"trees" validate:"omitempty,oneof=keep halt"`
 
-	// For is a length of time that the form offers; date means Until.
+	// For is a length of time that the form offers; "date" stands for Until.
 	For string `json:"-" form:"for" validate:"omitempty,oneof=day week month date"`
 }
 
@@ -52,12 +52,14 @@ func init() {
 }
 
 // banLengths are the lengths of a ban that its form offers.
-var banLengths = map[string]time.Duration{"day": 24 * time.Hour, "week": 7 * 24 * time.Hour,
-	"month": 30 * 24 * time.Hour}
+var banLengths = map[string]time.Duration{
+	"day":   24 * time.Hour,
+	"week":  7 * 24 * time.Hour,
+	"month": 30 * 24 * time.Hour,
+}
 
-// Complete returns the terms with an end made of the length that a form sent. It
-// lies at a full hour: a form that is sent twice by a double click then asks for
-// the same thing twice.
+// Complete sets Until from the length that the form sent. The end is a full hour,
+// so that a form sent twice by a double click sends the same request twice.
 func (p BanParams) Complete(now time.Time) (any, error) {
 	if length, ok := banLengths[p.For]; ok {
 		end := now.Add(length + time.Hour).UTC().Truncate(time.Hour)
@@ -120,7 +122,8 @@ func ban(d *actionTx, p BanParams) error {
 	return nil
 }
 
-// check holds the end of a ban to a time within 100 years, and choices to theirs.
+// check checks that the end of a ban lies within 100 years and that the choices
+// are valid.
 func (p BanParams) check(now time.Time) error {
 	wrong := Invalid{}
 	if p.Until != nil && !p.Until.After(now) {
@@ -137,8 +140,9 @@ func (p BanParams) check(now time.Time) error {
 	return nil
 }
 
-// lockForBan locks the trees in which the ban changes anything: all where the
-// user wrote, if what they wrote goes, so that nothing of it comes back meanwhile.
+// lockForBan locks the trees that the ban changes. If the user's messages are
+// deleted, it locks all trees with such messages, so that no message returns in
+// the meantime.
 func (d *actionTx) lockForBan(user User, p BanParams) error {
 	where := []string{feedbackTreesSQL("$1")}
 	if p.Messages == "delete" {
@@ -150,16 +154,16 @@ func (d *actionTx) lockForBan(user User, p BanParams) error {
 	return d.lockTrees(strings.Join(where, " UNION ALL "), user.UserID)
 }
 
-// feedbackTreesSQL names the trees in which users gave labels, reactions or reports: what
-// they gave stops counting with their ban.
+// feedbackTreesSQL returns a query for the trees in which users left labels,
+// reactions or reports. This feedback stops counting when the users are banned.
 func feedbackTreesSQL(users string) string {
-	return fmt.Sprintf(`SELECT tree_id FROM label_votes WHERE user_id IN (%[1]s) UNION ALL SELECT tree_id FROM reactions
-		WHERE user_id IN (%[1]s)
+	return fmt.Sprintf(`SELECT tree_id FROM label_votes WHERE user_id IN (%[1]s)
+		UNION ALL SELECT tree_id FROM reactions WHERE user_id IN (%[1]s)
 		UNION ALL SELECT tree_id FROM reports WHERE user_id IN (%[1]s)`, users)
 }
 
-// lockTrees locks the trees that a query names, in the order of their ids, and
-// remembers them. A preview changes nothing in them, and lets others go on.
+// lockTrees locks the trees that a query returns, in the order of their ids, and
+// adds them to lockedTrees. A preview locks nothing.
 func (d *actionTx) lockTrees(query string, args ...any) error {
 	if d.act.Preview {
 		return nil
@@ -169,9 +173,9 @@ func (d *actionTx) lockTrees(query string, args ...any) error {
 	return err
 }
 
-// inLockedTrees narrows a condition to the trees that lockTrees locked. An import
-// may have brought others since: to change them now would be to lock them out of
-// order, and their messages came after the ban.
+// inLockedTrees restricts a condition to the trees that lockTrees locked. An
+// import may have added other trees since. Locking them now would break the lock
+// order, and their messages were imported after the ban.
 func (d *actionTx) inLockedTrees(column, condition string, args ...any) (string, []any) {
 	if d.act.Preview {
 		return condition, args
@@ -180,8 +184,8 @@ func (d *actionTx) inLockedTrees(column, condition string, args ...any) (string,
 	return fmt.Sprintf("%s AND %s = ANY ($%d)", condition, column, len(args)), args
 }
 
-// watchFeedback has the counters follow what a user gave, who is locked, as are the
-// trees of it.
+// watchFeedback makes the counters follow the feedback of a user. The user and
+// the trees of the feedback are locked.
 func (d *actionTx) watchFeedback(user uuid.UUID) error {
 	if d.act.Preview {
 		return nil
@@ -194,7 +198,7 @@ func unban(d *actionTx, _ UnbanParams) error {
 	if err != nil {
 		return err
 	}
-	// A ban that has run out is still to be taken off by the program itself.
+	// System may also remove a ban that has expired.
 	if user.Status != Banned && d.actor.Via != System.Via {
 		return d.withLatest(&Conflict{Why: user.DisplayName + " is not banned.", Version: user.Version})
 	}
@@ -213,12 +217,13 @@ func unban(d *actionTx, _ UnbanParams) error {
 	return err
 }
 
-// EndExpiredBans takes off the bans whose end has come, each by an action of
-// the program itself, and returns how many. A ban stops counting at its end
-// even before this runs.
+// EndExpiredBans removes up to 1000 expired bans, each by an action of System,
+// and returns their number. An expired ban has no effect even before
+// EndExpiredBans runs.
 func (s *Store) EndExpiredBans(ctx context.Context) (int, error) {
-	rows, err := s.pool.Query(ctx, "SELECT user_id FROM users WHERE banned_at IS NOT NULL AND banned_until <= now() "+
-		"ORDER BY user_id LIMIT 1000")
+	rows, err := s.pool.Query(ctx, `SELECT user_id FROM users
+		WHERE banned_at IS NOT NULL AND banned_until <= now()
+		ORDER BY user_id LIMIT 1000`)
 	if err != nil {
 		return 0, db.Translate(err)
 	}
@@ -239,12 +244,12 @@ func (s *Store) endBan(ctx context.Context, user uuid.UUID) error {
 	act := Act{Kind: kind.Name, Target: user, Reason: "The ban ended on its date."}
 	_, err := s.perform(ctx, System, act, kind, func(d *actionTx) error {
 		var due bool
-		if err := d.QueryRow(d.Ctx, "SELECT banned_at IS NOT NULL AND banned_until <= now() FROM users WHERE user_id = $1 "+
-			"FOR NO KEY UPDATE", user).Scan(&due); err != nil {
+		if err := d.QueryRow(d.Ctx, `SELECT banned_at IS NOT NULL AND banned_until <= now()
+			FROM users WHERE user_id = $1 FOR NO KEY UPDATE`, user).Scan(&due); err != nil {
 			return err
 		}
 		if !due {
-			return errUnchanged // another instance was first
+			return errUnchanged // another instance ended the ban
 		}
 		return unban(d, UnbanParams{})
 	})

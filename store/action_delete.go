@@ -33,19 +33,19 @@ func init() {
 	}, undeleteMessage)
 }
 
-// chosen are the messages whose deletion an action changes. They are found once,
-// by a query: a preview counts them, and the action changes exactly these.
+// chosen holds the messages whose deletion an action changes. One query finds
+// them: a preview counts them, and the action changes exactly these.
 type chosen struct {
 	trees, messages []uuid.UUID
-	roots           []uuid.UUID // of a delete: the message aimed at that each falls with
-	// of what comes back: the messages above, where they have one, and their trees
+	roots           []uuid.UUID // for a delete: the selected message above each message
+	// for an undelete: the parents, and their trees
 	parents, parentTrees []uuid.UUID
-	// others counts those by others than the action's author.
+	// others counts the messages that are not by actionTx.author.
 	others int64
 }
 
-// find runs a query for tree_id, message_id, user_id, root and parent_id; root is
-// null for what comes back, and parent_id for what does not.
+// find runs a query for tree_id, message_id, user_id, root and parent_id. root is
+// null for an undelete, and parent_id is null for a delete.
 func (d *actionTx) find(query string, args ...any) (c chosen, err error) {
 	rows, err := d.Query(d.Ctx, query, args...)
 	if err != nil {
@@ -69,28 +69,30 @@ func (d *actionTx) find(query string, args ...any) (c chosen, err error) {
 	return c, err
 }
 
-// findSubtrees finds the messages that a condition on messages m names and that are not
-// deleted, with all below them. A message below several of them belongs to the
-// topmost: its undelete brings it back.
+// findSubtrees finds the messages m that fulfil a condition and are not deleted,
+// with all replies below them. The root of a reply below several of them is the
+// topmost, whose undelete restores it.
 func (d *actionTx) findSubtrees(where string, args ...any) (chosen, error) {
 	return d.find(`WITH RECURSIVE below AS (
-			SELECT m.tree_id, m.message_id, m.user_id, m.deleted, m.message_id AS root, m.depth FROM messages m
-				WHERE NOT m.deleted AND `+where+`
-			UNION SELECT c.tree_id, c.message_id, c.user_id, c.deleted, b.root, b.depth FROM below b,
-				LATERAL (SELECT tree_id, message_id, user_id, deleted FROM messages WHERE tree_id = b.tree_id
-					AND parent_id = b.message_id OFFSET 0) c)
-		SELECT DISTINCT ON (tree_id, message_id) tree_id, message_id, user_id, root, NULL::uuid FROM below WHERE NOT deleted
+			SELECT m.tree_id, m.message_id, m.user_id, m.deleted, m.message_id AS root, m.depth
+				FROM messages m WHERE NOT m.deleted AND `+where+`
+			UNION SELECT c.tree_id, c.message_id, c.user_id, c.deleted, b.root, b.depth
+				FROM below b, LATERAL (SELECT tree_id, message_id, user_id, deleted FROM messages
+					WHERE tree_id = b.tree_id AND parent_id = b.message_id OFFSET 0) c)
+		SELECT DISTINCT ON (tree_id, message_id) tree_id, message_id, user_id, root, NULL::uuid
+			FROM below WHERE NOT deleted
 			ORDER BY tree_id, message_id, depth`, args...)
 }
 
-// takes counts what an action takes or brings back, and has the counters follow.
+// takes counts the messages that an action deletes or restores, and makes the
+// counters follow them.
 func (d *actionTx) takes(c chosen) error {
 	d.affected.Messages, d.affected.OthersMessages = int64(len(c.messages)), c.others
 	if d.act.Preview || len(c.messages) == 0 {
 		return nil
 	}
-	return d.update.WatchSubset(d.Ctx, d.Conn, counters.DeletionSubset, d.update.ToxicFrom, db.IDArray(c.trees),
-		db.IDArray(c.messages))
+	return d.update.WatchSubset(d.Ctx, d.Conn, counters.DeletionSubset,
+		d.update.ToxicFrom, db.IDArray(c.trees), db.IDArray(c.messages))
 }
 
 // delete deletes messages that findSubtrees found.
@@ -98,14 +100,14 @@ func (d *actionTx) delete(c chosen) error {
 	if err := d.takes(c); err != nil || d.act.Preview {
 		return err
 	}
-	_, err := d.change(deletionAspect, "chosen AS (SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[]) AS "+
-		"c(tree_id, id, root))",
+	_, err := d.change(deletionAspect,
+		"chosen AS (SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[]) AS c(tree_id, id, root))",
 		`deleted = true, deleted_at = $5, deleted_action = $1, deleted_root = chosen.root, deletion_by_staff = true`,
 		db.IDArray(c.trees), db.IDArray(c.messages), db.IDArray(c.roots), d.at)
 	return err
 }
 
-// undelete gives messages back.
+// undelete restores messages.
 func (d *actionTx) undelete(c chosen) error {
 	if d.act.Preview || len(c.messages) == 0 {
 		return nil
@@ -145,10 +147,10 @@ func undeleteMessage(d *actionTx, _ NoParams) error {
 	if err := d.checkVersion(m.Version); err != nil {
 		return err
 	}
-	found, err := d.find(`SELECT tree_id, message_id, user_id, NULL::uuid, parent_id FROM messages WHERE tree_id = $1
-		AND deleted
-		AND (message_id = $2 OR deleted_root = $3) AND deleted_action IS NOT DISTINCT
-		FROM $4`, m.TreeID, m.MessageID, m.Deletion.Root, m.Deletion.Action)
+	found, err := d.find(`SELECT tree_id, message_id, user_id, NULL::uuid, parent_id FROM messages
+		WHERE tree_id = $1 AND deleted
+		AND (message_id = $2 OR deleted_root = $3) AND deleted_action IS NOT DISTINCT FROM $4`,
+		m.TreeID, m.MessageID, m.Deletion.Root, m.Deletion.Action)
 	if err != nil {
 		return err
 	}
@@ -161,9 +163,9 @@ func undeleteMessage(d *actionTx, _ NoParams) error {
 	return d.undelete(found)
 }
 
-// refuseBelowDeleted refuses to bring back a message whose parent stays
-// deleted: nobody would see it, and the delete of the parent took its place
-// in the order of things to undo.
+// refuseBelowDeleted returns a Conflict if the parent of a restored message stays
+// deleted. No reader would see the message, and the delete of the parent has to
+// be undone first.
 func (d *actionTx) refuseBelowDeleted(c chosen) error {
 	back := make(map[uuid.UUID]bool, len(c.messages))
 	for _, message := range c.messages {
@@ -178,14 +180,14 @@ func (d *actionTx) refuseBelowDeleted(c chosen) error {
 	if len(above) == 0 {
 		return nil
 	}
-	return d.refuseDeleted(`SELECT p.message_id, p.deleted_action FROM unnest($1::uuid[], $2::uuid[]) AS above(tree_id,
-		message_id)
-		JOIN messages p ON p.tree_id = above.tree_id AND p.message_id = above.message_id
-			AND p.deleted LIMIT 1`, db.IDArray(trees), db.IDArray(above))
+	return d.refuseDeleted(`SELECT p.message_id, p.deleted_action
+		FROM unnest($1::uuid[], $2::uuid[]) AS above(tree_id, message_id)
+		JOIN messages p ON p.tree_id = above.tree_id AND p.message_id = above.message_id AND p.deleted
+		LIMIT 1`, db.IDArray(trees), db.IDArray(above))
 }
 
-// refuseDeleted refuses to bring anything back where a query finds a message above
-// it, and the action that deleted that.
+// refuseDeleted returns a Conflict if a query returns a deleted parent and the
+// action that deleted it.
 func (d *actionTx) refuseDeleted(query string, args ...any) error {
 	var parent uuid.UUID
 	var action *int64

@@ -53,17 +53,18 @@ func edit(d *actionTx, p EditParams) error {
 	return err
 }
 
-// keepRevisions writes down the first text of a message, once, and its new one.
+// keepRevisions inserts the first text of a message, unless it is there, and the
+// new text.
 func (d *actionTx) keepRevisions(text string, m Message) error {
 	if _, err := d.exec(`INSERT INTO revisions (tree_id, message_id, text, user_id, at)
-		SELECT m.tree_id, m.message_id, m.text, m.user_id, m.created_date FROM messages m WHERE m.tree_id = $1
-			AND m.message_id = $2
-		AND NOT EXISTS (SELECT FROM revisions r WHERE r.tree_id = m.tree_id AND r.message_id =
-		m.message_id)`, m.TreeID, m.MessageID); err != nil {
+		SELECT m.tree_id, m.message_id, m.text, m.user_id, m.created_date FROM messages m
+		WHERE m.tree_id = $1 AND m.message_id = $2
+		AND NOT EXISTS (SELECT FROM revisions r WHERE r.tree_id = m.tree_id AND r.message_id = m.message_id)`,
+		m.TreeID, m.MessageID); err != nil {
 		return err
 	}
-	_, err := d.exec("INSERT INTO revisions (tree_id, message_id, text, user_id, at, action_id) VALUES ($1, $2, $3, "+
-		"$4, $5, $6)",
+	_, err := d.exec(`INSERT INTO revisions (tree_id, message_id, text, user_id, at, action_id)
+		VALUES ($1, $2, $3, $4, $5, $6)`,
 		m.TreeID, m.MessageID, text, d.actor.id(), d.at, d.id)
 	return err
 }

@@ -32,7 +32,7 @@ func init() {
 	}, resume)
 }
 
-// effectOfResume names the state that a restart restores.
+// effectOfResume returns the effect with the state that a restart restores.
 func effectOfResume(on Concerned) string {
 	if on.Tree == nil || on.Tree.HaltedState == nil {
 		return "The tree goes on growing."
@@ -41,7 +41,7 @@ func effectOfResume(on Concerned) string {
 	return "The tree goes back to the state that the stop replaced: " + before + "."
 }
 
-// haltSet halts a tree and keeps what it replaces.
+// haltSet is the SET list that halts a tree and keeps its former state.
 const haltSet = `state = '` + tables.Halted +
 	`', active = false, halted_state = o.state, halted_active = o.active, state_by_staff = true`
 
@@ -74,10 +74,10 @@ func resume(d *actionTx, _ NoParams) error {
 	}
 	state, active := tree.haltedState, tree.haltedActive
 	if state == nil {
-		// It came halted with an import, which does not say from what: a tree
-		// with replies grows on, a lone prompt is reviewed.
-		if err := d.QueryRow(d.Ctx, `SELECT CASE WHEN EXISTS (SELECT FROM messages WHERE tree_id = $1
-			AND parent_id IS NOT NULL)
+		// An imported tree was halted and its former state is unknown: a tree
+		// with replies grows, a lone prompt is reviewed.
+		if err := d.QueryRow(d.Ctx, `SELECT CASE
+			WHEN EXISTS (SELECT FROM messages WHERE tree_id = $1 AND parent_id IS NOT NULL)
 			THEN '`+tables.Growing+`' ELSE '`+tables.InReview+`' END, true`, tree.id).Scan(&state, &active); err != nil {
 			return err
 		}
@@ -87,7 +87,7 @@ func resume(d *actionTx, _ NoParams) error {
 	return err
 }
 
-// aimAtTree locks the tree that the action aims at and names it in the log.
+// aimAtTree locks the target tree and sets its label for the log.
 func (d *actionTx) aimAtTree() (lockedTree, error) {
 	tree, err := d.lockTree(d.act.Target)
 	if err != nil {
@@ -96,8 +96,8 @@ func (d *actionTx) aimAtTree() (lockedTree, error) {
 	d.affected.Trees = 1
 	d.staffAuthor = tree.staffAuthor
 	var prompt string
-	err = d.QueryRow(d.Ctx, "SELECT coalesce((SELECT text FROM messages WHERE tree_id = $1 AND parent_id IS NULL LIMIT "+
-		"1), '')", tree.id).Scan(&prompt)
+	err = d.QueryRow(d.Ctx, `SELECT coalesce((SELECT text FROM messages
+		WHERE tree_id = $1 AND parent_id IS NULL LIMIT 1), '')`, tree.id).Scan(&prompt)
 	if err != nil {
 		return tree, err
 	}
@@ -105,7 +105,7 @@ func (d *actionTx) aimAtTree() (lockedTree, error) {
 	return tree, d.watchStates(tree.id)
 }
 
-// watchStates has the counters follow the states of trees, which are locked.
+// watchStates makes the counters follow the states of trees, which are locked.
 func (d *actionTx) watchStates(trees ...uuid.UUID) error {
 	if d.act.Preview || len(trees) == 0 {
 		return nil
@@ -113,7 +113,8 @@ func (d *actionTx) watchStates(trees ...uuid.UUID) error {
 	return d.update.WatchSubset(d.Ctx, d.Conn, counters.StateSubset, db.IDArray(trees))
 }
 
-// haltTrees halts the trees of a user that are not halted; a preview counts them.
+// haltTrees halts the trees of a user that are not halted. A preview only counts
+// them.
 func (d *actionTx) haltTrees(user uuid.UUID) error {
 	condition, args := d.inLockedTrees("tree_id", "user_id = $1 AND state <> '"+tables.Halted+"'", user)
 	trees, err := d.ids("SELECT tree_id FROM trees WHERE "+condition, args...)

@@ -10,8 +10,8 @@ import (
 	"treewarden/scoring"
 )
 
-// LabelParams are the parameters of the action label: values from 0 to 1 by the
-// names of labels.
+// LabelParams are the parameters of the action label: values from 0 to 1 by label
+// name.
 type LabelParams struct {
 	Labels map[string]float64 `json:"labels" form:"labels"`
 }

@@ -7,8 +7,7 @@ import (
 	"treewarden/policy"
 )
 
-// ReactParams are the parameters of the action react: an emoji, which is added or
-// removed.
+// ReactParams are the parameters of the action react: an emoji to add or remove.
 type ReactParams struct {
 	Emoji string `json:"emoji" form:"emoji" validate:"max=64"`
 	Op    string `json:"op" form:"op" validate:"omitempty,oneof=add remove"`

@@ -27,7 +27,8 @@ func report(d *actionTx, _ NoParams) error {
 	}
 	after := feedbackState{At: d.at, Reason: strings.TrimSpace(d.act.Reason)}
 	if before != nil {
-		// One person's open report counts once; further reasons join it.
+		// A user has one open report on a message. Further reasons are appended
+		// to it.
 		after = feedbackState{At: before.At, Reason: before.Reason + "\n" + after.Reason}
 	}
 	if err := d.writeFeedback(reportAspect, "", d.actor.UserID, m, &after); err != nil {

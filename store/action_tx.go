@@ -20,32 +20,30 @@ import (
 	"treewarden/store/tables"
 )
 
-// actionTx is an action in its transaction, and what its entry in the log will
-// say. Locks are taken in one order, so that no two actions wait for each other
-// in a circle: admins or the user, then trees by id, then counters, then the end
-// of the log's chain.
+// actionTx is an action in its transaction. Locks are taken in one order, so that
+// no two actions deadlock: admins or the user, then trees by id, then counters,
+// then the end of the log's chain.
 type actionTx struct {
 	db.Pipe
 	store *Store
 	actor Actor
 	act   Act
 	kind  Kind
-	// aspects are what it changes: those of its kind or, of an undo, of the kind
-	// that it takes back.
+	// aspects are the aspects of the kind or, for an undo, of the undone kind.
 	aspects []aspect
 
 	id          int64
 	at          time.Time
 	targetType  string
 	targetID    string
-	label       string // the target's name for people
+	label       string // the target's name in the log
 	undoes      *int64
-	author      *uuid.UUID // whose messages are no others': the user, or who wrote the message aimed at
+	author      *uuid.UUID // the target user, or the author of the target message
 	staffAuthor bool
 	affected    Affected
-	request     []byte // SHA-256 of what was asked for
+	request     []byte // SHA-256 of the act as JSON
 	update      *counters.Update
-	lockedTrees []uuid.UUID // by lockTrees
+	lockedTrees []uuid.UUID // set by lockTrees
 }
 
 // exec runs one statement of the action and returns the rows it affected.
@@ -54,21 +52,21 @@ func (d *actionTx) exec(sql string, args ...any) (int64, error) {
 	return tag.RowsAffected(), err
 }
 
-// watch lets the counters of signals follow whatever happens to the messages that
-// a query (tree_id, message_id) names. Their trees are locked already.
+// watch makes the counters of signals follow the messages that a query for
+// tree_id and message_id returns. Their trees are locked already.
 func (d *actionTx) watch(query string, args ...any) error {
 	if d.act.Preview {
-		return nil // nothing will have changed
+		return nil // a preview is rolled back
 	}
 	return d.update.Watch(d.Ctx, d.Conn, query, args...)
 }
 
-// watchMessage is watch for one message.
+// watchMessage is like watch for one message.
 func (d *actionTx) watchMessage(m Message) error {
 	return d.watch("SELECT $1::uuid, $2::uuid", m.TreeID, m.MessageID)
 }
 
-// ids runs a query for ids.
+// ids runs a query and returns its ids.
 func (d *actionTx) ids(query string, args ...any) ([]uuid.UUID, error) {
 	rows, err := d.Query(d.Ctx, query, args...)
 	if err != nil {
@@ -77,16 +75,16 @@ func (d *actionTx) ids(query string, args ...any) ([]uuid.UUID, error) {
 	return pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
 }
 
-// change runs a column aspect's changeSQL; $1 is the action.
+// change runs the aspect's changeSQL; $1 is the action.
 func (d *actionTx) change(a columnAspect, chosen, set string, args ...any) (int64, error) {
 	return d.exec(a.changeSQL(chosen, set), append([]any{d.id}, args...)...)
 }
 
-// Act does one action, or previews it: the whole change, its audit row and
-// the events for front ends commit together or not at all. It returns
-// Forbidden, Invalid, Conflict, Malformed or ErrNotFound for what people can
-// mend. Where nothing was to be changed (the same label again) it logs nothing
-// and the outcome's action has no id.
+// Act performs or previews one action. The change, its audit row and the events
+// for front ends commit together or not at all. Act returns Forbidden, Invalid,
+// Conflict, Malformed or ErrNotFound for errors of the caller. If there is
+// nothing to change (the same label again), it logs nothing and the outcome's
+// action has no id.
 func (s *Store) Act(ctx context.Context, actor Actor, act Act) (Outcome, error) {
 	kind, ok := KindNamed(act.Kind)
 	if !ok || kind.do == nil {
@@ -105,7 +103,7 @@ func (s *Store) Act(ctx context.Context, actor Actor, act Act) (Outcome, error) 
 	return s.perform(ctx, actor, act, kind, kind.do)
 }
 
-// checkReason holds a reason to 3 to 500 characters.
+// checkReason checks that a reason has 3 to 500 characters.
 func checkReason(reason string, needed bool) error {
 	n := utf8.RuneCountInString(strings.TrimSpace(reason))
 	switch {
@@ -117,7 +115,7 @@ func checkReason(reason string, needed bool) error {
 	return checkText("reason", reason)
 }
 
-// checkText refuses what PostgreSQL cannot hold as text.
+// checkText returns an Invalid for a text that PostgreSQL cannot store.
 func checkText(field, text string) error {
 	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
 		return Invalid{field: "This text holds bytes that are not text (NUL or broken UTF-8)."}
@@ -125,10 +123,11 @@ func checkText(field, text string) error {
 	return nil
 }
 
-// perform runs an action in a transaction, again where the database broke it
-// off for another one's sake.
-func (s *Store) perform(ctx context.Context, actor Actor, act Act, kind Kind, do func(*actionTx) error) (Outcome,
-	error) {
+// perform runs an action in a transaction. It retries after a deadlock or a
+// serialization failure.
+func (s *Store) perform(
+	ctx context.Context, actor Actor, act Act, kind Kind, do func(*actionTx) error,
+) (Outcome, error) {
 	asked, err := json.Marshal(act)
 	if err != nil {
 		return Outcome{}, fmt.Errorf("write down the request: %w", err)
@@ -141,7 +140,7 @@ func (s *Store) perform(ctx context.Context, actor Actor, act Act, kind Kind, do
 		if err != nil {
 			return err
 		}
-		defer c.Release() // which closes it where a transaction is still open
+		defer c.Release() // closes the connection if a transaction is still open
 		update, err := counters.Begin(ctx, c, &s.threshold)
 		if err != nil {
 			return err
@@ -154,7 +153,7 @@ func (s *Store) perform(ctx context.Context, actor Actor, act Act, kind Kind, do
 		if act.Target != uuid.Nil {
 			d.targetType, d.targetID = kind.Target, act.Target.String()
 		}
-		defer d.Rollback() // of what was not committed
+		defer d.Rollback() // does nothing after a commit
 		return d.run(do, &outcome)
 	})
 	if errors.Is(err, errUnchanged) {
@@ -163,7 +162,8 @@ func (s *Store) perform(ctx context.Context, actor Actor, act Act, kind Kind, do
 	return outcome, db.Translate(err)
 }
 
-// run does the action, and commits it unless it is a preview, or was done before.
+// run runs the action and commits it. It does not commit a preview or a repeated
+// request.
 func (d *actionTx) run(do func(*actionTx) error, outcome *Outcome) error {
 	done, err := d.begin()
 	if err != nil {
@@ -189,9 +189,9 @@ func (d *actionTx) run(do func(*actionTx) error, outcome *Outcome) error {
 	return err
 }
 
-// begin begins the transaction and takes the action's number. It finds the
-// action of an earlier request with the same Idempotency-Key; requests with the
-// same key wait for each other here.
+// begin begins the transaction and takes the action's id. It returns the action
+// of an earlier request with the same Idempotency-Key. Requests with the same key
+// wait for each other here.
 func (d *actionTx) begin() (done *Action, err error) {
 	d.Queue("BEGIN")
 	var before int64
@@ -215,7 +215,7 @@ func (d *actionTx) begin() (done *Action, err error) {
 	return &action, err
 }
 
-// keepKey remembers which action a request with an Idempotency-Key made.
+// keepKey stores the action of a request with an Idempotency-Key.
 func (d *actionTx) keepKey() {
 	if d.act.IdempotencyKey != "" {
 		d.Queue("INSERT INTO idempotency_keys (actor_id, key, request, action_id) VALUES ($1, $2, $3, $4)",
@@ -223,13 +223,12 @@ func (d *actionTx) keepKey() {
 	}
 }
 
-// lockUser locks the user that an action aims at and checks the rank rules.
-// Rows that only name the user, such as the log's, can be written meanwhile: who
-// gives messages something locks itself by lockGiver.
-// The rows of all admins are locked first where an admin is the target, so
-// that the last two cannot demote each other at once. The locks leave foreign
-// keys alone: whoever writes a row that names a user, a counter among them,
-// holds trees by then, for which the action may have to wait.
+// lockUser locks the target user and checks the rank rules. The lock admits new
+// rows that refer to the user, such as those of the log; a user leaving feedback
+// is locked by lockGiver. If the target is an admin, lockUser locks the rows of
+// all admins first, so that the last two admins cannot demote each other at once.
+// The locks do not conflict with foreign keys: a transaction that inserts a row
+// with a user id, such as a counter, may hold trees that the action waits for.
 func (d *actionTx) lockUser(id uuid.UUID) (User, error) {
 	d.Queue(`SELECT FROM users WHERE role = 'admin' AND EXISTS (SELECT FROM users WHERE user_id = $1 AND role = 'admin')
 		ORDER BY user_id FOR NO KEY UPDATE`, id)
@@ -254,15 +253,15 @@ func (d *actionTx) lockUser(id uuid.UUID) (User, error) {
 	return user, nil
 }
 
-// lockGiver keeps the actor from being banned or unbanned while they give
-// something to a message. It comes before the tree.
+// lockGiver prevents a ban or unban of the actor while the action adds feedback
+// to a message. It precedes the lock of the tree.
 func (d *actionTx) lockGiver() error {
 	_, err := d.exec("SELECT FROM users WHERE user_id = $1 FOR SHARE", d.actor.UserID)
 	return err
 }
 
-// keepAnAdmin refuses what would leave the console without an admin. Where
-// there was none to begin with, what touches no admin goes on.
+// keepAnAdmin returns a Forbidden if the action leaves the console without an
+// admin. If there was none before, actions that change no admin are allowed.
 func (d *actionTx) keepAnAdmin() error {
 	var admins, touched int
 	if err := d.QueryRow(d.Ctx, `SELECT (SELECT count(*) FROM users u WHERE u.role = 'admin' AND u.auth_method <> 'key'
@@ -278,7 +277,7 @@ func (d *actionTx) keepAnAdmin() error {
 	return nil
 }
 
-// lockTree locks a tree and reads what actions look at.
+// lockTree locks a tree and reads its state.
 func (d *actionTx) lockTree(id uuid.UUID) (t lockedTree, err error) {
 	t.id = id
 	err = d.QueryRow(d.Ctx, `SELECT t.state, t.active, t.halted_state, t.halted_active, t.version,
@@ -298,14 +297,13 @@ type lockedTree struct {
 	staffAuthor  bool
 }
 
-// lockMessage locks the tree of the message that an action aims at, and reads
-// the message.
+// lockMessage locks the tree of the target message and reads the message.
 func (d *actionTx) lockMessage(id uuid.UUID) (Message, error) {
 	const tree = "(SELECT tree_id FROM message_trees WHERE message_id = $1)"
 	d.Queue("SELECT FROM trees WHERE tree_id = "+tree+" FOR UPDATE", id)
 	var found []Message
-	d.Batch.Queue(selectMessagesSQL("", "WHERE m.tree_id = "+tree+" AND m.message_id = $1"),
-		id).Query(func(rows pgx.Rows) (err error) {
+	messageSQL := selectMessagesSQL("", "WHERE m.tree_id = "+tree+" AND m.message_id = $1")
+	d.Batch.Queue(messageSQL, id).Query(func(rows pgx.Rows) (err error) {
 		found, err = readMessages(rows)
 		return err
 	})
@@ -322,7 +320,7 @@ func (d *actionTx) lockMessage(id uuid.UUID) (Message, error) {
 	return m, nil
 }
 
-// excerpt is the beginning of a text, on one line.
+// excerpt returns the beginning of a text on one line.
 func excerpt(text string) string {
 	runes := []rune(strings.Join(strings.Fields(text), " "))
 	if len(runes) > 80 {
@@ -331,7 +329,8 @@ func excerpt(text string) string {
 	return string(runes)
 }
 
-// checkVersion refuses to act on something that has changed since it was seen.
+// checkVersion returns a Conflict if the target has changed since the actor read
+// it.
 func (d *actionTx) checkVersion(current int) error {
 	if d.act.Version == nil || *d.act.Version == current {
 		return nil
@@ -341,7 +340,7 @@ func (d *actionTx) checkVersion(current int) error {
 	return d.withLatest(c)
 }
 
-// withLatest adds to a conflict the last action on the target.
+// withLatest adds the last action on the target to a conflict.
 func (d *actionTx) withLatest(c *Conflict) error {
 	var last int64
 	err := d.QueryRow(d.Ctx, `SELECT max(action_id) FROM action_objects WHERE object_type = $1 AND object_id = $2
@@ -361,6 +360,6 @@ func (d *actionTx) withLatest(c *Conflict) error {
 	return c
 }
 
-// errUnchanged ends an action that has nothing to change: it is not logged,
-// and its caller answers as if it had been done.
+// errUnchanged ends an action that has nothing to change. The action is not
+// logged, and perform returns no error.
 var errUnchanged = errors.New("nothing to change")

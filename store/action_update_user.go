@@ -8,7 +8,7 @@ import (
 	"treewarden/policy"
 )
 
-// UserPatch holds what is to change of a user; nil leaves a field alone.
+// UserPatch holds the changes to a user; a nil field is left alone.
 type UserPatch struct {
 	DisplayName       *string `json:"display_name" form:"display_name"`
 	Notes             *string `json:"notes" form:"notes"`
@@ -24,7 +24,8 @@ func init() {
 	}, updateUser)
 }
 
-// permission is another one where a patch changes the role and nothing else.
+// permission returns user.role if the patch changes only the role, otherwise
+// user.edit.
 func (p UserPatch) permission() policy.Permission {
 	if p.roleOnly() {
 		return policy.UserRole
@@ -32,7 +33,7 @@ func (p UserPatch) permission() policy.Permission {
 	return policy.UserEdit
 }
 
-// roleOnly says whether a patch changes the role and nothing else.
+// roleOnly reports whether the patch changes the role and nothing else.
 func (p UserPatch) roleOnly() bool {
 	return p.Role != nil && p.DisplayName == nil && p.Notes == nil && p.ShowOnLeaderboard == nil
 }
@@ -45,8 +46,8 @@ func updateUser(d *actionTx, p UserPatch) error {
 	if err != nil {
 		return err
 	}
-	// A form sends the name along with what it changes, and some people have
-	// one that nobody would be given.
+	// A form sends the name along with other changes. An existing name may be one
+	// that is not valid for a change.
 	if p.DisplayName != nil && *p.DisplayName != user.DisplayName && !visible(*p.DisplayName) {
 		return Invalid{"display_name": "A display name holds at least one visible character."}
 	}
@@ -89,7 +90,7 @@ func updateUser(d *actionTx, p UserPatch) error {
 	return nil
 }
 
-// checkGrantable checks that the actor may give a role away.
+// checkGrantable checks that the actor may grant a role.
 func (d *actionTx) checkGrantable(role string) error {
 	if err := need(d.actor, policy.UserRole); err != nil {
 		return err
@@ -141,7 +142,7 @@ func trimmed(text *string) *string {
 	return &t
 }
 
-// visible says whether a text has a character that leaves ink.
+// visible reports whether a text has a visible character.
 func visible(text string) bool {
 	return strings.ContainsFunc(text, func(r rune) bool {
 		const blankBraille = 0x2800

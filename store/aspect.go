@@ -9,31 +9,31 @@ import (
 	"treewarden/store/tables"
 )
 
-// aspect is one side of a thing that actions change. The log keeps its state
-// before and after, and an undo puts back what was there before.
+// aspect is a part of an object that actions change. The log keeps its state
+// before and after. An undo restores the state before.
 type aspect interface {
-	// undo puts this aspect of all objects of an action back, or returns a
-	// Conflict where it is no longer as the action left it.
+	// undo restores this aspect of all objects of an action. It returns a
+	// Conflict if the aspect has changed since the action.
 	undo(d *actionTx, action int64) error
-	// event is a query for the events that front ends must act on where action $1
-	// changed the aspect (kind, payload, object_id and its rank among events);
-	// empty where there are none.
+	// event returns a query for the events of action $1 that front ends must act
+	// on (kind, payload, object_id and its rank among events). It is empty if
+	// there are none.
 	event() string
 }
 
-// columnAspect is an aspect that is columns of the object's own row, with its
-// whole state as one jsonb value.
+// columnAspect is an aspect stored in columns of the object's own row. Its state
+// is one jsonb value.
 type columnAspect struct {
 	name   string
 	object string // user, message or tree
-	// state reads the value from a row o of the object's table; restore is the
+	// state reads the value from a row o of the object's table. restore is the
 	// SET list that writes it back from a jsonb s.
 	state, restore string
-	// tells is the event that follows from a change; the zero value is none.
+	// tells is the event of a change; the zero value is none.
 	tells event
 }
 
-// event says what front ends are told, as SQL over a row of action_objects.
+// event describes an event for front ends, as SQL over a row of action_objects.
 type event struct {
 	kind, payload string
 	when          string // a condition; empty is always
@@ -48,8 +48,8 @@ func (a columnAspect) event() string {
 	if a.tells.when != "" {
 		where = " AND " + a.tells.when
 	}
-	return fmt.Sprintf("SELECT %s AS kind, %s AS payload, %d AS rank, object_id FROM action_objects WHERE action_id = "+
-		"$1 AND aspect = '%s'%s",
+	return fmt.Sprintf(`SELECT %s AS kind, %s AS payload, %d AS rank, object_id
+		FROM action_objects WHERE action_id = $1 AND aspect = '%s'%s`,
 		a.tells.kind, a.tells.payload, a.tells.rank, a.name, where)
 }
 
@@ -122,13 +122,13 @@ var (
 	}
 )
 
-// feedbackAspect is an aspect that is a person's rows on a message, by its kind.
+// feedbackAspect is an aspect stored in a user's rows on a message, by its kind.
 type feedbackAspect string
 
 func (feedbackAspect) event() string { return "" }
 
-// The aspects that are a person's row on a message; their name in the log
-// carries the person, and for reactions the emoji: "reaction:+1:UUID".
+// The kinds of feedback. The name of the aspect in the log holds the user's id
+// and, for reactions, the emoji: "reaction:+1:UUID".
 const (
 	labelAspect    = "label"
 	reactionAspect = "reaction"
@@ -139,7 +139,7 @@ func rowAspect(kind string, parts ...string) string {
 	return kind + ":" + strings.Join(parts, ":")
 }
 
-// parseFeedbackAspect reads a rowAspect again.
+// parseFeedbackAspect parses a name made by rowAspect.
 func parseFeedbackAspect(name string) (kind, emoji string, user uuid.UUID, err error) {
 	kind, rest, ok := strings.Cut(name, ":")
 	if !ok {
@@ -153,13 +153,13 @@ func parseFeedbackAspect(name string) (kind, emoji string, user uuid.UUID, err e
 	return kind, emoji, user, err
 }
 
-// table and keys of the objects.
+// table returns the name of the objects' table.
 func (a columnAspect) table() string { return a.object + "s" }
 
 func (a columnAspect) id() string { return a.object + "_id" }
 
-// match joins a row o of the object's table with a row of another relation
-// that has id and, for messages, tree_id.
+// match returns the condition that joins a row o of the object's table with a row
+// of another relation that has id and, for messages, tree_id.
 func (a columnAspect) match(other string) string {
 	if a.object == "message" {
 		return "o.tree_id = " + other + ".tree_id AND o.message_id = " + other + ".id"
@@ -167,7 +167,7 @@ func (a columnAspect) match(other string) string {
 	return "o." + a.id() + " = " + other + ".id"
 }
 
-// tree is the expression for the tree of a row o; null for a user.
+// tree returns the expression for the tree of a row o, NULL for a user.
 func (a columnAspect) tree() string {
 	if a.object == "user" {
 		return "NULL::uuid"
@@ -175,15 +175,14 @@ func (a columnAspect) tree() string {
 	return "o.tree_id"
 }
 
-// changeSQL changes one aspect of the rows that the relation chosen (id, and
-// for messages tree_id) names, and writes down its value before and after.
-// chosen is a list of CTEs of which the last is called chosen; set may refer
-// to its columns. $1 is the action. It returns the number of rows that
-// changed as the number of rows affected.
+// changeSQL returns a statement that changes one aspect of the rows in the
+// relation chosen (id, and for messages tree_id) and logs its value before and
+// after. chosen is a list of CTEs; the last is named chosen, and set may refer to
+// its columns. $1 is the action. The rows affected are the rows changed.
 func (a columnAspect) changeSQL(chosen, set string) string {
-	// The row as it was is joined within the UPDATE, by its key: joined to what
-	// came of it afterwards, of which the planner knows no number, every row would
-	// be compared with every other.
+	// The old row is joined within the UPDATE, by its key. If it were joined to
+	// the changed rows, for which the planner has no estimate, every row would be
+	// compared with every other.
 	same := "old.id = chosen.id"
 	if a.object == "message" {
 		same += " AND old.tree_id = chosen.tree_id"
@@ -197,16 +196,17 @@ func (a columnAspect) changeSQL(chosen, set string) string {
 		chosen, a.table(), set, a.id(), a.tree(), a.state, a.table(), same, a.match("chosen"), a.state, a.object, a.name)
 }
 
-// conflictSQL finds an object of action $1 whose aspect is no longer as the
-// action left it.
+// conflictSQL returns a query for an object of action $1 whose aspect has changed
+// since the action.
 func (a columnAspect) conflictSQL() string {
-	return fmt.Sprintf(`SELECT w.object_id FROM (SELECT object_id, object_id AS id, tree_id, after FROM action_objects
-		WHERE action_id = $1 AND object_type = '%s' AND aspect = '%s') w
+	return fmt.Sprintf(`SELECT w.object_id
+		FROM (SELECT object_id, object_id AS id, tree_id, after FROM action_objects
+			WHERE action_id = $1 AND object_type = '%s' AND aspect = '%s') w
 		LEFT JOIN %s o ON %s WHERE %s IS DISTINCT FROM w.after LIMIT 1`,
 		a.object, a.name, a.table(), a.match("w"), a.state)
 }
 
-// undoSQL puts back what was before action $2.
+// undoSQL returns a statement that restores the state before action $2.
 func (a columnAspect) undoSQL() string {
 	return a.changeSQL(fmt.Sprintf(`chosen AS (SELECT object_id AS id, tree_id, before AS s FROM action_objects
 		WHERE action_id = $2 AND object_type = '%s' AND aspect = '%s')`, a.object, a.name), a.restore)

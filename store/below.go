@@ -9,31 +9,31 @@ import (
 	"treewarden/store/tables"
 )
 
-// The types and values of the packages below that handlers and commands speak of.
+// The types and values of the packages below that handlers and commands use.
 type (
 	// Page asks for one page of a list.
 	Page = db.Page
 	// List is one page of a keyset-paged list.
 	List[T any] = db.List[T]
-	// Malformed is a request that cannot be read at all.
+	// Malformed is a request that cannot be decoded.
 	Malformed = db.Malformed
-	// Invalid names the fields that are wrong, and why.
+	// Invalid maps the invalid fields to reasons.
 	Invalid = db.Invalid
-	// Rater says how far what a user gave agrees with what others gave.
+	// Rater measures how far a user's feedback agrees with that of others.
 	Rater = raters.Rater
 	// RaterLabel compares a rater's answers to one question with those of others.
 	RaterLabel = raters.Label
 	// RaterScale compares a rater's values for one label with those of others.
 	RaterScale = raters.ScaleDifference
-	// RaterFlags counts a rater's flags by what became of them.
+	// RaterFlags counts a rater's flags by their outcome.
 	RaterFlags = raters.Flags
-	// ScoreFault is a counter that is not what the base tables say.
+	// ScoreFault is a counter that differs from the base tables.
 	ScoreFault = counters.Fault
-	// Ingested says what became of the lines of one ingest.
+	// Ingested is the result of one ingest.
 	Ingested = ingest.Result
-	// ImportOptions says how to import.
+	// ImportOptions are the options of an import.
 	ImportOptions = importer.Options
-	// ImportSummary counts what an import did.
+	// ImportSummary counts the rows that an import changed.
 	ImportSummary = importer.Summary
 )
 
@@ -45,9 +45,9 @@ const (
 )
 
 var (
-	// ErrNotFound says that the thing asked for does not exist.
+	// ErrNotFound means that the requested object does not exist.
 	ErrNotFound = db.ErrNotFound
-	// ErrUnavailable says that the database cannot be reached now.
+	// ErrUnavailable means that the database cannot be reached now.
 	ErrUnavailable = db.ErrUnavailable
 	// Emojis are the reactions that people may give.
 	Emojis = tables.Emojis

@@ -14,12 +14,12 @@ import (
 	"treewarden/store/db"
 )
 
-// boardSorts are the columns that a board can be sorted by, the highest first.
+// boardSorts are the columns that a board can be sorted by, in descending order.
 var boardSorts = []string{"score", "rate", "red_flags", "downvotes", "spam", "toxicity", "messages"}
 
-// Board ranks users by their troll score within a frame, or by another column.
-// On it stands who wrote a message or was given a signal within the frame. It
-// is read from memory, and is as the database has it at this moment; see live.
+// Board ranks users by their troll score within a window, or by another column.
+// It lists the users who wrote a message or received a signal within the window.
+// It reads the board in memory, which is as current as the database.
 func (s *Store) Board(ctx context.Context, actor Actor, f BoardFilter) (Board, error) {
 	list := Board{Window: f.Window, Formula: f.Formula.Name, AsOf: s.now().UTC()}
 	if err := need(actor, policy.Read); err != nil {
@@ -45,7 +45,7 @@ func (s *Store) Board(ctx context.Context, actor Actor, f BoardFilter) (Board, e
 	rows, before, after := users.Page(view, from, back, limit)
 	list.Items = make([]BoardRow, len(rows))
 	scorer := f.Formula.Scorer()
-	parts := make([]scoring.Part, 0, len(rows)*len(scoring.Signals)) // of all rows, in one piece
+	parts := make([]scoring.Part, 0, len(rows)*len(scoring.Signals)) // of all rows, in one allocation
 	for i := range rows {
 		list.Items[i] = boardRow(&rows[i], &f, scorer)
 		begin := len(parts)
@@ -53,8 +53,8 @@ func (s *Store) Board(ctx context.Context, actor Actor, f BoardFilter) (Board, e
 		list.Items[i].Parts = slices.Clip(parts[begin:])
 	}
 	link := func(place board.Place, back bool) *string {
-		return new(db.Cursor{Order: by.Name, Keys: []string{strconv.FormatFloat(place.Value, 'g', -1, 64),
-			place.User.String()}, Back: back}.String())
+		keys := []string{strconv.FormatFloat(place.Value, 'g', -1, 64), place.User.String()}
+		return new(db.Cursor{Order: by.Name, Keys: keys, Back: back}.String())
 	}
 	if after && len(rows) > 0 {
 		list.Next = link(rows[len(rows)-1].Place, false)
@@ -65,7 +65,7 @@ func (s *Store) Board(ctx context.Context, actor Actor, f BoardFilter) (Board, e
 	return list, nil
 }
 
-// view is what the filter asks of the board in memory.
+// view returns the filter as a view of the board in memory.
 func (f BoardFilter) view() (board.View, error) {
 	v := board.View{Window: f.Window, Formula: f.Formula, Sort: f.Sort, Status: f.Status, Lang: f.Lang, Name: f.Q}
 	if v.Sort == "" {
@@ -80,7 +80,7 @@ func (f BoardFilter) view() (board.View, error) {
 	return v, db.OneOf("status", v.Status, Active, Banned, "all")
 }
 
-// boardPlace reads where a page begins from its cursor.
+// boardPlace parses the place at which a page begins from its cursor.
 func boardPlace(text string, by db.Order) (from *board.Place, back bool, err error) {
 	if text == "" {
 		return nil, false, nil
@@ -101,11 +101,12 @@ func boardRow(r *board.Row, f *BoardFilter, scorer scoring.Scorer) BoardRow {
 	u, t := &r.User, r.User.Counters(f.Window)
 	row := BoardRow{
 		Rank: int64(r.Rank), UserID: u.ID, DisplayName: u.Name, AuthMethod: u.AuthMethod, Role: u.Role, Status: u.Status,
-		Score: scorer.Score(t), RedFlags: t.Count(&f.Formula, scoring.RedFlags),
+		Score:     scorer.Score(t),
+		RedFlags:  t.Count(&f.Formula, scoring.RedFlags),
 		Upvotes:   t.Count(&f.Formula, scoring.Upvotes),
-		Downvotes: t.Count(&f.Formula, scoring.Downvotes), Spam: t.Count(&f.Formula, scoring.SpamLabels) +
-			t.Count(&f.Formula, scoring.SpamPrompts),
-		Messages: t.Messages(), Languages: u.Languages,
+		Downvotes: t.Count(&f.Formula, scoring.Downvotes),
+		Spam:      t.Count(&f.Formula, scoring.SpamLabels) + t.Count(&f.Formula, scoring.SpamPrompts),
+		Messages:  t.Messages(), Languages: u.Languages,
 	}
 	row.Rate = scoring.Rate(row.Score, row.Messages)
 	if mean, source := t.Toxicity(); source != "" {
@@ -120,14 +121,14 @@ func boardRow(r *board.Row, f *BoardFilter, scorer scoring.Scorer) BoardRow {
 	return row
 }
 
-// WatchBoards returns a channel that is sent to after boards changed, at most once
-// until it is received from; stop ends that.
+// WatchBoards returns a channel that receives a value after boards changed, at
+// most one until it is read. The function stop ends this.
 func (s *Store) WatchBoards(ctx context.Context) (changed <-chan struct{}, stop func(), err error) {
 	return s.boards.Watch(ctx)
 }
 
-// WarmBoards reads the boards into memory, so that the first look at one need
-// not wait for it.
+// WarmBoards reads the boards into memory, so that the first request need not
+// wait.
 func (s *Store) WarmBoards(ctx context.Context) error {
 	_, err := s.boards.Current(ctx)
 	return err

@@ -12,14 +12,14 @@ import (
 	"treewarden/store/tables"
 )
 
-// loadLock is the advisory lock under which an empty database is filled, so
-// that two processes that are started together fill it once.
+// loadLock is the advisory lock for filling an empty database. Two processes that
+// start together fill it once.
 const loadLock = 0x7472656577646d
 
-// NoDate is what stands for the date of what has none.
+// NoDate is the value of a missing date.
 var NoDate any = db.Undated
 
-// Table is rows for one table: they are written as they are sent, never gathered.
+// Table holds rows for one table. The rows are streamed, not buffered.
 type Table struct {
 	Name    string
 	Columns []string
@@ -27,17 +27,17 @@ type Table struct {
 	Row     func(i int) []any
 }
 
-// Bulk is a whole collection, table by table, with the outputs of one classifier.
+// Bulk is a whole collection by table, with the outputs of one classifier.
 type Bulk struct {
 	Model   string   // the classifier's name
 	Outputs []string // the names of its outputs
-	// Tables gives the tables in the order in which they refer to each other,
-	// given the classifier's id and where each output stands in its arrays, from 0.
+	// Tables returns the tables in the order of their foreign keys. It takes the
+	// classifier's id and the index of each output in its arrays.
 	Tables func(model int16, places []int) []Table
 }
 
-// Empty says whether the database holds no collection yet: no contributor and
-// no tree. Staff and keys may be there.
+// Empty reports whether the database holds no contributor and no tree. It may
+// hold staff and keys.
 func (s *Store) Empty(ctx context.Context) (bool, error) { return isEmpty(ctx, s.pool) }
 
 func isEmpty(ctx context.Context, c db.Conn) (bool, error) {
@@ -47,15 +47,15 @@ func isEmpty(ctx context.Context, c db.Conn) (bool, error) {
 	return empty, db.Translate(err)
 }
 
-// Load adds a collection to the database, in one transaction, and counts its
-// signals. It fails when one of the ids is there already.
+// Load adds a collection to the database in one transaction and counts its
+// signals. It fails if one of the ids exists.
 func (s *Store) Load(ctx context.Context, b Bulk) error {
 	defer s.boards.MarkAll()
 	return db.Translate(pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.load(ctx, tx, b) }))
 }
 
-// Fill loads a collection into a database that is empty, and says whether it
-// did: another process may have been first.
+// Fill loads a collection into an empty database and reports whether it did.
+// Another process may have filled it.
 func (s *Store) Fill(ctx context.Context, b Bulk) (filled bool, err error) {
 	defer s.boards.MarkAll()
 	err = db.Translate(pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
@@ -70,7 +70,7 @@ func (s *Store) Fill(ctx context.Context, b Bulk) (filled bool, err error) {
 	return filled && err == nil, err
 }
 
-// load copies a collection table by table, and counts everything anew.
+// load copies a collection table by table and recounts everything.
 func (s *Store) load(ctx context.Context, tx pgx.Tx, b Bulk) error {
 	model, err := tables.RegisterModel(ctx, tx, b.Model, b.Outputs, false)
 	if err != nil {
@@ -86,8 +86,8 @@ func (s *Store) load(ctx context.Context, tx pgx.Tx, b Bulk) error {
 			return fmt.Errorf("load %s: %w", t.Name, err)
 		}
 	}
-	// Until the server gets round to it by itself, its plans for these tables
-	// would be made for empty ones. What is only shown needs no figures.
+	// Without fresh statistics the server would plan for empty tables. Columns
+	// that are only displayed need none.
 	if _, err := tx.Exec(ctx, `ANALYZE users, trees, message_trees, reactions, reports,
 		messages (tree_id, message_id, parent_id, user_id, created_date, lang, deleted, deleted_root, review_result),
 		label_votes (tree_id, message_id, user_id, at), classifier_outputs (tree_id, message_id, toxicity, at)`); err != nil {

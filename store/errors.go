@@ -6,23 +6,22 @@ import (
 	"treewarden/policy"
 )
 
-// Forbidden is an act that the actor may not do: for want of a permission, or
-// because a rank rule stands against it.
+// Forbidden is an act that the actor may not perform, because of a missing
+// permission or a rank rule.
 type Forbidden struct {
-	// Permission is the one that is missing; empty where a rank rule forbids.
+	// Permission is the missing permission; empty for a rank rule.
 	Permission policy.Permission
 	Why        string
 }
 
 func (f *Forbidden) Error() string { return f.Why }
 
-// Conflict is an act that came too late: what it aimed at is no longer as the
-// actor saw it.
+// Conflict is an act on an object that has changed since the actor read it.
 type Conflict struct {
 	Why string
-	// Version is the target's current version, 0 where it has none.
+	// Version is the target's current version, 0 if it has none.
 	Version int
-	// Action is what stands in the way, if an action does.
+	// Action is the action that caused the conflict, if any.
 	Action *Action
 }
 

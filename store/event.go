@@ -12,15 +12,14 @@ import (
 	"treewarden/store/db"
 )
 
-// maxEvents is how many events one answer carries at most.
+// maxEvents is the maximum number of events in one answer.
 const maxEvents = 200
 
-// eventPause is how long a waiting reader pauses before it looks again.
+// eventPause is the time between two queries of a waiting reader.
 const eventPause = 200 * time.Millisecond
 
-// Event is something that front ends must act on. Its kind is ban, unban,
-// delete, undelete, edit, halt or resume; the fields that it does not need are
-// left out.
+// Event is an event that front ends must act on. Its kind is ban, unban, delete,
+// undelete, edit, halt or resume. Fields that the kind does not need are empty.
 type Event struct {
 	ID       int64      `json:"id"`
 	At       time.Time  `json:"at"`
@@ -35,16 +34,16 @@ type Event struct {
 	State     *string    `json:"state,omitempty"`
 }
 
-// Events are what front ends must act on after one that they know.
+// Events is a list of events after an event that the front end has read.
 type Events struct {
 	Items []Event `json:"items"`
-	// Next is the last id: what to ask for next.
+	// Next is the last id, from which the next request continues.
 	Next int64 `json:"next"`
 }
 
-// Events returns up to 200 events after an id, in the order of their ids,
-// which is the order in which the actions were committed. Where there is none,
-// it waits for one until wait is over or the context ends.
+// Events returns up to 200 events after an id, in the order of their ids, which
+// is the order of the commits. If there are none, it waits for one until wait is
+// over or the context ends.
 func (s *Store) Events(ctx context.Context, actor Actor, after int64, wait time.Duration) (Events, error) {
 	if err := need(actor, policy.EventsRead); err != nil {
 		return Events{}, err
@@ -73,8 +72,8 @@ func (s *Store) eventsAfter(ctx context.Context, after int64) (Events, error) {
 		Payload  []byte
 	}
 	events := Events{Items: []Event{}, Next: after}
-	rows, err := db.Collect[row](ctx, s.pool, "SELECT id, at, kind, action_id, payload FROM events WHERE id > $1 ORDER "+
-		"BY id LIMIT $2", after, maxEvents)
+	rows, err := db.Collect[row](ctx, s.pool, `SELECT id, at, kind, action_id, payload FROM events
+		WHERE id > $1 ORDER BY id LIMIT $2`, after, maxEvents)
 	if err != nil {
 		return events, err
 	}
