@@ -13,34 +13,35 @@ import (
 	"treewarden/store/tables"
 )
 
-// feedbackState is the state of what one person gave a message: their labels,
-// one reaction, or their open report. Its absence is a nil pointer.
+// feedbackState is the state of a user's feedback on a message: the labels, one
+// reaction or the open report. A nil pointer means no feedback.
 type feedbackState struct {
 	At     time.Time          `json:"at"`
 	Labels map[string]float64 `json:"labels,omitempty"`
 	Reason string             `json:"reason,omitempty"`
 }
 
-// readFeedback reads what a person gave a message; nil for nothing.
+// readFeedback reads a user's feedback on a message; it returns nil if there is
+// none.
 func (d *actionTx) readFeedback(kind, emoji string, user uuid.UUID, m Message) (*feedbackState, error) {
 	var state feedbackState
 	var labels []byte
 	var err error
 	switch kind {
 	case labelAspect:
-		err = d.QueryRow(d.Ctx, "SELECT v.at, "+tables.VotesSQL+" FROM label_votes v WHERE v.tree_id = $1 AND "+
-			"v.message_id = $2 AND v.user_id = $3",
+		err = d.QueryRow(d.Ctx, "SELECT v.at, "+tables.VotesSQL+` FROM label_votes v
+			WHERE v.tree_id = $1 AND v.message_id = $2 AND v.user_id = $3`,
 			m.TreeID, m.MessageID, user).Scan(&state.At, &labels)
 		if err == nil {
 			err = json.Unmarshal(labels, &state.Labels)
 		}
 	case reactionAspect:
-		err = d.QueryRow(d.Ctx, "SELECT at FROM reactions WHERE tree_id = $1 AND message_id = $2 AND user_id = $3 AND "+
-			"emoji = $4",
+		err = d.QueryRow(d.Ctx, `SELECT at FROM reactions
+			WHERE tree_id = $1 AND message_id = $2 AND user_id = $3 AND emoji = $4`,
 			m.TreeID, m.MessageID, user, emoji).Scan(&state.At)
 	case reportAspect:
-		err = d.QueryRow(d.Ctx, "SELECT at, reason FROM reports WHERE tree_id = $1 AND message_id = $2 AND user_id = $3 "+
-			"AND status = 'open'",
+		err = d.QueryRow(d.Ctx, `SELECT at, reason FROM reports
+			WHERE tree_id = $1 AND message_id = $2 AND user_id = $3 AND status = 'open'`,
 			m.TreeID, m.MessageID, user).Scan(&state.At, &state.Reason)
 	}
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -53,20 +54,21 @@ func (d *actionTx) readFeedback(kind, emoji string, user uuid.UUID, m Message) (
 	return &state, nil
 }
 
-// voteInsert writes one person's labels from a jsonb $5.
+// voteInsert inserts one user's labels from a jsonb $5.
 var voteInsert = `INSERT INTO label_votes (tree_id, message_id, user_id, at, ` + tables.EachLabel("%[1]s", ", ") +
 	`, other)
 	SELECT $1, $2, $3, $4,
-		` + tables.EachLabel("(x.l->>'%[1]s')::float8", ", ") + `, nullif(x.l - ARRAY[` + tables.EachLabel("'%[1]s'", ", ") + `], '{}')
+		` + tables.EachLabel("(x.l->>'%[1]s')::float8", ", ") + `,
+		nullif(x.l - ARRAY[` + tables.EachLabel("'%[1]s'", ", ") + `], '{}')
 	FROM (SELECT $5::jsonb AS l) x`
 
-// writeFeedback makes what a person gave a message be a state; nil removes it.
+// writeFeedback replaces a user's feedback on a message; a nil state removes it.
 func (d *actionTx) writeFeedback(kind, emoji string, user uuid.UUID, m Message, state *feedbackState) error {
 	var err error
 	switch kind {
 	case labelAspect:
-		if _, err = d.exec("DELETE FROM label_votes WHERE tree_id = $1 AND message_id = $2 AND user_id = $3", m.TreeID,
-			m.MessageID, user); err == nil && state != nil {
+		if _, err = d.exec("DELETE FROM label_votes WHERE tree_id = $1 AND message_id = $2 AND user_id = $3",
+			m.TreeID, m.MessageID, user); err == nil && state != nil {
 			_, err = d.exec(voteInsert, m.TreeID, m.MessageID, user, state.At, state.Labels)
 		}
 	case reactionAspect:
@@ -79,19 +81,20 @@ func (d *actionTx) writeFeedback(kind, emoji string, user uuid.UUID, m Message, 
 		}
 	case reportAspect:
 		if state == nil {
-			// The report stays readable; it no longer speaks against anybody.
-			_, err = d.exec("UPDATE reports SET status = 'withdrawn' WHERE tree_id = $1 AND message_id = $2 AND user_id = $3 "+
-				"AND status = 'open'", m.TreeID, m.MessageID, user)
+			// The report stays readable, but it no longer counts.
+			_, err = d.exec(`UPDATE reports SET status = 'withdrawn'
+				WHERE tree_id = $1 AND message_id = $2 AND user_id = $3 AND status = 'open'`,
+				m.TreeID, m.MessageID, user)
 		} else {
 			_, err = d.exec(`INSERT INTO reports (tree_id, message_id, user_id, reason, at) VALUES ($1, $2, $3, $4, $5)
-				ON CONFLICT (tree_id, message_id, user_id) WHERE status = 'open' DO UPDATE
-					SET reason = excluded.reason`, m.TreeID, m.MessageID, user, state.Reason, state.At)
+				ON CONFLICT (tree_id, message_id, user_id) WHERE status = 'open'
+				DO UPDATE SET reason = excluded.reason`, m.TreeID, m.MessageID, user, state.Reason, state.At)
 		}
 	}
 	return err
 }
 
-// same compares two states of what a person gave.
+// same reports whether two states of feedback are equal.
 func (s *feedbackState) same(other *feedbackState) bool {
 	if s == nil || other == nil {
 		return s == other
@@ -108,8 +111,8 @@ func (s *feedbackState) same(other *feedbackState) bool {
 	return true
 }
 
-// lockForFeedback locks the message that the actor gives something, and has the
-// counters follow it. Who is no person in the database has nothing to give.
+// lockForFeedback locks the target message of feedback and makes the counters
+// follow it. It returns a Forbidden if the actor has no row in users.
 func (d *actionTx) lockForFeedback() (Message, error) {
 	if d.actor.UserID == uuid.Nil {
 		return Message{}, &Forbidden{Why: "Labels, reactions and reports are given by a person or a key."}
@@ -124,7 +127,7 @@ func (d *actionTx) lockForFeedback() (Message, error) {
 	return m, d.watchMessage(m)
 }
 
-// logFeedback writes down that the actor's own row on a message changed.
+// logFeedback logs a change of the actor's own row on a message.
 func (d *actionTx) logFeedback(m Message, aspect string, before, after any) error {
 	d.affected.Messages = 1
 	b, err := json.Marshal(before)
@@ -136,7 +139,7 @@ func (d *actionTx) logFeedback(m Message, aspect string, before, after any) erro
 		return fmt.Errorf("write down the new state: %w", err)
 	}
 	_, err = d.exec(`INSERT INTO action_objects (action_id, object_type, object_id, aspect, tree_id, before, after)
-		VALUES ($1, 'message', $2, $3, $4, nullif($5::jsonb, 'null'), nullif($6::jsonb,
-			'null'))`, d.id, m.MessageID, aspect, m.TreeID, b, a)
+		VALUES ($1, 'message', $2, $3, $4, nullif($5::jsonb, 'null'), nullif($6::jsonb, 'null'))`,
+		d.id, m.MessageID, aspect, m.TreeID, b, a)
 	return err
 }

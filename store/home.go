@@ -11,7 +11,7 @@ import (
 	"treewarden/store/db"
 )
 
-// Home is what needs a member of staff now.
+// Home holds the work that waits for a member of staff.
 type Home struct {
 	OpenReports []HomeReport `json:"open_reports"`
 	Flagged     []BoardRow   `json:"flagged"` // the top of today's board
@@ -19,7 +19,7 @@ type Home struct {
 	BansEnding  []User       `json:"bans_ending"` // within the next seven days
 }
 
-// HomeReport is an open report with the message that it is about.
+// HomeReport is an open report with its message.
 type HomeReport struct {
 	Message Message   `json:"message"`
 	By      string    `json:"by"`
@@ -27,7 +27,7 @@ type HomeReport struct {
 	At      time.Time `json:"at"`
 }
 
-// Home gathers what needs the actor now.
+// Home returns the work that waits for the actor.
 func (s *Store) Home(ctx context.Context, actor Actor) (Home, error) {
 	var h Home
 	if err := need(actor, policy.Read); err != nil {
@@ -76,8 +76,8 @@ func (s *Store) openReports(ctx context.Context) ([]HomeReport, error) {
 	for i, r := range rows {
 		trees[i], ids[i] = r.TreeID, r.MessageID
 	}
-	messages, err := selectMessages(ctx, s.pool, "WHERE (m.tree_id, m.message_id) IN (SELECT * FROM unnest($1::uuid[], "+
-		"$2::uuid[]))", trees, ids)
+	messages, err := selectMessages(ctx, s.pool,
+		"WHERE (m.tree_id, m.message_id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))", trees, ids)
 	if err != nil {
 		return nil, err
 	}

@@ -33,19 +33,20 @@ type actionRow struct {
 	PrevHash, Hash            []byte
 }
 
-const actionColumns = `a.id, a.seq, a.at, a.actor_id, a.actor_name, a.actor_role, a.via, a.kind, a.target_type, a.target_id, a.target_label,
-	a.staff_author, a.undoes, b.id AS undone_by, a.undoable, a.messages, a.others_messages, a.trees, a.users, a.reason, a.before, a.after, a.prev_hash, a.hash`
+const actionColumns = `a.id, a.seq, a.at, a.actor_id, a.actor_name, a.actor_role, a.via, a.kind,
+	a.target_type, a.target_id, a.target_label, a.staff_author, a.undoes, b.id AS undone_by, a.undoable,
+	a.messages, a.others_messages, a.trees, a.users, a.reason, a.before, a.after, a.prev_hash, a.hash`
 
 const actionTables = `actions a LEFT JOIN actions b ON b.undoes = a.id`
 
 func (r actionRow) action() Action {
 	return Action{
-		ID: r.ID, Seq: r.Seq, At: r.At, ActorID: r.ActorID, ActorName: r.ActorName, ActorRole: r.ActorRole, Via: r.Via,
-		Kind:       r.Kind,
+		ID: r.ID, Seq: r.Seq, At: r.At,
+		ActorID: r.ActorID, ActorName: r.ActorName, ActorRole: r.ActorRole, Via: r.Via, Kind: r.Kind,
 		TargetType: r.TargetType, TargetID: r.TargetID, TargetLabel: r.TargetLabel, StaffAuthor: r.StaffAuthor,
-		Undoes: r.Undoes, UndoneBy: r.UndoneBy,
-		Undoable: r.Undoable, Affected: Affected{r.Messages, r.OthersMessages, r.Trees, r.Users}, Reason: r.Reason,
-		Before: r.Before, After: r.After,
+		Undoes: r.Undoes, UndoneBy: r.UndoneBy, Undoable: r.Undoable,
+		Affected: Affected{r.Messages, r.OthersMessages, r.Trees, r.Users},
+		Reason:   r.Reason, Before: r.Before, After: r.After,
 		Hash: hex.EncodeToString(r.Hash), PrevHash: hex.EncodeToString(r.PrevHash),
 	}
 }
@@ -59,8 +60,8 @@ func actionByID(ctx context.Context, c db.Conn, id int64) (Action, error) {
 	return r.action(), db.Translate(err)
 }
 
-// Action returns one action. Who may see only their own sees those of others
-// on the way to what they look at, so one by its number is theirs to see too.
+// Action returns one action. An actor without the permission audit.all may read
+// any action by its id, because the pages of users and messages show it too.
 func (s *Store) Action(ctx context.Context, actor Actor, id int64) (Action, error) {
 	if !actor.May(policy.AuditAll) {
 		if err := need(actor, policy.AuditOwn); err != nil {
@@ -70,8 +71,8 @@ func (s *Store) Action(ctx context.Context, actor Actor, id int64) (Action, erro
 	return actionByID(ctx, s.pool, id)
 }
 
-// Actions lists actions, the newest first. Without the permission audit.all
-// it lists the actor's own, or all on the target that the filter names.
+// Actions lists actions, the newest first. Without the permission audit.all it
+// lists the actor's own, or all actions on the target of the filter.
 func (s *Store) Actions(ctx context.Context, actor Actor, f ActionFilter) (List[Action], error) {
 	q := db.Query{Columns: actionColumns, From: actionTables}
 	if !actor.May(policy.AuditAll) {
@@ -129,11 +130,11 @@ func (s *Store) Actions(ctx context.Context, actor Actor, f ActionFilter) (List[
 	return List[Action]{Items: actions, Next: next, Prev: prev}, nil
 }
 
-// actorsNamed finds who acts, or did, under a name: the one that is shown, in
-// upper or lower case, or the one that they sign in by.
+// actorsNamed finds staff and former staff by name: the display name in upper or
+// lower case, or the username.
 func (s *Store) actorsNamed(ctx context.Context, name string) ([]uuid.UUID, error) {
-	rows, err := s.pool.Query(ctx, `SELECT u.user_id FROM users u WHERE (lower(u.display_name) = lower($1)
-		OR u.auth_method = 'local' AND u.username = $1)
+	rows, err := s.pool.Query(ctx, `SELECT u.user_id FROM users u
+		WHERE (lower(u.display_name) = lower($1) OR u.auth_method = 'local' AND u.username = $1)
 		AND (u.role <> 'general' OR EXISTS (SELECT FROM actions a WHERE a.actor_id = u.user_id))`, toText(name))
 	if err != nil {
 		return nil, db.Translate(err)
@@ -145,15 +146,15 @@ func (s *Store) actorsNamed(ctx context.Context, name string) ([]uuid.UUID, erro
 	return ids, db.Translate(err)
 }
 
-// touching finds the actions that changed an object.
-const touching = `SELECT o.action_id FROM action_objects o WHERE o.object_id = ? AND o.object_type IN ('user',
-	'message', 'tree', 'formula')`
+// touching is a query for the actions that changed an object.
+const touching = `SELECT o.action_id FROM action_objects o
+	WHERE o.object_id = ? AND o.object_type IN ('user', 'message', 'tree', 'formula')`
 
-// RecentReasons returns the reasons that the actor gave last for a kind of
-// action, the newest first, for a form to offer.
+// RecentReasons returns the actor's last reasons for a kind of action, the newest
+// first. A form offers them.
 func (s *Store) RecentReasons(ctx context.Context, actor Actor, kind string) ([]string, error) {
-	rows, err := s.pool.Query(ctx, `SELECT reason FROM (SELECT id, reason FROM actions WHERE actor_id = $1 AND kind = $2
-		AND reason <> '' ORDER BY id DESC LIMIT 50) r
+	rows, err := s.pool.Query(ctx, `SELECT reason FROM (SELECT id, reason FROM actions
+			WHERE actor_id = $1 AND kind = $2 AND reason <> '' ORDER BY id DESC LIMIT 50) r
 		GROUP BY reason ORDER BY max(id) DESC LIMIT 8`, actor.UserID, kind)
 	if err != nil {
 		return nil, db.Translate(err)

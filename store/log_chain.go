@@ -19,15 +19,15 @@ import (
 	"treewarden/store/db"
 )
 
-// The log's rows form a hash chain. A row's hash is the SHA-256 over the hash
-// of the row before it and the row's canonical form: the JSON array of its
-// columns, times in UTC to the microsecond. What may hold personal data enters
-// only as the SHA-256 of it: reason, before and after one by one, and the rows
-// of action_objects one by one, so that they can be erased one day and the
-// chain still holds. action_chain keeps the last number and hash, so that rows
-// cut off at the end are missed too.
+// The log's rows form a hash chain. A row's hash is the SHA-256 of the hash of
+// the row before it and the row's canonical form: the JSON array of its columns,
+// times in UTC to the microsecond. Columns that may hold personal data are
+// included only as SHA-256: reason, before and after one by one, and the rows of
+// action_objects one by one, so that they can be erased without breaking the
+// chain. action_chain keeps the last number and hash, so that rows removed at the
+// end are detected too.
 
-// link is a row of the log as the chain sees it.
+// link is a row of the log with the columns that the chain covers.
 type link struct {
 	Seq, ID                         int64
 	At                              time.Time
@@ -47,12 +47,12 @@ type link struct {
 	CountedObjects                  []byte `db:"counted_objects"`
 }
 
-// canonical is the form of a row that is hashed.
+// canonical returns the canonical form of the row.
 func (l link) canonical() ([]byte, error) {
 	b, err := json.Marshal([]any{
-		l.Seq, l.ID, l.At.UTC().Format("2006-01-02T15:04:05.000000Z"), l.ActorID, l.ActorName, l.ActorRole, l.Via, l.Kind,
-		l.TargetType, l.TargetID,
-		l.TargetLabel, l.StaffAuthor, l.Undoes, l.Undoable, l.Messages, l.OthersMessages, l.Trees, l.Users,
+		l.Seq, l.ID, l.At.UTC().Format("2006-01-02T15:04:05.000000Z"),
+		l.ActorID, l.ActorName, l.ActorRole, l.Via, l.Kind, l.TargetType, l.TargetID, l.TargetLabel,
+		l.StaffAuthor, l.Undoes, l.Undoable, l.Messages, l.OthersMessages, l.Trees, l.Users,
 		hex.EncodeToString(l.DetailHash), hex.EncodeToString(l.ObjectsHash),
 	})
 	if err != nil {
@@ -61,7 +61,7 @@ func (l link) canonical() ([]byte, error) {
 	return b, nil
 }
 
-// sum is the row's hash, given the hash before it.
+// sum returns the row's hash from the hash before it.
 func (l link) sum(prev []byte) ([]byte, error) {
 	canonical, err := l.canonical()
 	if err != nil {
@@ -73,7 +73,7 @@ func (l link) sum(prev []byte) ([]byte, error) {
 	return h.Sum(nil), nil
 }
 
-// detail is the SHA-256 over those of reason, before and after.
+// detail returns the SHA-256 of the SHA-256 of reason, before and after.
 func (l link) detail() []byte {
 	h := sha256.New()
 	for _, part := range [][]byte{[]byte(l.Reason), l.Before, l.After} {
@@ -83,18 +83,17 @@ func (l link) detail() []byte {
 	return h.Sum(nil)
 }
 
-// objectsHash is SQL for the SHA-256 over the rows of action_objects of the
-// action %s, each by its own SHA-256.
-const objectsHash = `(SELECT sha256(convert_to(coalesce(string_agg(encode(sha256(convert_to(concat_ws(' ', object_type,
-	object_id, aspect,
-	coalesce(tree_id::text, '-'), coalesce(before::text, '-'), coalesce(after::text, '-')), 'UTF8')), 'hex'), ''
-		ORDER BY object_type, object_id, aspect COLLATE "C"), ''), 'UTF8'))
+// objectsHash is an SQL expression for the SHA-256 of the rows of action_objects
+// of action %s, each as its own SHA-256.
+const objectsHash = `(SELECT sha256(convert_to(coalesce(string_agg(
+		encode(sha256(convert_to(concat_ws(' ', object_type, object_id, aspect,
+			coalesce(tree_id::text, '-'), coalesce(before::text, '-'), coalesce(after::text, '-')), 'UTF8')), 'hex'),
+		'' ORDER BY object_type, object_id, aspect COLLATE "C"), ''), 'UTF8'))
 	FROM action_objects WHERE action_id = %s)`
 
 // commit writes the counters, the log's entry and the events for front ends, and
-// ends the transaction. The first round trip ends with the lock on the end of
-// the chain; the second one writes what follows and commits, so that the lock is
-// held no longer than that.
+// commits. The first round trip ends with the lock on the end of the chain; the
+// second writes the entry and commits, so that the lock is held briefly.
 func (d *actionTx) commit() (Action, error) {
 	l := link{
 		ID: d.id, At: d.at, ActorName: d.actor.Name, ActorRole: d.actor.Role, Via: d.actor.Via, Kind: d.kind.Name,
@@ -111,7 +110,8 @@ func (d *actionTx) commit() (Action, error) {
 	}
 	d.store.boards.Announce(&d.Batch, d.update.Changed)
 	d.keepKey()
-	// Before and after of the target itself; action_objects holds those of all.
+	// These are the states of the target itself; action_objects holds those of
+	// all objects.
 	d.Each([]any{&l.Before, &l.After, &l.ObjectsHash}, func() {},
 		`SELECT coalesce(jsonb_object_agg(aspect, before)::text, '{}'), coalesce(jsonb_object_agg(aspect, after)::text, '{}'),
 		`+fmt.Sprintf(objectsHash, "$1")+` FROM action_objects WHERE action_id = $1 AND object_id = $2`, d.id, d.act.Target)
@@ -121,7 +121,7 @@ func (d *actionTx) commit() (Action, error) {
 		return Action{}, err
 	}
 	if !found {
-		return Action{}, errNoChain // not to be taken for a missing target
+		return Action{}, errNoChain // not ErrNotFound, which means a missing target
 	}
 	l.DetailHash = l.detail()
 	var err error
@@ -143,10 +143,10 @@ func (d *actionTx) commit() (Action, error) {
 const insertLinkSQL = `INSERT INTO actions (seq, id, at, actor_id, actor_name, actor_role, via, kind,
 		target_type, target_id, target_label, staff_author, undoes, undoable, messages, others_messages, trees, users,
 		reason, before, after, detail_hash, objects_hash, prev_hash, hash)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-		$25)`
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+		$19, $20, $21, $22, $23, $24, $25)`
 
-// action is the link as the log shows it.
+// action returns the link as an Action.
 func (l link) action() Action {
 	return Action{
 		ID: l.ID, Seq: l.Seq, At: l.At, ActorID: l.ActorID, ActorName: l.ActorName, ActorRole: l.ActorRole, Via: l.Via,
@@ -157,9 +157,9 @@ func (l link) action() Action {
 	}
 }
 
-// writeEvents adds the statement that writes the events that follow from the
-// aspects that the action changed: an undo tells front ends in the same way as
-// what it repeats.
+// writeEvents queues the statement that inserts the events of the aspects that
+// the action changed. An undo creates the same events as an action with the same
+// effect.
 func (d *actionTx) writeEvents() {
 	var queries []string
 	for _, a := range d.aspects {
@@ -180,25 +180,24 @@ type ChainStatus struct {
 	Hash string     `json:"hash"`
 }
 
-// ChainStatus returns the end of the chain as it is written down.
+// ChainStatus returns the end of the chain as action_chain stores it.
 func (s *Store) ChainStatus(ctx context.Context) (ChainStatus, error) {
 	var status ChainStatus
 	var hash []byte
-	err := s.pool.QueryRow(ctx,
-		"SELECT c.seq, c.hash, a.at FROM action_chain c LEFT JOIN actions a ON a.seq = c.seq").Scan(&status.Seq, &hash,
-		&status.At)
+	err := s.pool.QueryRow(ctx, "SELECT c.seq, c.hash, a.at FROM action_chain c LEFT JOIN actions a ON a.seq = c.seq").
+		Scan(&status.Seq, &hash, &status.At)
 	status.Hash = hex.EncodeToString(hash)
 	return status, db.Translate(err)
 }
 
-// errNoChain stops every action while the end of the log is unknown.
+// errNoChain is the error of every action while the end of the log is unknown.
 var errNoChain = errors.New("the row of action_chain was removed: nothing can be added to the log; run audit " +
 	"verify, then restore it from a backup")
 
-// BrokenChain says where the log was tampered with.
+// BrokenChain describes the first entry at which the chain is broken.
 type BrokenChain struct {
-	Seq    int64 // the first entry that does not hold
-	Action int64 // its action, 0 where it is missing
+	Seq    int64 // the number of the entry
+	Action int64 // the id of its action, 0 if it is missing
 	Why    string
 }
 
@@ -209,7 +208,7 @@ func (b *BrokenChain) Error() string {
 	return fmt.Sprintf("the audit log is broken at entry %d (action %d): %s", b.Seq, b.Action, b.Why)
 }
 
-// VerifyChain walks the whole log in one snapshot. It returns the end of the
+// VerifyChain verifies the whole log in one snapshot. It returns the end of the
 // chain, or a *BrokenChain for the first entry that was changed, removed or
 // inserted.
 func (s *Store) VerifyChain(ctx context.Context) (ChainStatus, error) {
@@ -229,8 +228,8 @@ func (s *Store) VerifyChain(ctx context.Context) (ChainStatus, error) {
 			}
 			var seq, strays int64
 			var hash []byte
-			if err := tx.QueryRow(ctx, `SELECT seq, hash, (SELECT count(*) FROM action_objects o WHERE NOT EXISTS (SELECT
-			FROM actions a WHERE a.id = o.action_id))
+			if err := tx.QueryRow(ctx, `SELECT seq, hash, (SELECT count(*) FROM action_objects o
+				WHERE NOT EXISTS (SELECT FROM actions a WHERE a.id = o.action_id))
 			FROM action_chain`).Scan(&seq, &hash, &strays); errors.Is(err, pgx.ErrNoRows) {
 				return &BrokenChain{last.Seq + 1, 0, "what says where the log ends was removed"}
 			} else if err != nil {
@@ -253,7 +252,7 @@ func (s *Store) VerifyChain(ctx context.Context) (ChainStatus, error) {
 	return status, db.Translate(err)
 }
 
-// follows checks one entry against the one before it.
+// follows checks an entry against the entry before it.
 func (l link) follows(last link) error {
 	broken := func(why string) error { return &BrokenChain{l.Seq, l.ID, why} }
 	sum, err := l.sum(last.Hash)
@@ -274,12 +273,12 @@ func (l link) follows(last link) error {
 	return nil
 }
 
-// eachLink reads the log in the order of the chain, never all of it at once.
+// eachLink calls do for each entry in the order of the chain.
 func eachLink(ctx context.Context, c db.Conn, do func(link) error) error {
-	rows, err := c.Query(ctx, `SELECT seq, id, at, actor_id, actor_name, actor_role, via, kind, target_type, target_id,
-		target_label, staff_author,
-			undoes, undoable, messages, others_messages, trees, users, reason, convert_to(before::text, 'UTF8') AS before,
-				convert_to(after::text, 'UTF8') AS after,
+	rows, err := c.Query(ctx, `SELECT seq, id, at, actor_id, actor_name, actor_role, via, kind,
+			target_type, target_id, target_label, staff_author, undoes, undoable,
+			messages, others_messages, trees, users, reason,
+			convert_to(before::text, 'UTF8') AS before, convert_to(after::text, 'UTF8') AS after,
 			detail_hash, objects_hash, prev_hash, hash, `+fmt.Sprintf(objectsHash, "a.id")+` AS counted_objects
 		FROM actions a ORDER BY seq`)
 	if err != nil {
@@ -298,8 +297,8 @@ func eachLink(ctx context.Context, c db.Conn, do func(link) error) error {
 	return rows.Err()
 }
 
-// ExportActions writes the whole log as JSON lines, the oldest first, and a
-// last line with the total and the chain's end.
+// ExportActions writes the whole log as JSON lines, the oldest first. The last
+// line holds the total and the end of the chain.
 func (s *Store) ExportActions(ctx context.Context, actor Actor, w io.Writer) error {
 	if err := need(actor, policy.AuditAll); err != nil {
 		return err

@@ -48,12 +48,12 @@ type messageRow struct {
 	OpenReports   int
 }
 
-// messageColumns reads a messageRow from messages m, trees t and users u.
+// messageColumns are the columns of a messageRow, from messages m, trees t and users u.
 var messageColumns = `m.message_id, m.parent_id, m.tree_id, m.user_id, nullif(m.created_date, '-infinity') AS created_date,
 	m.text, m.role, m.lang, m.review_count, m.review_result, m.deleted, m.rank, m.synthetic, m.model_name,
-	` + tables.EmojiTotalsSQL + ` AS emojis, ` + tables.LabelTotalsSQL + ` AS labels, ` + tables.ClassifierOutputsSQL + ` AS classifiers,
-	m.edited, m.depth, (SELECT count(*) FROM messages c WHERE c.tree_id = m.tree_id
-		AND c.parent_id = m.message_id) AS children,
+	` + tables.EmojiTotalsSQL + ` AS emojis, ` + tables.LabelTotalsSQL + ` AS labels,
+	` + tables.ClassifierOutputsSQL + ` AS classifiers, m.edited, m.depth,
+	(SELECT count(*) FROM messages c WHERE c.tree_id = m.tree_id AND c.parent_id = m.message_id) AS children,
 	t.state AS tree_state, m.version, u.display_name AS author_name,
 		` + tables.UserStatusSQL + ` AS author_status, u.role AS author_role,
 	m.deleted_at, m.deleted_action, m.deleted_root,
@@ -65,12 +65,10 @@ const messageTables = `messages m JOIN trees t ON t.tree_id = m.tree_id LEFT JOI
 func (r messageRow) message() (Message, error) {
 	m := Message{
 		MessageID: r.MessageID, ParentID: r.ParentID, TreeID: r.TreeID, UserID: r.UserID, CreatedDate: r.CreatedDate,
-		Text: r.Text, Role: r.Role, Lang: r.Lang, ReviewCount: r.ReviewCount, ReviewResult: r.ReviewResult,
-		Deleted: r.Deleted,
-		Rank:    r.Rank, Synthetic: r.Synthetic, ModelName: r.ModelName, Edited: r.Edited, Depth: r.Depth,
-		Children:  r.Children,
-		TreeState: r.TreeState, Version: r.Version, AuthorName: r.AuthorName, AuthorRole: r.AuthorRole,
-		OpenReports: r.OpenReports,
+		Text: r.Text, Role: r.Role, Lang: r.Lang, Rank: r.Rank, Synthetic: r.Synthetic, ModelName: r.ModelName,
+		ReviewCount: r.ReviewCount, ReviewResult: r.ReviewResult, Deleted: r.Deleted, Edited: r.Edited,
+		Depth: r.Depth, Children: r.Children, TreeState: r.TreeState, Version: r.Version,
+		AuthorName: r.AuthorName, AuthorRole: r.AuthorRole, OpenReports: r.OpenReports,
 	}
 	if r.UserID != nil {
 		m.AuthorStatus = r.AuthorStatus
@@ -105,12 +103,12 @@ func messagesOf(rows []messageRow) ([]Message, error) {
 	return messages, nil
 }
 
-// selectMessages reads messages by a condition on m, in an order.
+// selectMessages reads messages m; tail is the WHERE clause and what follows it.
 func selectMessages(ctx context.Context, c db.Conn, tail string, args ...any) ([]Message, error) {
 	return selectMessagesWith(ctx, c, "", tail, args...)
 }
 
-// selectMessagesWith is selectMessages with a WITH clause before it.
+// selectMessagesWith is like selectMessages with a WITH clause.
 func selectMessagesWith(ctx context.Context, c db.Conn, with, tail string, args ...any) ([]Message, error) {
 	rows, err := c.Query(ctx, selectMessagesSQL(with, tail), args...)
 	if err != nil {
@@ -133,21 +131,21 @@ func readMessages(rows pgx.Rows) ([]Message, error) {
 	return messagesOf(found)
 }
 
-// treeOf finds the tree of a message.
+// treeOf returns the tree of a message.
 func treeOf(ctx context.Context, c db.Conn, message uuid.UUID) (uuid.UUID, error) {
 	var tree uuid.UUID
 	err := c.QueryRow(ctx, "SELECT tree_id FROM message_trees WHERE message_id = $1", message).Scan(&tree)
 	return tree, db.Translate(err)
 }
 
-// pathOf walks from a message up to the prompt; the deepest comes first. It
-// is a CTE called path with message_id and n.
+// pathOf is a CTE named path, with message_id and n, of the messages from a
+// message up to the prompt. n is 0 for the message itself.
 const pathOf = `WITH RECURSIVE path AS (
 	SELECT message_id, parent_id, 0 AS n FROM messages WHERE tree_id = $1 AND message_id = $2
 	UNION ALL SELECT p.message_id, p.parent_id, path.n + 1 FROM messages p JOIN path ON p.message_id = path.parent_id
 	WHERE p.tree_id = $1)`
 
-// Message returns one message with all that its page shows.
+// Message returns one message with the data of its page.
 func (s *Store) Message(ctx context.Context, actor Actor, id uuid.UUID) (MessageDetail, error) {
 	var d MessageDetail
 	if err := need(actor, policy.Read); err != nil {
@@ -161,8 +159,8 @@ func (s *Store) Message(ctx context.Context, actor Actor, id uuid.UUID) (Message
 		return d, err
 	}
 	d.Message = d.Path[len(d.Path)-1]
-	if d.Siblings, err = selectMessages(ctx, s.pool, `WHERE m.tree_id = $1 AND m.parent_id = $2 `+inRankOrder, tree,
-		d.ParentID); err != nil {
+	if d.Siblings, err = selectMessages(ctx, s.pool, `WHERE m.tree_id = $1 AND m.parent_id = $2 `+inRankOrder,
+		tree, d.ParentID); err != nil {
 		return d, err
 	}
 	if d.Tree, err = s.tree(ctx, tree); err != nil {
@@ -171,14 +169,14 @@ func (s *Store) Message(ctx context.Context, actor Actor, id uuid.UUID) (Message
 	if d.Revisions, err = revisions(ctx, s.pool, tree, id); err != nil {
 		return d, err
 	}
-	if d.Reports, err = db.Collect[Report](ctx, s.pool, `SELECT r.report_id, r.message_id, r.user_id, u.display_name AS
-		by, r.reason, r.at, r.status
+	if d.Reports, err = db.Collect[Report](ctx, s.pool, `SELECT
+			r.report_id, r.message_id, r.user_id, u.display_name AS by, r.reason, r.at, r.status
 		FROM reports r JOIN users u USING (user_id) WHERE r.tree_id = $1 AND r.message_id = $2
 			ORDER BY r.at DESC`, tree, id); err != nil {
 		return d, err
 	}
-	if d.Votes, err = db.Collect[Vote](ctx, s.pool, `SELECT v.user_id, u.display_name AS by, v.at, `+tables.VotesSQL+
-		` AS labels
+	if d.Votes, err = db.Collect[Vote](ctx, s.pool, `SELECT
+			v.user_id, u.display_name AS by, v.at, `+tables.VotesSQL+` AS labels
 		FROM label_votes v JOIN users u USING (user_id) WHERE v.tree_id = $1 AND v.message_id = $2
 			ORDER BY v.at`, tree, id); err != nil {
 		return d, err
@@ -189,10 +187,10 @@ func (s *Store) Message(ctx context.Context, actor Actor, id uuid.UUID) (Message
 	return d, err
 }
 
-// inRankOrder puts siblings as the trees show them: ranked ones first.
+// inRankOrder is the order of siblings in trees: ranked ones first.
 const inRankOrder = `ORDER BY m.rank NULLS LAST, m.created_date, m.message_id`
 
-// thread reads the path from the prompt down to a message, and its replies.
+// thread reads the path from the prompt to a message, and its replies.
 func thread(ctx context.Context, c db.Conn, tree, id uuid.UUID) (path, replies []Message, err error) {
 	path, err = selectMessagesWith(ctx, c, pathOf, `JOIN path USING (message_id) WHERE m.tree_id = $1
 		ORDER BY path.n DESC`, tree, id)
@@ -206,7 +204,7 @@ func thread(ctx context.Context, c db.Conn, tree, id uuid.UUID) (path, replies [
 	return path, replies, err
 }
 
-// Thread returns the path from the prompt down to a message, and its replies.
+// Thread returns the path from the prompt to a message, and its replies.
 func (s *Store) Thread(ctx context.Context, actor Actor, id uuid.UUID) (path, replies []Message, err error) {
 	if err := need(actor, policy.Read); err != nil {
 		return nil, nil, err
@@ -218,8 +216,8 @@ func (s *Store) Thread(ctx context.Context, actor Actor, id uuid.UUID) (path, re
 	return thread(ctx, s.pool, tree, id)
 }
 
-// Revisions returns every text that a message had, the oldest first; none
-// where it was never edited.
+// Revisions returns all texts of a message, the oldest first, or none if the
+// message was never edited.
 func (s *Store) Revisions(ctx context.Context, actor Actor, id uuid.UUID) ([]Revision, error) {
 	if err := need(actor, policy.Read); err != nil {
 		return nil, err

@@ -13,10 +13,12 @@ import (
 	"treewarden/store/db"
 )
 
-// newest is the order of lists of messages, and its reverse.
+// newest and oldest are the orders of lists of messages.
 var (
-	newest = db.Order{Name: "new", Desc: true, Keys: []db.Key{{Expr: "m.created_date", Typ: "timestamptz"},
-		{Expr: "m.message_id", Typ: "uuid"}}}
+	newest = db.Order{Name: "new", Desc: true, Keys: []db.Key{
+		{Expr: "m.created_date", Typ: "timestamptz"},
+		{Expr: "m.message_id", Typ: "uuid"},
+	}}
 	oldest = db.Order{Name: "old", Desc: false, Keys: newest.Keys}
 )
 
@@ -41,14 +43,13 @@ func (s *Store) Messages(ctx context.Context, actor Actor, f MessageFilter) (Lis
 	return List[Message]{Items: messages, Next: next, Prev: prev}, err
 }
 
-// MessagesNamed reads messages by their ids. Those that are not there are
-// left out.
+// MessagesNamed reads messages by their ids. Unknown ids are left out.
 func (s *Store) MessagesNamed(ctx context.Context, actor Actor, ids []uuid.UUID) (map[uuid.UUID]Message, error) {
 	if err := need(actor, policy.Read); err != nil {
 		return nil, err
 	}
-	messages, err := selectMessages(ctx, s.pool, "WHERE (m.tree_id, m.message_id) IN (SELECT tree_id, message_id FROM "+
-		"message_trees WHERE message_id = ANY ($1))", ids)
+	messages, err := selectMessages(ctx, s.pool, `WHERE (m.tree_id, m.message_id)
+		IN (SELECT tree_id, message_id FROM message_trees WHERE message_id = ANY ($1))`, ids)
 	named := make(map[uuid.UUID]Message, len(messages))
 	for _, m := range messages {
 		named[m.MessageID] = m
@@ -56,7 +57,7 @@ func (s *Store) MessagesNamed(ctx context.Context, actor Actor, ids []uuid.UUID)
 	return named, err
 }
 
-// narrow turns the filter into conditions on messages m and trees t.
+// narrow adds the conditions of the filter on messages m and trees t.
 func (f MessageFilter) narrow(q *db.Query) error {
 	for _, word := range strings.Fields(f.Q) {
 		q.Where("m.text ILIKE ?", "%"+db.EscapeLike(word)+"%")
@@ -84,18 +85,24 @@ func (f MessageFilter) narrow(q *db.Query) error {
 		conditions       map[string]string
 	}{
 		{"role", f.Role, map[string]string{"": "", "prompter": "m.role = 'prompter'", "assistant": "m.role = 'assistant'"}},
-		{"deleted", f.Deleted, map[string]string{"": "NOT m.deleted", "exclude": "NOT m.deleted", "include": "",
-			"only": "m.deleted"}},
-		{"spam", f.Spam, map[string]string{"": "", "include": "", "exclude": "m.review_result IS NOT false",
-			"only": "m.review_result = false"}},
-		{"review", f.Review, map[string]string{"": "", "pending": "m.review_result IS NULL", "accepted": "m.review_result",
-			"rejected": "NOT m.review_result"}},
-		{"has", f.Has, map[string]string{"": "", "edit": "m.edited",
-			"report": "EXISTS (SELECT FROM reports r WHERE r.tree_id = m.tree_id AND r.message_id = m.message_id AND " +
-				"r.status <> 'withdrawn')",
-			"red_flag": "(EXISTS (SELECT FROM reactions r WHERE r.tree_id = m.tree_id AND r.message_id = m.message_id AND " +
-				"r.emoji = 'red_flag') OR EXISTS (SELECT FROM emoji_aggregates e WHERE e.tree_id = m.tree_id AND e.message_id = " +
-				"m.message_id AND e.red_flags > 0))"}},
+		{"deleted", f.Deleted, map[string]string{
+			"": "NOT m.deleted", "exclude": "NOT m.deleted", "include": "", "only": "m.deleted",
+		}},
+		{"spam", f.Spam, map[string]string{
+			"": "", "include": "", "exclude": "m.review_result IS NOT false", "only": "m.review_result = false",
+		}},
+		{"review", f.Review, map[string]string{
+			"": "", "pending": "m.review_result IS NULL", "accepted": "m.review_result", "rejected": "NOT m.review_result",
+		}},
+		{"has", f.Has, map[string]string{
+			"": "", "edit": "m.edited",
+			"report": `EXISTS (SELECT FROM reports r
+				WHERE r.tree_id = m.tree_id AND r.message_id = m.message_id AND r.status <> 'withdrawn')`,
+			"red_flag": `(EXISTS (SELECT FROM reactions r
+				WHERE r.tree_id = m.tree_id AND r.message_id = m.message_id AND r.emoji = 'red_flag')
+				OR EXISTS (SELECT FROM emoji_aggregates e
+				WHERE e.tree_id = m.tree_id AND e.message_id = m.message_id AND e.red_flags > 0))`,
+		}},
 	} {
 		condition, ok := c.conditions[c.value]
 		if !ok {
@@ -114,7 +121,7 @@ func (f MessageFilter) narrow(q *db.Query) error {
 	return f.thresholds(q)
 }
 
-// threshold reads "NAME>0.5": a name (which may be empty), an operator and a
+// threshold matches "NAME>0.5": a name (which may be empty), an operator and a
 // number.
 var threshold = regexp.MustCompile(`^\s*([^<>=]*?)\s*(>=|<=|>|<|=)\s*([0-9.eE+-]+)\s*$`)
 
@@ -130,8 +137,9 @@ func parseThreshold(parameter, text string) (name, operator string, value float6
 	return parts[1], parts[2], value, nil
 }
 
-// thresholds adds the conditions on labels and classifier outputs. The
-// operator comes from the pattern above, the column from scoring.LabelNames.
+// thresholds adds the conditions on labels and classifier outputs. The operator
+// comes from the regular expression threshold, the column from
+// scoring.LabelNames.
 func (f MessageFilter) thresholds(q *db.Query) error {
 	if f.Label != "" {
 		name, operator, value, err := parseThreshold("label", f.Label)
@@ -141,8 +149,8 @@ func (f MessageFilter) thresholds(q *db.Query) error {
 		if !scoring.IsLabel(name) {
 			return db.OneOf("the name in label", name, scoring.LabelNames...)
 		}
-		q.Where(strings.ReplaceAll(`(SELECT (coalesce(max(l.NAME * l.NAME_count), 0) + coalesce(sum(v.NAME),
-			0)) / nullif(coalesce(max(l.NAME_count), 0) + count(v.NAME), 0)
+		q.Where(strings.ReplaceAll(`(SELECT (coalesce(max(l.NAME * l.NAME_count), 0) + coalesce(sum(v.NAME), 0))
+			/ nullif(coalesce(max(l.NAME_count), 0) + count(v.NAME), 0)
 			FROM (SELECT) x LEFT JOIN label_aggregates l ON l.tree_id = m.tree_id AND l.message_id = m.message_id
 			LEFT JOIN label_votes v ON v.tree_id = m.tree_id AND v.message_id = m.message_id)
 				`, "NAME", name)+operator+" ?", value)
@@ -152,22 +160,22 @@ func (f MessageFilter) thresholds(q *db.Query) error {
 		if err != nil || name != "" {
 			return Malformed("toxicity is a comparison such as >0.5.")
 		}
-		q.Where("(SELECT max(o.toxicity) FROM classifier_outputs o WHERE o.tree_id = m.tree_id AND o.message_id = "+
-			"m.message_id) "+operator+" ?", value)
+		q.Where(`(SELECT max(o.toxicity) FROM classifier_outputs o
+			WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id) `+operator+" ?", value)
 	}
 	if f.Classifier != "" {
 		name, operator, value, err := parseThreshold("classifier", f.Classifier)
 		if err != nil {
 			return err
 		}
-		// A model's name may hold dots; the name of an output does not.
+		// The name of a model may contain dots, the name of an output does not.
 		dot := strings.LastIndexByte(name, '.')
 		if dot < 1 {
 			return Malformed("classifier is a comparison such as detoxify.insult>0.5.")
 		}
 		q.Where(`EXISTS (SELECT FROM classifier_outputs o JOIN classifier_models c USING (model_id)
-			WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id AND c.name = ? AND o.scores[array_position(c.outputs,
-				?)] `+operator+" ?)",
+			WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id AND c.name = ?
+				AND o.scores[array_position(c.outputs, ?)] `+operator+" ?)",
 			name[:dot], name[dot+1:], value)
 	}
 	return nil

@@ -17,7 +17,7 @@ import (
 	"treewarden/store/db"
 )
 
-// since returns the first moment of a frame as an argument.
+// since returns the start of a window as an argument.
 func (s *Store) since(window scoring.Window) pgtype.Timestamptz {
 	if at, ok := window.Since(s.now()); ok {
 		return pgtype.Timestamptz{Time: at, Valid: true}
@@ -25,7 +25,8 @@ func (s *Store) since(window scoring.Window) pgtype.Timestamptz {
 	return pgtype.Timestamptz{InfinityModifier: pgtype.NegativeInfinity, Valid: true}
 }
 
-// The base tables counted for one author, $2, from a moment on, $3.
+// The queries that count the base tables for one author, $2, from a moment on,
+// $3.
 var (
 	ofUserSQL   = counters.CountSQL("messages m", "m.user_id = $2 AND {at} >= $3", "m.user_id")
 	evidenceSQL = "SELECT s.* FROM (" + counters.CountSQL("messages m", "m.user_id = $2 AND {at} >= $3", "m.message_id",
@@ -33,7 +34,7 @@ var (
 	daysOfUser = counters.CountSQL("messages m", "m.user_id = $2 AND {at} >= $3", "({at} AT TIME ZONE 'UTC')::date")
 )
 
-// counts counts one user's signals within a frame, from the base tables.
+// counts counts one user's signals within a window from the base tables.
 func (s *Store) counts(ctx context.Context, user uuid.UUID, window scoring.Window,
 	formula scoring.Formula) (scoring.Counts, error) {
 	var t scoring.Counters
@@ -45,7 +46,7 @@ func (s *Store) counts(ctx context.Context, user uuid.UUID, window scoring.Windo
 	return t.Counts(formula), nil
 }
 
-// counted reads one user's signals within a frame from the counters.
+// counted reads one user's signals within a window from the counters.
 func (s *Store) counted(ctx context.Context, user uuid.UUID, window scoring.Window,
 	formula scoring.Formula) (scoring.Counts, error) {
 	var t scoring.Counters
@@ -53,7 +54,7 @@ func (s *Store) counted(ctx context.Context, user uuid.UUID, window scoring.Wind
 	return t.Counts(formula), db.Translate(err)
 }
 
-// countedSQL sums one user's counters of a grain from a moment on.
+// countedSQL is a query that sums one user's counters of a grain from a moment on.
 var countedSQL = func() string {
 	sums := make([]string, len(scoring.Columns))
 	for i, column := range scoring.Columns {
@@ -62,11 +63,13 @@ var countedSQL = func() string {
 	return "SELECT " + strings.Join(sums, ", ") + " FROM user_signals WHERE user_id = $1 AND grain = $2 AND at >= $3"
 }()
 
-// frameRows are the counters that make up a frame.
-var frameRows = map[scoring.Window]int{scoring.Day: counters.ByHour, scoring.Week: counters.ByDay,
-	scoring.Month: counters.ByDay, scoring.Total: counters.Total}
+// frameRows maps a window to the grain of its counters.
+var frameRows = map[scoring.Window]int{
+	scoring.Day: counters.ByHour, scoring.Week: counters.ByDay,
+	scoring.Month: counters.ByDay, scoring.Total: counters.Total,
+}
 
-// Score explains a user's score: its parts and the messages behind each.
+// Score returns a user's score, its parts and the messages behind each.
 func (s *Store) Score(ctx context.Context, actor Actor, user uuid.UUID, window scoring.Window,
 	formula scoring.Formula) (Score, error) {
 	score := Score{UserID: user, Window: window, Formula: formula.Name, Evidence: map[scoring.Signal][]uuid.UUID{}}
@@ -89,11 +92,11 @@ func (s *Store) Score(ctx context.Context, actor Actor, user uuid.UUID, window s
 	return score, s.evidence(ctx, &score, formula)
 }
 
-// EvidenceLimit is how many messages behind a signal are named.
+// EvidenceLimit is the maximum number of messages behind a signal.
 const EvidenceLimit = 50
 
-// evidence fills in the messages behind each signal, the newest first, at
-// most EvidenceLimit each.
+// evidence sets the messages behind each signal, the newest first, at most
+// EvidenceLimit each.
 func (s *Store) evidence(ctx context.Context, score *Score, formula scoring.Formula) error {
 	rows, err := s.pool.Query(ctx, evidenceSQL, formula.ToxicFrom, score.UserID, s.since(score.Window))
 	if err != nil {
@@ -113,7 +116,7 @@ func (s *Store) evidence(ctx context.Context, score *Score, formula scoring.Form
 	return db.Translate(err)
 }
 
-// days counts a user's signals of the last 30 days by day, against and for.
+// days counts a user's signals of the last 30 days by day.
 func (s *Store) days(ctx context.Context, user uuid.UUID, formula scoring.Formula) ([]DaySignals, error) {
 	today := s.now().UTC().Truncate(24 * time.Hour)
 	rows, err := s.pool.Query(ctx, daysOfUser, formula.ToxicFrom, user, today.AddDate(0, 0, -29))
@@ -146,21 +149,21 @@ func (s *Store) days(ctx context.Context, user uuid.UUID, formula scoring.Formul
 	return days, nil
 }
 
-// ForgetCounters removes the counters of hours and days that no frame reads any
-// more.
+// ForgetCounters removes the counters of hours and days that no window includes
+// any more.
 func (s *Store) ForgetCounters(ctx context.Context) error {
 	return db.Translate(counters.Forget(ctx, s.pool, s.now()))
 }
 
-// RebuildScores counts every signal anew from the base tables and stores it.
+// RebuildScores recounts every signal from the base tables and stores the counters.
 func (s *Store) RebuildScores(ctx context.Context) error {
 	defer s.boards.MarkAll()
 	return db.Translate(counters.Rebuild(ctx, s.pool, s.now(),
 		func(tx pgx.Tx) error { return boards.AnnounceAll(ctx, tx) }))
 }
 
-// VerifyScores counts everything anew in one snapshot, and returns up to 100
-// counters that differ from what is stored; none is right.
+// VerifyScores recounts everything in one snapshot and returns up to 100 stored
+// counters that differ.
 func (s *Store) VerifyScores(ctx context.Context) ([]ScoreFault, error) {
 	found, err := counters.Verify(ctx, s.pool, s.now())
 	return found, db.Translate(err)

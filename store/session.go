@@ -18,9 +18,9 @@ import (
 	"treewarden/store/tables"
 )
 
-// How long a session lives without being used, and in all; how long a
-// sign-in link can be used; and how many failures an account or an address
-// has in a quarter of an hour.
+// The limits of sessions and sign-ins: the idle and total life of a session, the
+// life of a sign-in link, and the failures of an account or an address per
+// quarter of an hour.
 const (
 	sessionIdle     = 12 * time.Hour
 	sessionLife     = 7 * 24 * time.Hour
@@ -41,7 +41,7 @@ type Session struct {
 	Current    bool      `json:"current"`
 }
 
-// Person is who a session or a key belongs to, as read for one request.
+// Person is the owner of a session or a key, as read for one request.
 type Person struct {
 	Actor
 	Session   *Session // nil for a key
@@ -49,16 +49,16 @@ type Person struct {
 	Theme     string // system, light or dark
 }
 
-// ErrSignIn is a sign-in that failed; it does not say at what.
+// ErrSignIn is a failed sign-in; it does not give the cause.
 var ErrSignIn = errors.New("name and password do not fit together, or this account may not sign in")
 
-// ErrTooMany is a sign-in that was not tried, after too many failures.
+// ErrTooMany is a sign-in that was refused after too many failures.
 var ErrTooMany = errors.New("too many failed sign-ins; wait a quarter of an hour and try again")
 
-// passwordParams are fixed, so that a hash costs the same on every machine.
+// passwordParams are fixed, so that a hash has the same cost on every machine.
 var passwordParams = &argon2id.Params{Memory: 64 * 1024, Iterations: 1, Parallelism: 2, SaltLength: 16, KeyLength: 32}
 
-// hashing bounds how many passwords are hashed at once: each takes 64 MiB.
+// hashing limits the number of concurrent password hashes, which take 64 MiB each.
 var hashing = make(chan struct{}, 4)
 
 func hashPassword(ctx context.Context, password string) (string, error) {
@@ -71,8 +71,8 @@ func hashPassword(ctx context.Context, password string) (string, error) {
 	return argon2id.CreateHash(password, passwordParams)
 }
 
-// noPassword is the hash that a sign-in to no account is compared with, so
-// that it takes as long as one to an account that exists.
+// noPassword is the hash for a sign-in to an unknown account, so that it takes as
+// long as one to a known account.
 const noPassword = "$argon2id$v=19$m=65536,t=1,p=2$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 func passwordFits(ctx context.Context, password, hash string) (bool, error) {
@@ -85,7 +85,7 @@ func passwordFits(ctx context.Context, password, hash string) (bool, error) {
 	return argon2id.ComparePasswordAndHash(password, hash)
 }
 
-// checkPassword holds a new password to its length.
+// checkPassword checks the length of a new password.
 func checkPassword(field, password string) error {
 	if n := utf8.RuneCountInString(password); n < 10 || n > 200 {
 		return Invalid{field: "A password has 10 to 200 characters."}
@@ -93,7 +93,7 @@ func checkPassword(field, password string) error {
 	return nil
 }
 
-// newToken makes a secret of 256 bits and the hash that is stored of it.
+// newToken returns a secret of 256 bits and its hash, which is stored.
 func newToken() (token string, hash []byte) {
 	secret := make([]byte, 32)
 	rand.Read(secret) // never fails
@@ -106,8 +106,8 @@ func hashToken(token string) []byte {
 	return sum[:]
 }
 
-// SignIn opens a session for who has a password. It takes as long whether or
-// not the account exists.
+// SignIn opens a session for a name and password. It takes the same time whether
+// or not the account exists.
 func (s *Store) SignIn(ctx context.Context, username, password, ip, userAgent string) (string, error) {
 	if checkText("", username) != nil {
 		return "", ErrSignIn
@@ -141,7 +141,7 @@ func (s *Store) SignIn(ctx context.Context, username, password, ip, userAgent st
 	return openSession(ctx, s.pool, id, ip, userAgent)
 }
 
-// blocked says whether one of the subjects failed too often of late.
+// blocked reports whether one of the subjects has too many recent failures.
 func (s *Store) blocked(ctx context.Context, subjects []string) (bool, error) {
 	var blocked bool
 	err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM sign_in_attempts WHERE window_start > now() - $3::interval
@@ -156,8 +156,8 @@ func (s *Store) failed(ctx context.Context, subjects []string) error {
 		SELECT unnest($1::text[]), now(), 1
 		ON CONFLICT (subject) DO UPDATE SET
 			failures = CASE WHEN a.window_start > now() - $2::interval THEN a.failures + 1 ELSE 1 END,
-			window_start = CASE WHEN a.window_start > now() - $2::interval THEN a.window_start
-				ELSE now() END`, subjects, attemptWindow)
+			window_start = CASE WHEN a.window_start > now() - $2::interval THEN a.window_start ELSE now() END`,
+		subjects, attemptWindow)
 	return db.Translate(err)
 }
 
@@ -166,8 +166,8 @@ func openSession(ctx context.Context, c db.Conn, user uuid.UUID, ip, userAgent s
 	if len(userAgent) > 300 {
 		userAgent = userAgent[:300]
 	}
-	_, err := c.Exec(ctx, `INSERT INTO sessions (token_hash, user_id, expires_at, ip, user_agent) VALUES ($1, $2,
-		now() + $3::interval, $4, $5)`,
+	_, err := c.Exec(ctx, `INSERT INTO sessions (token_hash, user_id, expires_at, ip, user_agent)
+		VALUES ($1, $2, now() + $3::interval, $4, $5)`,
 		hash, user, sessionLife, ip, toText(userAgent))
 	if err != nil {
 		return "", db.Translate(err)
@@ -176,7 +176,7 @@ func openSession(ctx context.Context, c db.Conn, user uuid.UUID, ip, userAgent s
 	return token, db.Translate(err)
 }
 
-// SignInLink makes a link's secret that signs a member of staff in once.
+// SignInLink returns the secret of a link that signs in a member of staff once.
 func (s *Store) SignInLink(ctx context.Context, actor Actor, name string) (string, error) {
 	if err := need(actor, policy.StaffManage); err != nil {
 		return "", err
@@ -186,8 +186,8 @@ func (s *Store) SignInLink(ctx context.Context, actor Actor, name string) (strin
 		return "", err
 	}
 	token, hash := newToken()
-	_, err = s.pool.Exec(ctx, "INSERT INTO sign_in_links (token_hash, user_id, expires_at) VALUES ($1, $2, now() + "+
-		"$3::interval)", hash, user.UserID, linkLife)
+	_, err = s.pool.Exec(ctx, `INSERT INTO sign_in_links (token_hash, user_id, expires_at)
+		VALUES ($1, $2, now() + $3::interval)`, hash, user.UserID, linkLife)
 	return token, db.Translate(err)
 }
 
@@ -210,15 +210,15 @@ func (s *Store) RedeemLink(ctx context.Context, link, ip, userAgent string) (str
 	return token, db.Translate(err)
 }
 
-// PersonBySession reads who a session's cookie belongs to: their role and ban
-// as they are now. ErrNotFound is an ended session, a ban, or a role that
-// does not enter the console.
+// PersonBySession returns the owner of a session's cookie with their current
+// role. It returns ErrNotFound if the session has ended, or the user is banned or
+// has a role without access to the console.
 func (s *Store) PersonBySession(ctx context.Context, token string, p *policy.Policy) (Person, error) {
 	person, err := s.PersonWatching(ctx, token, p)
 	if err != nil {
 		return person, err
 	}
-	// Written at most once a minute: reading pages should not write rows.
+	// The row is written at most once a minute, to keep most requests read-only.
 	if time.Since(person.Session.LastSeenAt) > time.Minute {
 		if _, err := s.pool.Exec(ctx, "UPDATE sessions SET last_seen_at = now() WHERE token_hash = $1",
 			hashToken(token)); err != nil {
@@ -228,8 +228,8 @@ func (s *Store) PersonBySession(ctx context.Context, token string, p *policy.Pol
 	return person, nil
 }
 
-// PersonWatching is PersonBySession for what an open page asks by itself: that
-// nobody is at it must still end a session after sessionIdle.
+// PersonWatching is like PersonBySession for the background requests of an open
+// page: they do not extend the session, so that it still ends after sessionIdle.
 func (s *Store) PersonWatching(ctx context.Context, token string, p *policy.Policy) (Person, error) {
 	person := Person{Actor: Actor{Via: "session", Policy: p}, Session: &Session{Current: true}}
 	err := s.pool.QueryRow(ctx, `SELECT u.user_id, u.display_name, u.role, u.blur_toxic, u.theme, s.session_id,
@@ -238,8 +238,8 @@ func (s *Store) PersonWatching(ctx context.Context, token string, p *policy.Poli
 		WHERE s.token_hash = $1 AND s.expires_at > now() AND s.last_seen_at > now() - $2::interval
 			AND (`+tables.UserStatusSQL+`) = 'active'`, hashToken(token), sessionIdle).
 		Scan(&person.UserID, &person.Name, &person.Role, &person.BlurToxic, &person.Theme, &person.Session.SessionID,
-			&person.Session.CreatedAt,
-			&person.Session.LastSeenAt, &person.Session.ExpiresAt, &person.Session.IP, &person.Session.UserAgent)
+			&person.Session.CreatedAt, &person.Session.LastSeenAt, &person.Session.ExpiresAt,
+			&person.Session.IP, &person.Session.UserAgent)
 	if err != nil {
 		return person, db.Translate(err)
 	}
@@ -255,14 +255,14 @@ func (s *Store) SignOut(ctx context.Context, token string) error {
 	return db.Translate(err)
 }
 
-// Sessions lists a person's own sessions, the one in use marked.
+// Sessions lists a person's own sessions and marks the current one.
 func (s *Store) Sessions(ctx context.Context, person Person) ([]Session, error) {
 	var current uuid.UUID
 	if person.Session != nil {
 		current = person.Session.SessionID
 	}
-	return db.Collect[Session](ctx, s.pool, `SELECT session_id, created_at, last_seen_at, expires_at, ip, user_agent,
-		session_id = $2 AS current
+	return db.Collect[Session](ctx, s.pool, `SELECT
+			session_id, created_at, last_seen_at, expires_at, ip, user_agent, session_id = $2 AS current
 		FROM sessions WHERE user_id = $1 AND expires_at > now() AND last_seen_at > now() - $3::interval
 			ORDER BY last_seen_at DESC`, person.UserID, current, sessionIdle)
 }
@@ -276,8 +276,8 @@ func (s *Store) EndSession(ctx context.Context, person Person, id uuid.UUID) err
 	return db.Translate(err)
 }
 
-// ChangePassword sets a person's own password; their other sessions end. Who
-// has none yet (they came by a link) need not know it.
+// ChangePassword sets a person's own password and ends their other sessions. An
+// account without a password (created with a link) needs no old one.
 func (s *Store) ChangePassword(ctx context.Context, person Person, old, password string) error {
 	if err := checkPassword("new", password); err != nil {
 		return err
@@ -313,12 +313,12 @@ func (s *Store) ChangePassword(ctx context.Context, person Person, old, password
 	}))
 }
 
-// SetDisplay keeps how a person wants the console to look.
+// SetDisplay stores a person's display settings.
 func (s *Store) SetDisplay(ctx context.Context, person Person, blurToxic bool, theme string) error {
 	if err := db.OneOf("theme", theme, "system", "light", "dark"); err != nil {
 		return Invalid{"theme": "Choose system, light or dark."}
 	}
-	_, err := s.pool.Exec(ctx, "UPDATE users SET blur_toxic = $2, theme = $3 WHERE user_id = $1", person.UserID, blurToxic,
-		theme)
+	_, err := s.pool.Exec(ctx, "UPDATE users SET blur_toxic = $2, theme = $3 WHERE user_id = $1",
+		person.UserID, blurToxic, theme)
 	return db.Translate(err)
 }

@@ -16,7 +16,7 @@ import (
 	"treewarden/store/tables"
 )
 
-// Key is an API key as it is listed: never the key itself.
+// Key describes an API key, without the key itself.
 type Key struct {
 	UserID     uuid.UUID  `json:"user_id"`
 	Name       string     `json:"name"`
@@ -27,7 +27,7 @@ type Key struct {
 	RevokedAt  *time.Time `json:"revoked_at"`
 }
 
-// toText makes bytes from outside fit for a text column.
+// toText makes external input valid for a text column.
 func toText(text string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 }
@@ -39,7 +39,7 @@ func checkName(name string) error {
 	return nil
 }
 
-// checkGrant checks that an actor may hand out a role.
+// checkGrant checks that an actor may grant a role.
 func checkGrant(actor Actor, role string, permission policy.Permission) error {
 	if err := need(actor, permission); err != nil {
 		return err
@@ -56,8 +56,7 @@ func checkGrant(actor Actor, role string, permission policy.Permission) error {
 	return nil
 }
 
-// account does an act on an account that the log knows under a kind of its
-// own; do names the target.
+// account performs a logged action on an account or a key; do sets the target.
 func (s *Store) account(ctx context.Context, actor Actor, kind string, do func(*actionTx) error) error {
 	k, _ := KindNamed(kind)
 	_, err := s.perform(ctx, actor, Act{Kind: kind}, k, func(d *actionTx) error {
@@ -68,13 +67,13 @@ func (s *Store) account(ctx context.Context, actor Actor, kind string, do func(*
 	return err
 }
 
-// aim names the user that an account's act is about.
+// aim sets the target user and its label.
 func (d *actionTx) aim(user uuid.UUID, label string) {
 	d.act.Target, d.targetID, d.label = user, user.String(), label
 }
 
-// CreateStaff makes an account that can sign in by name and password; without
-// a password it opens only by a sign-in link.
+// CreateStaff creates an account that can sign in by name and password. Without a
+// password, it can sign in only by a link.
 func (s *Store) CreateStaff(ctx context.Context, actor Actor, name, role, password string) (User, error) {
 	if err := errors.Join(checkName(name), checkGrant(actor, role, policy.StaffManage)); err != nil {
 		return User{}, firstOf(err)
@@ -96,8 +95,8 @@ func (s *Store) CreateStaff(ctx context.Context, actor Actor, name, role, passwo
 	id := uuid.New()
 	err := s.account(ctx, actor, "create_staff", func(d *actionTx) error {
 		d.aim(id, name)
-		_, err := d.exec("INSERT INTO users (user_id, display_name, username, role, password_hash) VALUES ($1, $2, $2, "+
-			"$3, $4)", id, strings.TrimSpace(name), role, hash)
+		_, err := d.exec(`INSERT INTO users (user_id, display_name, username, role, password_hash)
+			VALUES ($1, $2, $2, $3, $4)`, id, strings.TrimSpace(name), role, hash)
 		return taken(err, "There is an account of this name. Choose another one.")
 	})
 	if err != nil {
@@ -106,15 +105,15 @@ func (s *Store) CreateStaff(ctx context.Context, actor Actor, name, role, passwo
 	return userByID(ctx, s.pool, id)
 }
 
-// firstOf takes the first of joined errors, whose kind callers look at.
+// firstOf returns the first of joined errors, so that callers find its type.
 func firstOf(err error) error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { // it is the joined error itself that is looked at
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		return joined.Unwrap()[0]
 	}
 	return err
 }
 
-// taken turns a broken unique constraint into a field's error.
+// taken translates a unique violation to an Invalid.
 func taken(err error, why string) error {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == pgerrcode.UniqueViolation {
@@ -123,7 +122,7 @@ func taken(err error, why string) error {
 	return err
 }
 
-// Staff lists all who may enter the console.
+// Staff lists all users with access to the console.
 func (s *Store) Staff(ctx context.Context, actor Actor) ([]User, error) {
 	if err := need(actor, policy.StaffManage); err != nil {
 		return nil, err
@@ -176,8 +175,8 @@ func (s *Store) SetStaffPassword(ctx context.Context, actor Actor, name, passwor
 	})
 }
 
-// SetStaffRole gives an account another role; the role general takes it out of
-// the console.
+// SetStaffRole changes the role of an account. The role general removes its
+// access to the console.
 func (s *Store) SetStaffRole(ctx context.Context, actor Actor, name, role string) (Outcome, error) {
 	user, err := staffByName(ctx, s.pool, name)
 	if err != nil {
@@ -186,7 +185,7 @@ func (s *Store) SetStaffRole(ctx context.Context, actor Actor, name, role string
 	return s.Act(ctx, actor, Act{Kind: "update_user", Target: user.UserID, Params: UserPatch{Role: &role}})
 }
 
-// CreateKey makes an API key and returns it; it is not to be had again.
+// CreateKey creates an API key and returns it. The key cannot be read again.
 func (s *Store) CreateKey(ctx context.Context, actor Actor, name, role string, expires *time.Time) (string, error) {
 	if err := errors.Join(checkName(name), checkGrant(actor, role, policy.KeyManage)); err != nil {
 		return "", firstOf(err)
@@ -204,8 +203,8 @@ func (s *Store) CreateKey(ctx context.Context, actor Actor, name, role string, e
 			"VALUES ($1, $2, 'key', $1::uuid::text, $3, false)", id, name, role); err != nil {
 			return err
 		}
-		_, err := d.exec("INSERT INTO api_keys (key_hash, user_id, name, expires_at) VALUES ($1, $2, $3, $4)", hashToken(key),
-			id, name, expires)
+		_, err := d.exec("INSERT INTO api_keys (key_hash, user_id, name, expires_at) VALUES ($1, $2, $3, $4)",
+			hashToken(key), id, name, expires)
 		return taken(err, "There is a key of this name. Choose another one.")
 	})
 	if err != nil {
@@ -219,12 +218,12 @@ func (s *Store) Keys(ctx context.Context, actor Actor) ([]Key, error) {
 	if err := need(actor, policy.KeyManage); err != nil {
 		return nil, err
 	}
-	return db.Collect[Key](ctx, s.pool, `SELECT k.user_id, k.name, u.role, k.created_at, k.expires_at, k.last_used_at,
-		k.revoked_at
+	return db.Collect[Key](ctx, s.pool, `SELECT
+			k.user_id, k.name, u.role, k.created_at, k.expires_at, k.last_used_at, k.revoked_at
 		FROM api_keys k JOIN users u USING (user_id) ORDER BY lower(k.name), k.name`)
 }
 
-// RevokeKey takes a key out of use for good.
+// RevokeKey revokes a key for good.
 func (s *Store) RevokeKey(ctx context.Context, actor Actor, name string) error {
 	if err := need(actor, policy.KeyManage); err != nil {
 		return err
@@ -245,7 +244,7 @@ func (s *Store) RevokeKey(ctx context.Context, actor Actor, name string) error {
 	})
 }
 
-// PersonByKey reads who an API key belongs to; ErrNotFound for a key that is
+// PersonByKey returns the owner of an API key, or ErrNotFound if the key is
 // unknown, revoked or expired.
 func (s *Store) PersonByKey(ctx context.Context, key string, p *policy.Policy) (Person, error) {
 	person := Person{Actor: Actor{Via: "key", Policy: p}, Theme: "system"}

@@ -1,5 +1,5 @@
-// package store holds the domain's types and all SQL. A method does one whole
-// piece of work in one transaction, and checks itself that its actor may.
+// Package store holds the domain's types and all SQL. Each method runs in one
+// transaction and checks the actor's permission itself.
 package store
 
 import (
@@ -15,12 +15,12 @@ import (
 	"treewarden/store/counters"
 )
 
-// Store is the database. It is safe for use by many goroutines.
+// Store is the database. It is safe for concurrent use.
 type Store struct {
 	pool   *pgxpool.Pool
-	clock  atomic.Pointer[func() time.Time] // tests move it
+	clock  atomic.Pointer[func() time.Time] // replaced by tests
 	boards *boards.Boards
-	// threshold is what the counters count toxic messages with.
+	// threshold is the threshold of the counters for toxic messages.
 	threshold counters.Threshold
 }
 
@@ -42,8 +42,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	}
 	s := &Store{pool: pool}
 	s.SetClock(time.Now)
-	s.boards = boards.New(pool, s.now, &s.threshold, func(ctx context.Context) (scoring.Formula,
-		error) {
+	s.boards = boards.New(pool, s.now, &s.threshold, func(ctx context.Context) (scoring.Formula, error) {
 		return formulaInForce(ctx, pool)
 	})
 	return s, nil
@@ -55,11 +54,11 @@ func (s *Store) Close() {
 	s.pool.Close()
 }
 
-// Ready says whether the database answers.
+// Ready checks that the database answers.
 func (s *Store) Ready(ctx context.Context) error { return s.pool.Ping(ctx) }
 
-// SetClock replaces the clock, for tests of what time changes.
+// SetClock replaces the clock, for tests.
 func (s *Store) SetClock(now func() time.Time) { s.clock.Store(&now) }
 
-// now tells the time.
+// now returns the current time.
 func (s *Store) now() time.Time { return (*s.clock.Load())() }

@@ -32,17 +32,17 @@ type treeRow struct {
 }
 
 func (r treeRow) tree() Tree {
-	return Tree{r.TreeID, r.State, r.Active, r.GoalTreeSize, r.MaxDepth, r.MaxChildrenCount, r.Origin, r.Lang,
-		r.CreatedDate,
-		r.Author, r.AuthorName, r.HaltedState, r.Version, r.Excerpt, r.Messages}
+	return Tree{
+		r.TreeID, r.State, r.Active, r.GoalTreeSize, r.MaxDepth, r.MaxChildrenCount, r.Origin, r.Lang,
+		r.CreatedDate, r.Author, r.AuthorName, r.HaltedState, r.Version, r.Excerpt, r.Messages,
+	}
 }
 
-const treeColumns = `t.tree_id, t.state, t.active, t.goal_tree_size, t.max_depth, t.max_children_count, t.origin,
-	t.lang,
-	nullif(t.created_date, '-infinity') AS created_date, t.user_id AS author, u.display_name AS author_name,
-		t.halted_state, t.version,
-	coalesce((SELECT left(m.text, 200) FROM messages m WHERE m.tree_id = t.tree_id AND m.parent_id IS NULL LIMIT 1),
-		'') AS excerpt,
+const treeColumns = `t.tree_id, t.state, t.active, t.goal_tree_size, t.max_depth, t.max_children_count,
+	t.origin, t.lang, nullif(t.created_date, '-infinity') AS created_date,
+	t.user_id AS author, u.display_name AS author_name, t.halted_state, t.version,
+	coalesce((SELECT left(m.text, 200) FROM messages m
+		WHERE m.tree_id = t.tree_id AND m.parent_id IS NULL LIMIT 1), '') AS excerpt,
 	(SELECT count(*) FROM messages m WHERE m.tree_id = t.tree_id) AS messages`
 
 const treeTables = `trees t LEFT JOIN users u ON u.user_id = t.user_id`
@@ -102,8 +102,8 @@ func (s *Store) Tree(ctx context.Context, actor Actor, id uuid.UUID) (TreeDetail
 		return d, err
 	}
 	// Parents come before their replies, siblings in the order of ranks.
-	messages, err := selectMessages(ctx, s.pool, `WHERE m.tree_id = $1 ORDER BY m.depth, m.rank NULLS LAST,
-		m.created_date, m.message_id`, id)
+	messages, err := selectMessages(ctx, s.pool, `WHERE m.tree_id = $1
+		ORDER BY m.depth, m.rank NULLS LAST, m.created_date, m.message_id`, id)
 	if err != nil {
 		return d, err
 	}
@@ -120,7 +120,7 @@ func (s *Store) Tree(ctx context.Context, actor Actor, id uuid.UUID) (TreeDetail
 	return d, nil
 }
 
-// Languages lists the languages that trees are in, for filter fields.
+// Languages lists the languages of trees, for filter fields.
 func (s *Store) Languages(ctx context.Context) ([]string, error) {
 	// Each step finds the next language by index, whatever the number of trees.
 	rows, err := s.pool.Query(ctx, `WITH RECURSIVE l AS (

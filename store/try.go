@@ -15,12 +15,11 @@ import (
 	"treewarden/store/db"
 )
 
-// Trial is a formula that is tried beside the one in force, on the users of
-// the boards of a frame. Sanctioned users are those banned, and those who at any
-// time had a message deleted by staff or rejected; the signals in LeftOut are
-// left out of the scores by which Old and New find them. Entered, Left and
-// Moved are about the first Top places of the board of active users, whose
-// scores are whole.
+// Trial compares a formula with the one in force, on the users of the boards of a
+// window. Sanctioned users are banned users and users who ever had a message
+// deleted by staff or rejected. The scores behind Old and New leave out the
+// signals in LeftOut. Entered, Left and Moved refer to the first Top places of
+// the board of active users, by full scores.
 type Trial struct {
 	Window     scoring.Window   `json:"frame"`
 	AsOf       time.Time        `json:"as_of"`
@@ -33,7 +32,7 @@ type Trial struct {
 	Old        scoring.Quality  `json:"old"`
 	New        scoring.Quality  `json:"new"`
 	Difference *float64         `json:"auc_difference"`
-	// Between is where the difference lies in 95 % of resamples.
+	// Between holds the difference in 95 % of resamples.
 	Between *scoring.Interval `json:"auc_difference_interval"`
 	Top     int               `json:"top"`
 	Entered []TrialRow        `json:"entered"`
@@ -52,10 +51,11 @@ type TrialRow struct {
 	ScoreAfter  float64   `json:"score_after"`
 }
 
-// TryFormula compares what a change would make of the formula in force with
-// that formula, and changes nothing.
-func (s *Store) TryFormula(ctx context.Context, actor Actor, change scoring.Change, window scoring.Window) (Trial,
-	error) {
+// TryFormula compares the formula in force with a change of it. It changes
+// nothing.
+func (s *Store) TryFormula(
+	ctx context.Context, actor Actor, change scoring.Change, window scoring.Window,
+) (Trial, error) {
 	if err := need(actor, policy.ScoringRead); err != nil {
 		return Trial{}, err
 	}
@@ -70,12 +70,14 @@ func (s *Store) TryFormula(ctx context.Context, actor Actor, change scoring.Chan
 	return s.CompareFormulas(ctx, actor, inForce, tried, window)
 }
 
-// CompareFormulas is TryFormula for any two formulas of which the first counts
-// toxic messages by the threshold in force.
+// CompareFormulas is like TryFormula for any two formulas. The first must use the
+// threshold for toxic messages in force.
 func (s *Store) CompareFormulas(ctx context.Context, actor Actor, old, tried scoring.Formula,
 	window scoring.Window) (Trial, error) {
-	t := Trial{Window: window, AsOf: s.now().UTC(), Tried: tried, InForce: old, LeftOut: scoring.LeakySignals,
-		Resamples: scoring.Resamples, Top: scoring.Top}
+	t := Trial{
+		Window: window, AsOf: s.now().UTC(), Tried: tried, InForce: old,
+		LeftOut: scoring.LeakySignals, Resamples: scoring.Resamples, Top: scoring.Top,
+	}
 	if err := need(actor, policy.ScoringRead); err != nil {
 		return t, err
 	}
@@ -84,8 +86,8 @@ func (s *Store) CompareFormulas(ctx context.Context, actor Actor, old, tried sco
 		return t, err
 	}
 	found := scoring.NewTrial(candidates)
-	t.Users, t.Sanctioned, t.Old, t.New, t.Difference, t.Between = found.Users, found.Sanctioned, found.Old, found.New,
-		found.AUCDifference, found.AUCDifferenceInterval
+	t.Users, t.Sanctioned, t.Old, t.New = found.Users, found.Sanctioned, found.Old, found.New
+	t.Difference, t.Between = found.AUCDifference, found.AUCDifferenceInterval
 	names, err := s.namesOf(ctx, candidates, found.Entered, found.Left, found.Moved)
 	if err != nil {
 		return t, err
@@ -102,19 +104,20 @@ func (s *Store) CompareFormulas(ctx context.Context, actor Actor, old, tried sco
 	return t, nil
 }
 
-// candidates scores everybody on the boards of a frame by both formulas.
-func (s *Store) candidates(ctx context.Context, old, tried scoring.Formula, window scoring.Window) ([]scoring.Candidate,
-	error) {
+// candidates scores all users on the boards of a window by both formulas.
+func (s *Store) candidates(
+	ctx context.Context, old, tried scoring.Formula, window scoring.Window,
+) ([]scoring.Candidate, error) {
 	users, err := s.boards.Current(ctx)
 	if err != nil {
 		return nil, err
 	}
-	rejected, err := s.countedBy(ctx, "SELECT user_id, 1::float8 FROM messages WHERE review_result = false AND "+
-		"parent_id IS NULL AND user_id IS NOT NULL")
+	rejected, err := s.countedBy(ctx, `SELECT user_id, 1::float8 FROM messages
+		WHERE review_result = false AND parent_id IS NULL AND user_id IS NOT NULL`)
 	if err != nil {
 		return nil, err
 	}
-	var toxic map[uuid.UUID]float64 // where the tried formula counts others
+	var toxic map[uuid.UUID]float64 // set if the tried formula has another threshold
 	if tried.ToxicFrom != old.ToxicFrom && tried.Weights[scoring.ToxicMessages] != 0 {
 		if toxic, err = s.countedBy(ctx, toxicByAuthor(window), tried.ToxicFrom, s.since(window)); err != nil {
 			return nil, err
@@ -141,29 +144,31 @@ func (s *Store) candidates(ctx context.Context, old, tried scoring.Formula, wind
 		all = append(all, c)
 		return true
 	})
-	// Users stand in memory as they came to be known; who is drawn in a resample
-	// must not follow from that.
+	// The order of users in memory depends on the order of changes; resamples
+	// must not.
 	slices.SortFunc(all, func(a, b scoring.Candidate) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	return all, nil
 }
 
-// countedBy reads one figure for each of some users.
+// countedBy runs a query for users and one number each.
 func (s *Store) countedBy(ctx context.Context, sql string, args ...any) (map[uuid.UUID]float64, error) {
 	counts := map[uuid.UUID]float64{}
 	err := db.EachRaw(ctx, s.pool, sql, func(raw [][]byte) { counts[uuid.UUID(raw[0])] = db.ReadFloat8(raw[1]) }, args...)
 	return counts, db.Translate(err)
 }
 
-// toxicByAuthor counts the messages of each author that are toxic from a
-// threshold, $1, on: few of all, which are found first. $2 begins the frame.
+// toxicByAuthor returns a query that counts each author's messages with a
+// toxicity of $1 or more. The toxic messages are few, so the query starts with
+// them. $2 is the start of the window.
 func toxicByAuthor(window scoring.Window) string {
 	within := " AND $2::timestamptz IS NOT NULL"
 	if window != scoring.Total {
-		// Dated when the first model spoke, or the message was written if that is
-		// later. CASE keeps the dear question for those that need it.
-		within = ` AND CASE WHEN m.created_date >= $2 THEN true WHEN t.at < $2 THEN false ELSE NOT EXISTS (SELECT
-			FROM classifier_outputs o
-			WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id AND o.at < $2) END`
+		// The date is that of the first model output or, if it is later, that of
+		// the message. CASE limits the expensive subquery to the rows that need
+		// it.
+		within = ` AND CASE WHEN m.created_date >= $2 THEN true WHEN t.at < $2 THEN false
+			ELSE NOT EXISTS (SELECT FROM classifier_outputs o
+				WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id AND o.at < $2) END`
 	}
 	return `SELECT m.user_id, count(*)::float8 FROM (SELECT tree_id, message_id, min(at) AS at FROM classifier_outputs
 		WHERE toxicity >= $1::float8 GROUP BY 1, 2) t
@@ -171,7 +176,7 @@ func toxicByAuthor(window scoring.Window) string {
 			WHERE m.user_id IS NOT NULL` + within + ` GROUP BY m.user_id`
 }
 
-// namesOf reads the names of those who move.
+// namesOf reads the names of candidates.
 func (s *Store) namesOf(ctx context.Context, candidates []scoring.Candidate,
 	moves ...[]scoring.Move) (map[[16]byte]string, error) {
 	var ids []uuid.UUID

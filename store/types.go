@@ -19,7 +19,7 @@ type Ban struct {
 	Action *int64     `json:"action"`
 }
 
-// User is a person: contributor, staff or key.
+// User is a contributor, a member of staff or a key.
 type User struct {
 	UserID            uuid.UUID  `json:"user_id"`
 	DisplayName       string     `json:"display_name"`
@@ -37,7 +37,7 @@ type User struct {
 	Private *UserPrivate `json:"private,omitempty"`
 }
 
-// UserPrivate is what only admins see of a user.
+// UserPrivate holds the data of a user that only admins may read.
 type UserPrivate struct {
 	Email      string     `json:"email"`
 	IP         string     `json:"ip"`
@@ -45,14 +45,14 @@ type UserPrivate struct {
 	Sessions   int        `json:"sessions"`
 }
 
-// UserFilter narrows the list of users. Sort is name (default), created,
-// activity, each with a leading "-" for descending.
+// UserFilter narrows the list of users. Sort is name (default), created or
+// activity; a leading "-" means descending.
 type UserFilter struct {
 	Q, Role, Status, Lang, Sort string
 	Page
 }
 
-// Stats counts what a user wrote and gave within a frame, and how it scores.
+// Stats counts a user's messages and feedback within a window.
 type Stats struct {
 	Messages      int64   `json:"messages"`
 	Prompts       int64   `json:"prompts"`
@@ -67,7 +67,7 @@ type Stats struct {
 	Rate          float64 `json:"rate"`
 }
 
-// UserDetail is a user with all that their page shows at once.
+// UserDetail is a user with the data of their page.
 type UserDetail struct {
 	User
 	Languages []string                          `json:"languages"`
@@ -78,7 +78,7 @@ type UserDetail struct {
 	History   []NoteVersion                     `json:"notes_history"`
 }
 
-// DaySignals counts the signals of one day (UTC), for the line of 30 days.
+// DaySignals counts the signals of one day (UTC), for the chart of 30 days.
 type DaySignals struct {
 	Day     string `json:"day"` // 2006-01-02
 	Against int64  `json:"against"`
@@ -93,7 +93,7 @@ type NoteVersion struct {
 	Action int64     `json:"action"`
 }
 
-// Score is a user's score and what it is made of.
+// Score is a user's score with its parts.
 type Score struct {
 	UserID   uuid.UUID                      `json:"user_id"`
 	Window   scoring.Window                 `json:"frame"`
@@ -104,8 +104,8 @@ type Score struct {
 	Evidence map[scoring.Signal][]uuid.UUID `json:"evidence"` // at most 50 messages a signal, newest first
 }
 
-// BoardFilter chooses a trollboard. Sort is score (default), rate, red_flags,
-// downvotes, spam, toxicity or messages, always from the highest.
+// BoardFilter selects a trollboard. Sort is score (default), rate, red_flags,
+// downvotes, spam, toxicity or messages, always in descending order.
 type BoardFilter struct {
 	Window  scoring.Window
 	Formula scoring.Formula
@@ -116,7 +116,7 @@ type BoardFilter struct {
 	Page
 }
 
-// BoardRow is one user's line on the trollboard.
+// BoardRow is the row of one user on the trollboard.
 type BoardRow struct {
 	Rank           int64          `json:"rank"`
 	UserID         uuid.UUID      `json:"user_id"`
@@ -177,7 +177,7 @@ type Message struct {
 	Children     int                            `json:"children_count"`
 	TreeState    string                         `json:"tree_state"`
 	Version      int                            `json:"version"`
-	// AuthorName and AuthorStatus spare a page a second look; null without an author.
+	// AuthorName and AuthorStatus are null without an author.
 	AuthorName   *string   `json:"author_name"`
 	AuthorStatus *string   `json:"author_status"`
 	AuthorRole   *string   `json:"author_role"`
@@ -185,18 +185,18 @@ type Message struct {
 	OpenReports  int       `json:"open_reports"`
 }
 
-// Deletion tells what took a message that is deleted.
+// Deletion describes the deletion of a message.
 type Deletion struct {
 	At     *time.Time `json:"at"`
-	Action *int64     `json:"action"` // null: it came deleted in an import
-	Root   *uuid.UUID `json:"root"`   // the message that the delete aimed at
+	Action *int64     `json:"action"` // null if it was imported as deleted
+	Root   *uuid.UUID `json:"root"`   // the target of the delete
 }
 
-// MessageFilter narrows a list of messages; the zero value of a field does
-// not narrow. Label, Toxicity and Classifier are thresholds as written in the
-// query string: "spam>0.5", ">0.5", "detoxify.insult>=0.3".
+// MessageFilter narrows a list of messages; zero fields do not. Label, Toxicity
+// and Classifier are thresholds as in the query string: "spam>0.5", ">0.5",
+// "detoxify.insult>=0.3".
 type MessageFilter struct {
-	Q          string // plain words; all must occur (full search comes with its own index)
+	Q          string // words; all must occur
 	Lang       string
 	Role       string
 	User       *uuid.UUID
@@ -215,7 +215,7 @@ type MessageFilter struct {
 	Page
 }
 
-// Revision is one text that a message had.
+// Revision is one text of a message.
 type Revision struct {
 	RevisionID int64      `json:"revision_id"`
 	Text       string     `json:"text"`
@@ -226,7 +226,7 @@ type Revision struct {
 	Original   bool       `json:"original"`
 }
 
-// Report is one person's report of a message.
+// Report is one user's report of a message.
 type Report struct {
 	ReportID  int64     `json:"report_id"`
 	MessageID uuid.UUID `json:"message_id"`
@@ -237,7 +237,7 @@ type Report struct {
 	Status    string    `json:"status"`
 }
 
-// Vote is one person's labels of a message.
+// Vote holds one user's labels of a message.
 type Vote struct {
 	UserID uuid.UUID          `json:"user_id"`
 	By     string             `json:"by"`
@@ -245,7 +245,7 @@ type Vote struct {
 	Labels map[string]float64 `json:"labels"`
 }
 
-// Reaction is one person's reaction to a message.
+// Reaction is one user's reaction to a message.
 type Reaction struct {
 	UserID uuid.UUID `json:"user_id"`
 	By     string    `json:"by"`
@@ -253,12 +253,12 @@ type Reaction struct {
 	At     time.Time `json:"at"`
 }
 
-// MessageDetail is a message with all that its page shows.
+// MessageDetail is a message with the data of its page.
 type MessageDetail struct {
 	Message
 	Tree      Tree       `json:"-"`
-	Path      []Message  `json:"-"` // from the prompt down to the message itself
-	Siblings  []Message  `json:"-"` // the message's siblings with itself, by rank
+	Path      []Message  `json:"-"` // from the prompt to the message itself
+	Siblings  []Message  `json:"-"` // including the message itself, by rank
 	Replies   []Message  `json:"-"`
 	Reports   []Report   `json:"reports"`
 	Votes     []Vote     `json:"votes"`
@@ -266,7 +266,7 @@ type MessageDetail struct {
 	Revisions []Revision `json:"-"`
 }
 
-// Feedback is what a user gave: labels, reactions and reports, newest first.
+// Feedback is a user's labels, reaction or report on a message.
 type Feedback struct {
 	Kind      string             `json:"kind"` // label, reaction or report
 	MessageID uuid.UUID          `json:"message_id"`
@@ -290,7 +290,7 @@ type Tree struct {
 	CreatedDate      *time.Time `json:"created_date"`
 	Author           *uuid.UUID `json:"author"`
 	AuthorName       *string    `json:"author_name"`
-	HaltedState      *string    `json:"halted_state"` // what resume restores
+	HaltedState      *string    `json:"halted_state"` // the state that resume restores
 	Version          int        `json:"version"`
 	Excerpt          string     `json:"excerpt"` // the beginning of the prompt
 	Messages         int        `json:"messages"`
@@ -309,15 +309,15 @@ type Node struct {
 	Replies []*Node `json:"replies"`
 }
 
-// TreeDetail is a tree with all its messages nested; Prompt is nil where a
-// tree has no message yet.
+// TreeDetail is a tree with its messages nested. Prompt is nil if the tree has no
+// message yet.
 type TreeDetail struct {
 	Tree
 	Prompt *Node `json:"prompt"`
 }
 
-// Affected counts what an action touched: messages, of these those by others
-// than the user or the author aimed at, trees, users.
+// Affected counts the objects that an action changed. OthersMessages are the
+// messages that are not by the target user or the author of the target message.
 type Affected struct {
 	Messages       int64 `json:"messages"`
 	OthersMessages int64 `json:"others_messages"`
@@ -325,7 +325,7 @@ type Affected struct {
 	Users          int64 `json:"users"`
 }
 
-// Action is one thing that a staff member did. It is never changed or removed.
+// Action is an entry of the log. It is never changed or removed.
 type Action struct {
 	ID          int64           `json:"id"`
 	Seq         int64           `json:"seq"` // its place in the hash chain
@@ -351,29 +351,29 @@ type Action struct {
 }
 
 // ActionFilter narrows the audit log. Target is the id of a user, message or
-// tree; it finds all actions that touched it.
+// tree, and selects all actions that changed it.
 type ActionFilter struct {
 	Actor *uuid.UUID
-	// ActorName is a member of staff or a key; a name that none has is Malformed.
+	// ActorName is a member of staff or a key; an unknown name is Malformed.
 	ActorName string
 	Kind      string
 	Target    string
-	// Concerning is a user: what was done to them, and to their messages.
+	// Concerning is a user, and selects actions on them and on their messages.
 	Concerning *uuid.UUID
 	Since      *time.Time
 	Until      *time.Time
 	Page
 }
 
-// Act asks for an action. Only the fields that its kind reads need be set.
+// Act is a request for an action. The kind determines which fields are needed.
 type Act struct {
 	Kind    string
 	Target  uuid.UUID
 	Reason  string
 	Preview bool
-	// Version is the version that the actor saw; nil does not check.
+	// Version is the version that the actor read; nil is not checked.
 	Version *int
-	// IdempotencyKey makes a request that is sent again act once.
+	// IdempotencyKey identifies a request, so that a repeated one acts once.
 	IdempotencyKey string
 
 	// Params are the parameters of the kind, such as BanParams; nil is none.
@@ -383,7 +383,7 @@ type Act struct {
 // undoParams are the parameters of an undo.
 type undoParams struct{ Action int64 }
 
-// Outcome is what came of an action or its preview.
+// Outcome is the result of an action or its preview.
 type Outcome struct {
 	Preview  bool     `json:"preview,omitempty"`
 	Action   Action   `json:"action"`

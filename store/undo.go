@@ -13,9 +13,9 @@ import (
 	"treewarden/store/db"
 )
 
-// Undo takes an action back by a further one: it puts every aspect that the
-// action changed back to what it was before, all or nothing. A Conflict names
-// the later action that stands in the way.
+// Undo undoes an action by a further one. It restores every aspect that the
+// action changed, all or nothing. If a later action changed one of them, it
+// returns a Conflict with that action.
 func (s *Store) Undo(ctx context.Context, actor Actor, action int64, reason string, preview bool,
 	idempotencyKey string) (Outcome, error) {
 	if !actor.May(policy.UndoAll) {
@@ -26,8 +26,10 @@ func (s *Store) Undo(ctx context.Context, actor Actor, action int64, reason stri
 	if err := checkReason(reason, UndoKind.NeedsReason); err != nil {
 		return Outcome{}, err
 	}
-	act := Act{Kind: UndoKind.Name, Reason: reason, Preview: preview, IdempotencyKey: idempotencyKey,
-		Params: undoParams{Action: action}}
+	act := Act{
+		Kind: UndoKind.Name, Reason: reason, Preview: preview, IdempotencyKey: idempotencyKey,
+		Params: undoParams{Action: action},
+	}
 	return s.perform(ctx, actor, act, UndoKind, func(d *actionTx) error { return d.undo(action) })
 }
 
@@ -39,8 +41,8 @@ func (d *actionTx) undo(id int64) error {
 	if err := d.mayUndo(action); err != nil {
 		return err
 	}
-	d.undoes, d.targetType, d.targetID, d.label, d.staffAuthor = &action.ID, action.TargetType, action.TargetID,
-		action.TargetLabel, action.StaffAuthor
+	d.undoes, d.targetType, d.targetID = &action.ID, action.TargetType, action.TargetID
+	d.label, d.staffAuthor = action.TargetLabel, action.StaffAuthor
 	if d.act.Target, err = uuid.Parse(action.TargetID); err != nil {
 		return fmt.Errorf("action %d: %w", id, err)
 	}
@@ -52,7 +54,7 @@ func (d *actionTx) undo(id int64) error {
 	if err := d.lockObjects(id, action); err != nil {
 		return err
 	}
-	// Another undo may have come first while this one waited for the locks.
+	// Another undo may have committed while this one waited for the locks.
 	if action, err = actionByID(d.Ctx, d.Conn, id); err != nil {
 		return err
 	}
@@ -69,8 +71,8 @@ func (d *actionTx) undo(id int64) error {
 	return d.countUndone()
 }
 
-// restoreDeletion gives back what is below the messages that an undo brings back,
-// and refuses to bring back what stands below a deleted one.
+// restoreDeletion restores the replies below the messages that an undo restores.
+// It returns a Conflict if a restored message has a deleted parent.
 func (d *actionTx) restoreDeletion(id int64) error {
 	if err := d.restoreLateReplies(id); err != nil {
 		return err
@@ -81,7 +83,7 @@ func (d *actionTx) restoreDeletion(id int64) error {
 		WHERE o.action_id = $1 AND o.aspect = 'deletion' LIMIT 1`, d.id)
 }
 
-// mayUndo checks whose action it is and whether it can be undone at all.
+// mayUndo checks that the actor may undo the action and that it is undoable.
 func (d *actionTx) mayUndo(action Action) error {
 	if !d.actor.May(policy.UndoAll) && (action.ActorID == nil || *action.ActorID != d.actor.UserID) {
 		return &Forbidden{policy.UndoAll, "You may undo only what you did yourself. Ask " + action.ActorName +
@@ -91,7 +93,7 @@ func (d *actionTx) mayUndo(action Action) error {
 		kind, _ := KindNamed(action.Kind)
 		return &Conflict{Why: "This action cannot be undone. " + kind.WhyNot, Action: &action}
 	}
-	// What may no longer be done may not be undone either.
+	// An undo also needs the permission of the action itself.
 	kind, _ := KindNamed(action.Kind)
 	if kind.Permission != policy.UserEdit {
 		return need(d.actor, kind.Permission)
@@ -99,10 +101,10 @@ func (d *actionTx) mayUndo(action Action) error {
 	return nil
 }
 
-// lockObjects locks what the action changed: users, then trees.
+// lockObjects locks the objects that the action changed: users, then trees.
 func (d *actionTx) lockObjects(id int64, action Action) error {
-	rows, err := d.Query(d.Ctx, "SELECT object_id FROM action_objects WHERE action_id = $1 AND object_type = 'user' "+
-		"ORDER BY object_id", id)
+	rows, err := d.Query(d.Ctx, `SELECT object_id FROM action_objects
+		WHERE action_id = $1 AND object_type = 'user' ORDER BY object_id`, id)
 	if err != nil {
 		return err
 	}
@@ -119,16 +121,17 @@ func (d *actionTx) lockObjects(id int64, action Action) error {
 		}
 	}
 	d.label = action.TargetLabel
-	// Whoever gave what changes must not be banned meanwhile (lockGiver).
+	// The raters of changed feedback must not be banned meanwhile (lockGiver).
 	if _, err := d.exec(`SELECT FROM users WHERE user_id IN (SELECT right(aspect, 36)::uuid FROM action_objects
 		WHERE action_id = $1 AND aspect ~ '^(label|reaction|report):') ORDER BY user_id FOR SHARE`, id); err != nil {
 		return err
 	}
 	const ofBanned = "SELECT object_id FROM action_objects WHERE action_id = $1 AND aspect = 'ban'"
-	touched := `SELECT tree_id, object_id AS message_id FROM action_objects WHERE action_id = $1
-		AND object_type = 'message'
-		UNION SELECT m.tree_id, m.message_id FROM action_objects o JOIN messages m ON m.tree_id = o.object_id
-			AND m.parent_id IS NULL WHERE o.action_id = $1 AND o.object_type = 'tree'
+	touched := `SELECT tree_id, object_id AS message_id FROM action_objects
+			WHERE action_id = $1 AND object_type = 'message'
+		UNION SELECT m.tree_id, m.message_id FROM action_objects o
+			JOIN messages m ON m.tree_id = o.object_id AND m.parent_id IS NULL
+			WHERE o.action_id = $1 AND o.object_type = 'tree'
 		UNION SELECT tree_id, message_id FROM messages WHERE deleted_action = $1
 		UNION SELECT tree_id, message_id FROM label_votes WHERE user_id IN (` + ofBanned + `)
 		UNION SELECT tree_id, message_id FROM reactions WHERE user_id IN (` + ofBanned + `)
@@ -140,8 +143,8 @@ func (d *actionTx) lockObjects(id int64, action Action) error {
 	return d.watch(touched, id)
 }
 
-// restoreLateReplies gives back the messages that came in below what the undone
-// action had deleted, and fell with it, after it was done.
+// restoreLateReplies restores the messages that arrived below a deleted message
+// after the undone action and were deleted with it.
 func (d *actionTx) restoreLateReplies(id int64) error {
 	_, err := d.change(deletionAspect, `chosen AS (SELECT m.tree_id, m.message_id AS id FROM messages m
 		WHERE m.deleted_action = $2
@@ -188,8 +191,7 @@ func (a columnAspect) undo(d *actionTx, id int64) error {
 	return nil
 }
 
-// mayRestoreRole checks that undoing a change of role gives nothing away
-// that the actor does not hold.
+// mayRestoreRole checks that the actor may grant the role that the undo restores.
 func (d *actionTx) mayRestoreRole() error {
 	var role string
 	if err := d.QueryRow(d.Ctx, "SELECT after #>> '{}' FROM action_objects WHERE action_id = $1 AND aspect = 'role'",
@@ -199,7 +201,7 @@ func (d *actionTx) mayRestoreRole() error {
 	return d.checkGrantable(role)
 }
 
-// undoRevisions adds the text that an undone edit brings back to the history.
+// undoRevisions adds the text that the undo of an edit restores to the revisions.
 func (d *actionTx) undoRevisions(id int64) error {
 	_, err := d.exec(`INSERT INTO revisions (tree_id, message_id, text, user_id, at, action_id)
 		SELECT tree_id, object_id, before->>'text', $3, $4, $1 FROM action_objects WHERE action_id = $2 AND aspect = 'text'`,
@@ -207,7 +209,7 @@ func (d *actionTx) undoRevisions(id int64) error {
 	return err
 }
 
-// undo puts back what the action's actor gave a message before.
+// undo restores the former feedback of the action's actor.
 func (feedbackAspect) undo(d *actionTx, id int64) error {
 	type object struct {
 		ObjectID uuid.UUID
@@ -255,12 +257,12 @@ func (feedbackAspect) undo(d *actionTx, id int64) error {
 	return nil
 }
 
-// laterThan is the Conflict of an undo with the later action that changed the
-// same aspect of the same object.
+// laterThan returns a Conflict with the later action that changed the same aspect
+// of the same object.
 func (d *actionTx) laterThan(id int64, objectType string, object uuid.UUID, aspect string) error {
 	var later *int64
-	if err := d.QueryRow(d.Ctx, `SELECT max(action_id) FROM action_objects WHERE object_type = $1 AND object_id = $2
-		AND aspect = $3
+	if err := d.QueryRow(d.Ctx, `SELECT max(action_id) FROM action_objects
+		WHERE object_type = $1 AND object_id = $2 AND aspect = $3
 		AND action_id > $4 AND action_id <> $5`, objectType, object, aspect, id, d.id).Scan(&later); err != nil {
 		return err
 	}
@@ -276,28 +278,31 @@ func (d *actionTx) standsInTheWay(later int64, why string) error {
 	if err != nil {
 		return err
 	}
-	return &Conflict{Why: fmt.Sprintf("%s It is action %d (%s, by %s).", why, action.ID, action.Kind, action.ActorName),
-		Action: &action}
+	return &Conflict{
+		Why:    fmt.Sprintf("%s It is action %d (%s, by %s).", why, action.ID, action.Kind, action.ActorName),
+		Action: &action,
+	}
 }
 
-// countUndone counts what the undo touched.
+// countUndone counts the objects that the undo changed.
 func (d *actionTx) countUndone() error {
 	if err := d.QueryRow(d.Ctx, `WITH touched AS (SELECT m.user_id FROM action_objects o
-			JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id WHERE o.action_id = $1
-				AND o.aspect = 'deletion'),
+			JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id
+			WHERE o.action_id = $1 AND o.aspect = 'deletion'),
 		author AS (SELECT CASE WHEN $3 = 'user' THEN $2 ELSE
-			(SELECT m.user_id FROM message_trees x JOIN messages m ON m.tree_id = x.tree_id AND m.message_id = x.message_id
+			(SELECT m.user_id FROM message_trees x
+				JOIN messages m ON m.tree_id = x.tree_id AND m.message_id = x.message_id
 				WHERE x.message_id = $2) END AS id)
-		SELECT count(*), count(*) FILTER (WHERE t.user_id IS DISTINCT FROM author.id) FROM touched t,
-			author`, d.id, d.act.Target, d.targetType).
+		SELECT count(*), count(*) FILTER (WHERE t.user_id IS DISTINCT FROM author.id)
+		FROM touched t, author`, d.id, d.act.Target, d.targetType).
 		Scan(&d.affected.Messages, &d.affected.OthersMessages); err != nil {
 		return err
 	}
 	var other int64
-	err := d.QueryRow(d.Ctx, `SELECT count(DISTINCT object_id) FILTER (WHERE object_type = 'message'
-		AND aspect <> 'deletion'),
-			count(DISTINCT object_id) FILTER (WHERE object_type = 'tree'), count(DISTINCT object_id) FILTER (WHERE object_type =
-				'user')
+	err := d.QueryRow(d.Ctx, `SELECT
+			count(DISTINCT object_id) FILTER (WHERE object_type = 'message' AND aspect <> 'deletion'),
+			count(DISTINCT object_id) FILTER (WHERE object_type = 'tree'),
+			count(DISTINCT object_id) FILTER (WHERE object_type = 'user')
 		FROM action_objects WHERE action_id = $1`, d.id).Scan(&other, &d.affected.Trees, &d.affected.Users)
 	if d.affected.Messages == 0 {
 		d.affected.Messages = other

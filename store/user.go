@@ -35,17 +35,17 @@ type userRow struct {
 	BanAction         *int64
 }
 
-const userColumns = `u.user_id, u.display_name, u.auth_method, u.username, u.role, ` + tables.UserStatusSQL +
-	` AS status, u.notes,
-	u.show_on_leaderboard, u.created_date, nullif(u.last_activity_date, '-infinity') AS last_activity_date, u.version,
+const userColumns = `u.user_id, u.display_name, u.auth_method, u.username, u.role,
+	` + tables.UserStatusSQL + ` AS status, u.notes, u.show_on_leaderboard, u.created_date,
+	nullif(u.last_activity_date, '-infinity') AS last_activity_date, u.version,
 	u.banned_at, u.banned_until, u.ban_reason, u.banned_by,
 	(SELECT b.display_name FROM users b WHERE b.user_id = u.banned_by) AS banned_by_name, u.ban_action`
 
 func (r userRow) user() User {
 	u := User{
-		UserID: r.UserID, DisplayName: r.DisplayName, AuthMethod: r.AuthMethod, Username: r.Username, Role: r.Role,
-		Status: r.Status,
-		Notes:  r.Notes, ShowOnLeaderboard: r.ShowOnLeaderboard, CreatedDate: r.CreatedDate,
+		UserID: r.UserID, DisplayName: r.DisplayName, AuthMethod: r.AuthMethod, Username: r.Username,
+		Role: r.Role, Status: r.Status, Notes: r.Notes,
+		ShowOnLeaderboard: r.ShowOnLeaderboard, CreatedDate: r.CreatedDate,
 		LastActivityDate: r.LastActivityDate, Version: r.Version,
 	}
 	if r.Status == Banned {
@@ -63,15 +63,20 @@ func (r userRow) user() User {
 var userOrders = func() []db.Order {
 	name := []db.Key{{Expr: "lower(u.display_name)", Typ: "text"}, {Expr: "u.user_id", Typ: "uuid"}}
 	created := []db.Key{{Expr: "u.created_date", Typ: "timestamptz"}, {Expr: "u.user_id", Typ: "uuid"}}
-	// The day has the index, so that the time can change without it.
-	activity := []db.Key{{Expr: "u.active_day", Typ: "date"}, {Expr: "u.last_activity_date", Typ: "timestamptz"},
-		{Expr: "u.user_id", Typ: "uuid"}}
-	return []db.Order{{Name: "name", Desc: false, Keys: name}, {Name: "-name", Desc: true, Keys: name},
+	// The index has the day only, so that a change of the time does not update it.
+	activity := []db.Key{
+		{Expr: "u.active_day", Typ: "date"},
+		{Expr: "u.last_activity_date", Typ: "timestamptz"},
+		{Expr: "u.user_id", Typ: "uuid"},
+	}
+	return []db.Order{
+		{Name: "name", Desc: false, Keys: name}, {Name: "-name", Desc: true, Keys: name},
 		{Name: "created", Desc: false, Keys: created}, {Name: "-created", Desc: true, Keys: created},
-		{Name: "activity", Desc: false, Keys: activity}, {Name: "-activity", Desc: true, Keys: activity}}
+		{Name: "activity", Desc: false, Keys: activity}, {Name: "-activity", Desc: true, Keys: activity},
+	}
 }()
 
-// Users lists people; the rows of keys are left out.
+// Users lists users; keys are left out.
 func (s *Store) Users(ctx context.Context, actor Actor, f UserFilter) (List[User], error) {
 	if err := need(actor, policy.Read); err != nil {
 		return List[User]{}, err
@@ -113,7 +118,7 @@ func (s *Store) Users(ctx context.Context, actor Actor, f UserFilter) (List[User
 	return List[User]{Items: users, Next: next, Prev: prev}, nil
 }
 
-// userByIDSQL reads one user.
+// userByIDSQL is the query for one user.
 const userByIDSQL = "SELECT " + userColumns + db.NoCursorKey + " FROM users u WHERE u.user_id = $1"
 
 // oneUser reads the one row of userByIDSQL.
@@ -135,10 +140,13 @@ func userByID(ctx context.Context, c db.Conn, id uuid.UUID) (User, error) {
 	return user, db.Translate(err)
 }
 
-// User returns one user with their stats and scores in every frame.
+// User returns one user with their stats and scores in every window.
 func (s *Store) User(ctx context.Context, actor Actor, id uuid.UUID, formula scoring.Formula) (UserDetail, error) {
-	d := UserDetail{Stats: map[scoring.Window]Stats{}, Scores: map[scoring.Window]float64{},
-		Parts: map[scoring.Window][]scoring.Part{}}
+	d := UserDetail{
+		Stats:  map[scoring.Window]Stats{},
+		Scores: map[scoring.Window]float64{},
+		Parts:  map[scoring.Window][]scoring.Part{},
+	}
 	if err := need(actor, policy.Read); err != nil {
 		return d, err
 	}
@@ -170,8 +178,8 @@ func (s *Store) User(ctx context.Context, actor Actor, id uuid.UUID, formula sco
 	if d.Days, err = s.days(ctx, id, formula); err != nil {
 		return d, err
 	}
-	d.History, err = db.Collect[NoteVersion](ctx, s.pool, `SELECT a.at, a.actor_name AS by, coalesce(o.after #>> '{}',
-		'') AS notes, a.id AS action
+	d.History, err = db.Collect[NoteVersion](ctx, s.pool, `SELECT
+			a.at, a.actor_name AS by, coalesce(o.after #>> '{}', '') AS notes, a.id AS action
 		FROM action_objects o JOIN actions a ON a.id = o.action_id
 		WHERE o.object_type = 'user' AND o.object_id = $1 AND o.aspect = 'notes' ORDER BY a.id DESC LIMIT 100`, id)
 	return d, err
@@ -197,7 +205,7 @@ func userLanguages(ctx context.Context, c db.Conn, id uuid.UUID) ([]string, erro
 	return languages, db.Translate(err)
 }
 
-// stats counts what a user wrote and gave within a frame.
+// stats counts a user's messages and feedback within a window.
 func (s *Store) stats(ctx context.Context, id uuid.UUID, window scoring.Window) (Stats, error) {
 	var t Stats
 	err := s.pool.QueryRow(ctx, `SELECT count(*), count(*) FILTER (WHERE parent_id IS NULL),
@@ -212,7 +220,7 @@ func (s *Store) stats(ctx context.Context, id uuid.UUID, window scoring.Window) 
 	return t, db.Translate(err)
 }
 
-// UserFeedback lists what a user gave, the newest first.
+// UserFeedback lists a user's feedback, the newest first.
 func (s *Store) UserFeedback(ctx context.Context, actor Actor, id uuid.UUID, p Page) (List[Feedback], error) {
 	if err := need(actor, policy.Read); err != nil {
 		return List[Feedback]{}, err
@@ -220,8 +228,8 @@ func (s *Store) UserFeedback(ctx context.Context, actor Actor, id uuid.UUID, p P
 	if _, err := userByID(ctx, s.pool, id); err != nil {
 		return List[Feedback]{}, err
 	}
-	q := db.Query{Columns: `g.kind, g.message_id, left(m.text, 200) AS excerpt, g.at, g.labels, coalesce(g.emoji,
-		'') AS emoji, coalesce(g.reason, '') AS reason`}
+	q := db.Query{Columns: `g.kind, g.message_id, left(m.text, 200) AS excerpt, g.at, g.labels,
+		coalesce(g.emoji, '') AS emoji, coalesce(g.reason, '') AS reason`}
 	user := q.Arg(id)
 	q.From = `(SELECT 'label' AS kind, v.tree_id, v.message_id, v.at, ` + tables.VotesSQL +
 		` AS labels, NULL AS emoji, NULL AS reason, '' AS detail FROM label_votes v WHERE v.user_id = ` + user + `
@@ -234,9 +242,11 @@ func (s *Store) UserFeedback(ctx context.Context, actor Actor, id uuid.UUID, p P
 		db.Keyed
 		Feedback
 	}
-	rows, next, prev, err := db.Fetch[row](ctx, s.pool, q,
-		db.Order{Name: "given", Desc: true, Keys: []db.Key{{Expr: "g.at", Typ: "timestamptz"}, {Expr: "g.message_id",
-			Typ: "uuid"}, {Expr: "g.kind", Typ: "text"}, {Expr: "g.detail", Typ: "text"}}}, p)
+	order := db.Order{Name: "given", Desc: true, Keys: []db.Key{
+		{Expr: "g.at", Typ: "timestamptz"}, {Expr: "g.message_id", Typ: "uuid"},
+		{Expr: "g.kind", Typ: "text"}, {Expr: "g.detail", Typ: "text"},
+	}}
+	rows, next, prev, err := db.Fetch[row](ctx, s.pool, q, order, p)
 	if err != nil {
 		return List[Feedback]{}, err
 	}
@@ -247,7 +257,7 @@ func (s *Store) UserFeedback(ctx context.Context, actor Actor, id uuid.UUID, p P
 	return List[Feedback]{Items: given, Next: next, Prev: prev}, nil
 }
 
-// Rater compares what a user gave with what others gave to the same messages.
+// Rater compares a user's feedback with that of others on the same messages.
 func (s *Store) Rater(ctx context.Context, actor Actor, id uuid.UUID) (Rater, error) {
 	if err := need(actor, policy.Read); err != nil {
 		return Rater{}, err
