@@ -6,7 +6,8 @@ import (
 	"unicode"
 )
 
-// The codes of faults, for programs; a Fault's message is for people.
+// The codes of faults, for programs. A Fault's message is for people; its words
+// are where the line is refused, in parse.go, node.go and value.go.
 const (
 	NotJSON       = "not_json"
 	TooLong       = "too_long"
