@@ -19,18 +19,18 @@ import (
 	"treewarden/store/db"
 )
 
-// live keeps a board in memory that follows the database. The counters there
-// are the truth: whoever changes them, or what else a board shows of users, says
-// whose in the same transaction (NOTIFY), and every process reads those users
-// again. A process does not wait for the news of its own transactions: it reads
-// before it answers, so that nobody misses what they just did themselves.
+// Boards keeps a board in memory that follows the database. A transaction that
+// changes counters, or other data of users on a board, notifies every process
+// of the users (NOTIFY), which then reads them again. A process marks the users
+// of its own transactions itself and reads them before it answers, so that an
+// actor sees their own changes at once.
 //
-// While the database cannot be listened to, rows that other processes change are
-// late; once it can, everything is read anew.
+// While the process cannot listen to the database, changes of other processes
+// are late; afterwards it reads everything again.
 type Boards struct {
 	pool  *pgxpool.Pool
 	now   func() time.Time
-	name  string // of this process among those that share the database
+	name  string // identifies this process in payloads
 	board *board.Board
 
 	start   sync.Mutex
@@ -40,11 +40,11 @@ type Boards struct {
 
 	mu         sync.Mutex
 	pending    map[uuid.UUID]bool // users to be read again
-	all        bool               // everybody is
-	wakeReader chan struct{}      // wakes the reader in the background
+	all        bool               // all users are
+	wakeReader chan struct{}      // wakes refresh
 
-	reading sync.Mutex // one reads at a time, so that nothing older overwrites
-	hour    time.Time  // up to which the frames are true; zero: nothing was read
+	reading sync.Mutex // one read at a time, so that older data does not overwrite newer
+	hour    time.Time  // the hour of the windows; zero before the first read
 
 	watchers sync.Mutex
 	watching map[chan struct{}]bool
@@ -53,8 +53,8 @@ type Boards struct {
 
 	// readFormula reads the formula in force from the database.
 	readFormula func(context.Context) (scoring.Formula, error)
-	// formula is the one in force. It is remembered while the database is
-	// listened to; changes counts how often it may have changed.
+	// formula is the formula in force. It is cached while the process listens;
+	// changes counts its possible changes.
 	formula struct {
 		sync.Mutex
 		listening, known bool
@@ -63,7 +63,7 @@ type Boards struct {
 	}
 }
 
-// New makes boards of a database; nothing is read before the first look.
+// New returns the boards of a database. They are read on first use.
 func New(pool *pgxpool.Pool, now func() time.Time, threshold *counters.Threshold,
 	readFormula func(context.Context) (scoring.Formula, error)) *Boards {
 	id := uuid.New()
@@ -74,7 +74,7 @@ func New(pool *pgxpool.Pool, now func() time.Time, threshold *counters.Threshold
 	}
 }
 
-// ensure listens to the database from the first call on.
+// ensure starts to listen to the database on the first call.
 func (l *Boards) ensure(ctx context.Context) error {
 	l.start.Lock()
 	defer l.start.Unlock()
@@ -99,7 +99,7 @@ func (l *Boards) ensure(ctx context.Context) error {
 	return nil
 }
 
-// Close ends what runs in the background.
+// Close ends the background goroutines.
 func (l *Boards) Close() {
 	l.start.Lock()
 	defer l.start.Unlock()
@@ -110,8 +110,8 @@ func (l *Boards) Close() {
 	}
 }
 
-// listen opens a connection of its own: one from the pool would be missing
-// there, and a pooler in between hands nothing on.
+// listen opens a connection of its own. A connection of the pool would be missing
+// there, and a pooler does not forward notifications.
 func (l *Boards) listen(ctx context.Context) (*pgx.Conn, error) {
 	conn, err := pgx.ConnectConfig(ctx, l.pool.Config().ConnConfig.Copy())
 	if err != nil {
@@ -123,7 +123,7 @@ func (l *Boards) listen(ctx context.Context) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-// follow hears what other processes changed, until the context ends.
+// follow receives notifications until the context ends.
 func (l *Boards) follow(ctx context.Context, conn *pgx.Conn) {
 	for {
 		news, err := conn.WaitForNotification(ctx)
@@ -132,17 +132,17 @@ func (l *Boards) follow(ctx context.Context, conn *pgx.Conn) {
 			continue
 		}
 		l.setListening(false)
-		conn.Close(context.WithoutCancel(ctx)) // it is of no use any more
+		conn.Close(context.WithoutCancel(ctx)) // the connection is broken
 		if conn = l.listenAgain(ctx); conn == nil {
 			return
 		}
 		l.setListening(true)
 		l.threshold.Forget()
-		l.MarkAll() // notifications that came meanwhile are lost
+		l.MarkAll() // notifications in the meantime are lost
 	}
 }
 
-// listenAgain tries until the database answers; nil says that the context ended.
+// listenAgain retries until the database answers; it returns nil if the context ends.
 func (l *Boards) listenAgain(ctx context.Context) *pgx.Conn {
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 		select {
@@ -156,8 +156,8 @@ func (l *Boards) listenAgain(ctx context.Context) *pgx.Conn {
 	}
 }
 
-// refresh reads what changed soon after it did, so that whoever watches a board
-// sees it, and at the beginning of each hour, when frames move.
+// refresh reads changes soon after they were made, for the watchers of a board,
+// and at the start of each hour, when windows move.
 func (l *Boards) refresh(ctx context.Context) {
 	failing := false
 	for {
@@ -181,8 +181,8 @@ func (l *Boards) refresh(ctx context.Context) {
 	}
 }
 
-// waitForMore waits a moment, so that what many transactions change is read at once.
-// Who looks at a board meanwhile does not wait.
+// waitForMore waits a moment, so that the changes of many transactions are read
+// at once. Requests do not wait for it.
 func waitForMore(ctx context.Context) {
 	select {
 	case <-ctx.Done():
@@ -190,7 +190,7 @@ func waitForMore(ctx context.Context) {
 	}
 }
 
-// pause waits a moment before a failure is tried again.
+// pause waits a moment before a retry.
 func (l *Boards) pause(ctx context.Context) {
 	select {
 	case <-ctx.Done():
@@ -199,8 +199,8 @@ func (l *Boards) pause(ctx context.Context) {
 	}
 }
 
-// Watch returns a channel that is sent to after boards changed, at most once
-// until it is received from; stop ends that.
+// Watch returns a channel that receives a value after boards changed, at most one
+// until it is read. The function stop ends this.
 func (l *Boards) Watch(ctx context.Context) (changed <-chan struct{}, stop func(), err error) {
 	if err := l.ensure(ctx); err != nil {
 		return nil, nil, err
@@ -227,7 +227,7 @@ func (l *Boards) notifyWatchers() {
 	}
 }
 
-// Current is the board as the database has it now.
+// Current returns the board, up to date with the database.
 func (l *Boards) Current(ctx context.Context) (*board.Board, error) {
 	if err := l.ensure(ctx); err != nil {
 		return nil, err

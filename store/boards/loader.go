@@ -13,16 +13,16 @@ import (
 	"treewarden/store/tables"
 )
 
-// loader is users as they are read for the board: first the users, then
-// what hangs on them. Who was made between the two is left out, and was marked
-// to be read since.
+// loader reads users for the board: first the rows of users, then their languages
+// and counters. A user created in between is left out, and is marked to be read
+// again.
 type loader struct {
 	users  []board.User
 	places map[uuid.UUID]int
-	week   db.Moment         // where the week begins, which is a part of the month
-	known  map[string]string // the few words that users have in common
+	week   db.Moment         // the start of the week, which is a part of the month
+	known  map[string]string // strings that users share
 
-	last   uuid.UUID // whose counters came last, whose follow as a rule
+	last   uuid.UUID // the user of the last counters; the next ones mostly follow
 	latest *board.User
 }
 
@@ -31,8 +31,8 @@ func newLoader(hour time.Time) *loader {
 	return &loader{places: map[uuid.UUID]int{}, week: db.MomentOf(week), known: map[string]string{}}
 }
 
-// boardUsersSQL reads what boards show of users besides their languages and
-// counts; whose is a condition on an id.
+// boardUsersSQL returns a query for users without their languages and counts;
+// whose is a condition on an id.
 func boardUsersSQL(whose string) string {
 	return `SELECT user_id, display_name, auth_method, role, ` + tables.UserStatusSQL +
 		`, nullif(last_activity_date, '-infinity')
@@ -40,8 +40,10 @@ func boardUsersSQL(whose string) string {
 }
 
 func (g *loader) user(raw [][]byte) {
-	u := board.User{ID: uuid.UUID(raw[0]), Name: string(raw[1]), AuthMethod: g.word(raw[2]), Role: g.word(raw[3]),
-		Status: g.word(raw[4])}
+	u := board.User{
+		ID: uuid.UUID(raw[0]), Name: string(raw[1]), AuthMethod: g.word(raw[2]),
+		Role: g.word(raw[3]), Status: g.word(raw[4]),
+	}
 	if raw[5] != nil {
 		u.LastActivity = db.ReadMoment(raw[5]).Time()
 	}
@@ -49,7 +51,7 @@ func (g *loader) user(raw [][]byte) {
 	g.users = append(g.users, u)
 }
 
-// word keeps one copy of a word.
+// word returns a shared copy of a string.
 func (g *loader) word(raw []byte) string {
 	word, known := g.known[string(raw)]
 	if !known {
@@ -59,7 +61,7 @@ func (g *loader) word(raw []byte) string {
 	return word
 }
 
-// boardLanguagesSQL reads the languages of users, what each wrote most first.
+// boardLanguagesSQL returns a query for the languages of users, the most used first.
 func boardLanguagesSQL(whose string) string {
 	return "SELECT user_id, lang FROM user_languages WHERE messages > 0 AND user_id " + whose +
 		" ORDER BY messages DESC, lang"
@@ -71,8 +73,8 @@ func (g *loader) language(raw [][]byte) {
 	}
 }
 
-// boardCountersSQL reads the counters that make up frames as of an hour: hours
-// of the day, days of the month, and the sums of all.
+// boardCountersSQL returns a query for the counters of all windows as of an hour:
+// hours of the day, days of the month, and totals.
 func boardCountersSQL(whose string, hour time.Time) string {
 	day, _ := scoring.Day.Since(hour)
 	month, _ := scoring.Month.Since(hour)
@@ -103,8 +105,8 @@ func (g *loader) counters(raw [][]byte) {
 	}
 }
 
-// addRaw adds counts as PostgreSQL sends them, most of which are null, to counters
-// that is made where there is none.
+// addRaw adds counts in PostgreSQL's binary format to counters, which it
+// allocates if nil. Most counts are null.
 func addRaw(frame **scoring.Counters, counts [][]byte) {
 	if *frame == nil {
 		*frame = new(scoring.Counters)

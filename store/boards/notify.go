@@ -13,25 +13,25 @@ import (
 	"treewarden/store/db"
 )
 
-// channel is where transactions say whose board rows they changed.
+// channel is the channel of notifications about changed users.
 const channel = "treewarden_board"
 
-// allUsers is the payload that says that all rows may have changed.
+// allUsers is the payload for a change of all users.
 const allUsers = "*"
 
-// formulaChanged is the payload that says that another formula is in force.
+// formulaChanged is the payload for a change of the formula in force.
 const formulaChanged = "formula"
 
 const (
-	idText = 22 // an id's length in a payload
-	// idsInPayload keep a payload below PostgreSQL's 8,000 bytes.
+	idText = 22 // the length of an id in a payload
+	// idsInPayload keeps a payload below PostgreSQL's limit of 8,000 bytes.
 	idsInPayload = 340
-	// Who changes more users than this says that everybody changed.
+	// A transaction that changes more users than this sends allUsers.
 	idsMost = 20_000
 )
 
-// Announce adds the statements that tell other processes what a transaction
-// changed, once it is committed.
+// Announce adds the statements that notify other processes of a transaction's
+// changes after the commit.
 func (l *Boards) Announce(batch *pgx.Batch, changed counters.Changed) {
 	payloads := l.payloads(changed.Users)
 	if changed.Formula {
@@ -42,7 +42,7 @@ func (l *Boards) Announce(batch *pgx.Batch, changed counters.Changed) {
 	}
 }
 
-// Mark has the boards of this process read again what a transaction changed.
+// Mark makes the boards of this process read a transaction's changes.
 func (l *Boards) Mark(changed counters.Changed) {
 	l.markUsers(changed.Users)
 	if changed.Formula {
@@ -51,14 +51,13 @@ func (l *Boards) Mark(changed counters.Changed) {
 	}
 }
 
-// AnnounceAll tells every process, once a transaction is committed, that all
-// boards changed.
+// AnnounceAll notifies every process after the commit that all users changed.
 func AnnounceAll(ctx context.Context, c db.Conn) error {
 	_, err := c.Exec(ctx, "SELECT pg_notify($1, $2)", channel, allUsers)
 	return err
 }
 
-// FormulaInForce is the formula in force, from memory if that is up to date.
+// FormulaInForce returns the formula in force, from the cache if it is up to date.
 func (l *Boards) FormulaInForce(ctx context.Context) (scoring.Formula, error) {
 	l.formula.Lock()
 	inForce, known, changes := l.formula.inForce, l.formula.known, l.formula.changes
@@ -78,7 +77,7 @@ func (l *Boards) FormulaInForce(ctx context.Context) (scoring.Formula, error) {
 	return inForce, nil
 }
 
-// forgetFormula has the formula in force read again.
+// forgetFormula removes the formula from the cache.
 func (l *Boards) forgetFormula() {
 	l.formula.Lock()
 	defer l.formula.Unlock()
@@ -86,7 +85,7 @@ func (l *Boards) forgetFormula() {
 	l.formula.changes++
 }
 
-// hear notes whether the database is listened to.
+// setListening records whether the process listens to the database.
 func (l *Boards) setListening(now bool) {
 	l.forgetFormula()
 	l.formula.Lock()
@@ -94,7 +93,7 @@ func (l *Boards) setListening(now bool) {
 	l.formula.listening = now
 }
 
-// payloads tell other processes whose rows changed.
+// payloads returns the payloads for changed users.
 func (l *Boards) payloads(users map[uuid.UUID]bool) []string {
 	if len(users) > idsMost {
 		return []string{allUsers}
@@ -120,7 +119,7 @@ func (l *Boards) payloads(users map[uuid.UUID]bool) []string {
 	return all
 }
 
-// onNotify takes in a payload of any process.
+// onNotify handles a payload of any process.
 func (l *Boards) onNotify(payload string) {
 	switch payload {
 	case allUsers:
@@ -134,7 +133,7 @@ func (l *Boards) onNotify(payload string) {
 	}
 	from, ids, _ := strings.Cut(payload, ":")
 	if from == l.name {
-		return // marked when it was done
+		return // marked by Mark
 	}
 	users := make(map[uuid.UUID]bool, len(ids)/idText)
 	for ; len(ids) >= idText; ids = ids[idText:] {
@@ -146,7 +145,7 @@ func (l *Boards) onNotify(payload string) {
 	l.markUsers(users)
 }
 
-// markUsers has users read again before the next look at the board.
+// markUsers marks users to be read before the next use of the board.
 func (l *Boards) markUsers(users map[uuid.UUID]bool) {
 	if len(users) == 0 {
 		return

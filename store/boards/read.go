@@ -16,7 +16,7 @@ import (
 	"treewarden/store/db"
 )
 
-// catchUp reads who changed since the last time, and whose frames moved.
+// catchUp reads the users with changes or moved windows since the last read.
 func (l *Boards) catchUp(ctx context.Context) error {
 	hour := l.now().UTC().Truncate(time.Hour)
 	if l.upToDate(hour) {
@@ -42,8 +42,8 @@ func (l *Boards) catchUp(ctx context.Context) error {
 	return nil
 }
 
-// upToDate says that nobody changed and no frame moved. While somebody reads, it
-// is not: whoever asks waits for what is being read.
+// upToDate reports whether no user changed and no window moved. It is false
+// during a read, so that callers wait for it.
 func (l *Boards) upToDate(hour time.Time) bool {
 	if !l.reading.TryLock() {
 		return false
@@ -54,7 +54,7 @@ func (l *Boards) upToDate(hour time.Time) bool {
 	return len(l.pending) == 0 && !l.all && l.hour.Equal(hour)
 }
 
-// take takes over who is to be read.
+// take returns the users to read and resets them.
 func (l *Boards) take() (users map[uuid.UUID]bool, all bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -70,13 +70,13 @@ func (l *Boards) putBack(users map[uuid.UUID]bool, all bool) {
 	l.all = l.all || all
 }
 
-// windowsMoved is how far frames may move before everybody is read: the hours that
-// left the day, which is 24 long, may be forgotten by then (ForgetCounters). One
-// hour more passes until the next one begins.
+// windowsMoved is how far windows may move before all users are read: the hours
+// that left the day, which is 24 long, may have been removed by then (Forget).
+// One hour more passes until the next one begins.
 const windowsMoved = counters.HoursKept - 25*time.Hour
 
-// moveWindows marks the users of whom something leaves a frame as the clock goes
-// on to an hour. A clock that went back, or far ahead, has everybody read.
+// moveWindows marks the users with counts that leave a window when the clock
+// moves to an hour. If the clock moved back or far ahead, all users are read.
 func (l *Boards) moveWindows(ctx context.Context, hour time.Time) error {
 	l.mu.Lock()
 	was := l.hour
@@ -116,12 +116,12 @@ func (l *Boards) moveWindows(ctx context.Context, hour time.Time) error {
 	return nil
 }
 
-// read reads users, or everybody, into the board, as of an hour.
+// read reads some or all users into the board, as of an hour.
 func (l *Boards) read(ctx context.Context, users map[uuid.UUID]bool, all bool, hour time.Time) error {
 	if all {
 		return l.readEverybody(ctx, hour)
 	}
-	// In parts, so that those who look at the board are not held up for long.
+	// Read in parts, so that readers of the board do not wait for long.
 	for ids := range slices.Chunk(slices.Collect(maps.Keys(users)), 5000) {
 		if err := l.readSome(ctx, ids, hour); err != nil {
 			return err
@@ -130,7 +130,7 @@ func (l *Boards) read(ctx context.Context, users map[uuid.UUID]bool, all bool, h
 	return nil
 }
 
-// readSome reads users, given by their ids, into the board.
+// readSome reads users by their ids into the board.
 func (l *Boards) readSome(ctx context.Context, ids []uuid.UUID, hour time.Time) error {
 	of := db.IDArray(ids)
 	g := newLoader(hour)
@@ -147,8 +147,8 @@ func (l *Boards) readSome(ctx context.Context, ids []uuid.UUID, hour time.Time) 
 	return nil
 }
 
-// readEverybody reads all users into the board, one half of their ids after the
-// other or, where there are connections, both at once.
+// readEverybody reads all users into the board in two halves of the ids,
+// concurrently if there are connections.
 func (l *Boards) readEverybody(ctx context.Context, hour time.Time) error {
 	const middle = "'80000000-0000-0000-0000-000000000000'"
 	halves := []*loader{newLoader(hour), newLoader(hour)}

@@ -5,15 +5,15 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Changed says what a transaction changes of what boards show.
+// Changed describes the changes of a transaction that boards show.
 type Changed struct {
-	// Users are those whose counts, languages or own rows change.
+	// Users are the users with changed counts, languages or rows.
 	Users map[uuid.UUID]bool
-	// Formula says that another formula is put in force.
+	// Formula reports whether another formula is put in force.
 	Formula bool
 }
 
-// Add notes that boards show something else of users now.
+// Add marks users as changed.
 func (c *Changed) Add(users ...uuid.UUID) {
 	if c.Users == nil {
 		c.Users = map[uuid.UUID]bool{}
@@ -23,13 +23,12 @@ func (c *Changed) Add(users ...uuid.UUID) {
 	}
 }
 
-// Publisher tells boards what a transaction changed. Counters do not know the
-// boards: whoever runs the transaction calls both.
+// Publisher notifies boards of the changes of a transaction. This package does
+// not know the boards; the code that runs the transaction calls both.
 type Publisher interface {
-	// Announce adds the statements that tell other processes, once the
-	// transaction is committed.
+	// Announce adds the statements that notify other processes after the commit.
 	Announce(batch *pgx.Batch, changed Changed)
-	// Mark has the boards of this process read again what changed. It is called
-	// once the transaction has ended, however it did.
+	// Mark makes the boards of this process read the changes. It is called after
+	// the transaction has ended, also if it failed.
 	Mark(changed Changed)
 }

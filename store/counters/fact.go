@@ -14,25 +14,25 @@ import (
 	"treewarden/scoring"
 )
 
-// Standing is what decides whether a fact of a message counts.
+// Standing is the state of a message that decides whether a fact counts.
 type Standing struct {
 	Deleted  bool // the message is deleted
 	Recorded bool // the message has a reaction record
-	// ByOther says that who gave it is neither banned nor the message's author.
-	// Facts that nobody gave do not look at it.
+	// ByOther reports whether the rater is neither banned nor the message's
+	// author. It is ignored for facts without a rater.
 	ByOther bool
 }
 
-// counts says whether a fact counts by the rules in force, and as Open-Assistant
-// counted. It is the one rule in Go, for imports, ingests and recounts; in SQL
-// source.condition says it again, and tests compare the two.
+// counts reports whether a fact counts by the current rules and by
+// Open-Assistant's. Imports, ingests and recounts use this one rule;
+// source.condition is the same rule in SQL, and tests compare the two.
 func (f Fact) counts(s Standing) (current, legacy bool) {
 	src := &sources[f]
 	current = src.giver == "" || s.ByOther
 	switch {
 	case src.evenDeleted:
 		legacy = true
-	case src.recorded: // it is a reaction record itself
+	case src.recorded: // the fact is itself a reaction record
 		legacy = !s.Deleted
 	default:
 		legacy = !s.Deleted && s.Recorded
@@ -40,15 +40,15 @@ func (f Fact) counts(s Standing) (current, legacy bool) {
 	return current, legacy
 }
 
-// yesFromSQL writes the value from which a label says yes into a query.
+// yesFromSQL is scoring.YesFrom as SQL.
 var yesFromSQL = strconv.FormatFloat(scoring.YesFrom, 'g', -1, 64)
 
-// countedLabels are the labels of which a signal counts the votes.
+// countedLabels are the labels whose votes are counted by a signal.
 var countedLabels = slices.DeleteFunc(slices.Clone(scoring.Labels[:]),
 	func(l scoring.Label) bool { return l.Signal == "" })
 
-// CountedNames are the names of the labels that counters are counted from:
-// those of countedLabels in their order, then that of toxicity.
+// CountedNames are the names of countedLabels in their order, then of the
+// toxicity label.
 var CountedNames = func() (names []string) {
 	for _, l := range countedLabels {
 		names = append(names, l.Name)
@@ -56,12 +56,12 @@ var CountedNames = func() (names []string) {
 	return append(names, scoring.ToxicityLabel)
 }()
 
-// reactionSignals are the reactions that count.
+// reactionSignals maps the reactions that count to their signals.
 var reactionSignals = map[string]scoring.Signal{
 	"red_flag": scoring.RedFlags, "+1": scoring.Upvotes, "-1": scoring.Downvotes,
 }
 
-// quoted lists the keys of a map as SQL texts.
+// quoted returns the keys of a map as a list of SQL strings.
 func quoted[V any](of map[string]V) string {
 	names := make([]string, 0, len(of))
 	for name := range of {
@@ -71,15 +71,14 @@ func quoted[V any](of map[string]V) string {
 	return strings.Join(names, ", ")
 }
 
-// Labels are what labels come to: how many votes said yes to each of
-// countedLabels, and the sum, in units of 10⁻¹², and number of the toxicity
-// label's values.
+// Labels holds the number of yes votes for each of countedLabels, and the sum, in
+// units of 10⁻¹², and number of toxicity values.
 type Labels struct {
 	Yes         [scoring.NumLabels]int64 // in the order of countedLabels
 	Sum, Number int64
 }
 
-// VoteLabels are one person's labels.
+// VoteLabels returns the counts of one user's labels.
 func VoteLabels(values map[string]*float64) (l Labels) {
 	for i := range countedLabels {
 		if value := values[countedLabels[i].Name]; value != nil && *value >= scoring.YesFrom {
@@ -92,7 +91,7 @@ func VoteLabels(values map[string]*float64) (l Labels) {
 	return l
 }
 
-// MeanLabels are labels that came as a mean and a number of people each.
+// MeanLabels returns the counts of labels imported as means and numbers of raters.
 func MeanLabels(means map[string]corpus.Label) (l Labels) {
 	for i := range countedLabels {
 		if mean := means[countedLabels[i].Name]; mean.Value != nil {
@@ -106,8 +105,8 @@ func MeanLabels(means map[string]corpus.Label) (l Labels) {
 	return l
 }
 
-// Deltas are what facts add to an author's counters at one moment. There is room
-// for every column twice, more than the facts of one message add.
+// Deltas holds the changes of facts to an author's counters at one time. There is
+// room for every column twice, more than the facts of one message add.
 type Deltas struct {
 	columns [2 * len(scoring.Counters{})]uint8
 	counts  [2 * len(scoring.Counters{})]int64
@@ -124,7 +123,7 @@ func (d *Deltas) add(column int, n int64) {
 	}
 }
 
-// signal adds a signal, given by its place, as often as each way of counting has it.
+// signal adds n to a signal, by its place, for each way of counting that includes it.
 func (d *Deltas) signal(place int, n int64, current, legacy bool) {
 	if current {
 		d.add(place, n)
@@ -141,7 +140,7 @@ func (d *Deltas) addTo(c *scoring.Counters, sign int64) {
 	}
 }
 
-// The places of the signals that facts count.
+// The places of the signals of facts.
 var (
 	redFlags     = scoring.RedFlags.Place()
 	upvotes      = scoring.Upvotes.Place()
@@ -152,7 +151,7 @@ var (
 		}
 		return places
 	}()
-	placeOfFact = [numFacts]int{ // of those that are one signal once
+	placeOfFact = [numFacts]int{ // of facts with one signal
 		Report: redFlags, Rejection: scoring.Rejected.Place(), SpamPrompt: scoring.SpamPrompts.Place(),
 		Deletion: scoring.Deleted.Place(), ToxicMessage: scoring.ToxicMessages.Place(),
 	}
@@ -185,14 +184,14 @@ func (d *Deltas) Message(m *corpus.Message, top bool, s Standing) {
 // written counts the message itself.
 func (d *Deltas) written() { d.add(scoring.MessagesColumn, 1) }
 
-// Once counts a fact that is one signal once: a report, a rejection, a spam
-// prompt, a deletion, a toxic message.
+// Once adds a fact with one signal: a report, a rejection, a spam prompt, a
+// deletion or a toxic message.
 func (d *Deltas) Once(f Fact, s Standing) {
 	current, legacy := f.counts(s)
 	d.signal(placeOfFact[f], 1, current, legacy)
 }
 
-// Reaction counts one person's reaction, if it is one that counts.
+// Reaction adds one user's reaction, if it has a signal.
 func (d *Deltas) Reaction(emoji string, s Standing) {
 	if signal, ok := reactionSignals[emoji]; ok {
 		current, legacy := Reaction.counts(s)
@@ -200,7 +199,7 @@ func (d *Deltas) Reaction(emoji string, s Standing) {
 	}
 }
 
-// Reactions counts how often each reaction was given, as a file says.
+// Reactions adds the imported counts of reactions.
 func (d *Deltas) Reactions(flags, up, down int64, s Standing) {
 	current, legacy := ReactionCounts.counts(s)
 	d.signal(redFlags, flags, current, legacy)
@@ -208,7 +207,7 @@ func (d *Deltas) Reactions(flags, up, down int64, s Standing) {
 	d.signal(downvotes, down, current, legacy)
 }
 
-// Labels counts labels: one person's (Vote), or means (LabelMeans).
+// Labels adds labels: one user's (Vote), or means (LabelMeans).
 func (d *Deltas) Labels(f Fact, l *Labels, s Standing) {
 	current, legacy := f.counts(s)
 	for i, place := range placeOfLabel {
@@ -220,14 +219,14 @@ func (d *Deltas) Labels(f Fact, l *Labels, s Standing) {
 	}
 }
 
-// Toxicity counts the highest toxicity that any classifier gave.
+// Toxicity adds the highest toxicity of any classifier.
 func (d *Deltas) Toxicity(highest float64) {
 	d.add(scoring.ToxicitySumColumn, toFixed(highest, 1))
 	d.add(scoring.ToxicityCountColumn, 1)
 }
 
-// Highest is the highest toxicity that any classifier gave; ok is false where none
-// gave one.
+// Highest returns the highest toxicity of any classifier; ok is false if there is
+// none.
 func Highest(classifiers map[string]map[string]*float64) (highest float64, ok bool) {
 	for _, outputs := range classifiers {
 		if toxicity := ToxicityOf(outputs); toxicity != nil && (!ok || *toxicity > highest) {
@@ -237,8 +236,8 @@ func Highest(classifiers map[string]map[string]*float64) (highest float64, ok bo
 	return highest, ok
 }
 
-// ToxicityOf is the output that scores sum: the one of this name, if it is a
-// figure from 0 to 1.
+// ToxicityOf returns the output named toxicity if it is a number from 0 to 1,
+// else nil.
 func ToxicityOf(outputs map[string]*float64) *float64 {
 	if t := outputs[scoring.ToxicityLabel]; t != nil && *t >= 0 && *t <= 1 {
 		return t
@@ -246,18 +245,18 @@ func ToxicityOf(outputs map[string]*float64) *float64 {
 	return nil
 }
 
-// Add adds deltas, times a sign, to what was counted of an author at a time.
+// Add adds deltas, times a sign, to the counts of an author at a time.
 func (t *Update) Add(author uuid.UUID, at pgtype.Timestamptz, sign int64, d *Deltas) {
 	if d.n > 0 {
 		d.addTo(t.Hour(author, at), sign)
 	}
 }
 
-// toFixed is value × times in units of 10^-12, rounded as PostgreSQL does it in
-// numeric: it takes 15 digits of a double, and rounds a half away from zero.
+// toFixed returns value × times in units of 10⁻¹², rounded like PostgreSQL's
+// numeric: it takes 15 digits of a double and rounds half away from zero.
 func toFixed(value float64, times int) int64 {
-	// Almost every figure is so far from a half that no digit beyond the
-	// fifteenth, and no error of multiplying, could round it the other way.
+	// Nearly every value is so far from a half that neither digits beyond the
+	// fifteenth nor the error of the product affect rounding.
 	if times > 0 && times <= 10 && value >= 0 && value <= 1 {
 		f := value * 1e12 * float64(times)
 		if whole := math.Floor(f); math.Abs(f-whole-0.5) > 0.01 {
@@ -266,7 +265,7 @@ func toFixed(value float64, times int) int64 {
 	}
 	digits := strconv.FormatFloat(math.Abs(value), 'e', 14, 64) // d.dddddddddddddde-dd
 	exponent, err := strconv.Atoi(digits[17:])
-	if err != nil || exponent < -40 { // too small to count, however often
+	if err != nil || exponent < -40 { // too small for any number of votes
 		return 0
 	}
 	n, ok := new(big.Int).SetString(digits[:1]+digits[2:16], 10)

@@ -6,8 +6,9 @@ import (
 	"treewarden/scoring"
 )
 
-// TestEverySignalIsCounted: each signal has a source in SQL, and the Go rules add
-// to its column; each fact has a source; and no source counts what is no column.
+// TestEverySignalIsCounted checks that each signal has a source in SQL and is
+// counted by the Go rules, that each fact has a source, and that sources use only
+// known columns.
 func TestEverySignalIsCounted(t *testing.T) {
 	inSQL := map[string]bool{}
 	for fact, src := range sources {
@@ -48,7 +49,7 @@ func TestEverySignalIsCounted(t *testing.T) {
 	}
 }
 
-// TestRules: who gave a fact, and what became of its message, decide what counts.
+// TestRules checks which facts count, by rater and state of the message.
 func TestRules(t *testing.T) {
 	for _, test := range []struct {
 		fact            Fact
@@ -56,13 +57,13 @@ func TestRules(t *testing.T) {
 		current, legacy bool
 	}{
 		{Report, Standing{Recorded: true, ByOther: true}, true, true},
-		{Report, Standing{Recorded: true}, false, true}, // a banned user's, or the author's own
+		{Report, Standing{Recorded: true}, false, true}, // by a banned user or the author
 		{Report, Standing{ByOther: true}, true, false},  // no reaction record
 		{Report, Standing{Recorded: true, ByOther: true, Deleted: true}, true, false},
-		{Reaction, Standing{ByOther: true}, true, true}, // is a record itself
+		{Reaction, Standing{ByOther: true}, true, true}, // the reaction is itself a record
 		{Reaction, Standing{Deleted: true}, false, false},
 		{SpamPrompt, Standing{Deleted: true}, true, true},
-		{LabelMeans, Standing{Recorded: true}, true, true}, // nobody is known to have given them
+		{LabelMeans, Standing{Recorded: true}, true, true}, // without known raters
 		{Deletion, Standing{Deleted: true, Recorded: true}, true, false},
 	} {
 		if current, legacy := test.fact.counts(test.standing); current != test.current || legacy != test.legacy {

@@ -11,15 +11,14 @@ import (
 	"treewarden/store/db"
 )
 
-// Forget removes the counters of hours and days that no frame reads any
-// more.
+// Forget removes the counters of hours and days that no window includes any more.
 func Forget(ctx context.Context, c db.Conn, now time.Time) error {
 	_, err := c.Exec(ctx, "DELETE FROM user_signals WHERE grain = $1 AND at < $2 OR grain = $3 AND at < $4",
 		ByHour, now.Add(-HoursKept), ByDay, now.Add(-daysKept))
 	return err
 }
 
-// toxicSQL counts what is toxic from $1 on, of messages that are from $2 on.
+// toxicSQL counts messages with a toxicity of $1 or more, among those of $2 or more.
 var toxicSQL = func() string {
 	toxic := sources[ToxicMessage]
 	return toxic.branch(scoring.Columns, `(SELECT DISTINCT tree_id, message_id FROM classifier_outputs
@@ -27,13 +26,13 @@ var toxicSQL = func() string {
 		JOIN messages m ON m.tree_id = f.tree_id AND m.message_id = f.message_id`, "", hourly)
 }()
 
-// ChangeThreshold has the counters count messages as toxic from another threshold
-// on. Who changes counters meanwhile waits, and begins again.
+// ChangeThreshold makes the counters count messages as toxic from another
+// threshold on. Concurrent changes of counters wait and are retried.
 func (t *Update) ChangeThreshold(ctx context.Context, tx db.Conn, from float64) error {
 	if _, err := tx.Exec(ctx, lockCounters); err != nil {
 		return err
 	}
-	var before float64 // which may be another than this process remembers
+	var before float64 // may differ from the threshold in memory
 	if err := tx.QueryRow(ctx, "SELECT toxic_from FROM counted_with").Scan(&before); err != nil {
 		return err
 	}
@@ -53,9 +52,9 @@ func (t *Update) ChangeThreshold(ctx context.Context, tx db.Conn, from float64) 
 	return nil
 }
 
-// RebuildIn counts everything anew within a transaction, with a threshold of
-// toxicity that holds from then on. The transaction reads all by itself: others
-// do not see yet what it wrote.
+// RebuildIn recounts everything within a transaction and sets the threshold of
+// toxicity. It uses the transaction's connection alone, because others do not see
+// its writes.
 func RebuildIn(ctx context.Context, tx pgx.Tx, now time.Time, toxicFrom float64) error {
 	if _, err := tx.Exec(ctx, lockCounters); err != nil {
 		return err
@@ -67,10 +66,10 @@ func RebuildIn(ctx context.Context, tx pgx.Tx, now time.Time, toxicFrom float64)
 	return storeRecount(ctx, tx, r)
 }
 
-// lockCounters keeps those who change counters waiting, and not those who read.
+// lockCounters blocks changes of the counters but not reads.
 const lockCounters = "LOCK user_signals, user_languages IN EXCLUSIVE MODE"
 
-// storeRecount stores what was counted.
+// storeRecount stores the result of a recount.
 func storeRecount(ctx context.Context, tx pgx.Tx, r *recount) error {
 	if _, err := tx.Exec(ctx, "UPDATE counted_with SET toxic_from = $1 WHERE toxic_from <> $1", r.toxicFrom); err != nil {
 		return err
@@ -78,8 +77,8 @@ func storeRecount(ctx context.Context, tx pgx.Tx, r *recount) error {
 	return r.store(ctx, tx)
 }
 
-// Rebuild counts every signal anew from the base tables and stores it; after is
-// run in the same transaction.
+// Rebuild recounts every signal from the base tables and stores the result. It
+// runs after in the same transaction.
 func Rebuild(ctx context.Context, pool *pgxpool.Pool, now time.Time, after func(pgx.Tx) error) error {
 	return db.InOneSnapshot(ctx, pool, lockCounters, func(tx pgx.Tx, conns []db.Conn) error {
 		var toxicFrom float64

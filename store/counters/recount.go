@@ -13,14 +13,13 @@ import (
 	"treewarden/store/db"
 )
 
-// A recount counts every signal anew, by another way than the counters were
-// kept by: it reads the base tables once, in the order in which they lie there,
-// and adds up in Go. One small record a message stays in memory meanwhile (some
-// 100 bytes), and counters for each row of user_signals.
+// A recount counts every signal from scratch, independently of Update: it reads
+// the base tables once, in their physical order, and adds up in Go. It keeps
+// some 100 bytes per message in memory, and counters for each row of
+// user_signals.
 //
-// What counts is said in SQL by sources (signal.go), for the few messages of a
-// transaction and for the evidence of one user; here it is said once more, for
-// all. Each checks the other: tests and score verify compare them.
+// The sources in source.go count the few messages of a transaction, or the
+// evidence of one user, in SQL. Tests and score verify compare the two.
 type recount struct {
 	toxicFrom float64
 	// Signals from these moments on have rows of hours and of days.
@@ -28,33 +27,33 @@ type recount struct {
 
 	banned         map[uuid.UUID]bool
 	authors        map[uuid.UUID]int32
-	ids            []uuid.UUID // of authors
+	ids            []uuid.UUID // of authors, by index
 	authorMu       sync.Mutex
 	langs          map[string]int32
 	languageCounts map[authorLang]int64
 	messages       [shards]messageShard
 	spans          [shards]spanShard
-	totals         []scoring.Counters // by author
+	totals         []scoring.Counters // by index of the author
 }
 
-// authorLang counts messages by author and language, both by their places.
+// authorLang is an author and a language, by their indexes.
 type authorLang struct{ author, lang int32 }
 
-// shards is how many parts of a recount can be written to at once.
+// shards is the number of parts of a recount that can be written concurrently.
 const shards = 64
 
-// countedMessage is what a recount keeps of a message.
+// countedMessage is the data of a message that a recount keeps.
 type countedMessage struct {
 	author            int32
 	deleted, recorded bool
-	classified        bool // a model said something
+	classified        bool // the message has an output of a model
 	created           db.Moment
-	toxicity          float64   // the highest that any model said; below 0: none
-	toxicAt           db.Moment // when the first model said something
+	toxicity          float64   // the highest of any model; below 0 if there is none
+	toxicAt           db.Moment // the time of the first output
 }
 
-// lateSignal is one that depends on what is read later: whether its message has
-// a reaction record.
+// lateSignal is a signal that depends on the message's reaction record, which is
+// read later.
 type lateSignal struct {
 	message int32
 	fact    Fact
@@ -72,7 +71,7 @@ type messageShard struct {
 type span struct {
 	author int32
 	grain  int16
-	at     db.Moment // where it begins
+	at     db.Moment // the start
 }
 
 type spanShard struct {
@@ -80,14 +79,19 @@ type spanShard struct {
 	tallies map[span]*scoring.Counters
 }
 
-// recountOn counts everything on connections that see the same state of the
-// database, each of which reads a part of every table.
+// recountOn counts everything on connections that share a snapshot. Each reads a
+// part of every table.
 func recountOn(ctx context.Context, conns []db.Conn, now time.Time, toxicFrom float64) (*recount, error) {
-	r := &recount{toxicFrom: toxicFrom, hoursFrom: db.MomentOf(now.Add(-HoursKept)),
-		daysFrom: db.MomentOf(now.Add(-daysKept).UTC().Truncate(24 * time.Hour)),
-		authors:  map[uuid.UUID]int32{}, banned: map[uuid.UUID]bool{}, langs: map[string]int32{},
-		languageCounts: map[authorLang]int64{}}
-	var about float64 // how many messages there are; below 0: nobody looked
+	r := &recount{
+		toxicFrom:      toxicFrom,
+		hoursFrom:      db.MomentOf(now.Add(-HoursKept)),
+		daysFrom:       db.MomentOf(now.Add(-daysKept).UTC().Truncate(24 * time.Hour)),
+		authors:        map[uuid.UUID]int32{},
+		banned:         map[uuid.UUID]bool{},
+		langs:          map[string]int32{},
+		languageCounts: map[authorLang]int64{},
+	}
+	var about float64 // the estimated number of messages; below 0 if unknown
 	if err := conns[0].QueryRow(ctx,
 		"SELECT reltuples FROM pg_class WHERE oid = 'messages'::regclass").Scan(&about); err != nil {
 		return nil, err
@@ -119,14 +123,14 @@ func recountOn(ctx context.Context, conns []db.Conn, now time.Time, toxicFrom fl
 	return r, nil
 }
 
-// tableRead reads a table: the query, whose last word is a condition that a
-// part of the table is added to, and what is done with each row.
+// tableRead is a table to read. The query ends with a condition, to which the
+// range of a part is added. row is called for each row.
 type tableRead struct {
 	table, query string
 	row          func(raw [][]byte)
 }
 
-// readParts reads the tables of a phase with all readers at once, each its part.
+// readParts reads the tables of a phase with all readers, each its part.
 func readParts(ctx context.Context, readers []*recountReader, phase int) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for part, r := range readers {

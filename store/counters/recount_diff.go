@@ -17,11 +17,11 @@ import (
 	"treewarden/store/db"
 )
 
-// faultsShown is how many wrong counters are named at most.
+// faultsShown is the maximum number of faults that Verify returns.
 const faultsShown = 100
 
-// counterFault is a row of user_signals that is not as it should be; stored or
-// actual is nil where there is no such row.
+// counterFault is a row of user_signals that differs from the recount. stored or
+// actual is nil if there is no such row.
 type counterFault struct {
 	user           uuid.UUID
 	grain          int16
@@ -29,8 +29,8 @@ type counterFault struct {
 	stored, actual *scoring.Counters
 }
 
-// compare hands out the rows of user_signals that differ from what was counted,
-// of those that are kept from given moments on.
+// compare calls differs for each row of user_signals that differs from the
+// recount, from hoursFrom or daysFrom on.
 func (r *recount) compare(ctx context.Context, c db.Conn, hoursFrom, daysFrom db.Moment,
 	differs func(counterFault)) error {
 	seen := map[span]bool{}
@@ -47,7 +47,7 @@ func (r *recount) compare(ctx context.Context, c db.Conn, hoursFrom, daysFrom db
 		if !kept(grain, at) {
 			return
 		}
-		readTally(raw[3:], &stored)
+		readCounters(raw[3:], &stored)
 		actual := &scoring.Counters{}
 		if author, known := r.authors[user]; known {
 			if grain == Total {
@@ -80,8 +80,8 @@ func (r *recount) compare(ctx context.Context, c db.Conn, hoursFrom, daysFrom db
 
 var storedSQL = "SELECT user_id, grain, at, " + strings.Join(scoring.Columns, ", ") + " FROM user_signals"
 
-// readTally reads counts in PostgreSQL's binary format; null is 0.
-func readTally(raw [][]byte, t *scoring.Counters) {
+// readCounters reads counters in PostgreSQL's binary format; null is 0.
+func readCounters(raw [][]byte, t *scoring.Counters) {
 	for i := range t {
 		t[i] = 0
 		if raw[i] != nil {
@@ -90,7 +90,7 @@ func readTally(raw [][]byte, t *scoring.Counters) {
 	}
 }
 
-// languages are the messages by author and language.
+// languages returns the number of messages by author and language.
 func (r *recount) languages() map[userLanguage]int64 {
 	names := make([]string, len(r.langs))
 	for name, at := range r.langs {
@@ -103,7 +103,7 @@ func (r *recount) languages() map[userLanguage]int64 {
 	return counts
 }
 
-// compareLanguages hands out the rows of user_languages that differ.
+// compareLanguages calls differs for each row of user_languages that differs.
 func (r *recount) compareLanguages(ctx context.Context, c db.Conn,
 	differs func(key userLanguage, stored, actual int64)) error {
 	counted := r.languages()
@@ -122,11 +122,11 @@ func (r *recount) compareLanguages(ctx context.Context, c db.Conn,
 	return nil
 }
 
-// Fault is a counter that is not what the base tables say.
+// Fault is a counter that differs from the base tables.
 type Fault struct {
 	UserID uuid.UUID  `json:"user_id"`
 	Grain  string     `json:"grain"` // total, day or hour
-	At     *time.Time `json:"at"`    // null: in all
+	At     *time.Time `json:"at"`    // null for totals
 	Column string     `json:"column"`
 	Stored int64      `json:"stored"`
 	Actual int64      `json:"actual"`
@@ -134,7 +134,7 @@ type Fault struct {
 
 var grainNames = []string{Total: "total", ByDay: "day", ByHour: "hour"}
 
-// faults names the columns that differ.
+// faults returns a Fault for each column that differs.
 func (f counterFault) faults() []Fault {
 	var found []Fault
 	for i, column := range scoring.Columns {
@@ -156,9 +156,9 @@ func (f counterFault) faults() []Fault {
 	return found
 }
 
-// Verify counts everything anew in one snapshot, and returns up to 100
-// counters that differ from what is stored; none is right. Hours and days that
-// no frame reads any more are not looked at.
+// Verify recounts everything in one snapshot and returns up to 100 stored
+// counters that differ. It ignores hours and days that no window includes any
+// more.
 func Verify(ctx context.Context, pool *pgxpool.Pool, now time.Time) ([]Fault, error) {
 	found := []Fault{}
 	since := func(window scoring.Window) db.Moment {
@@ -183,8 +183,9 @@ func Verify(ctx context.Context, pool *pgxpool.Pool, now time.Time) ([]Fault, er
 		}
 		return r.compareLanguages(ctx, tx, func(key userLanguage, stored, actual int64) {
 			if len(found) < faultsShown {
-				found = append(found, Fault{UserID: key.user, Grain: "total", Column: "messages in " + key.lang, Stored: stored,
-					Actual: actual})
+				found = append(found, Fault{
+					UserID: key.user, Grain: "total", Column: "messages in " + key.lang, Stored: stored, Actual: actual,
+				})
 			}
 		})
 	})
@@ -195,8 +196,8 @@ func Verify(ctx context.Context, pool *pgxpool.Pool, now time.Time) ([]Fault, er
 	return found[:min(len(found), faultsShown)], err
 }
 
-// store brings the counters to what a recount says, within a transaction that
-// holds them locked. What is right already is not written again.
+// store makes the stored counters equal to the recount, within a transaction that
+// holds the lock. Rows that are right are not written.
 func (r *recount) store(ctx context.Context, tx pgx.Tx) error {
 	var gone, put db.CopyRows
 	gone.Reset()
@@ -219,8 +220,8 @@ func (r *recount) store(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	if gone.Rows > 0 {
-		if _, err := tx.Exec(ctx, "CREATE TEMPORARY TABLE wrong_signals (user_id uuid, grain smallint, at timestamptz) ON "+
-			"COMMIT DROP"); err != nil {
+		if _, err := tx.Exec(ctx, `CREATE TEMPORARY TABLE wrong_signals
+			(user_id uuid, grain smallint, at timestamptz) ON COMMIT DROP`); err != nil {
 			return err
 		}
 		if err := gone.Send(ctx, tx, "wrong_signals", "user_id, grain, at"); err != nil {
@@ -229,8 +230,8 @@ func (r *recount) store(ctx context.Context, tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "ANALYZE wrong_signals"); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, "DELETE FROM user_signals s USING wrong_signals w WHERE (w.user_id, w.grain, w.at) = "+
-			"(s.user_id, s.grain, s.at)"); err != nil {
+		if _, err := tx.Exec(ctx, `DELETE FROM user_signals s USING wrong_signals w
+			WHERE (w.user_id, w.grain, w.at) = (s.user_id, s.grain, s.at)`); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, "DROP TABLE wrong_signals"); err != nil {
@@ -255,8 +256,8 @@ func (r *recount) storeLanguages(ctx context.Context, tx pgx.Tx) error {
 	if len(users) == 0 {
 		return nil
 	}
-	if _, err := tx.Exec(ctx, `INSERT INTO user_languages (user_id, lang, messages) SELECT * FROM unnest($1::uuid[],
-		$2::text[], $3::bigint[])
+	if _, err := tx.Exec(ctx, `INSERT INTO user_languages (user_id, lang, messages)
+		SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[])
 		ON CONFLICT (user_id, lang) DO UPDATE SET messages =
 			excluded.messages`, db.IDArray(users), langs, counts); err != nil {
 		return fmt.Errorf("store languages: %w", err)

@@ -35,8 +35,8 @@ var votesSQL = func() string {
 		" FROM label_votes WHERE true"
 }()
 
-// aggregatesSQL reads what files said of labels: votes for each of countedLabels,
-// then the sum and number of the toxicity.
+// aggregatesSQL reads imported labels: the votes for each of countedLabels, then
+// the sum and number of the toxicity.
 var aggregatesSQL = func() string {
 	counts := labelAggregateCounts()
 	var sums []string
@@ -49,8 +49,8 @@ var aggregatesSQL = func() string {
 	return "SELECT message_id, " + strings.Join(sums, ", ") + " FROM label_aggregates l WHERE true"
 }()
 
-// recountReader reads one part of each table. It remembers the last message: what
-// was given to one lies together, more often than not.
+// recountReader reads one part of each table. It caches the last message, because
+// rows of one message are mostly adjacent.
 type recountReader struct {
 	*recount
 	conn   db.Conn
@@ -60,8 +60,8 @@ type recountReader struct {
 	found  *countedMessage
 }
 
-// phases are the tables in the order in which they are read: what a later one
-// asks of a message, an earlier one told.
+// phases returns the tables in the order in which they are read. Later ones
+// depend on data of earlier ones.
 func (r *recountReader) phases() [][]tableRead {
 	return [][]tableRead{
 		{{"messages", messagesSQL, r.readMessage}},
@@ -71,13 +71,14 @@ func (r *recountReader) phases() [][]tableRead {
 		{{"label_votes", votesSQL, r.readVote},
 			{"label_aggregates", aggregatesSQL, r.readAggregate},
 			{"reports", "SELECT message_id, user_id, at FROM reports WHERE status IN ('open', 'upheld')", r.readReport},
-			{"classifier_outputs", "SELECT message_id, toxicity, at FROM classifier_outputs WHERE true", r.readOutput}},
+			{"classifier_outputs", "SELECT message_id, toxicity, at FROM classifier_outputs WHERE true", r.readOutput},
+		},
 	}
 }
 
 func shardOf(id []byte) int { return int(id[15]) % shards }
 
-// find is the message of an id; nil where it has no author.
+// find returns the message with an id, or nil if it has no author.
 func (r *recountReader) find(id []byte) (*messageShard, *countedMessage) {
 	if key := uuid.UUID(id); key != r.last || r.shard == nil {
 		r.last, r.shard, r.found = key, &r.messages[shardOf(id)], nil
@@ -88,7 +89,7 @@ func (r *recountReader) find(id []byte) (*messageShard, *countedMessage) {
 	return r.shard, r.found
 }
 
-// start empties the deltas for another row.
+// start resets the deltas for the next row.
 func (r *recountReader) start() *Deltas {
 	r.deltas.Reset()
 	return &r.deltas
@@ -115,8 +116,10 @@ func (r *recount) author(id uuid.UUID, lang []byte) int32 {
 }
 
 func (r *recountReader) readMessage(raw [][]byte) {
-	m := countedMessage{author: r.author(uuid.UUID(raw[1]), raw[4]), created: db.ReadMoment(raw[2]),
-		deleted: raw[3][0] == 1, toxicity: -1}
+	m := countedMessage{
+		author: r.author(uuid.UUID(raw[1]), raw[4]), created: db.ReadMoment(raw[2]),
+		deleted: raw[3][0] == 1, toxicity: -1,
+	}
 	shard := &r.messages[shardOf(raw[0])]
 	shard.Lock()
 	defer shard.Unlock()
@@ -133,7 +136,7 @@ func (r *recountReader) readMessage(raw [][]byte) {
 	}
 }
 
-// record notes that a message has a reaction record.
+// record marks a message as having a reaction record.
 func record(shard *messageShard, m *countedMessage) {
 	shard.Lock()
 	m.recorded = true
@@ -162,7 +165,7 @@ func (r *recountReader) readReaction(raw [][]byte) {
 	r.add(m.author, db.ReadMoment(raw[2]), d)
 }
 
-// by is the standing of what somebody gave to a message.
+// by returns the standing of a rater's feedback on a message.
 func (r *recount) by(m *countedMessage, giver []byte) Standing {
 	s := m.standing()
 	id := uuid.UUID(giver)
@@ -170,7 +173,7 @@ func (r *recount) by(m *countedMessage, giver []byte) Standing {
 	return s
 }
 
-// standing is that of what nobody gave.
+// standing returns the standing of facts without a rater.
 func (m *countedMessage) standing() Standing {
 	return Standing{Deleted: m.deleted, Recorded: m.recorded}
 }

@@ -7,7 +7,7 @@ import (
 	"treewarden/store/db"
 )
 
-// add adds what one row counts at a moment to an author's counters.
+// add adds the deltas of one row at a time to an author's counters.
 func (r *recount) add(author int32, at db.Moment, d *Deltas) {
 	if d.n == 0 {
 		return
@@ -35,7 +35,7 @@ const (
 	microsADay   = 24 * microsAnHour
 )
 
-// spanOf is the hour that a moment lies in where hours are kept, else the day.
+// spanOf returns the hour of a moment if hours are kept, else the day.
 func (r *recount) spanOf(author int32, at db.Moment) span {
 	if hour := startOf(at, microsAnHour); hour >= r.hoursFrom {
 		return span{author, ByHour, hour}
@@ -43,7 +43,7 @@ func (r *recount) spanOf(author int32, at db.Moment) span {
 	return span{author, ByDay, startOf(at, microsADay)}
 }
 
-// startOf is the last multiple of a length of time up to a moment.
+// startOf rounds a moment down to a multiple of length.
 func startOf(at, length db.Moment) db.Moment {
 	over := at % length
 	if over < 0 {
@@ -52,8 +52,8 @@ func startOf(at, length db.Moment) db.Moment {
 	return at - over
 }
 
-// countMessages counts what hangs on the messages themselves, once everything
-// about them is known.
+// countMessages counts the facts of the messages themselves, after all tables
+// were read.
 func (r *recount) countMessages() {
 	for i := range r.messages {
 		shard := &r.messages[i]
@@ -80,7 +80,7 @@ func (r *recount) countMessages() {
 	}
 }
 
-// foldHours adds hours to their days, which hold them too.
+// foldHours adds the counters of hours to those of their days.
 func (r *recount) foldHours() {
 	for i := range r.spans {
 		shard := &r.spans[i]

@@ -9,24 +9,25 @@ import (
 	"treewarden/store/tables"
 )
 
-// source is one place that signals are counted from: rows joined to a message
-// m, each with a date and a count for some columns of user_signals.
+// source is one source of signals: rows joined to a message m, each with a date
+// and a count for some columns of user_signals.
 type source struct {
 	join   string // after "messages m"
 	at     string
 	where  string
 	counts map[string]string
-	// given names the user who gave the signal, for sources that know; it is
-	// joined as g. Signals of banned users and of authors themselves do not count.
+	// giver is the expression for the user who gave the signal, for sources that
+	// have one; it is joined as g. Signals by banned users and by authors
+	// themselves do not count.
 	giver string
-	// recorded says that whoever has such a row has a reaction record.
+	// recorded reports whether a row of the source implies a reaction record.
 	recorded bool
-	// evenDeleted keeps the source whole in Open-Assistant's way of counting.
+	// evenDeleted makes Open-Assistant's way count deleted messages too.
 	evenDeleted bool
 }
 
-// labelCountsSQL counts each label's votes and the toxicity label's mean;
-// %[1]s in the expressions is the label.
+// labelCountsSQL returns the expressions for each label's votes and the toxicity
+// label's mean. In the arguments, %[1]s is the label.
 func labelCountsSQL(votes, sum, count string) map[string]string {
 	counts := map[string]string{
 		scoring.Columns[scoring.LabelToxicitySumColumn]:   fmt.Sprintf(sum, scoring.ToxicityLabel),
@@ -38,46 +39,44 @@ func labelCountsSQL(votes, sum, count string) map[string]string {
 	return counts
 }
 
-// maxPeople is how many people's toxicity labels of one message weigh in their
-// author's mean: sums in units of 10^-12 then stay within a bigint, whatever
-// number a file tells.
+// maxPeople is the maximum number of raters of one message in the author's mean
+// toxicity, so that sums in units of 10⁻¹² fit a bigint.
 const maxPeople = 1000
 
 var countedPeople = fmt.Sprintf("least(l.%%[1]s_count, %d)", maxPeople)
 
-// labelAggregateCounts count what a file said of a message's labels, l.
+// labelAggregateCounts returns the expressions for imported labels, l.
 func labelAggregateCounts() map[string]string {
 	return labelCountsSQL("coalesce(round(l.%[1]s * l.%[1]s_count), 0)::bigint",
 		"coalesce(round(l.%[1]s::numeric * "+countedPeople+" * 1e12), 0)::bigint",
 		"CASE WHEN l.%[1]s IS NULL THEN 0 ELSE coalesce("+countedPeople+", 0) END")
 }
 
-// on joins a table to message m.
+// on returns the JOIN of a table with message m.
 func on(table, alias string) string {
 	return fmt.Sprintf("JOIN %[1]s %[2]s ON %[2]s.tree_id = m.tree_id AND %[2]s.message_id = m.message_id", table, alias)
 }
 
-// A Fact is a kind of thing that is known of a message and counts for its author.
+// A Fact is a kind of information on a message that counts for its author.
 type Fact int
 
-// The facts. Each has its source below.
+// The facts. Each has a source below.
 const (
 	Written        Fact = iota // the message itself
-	ReactionCounts             // how often each reaction was given, as a file says
-	LabelMeans                 // the mean of each label and how many people gave it, as a file says
-	Reaction                   // one person's reaction
-	Vote                       // one person's labels
-	Report                     // one person's report
+	ReactionCounts             // imported counts of reactions
+	LabelMeans                 // imported means of labels with the numbers of raters
+	Reaction                   // one user's reaction
+	Vote                       // one user's labels
+	Report                     // one user's report
 	Rejection                  // reviewers rejected it
 	SpamPrompt                 // its tree was aborted for low grade
 	Deletion                   // staff deleted it
-	Toxicity                   // how toxic classifiers find it
-	ToxicMessage               // a classifier finds it toxic
+	Toxicity                   // toxicity by classifiers
+	ToxicMessage               // toxic by a classifier
 	numFacts
 )
 
-// sources are where each fact is counted from in SQL. $1 in them is the toxicity
-// from which a message counts as toxic.
+// sources holds the source of each fact. $1 is the threshold of toxicity.
 var sources = [numFacts]source{
 	Written: {
 		at: "m.created_date", counts: map[string]string{"messages": "1"},
@@ -87,7 +86,7 @@ var sources = [numFacts]source{
 		counts: map[string]string{"red_flags": "e.red_flags", "upvotes": "e.upvotes", "downvotes": "e.downvotes"},
 	},
 	LabelMeans: {
-		// A mean and a number of people: votes = round(mean × number).
+		// votes = round(mean × number of raters)
 		join: on("label_aggregates", "l"), at: "m.created_date",
 		counts: labelAggregateCounts(),
 	},
@@ -119,8 +118,8 @@ var sources = [numFacts]source{
 		counts: map[string]string{"spam_prompts": "1"},
 	},
 	Deletion: {
-		// A deletion that came with an import is the staff's of its origin; what
-		// fell with a subtree names another root.
+		// An imported deletion was made by staff at its origin. Replies deleted
+		// with a subtree have another root.
 		at:     "coalesce(m.deleted_at, m.created_date)",
 		where:  "m.deleted AND m.deleted_root = m.message_id",
 		counts: map[string]string{"deleted": "1"},
@@ -136,24 +135,23 @@ var sources = [numFacts]source{
 	},
 }
 
-// classifierToxicity joins the highest toxicity that any model gave message m.
+// classifierToxicity joins the highest toxicity of any model for message m.
 const classifierToxicity = `JOIN LATERAL (SELECT max(o.toxicity) AS toxicity, min(o.at) AS at FROM classifier_outputs o
 	WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id HAVING max(o.toxicity) IS NOT NULL) x ON true`
 
-// hasRecord is Open-Assistant's condition on a message m: it left out those
-// without any reaction record.
+// hasRecord is Open-Assistant's condition that a message m has a reaction record.
 const hasRecord = `(EXISTS (SELECT FROM emoji_aggregates z WHERE z.tree_id = m.tree_id AND z.message_id = m.message_id)
 	OR EXISTS (SELECT FROM reactions z WHERE z.tree_id = m.tree_id AND z.message_id = m.message_id))`
 
-// CountSQL counts from every source for the messages m that a relation (FROM
-// item) and a condition name, grouped by expressions: of messages m, or the
-// date, written {at}. Its columns are the groups g1, g2 … and then columns.
-// $1 is the threshold of toxicity.
+// CountSQL returns a query that counts from every source for the messages m of a
+// relation (FROM item) that fulfil a condition. The groups are expressions on m
+// or the date, written {at}. The columns of the result are the groups g1, g2 …
+// and then scoring.Columns. $1 is the threshold of toxicity.
 func CountSQL(from, where string, groups ...string) string {
 	return countOf(sources[:], scoring.Columns, from, where, groups...)
 }
 
-// countOf is countSQL for some sources and columns.
+// countOf is like CountSQL for some sources and columns.
 func countOf(sources []source, columns []string, from, where string, groups ...string) string {
 	branches := make([]string, len(sources))
 	for i, src := range sources {
@@ -162,7 +160,7 @@ func countOf(sources []source, columns []string, from, where string, groups ...s
 	return sumSQL(columns, branches, len(groups))
 }
 
-// branch counts from one source.
+// branch returns a query that counts from one source.
 func (src source) branch(columns []string, from, where string, groups []string) string {
 	selected := make([]string, 0, len(groups)+len(columns))
 	for _, group := range groups {
@@ -194,7 +192,7 @@ func (src source) branch(columns []string, from, where string, groups []string) 
 		strings.Join(selected, ", "), from, src.joined(), strings.Join(conditions, " AND "), strings.Join(numbers, ", "))
 }
 
-// joined is what is joined to a message m.
+// joined returns the joins with a message m.
 func (src source) joined() string {
 	if src.giver == "" {
 		return src.join
@@ -202,7 +200,7 @@ func (src source) joined() string {
 	return src.join + " JOIN users g ON g.user_id = " + src.giver
 }
 
-// signals says whether a source counts signals that Open-Assistant counts too.
+// signals reports whether a source has signals that Open-Assistant counts too.
 func (src source) signals() bool {
 	for column := range src.counts {
 		if slices.Contains(LegacyColumns, scoring.LegacyPrefix+column) {
@@ -212,12 +210,11 @@ func (src source) signals() bool {
 	return false
 }
 
-// countsFromGiver is the condition on a signal that g gave to message m. A ban that
-// ran out counts until the program takes it off, so that it is one moment for all
-// counters.
+// countsFromGiver is the condition on a signal from g on message m. An expired
+// ban counts until it is removed, so that it ends at one time for all counters.
 const countsFromGiver = "g.banned_at IS NULL AND g.user_id <> m.user_id"
 
-// condition says in SQL what Fact.counts says in Go: what a way of counting asks of a source's rows.
+// condition returns the rule of Fact.counts as SQL, for one way of counting.
 func (src source) condition(legacy bool) string {
 	switch {
 	case legacy && src.evenDeleted:
@@ -232,9 +229,9 @@ func (src source) condition(legacy bool) string {
 	return ""
 }
 
-// LegacyRecordSQL counts, in the way of Open-Assistant alone, what messages that are
-// not deleted come to with a reaction record and not without. Its columns are
-// referenceColumns.
+// LegacyRecordSQL counts, in Open-Assistant's way, the signals of messages that
+// depend on a reaction record. The messages are not deleted. Its columns are
+// LegacyColumns.
 var LegacyRecordSQL = func() string {
 	var depending []source
 	for _, src := range sources {

@@ -15,13 +15,13 @@ import (
 	"treewarden/store/db"
 )
 
-// A Subset is the part of what messages contribute that one kind of change can
-// move. To count that part alone, before and after, spares most of the work where
-// many messages change. Subsets have no source and column in common, so that a
-// transaction can watch several; all of a message (watch) has something of each.
+// A Subset is the part of the counts of messages that one kind of change affects.
+// Counting only that part before and after saves most of the work for many
+// messages. Subsets share no source and column, so that a transaction can watch
+// several; Watch overlaps with all of them.
 type Subset struct {
 	sql     string
-	columns []int // which of columns the query counts, after author and hour
+	columns []int // the columns of the query after author and hour
 }
 
 // watchedSubset is a subset that a transaction watches.
@@ -30,10 +30,10 @@ type watchedSubset struct {
 	args []any
 }
 
-// hourly is how counters group what is counted.
+// hourly are the groups of counters: author and hour.
 var hourly = []string{"m.user_id", "date_trunc('hour', {at})"}
 
-// newSubset makes a subset of branches that count columns; with is put before them.
+// newSubset returns a subset of branches that count columns, after a WITH clause.
 func newSubset(with string, columns, branches []string) Subset {
 	f := Subset{sql: with + sumSQL(columns, branches, len(hourly)), columns: make([]int, len(columns))}
 	for i, column := range columns {
@@ -42,9 +42,9 @@ func newSubset(with string, columns, branches []string) Subset {
 	return f
 }
 
-// DeletionSubset is what goes and comes with a deletion, of messages by their keys
-// ($2, $3): all that Open-Assistant counted, and that staff deleted it. The old
-// console asks for a reaction record; it is asked for once a message.
+// DeletionSubset is the part that a deletion affects, of messages by their keys
+// ($2, $3): all of Open-Assistant's signals, and the deletion by staff. The
+// condition on the reaction record is evaluated once per message.
 var DeletionSubset = func() Subset {
 	counted := append(slices.Clone(LegacyColumns), "deleted")
 	var branches []string
@@ -52,19 +52,20 @@ var DeletionSubset = func() Subset {
 		if _, ok := src.counts["deleted"]; ok {
 			branches = append(branches, src.branch(counted, "touched_messages m", "", hourly))
 		} else if src.signals() && !src.evenDeleted {
-			// What Open-Assistant asks for, counting asks of the message.
+			// The CTE counting has Open-Assistant's conditions.
 			src.giver, src.evenDeleted = "", true
 			branches = append(branches, src.branch(counted, "counting m", "", hourly))
 		}
 	}
-	return newSubset(`WITH touched_messages AS MATERIALIZED (SELECT m.tree_id, m.message_id, m.parent_id, m.user_id,
-		m.created_date, m.review_result, m.review_at,
-			m.deleted, m.deleted_at, m.deleted_root FROM `+touched+` WHERE m.user_id IS NOT NULL),
+	return newSubset(`WITH touched_messages AS MATERIALIZED (SELECT
+			m.tree_id, m.message_id, m.parent_id, m.user_id, m.created_date,
+			m.review_result, m.review_at, m.deleted, m.deleted_at, m.deleted_root
+			FROM `+touched+` WHERE m.user_id IS NOT NULL),
 		counting AS MATERIALIZED (SELECT * FROM touched_messages m WHERE NOT m.deleted AND `+hasRecord+`)
 		`, counted, branches)
 }()
 
-// FeedbackSubset is what the signals that one user ($1) gave count: their ban ends it.
+// FeedbackSubset is the part from the feedback of one user ($1), which a ban affects.
 var FeedbackSubset = func() Subset {
 	var counted, branches []string
 	var giving []source
@@ -81,24 +82,25 @@ var FeedbackSubset = func() Subset {
 	}
 	slices.Sort(counted)
 	for _, src := range giving {
-		src.join, src.giver = src.joined(), "" // the condition stands below, so that a banned user's rows are not even read
+		// The condition is added below, so that the rows of a banned user are not read.
+		src.join, src.giver = src.joined(), ""
 		branches = append(branches, src.branch(counted, "messages m", "g.user_id = $1 AND "+countsFromGiver, hourly))
 	}
 	return newSubset("", counted, branches)
 }()
 
-// StateSubset is what the states of trees ($1) count: prompts that are spam.
+// StateSubset is the part from the states of trees ($1): prompts that are spam.
 var StateSubset = func() Subset {
 	counted := []string{string(scoring.SpamPrompts), scoring.LegacyPrefix + string(scoring.SpamPrompts)}
-	return newSubset("", counted, []string{sources[SpamPrompt].branch(counted, "messages m", "m.tree_id = ANY ($1)",
-		hourly)})
+	branch := sources[SpamPrompt].branch(counted, "messages m", "m.tree_id = ANY ($1)", hourly)
+	return newSubset("", counted, []string{branch})
 }()
 
-// errWatchedTwice is a fault of the program: what changed would count twice.
+// errWatchedTwice is a bug in the caller: changes would count twice.
 var errWatchedTwice = errors.New("a transaction watches all that messages contribute and a part of it")
 
-// WatchSubset counts a subset before what it counts changes, and has it counted
-// again at the end. The trees of the messages are locked already.
+// WatchSubset counts a subset before a change and has it counted again at the
+// end. The trees of the messages are locked already.
 func (t *Update) WatchSubset(ctx context.Context, c db.Conn, f Subset, args ...any) error {
 	if len(t.known) > 0 {
 		return errWatchedTwice
@@ -107,7 +109,7 @@ func (t *Update) WatchSubset(ctx context.Context, c db.Conn, f Subset, args ...a
 	return t.countSubset(ctx, c, t.subsets[len(t.subsets)-1], -1)
 }
 
-// countSubset adds, times a sign, what a subset comes to.
+// countSubset adds the counts of a subset, times a sign.
 func (t *Update) countSubset(ctx context.Context, c db.Conn, of watchedSubset, sign int64) error {
 	rows, err := c.Query(ctx, of.sql, of.args...)
 	if err != nil {
@@ -130,7 +132,7 @@ func (t *Update) countSubset(ctx context.Context, c db.Conn, of watchedSubset, s
 	return err
 }
 
-// sumSQL sums up branches, which have a number of groups before the columns.
+// sumSQL returns a query that sums branches, with a number of groups before the columns.
 func sumSQL(columns, branches []string, groups int) string {
 	names, sums := make([]string, groups), make([]string, len(columns))
 	for i := range names {
@@ -144,7 +146,7 @@ func sumSQL(columns, branches []string, groups int) string {
 		by, strings.Join(sums, ", "), strings.Join(branches, "\nUNION ALL "), by, strings.Join(columns, ", "), by)
 }
 
-// columnAt is the place of each column in counters.
+// columnAt maps each column to its index in scoring.Counters.
 var columnAt = func() map[string]int {
 	at := map[string]int{}
 	for i, column := range scoring.Columns {

@@ -7,16 +7,16 @@ import (
 	"treewarden/store/db"
 )
 
-// Threshold remembers the classifier's toxicity, 0 to 1, from which the counters
-// count a message as toxic. A transaction that counted with a remembered value
-// that is no longer true begins again (counterUpdate.write).
+// Threshold caches the classifier's toxicity, 0 to 1, from which the counters
+// count a message as toxic. A transaction that used an outdated value is retried
+// (Update.Write).
 type Threshold struct {
 	mu    sync.Mutex
 	from  float64
 	known bool
 }
 
-// Read returns the threshold, from the database where it is not remembered.
+// Read returns the threshold, from the database if it is not cached.
 func (t *Threshold) Read(ctx context.Context, c db.Conn) (float64, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -29,7 +29,7 @@ func (t *Threshold) Read(ctx context.Context, c db.Conn) (float64, error) {
 	return t.from, nil
 }
 
-// Forget has the threshold read again.
+// Forget empties the cache.
 func (t *Threshold) Forget() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -19,14 +19,14 @@ const (
 	ByHour = 2
 )
 
-// How long hours and days are kept: the frames day and month read the last 24
-// hours and the last 30 days. The rest is in the sum of all.
+// The times that the counters of hours and days are kept: the windows day and
+// month include the last 24 hours and the last 30 days.
 const (
 	HoursKept = 48 * time.Hour
 	daysKept  = 40 * 24 * time.Hour
 )
 
-// Targets gives what a row of counts is scanned into, after its groups.
+// Targets returns the scan targets of a row of counts, after its groups.
 func Targets(t *scoring.Counters, groups ...any) []any {
 	for i := range t {
 		groups = append(groups, &t[i])
@@ -34,15 +34,15 @@ func Targets(t *scoring.Counters, groups ...any) []any {
 	return groups
 }
 
-// slot is a row of user_signals. What is counted is one for an author and an
-// hour; slots of all grains are made of it when it is added.
+// slot is the key of a row of user_signals. Counts are collected by author and
+// hour; slots makes the keys of all grains from it.
 type slot struct {
 	user  uuid.UUID
 	grain int16
 	at    pgtype.Timestamptz
 }
 
-// slots are the rows that a count of one hour adds to.
+// slots returns the keys of the rows that include an hour.
 func (s slot) slots(now time.Time) []slot {
 	all := []slot{{s.user, Total, db.Undated}}
 	if s.at.InfinityModifier != pgtype.Finite {
@@ -58,32 +58,30 @@ func (s slot) slots(now time.Time) []slot {
 	return all
 }
 
-// An Update keeps user_signals true through a transaction. What the messages
-// that are about to change contribute is counted before and after, and the
-// difference is added: whatever changed, by whatever path, the counters
-// follow, and their rows are written once, in order, so that two
-// transactions never wait for each other in a circle.
+// An Update keeps user_signals up to date in a transaction. It counts the
+// messages that are about to change before and after, and adds the difference,
+// whatever the change. It writes the rows once and in order, so that two
+// transactions do not deadlock.
 type Update struct {
 	trees, messages []uuid.UUID
 	known           map[uuid.UUID]bool
 	subsets         []watchedSubset
-	// counted is the difference by author and hour, as far as it was counted:
-	// of watched messages less what they were, of others what Go counted.
+	// counted is the difference by author and hour so far: for watched messages
+	// minus the former counts, for others the counts made in Go.
 	counted map[slot]*scoring.Counters
-	// CountLanguages has the counts of messages by language follow too: only an
-	// import makes messages or learns their language.
+	// CountLanguages makes the counts of messages by language follow too. Only an
+	// import creates messages or changes their language.
 	CountLanguages bool
-	languageCounts map[userLanguage]int64 // before, as negative numbers
-	// Changed is what boards show otherwise once the transaction is committed.
+	languageCounts map[userLanguage]int64 // the former counts are negative
+	// Changed holds the changes that boards show after the commit.
 	Changed Changed
 
 	threshold *Threshold
-	// ToxicFrom is what the counters are counted with.
+	// ToxicFrom is the threshold of toxicity of the counters.
 	ToxicFrom float64
 }
 
-// Begin begins to keep the counters true in a transaction. Whoever runs it
-// publishes what changed.
+// Begin returns an Update for a transaction. The caller publishes Changed.
 func Begin(ctx context.Context, c db.Conn, threshold *Threshold) (*Update, error) {
 	toxicFrom, err := threshold.Read(ctx, c)
 	return &Update{
@@ -92,25 +90,26 @@ func Begin(ctx context.Context, c db.Conn, threshold *Threshold) (*Update, error
 	}, err
 }
 
-// AddMessages counts messages of a user in a language; n below 0 takes them away.
+// AddMessages adds n, which may be negative, to a user's messages in a language.
 func (t *Update) AddMessages(user uuid.UUID, lang string, n int64) {
 	t.languageCounts[userLanguage{user, lang}] += n
 }
 
-// userLanguage is a row of user_languages.
+// userLanguage is the key of a row of user_languages.
 type userLanguage struct {
 	user uuid.UUID
 	lang string
 }
 
-// touched counts for messages given by their keys as two arrays, $2 and $3.
-const touched = "unnest($2::uuid[], $3::uuid[]) AS touched(tree_id, message_id) JOIN messages m ON m.tree_id = " +
-	"touched.tree_id AND m.message_id = touched.message_id"
+// touched is the FROM item of messages by their keys in two arrays, $2 and $3.
+const touched = `unnest($2::uuid[], $3::uuid[]) AS touched(tree_id, message_id)
+	JOIN messages m ON m.tree_id = touched.tree_id AND m.message_id = touched.message_id`
 
 var touchedSQL = CountSQL(touched, "", hourly...)
 
-// Watch counts all that messages contribute before they change. It is called once
-// the trees of the messages are locked; a query names them (tree_id, message_id).
+// Watch counts messages before they change and has them counted again at the end.
+// The query returns tree_id and message_id. The trees of the messages are locked
+// already.
 func (t *Update) Watch(ctx context.Context, c db.Conn, query string, args ...any) error {
 	if len(t.subsets) > 0 {
 		return errWatchedTwice
@@ -138,7 +137,7 @@ func (t *Update) Watch(ctx context.Context, c db.Conn, query string, args ...any
 	return t.countMessages(ctx, c, trees, messages, -1)
 }
 
-// CountAtEnd adds messages to those that are counted at the end.
+// CountAtEnd adds messages to be counted at the end.
 func (t *Update) CountAtEnd(trees, messages []uuid.UUID) {
 	for _, message := range messages {
 		t.known[message] = true
@@ -148,8 +147,8 @@ func (t *Update) CountAtEnd(trees, messages []uuid.UUID) {
 
 // countLanguages counts messages by author and language.
 func (t *Update) countLanguages(ctx context.Context, c db.Conn, trees, messages []uuid.UUID, sign int64) error {
-	rows, err := c.Query(ctx, `SELECT m.user_id, m.lang, count(*) FROM unnest($1::uuid[], $2::uuid[]) AS touched(tree_id,
-		message_id)
+	rows, err := c.Query(ctx, `SELECT m.user_id, m.lang, count(*)
+		FROM unnest($1::uuid[], $2::uuid[]) AS touched(tree_id, message_id)
 		JOIN messages m ON m.tree_id = touched.tree_id AND m.message_id = touched.message_id
 		WHERE m.user_id IS NOT NULL AND m.lang IS NOT NULL GROUP BY m.user_id, m.lang`, trees, messages)
 	if err != nil {
@@ -164,17 +163,17 @@ func (t *Update) countLanguages(ctx context.Context, c db.Conn, trees, messages 
 	return err
 }
 
-// countMessages adds, times a sign, what messages contribute.
+// countMessages adds the counts of messages, times a sign.
 func (t *Update) countMessages(ctx context.Context, c db.Conn, trees, messages []uuid.UUID, sign int64) error {
 	if len(messages) == 0 {
 		return nil
 	}
-	return t.countBy(ctx, c, func(hour, sum *scoring.Counters) { hour.Add(sum, sign) }, touchedSQL, t.ToxicFrom,
-		db.IDArray(trees), db.IDArray(messages))
+	add := func(hour, sum *scoring.Counters) { hour.Add(sum, sign) }
+	return t.countBy(ctx, c, add, touchedSQL, t.ToxicFrom, db.IDArray(trees), db.IDArray(messages))
 }
 
-// gather runs a query that counts by author and hour, and has each count added
-// to its hour.
+// countBy runs a query that counts by author and hour, and calls add with each
+// count.
 func (t *Update) countBy(ctx context.Context, c db.Conn, add func(hour, sum *scoring.Counters), sql string,
 	args ...any) error {
 	rows, err := c.Query(ctx, sql, args...)
@@ -190,7 +189,7 @@ func (t *Update) countBy(ctx context.Context, c db.Conn, add func(hour, sum *sco
 	return err
 }
 
-// Hour is what was counted of an author in the hour of a time.
+// Hour returns the counts of an author in the hour of a time.
 func (t *Update) Hour(author uuid.UUID, at pgtype.Timestamptz) *scoring.Counters {
 	key := slot{author, ByHour, pgtype.Timestamptz{InfinityModifier: at.InfinityModifier, Valid: true}}
 	if at.InfinityModifier == pgtype.Finite {
@@ -204,8 +203,8 @@ func (t *Update) Hour(author uuid.UUID, at pgtype.Timestamptz) *scoring.Counters
 	return sum
 }
 
-// Settle counts the watched messages again, and adds to a batch the statements
-// that write what the counters then lack.
+// Settle counts the watched messages again and adds the statements that update
+// the counters to a batch.
 func (t *Update) Settle(ctx context.Context, tx db.Conn, batch *pgx.Batch, now time.Time) error {
 	if err := t.countMessages(ctx, tx, t.trees, t.messages, 1); err != nil {
 		return err

@@ -17,14 +17,14 @@ import (
 	"treewarden/store/db"
 )
 
-// rowChange is what a row of user_signals changes by.
+// rowChange is the change of a row of user_signals.
 type rowChange struct {
 	slot
 	by *scoring.Counters
 }
 
-// slotsOf makes changes of hours changes of the rows of all grains, in the order
-// of their keys, and leaves out what changes nothing.
+// slotsOf converts changes of hours to changes of rows of all grains, ordered by
+// key, without empty ones.
 func slotsOf(hours map[slot]*scoring.Counters, now time.Time) []rowChange {
 	sums := make(map[slot]*scoring.Counters, 3*len(hours))
 	for hour, difference := range hours {
@@ -51,10 +51,9 @@ func slotsOf(hours map[slot]*scoring.Counters, now time.Time) []rowChange {
 	return change
 }
 
-// Write adds to a batch the statements that bring the counters up to what was
-// counted, in the order of their keys, and notes whose they are. With check, the
-// last but these makes sure that the threshold of toxicity is still the one that
-// was counted with; the batch must not commit then.
+// Write adds the statements that update the counters to a batch, ordered by key,
+// and marks the users as changed. With check, another statement verifies the
+// threshold of toxicity; the batch must not commit then.
 func (t *Update) Write(batch *pgx.Batch, now time.Time, check bool) {
 	change := slotsOf(t.counted, now)
 	maps.DeleteFunc(t.languageCounts, func(_ userLanguage, n int64) bool { return n == 0 })
@@ -72,16 +71,16 @@ func (t *Update) Write(batch *pgx.Batch, now time.Time, check bool) {
 		batch.Queue(addLanguagesSQL, languageArgs(t.languageCounts)...)
 	}
 	if check {
-		if len(change) == 0 { // whose rows would be locked
+		if len(change) == 0 { // nothing to lock
 			batch.Queue("LOCK user_signals IN ROW EXCLUSIVE MODE")
 		}
 		t.checkThreshold(batch)
 	}
 }
 
-// checkThreshold makes sure that the counters are still counted with the same
-// threshold. They are locked against who counts with another one: that one
-// waits for this transaction, or has committed and is seen here.
+// checkThreshold adds a statement that verifies the threshold. The counters are
+// locked against ChangeThreshold: it waits for this transaction, or has committed
+// and is visible here.
 func (t *Update) checkThreshold(batch *pgx.Batch) {
 	batch.Queue("SELECT toxic_from FROM counted_with").QueryRow(func(row pgx.Row) error {
 		var from float64
@@ -96,13 +95,12 @@ func (t *Update) checkThreshold(batch *pgx.Batch) {
 	})
 }
 
-// ErrThresholdChanged says that the threshold of toxicity changed meanwhile. The
-// transaction is to begin again, however often: each time, somebody else's
-// change of the formula has come through.
+// ErrThresholdChanged means that the threshold of toxicity changed meanwhile. The
+// transaction is retried without limit.
 var ErrThresholdChanged = fmt.Errorf("%w: the counters are counted with another threshold by now", db.ErrBeginAgain)
 
-// addCounters is the statement that adds changes to user_signals. It names only
-// the columns that change, which are few.
+// addCounters returns the statement that adds changes to user_signals. It
+// includes only the changed columns, which are few.
 func addCounters(change []rowChange) (string, []any) {
 	users, grains, times := make([]uuid.UUID, len(change)), make([]int16, len(change)),
 		make([]pgtype.Timestamptz, len(change))
@@ -135,8 +133,8 @@ func addCounters(change []rowChange) (string, []any) {
 		ON CONFLICT (user_id, grain, at) DO UPDATE SET ` + strings.Join(sums, ", "), args
 }
 
-const addLanguagesSQL = `INSERT INTO user_languages AS l (user_id, lang, messages) SELECT * FROM unnest($1::uuid[],
-	$2::text[], $3::bigint[])
+const addLanguagesSQL = `INSERT INTO user_languages AS l (user_id, lang, messages)
+	SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[])
 	ON CONFLICT (user_id, lang) DO UPDATE SET messages = l.messages + excluded.messages`
 
 func languageArgs(counted map[userLanguage]int64) []any {

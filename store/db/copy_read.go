@@ -8,10 +8,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// EachCopied runs a query by COPY, which costs both sides less than rows of the
-// extended protocol do, and hands out the values of each row in PostgreSQL's
-// binary format, null as nil; they are only good until the next row. COPY takes
-// no parameters: moments are written into the query by sql.
+// EachCopied runs a query by COPY, which is cheaper than the extended protocol,
+// and calls row with the values of each row in PostgreSQL's binary format. A null
+// is nil. The values are valid until the next row. COPY takes no parameters;
+// times are written into the query with SQLMoment.
 func EachCopied(ctx context.Context, c *pgx.Conn, query string, row func(raw [][]byte)) error {
 	r := copyReader{row: row}
 	if _, err := c.PgConn().CopyTo(ctx, &r, "COPY ("+query+") TO STDOUT (FORMAT binary)"); err != nil {
@@ -23,11 +23,11 @@ func EachCopied(ctx context.Context, c *pgx.Conn, query string, row func(raw [][
 	return nil
 }
 
-// copyReader reads the binary format of COPY, in pieces of any length, and hands
-// out whole rows. (PostgreSQL sends a row a piece, but promises nothing.)
+// copyReader parses the binary format of COPY from pieces of any length.
+// (PostgreSQL sends one row per piece, but does not guarantee it.)
 type copyReader struct {
 	row    func(raw [][]byte)
-	rest   []byte // a row that has not come whole
+	rest   []byte // an incomplete row
 	values [][]byte
 	begun  bool
 	ended  bool
@@ -56,9 +56,9 @@ func (r *copyReader) Write(piece []byte) (int, error) {
 	return len(piece), nil
 }
 
-// begin passes over the header and says how long it is; 0: it is not whole yet.
+// begin skips the header and returns its length, or 0 if it is incomplete.
 func (r *copyReader) begin(data []byte) int {
-	const fixed = 19 // the signature, flags, and the length of what may follow
+	const fixed = 19 // the signature, flags and the length of the extension
 	if len(data) < fixed {
 		return 0
 	}
@@ -70,7 +70,7 @@ func (r *copyReader) begin(data []byte) int {
 	return n
 }
 
-// read hands out one row and says how long it is; 0: it is not whole yet.
+// read calls row for one row and returns its length, or 0 if it is incomplete.
 func (r *copyReader) read(data []byte) int {
 	if len(data) < 2 {
 		return 0

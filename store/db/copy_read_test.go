@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// TestCopyInPieces holds that what copyRows writes comes out of a copyReader row
-// by row, wherever what arrives is cut.
+// TestCopyInPieces checks that a copyReader returns the rows of CopyRows, however
+// the data is split.
 func TestCopyInPieces(t *testing.T) {
 	t.Parallel()
 	var c CopyRows

@@ -13,14 +13,14 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// CopyRows gathers rows in the binary format of COPY. Written by hand, because
-// the driver's own way boxes each of some forty values a message.
+// CopyRows collects rows in the binary format of COPY. The driver's own CopyFrom
+// would allocate for each of some forty values of a message.
 type CopyRows struct {
 	buf  []byte
 	Rows int
 }
 
-// copyHeader begins the format: its signature, no flags, no extension.
+// copyHeader is the header of the format: its signature, no flags, no extension.
 var copyHeader = []byte("PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00")
 
 func (c *CopyRows) Reset() { c.buf, c.Rows = append(c.buf[:0], copyHeader...), 0 }
@@ -121,7 +121,7 @@ func (c *CopyRows) Float(f *float64) {
 	c.buf = binary.BigEndian.AppendUint64(c.buf, math.Float64bits(*f))
 }
 
-// Time writes a date; nil is '-infinity', a date that nobody told.
+// Time writes a date; nil is '-infinity', an unknown date.
 func (c *CopyRows) Time(t *time.Time) {
 	c.size(8)
 	n := int64(math.MinInt64)
@@ -143,7 +143,7 @@ func (c *CopyRows) Counts(values []int64) {
 			c.Null()
 			continue
 		}
-		c.Moment(Moment(n)) // a bigint, as a timestamptz is
+		c.Moment(Moment(n)) // a bigint has the same format as a timestamptz
 	}
 }
 
@@ -157,7 +157,7 @@ func (c *CopyRows) JSON(text []byte) {
 	c.buf = append(c.buf, text...)
 }
 
-// Jsonb writes a jsonb value, which travels as text behind a version; nil is null.
+// Jsonb writes a jsonb value, which is sent as a version and text; nil is null.
 func (c *CopyRows) Jsonb(text []byte) {
 	if text == nil {
 		c.Null()
@@ -173,7 +173,7 @@ const float8OID = 701
 // Floats writes an array of double precision.
 func (c *CopyRows) Floats(values []*float64) {
 	at := len(c.buf)
-	c.size(0) // known at the end
+	c.size(0) // set below
 	holes := uint32(0)
 	for _, v := range values {
 		if v == nil {
@@ -197,8 +197,8 @@ func (c *CopyRows) Floats(values []*float64) {
 	binary.BigEndian.PutUint32(c.buf[at:], uint32(len(c.buf)-at-4))
 }
 
-// IDArray gives ids in a form that the driver writes without reflection, which
-// would take longer than the database needs for them.
+// IDArray returns ids as an array that the driver encodes without reflection,
+// which would be slower than the query itself.
 func IDArray(ids []uuid.UUID) pgtype.FlatArray[pgtype.UUID] {
 	array := make(pgtype.FlatArray[pgtype.UUID], len(ids))
 	for i, id := range ids {

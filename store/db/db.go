@@ -9,17 +9,17 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Conn is what a query needs: the pool or a transaction, so that an action
-// and its audit row commit together.
+// Conn is the pool or a transaction. An action and its audit row commit in one
+// transaction.
 type Conn interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// InOneSnapshot runs do with two connections that see the same state of the
-// database, or with one where there are no more. A lock, where one is given, is
-// taken before that state is fixed; do may write on the first connection.
+// InOneSnapshot runs do with two connections that see the same snapshot, or with
+// one if no more are free. A non-empty lock statement runs before the snapshot is
+// taken. do may write on the first connection.
 func InOneSnapshot(ctx context.Context, pool *pgxpool.Pool, lock string, do func(tx pgx.Tx, conns []Conn) error) error {
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead}
 	return pgx.BeginTxFunc(ctx, pool, options, func(tx pgx.Tx) error {

@@ -7,19 +7,19 @@ import (
 	"strings"
 )
 
-// ErrNotFound says that the thing asked for does not exist.
+// ErrNotFound means that the requested object does not exist.
 var ErrNotFound = errors.New("there is nothing here under this id")
 
-// Malformed is a request that cannot be read at all: an id that is no UUID, an
-// unknown choice, a cursor that this program did not write.
+// Malformed is the error of a request that cannot be decoded: an id that is no
+// UUID, an unknown choice, a cursor of another list.
 type Malformed string
 
 func (m Malformed) Error() string { return string(m) }
 
-// Invalid names the fields that are wrong, as programs call them, and why.
+// Invalid maps the invalid fields, by their names in the API, to reasons.
 type Invalid map[string]string
 
-// Error calls the fields as people do.
+// Error returns the reasons with readable field names.
 func (i Invalid) Error() string {
 	parts := make([]string, 0, len(i))
 	for _, field := range slices.Sorted(maps.Keys(i)) {
@@ -28,6 +28,6 @@ func (i Invalid) Error() string {
 	return strings.Join(parts, "; ")
 }
 
-// forPeople writes the name of a field in words: "display name" and, of what
-// stands within another, "weights, red flags".
+// forPeople makes the name of a field readable: "display name" and, for a nested
+// field, "weights, red flags".
 var forPeople = strings.NewReplacer("_", " ", ".", ", ", "[", ", ", "]", "")

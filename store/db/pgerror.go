@@ -11,18 +11,18 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// ErrUnavailable says that the database cannot be reached now.
+// ErrUnavailable means that the database cannot be reached now.
 var ErrUnavailable = errors.New("the database does not answer")
 
-// badText are the codes of text that is no value of its type: a cursor that was
-// tampered with, a number or date out of range, a time zone that is none.
+// badText holds the codes of invalid input: a changed cursor, a number or date
+// out of range, an unknown time zone.
 var badText = []string{
 	pgerrcode.InvalidTextRepresentation, pgerrcode.NumericValueOutOfRange, pgerrcode.InvalidDatetimeFormat,
 	pgerrcode.DatetimeFieldOverflow, pgerrcode.CharacterNotInRepertoire, pgerrcode.InvalidParameterValue,
 	pgerrcode.UntranslatableCharacter,
 }
 
-// Translate gives errors of the driver the kinds that callers know.
+// Translate translates errors of the driver to the errors of this package.
 func Translate(err error) error {
 	var pg *pgconn.PgError
 	var connect *pgconn.ConnectError

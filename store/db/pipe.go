@@ -9,9 +9,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Pipe gathers statements on one connection and sends them in one round trip:
-// BEGIN and COMMIT may be among them. Statements see what those before them
-// did, and none after one that fails is run.
+// Pipe queues statements on one connection and sends them in one round trip.
+// BEGIN and COMMIT may be among them. Each statement sees the changes of those
+// before it. After an error, the rest are not run.
 type Pipe struct {
 	*pgxpool.Conn
 	Ctx   context.Context // a pipe lives as long as one call
@@ -32,7 +32,7 @@ func (p *Pipe) Each(targets []any, do func(), sql string, args ...any) {
 	})
 }
 
-// Flush runs what was added.
+// Flush runs the queued statements.
 func (p *Pipe) Flush() error {
 	if p.Batch.Len() == 0 {
 		return nil
@@ -42,8 +42,8 @@ func (p *Pipe) Flush() error {
 	return p.SendBatch(p.Ctx, &batch).Close()
 }
 
-// Commit runs what was added, and ends the transaction. With check, it does so
-// only once the results were looked at.
+// Commit runs the queued statements and commits. With check, it commits in a
+// second round trip, after the results were checked.
 func (p *Pipe) Commit(check bool) error {
 	if check {
 		if err := p.Flush(); err != nil {
@@ -60,10 +60,10 @@ func (p *Pipe) Commit(check bool) error {
 	return nil
 }
 
-// idle is the status of a connection on which no transaction is open.
+// idle is the status of a connection without an open transaction.
 const idle = 'I'
 
-// Rollback gives up the transaction, if one is open.
+// Rollback rolls back the transaction, if one is open.
 func (p *Pipe) Rollback() {
 	c := p.Conn.Conn()
 	if c.IsClosed() || c.PgConn().TxStatus() == idle {
@@ -71,5 +71,5 @@ func (p *Pipe) Rollback() {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.Ctx), 5*time.Second)
 	defer cancel()
-	c.Exec(ctx, "ROLLBACK") // where it fails the connection is closed, and with it the transaction
+	c.Exec(ctx, "ROLLBACK") // on failure the connection is closed, which ends the transaction
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Query gathers a SELECT piece by piece with its arguments.
+// Query builds a SELECT statement with its arguments.
 type Query struct {
 	Columns, From string
 	conditions    []string
@@ -24,7 +24,7 @@ func (q *Query) Arg(v any) string {
 	return fmt.Sprintf("$%d", len(q.args))
 }
 
-// Where adds a condition; each ? in it stands for the next value.
+// Where adds a condition, in which each ? is replaced by the next value.
 func (q *Query) Where(condition string, values ...any) {
 	for _, v := range values {
 		condition = strings.Replace(condition, "?", q.Arg(v), 1)
@@ -40,15 +40,15 @@ func (q *Query) sql() string {
 	return s
 }
 
-// Order is a keyset order: all keys run the same way, so that a page is one
-// row comparison that an index answers at any depth.
+// Order is a keyset order. All keys have the same direction, so that a page is
+// one row comparison that uses an index.
 type Order struct {
 	Name string
 	Desc bool
 	Keys []Key
 }
 
-// Key is one column of an order with the type that its text is cast to.
+// Key is one column of an order with the type of its values.
 type Key struct{ Expr, Typ string }
 
 // Keyed is embedded by the rows of paged queries.
@@ -58,7 +58,7 @@ type Keyed struct {
 
 func (k Keyed) cursorKey() []string { return k.CursorKey }
 
-// Cursor is what an opaque cursor holds.
+// Cursor is the content of an opaque cursor.
 type Cursor struct {
 	Order string   `json:"o"`
 	Keys  []string `json:"k"`
@@ -68,7 +68,7 @@ type Cursor struct {
 func (c Cursor) String() string {
 	b, err := json.Marshal(c)
 	if err != nil {
-		panic(err) // strings and a bool always marshal
+		panic(err) // cannot happen with strings and a bool
 	}
 	return base64.RawURLEncoding.EncodeToString(b)
 }
@@ -98,14 +98,14 @@ type List[T any] struct {
 	Prev  *string `json:"prev"`
 }
 
-// MaxPage is how many rows a page has at most, and DefaultPage how many where
-// nobody says.
+// MaxPage is the maximum number of rows of a page, DefaultPage the number if none
+// is requested.
 const (
 	MaxPage     = 200
 	DefaultPage = 50
 )
 
-// Size is how many rows a page asks for.
+// Size returns the number of rows of the page.
 func (p Page) Size() (int, error) {
 	switch {
 	case p.Limit == 0:
@@ -117,8 +117,9 @@ func (p Page) Size() (int, error) {
 }
 
 // Fetch reads one page of a query in an order.
-func Fetch[R interface{ cursorKey() []string }](ctx context.Context, c Conn, q Query, o Order, p Page) (rows []R, next,
-	prev *string, err error) {
+func Fetch[R interface{ cursorKey() []string }](
+	ctx context.Context, c Conn, q Query, o Order, p Page,
+) (rows []R, next, prev *string, err error) {
 	limit, err := p.Size()
 	if err != nil {
 		return nil, nil, nil, err
@@ -130,15 +131,15 @@ func Fetch[R interface{ cursorKey() []string }](ctx context.Context, c Conn, q Q
 		}
 	}
 	desc := o.Desc != at.Back
-	exprs, texts, sorted, given := make([]string, len(o.Keys)), make([]string, len(o.Keys)), make([]string, len(o.Keys)),
-		make([]string, len(o.Keys))
+	n := len(o.Keys)
+	exprs, texts, sorted, values := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	for i, k := range o.Keys {
 		exprs[i], texts[i], sorted[i] = k.Expr, "("+k.Expr+")::text", k.Expr
 		if desc {
 			sorted[i] += " DESC"
 		}
 		if p.Cursor != "" {
-			given[i] = q.Arg(at.Keys[i]) + "::text::" + k.Typ
+			values[i] = q.Arg(at.Keys[i]) + "::text::" + k.Typ
 		}
 	}
 	if p.Cursor != "" {
@@ -146,8 +147,8 @@ func Fetch[R interface{ cursorKey() []string }](ctx context.Context, c Conn, q Q
 		if desc {
 			compare = "<"
 		}
-		q.conditions = append(q.conditions, fmt.Sprintf("(%s) %s (%s)", strings.Join(exprs, ", "), compare,
-			strings.Join(given, ", ")))
+		q.conditions = append(q.conditions,
+			fmt.Sprintf("(%s) %s (%s)", strings.Join(exprs, ", "), compare, strings.Join(values, ", ")))
 	}
 	q.Columns += ", ARRAY[" + strings.Join(texts, ", ") + "] AS cursor_key"
 	found, err := c.Query(ctx, fmt.Sprintf("%s ORDER BY %s LIMIT %d", q.sql(), strings.Join(sorted, ", "), limit+1),
@@ -182,7 +183,7 @@ func Fetch[R interface{ cursorKey() []string }](ctx context.Context, c Conn, q Q
 	return rows, next, prev, nil
 }
 
-// ChooseOrder finds an order by its name; the first is the default.
+// ChooseOrder returns the order with a name; the first is the default.
 func ChooseOrder(parameter, name string, orders ...Order) (Order, error) {
 	if name == "" {
 		return orders[0], nil
@@ -197,7 +198,7 @@ func ChooseOrder(parameter, name string, orders ...Order) (Order, error) {
 	return Order{}, Malformed(parameter + " is one of " + strings.Join(names, ", ") + ".")
 }
 
-// OneOf refuses a value that is none of those allowed.
+// OneOf returns a Malformed if the value is not one of those allowed.
 func OneOf(parameter, value string, allowed ...string) error {
 	for _, a := range allowed {
 		if value == a {
@@ -207,15 +208,15 @@ func OneOf(parameter, value string, allowed ...string) error {
 	return Malformed(parameter + " is one of " + strings.Join(allowed, ", ") + ".")
 }
 
-// EscapeLike takes the meaning from the wildcards of LIKE.
+// EscapeLike escapes the wildcards of LIKE.
 func EscapeLike(text string) string {
 	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text)
 }
 
-// NoCursorKey lets a query that is not paged fill a row that could be.
+// NoCursorKey is the cursor_key column for queries that are not paged.
 const NoCursorKey = `, '{}'::text[] AS cursor_key`
 
-// Collect reads all rows of a query into structs by the names of columns.
+// Collect reads all rows of a query into structs by column name.
 func Collect[T any](ctx context.Context, c Conn, sql string, args ...any) ([]T, error) {
 	rows, err := c.Query(ctx, sql, args...)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// EachRaw runs a query and hands out the values of each row in PostgreSQL's
-// binary format; they are only good until the next row.
+// EachRaw runs a query and calls row with the values of each row in PostgreSQL's
+// binary format. The values are valid until the next row.
 func EachRaw(ctx context.Context, c Conn, sql string, row func(raw [][]byte), args ...any) error {
 	rows, err := c.Query(ctx, sql, append([]any{pgx.QueryResultFormats{pgx.BinaryFormatCode}}, args...)...)
 	if err != nil {

@@ -8,16 +8,16 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// maxTries bounds how often a transaction is begun again because somebody else
-// changed the same rows at the same time.
+// maxTries limits how often a transaction is retried after a conflict with
+// concurrent writes.
 const maxTries = 5
 
-// ErrBeginAgain is wrapped by errors after which a transaction begins again,
-// however often: each time, somebody else's change has come through.
+// ErrBeginAgain is wrapped by errors after which a transaction is retried without
+// limit: each retry means that another transaction has committed.
 var ErrBeginAgain = errors.New("the transaction is to begin again")
 
-// Retry runs a transaction until it comes through, or fails for another reason
-// than what somebody else wrote at the same time. It returns the last error.
+// Retry runs a transaction until it succeeds or fails for a reason other than
+// concurrent writes. It returns the last error.
 func Retry(ctx context.Context, attempt func() error) error {
 	for try := 1; ; {
 		err := attempt()
@@ -33,7 +33,7 @@ func Retry(ctx context.Context, attempt func() error) error {
 	}
 }
 
-// isRetryable says whether an error comes of other people's writing only.
+// isRetryable reports whether an error is caused by concurrent writes.
 func isRetryable(err error) bool {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {

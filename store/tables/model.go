@@ -11,22 +11,22 @@ import (
 	"treewarden/store/db"
 )
 
-// MaxOutputs bounds how many outputs a model has: a message that has the
-// last one stores room for all before it.
+// MaxOutputs is the maximum number of outputs of a model. A message with the last
+// output stores room for all before it.
 const MaxOutputs = 1000
 
-// MaxModels bounds how many models there are: their ids are small
-// numbers, and every one is read and shown by its name.
+// MaxModels is the maximum number of models. Their ids are small numbers, and all
+// of them are read and shown by name.
 const MaxModels = 1000
 
-// Models are the classifiers' models that the import has met, by name.
+// Models maps the names of classifiers to the models that are known so far.
 type Models map[string]*Model
 
-// Model is a row of classifier_models, as far as it was needed.
+// Model is a row of classifier_models, without unneeded columns.
 type Model struct {
-	// ID is 0 where the model does not exist, in a dry run.
+	// ID is 0 in a dry run if the model does not exist.
 	ID int16
-	// At is an output's place in the arrays, -1 where it has none, in a dry run.
+	// At maps an output to its index in the arrays, or to -1 in a dry run if it has none.
 	At map[string]int
 }
 
@@ -47,9 +47,9 @@ func (m Models) Knows(classifiers map[string]map[string]*float64) bool {
 	return true
 }
 
-// Register learns the models of a message, and adds to the database what it
-// lacks of them. Names are taken by the alphabet, so that every import of one
-// file makes the same rows.
+// Register reads the models of a message and adds missing models and outputs to
+// the database. Names are added in alphabetical order, so that every import of a
+// file creates the same rows.
 func (m Models) Register(ctx context.Context, tx db.Conn, classifiers map[string]map[string]*float64, dry bool) error {
 	names := make([]string, 0, len(classifiers))
 	for name := range classifiers {
@@ -71,15 +71,15 @@ func (m Models) Register(ctx context.Context, tx db.Conn, classifiers map[string
 	return nil
 }
 
-// ErrModelFull is the error of a model, by name, that has too many outputs.
+// ErrModelFull is the name of a model that has too many outputs.
 type ErrModelFull string
 
 func (m ErrModelFull) Error() string { return "too many outputs" }
 
-// ErrManyModels is the error of a model that would be one too many.
+// ErrManyModels means that a new model would exceed MaxModels.
 var ErrManyModels = errors.New("too many models")
 
-// RegisterModel reads a model and adds the outputs that it lacks.
+// RegisterModel reads a model and adds missing outputs.
 func RegisterModel(ctx context.Context, tx db.Conn, name string, outputs []string, dry bool) (*Model, error) {
 	model, err := readModel(ctx, tx, name)
 	if err != nil {
@@ -95,7 +95,7 @@ func RegisterModel(ctx context.Context, tx db.Conn, name string, outputs []strin
 	if model.ID != 0 && len(missing) == 0 {
 		return model, nil
 	}
-	// Nobody else may add models or outputs until this transaction has ended.
+	// No other transaction may add models or outputs until this one has ended.
 	if _, err := tx.Exec(ctx, `LOCK TABLE classifier_models IN SHARE ROW EXCLUSIVE MODE`); err != nil {
 		return nil, fmt.Errorf("lock the models: %w", err)
 	}
@@ -107,8 +107,8 @@ func RegisterModel(ctx context.Context, tx db.Conn, name string, outputs []strin
 		return nil, ErrModelFull(name)
 	}
 	if model.ID == 0 {
-		// Not by the sequence alone, which keeps counting where a killed
-		// import left no row: an import that is begun again would differ.
+		// The sequence alone would count on after an import that was killed
+		// before it inserted a row; the repeated import would differ.
 		err = tx.QueryRow(ctx, `INSERT INTO classifier_models (model_id, name, outputs) OVERRIDING SYSTEM VALUE
 			SELECT coalesce(max(model_id), 0) + 1, $1, $2 FROM classifier_models HAVING count(*) < $3
 			RETURNING model_id, setval(pg_get_serial_sequence('classifier_models', 'model_id'),

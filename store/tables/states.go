@@ -9,8 +9,8 @@ const (
 	Erased = "erased"
 )
 
-// userBanned is true for a user u whose ban is in force; userStatus is their
-// status.
+// userBannedSQL is true for a user u with a ban in force. UserStatusSQL is the
+// user's status.
 const (
 	userBannedSQL = `(u.banned_at IS NOT NULL AND (u.banned_until IS NULL OR u.banned_until > now()))`
 	UserStatusSQL = `CASE WHEN u.erased_at IS NOT NULL THEN 'erased' WHEN ` + userBannedSQL +
@@ -23,21 +23,22 @@ var TreeStates = []string{
 	"scoring_failed", "aborted_low_grade", "halted_by_moderator", "backlog_ranking",
 }
 
-// The states that actions speak of.
+// The states that actions use.
 const (
 	Halted   = "halted_by_moderator"
 	Growing  = "growing"
 	InReview = "initial_prompt_review"
 )
 
-// SpamState is the state of trees whose prompt was found to be spam.
+// SpamState is the state of trees with a prompt that is spam.
 const SpamState = "aborted_low_grade"
 
-// Emojis are the reactions that people may give.
-var Emojis = []string{"+1", "-1", "red_flag", "100", "rofl", "clap", "diamond", "heart_eyes", "disappointed", "poop",
-	"skull"}
+// Emojis are the reactions that users can add.
+var Emojis = []string{
+	"+1", "-1", "red_flag", "100", "rofl", "clap", "diamond", "heart_eyes", "disappointed", "poop", "skull",
+}
 
-// MaxText is the length in characters up to which a text can be edited.
+// MaxText is the maximum length of an edited text in characters.
 const MaxText = 20_000
 
 func SameID(a, b *uuid.UUID) bool {
