@@ -198,8 +198,8 @@ func (s *Server) undoPage(c *fiber.Ctx, body actBody) (actPage, error) {
 	if err != nil {
 		return actPage{}, err
 	}
-	p := actPage{Layout: s.layout(c, store.UndoKind.Title), Kind: store.UndoKind, Body: body, Undoes: &action,
-		Dialog: isPartial(c)}
+	p := actPage{Layout: s.layout(c, store.UndoKind.Title), Kind: store.UndoKind,
+		Body: body, Undoes: &action, Dialog: isPartial(c)}
 	p.Toast = nil
 	p.Post = c.Path()
 	p.Return = localPath(body.Return, fmt.Sprintf("/actions/%d", id))

@@ -108,8 +108,8 @@ func TestDialog(t *testing.T) {
 	c := staff(t, server, policy.Moderator)
 	author, _ := thread(t, s)
 	path := "/users/" + author.String() + "/ban"
-	part := c.do(http.MethodGet, path+"?return=/trollboard&messages=delete&trees=halt", nil, "", "X-Partial",
-		"dialog").want(200)
+	part := c.do(http.MethodGet, path+"?return=/trollboard&messages=delete&trees=halt",
+		nil, "", "X-Partial", "dialog").want(200)
 	if strings.Contains(part.body, "<html") || part.text("h2") != "Ban user" {
 		t.Errorf("the dialog: %.300s", part.body)
 	}
@@ -117,8 +117,8 @@ func TestDialog(t *testing.T) {
 		t.Errorf("the numbers are %s (%s)", numbers, part.text(".numbers"))
 	}
 	send := func(reason string) answer {
-		return c.do(http.MethodPost, path, strings.NewReader(url.Values{"reason": {reason}, "return": {"/trollboard"},
-			"for": {"week"}}.Encode()),
+		return c.do(http.MethodPost, path, strings.NewReader(url.Values{"reason": {reason},
+			"return": {"/trollboard"}, "for": {"week"}}.Encode()),
 			"application/x-www-form-urlencoded", "X-Partial", "dialog")
 	}
 	if bad := send("x").want(422); strings.Contains(bad.body, "<html") || bad.text(".error") == "" {
@@ -220,11 +220,11 @@ func TestActByAPI(t *testing.T) {
 		t.Errorf("the undo: %s", undone.body)
 	}
 
-	c.send("POST", message+"/edit", map[string]any{"reason": "a typo", "text": "How do bees dream?",
-		"version": 1}).want(409)
+	c.send("POST", message+"/edit", map[string]any{"reason": "a typo",
+		"text": "How do bees dream?", "version": 1}).want(409)
 	version := c.get(message).want(200).field("version")
-	c.send("POST", message+"/edit", map[string]any{"reason": "a typo", "text": "How do bees dream?",
-		"version": version}).want(200)
+	c.send("POST", message+"/edit", map[string]any{"reason": "a typo",
+		"text": "How do bees dream?", "version": version}).want(200)
 	if c.get(message).field("text") != "How do bees dream?" {
 		t.Error("the text was not changed")
 	}
@@ -355,8 +355,8 @@ func TestEditConflict(t *testing.T) {
 	path := "/messages/" + ids[0].String() + "/edit"
 	seen := attr(second.get(path).want(200).page().Find("input[name=version]"), "value")
 	first.post(path, url.Values{"text": {"The first text"}, "reason": {"a typo"}, "version": {seen}}).want(303)
-	late := second.post(path, url.Values{"text": {"The second text"}, "reason": {"another typo"},
-		"version": {seen}}).want(409)
+	late := second.post(path, url.Values{"text": {"The second text"},
+		"reason": {"another typo"}, "version": {seen}}).want(409)
 	if text := late.text(".notice"); !strings.Contains(text, "Edited") || !strings.Contains(text, "a typo") {
 		t.Errorf("the second is told %q", text)
 	}

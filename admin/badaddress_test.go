@@ -182,8 +182,8 @@ func TestBadHeaders(t *testing.T) {
 		if len(value) > 200 || !printable(strings.Trim(value, " \t")) {
 			want = http.StatusBadRequest
 		}
-		a := w.mod.do("POST", path, strings.NewReader(`{"reason": "`+fmt.Sprint("for the test ", i)+`"}`), "application/json",
-			"Idempotency-Key", value)
+		a := w.mod.do("POST", path, strings.NewReader(`{"reason": "`+fmt.Sprint("for the test ", i)+`"}`),
+			"application/json", "Idempotency-Key", value)
 		if a.status != want {
 			t.Errorf("the Idempotency-Key %.100q: %d, want %d", value, a.status, want)
 		}

@@ -374,7 +374,8 @@ func TestBadForms(t *testing.T) {
 		{"application/x-www-form-urlencoded", "until=0001-01-01T00:00:00%2B14:00&for=date&reason=for+the+test"},
 		{"application/json", `{"reason": "for the test"}`}, {"text/plain", "reason=x"}, {"", "reason=x"},
 		{"nonsense", "\x00\xff"}, {"application/x-www-form-urlencoded; charset=utf-16", "r\x00e\x00"},
-		{boundary, "--b\r\nContent-Disposition: form-data; name=\"reason\"; filename=\"../../x\"\r\n\r\nfor the test\r\n--b--\r\n"}, {boundary, "--b\r\nContent-Disposition: form-data; name=\"reason\"\r\n\r\n\xff\x00\r\n--b--\r\n"},
+		{boundary, "--b\r\nContent-Disposition: form-data; name=\"reason\"; filename=\"../../x\"\r\n\r\nfor the test\r\n--b--\r\n"},
+		{boundary, "--b\r\nContent-Disposition: form-data; name=\"reason\"\r\n\r\n\xff\x00\r\n--b--\r\n"},
 	}
 	for address, r := range w.addresses(post) {
 		if strings.HasPrefix(address, apiPrefix) || r.Path == "/sign-out" {

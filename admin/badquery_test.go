@@ -44,8 +44,8 @@ func queryOf(r route) any {
 // everyParameter are all names that any route knows, for routes that know
 // none of them too.
 func everyParameter() []string {
-	names := map[string]bool{"return": true, "done": true, "notice": true, "format": true, "token": true, "username": true,
-		"nothing": true}
+	names := map[string]bool{"return": true, "done": true, "notice": true, "format": true,
+		"token": true, "username": true, "nothing": true}
 	for _, r := range allRoutes() {
 		for _, f := range reflect.VisibleFields(reflect.TypeOf(queryOf(r))) {
 			if name := f.Tag.Get("form"); name != "" {
@@ -183,8 +183,8 @@ func TestBadQueriesEverywhere(t *testing.T) {
 			for _, name := range names {
 				all.Set(name, value)
 			}
-			queries = append(queries, all.Encode(), url.Values{"return": {value}, "done": {value}, "notice": {value},
-				"format": {value}}.Encode(),
+			queries = append(queries, all.Encode(), url.Values{"return": {value}, "done": {value},
+				"notice": {value}, "format": {value}}.Encode(),
 				url.QueryEscape(value)+"=1", url.Values{"format": {"csv"}, "q": {value}}.Encode(),
 				url.Values{"token": {value}, "return": {value}}.Encode())
 		}

@@ -176,8 +176,8 @@ func TestShapes(t *testing.T) {
 	shape{"value": "number", "count": "int"}.check(t, "a label", part(message, "labels", "spam"))
 	if part(message, "emojis", "-1") != 1.0 || part(message, "detoxify", "toxicity") != 0.123456789012345 ||
 		part(message, "classifiers", "other", "x") != 12.5 || part(message, "classifiers", "detoxify") != nil {
-		t.Errorf("a message's figures are %v, %v, %v", part(message, "emojis"), part(message, "detoxify"),
-			part(message, "classifiers"))
+		t.Errorf("a message's figures are %v, %v, %v",
+			part(message, "emojis"), part(message, "detoxify"), part(message, "classifiers"))
 	}
 	for _, name := range []string{"path", "replies"} {
 		if _, ok := part(one(reply+"/thread"), name).([]any); !ok {
@@ -242,8 +242,8 @@ func TestShapes(t *testing.T) {
 		}
 	}
 	late := w.mod.send(patch, apiPrefix+user, map[string]any{"notes": "too late", "version": 1}).want(409)
-	shape{"code": "text", "message": "text", "version": "int", "action": "object"}.check(t, "a conflict",
-		late.field("error"))
+	shape{"code": "text", "message": "text", "version": "int", "action": "object"}.check(t,
+		"a conflict", late.field("error"))
 	if late.field("error", "code") != "conflict" || late.field("error", "version") != part(one(user), "version") ||
 		late.field("error", "action", "actor_name") != w.actor.Name {
 		t.Errorf("a conflict says %s", late.body)
@@ -394,8 +394,8 @@ func TestUnknownChoices(t *testing.T) {
 	w := newWorld(t)
 	user := "/users/" + w.user.String()
 	queries := map[string][]string{
-		"/trollboard": {"frame=year", "frame=Day", "status=erased", "status=x", "sort=name", "sort=-score", "formula=x",
-			"formula=Treewarden"},
+		"/trollboard": {"frame=year", "frame=Day", "status=erased", "status=x", "sort=name",
+			"sort=-score", "formula=x", "formula=Treewarden"},
 		"/users":           {"role=king", "status=x", "sort=age", "sort=--name"},
 		user:               {"formula=x"},
 		user + "/messages": {"deleted=x", "spam=perhaps", "sort=age"},

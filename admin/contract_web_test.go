@@ -50,8 +50,8 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	addresses := slices.Collect(maps.Keys(w.addresses(get)))
-	addresses = append(addresses, "/nothing", apiPrefix+"/nothing", "/users/x", "/users?limit=0", "/messages?format=csv",
-		"/static/nothing.js", "/%ff")
+	addresses = append(addresses, "/nothing", apiPrefix+"/nothing", "/users/x", "/users?limit=0",
+		"/messages?format=csv", "/static/nothing.js", "/%ff")
 	for _, address := range addresses {
 		for _, c := range []*client{w.mod, w.collector, newClient(t, w.server)} {
 			a := c.get(address)

@@ -221,7 +221,8 @@ type reactionCount struct {
 // export that begin with _skip_ are bookkeeping of the data collection.
 var reactions = []reactionCount{
 	{"+1", "👍", "thumbs up", 0}, {"-1", "👎", "thumbs down", 0}, {"red_flag", "🚩", "red flag", 0},
-	{"100", "💯", "hundred", 0}, {"rofl", "🤣", "laughing", 0}, {"clap", "👏", "applause", 0}, {"diamond", "💎", "diamond", 0},
+	{"100", "💯", "hundred", 0}, {"rofl", "🤣", "laughing", 0}, {"clap", "👏", "applause", 0},
+	{"diamond", "💎", "diamond", 0},
 	{"heart_eyes", "😍", "heart eyes", 0}, {"disappointed", "😞", "disappointed", 0}, {"poop", "💩", "poop", 0},
 	{"skull", "💀", "skull", 0},
 }

@@ -62,8 +62,8 @@ func (s *Server) describe(err error) failure {
 			Fields: invalid,
 			Advice: "Nothing was done. Go back and correct them."}
 	case errors.As(err, &forbidden):
-		f := failure{Status: 403, Code: "forbidden", Title: "You may not do this", Message: forbidden.Why,
-			Missing: forbidden.Permission}
+		f := failure{Status: 403, Code: "forbidden", Title: "You may not do this",
+			Message: forbidden.Why, Missing: forbidden.Permission}
 		if f.Missing != "" && s.Policy != nil {
 			f.Holders = s.Policy.Holders(f.Missing)
 			f.Advice = "An admin can give you a role that may."
@@ -190,8 +190,8 @@ func (s *Server) showError(c *fiber.Ctx, err error) error {
 	f := s.describe(err)
 	r := current(c)
 	if f.Status >= 500 {
-		s.Log.Error("request failed", "request", r.ID, "method", c.Method(), "path", c.Path(), "status", f.Status, "error",
-			err)
+		s.Log.Error("request failed", "request", r.ID, "method", c.Method(),
+			"path", c.Path(), "status", f.Status, "error", err)
 	}
 	if f.Status == fiber.StatusUnauthorized && s.sendToSignIn(c, err) {
 		return c.Redirect("/sign-in?return="+escapeQuery(here(c)), fiber.StatusSeeOther)

@@ -19,8 +19,8 @@ func TestErrorsNameFieldsForPeople(t *testing.T) {
 	for _, test := range []struct{ method, path, body, message, field string }{
 		{"PATCH", "/users/" + user, `{"display_name": " "}`, "Display name: A display name holds at least one visible " +
 			"character.", "display_name"},
-		{"PATCH", "/users/" + user, `{"display_name": {}}`, "Display name: is an object, and must be a string",
-			"display_name"},
+		{"PATCH", "/users/" + user, `{"display_name": {}}`,
+			"Display name: is an object, and must be a string", "display_name"},
 		{"PATCH", "/users/" + user, `{"show_on_leaderboard": 1}`, "Show on leaderboard: is a number, and must be true or " +
 			"false", "show_on_leaderboard"},
 		{"PATCH", "/users/" + user, `{"version": 1.5}`, "Version: must be a whole number", "version"},
@@ -39,8 +39,8 @@ func TestErrorsNameFieldsForPeople(t *testing.T) {
 		c.do(test.method, apiPrefix+test.path, strings.NewReader(test.body),
 			"application/json").want(http.StatusUnprocessableEntity).json(&answer)
 		if answer.Error.Message != test.message || answer.Error.Fields[test.field] == "" {
-			t.Errorf("%s: %q, fields %q; want %q beside %s", test.body, answer.Error.Message, answer.Error.Fields, test.message,
-				test.field)
+			t.Errorf("%s: %q, fields %q; want %q beside %s",
+				test.body, answer.Error.Message, answer.Error.Fields, test.message, test.field)
 		}
 	}
 	// A query's parameters keep their names: they stand in the address.

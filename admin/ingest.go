@@ -77,8 +77,8 @@ var ingestSchema = func() object {
 	}
 	optional := func(schema object) object { return object{"anyOf": []object{schema, {"type": "null"}}} }
 	return object{"oneOf": []object{
-		line("user", []string{"user_id"}, object{"user_id": id, "display_name": optional(text), "auth_method": optional(text),
-			"username": optional(text)}),
+		line("user", []string{"user_id"}, object{"user_id": id, "display_name": optional(text),
+			"auth_method": optional(text), "username": optional(text)}),
 		line("tree", []string{"message_tree_id"}, object{"message_tree_id": id, "state": object{"type": "string",
 			"enum": store.TreeStates}, "lang": optional(text),
 			"origin": optional(text), "goal_tree_size": optional(number), "max_depth": optional(number),

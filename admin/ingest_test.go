@@ -45,8 +45,8 @@ func TestIngestAnswersForEachLine(t *testing.T) {
 		fmt.Sprintf(`{"type": "message", "id": "e2", "message_id": %q, "user_id": %q, "role": "prompter", "text": "Hello?", "lang": "en"}`, message, user),
 		`{"type": "reaction", "id": "e3"}`,
 		"",
-		fmt.Sprintf(`{"type": "reaction", "id": "e4", "message_id": %q, "user_id": %q, "emoji": "-1", "op": "add"}`, message,
-			user),
+		fmt.Sprintf(`{"type": "reaction", "id": "e4", "message_id": %q, "user_id": %q, "emoji": "-1", "op": "add"}`,
+			message, user),
 	}
 	var done store.Ingested
 	c.ingestLines(lines...).want(200).json(&done)
@@ -81,8 +81,8 @@ func TestIngestBounds(t *testing.T) {
 	server := newServer(t, s)
 	c := program(t, server, policy.Collector)
 	line := func(n int) string {
-		return fmt.Sprintf(`{"type": "user", "id": %q, "user_id": %q, "more": %q}`, uuid.NewString(), uuid.New(),
-			strings.Repeat("x", n))
+		return fmt.Sprintf(`{"type": "user", "id": %q, "user_id": %q, "more": %q}`,
+			uuid.NewString(), uuid.New(), strings.Repeat("x", n))
 	}
 	var many []string
 	for range 12 {
@@ -126,8 +126,8 @@ func TestOnlyAnIngestMayBeLong(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\n%sContent-Type: %s\r\nContent-Length: %d\r\n\r\n", c.path,
-			c.key, ingestType, c.length)
+		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\n%sContent-Type: %s\r\nContent-Length: %d\r\n\r\n",
+			c.path, c.key, ingestType, c.length)
 		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {
 			t.Fatalf("%s: %v", c.path, err)

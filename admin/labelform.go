@@ -125,8 +125,8 @@ func scoreTables(m store.Message) []scoreTable {
 	for _, model := range models(m) {
 		table := scoreTable{Title: model.Name}
 		for _, name := range sortedKeys(model.Outputs) {
-			table.Rows = append(table.Rows, scoreRow{Name: strings.ReplaceAll(name, "_", " "), Value: model.Outputs[name],
-				Bad: true})
+			table.Rows = append(table.Rows, scoreRow{Name: strings.ReplaceAll(name, "_", " "),
+				Value: model.Outputs[name], Bad: true})
 		}
 		tables = append(tables, table)
 	}

@@ -50,8 +50,7 @@ func (t messagePresenter) menu(m store.Message, mine []store.Reaction) messageMe
 	if t.may[policy.MessageReact] {
 		for _, r := range reactions[:3] {
 			reacted := slices.ContainsFunc(mine, func(g store.Reaction) bool {
-				return g.Emoji == r.Emoji &&
-					g.UserID == t.person.UserID
+				return g.Emoji == r.Emoji && g.UserID == t.person.UserID
 			})
 			menu.Reactions = append(menu.Reactions, menuReaction{r, reacted})
 		}

@@ -374,8 +374,8 @@ func TestOtherSites(t *testing.T) {
 	for address, r := range w.addresses(post, put, patch) {
 		api := strings.HasPrefix(address, apiPrefix)
 		for _, headers := range foreign {
-			a := w.mod.do(r.Method, address, strings.NewReader(goodForm(r).Encode()), "application/x-www-form-urlencoded",
-				headers...)
+			a := w.mod.do(r.Method, address, strings.NewReader(goodForm(r).Encode()),
+				"application/x-www-form-urlencoded", headers...)
 			if a.status != http.StatusForbidden || api && a.field("error", "code") != "cross_origin" || !api &&
 				!strings.Contains(a.text("main"), "another site") {
 				t.Errorf("%s %s with %v: %d", r.Method, address, headers, a.status)

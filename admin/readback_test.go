@@ -137,8 +137,8 @@ func TestSignalsComeBack(t *testing.T) {
 			t.Errorf("the report %.100q came back as %+v", text, message.Reports)
 		}
 		user := uuid.New()
-		storetest.Exec(t, w.store, "INSERT INTO users (user_id, display_name, username) VALUES ($1, $2, $1::uuid::text)",
-			user, text)
+		storetest.Exec(t, w.store,
+			"INSERT INTO users (user_id, display_name, username) VALUES ($1, $2, $1::uuid::text)", user, text)
 		path := "/users/" + user.String()
 		w.mod.send(post, apiPrefix+path+"/ban", map[string]any{"reason": text,
 			"until": time.Now().Add(time.Hour)}).want(http.StatusOK)

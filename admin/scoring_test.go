@@ -113,14 +113,14 @@ func TestScoringAPI(t *testing.T) {
 		done.field("action", "after", "formula", "toxic_from") != 0.75 {
 		t.Errorf("%s", done.body)
 	}
-	late := admin.send(put, apiPrefix+"/scoring", map[string]any{"weights": weights, "version": 1,
-		"note": "too late"}).want(409)
+	late := admin.send(put, apiPrefix+"/scoring", map[string]any{"weights": weights,
+		"version": 1, "note": "too late"}).want(409)
 	if late.field("error", "version") != 2.0 || late.field("error", "action", "id") != done.field("action", "id") {
 		t.Errorf("%s", late.body)
 	}
 	for body, fields := range map[string][]string{
-		`{"weights": {"red_flag": 1, "pii": 1000}, "toxic_from": 3, "note": "ab"}`: {"weights.red_flag", "weights.pii",
-			"toxic_from", "note"},
+		`{"weights": {"red_flag": 1, "pii": 1000}, "toxic_from": 3, "note": "ab"}`: {"weights.red_flag",
+			"weights.pii", "toxic_from", "note"},
 		`{"weights": {"pii": "1"}, "note": "for the test"}`:                   {"weights"},
 		`{"weights": {"pii": 1e999}, "note": "for the test"}`:                 {"weights"},
 		`{"weights": {"pii": null}, "note": "for the test"}`:                  {"weights"},
@@ -166,11 +166,11 @@ func TestTryAnswers(t *testing.T) {
 	a := w.mod.send(post, apiPrefix+"/scoring/try", map[string]any{"weights": map[string]any{"downvotes": 50},
 		"frame": "total"}).want(200)
 	shape{"users": "int", "known_trolls": "int", "left_out": "list", "old": "object", "new": "object", "entered": "list",
-		"left": "list", "moved": "list", "auc_difference": "number?", "as_of": "time", "resamples": "int"}.check(t, "a trial",
-		a.field())
+		"left": "list", "moved": "list", "auc_difference": "number?", "as_of": "time", "resamples": "int"}.check(t,
+		"a trial", a.field())
 	for _, side := range []string{"old", "new"} {
-		shape{"auc": "number", "auc_interval": "list", "precision": "object", "precision_interval": "object"}.check(t, side,
-			a.field(side))
+		shape{"auc": "number", "auc_interval": "list", "precision": "object",
+			"precision_interval": "object"}.check(t, side, a.field(side))
 		for _, depth := range []string{"20", "50", "100"} {
 			if _, ok := a.field(side, "precision", depth).(float64); !ok {
 				t.Errorf("%s: there is no precision at %s: %s", side, depth, a.body)

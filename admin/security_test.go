@@ -58,8 +58,8 @@ func TestCrossOrigin(t *testing.T) {
 			{"Sec-Fetch-Site", "", "Origin", "https://evil.example"},
 			{"Sec-Fetch-Site", "", "Origin", "null"},
 		} {
-			c.do(http.MethodPost, path, strings.NewReader("reason=spam+and+more"), "application/x-www-form-urlencoded",
-				headers...).want(403)
+			c.do(http.MethodPost, path, strings.NewReader("reason=spam+and+more"),
+				"application/x-www-form-urlencoded", headers...).want(403)
 		}
 	}
 	c.do(http.MethodPost, paths[1], strings.NewReader(`{"reason": "spam and more", "preview": true}`), "application/json",

@@ -123,8 +123,8 @@ func browser(agent string) string {
 	}
 	name := find("Edg/", "Edge", "OPR/", "Opera", "Firefox/", "Firefox", "HeadlessChrome", "Headless Chrome", "Chrome/",
 		"Chrome", "Safari/", "Safari", "curl/", "curl")
-	system := find("Android", "Android", "iPhone", "iPhone", "iPad", "iPad", "Windows", "Windows", "Mac OS", "macOS",
-		"Linux", "Linux")
+	system := find("Android", "Android", "iPhone", "iPhone", "iPad", "iPad", "Windows",
+		"Windows", "Mac OS", "macOS", "Linux", "Linux")
 	switch {
 	case name == "" && agent == "":
 		return "Unknown browser"

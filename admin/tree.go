@@ -111,8 +111,8 @@ func (p treesPage) Carry() []Choice { return carried(p.Query, "author") }
 
 func (p treesPage) csv() (header []string, rows [][]string) {
 	header = []string{"id", "state", "active", "goal_tree_size", "max_depth", "max_children_count", "origin", "lang",
-		"created_date", "author", "author_name",
-		"messages", "excerpt"}
+		"created_date", "author",
+		"author_name", "messages", "excerpt"}
 	whole := func(n *int) string {
 		if n == nil {
 			return ""
@@ -126,8 +126,8 @@ func (p treesPage) csv() (header []string, rows [][]string) {
 		}
 		rows = append(rows, []string{t.TreeID.String(), t.State, strconv.FormatBool(t.Active), whole(t.GoalTreeSize),
 			whole(t.MaxDepth), whole(t.MaxChildrenCount),
-			orEmpty(t.Origin), orEmpty(t.Lang), rfc3339(t.CreatedDate), author, orEmpty(t.AuthorName), strconv.Itoa(t.Messages),
-			t.Excerpt})
+			orEmpty(t.Origin), orEmpty(t.Lang), rfc3339(t.CreatedDate), author,
+			orEmpty(t.AuthorName), strconv.Itoa(t.Messages), t.Excerpt})
 	}
 	return header, rows
 }
@@ -138,8 +138,8 @@ func (s *Server) trees(c *fiber.Ctx) error {
 	if err := decodeQuery(c, &q); err != nil {
 		return err
 	}
-	f := store.TreeFilter{State: q.State, Lang: q.Lang, Origin: strings.TrimSpace(q.Origin), Author: q.Author,
-		Page: q.page()}
+	f := store.TreeFilter{State: q.State, Lang: q.Lang, Origin: strings.TrimSpace(q.Origin),
+		Author: q.Author, Page: q.page()}
 	list, err := s.store.Trees(c.UserContext(), s.actor(c), f)
 	if err != nil {
 		return err

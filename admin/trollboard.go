@@ -121,14 +121,12 @@ func (p trollboardPage) Carry() []Choice {
 
 func (p trollboardPage) csv() (header []string, rows [][]string) {
 	header = []string{"rank", "user_id", "display_name", "status", "score", "rate", "red_flags", "upvotes", "downvotes",
-		"spam",
-		"toxicity", "toxicity_source", "messages", "languages", "last_activity"}
+		"spam", "toxicity", "toxicity_source", "messages", "languages", "last_activity"}
 	for _, r := range p.Board.Items {
 		rows = append(rows, []string{
 			strconv.FormatInt(r.Rank, 10), r.UserID.String(), r.DisplayName, r.Status, figure(&r.Score), figure(&r.Rate),
 			strconv.FormatInt(r.RedFlags, 10), strconv.FormatInt(r.Upvotes, 10), strconv.FormatInt(r.Downvotes, 10),
-			strconv.FormatInt(r.Spam, 10),
-			figure(r.Toxicity), orEmpty(r.ToxicitySource), strconv.FormatInt(r.Messages, 10), strings.Join(r.Languages, " "),
+			strconv.FormatInt(r.Spam, 10), figure(r.Toxicity), orEmpty(r.ToxicitySource), strconv.FormatInt(r.Messages, 10), strings.Join(r.Languages, " "),
 			rfc3339(r.LastActivity),
 		})
 	}
@@ -231,8 +229,8 @@ func (p trollboardPage) columns() []column {
 		{Title: "Red flags", Hint: "Red-flag reactions and reports", Link: "red_flags", Class: "num"},
 		{Title: "Vote", Hint: "Upvotes and downvotes; sorts by downvotes", Link: "downvotes"},
 		{Title: "Spam", Hint: "Spam label votes and spam prompts", Link: "spam", Class: "num"},
-		{Title: "Toxicity", Hint: "Mean of the classifier's toxicity over the user's messages", Link: "toxicity",
-			Class: "num"},
+		{Title: "Toxicity", Hint: "Mean of the classifier's toxicity over the user's messages",
+			Link: "toxicity", Class: "num"},
 		{Title: "Messages", Link: "messages", Class: "num"},
 		{Title: "Languages"},
 		{Title: "Last active"},

@@ -272,8 +272,8 @@ func TestTrollboardRow(t *testing.T) {
 	if detail.Length() != 1 || detail.Prev().AttrOr("id", "") != "u-"+crowd.troll.String() {
 		t.Fatal("the row did not open below itself")
 	}
-	part := moderator.do(http.MethodGet, opener.AttrOr("data-unfold", ""), nil, "", "X-Partial",
-		"dialog").want(http.StatusOK)
+	part := moderator.do(http.MethodGet, opener.AttrOr("data-unfold", ""), nil,
+		"", "X-Partial", "dialog").want(http.StatusOK)
 	if strings.Contains(part.body, "<html") {
 		t.Error("the part is a whole page")
 	}

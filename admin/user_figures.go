@@ -140,8 +140,8 @@ func chartOf(days []store.DaySignals) signalChart {
 			chart.Days = append([]store.DaySignals{d}, chart.Days...)
 		}
 	}
-	chart.Text = fmt.Sprintf("Signals of the last 30 days: %d against this user, %d for them, on %s.", against, good,
-		dayCount(len(chart.Days)))
+	chart.Text = fmt.Sprintf("Signals of the last 30 days: %d against this user, %d for them, on %s.",
+		against, good, dayCount(len(chart.Days)))
 	return chart
 }
 

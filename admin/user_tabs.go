@@ -54,14 +54,14 @@ func (p userPage) Sorted() column {
 
 // CSV returns the address of the open tab as a file.
 func (p userPage) CSV() string {
-	return p.Self + "/" + p.Filter.Tab + mustQuery(p.Query, "format", "csv", "tab", "", "deleted", p.Filter.Deleted,
-		"cursor", p.Filter.Cursor)
+	return p.Self + "/" + p.Filter.Tab + mustQuery(p.Query, "format", "csv", "tab", "",
+		"deleted", p.Filter.Deleted, "cursor", p.Filter.Cursor)
 }
 
 func messageCSV(messages []store.Message) (header []string, rows [][]string) {
 	header = []string{"message_id", "message_tree_id", "parent_id", "user_id", "created_date", "role", "lang",
-		"review_count", "review_result", "deleted",
-		"edited", "upvotes", "downvotes", "red_flags", "tree_state", "text"}
+		"review_count", "review_result", "deleted", "edited", "upvotes", "downvotes", "red_flags",
+		"tree_state", "text"}
 	for _, m := range messages {
 		var parent, user, count, result string
 		if m.ParentID != nil {
@@ -76,11 +76,12 @@ func messageCSV(messages []store.Message) (header []string, rows [][]string) {
 		if m.ReviewResult != nil {
 			result = strconv.FormatBool(*m.ReviewResult)
 		}
-		rows = append(rows, []string{m.MessageID.String(), m.TreeID.String(), parent, user, rfc3339(m.CreatedDate), m.Role,
-			orEmpty(m.Lang), count, result,
-			strconv.FormatBool(m.Deleted), strconv.FormatBool(m.Edited), strconv.Itoa(m.Emojis["+1"]),
-			strconv.Itoa(m.Emojis["-1"]), strconv.Itoa(m.Emojis["red_flag"]),
-			m.TreeState, m.Text})
+		rows = append(rows, []string{
+			m.MessageID.String(), m.TreeID.String(), parent, user, rfc3339(m.CreatedDate), m.Role, orEmpty(m.Lang),
+			count, result, strconv.FormatBool(m.Deleted), strconv.FormatBool(m.Edited),
+			strconv.Itoa(m.Emojis["+1"]), strconv.Itoa(m.Emojis["-1"]), strconv.Itoa(m.Emojis["red_flag"]),
+			m.TreeState, m.Text,
+		})
 	}
 	return header, rows
 }
@@ -144,8 +145,8 @@ func feedbackCSV(feedback []store.Feedback) (header []string, rows [][]string) {
 			value := g.Labels[name]
 			labels = append(labels, name+"="+figure(&value))
 		}
-		rows = append(rows, []string{g.Kind, g.MessageID.String(), rfc3339(&g.At), strings.Join(labels, " "), g.Emoji,
-			g.Reason, g.Excerpt})
+		rows = append(rows, []string{g.Kind, g.MessageID.String(), rfc3339(&g.At),
+			strings.Join(labels, " "), g.Emoji, g.Reason, g.Excerpt})
 	}
 	return header, rows
 }

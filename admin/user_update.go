@@ -33,8 +33,8 @@ type userBody struct {
 func (b userBody) Shown() bool { return b.ShowOnLeaderboard != nil && *b.ShowOnLeaderboard }
 
 func (b userBody) patch() store.UserPatch {
-	return store.UserPatch{DisplayName: b.DisplayName, Notes: b.Notes, ShowOnLeaderboard: b.ShowOnLeaderboard,
-		Role: b.Role}
+	return store.UserPatch{DisplayName: b.DisplayName, Notes: b.Notes,
+		ShowOnLeaderboard: b.ShowOnLeaderboard, Role: b.Role}
 }
 
 // Elsewhere returns the errors of fields that the user's form does not show.
@@ -61,8 +61,8 @@ func (s *Server) updateUser(c *fiber.Ctx) error {
 			return err
 		}
 		outcome, err = s.store.Act(c.UserContext(), s.actor(c),
-			store.Act{Kind: "update_user", Target: id, Reason: body.Reason, Version: body.Version, IdempotencyKey: key,
-				Params: body.patch()})
+			store.Act{Kind: "update_user", Target: id, Reason: body.Reason, Version: body.Version,
+				IdempotencyKey: key, Params: body.patch()})
 	}
 	switch {
 	case err != nil:

@@ -97,15 +97,15 @@ func (s *Server) users(c *fiber.Ctx) error {
 		return err
 	}
 	p.Languages, p.Roles = languageChoices(languages, q.Lang), roleChoices(q.Role)
-	p.Statuses = choices(q.Status, "", "Any status", store.Active, "Active", store.Banned, "Banned", store.Erased,
-		"Erased")
+	p.Statuses = choices(q.Status, "", "Any status", store.Active, "Active",
+		store.Banned, "Banned", store.Erased, "Erased")
 	p.Here = hereWithout(c, "done", "notice")
 	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", q.Cursor)
 	p.Columns = p.columns()
 	p.Pager = p.pager(list.Prev, list.Next, "")
 	for _, u := range list.Items {
-		p.Lines = append(p.Lines, userLine{u, u.Status != store.Erased && mayActOn(p.Person, policy.UserBan, u.UserID,
-			u.Role)})
+		p.Lines = append(p.Lines, userLine{u,
+			u.Status != store.Erased && mayActOn(p.Person, policy.UserBan, u.UserID, u.Role)})
 	}
 	return s.render(c, "users", p)
 }

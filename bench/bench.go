@@ -236,6 +236,6 @@ func column[T any](ctx context.Context, pool *pgxpool.Pool, sql string, args ...
 
 // boardOf requests the first page of a board.
 func boardOf(window scoring.Window, limit int) store.BoardFilter {
-	return store.BoardFilter{Window: window, Formula: scoring.Treewarden, Status: store.Active, Sort: "score",
-		Page: store.Page{Limit: limit}}
+	return store.BoardFilter{Window: window, Formula: scoring.Treewarden, Status: store.Active,
+		Sort: "score", Page: store.Page{Limit: limit}}
 }

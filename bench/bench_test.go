@@ -79,8 +79,8 @@ func sameBoards(t *testing.T, b *bench) {
 		t.Fatal(err)
 	}
 	ours := map[string]store.BoardRow{}
-	filter := store.BoardFilter{Window: scoring.Total, Formula: scoring.OpenAssistant, Status: store.Active,
-		Page: store.Page{Limit: 200}}
+	filter := store.BoardFilter{Window: scoring.Total, Formula: scoring.OpenAssistant,
+		Status: store.Active, Page: store.Page{Limit: 200}}
 	for {
 		board, err := b.store.Board(ctx, store.CommandLine, filter)
 		if err != nil {

@@ -72,8 +72,7 @@ func (b *bench) measureHTTP(ctx context.Context) error {
 		}
 		plain += rate / rounds
 		rate, answered, err := b.clients(ctx, func() error {
-			return b.web.get(ctx, b.keys[policy.Admin], boardPath+"total",
-				nil)
+			return b.web.get(ctx, b.keys[policy.Admin], boardPath+"total", nil)
 		})
 		if err != nil {
 			return err

@@ -174,8 +174,8 @@ func (s submissions) plain(ctx context.Context, tx pgx.Tx) error {
 			func(s submission) []any { return []any{s.message, s.about.Tree} }},
 		{"messages (tree_id, message_id, parent_id, user_id, created_date, role, lang, text, depth)", "message",
 			func(s submission) []any {
-				return []any{s.about.Tree, s.message, s.about.Message, s.user, s.at, otherRole(s.about.Role), "en", replyText,
-					s.about.Depth + 1}
+				return []any{s.about.Tree, s.message, s.about.Message, s.user, s.at,
+					otherRole(s.about.Role), "en", replyText, s.about.Depth + 1}
 			}},
 		{"label_votes (tree_id, message_id, user_id, at, spam, quality, pii, toxicity, hate_speech)", "label",
 			func(s submission) []any {

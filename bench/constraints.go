@@ -19,8 +19,8 @@ type definitions []definition
 // constraints reads the keys and indexes of our tables: all foreign keys, and
 // the other keys and indexes of the filled tables.
 func (l *loading) constraints(ctx context.Context) (found definitions, err error) {
-	filled := []string{"users", "trees", "messages", "message_trees", "emoji_aggregates", "label_votes", "reactions",
-		"classifier_outputs"}
+	filled := []string{"users", "trees", "messages", "message_trees", "emoji_aggregates",
+		"label_votes", "reactions", "classifier_outputs"}
 	err = l.with(ctx, "public", func(conn *pgx.Conn) error {
 		rows, err := conn.Query(ctx, `
 			SELECT contype::text AS kind, conrelid::regclass::text AS table, conname::text AS name,

@@ -42,8 +42,8 @@ func (b *bench) measureCursors(ctx context.Context) error {
 		end  []string // the keys of the row before the last page, in the list's own order
 		how  string
 	}{
-		{"messages of the busiest user", messages(store.MessageFilter{User: &busiest[0]}), []string{"-infinity", zero},
-			"store.Messages, of a user"},
+		{"messages of the busiest user", messages(store.MessageFilter{User: &busiest[0]}),
+			[]string{"-infinity", zero}, "store.Messages, of a user"},
 		{"messages", messages(store.MessageFilter{}), []string{"-infinity", zero}, "store.Messages"},
 		{"trees", func(ctx context.Context, cursor string) (*string, error) {
 			page, err := b.store.Trees(ctx, store.CommandLine, store.TreeFilter{Page: store.Page{Cursor: cursor}})

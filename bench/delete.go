@@ -107,8 +107,8 @@ func (b *bench) measureBan(ctx context.Context) error {
 	if _, err := b.store.Undo(ctx, store.CommandLine, done.Action.ID, reason, false, ""); err != nil {
 		return err
 	}
-	what := fmt.Sprintf("ban of the busiest user, %d messages deleted (%d of others)", done.Affected.Messages,
-		done.Affected.OthersMessages)
+	what := fmt.Sprintf("ban of the busiest user, %d messages deleted (%d of others)",
+		done.Affected.Messages, done.Affected.OthersMessages)
 	how := `store.Act{Kind: "ban", Messages: "delete"}`
 	b.within("preview of the "+what, preview, 2*time.Second, how)
 	b.within(what, ban, time.Minute, how)
@@ -126,8 +126,8 @@ func (b *bench) banByAPI(ctx context.Context, user uuid.UUID) error {
 	var no *refused
 	switch {
 	case errors.As(err, &no):
-		b.add(row{Figure: "the same ban by the API", Ours: fmt.Sprintf("HTTP %d after %s", no.status,
-			span(time.Since(began))),
+		b.add(row{Figure: "the same ban by the API",
+			Ours:   fmt.Sprintf("HTTP %d after %s", no.status, span(time.Since(began))),
 			Target: "≤ " + span(time.Minute), Holds: misses, How: "POST /api/v1/users/…/ban"})
 		return nil
 	case err != nil:

@@ -87,8 +87,8 @@ func (l *loading) loaded(ctx context.Context) (end *time.Time, err error) {
 }
 
 func (l *loading) remember(ctx context.Context) error {
-	return l.exec(ctx, "legacy", `CREATE TABLE loaded AS SELECT $1::timestamptz AS "end", $2::float8 AS scale`, l.end,
-		l.scale)
+	return l.exec(ctx, "legacy", `CREATE TABLE loaded AS SELECT $1::timestamptz AS "end", $2::float8 AS scale`,
+		l.end, l.scale)
 }
 
 // with runs work on a connection of its own, with the search path of one

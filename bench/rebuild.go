@@ -40,8 +40,8 @@ func (b *bench) measureRebuild(ctx context.Context) error {
 // database.
 func (b *bench) measureVerify(context.Context) error {
 	took, err := b.web.run("score", "verify")
-	r := row{Figure: "score verify after the whole run", Ours: "finds nothing", Target: "nothing", Holds: holds,
-		How: "treewarden score verify"}
+	r := row{Figure: "score verify after the whole run", Ours: "finds nothing",
+		Target: "nothing", Holds: holds, How: "treewarden score verify"}
 	if err != nil {
 		r.Ours, _, _ = strings.Cut(err.Error(), "\n")
 		r.Holds = misses

@@ -15,8 +15,8 @@ const clientID = "00000000-0000-4000-8000-000000000001"
 const toxicityModel = "unitary/multilingual-toxic-xlm-roberta"
 
 // generated lists Open-Assistant's tables in the order of their foreign keys.
-var generated = []string{"api_client", "user", "message", "message_tree_state", "text_labels", "message_emoji",
-	"message_toxicity"}
+var generated = []string{"api_client", "user", "message", "message_tree_state",
+	"text_labels", "message_emoji", "message_toxicity"}
 
 // generate writes the rows of one of Open-Assistant's tables as text for COPY.
 func (w *world) generate(table string, to io.Writer) error {
@@ -115,7 +115,8 @@ func (o *rows) messageID(m *message) *rows { return o.uuid(ofMessage, m.key, 0) 
 func (o *rows) userRow(u int) {
 	r := stream(ofUser, uint64(u), 0)
 	enabled := !isTroll(u) || r.float() < 0.5
-	o.user(u).text("\tuser_").int(u).text("\temail\tDisplay ").int(u).tab().at(o.start).tab().text(clientID).tab().bool(enabled).text("\t\tf\t")
+	o.user(u).text("\tuser_").int(u).text("\temail\tDisplay ").int(u).tab()
+	o.at(o.start).tab().text(clientID).tab().bool(enabled).text("\t\tf\t")
 	o.bool(r.float() < 0.95).tab().at(o.world.end - hour).tab().int(r.below(30)).tab()
 	o.at(o.world.end - int64(r.exponential()*20*day)).tab().at(o.start).end()
 }
@@ -145,7 +146,8 @@ func (o *rows) messageRow(m *message, tree []message) {
 		}
 		o.text(o.vocabulary[words[i]])
 	}
-	o.text(`."}, "payload_type": "MessagePayload"}`).tab().text(m.language).tab().int(m.depth).tab().int(m.replies).tab().bool(m.deleted).tab()
+	o.text(`."}, "payload_type": "MessagePayload"}`).tab().text(m.language).tab().int(m.depth).tab()
+	o.int(m.replies).tab().bool(m.deleted).tab()
 	for i, word := range words {
 		if i > 0 {
 			o.text(" ")
@@ -206,5 +208,6 @@ func (o *rows) treeRow(tree []message) {
 		state = "halted_by_moderator"
 	}
 	active := slices.Contains([]string{"initial_prompt_review", "growing", "ranking"}, state)
-	o.messageID(prompt).text("\t12\t6\t3\t").text(state).tab().bool(active).text("\t\\N\t\\N\t").text(prompt.language).end()
+	o.messageID(prompt).text("\t12\t6\t3\t").text(state).tab().bool(active)
+	o.text("\t\\N\t\\N\t").text(prompt.language).end()
 }

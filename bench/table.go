@@ -72,8 +72,7 @@ func (t *table) atMost(figure string, plain, ours time.Duration, most float64, h
 func (t *table) rate(figure string, legacy, ours, atLeast float64, how string) {
 	ratio := ours / legacy
 	t.add(row{Figure: figure, Legacy: fmt.Sprintf("%.0f/s", legacy), Ours: fmt.Sprintf("%.0f/s", ours),
-		Ratio:  times(ratio),
-		Target: fmt.Sprintf("≥ %g×", atLeast), Holds: verdictOf(ratio >= atLeast), How: how})
+		Ratio: times(ratio), Target: fmt.Sprintf("≥ %g×", atLeast), Holds: verdictOf(ratio >= atLeast), How: how})
 }
 
 // missed returns the names of the figures that miss their target.
@@ -97,8 +96,8 @@ func (t *table) markdown() string {
 		if how != "" {
 			how = "`" + how + "`"
 		}
-		fmt.Fprintf(&b, "| %s |\n", strings.Join([]string{r.Figure, r.Legacy, r.Ours, r.Ratio, r.Target, string(r.Holds),
-			how}, " | "))
+		fmt.Fprintf(&b, "| %s |\n", strings.Join([]string{r.Figure, r.Legacy, r.Ours,
+			r.Ratio, r.Target, string(r.Holds), how}, " | "))
 	}
 	return b.String()
 }

@@ -252,8 +252,8 @@ func TestEverythingIsThere(t *testing.T) {
 		"heading", "list", "odd text", "messages of the day", "messages of the week", "messages of the month",
 		"trolls' messages of the day", "trolls' messages of the week", "trolls' messages of the month", "reaction +1",
 		"reaction -1", "reaction red_flag", "reaction _skip_reply", "report open", "report upheld", "report dismissed",
-		"report withdrawn", "vote spam", "vote lang_mismatch", "vote hate_speech", "vote not_appropriate", "vote pii",
-		"vote sexual_content", "toxic")
+		"report withdrawn", "vote spam", "vote lang_mismatch", "vote hate_speech",
+		"vote not_appropriate", "vote pii", "vote sexual_content", "toxic")
 	for _, what := range wanted {
 		if count[what] < 3 {
 			t.Errorf("%s: only %d", what, count[what])

@@ -214,8 +214,8 @@ func (g *generator) complain(n *node, by *person, at time.Time, reason int) {
 			status = "dismissed"
 		}
 	}
-	g.out.Reports = append(g.out.Reports, Report{Tree: n.Tree, Message: n.ID, User: by.ID, Reason: text, At: at,
-		Status: status})
+	g.out.Reports = append(g.out.Reports, Report{Tree: n.Tree, Message: n.ID,
+		User: by.ID, Reason: text, At: at, Status: status})
 	by.touch(at)
 }
 

@@ -36,13 +36,13 @@ func toLoad(c Corpus) store.Bulk {
 func usersToLoad(c Corpus) []store.Table {
 	return []store.Table{{
 		Name: "users",
-		Columns: []string{"user_id", "display_name", "auth_method", "username", "email", "created_date",
-			"last_activity_date"},
+		Columns: []string{"user_id", "display_name", "auth_method", "username",
+			"email", "created_date", "last_activity_date"},
 		Rows: len(c.Users),
 		Row: func(i int) []any {
 			u := c.Users[i]
-			return []any{rawID(u.ID), u.DisplayName, u.AuthMethod, u.Username, textOrNull(u.Email), u.Created,
-				dateOrNone(u.LastActivity)}
+			return []any{rawID(u.ID), u.DisplayName, u.AuthMethod, u.Username,
+				textOrNull(u.Email), u.Created, dateOrNone(u.LastActivity)}
 		},
 	}}
 }
@@ -50,8 +50,8 @@ func usersToLoad(c Corpus) []store.Table {
 func treesToLoad(c Corpus) []store.Table {
 	return []store.Table{{
 		Name: "trees",
-		Columns: []string{"tree_id", "state", "active", "goal_tree_size", "max_depth", "max_children_count", "origin", "lang",
-			"created_date", "user_id"},
+		Columns: []string{"tree_id", "state", "active", "goal_tree_size", "max_depth",
+			"max_children_count", "origin", "lang", "created_date", "user_id"},
 		Rows: len(c.Trees),
 		Row: func(i int) []any {
 			t := c.Trees[i]
@@ -155,7 +155,7 @@ func textOrNull(text string) any {
 	return text
 }
 
-// dateOrNone writes the zero time as NULL.
+// dateOrNone returns a date, or store.NoDate for the zero time.
 func dateOrNone(at time.Time) any {
 	if at.IsZero() {
 		return store.NoDate

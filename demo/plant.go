@@ -63,8 +63,8 @@ const (
 
 // States lists the states of a tree, in the order in which a tree goes through
 // them, and then the states of a tree that ended early.
-var States = []string{reviewing, waiting, growing, ranking, readyToScore, readyToExport, scoringFailed, aborted, halted,
-	backlogRanking}
+var States = []string{reviewing, waiting, growing, ranking, readyToScore, readyToExport,
+	scoringFailed, aborted, halted, backlogRanking}
 
 // story holds the chances of the states by a tree's age, in per mille, in the
 // order of States. A young tree cannot be complete.

@@ -97,8 +97,8 @@ func TestAccountsKeysAndLog(t *testing.T) {
 	ends := make(chan result, 2)
 	for _, role := range []string{"admin", "moderator"} {
 		go func() {
-			ends <- tool(t, dir, "correct horse battery\n", "staff", "create", "--name", "first "+role, "--role", role,
-				"--password-stdin")
+			ends <- tool(t, dir, "correct horse battery\n", "staff", "create",
+				"--name", "first "+role, "--role", role, "--password-stdin")
 		}()
 	}
 	for range 2 {
@@ -144,8 +144,8 @@ func TestAccountsKeysAndLog(t *testing.T) {
 }
 
 func testStaff(t *testing.T, dir string) {
-	refused(t, dir, "correct horse battery\n", failed, "name", "staff", "create", "--name", "first admin", "--role",
-		"admin", "--password-stdin")
+	refused(t, dir, "correct horse battery\n", failed, "name", "staff", "create",
+		"--name", "first admin", "--role", "admin", "--password-stdin")
 	refused(t, dir, "short\n", failed, "10", "staff", "create", "--name", "second", "--role", "admin", "--password-stdin")
 	if got := must(t, dir, "", "staff", "list"); strings.Count(got, "\n") != 3 ||
 		!strings.Contains(got, "first moderator  moderator  active") {

@@ -63,8 +63,8 @@ func (c *DemoCmd) fill(ctx context.Context, app *App, s *store.Store) error {
 	if empty {
 		app.Log.Info("generating a collection", "users", 300*c.Scale, "trees", 2000*c.Scale, "seed", c.Seed)
 		corpus = demo.Generate(demo.Options{Seed: c.Seed, Scale: c.Scale, Now: time.Now()})
-		app.Log.Info("loading it", "messages", len(corpus.Messages), "votes", len(corpus.Votes), "reactions",
-			len(corpus.Reactions))
+		app.Log.Info("loading it", "messages", len(corpus.Messages),
+			"votes", len(corpus.Votes), "reactions", len(corpus.Reactions))
 		if empty, err = demo.Fill(ctx, s, corpus); err != nil {
 			return err
 		}

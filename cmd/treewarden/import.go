@@ -58,8 +58,8 @@ func (c *ImportCmd) Run(app *App) error {
 		store.ImportOptions{DryRun: c.DryRun, Log: app.Log, Progress: func(s store.ImportSummary) {
 			if source.bar == nil && time.Since(logged) >= importLogged {
 				logged = time.Now()
-				app.Log.Info("importing", "bytes", s.Bytes, "messages", s.Messages, "updated", s.Updated, "unchanged", s.Unchanged,
-					"rejected", s.Rejected)
+				app.Log.Info("importing", "bytes", s.Bytes, "messages", s.Messages,
+					"updated", s.Updated, "unchanged", s.Unchanged, "rejected", s.Rejected)
 			}
 		}})
 	if source.bar != nil {
@@ -172,8 +172,8 @@ func (c *ImportCmd) print(app *App, summary store.ImportSummary, source *importS
 	if c.DryRun {
 		b.WriteString("a dry run: nothing was written\n")
 	}
-	fmt.Fprintf(&b, "new      %s, %s, %s\n", number(summary.Trees, "tree"), number(summary.Messages, "message"),
-		number(summary.Users, "user"))
+	fmt.Fprintf(&b, "new      %s, %s, %s\n",
+		number(summary.Trees, "tree"), number(summary.Messages, "message"), number(summary.Users, "user"))
 	fmt.Fprintf(&b, "known    %s updated, %s unchanged\n", number(summary.Updated, "message"),
 		humanize.Comma(summary.Unchanged))
 	fmt.Fprintf(&b, "refused  %s; %s kept aside until the parent comes\n", number(summary.Rejected, "line"),

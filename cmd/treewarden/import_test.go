@@ -32,8 +32,8 @@ func importLines(n int) string {
 }
 
 // summaryKeys are all keys of a summary.
-var summaryKeys = []string{"bytes", "errors", "messages", "orphans", "rejected", "seconds", "trees", "unchanged",
-	"updated", "users"}
+var summaryKeys = []string{"bytes", "errors", "messages", "orphans", "rejected",
+	"seconds", "trees", "unchanged", "updated", "users"}
 
 func summaryOf(t *testing.T, stdout string) map[string]any {
 	t.Helper()

@@ -65,8 +65,8 @@ func (c *KeyListCmd) Run(app *App) error {
 	w := tabwriter.NewWriter(app.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NAME\tROLE\tSTATUS\tCREATED\tEXPIRES\tLAST USED")
 	for _, k := range keys {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", k.Name, k.Role, keyStatus(k), day(&k.CreatedAt), day(k.ExpiresAt),
-			day(k.LastUsedAt))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n",
+			k.Name, k.Role, keyStatus(k), day(&k.CreatedAt), day(k.ExpiresAt), day(k.LastUsedAt))
 	}
 	return w.Flush()
 }

@@ -169,8 +169,8 @@ func (s *server) end(t *testing.T, signal os.Signal) int {
 // call sends a request with a key and returns status and body.
 func (s *server) call(t *testing.T, method, path, key, body string) (int, string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(context.Background(), method, "http://"+s.address+path,
-		strings.NewReader(body))
+	request, err := http.NewRequestWithContext(context.Background(), method,
+		"http://"+s.address+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,8 +52,8 @@ func (c *ScoreExplainCmd) Run(app *App) error {
 	if c.JSON {
 		return printJSON(app, score)
 	}
-	fmt.Fprintf(app.Stdout, "%s (%s), %s, formula %s\n\n", printable(user.DisplayName), user.UserID, c.Frame,
-		score.Formula)
+	fmt.Fprintf(app.Stdout, "%s (%s), %s, formula %s\n\n",
+		printable(user.DisplayName), user.UserID, c.Frame, score.Formula)
 	w := tabwriter.NewWriter(app.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "signal\tcount\tweight\tpoints\t")
 	for _, p := range score.Parts {
@@ -132,8 +132,8 @@ func (c *ScoreExplainCmd) find(app *App, s *store.Store) (store.User, error) {
 	for i, u := range found {
 		ids[i] = u.UserID.String()
 	}
-	return store.User{}, fmt.Errorf("%d users are called %q; give one's id: %s", len(found), c.User,
-		strings.Join(ids, ", "))
+	return store.User{}, fmt.Errorf("%d users are called %q; give one's id: %s",
+		len(found), c.User, strings.Join(ids, ", "))
 }
 
 // printJSON prints a value as JSON on one line.

@@ -69,8 +69,8 @@ func (c *StaffListCmd) Run(app *App) error {
 	w := tabwriter.NewWriter(app.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NAME\tROLE\tSTATUS\tCREATED\tID")
 	for _, u := range staff {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", u.Username, u.Role, u.Status, u.CreatedDate.UTC().Format(time.DateOnly),
-			u.UserID)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n",
+			u.Username, u.Role, u.Status, u.CreatedDate.UTC().Format(time.DateOnly), u.UserID)
 	}
 	return w.Flush()
 }
