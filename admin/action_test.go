@@ -29,8 +29,8 @@ func thread(t *testing.T, s *store.Store) (author uuid.UUID, ids []uuid.UUID) {
 		}})
 }
 
-// TestActByForm walks a person's way: the form with its numbers, the act, the
-// news of it, and the undo.
+// TestActByForm follows an action in a browser: the form with its numbers, the
+// act, the notice, and the undo.
 func TestActByForm(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -74,7 +74,7 @@ func TestActByForm(t *testing.T) {
 		"these by others)") || !strings.Contains(text, "Undo") {
 		t.Errorf("the news: %s", text)
 	}
-	// Others get no news of it.
+	// Other people get no notice.
 	if text := staff(t, server, policy.Admin).get(to).want(200).text(".toast"); text != "" {
 		t.Errorf("somebody else is told %q", text)
 	}
@@ -92,15 +92,15 @@ func TestActByForm(t *testing.T) {
 	if m, err := s.Message(t.Context(), store.System, ids[2]); err != nil || m.Deleted {
 		t.Errorf("the reply's reply is still deleted (%v)", err)
 	}
-	// The last used reason is offered.
+	// The form offers the last used reason.
 	if offered := c.get(path).want(200).page().Find("datalist option").First(); attr(offered,
 		"value") != "Rude and wrong" {
 		t.Errorf("offered: %q", attr(offered, "value"))
 	}
 }
 
-// TestDialog holds that a script gets the form alone, and after the act the
-// address to go to.
+// TestDialog checks that a script gets only the form, and after the act the
+// next address.
 func TestDialog(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -140,7 +140,7 @@ func TestDialog(t *testing.T) {
 	}
 }
 
-// TestBanLengths holds what the form's choices make of a ban's end.
+// TestBanLengths checks the ends of bans that the form's choices result in.
 func TestBanLengths(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -186,7 +186,7 @@ func TestBanLengths(t *testing.T) {
 	}
 }
 
-// TestActByAPI holds the shapes that the API answers with.
+// TestActByAPI checks the form of the API's answers.
 func TestActByAPI(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -249,7 +249,7 @@ func TestActByAPI(t *testing.T) {
 	c.send("POST", apiPrefix+"/users/"+author.String()+"/unban", map[string]any{"reason": "apologised"}).want(200)
 }
 
-// TestIdempotencyKey holds that a call that is sent again acts once.
+// TestIdempotencyKey checks that a repeated call acts once.
 func TestIdempotencyKey(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -270,8 +270,8 @@ func TestIdempotencyKey(t *testing.T) {
 	send(strings.Repeat("k", 201), "insults").want(400)
 }
 
-// TestWrongBodies sends the API what it cannot take: a 4xx that names the
-// field, never a 500.
+// TestWrongBodies sends invalid bodies to the API. The answer is a 4xx that
+// names the field, never a 500.
 func TestWrongBodies(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -344,8 +344,8 @@ func TestWrongBodies(t *testing.T) {
 	c.send("POST", apiPrefix+"/actions/12345/undo", map[string]any{"reason": "abc"}).want(404)
 }
 
-// TestEditConflict holds that the second of two editors sees what the first
-// did, and keeps what they typed.
+// TestEditConflict checks that the second of two editors sees the change of the
+// first and keeps the typed text.
 func TestEditConflict(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -370,7 +370,7 @@ func TestEditConflict(t *testing.T) {
 	second.post(path, url.Values{"text": {"The second text"}, "reason": {"another typo"}, "version": {now}}).want(303)
 }
 
-// TestRankRulesOnPages holds that rank rules are told to people on a page.
+// TestRankRulesOnPages checks that pages explain the rank rules.
 func TestRankRulesOnPages(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)

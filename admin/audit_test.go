@@ -79,8 +79,8 @@ func TestAudit(t *testing.T) {
 	}
 }
 
-// TestAuditOfOwn holds that a moderator sees their own actions, and all of
-// them on what they look at.
+// TestAuditOfOwn checks that a moderator sees only their own actions in the
+// log, and all actions on the page of a target.
 func TestAuditOfOwn(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -186,7 +186,7 @@ func TestActionPage(t *testing.T) {
 	}
 }
 
-// TestBrokenChain holds that the log's page says where it was tampered with.
+// TestBrokenChain checks that the log's page names the first broken entry.
 func TestBrokenChain(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)

@@ -15,8 +15,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// TestBadIDs aims every route at ids that are none, and at things that do not
-// exist.
+// TestBadIDs calls every route with invalid ids and with ids of things that do
+// not exist.
 func TestBadIDs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -65,7 +65,7 @@ func TestBadIDs(t *testing.T) {
 	}
 }
 
-// TestBadCursors sends every list cursors that were cut, changed, made up, or
+// TestBadCursors sends every list cursors that were cut, changed, invented, or
 // made for another list.
 func TestBadCursors(t *testing.T) {
 	t.Parallel()
@@ -77,7 +77,7 @@ func TestBadCursors(t *testing.T) {
 		}
 		first := w.mod.get(address + "?limit=1").want(http.StatusOK)
 		if first.field("items") == nil {
-			continue // one thing, with lists on its page only
+			continue // one thing with lists on its page only
 		}
 		lists[address], _ = first.field("next").(string)
 	}
@@ -149,7 +149,7 @@ func TestBadCursors(t *testing.T) {
 	}
 }
 
-// orderOf is the name of the order that a cursor belongs to.
+// orderOf returns the name of the order that a cursor belongs to.
 func orderOf(t *testing.T, cursor string) string {
 	t.Helper()
 	raw, err := base64.RawURLEncoding.DecodeString(cursor)
@@ -163,8 +163,8 @@ func orderOf(t *testing.T, cursor string) string {
 	return c.O
 }
 
-// kindOfList is what a list's items are, by its address: a user's messages are
-// messages too.
+// kindOfList returns the kind of a list's items by the list's address. A user's
+// messages are messages too.
 func kindOfList(address string) string {
 	return map[string]string{"audit": "actions"}[filepath.Base(address)] +
 		strings.Replace(filepath.Base(address), "audit", "", 1)
@@ -176,7 +176,7 @@ func TestBadHeaders(t *testing.T) {
 	path := apiPrefix + "/messages/" + w.reply.String() + "/report"
 	for i, value := range badValues {
 		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
-			continue // no header holds these: TestRawRequests
+			continue // no header can hold these; see TestRawRequests
 		}
 		want := http.StatusOK
 		if len(value) > 200 || !printable(strings.Trim(value, " \t")) {

@@ -20,7 +20,7 @@ import (
 	"treewarden/store/storetest"
 )
 
-// kindOf is the kind of action that a route does.
+// kindOf returns the kind of action of a route.
 func kindOf(r route) store.Kind {
 	for _, kind := range store.Kinds {
 		if r.Path == "/"+kind.Target+"s/:id/"+kind.Path {
@@ -37,8 +37,8 @@ func kindOf(r route) store.Kind {
 	return store.Kind{}
 }
 
-// goodBody is what a route's method of the API takes; of what can be
-// previewed, a preview.
+// goodBody returns a valid body for a route's method of the API. It is a
+// preview if the method has one.
 func goodBody(r route) map[string]any {
 	switch r.Path {
 	case "/scoring":
@@ -62,7 +62,7 @@ func goodBody(r route) map[string]any {
 	return body
 }
 
-// goodForm is what the form of a route's page sends.
+// goodForm returns the form of a route's page.
 func goodForm(r route) url.Values {
 	switch r.Path {
 	case "/sign-in":
@@ -85,7 +85,7 @@ func goodForm(r route) url.Values {
 	return form
 }
 
-// bodyOf is the struct that a route decodes its body into.
+// bodyOf returns the struct that a route decodes its body into.
 func bodyOf(r route) any {
 	if d := describeMethod(r); d.Body != nil {
 		return d.Body
@@ -103,7 +103,8 @@ func bodyOf(r route) any {
 	return struct{}{}
 }
 
-// fieldsOf are the fields of the structs that a route decodes its body into.
+// fieldsOf returns the fields of the structs that a route decodes its body
+// into.
 func fieldsOf(r route) (fields []reflect.StructField) {
 	parts, several := bodyOf(r).([]any)
 	if !several {
@@ -115,14 +116,14 @@ func fieldsOf(r route) (fields []reflect.StructField) {
 	return fields
 }
 
-// readBy says whether a route's method reads a field.
+// readBy reports whether a route's method reads a field.
 func readBy(r route, name string) bool {
 	fields := describeMethod(r).Fields
 	return len(fields) == 0 || slices.Contains(fields, name)
 }
 
-// accepted says whether a text is right for a field of a body: 1 yes, 0 no,
-// -1 it depends.
+// accepted reports whether a text is valid for a field of a body: 1 for yes, 0
+// for no, -1 if it depends.
 func accepted(r route, field, value string) int {
 	truth := map[bool]int{true: 1}
 	letters, kind := utf8.RuneCountInString(strings.TrimSpace(value)), kindOf(r)
@@ -131,7 +132,7 @@ func accepted(r route, field, value string) int {
 	}
 	switch field {
 	case "reason":
-		// none is needed for a preview
+		// a preview needs none
 		return truth[letters >= 3 && letters <= 500 || letters == 0 && !kind.NeedsReason || value == "" &&
 			kind.Name != "undo"]
 	case "text":
@@ -142,7 +143,7 @@ func accepted(r route, field, value string) int {
 		return truth[utf8.RuneCountInString(value) <= 10_000]
 	case "until":
 		if value == "" {
-			return -1 // a field that was left empty in a form, and no time in JSON
+			return -1 // an empty field in a form, and not a time in JSON
 		}
 		return 0
 	case "messages", "trees", "for", "theme", "frame":
@@ -158,7 +159,7 @@ func accepted(r route, field, value string) int {
 }
 
 // TestBadFields puts bad values into every field of every body, as JSON and as
-// a form: a wrong one is named.
+// a form. The answer names an invalid field.
 func TestBadFields(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -207,7 +208,7 @@ func (w *world) sendField(r route, address, name, value string) answer {
 	if utf8.ValidString(value) {
 		return w.by(r).send(r.Method, address, body)
 	}
-	body[name] = "BROKEN" // encoding would mend it
+	body[name] = "BROKEN" // encoding would correct it
 	text, err := json.Marshal(body)
 	if err != nil {
 		w.t.Fatal(err)
@@ -215,8 +216,8 @@ func (w *world) sendField(r route, address, name, value string) answer {
 	return w.by(r).send(r.Method, address, strings.Replace(string(text), "BROKEN", value, 1))
 }
 
-// checkField compares the answer to a request with one odd field with what is
-// to be said of that.
+// checkField compares the answer to a request with one odd field with the
+// expected one.
 func checkField(t *testing.T, what string, a answer, api bool, name string, accepted int) {
 	t.Helper()
 	done := a.status == http.StatusOK || a.status == http.StatusSeeOther
@@ -278,7 +279,7 @@ func TestBadTypes(t *testing.T) {
 					t.Errorf("%s %s with %s: %.60s answers %d: %.300s", r.Method, address, name, value, a.status, a.body)
 				}
 			}
-			// null is as good as leaving the field out.
+			// null means the same as a missing field.
 			if name == "preview" {
 				continue
 			}
@@ -294,8 +295,8 @@ func TestBadTypes(t *testing.T) {
 	t.Logf("%d requests", cases)
 }
 
-// badBodies are bodies that are no object of the right fields, and the status
-// that they deserve.
+// badBodies lists bodies that are not an object of the right fields, with the
+// expected status.
 var badBodies = map[string]int{
 	"": 422, " ": 422, "null": 400, "[]": 400, "[{}]": 400, `"x"`: 400, "1": 400, "true": 400, "{": 400, "}": 400,
 	"{}{}": 400, `{"reason": "for the test"} x`: 400, `{"reason": "for the test",}`: 400,
@@ -326,16 +327,17 @@ func TestBadBodies(t *testing.T) {
 			want := badBodies[body]
 			a := w.by(r).send(r.Method, address, body)
 			sound(t, address, a)
-			if r.Path == ingestPath { // it names bad lines: TestBadIngest
+			if r.Path == ingestPath { // it names bad lines; see TestBadIngest
 				continue
 			}
-			// A label needs no reason, and a change of a user names its own fields.
+			// A label needs no reason, and a change of a user names its own
+			// fields.
 			if a.status != want && (a.status != 422 || !strings.Contains(body, `"reason"`)) {
 				t.Errorf("%s %s with %.80q: %d, want %d: %.300s", r.Method, address, body, a.status, want, a.body)
 			}
 		}
 		for i, file := range suite {
-			if (i+n)%4 != 0 { // each file meets a quarter of the methods
+			if (i+n)%4 != 0 { // each file is sent to a quarter of the methods
 				continue
 			}
 			text, err := os.ReadFile(file)
@@ -347,7 +349,8 @@ func TestBadBodies(t *testing.T) {
 			if r.Path == ingestPath {
 				continue
 			}
-			// One is an object without any member: nothing is wrong with it but what lacks.
+			// One is an object without members. Its only errors are missing
+			// fields.
 			if name := filepath.Base(file); a.status != 400 &&
 				(a.status != 422 || name[0] == 'n' && strings.TrimSpace(string(text)) != "") {
 				t.Errorf("%s %s with %s: %d: %.300s", r.Method, address, name, a.status, a.body)
@@ -357,7 +360,7 @@ func TestBadBodies(t *testing.T) {
 	}
 }
 
-// TestBadForms sends bodies that are no form of the right fields.
+// TestBadForms sends bodies that are not a form of the right fields.
 func TestBadForms(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

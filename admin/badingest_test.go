@@ -15,8 +15,9 @@ import (
 	"treewarden/store"
 )
 
-// TestBadIngest puts bad values into every field of every type of line: good
-// lines are kept, bad ones named, and what was kept can be read.
+// TestBadIngest puts bad values into every field of every type of line. The
+// server stores good lines and names bad ones, and every stored line can be
+// read.
 func TestBadIngest(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -94,8 +95,9 @@ func TestBadIngest(t *testing.T) {
 	t.Logf("%d lines", n)
 }
 
-// TestIngestOfTooManyLines sends a body of as few bytes a line as there can
-// be: its answer would be a hundred times as long, so it is refused whole.
+// TestIngestOfTooManyLines sends a body with the shortest possible lines. The
+// server refuses it as a whole, because the answer would be a hundred times as
+// long.
 func TestIngestOfTooManyLines(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -20,7 +20,7 @@ import (
 	"treewarden/store/storetest"
 )
 
-// badValues are values that break programs, of every kind that we know.
+// badValues lists values that break programs, of every kind that we know.
 var badValues = []string{
 	"", " ", "\x00", "a\x00b", "\xff\xfe", "caf\xc3", "\xed\xa0\x80", "%", "%zz", "%00", "+", "&", ";", "\t", "\x1b[31m",
 	"\x7f",
@@ -43,8 +43,8 @@ var badValues = []string{
 	"0f3a7b1c5d2e4f608a9b0c1d2e3f4a5b",
 }
 
-// listed are the values of the public lists, none where TREEWARDEN_CORPORA
-// does not name their folder.
+// listed holds the values of the public lists. It is empty if
+// TREEWARDEN_CORPORA does not name their folder.
 func listed(t *testing.T) []string {
 	t.Helper()
 	if os.Getenv("TREEWARDEN_CORPORA") == "" {
@@ -53,7 +53,7 @@ func listed(t *testing.T) []string {
 	return badInput(t)
 }
 
-// world is something of every kind that a route can aim at.
+// world holds something of every kind that a route can have as its target.
 type world struct {
 	t                      *testing.T
 	store                  *store.Store
@@ -92,7 +92,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// fill is a route's address, aimed at something that it can act on.
+// fill returns a route's address with a target that the route can act on.
 func (w *world) fill(r route) string {
 	id := w.user.String()
 	switch {
@@ -112,7 +112,7 @@ func (w *world) fill(r route) string {
 	return strings.NewReplacer(":id", id, ":name", "app.css").Replace(r.Path)
 }
 
-// by is somebody who may take a route.
+// by returns a client that may use a route.
 func (w *world) by(r route) *client {
 	switch {
 	case r.Permission == public || w.actor.May(r.Permission):
@@ -125,7 +125,7 @@ func (w *world) by(r route) *client {
 	return w.lead
 }
 
-// addresses are the addresses of all routes of some methods: the page, the
+// addresses returns the addresses of all routes of some methods: the page, the
 // method of the API, or both.
 func (w *world) addresses(methods ...string) map[string]route {
 	all := map[string]route{}
@@ -143,8 +143,8 @@ func (w *world) addresses(methods ...string) map[string]route {
 	return all
 }
 
-// sound fails the test unless an answer is well-formed, has no fault of ours,
-// and holds nothing that came from the request and runs.
+// sound fails the test unless an answer is well-formed, is not an internal
+// error, and runs nothing that came from the request.
 func sound(t *testing.T, name string, a answer) {
 	t.Helper()
 	if len(name) > 300 {

@@ -16,8 +16,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// queryOf is the struct that a route decodes its query into: what the API
-// documents, what a form of an action takes, or more that only a page knows.
+// queryOf returns the struct that a route decodes its query into: the
+// documented query of the API, the parameters of an action's form, or the query
+// of a page.
 func queryOf(r route) any {
 	switch r.Method + " " + r.Path {
 	case "GET /users/:id":
@@ -41,8 +42,8 @@ func queryOf(r route) any {
 	return struct{}{}
 }
 
-// everyParameter are all names that any route knows, for routes that know
-// none of them too.
+// everyParameter lists the names of all parameters of all routes, for routes
+// without any of them too.
 func everyParameter() []string {
 	names := map[string]bool{"return": true, "done": true, "notice": true, "format": true,
 		"token": true, "username": true, "nothing": true}
@@ -61,13 +62,13 @@ var (
 	dayLike     = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}`)
 )
 
-// chosen are parameters that are strings to the decoder and name one of a few
-// things all the same.
+// chosen lists parameters that are strings to the decoder but accept only a few
+// values.
 var chosen = []string{"frame", "formula", "role", "kind", "state", "tree_state", "actor", "target", "label", "toxicity",
 	"classifier", "cursor", "sort", "status"}
 
-// wantOf is the status that a value of a parameter should be answered with: 200, 400,
-// or 0 where either is right.
+// wantOf returns the expected status for a value of a parameter: 200, 400, or 0
+// if both are right.
 func wantOf(f reflect.StructField, value string) int {
 	rules := strings.Split(f.Tag.Get("validate"), ",")
 	limit := func(rule string, n int) int {
@@ -132,8 +133,8 @@ func TestBadQueries(t *testing.T) {
 			if name == "" {
 				continue
 			}
-			// All routes decode alike: a free text of the API meets every value,
-			// a page, which takes longer, some of them.
+			// All routes decode in the same way. A free text of the API gets
+			// every value; a page, which is slower, gets some of them.
 			each := 9
 			switch {
 			case strings.HasPrefix(address, apiPrefix) && f.Type.Kind() == reflect.String && !slices.Contains(chosen, name) &&
@@ -162,8 +163,8 @@ func TestBadQueries(t *testing.T) {
 	t.Logf("%d requests", cases)
 }
 
-// TestBadQueriesEverywhere sends every route all parameters that any of them
-// knows, and what no query may look like.
+// TestBadQueriesEverywhere sends every route the parameters of all routes, and
+// malformed queries.
 func TestBadQueriesEverywhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -191,7 +192,7 @@ func TestBadQueriesEverywhere(t *testing.T) {
 		for _, query := range queries {
 			cases++
 			if len(query) > 14_000 {
-				query = query[:14_000] // the web server refuses more before any of this
+				query = query[:14_000] // the web server itself refuses longer ones
 			}
 			a := w.by(routes[address]).get(address + "?" + strings.NewReplacer(" ", "%20", "\xff", "%ff").Replace(query))
 			sound(t, address+"?"+query, a)
@@ -204,8 +205,8 @@ func TestBadQueriesEverywhere(t *testing.T) {
 	t.Logf("%d requests", cases)
 }
 
-// TestBadQueriesListed puts each value of the public lists into one parameter
-// or another.
+// TestBadQueriesListed puts each value of the public lists into one of the
+// parameters.
 func TestBadQueriesListed(t *testing.T) {
 	t.Parallel()
 	values := badInput(t)

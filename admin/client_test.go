@@ -39,13 +39,13 @@ type client struct {
 	key    string
 }
 
-// newClient is somebody who has not signed in.
+// newClient returns a client without a session.
 func newClient(t *testing.T, server *Server) *client {
 	t.Helper()
 	return &client{t: t, server: server}
 }
 
-// signedIn is a member of staff with a session, by a one-time link.
+// signedIn returns a member of staff with a session, by a one-time link.
 func signedIn(t *testing.T, server *Server, actor store.Actor) *client {
 	t.Helper()
 	link, err := server.store.SignInLink(t.Context(), store.CommandLine, actor.Name)
@@ -65,7 +65,7 @@ func staff(t *testing.T, server *Server, role string) *client {
 	return signedIn(t, server, storetest.Staff(t, server.store, role))
 }
 
-// answer is what came back.
+// answer is the answer to a request.
 type answer struct {
 	t      *testing.T
 	status int
@@ -84,7 +84,7 @@ func (c *client) post(path string, form url.Values) answer {
 	return c.do(http.MethodPost, path, strings.NewReader(form.Encode()), "application/x-www-form-urlencoded")
 }
 
-// send sends JSON to the API; a string is sent as it is.
+// send sends JSON to the API. It sends a string as it is.
 func (c *client) send(method, path string, body any) answer {
 	c.t.Helper()
 	text, ok := body.(string)
@@ -153,7 +153,7 @@ func (a answer) page() *goquery.Document {
 	return page
 }
 
-// text is the text of all elements that a selector finds.
+// text returns the text of all elements that a selector finds.
 func (a answer) text(selector string) string {
 	a.t.Helper()
 	return strings.Join(strings.Fields(a.page().Find(selector).Text()), " ")
@@ -168,7 +168,7 @@ func (a answer) json(into any) answer {
 	return a
 }
 
-// field is one field of a JSON answer, named by its path.
+// field returns one field of a JSON answer, named by its path.
 func (a answer) field(path ...string) any {
 	a.t.Helper()
 	var value any
@@ -183,7 +183,7 @@ func (a answer) field(path ...string) any {
 	return value
 }
 
-// attr is an attribute's value, or "".
+// attr returns an attribute's value, or "".
 func attr(selection *goquery.Selection, name string) string {
 	value, _ := selection.Attr(name)
 	return value

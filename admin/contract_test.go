@@ -18,8 +18,8 @@ import (
 	"treewarden/store/storetest"
 )
 
-// shape says of each field of an answer what it is: text, id, time, int,
-// number, bool, list, object, or one of them with a ? where it may be null.
+// shape holds the kind of each field of an answer: text, id, time, int, number,
+// bool, list, object, or one of them with a ? if it can be null.
 type shape map[string]string
 
 // The shapes that the contract names.
@@ -94,7 +94,7 @@ func (s shape) check(t *testing.T, what string, value any) {
 	}
 }
 
-// items are the items of a list, each checked.
+// items returns the items of a list after a check of each.
 func (s shape) items(t *testing.T, what string, a answer) []any {
 	t.Helper()
 	a.want(http.StatusOK)
@@ -111,7 +111,7 @@ func (s shape) items(t *testing.T, what string, a answer) []any {
 	return items
 }
 
-// TestShapes holds every shape that the contract names, field by field.
+// TestShapes checks every shape that the contract names, field by field.
 func TestShapes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -205,7 +205,7 @@ func TestShapes(t *testing.T) {
 	shape{"kind": "text", "message_id": "id", "at": "time"}.items(t, "what a user gave",
 		w.mod.get(apiPrefix+user+"/given"))
 
-	// What actions answer, and how a late one and a wrong one are refused.
+	// The answers of actions, and the refusals of a late and a wrong one.
 	var patched any
 	w.mod.send(patch, apiPrefix+user, map[string]any{"notes": "for the test", "version": part(one(user),
 		"version")}).want(200).json(&patched)
@@ -255,8 +255,8 @@ func TestShapes(t *testing.T) {
 	}
 }
 
-// TestAnswersAreAsDescribed holds what the API answers against its own
-// description: no field is of another type, and none is left out of it.
+// TestAnswersAreAsDescribed compares the API's answers with its own
+// description: every field has its type, and none is missing.
 func TestAnswersAreAsDescribed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -273,7 +273,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 			a = w.by(r).get(address)
 		} else {
 			body := goodBody(r)
-			if kindOf(r).Personal { // a preview answers an outcome, and the action the message
+			if kindOf(r).Personal { // a preview answers with an outcome, and the action with the message
 				delete(body, "preview")
 			}
 			maps.DeleteFunc(body, func(name string, _ any) bool { return !readBy(r, name) })
@@ -295,7 +295,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	}
 }
 
-// undescribed are the fields of a value that its schema does not know.
+// undescribed returns the fields of a value that its schema does not have.
 func undescribed(at string, schema *openapi3.Schema, value any) (names []string) {
 	for _, one := range append(schema.OneOf, schema.AnyOf...) {
 		if one.Value.Properties != nil {
@@ -325,8 +325,8 @@ func undescribed(at string, schema *openapi3.Schema, value any) (names []string)
 	return slices.Compact(names)
 }
 
-// snapshot is everything that is in the database, but for when somebody was
-// last seen.
+// snapshot returns the whole content of the database, except for the times when
+// users were last seen.
 func snapshot(t *testing.T, s *store.Store) string {
 	t.Helper()
 	var tables []string
@@ -350,7 +350,7 @@ func snapshot(t *testing.T, s *store.Store) string {
 }
 
 // TestPreviewsChangeNothing previews every kind of action by the API and opens
-// every form: not one row is written, not even again.
+// every form. The database must not write a row, not even an unchanged one.
 func TestPreviewsChangeNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -387,8 +387,8 @@ func TestPreviewsChangeNothing(t *testing.T) {
 	}
 }
 
-// TestUnknownChoices holds that what a query cannot mean is refused, and never
-// taken for the default.
+// TestUnknownChoices checks that an invalid choice in a query is refused and
+// not replaced by the default.
 func TestUnknownChoices(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -9,14 +9,14 @@ import (
 	"testing"
 )
 
-// TestMethods holds what HEAD and OPTIONS do, and that no other method passes.
+// TestMethods checks HEAD and OPTIONS, and that every other method is refused.
 func TestMethods(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	before := snapshot(t, w.store)
 	for address, r := range w.addresses(get) {
 		if r.Path == "/sign-in/link" {
-			continue // HEAD does not use a link up
+			continue // HEAD does not redeem a link
 		}
 		full, head := w.by(r).get(address), w.by(r).do(http.MethodHead, address, nil, "")
 		if head.status != full.status || head.body != "" ||
@@ -44,8 +44,8 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// TestEveryAnswerIsGuarded holds the headers that keep a browser from harm on
-// every page, whoever asks and whatever the answer.
+// TestEveryAnswerIsGuarded checks the headers that protect a browser, on every
+// page, for every caller and every status.
 func TestEveryAnswerIsGuarded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -77,7 +77,7 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 	}
 }
 
-// TestOperations holds what those who run the program ask it.
+// TestOperations checks the routes for operators.
 func TestOperations(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -103,7 +103,7 @@ func TestOperations(t *testing.T) {
 	if !strings.HasPrefix(description.OpenAPI, "3.1") || len(description.Paths) < 25 {
 		t.Errorf("OpenAPI %s with %d paths", description.OpenAPI, len(description.Paths))
 	}
-	// What the contract lists of this issue is there.
+	// The contract lists these routes.
 	for _, path := range []string{"/trollboard", "/users", "/users/{id}", "/users/{id}/ban", "/users/{id}/unban",
 		"/users/{id}/messages", "/users/{id}/score", "/messages", "/messages/{id}", "/messages/{id}/history",
 		"/messages/{id}/thread", "/messages/{id}/delete", "/messages/{id}/undelete", "/messages/{id}/edit",

@@ -12,9 +12,9 @@ import (
 	"treewarden/store/storetest"
 )
 
-// TestNothingTurnsItsDirection: what people wrote beside messages (names,
-// reasons, notes) is shown in the order in which it was written, or else
-// "\u202enimda" reads as admin in the log.
+// TestNothingTurnsItsDirection checks that pages show the texts of people
+// beside messages (names, reasons, notes) in the order in which they were
+// written. Otherwise "\u202enimda" would be shown as admin in the log.
 func TestNothingTurnsItsDirection(t *testing.T) {
 	t.Parallel()
 	const turned = "\u202enimda"
@@ -48,8 +48,8 @@ func TestNothingTurnsItsDirection(t *testing.T) {
 		fmt.Sprintf("/actions/%d", ids[2]), fmt.Sprintf("/actions/%d/undo", ids[3]), scoringPath, scoringPath +
 			"?try=1&weights[spam_labels]=9"} {
 		page := c.get(path).want(200).page()
-		// Beside them stand the text of messages, which has a raw view, forms,
-		// which hold what is stored, and raw JSON.
+		// Exceptions are the text of messages, which has a raw view, forms,
+		// which hold stored values, and raw JSON.
 		page.Find("pre, textarea, .text, table.changes").Remove()
 		for _, element := range page.Find("body *").EachIter() {
 			told := []string{element.Contents().Not("*").Text()}

@@ -9,8 +9,8 @@ import (
 	"treewarden/store/storetest"
 )
 
-// TestErrorsNameFieldsForPeople: the message of an error is a sentence for
-// people; fields beside it has the names for programs.
+// TestErrorsNameFieldsForPeople checks that the message of an error is a
+// sentence for people. The names for programs are in fields.
 func TestErrorsNameFieldsForPeople(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -43,7 +43,8 @@ func TestErrorsNameFieldsForPeople(t *testing.T) {
 				test.body, answer.Error.Message, answer.Error.Fields, test.message, test.field)
 		}
 	}
-	// A query's parameters keep their names: they stand in the address.
+	// The parameters of a query keep their names, because people see them in
+	// the address.
 	if message := c.get("/api/v1/trees?limit=0").want(http.StatusBadRequest).field("error",
 		"message"); message != "Wrong in the query: limit: must be at least 1" {
 		t.Errorf("of a query: %q", message)

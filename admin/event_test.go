@@ -12,8 +12,8 @@ import (
 	"treewarden/store/storetest"
 )
 
-// TestTheEndOfTheServerEndsTheWait: whoever waits for events gets an answer
-// when the server is told to stop, and nothing is cut off.
+// TestTheEndOfTheServerEndsTheWait checks that a client that waits for events
+// gets a whole answer when the server shuts down.
 func TestTheEndOfTheServerEndsTheWait(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)

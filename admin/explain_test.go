@@ -16,10 +16,11 @@ import (
 	"treewarden/store/storetest"
 )
 
-// TestExplain: for every frame and formula the row of the board, the user's
-// page, the page of the score and the API tell the same parts and messages, and
-// these are the ones that gave the signal within the frame. What a banned
-// person or the author gave, and dismissed reports, are not among them.
+// TestExplain checks, for every time frame and formula, that the row of the
+// board, the user's page, the page of the score and the API return the same
+// parts and messages, and that these messages caused the signal within the time
+// frame. The feedback of a banned person or of the author, and dismissed
+// reports, do not count.
 func TestExplain(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -45,7 +46,7 @@ func TestExplain(t *testing.T) {
 	if err := s.RebuildScores(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	// Open-Assistant did not ask who gave a signal, and left out messages
+	// Open-Assistant's formula counts every rater, and leaves out messages
 	// without a reaction.
 	for formula, frames := range map[string]map[scoring.Window]map[scoring.Signal][]uuid.UUID{
 		"treewarden": {

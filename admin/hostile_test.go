@@ -17,7 +17,7 @@ import (
 	"treewarden/store/storetest"
 )
 
-// badInput are public lists of texts that break web sites.
+// badInput is the folder of public lists of texts that break web sites.
 func badInput(t *testing.T) []string {
 	t.Helper()
 	dir := os.Getenv("TREEWARDEN_CORPORA")
@@ -58,8 +58,8 @@ func badInput(t *testing.T) []string {
 	return all
 }
 
-// checkInert fails the test if a page holds what its templates do not: an
-// element that runs or loads, an attribute that a script hangs on, a link to a
+// checkInert fails the test if a page holds something that its templates do
+// not: an element that runs or loads, an event attribute, or a link to a
 // script.
 func checkInert(t *testing.T, name string, page *goquery.Document) {
 	t.Helper()
@@ -90,7 +90,7 @@ func checkInert(t *testing.T, name string, page *goquery.Document) {
 }
 
 // TestHostileTexts shows every bad text as a message and as a name, on every
-// page that shows messages.
+// page with messages.
 func TestHostileTexts(t *testing.T) {
 	payloads := badInput(t)
 	s := storetest.New(t)
@@ -136,8 +136,8 @@ func plantTexts(t *testing.T, s *store.Store, texts []string) []uuid.UUID {
 	return ids
 }
 
-// TestHostileQueries puts bad texts into every parameter: the answer is a page
-// or says what is wrong, and is never a fault of ours.
+// TestHostileQueries puts bad texts into every parameter. The answer is a page
+// or names the error, and is never an internal error.
 func TestHostileQueries(t *testing.T) {
 	payloads := badInput(t)
 	s := storetest.New(t)
@@ -158,7 +158,7 @@ func TestHostileQueries(t *testing.T) {
 	turn := 0
 	for path, names := range parameters {
 		for _, name := range names {
-			for i := turn % 97; i < len(payloads); i += 97 { // each meets some parameter
+			for i := turn % 97; i < len(payloads); i += 97 { // each goes into some parameter
 				address := path + "?" + url.Values{name: {payloads[i]}}.Encode()
 				a := c.get(address)
 				switch {

@@ -103,7 +103,7 @@ func TestIngestBounds(t *testing.T) {
 	}
 }
 
-// TestOnlyAnIngestMayBeLong announces long bodies: the web server answers
+// TestOnlyAnIngestMayBeLong announces long bodies. The web server answers
 // before it reads them, or waits for them.
 func TestOnlyAnIngestMayBeLong(t *testing.T) {
 	t.Parallel()
@@ -142,8 +142,8 @@ func TestOnlyAnIngestMayBeLong(t *testing.T) {
 	}
 }
 
-// TestACollectorDoesNothingElse: TestMatrix holds every route; this holds what
-// a collector's key is for, and who may make one.
+// TestACollectorDoesNothingElse checks what a collector's key may do and who
+// may make one. TestMatrix checks every route.
 func TestACollectorDoesNothingElse(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -212,7 +212,8 @@ func TestEventsAnswerInOrder(t *testing.T) {
 	}
 }
 
-// TestIngestIsDescribed: the description tells of lines, not of one object.
+// TestIngestIsDescribed checks that the description is about lines, not about
+// one object.
 func TestIngestIsDescribed(t *testing.T) {
 	t.Parallel()
 	s := &Server{routes: allRoutes()}
