@@ -216,14 +216,14 @@ func TestToxicTextsAreHidden(t *testing.T) {
 	if leaf := c.get(at(g.first)).text(".outline .current > .leaf .leaf-text"); strings.Contains(leaf, "winter") {
 		t.Errorf("the outline shows a hidden text: %q", leaf)
 	}
-	given := func() string {
+	feedback := func() string {
 		return c.get("/users/" + g.ann.String() + "?tab=given").want(200).text("table.feedback")
 	}
-	if text := given(); strings.Contains(text, "winter") || !strings.Contains(text, "Hidden: hate speech 100 %") {
+	if text := feedback(); strings.Contains(text, "winter") || !strings.Contains(text, "Hidden: hate speech 100 %") {
 		t.Errorf("what a user gave shows a hidden text: %q", text)
 	}
 	storetest.Exec(t, s, "UPDATE users SET blur_toxic = false WHERE user_id = $1", actor.UserID)
-	if text := given(); !strings.Contains(text, "winter") {
+	if text := feedback(); !strings.Contains(text, "winter") {
 		t.Errorf("what a user gave is hidden for somebody who does not want that: %q", text)
 	}
 	if hiddenTexts() != 0 {

@@ -16,8 +16,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// TestOpenAPI holds the description of the API against the routes: every
-// method is described, and nothing that is not there.
+// TestOpenAPI compares the description of the API with the routes: it has every
+// method, and no others.
 func TestOpenAPI(t *testing.T) {
 	t.Parallel()
 	s := &Server{Config: Config{Version: "test"}, routes: allRoutes()}
@@ -41,7 +41,7 @@ func TestOpenAPI(t *testing.T) {
 			}
 		}
 	}
-	// Programs that watch over this one ask outside the API.
+	// Monitoring programs use these paths outside the API.
 	watched := map[string]bool{
 		"GET /healthz": true, "GET /readyz": true, "GET /metrics": true, "GET /api/openapi.json": true,
 	}
@@ -86,7 +86,7 @@ var answerSchemas = sync.OnceValue(func() *describedAnswers {
 	for path := range document.(map[string]any)["paths"].(map[string]any) {
 		d.paths[path] = regexp.MustCompile("^" + strings.ReplaceAll(path, "{id}", "[^/]+") + "$")
 	}
-	// A field that no schema names is a fault of the description.
+	// A field that no schema names is an error in the description.
 	for _, schema := range document.(map[string]any)["components"].(map[string]any)["schemas"].(map[string]any) {
 		schema.(map[string]any)["additionalProperties"] = false
 	}
@@ -99,15 +99,15 @@ var answerSchemas = sync.OnceValue(func() *describedAnswers {
 
 const descriptionURL = "https://treewarden.example/openapi.json"
 
-// describedAnswers knows what each method answers by the description.
+// describedAnswers holds the described answer of each method.
 type describedAnswers struct {
 	mutex    sync.Mutex
 	compiler *jsonschema.Compiler
 	paths    map[string]*regexp.Regexp
 }
 
-// check fails the test unless an answer of the API has the shape that the
-// description gives it. The test client calls it for every answer.
+// check fails the test unless an answer of the API has the described shape. The
+// test client calls it for every answer.
 func (d *describedAnswers) check(t *testing.T, r *http.Request, status int, kind string, body []byte) {
 	t.Helper()
 	api := strings.HasPrefix(r.URL.Path, apiPrefix) && strings.HasPrefix(kind, fiber.MIMEApplicationJSON)

@@ -17,8 +17,7 @@ import (
 	"treewarden/store/storetest"
 )
 
-// callers are somebody of each role that enters the console, by session and
-// by key.
+// callers holds clients for each role of the console, by session and by key.
 func callers(t *testing.T, server *Server) map[string]*client {
 	t.Helper()
 	all := map[string]*client{}
@@ -29,10 +28,10 @@ func callers(t *testing.T, server *Server) map[string]*client {
 	return all
 }
 
-// roleOf is the role in a caller's name.
+// roleOf returns the role in a caller's name.
 func roleOf(caller string) string { return strings.TrimSuffix(caller, " by key") }
 
-// self is the caller's own id, found in the log of what they do.
+// self returns the caller's own id, from the log of their actions.
 func (c *client) self() uuid.UUID {
 	c.t.Helper()
 	label := c.send(post, apiPrefix+"/messages/"+storetest.Tree(c.t, c.server.store, storetest.Node{})[0].String()+
@@ -46,8 +45,8 @@ func (c *client) self() uuid.UUID {
 	return message.Votes[0].UserID
 }
 
-// TestPermissionTable holds the contract's table: what each role may do to
-// messages and trees of whoever wrote them, by session and by key.
+// TestPermissionTable checks the contract's table: what each role may do to
+// messages and trees of each author, by session and by key.
 func TestPermissionTable(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -112,7 +111,7 @@ func TestPermissionTable(t *testing.T) {
 	}
 }
 
-// lastAction is the last thing that was done to something.
+// lastAction returns the last action on a target.
 func lastAction(t *testing.T, c *client, target uuid.UUID) map[string]any {
 	t.Helper()
 	items, _ := c.get(apiPrefix + "/audit?limit=1&target=" + target.String()).want(200).field("items").([]any)
@@ -122,7 +121,7 @@ func lastAction(t *testing.T, c *client, target uuid.UUID) map[string]any {
 	return items[0].(map[string]any)
 }
 
-// TestRanks holds who may act on whom, whatever the policy says.
+// TestRanks checks the rank rules, which no policy changes.
 func TestRanks(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -149,7 +148,7 @@ func TestRanks(t *testing.T) {
 					storetest.Exec(t, s, "UPDATE users SET banned_at = now(), ban_reason = 'the table' WHERE user_id = $1", id)
 				}
 				want := table[roleOf(name)][i]
-				if act == "PATCH" { // only admins give roles
+				if act == "PATCH" { // only admins change roles
 					want = map[bool]int{true: want, false: no}[roleOf(name) == policy.Admin]
 				}
 				method, path, _ := strings.Cut(act, " ")
@@ -165,7 +164,7 @@ func TestRanks(t *testing.T) {
 	}
 }
 
-// TestLastAdmin holds that the last admin stays one.
+// TestLastAdmin checks that the last admin cannot be removed.
 func TestLastAdmin(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -182,7 +181,7 @@ func TestLastAdmin(t *testing.T) {
 	c.get("/").want(303)
 }
 
-// TestUndoTable holds who may undo whose actions.
+// TestUndoTable checks which roles may undo whose actions.
 func TestUndoTable(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -193,7 +192,7 @@ func TestUndoTable(t *testing.T) {
 			if strings.HasSuffix(other, "key") != strings.HasSuffix(name, "key") && name != other {
 				continue
 			}
-			// What everybody may do is to label.
+			// Every role may label.
 			id := storetest.Tree(t, s, storetest.Node{})[0]
 			by.send(post, apiPrefix+"/messages/"+id.String()+"/labels",
 				map[string]any{"labels": map[string]any{"spam": 1}}).want(200)
@@ -214,7 +213,7 @@ func TestUndoTable(t *testing.T) {
 	}
 }
 
-// TestAuditTable holds who sees what of the log, and who sees private data.
+// TestAuditTable checks what each role sees of the log, and of private data.
 func TestAuditTable(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -259,8 +258,8 @@ func TestAuditTable(t *testing.T) {
 	}
 }
 
-// TestKeys holds what keys open: none, an unknown one, a revoked one, an
-// expired one, and those of roles that never enter the console.
+// TestKeys checks the access by keys: none, an unknown one, a revoked one, an
+// expired one, and keys of roles that cannot enter the console.
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -325,15 +324,15 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// lastActorOf bans a user and returns as whom.
+// lastActorOf bans a user and returns the actor in the log.
 func lastActorOf(t *testing.T, c *client, user uuid.UUID) any {
 	t.Helper()
 	return c.send(post, apiPrefix+"/users/"+user.String()+"/ban",
 		map[string]any{"reason": "by a key"}).want(200).field("action", "actor_name")
 }
 
-// TestRoleAndBanTakeEffect holds that both do on the very next request of a
-// session that exists.
+// TestRoleAndBanTakeEffect checks that both take effect on the next request of
+// an existing session.
 func TestRoleAndBanTakeEffect(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -360,8 +359,8 @@ func TestRoleAndBanTakeEffect(t *testing.T) {
 	w.mod.send(post, ban, body).want(200)
 }
 
-// TestOtherSites holds that no unsafe route does anything with the cookie of
-// a visitor of another site, and that a key needs no origin.
+// TestOtherSites checks that unsafe routes do nothing with the cookie of a
+// visitor of another site, and that a key needs no origin.
 func TestOtherSites(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -396,8 +395,8 @@ func TestOtherSites(t *testing.T) {
 	w.mod.do(get, "/trollboard", nil, "", "Sec-Fetch-Site", "cross-site").want(200)
 }
 
-// TestIdempotencyKeys holds that a request that is sent again acts once, also
-// when all copies come at the same moment.
+// TestIdempotencyKeys checks that a repeated request acts once, also if all
+// copies come at the same moment.
 func TestIdempotencyKeys(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -428,7 +427,7 @@ func TestIdempotencyKeys(t *testing.T) {
 	}
 	send(w.mod, post, path+"/delete", `{"reason": "for the test"}`, "two").want(409)
 	admin := staff(t, w.server, policy.Admin)
-	send(admin, post, path+"/undelete", `{"reason": "for the test"}`, "one").want(200) // others have keys of their own
+	send(admin, post, path+"/undelete", `{"reason": "for the test"}`, "one").want(200) // others have their own keys
 	before := w.mod.get(apiPrefix + "/users/" + w.user.String()).field("version")
 	for range 3 {
 		send(w.mod, patch, apiPrefix+"/users/"+w.user.String(), `{"notes": "for the test"}`, "three").want(200)
@@ -441,7 +440,7 @@ func TestIdempotencyKeys(t *testing.T) {
 		`{"reason": "for the test"}`, "four").want(200); a.field("action", "id") != b.field("action", "id") {
 		t.Error("an undo with the same key acted twice")
 	}
-	// A preview neither uses a key up nor is answered by it.
+	// A preview neither uses up a key nor gets its answer.
 	send(w.mod, post, path+"/delete", `{"reason": "for the test", "preview": true}`, "five").want(200)
 	send(w.mod, post, path+"/delete", `{"reason": "for the test"}`, "five").want(200)
 }

@@ -16,7 +16,7 @@ import (
 	"treewarden/store/storetest"
 )
 
-// ratings is somebody who judged messages that others judged too.
+// ratings holds a rater with feedback on messages that others rated too.
 type ratings struct {
 	*store.Store
 	t                   *testing.T
@@ -25,7 +25,7 @@ type ratings struct {
 	messages            []uuid.UUID
 }
 
-// makeRatings makes what TestRater counts by hand.
+// makeRatings makes the feedback that TestRater counts by hand.
 func makeRatings(t *testing.T) ratings {
 	t.Helper()
 	s := storetest.New(t)
@@ -213,7 +213,7 @@ func TestRaterOnThePage(t *testing.T) {
 		a.page().Find(".rater table").Length() != 0 {
 		t.Errorf("who gave nothing: %s", a.text(".rater"))
 	}
-	// Who flagged for the first time was neither right nor wrong yet.
+	// A first open flag is neither right nor wrong.
 	storetest.React(t, r.Store, r.messages[0], r.fool, "red_flag", time.Now())
 	if text := strings.Join(strings.Fields(moderator.get("/users/"+r.fool.String()+"?tab=given").text(".rater")),
 		" "); !strings.Contains(text, "Flags upheld– 1 flag, none decided yet") {

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// listen serves on a port of its own, as the program does: what the web server
-// itself refuses never gets to the handlers.
+// listen serves on a port of its own, as the program does: the web server
+// refuses some requests before they reach a handler.
 func listen(t *testing.T, server *Server) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -23,12 +23,12 @@ func listen(t *testing.T, server *Server) string {
 		t.Fatal(err)
 	}
 	go server.App().Listener(listener)            // ends with the test
-	t.Cleanup(func() { server.App().Shutdown() }) // nothing is left to lose
+	t.Cleanup(func() { server.App().Shutdown() }) // no requests remain
 	return listener.Addr().String()
 }
 
-// TestRawRequests sends what no library would send. Each gets an answer that
-// blames the request, or none, and the server goes on.
+// TestRawRequests sends requests that no library would send. Each gets an
+// answer with a client error, or none, and the server continues.
 func TestRawRequests(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -88,8 +88,8 @@ func TestRawRequests(t *testing.T) {
 			t.Fatal(err)
 		}
 		connection.SetDeadline(time.Now().Add(30 * time.Second))
-		io.WriteString(connection, request)    // it may be refused half-way
-		connection.(*net.TCPConn).CloseWrite() // what was sent is all there is
+		io.WriteString(connection, request)    // the server may refuse it half-way
+		connection.(*net.TCPConn).CloseWrite() // the request ends here
 		checkRaw(t, name, connection)
 		connection.Close()
 	}
@@ -100,7 +100,7 @@ func TestRawRequests(t *testing.T) {
 	response.Body.Close()
 }
 
-// checkRaw reads what came back, which may be nothing at all.
+// checkRaw checks the answer, which may be empty.
 func checkRaw(t *testing.T, name string, connection io.Reader) {
 	t.Helper()
 	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
@@ -123,8 +123,8 @@ func checkRaw(t *testing.T, name string, connection io.Reader) {
 	}
 }
 
-// TestCompressedBodies holds that no body is unpacked: what arrives as a
-// megabyte would take a gigabyte.
+// TestCompressedBodies checks that no body is decompressed. A megabyte could
+// become a gigabyte.
 func TestCompressedBodies(t *testing.T) {
 	w := newWorld(t)
 	var packed bytes.Buffer

@@ -14,9 +14,9 @@ import (
 	"treewarden/store/storetest"
 )
 
-// TestTextsComeBack gives every bad text as a name, notes, a message or a
-// reason, by the API and by forms: what was taken comes back as it was, and the
-// pages that show it stay what they are.
+// TestTextsComeBack stores every bad text as a name, notes, a message or a
+// reason, by the API and by forms. An accepted text must be returned unchanged,
+// and the pages that show it must be sound.
 func TestTextsComeBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -30,7 +30,7 @@ func TestTextsComeBack(t *testing.T) {
 	actions := map[string]bool{}
 	var taken int
 	for i, text := range append(append([]string{}, badValues...), listed(t)...) {
-		if i > len(badValues) && i/6%2 > 0 { // half of those listed; imports take all of them
+		if i > len(badValues) && i/6%2 > 0 { // half of the listed ones; imports use all of them
 			continue
 		}
 		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
@@ -52,7 +52,7 @@ func TestTextsComeBack(t *testing.T) {
 			a = w.mod.send(patch, apiPrefix+user, map[string]any{"notes": text})
 			got = w.listedUser()["notes"]
 		case 2:
-			want, fine = strings.ReplaceAll(text, "\r\n", "\n"), true // a form ends its lines so
+			want, fine = strings.ReplaceAll(text, "\r\n", "\n"), true // a form ends its lines with CR LF
 			a = w.mod.post(user, url.Values{"notes": {text}})
 			got = w.listedUser()["notes"]
 		case 3, 4:
@@ -103,8 +103,8 @@ func TestTextsComeBack(t *testing.T) {
 	}
 }
 
-// listedUser is the world's user in the list of users, which is read quicker
-// than a user alone.
+// listedUser returns the world's user from the list of users, which is faster
+// than the user's page.
 func (w *world) listedUser() map[string]any {
 	w.t.Helper()
 	var list struct{ Items []map[string]any }
@@ -115,8 +115,8 @@ func (w *world) listedUser() map[string]any {
 	return list.Items[0]
 }
 
-// TestSignalsComeBack gives reports and bans odd reasons, which stand on other
-// pages than actions do.
+// TestSignalsComeBack makes reports and bans with odd reasons, which other
+// pages than those of actions show.
 func TestSignalsComeBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -14,8 +14,8 @@ import (
 	"treewarden/store/storetest"
 )
 
-// TestEveryRouteIsGuarded holds that every route names a permission that
-// exists, and that the public ones are those that must be.
+// TestEveryRouteIsGuarded checks that every route names an existing permission,
+// and that the public routes are the expected ones.
 func TestEveryRouteIsGuarded(t *testing.T) {
 	t.Parallel()
 	known := map[policy.Permission]bool{}
@@ -51,8 +51,8 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 	}
 }
 
-// TestEveryKindHasItsRoutes holds that each action of the store can be asked
-// for by a form and by the API, and its permission is the route's.
+// TestEveryKindHasItsRoutes checks that each action of the store has a form and
+// an API method with the action's permission.
 func TestEveryKindHasItsRoutes(t *testing.T) {
 	t.Parallel()
 	for _, kind := range store.Kinds {
@@ -73,9 +73,9 @@ func TestEveryKindHasItsRoutes(t *testing.T) {
 	}
 }
 
-// TestMatrix sends every route a request by every role, a key without a role
-// that may do anything, and nobody: only who holds the permission gets past
-// the guard.
+// TestMatrix sends every route a request by every role, by a key of a role
+// without permissions, and without a session. Only callers with the permission
+// pass the guard.
 func TestMatrix(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -139,8 +139,8 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
-// TestRolesAreReadOnEachRequest holds that a role, a ban and a revoked key
-// take effect on the very next request.
+// TestRolesAreReadOnEachRequest checks that a role, a ban and a revoked key
+// take effect on the next request.
 func TestRolesAreReadOnEachRequest(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)

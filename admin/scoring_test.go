@@ -14,7 +14,7 @@ import (
 	"treewarden/store/storetest"
 )
 
-// formulaForm is the form of the page with some fields given.
+// formulaForm returns the form of the page with some fields set.
 func formulaForm(pairs ...string) url.Values {
 	form := url.Values{}
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -23,8 +23,8 @@ func formulaForm(pairs ...string) url.Values {
 	return form
 }
 
-// TestScoringTable holds who reads, tries and saves the formula, by the API and
-// on the page.
+// TestScoringTable checks which roles read, try and save the formula, by the
+// API and on the page.
 func TestScoringTable(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, storetest.New(t))
@@ -62,8 +62,8 @@ func TestScoringTable(t *testing.T) {
 	}
 }
 
-// TestSmallWeights holds that the pages tell of weights exactly: what is
-// rounded would read as no change at all.
+// TestSmallWeights checks that pages show weights exactly: a rounded weight
+// would look unchanged.
 func TestSmallWeights(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -86,7 +86,7 @@ func TestSmallWeights(t *testing.T) {
 	}
 }
 
-// TestScoringAPI saves by the API, over the right version and a wrong one, and
+// TestScoringAPI saves by the API with the right and a wrong version, and
 // undoes.
 func TestScoringAPI(t *testing.T) {
 	t.Parallel()
@@ -158,7 +158,8 @@ func TestScoringAPI(t *testing.T) {
 	}
 }
 
-// TestTryAnswers holds what a trial answers, and that it changes nothing.
+// TestTryAnswers checks the answer of a trial, and that a trial changes
+// nothing.
 func TestTryAnswers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -188,7 +189,7 @@ func TestTryAnswers(t *testing.T) {
 	}
 }
 
-// TestScoringPage tries, saves, is late, and goes back, by forms alone.
+// TestScoringPage tries, saves, saves too late, and goes back, by forms alone.
 func TestScoringPage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -283,8 +284,8 @@ func TestScoringPage(t *testing.T) {
 	}
 }
 
-// TestBoardFollowsTheFormula holds that pages and the API weigh by the version
-// in force.
+// TestBoardFollowsTheFormula checks that pages and the API use the version in
+// force.
 func TestBoardFollowsTheFormula(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

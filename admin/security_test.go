@@ -42,7 +42,7 @@ func TestSecurityHeaders(t *testing.T) {
 	}
 }
 
-// TestCrossOrigin holds that another site cannot act with a visitor's cookie,
+// TestCrossOrigin checks that another site cannot act with a visitor's cookie,
 // neither by a form nor by the API.
 func TestCrossOrigin(t *testing.T) {
 	t.Parallel()
@@ -94,8 +94,8 @@ func TestSecureCookies(t *testing.T) {
 	}
 }
 
-// TestProxyHeaders holds that nobody's headers say who is calling where no
-// proxy is trusted.
+// TestProxyHeaders checks that no header sets the client's address if no proxy
+// is trusted.
 func TestProxyHeaders(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -134,7 +134,7 @@ func TestErrors(t *testing.T) {
 	c.get("/trollboard/").want(404)
 	c.do(http.MethodDelete, "/trollboard", nil, "").want(405)
 
-	// What is missing, and who can help.
+	// The page names the missing permission, and the roles that have it.
 	refused := lead.get("/users/" + user.String() + "/ban").want(403).text("main")
 	for _, want := range []string{"user.ban", "moderator, admin", "An admin can give you a role"} {
 		if !strings.Contains(refused, want) {
@@ -147,10 +147,10 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestLimits sends what the web server itself refuses, before any middleware. It
-// writes the head of a request only: a server that refuses by the length said
-// there closes the connection, and what is still being sent then may have the
-// answer thrown away by the kernel.
+// TestLimits sends requests that the web server itself refuses, before any
+// middleware. It writes only the head of a request: a server that refuses a
+// length closes the connection, and the kernel may then discard the answer
+// while the client still sends.
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, storetest.New(t))
@@ -159,7 +159,7 @@ func TestLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	go server.App().Listener(listener)            // ends with the test
-	t.Cleanup(func() { server.App().Shutdown() }) // nothing is left to lose
+	t.Cleanup(func() { server.App().Shutdown() }) // no requests remain
 	for _, c := range []struct {
 		method, path string
 		length, want int
@@ -187,8 +187,8 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestBrokenMultipart holds that a form of parts is read by its handler, after
-// it is known who sent it, and that its fault is told as the address tells.
+// TestBrokenMultipart checks that the handler reads a multipart form, after the
+// sender is known, and that its error has the form for the address.
 func TestBrokenMultipart(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, storetest.New(t))
@@ -202,7 +202,7 @@ func TestBrokenMultipart(t *testing.T) {
 	}
 }
 
-// TestFaultsStayInside holds that the text of a fault of ours is logged and
+// TestFaultsStayInside checks that the text of an internal error is logged and
 // never shown, and that a panic ends its own request only.
 func TestFaultsStayInside(t *testing.T) {
 	t.Parallel()
@@ -285,8 +285,8 @@ func TestStatic(t *testing.T) {
 	}
 }
 
-// TestFirstPaint holds the page and all that it loads under 100 kB over the
-// wire.
+// TestFirstPaint checks that the page and all that it loads is under 100 kB
+// over the wire.
 func TestFirstPaint(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)

@@ -13,7 +13,7 @@ import (
 
 const password = "correct horse battery"
 
-// account makes a member of staff who can sign in by password.
+// makeAccount makes a member of staff who can sign in by password.
 func makeAccount(t *testing.T, s *store.Store, name, role string) {
 	t.Helper()
 	if _, err := s.CreateStaff(t.Context(), store.CommandLine, name, role, password); err != nil {
@@ -106,14 +106,15 @@ func TestSignInLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := newClient(t, server)
-	// What only looks at the link leaves it whole.
+	// A request that only looks at the link does not redeem it.
 	c.do(http.MethodHead, "/sign-in/link?token="+link, nil, "").want(204)
 	c.do(http.MethodGet, "/sign-in/link?token="+link, nil, "", "Sec-Purpose", "prefetch;prerender").want(204)
 	if to := c.get("/sign-in/link?token=" + link + "&return=/audit").want(303).header.Get("Location"); to != "/audit" {
 		t.Errorf("the link leads to %s", to)
 	}
 	c.get("/").want(200)
-	// Again, by the same person; without a place to go, to the board.
+	// The same person opens it again. Without a return path it leads to the
+	// board.
 	if to := c.get("/sign-in/link?token=" + link).want(303).header.Get("Location"); to != "/trollboard" {
 		t.Errorf("the link leads to %s", to)
 	}
@@ -141,7 +142,7 @@ func TestSignInIsLimited(t *testing.T) {
 	if status != http.StatusTooManyRequests {
 		t.Errorf("after 12 failures: %d", status)
 	}
-	// Not even the right password is tried now.
+	// Now even the right password is refused.
 	if text := c.post("/sign-in", url.Values{"username": {"ada"},
 		"password": {password}}).want(429).text(".notice-bad"); !strings.Contains(text, "Wait") {
 		t.Errorf("says %q", text)

@@ -111,8 +111,7 @@ func (p treesPage) Carry() []Choice { return carried(p.Query, "author") }
 
 func (p treesPage) csv() (header []string, rows [][]string) {
 	header = []string{"id", "state", "active", "goal_tree_size", "max_depth", "max_children_count", "origin", "lang",
-		"created_date", "author",
-		"author_name", "messages", "excerpt"}
+		"created_date", "author", "author_name", "messages", "excerpt"}
 	whole := func(n *int) string {
 		if n == nil {
 			return ""
@@ -124,10 +123,12 @@ func (p treesPage) csv() (header []string, rows [][]string) {
 		if t.Author != nil {
 			author = t.Author.String()
 		}
-		rows = append(rows, []string{t.TreeID.String(), t.State, strconv.FormatBool(t.Active), whole(t.GoalTreeSize),
-			whole(t.MaxDepth), whole(t.MaxChildrenCount),
-			orEmpty(t.Origin), orEmpty(t.Lang), rfc3339(t.CreatedDate), author,
-			orEmpty(t.AuthorName), strconv.Itoa(t.Messages), t.Excerpt})
+		rows = append(rows, []string{
+			t.TreeID.String(), t.State, strconv.FormatBool(t.Active),
+			whole(t.GoalTreeSize), whole(t.MaxDepth), whole(t.MaxChildrenCount),
+			orEmpty(t.Origin), orEmpty(t.Lang), rfc3339(t.CreatedDate), author, orEmpty(t.AuthorName),
+			strconv.Itoa(t.Messages), t.Excerpt,
+		})
 	}
 	return header, rows
 }

@@ -92,8 +92,8 @@ func TestTreePage(t *testing.T) {
 	}
 }
 
-// TestDeepTree holds that a tree of many levels is shown in part, and wholly
-// within reach.
+// TestDeepTree checks that a page shows a part of a tree with many levels, with
+// links to the rest.
 func TestDeepTree(t *testing.T) {
 	s := storetest.New(t)
 	server := newServer(t, s)

@@ -23,7 +23,7 @@ import (
 	"treewarden/store/storetest"
 )
 
-// streamPatience ends a test that waits in vain; it measures nothing.
+// streamPatience ends a test that waits in vain. It measures nothing.
 const streamPatience = time.Minute
 
 // serving serves a console at a real address until the test ends.
@@ -49,7 +49,7 @@ func serving(t *testing.T, server *Server) (base string) {
 // sentEvent is one event of a stream.
 type sentEvent struct{ name, data string }
 
-// stream is an open board, as its page has it.
+// stream is an open board with the state of its page.
 type stream struct {
 	t      *testing.T
 	events chan sentEvent // closed at the end
@@ -117,7 +117,7 @@ func (c *client) stream(address string) *stream {
 	return s
 }
 
-// news is the next event of the board.
+// news returns the next event of the board.
 func (s *stream) news() boardNews {
 	s.t.Helper()
 	select {
@@ -133,7 +133,7 @@ func (s *stream) news() boardNews {
 	return boardNews{}
 }
 
-// over waits for the end, whatever is told before, and returns why it came.
+// over waits for the end, skips all other events, and returns the reason.
 func (s *stream) over() string {
 	s.t.Helper()
 	why := ""
@@ -152,7 +152,7 @@ func (s *stream) over() string {
 	}
 }
 
-// react has a user react to a message, by ingest as a front end does.
+// react adds a reaction of a user to a message, by ingest as a front end does.
 func (c *client) react(message, user uuid.UUID, emoji string) {
 	c.t.Helper()
 	line := fmt.Sprintf(`{"type": "reaction", "id": %q, "message_id": %q, "user_id": %q, "emoji": %q, "op": "add"}`,
@@ -162,7 +162,7 @@ func (c *client) react(message, user uuid.UUID, emoji string) {
 	}
 }
 
-// sameRow fails the test unless an event's row is the one that the page shows.
+// sameRow fails the test unless an event's row equals the row of the page.
 func sameRow(t *testing.T, row rowNews, page answer) {
 	t.Helper()
 	shown, err := goquery.OuterHtml(page.page().Find("#u-" + row.ID.String()))
@@ -183,7 +183,7 @@ func TestTheBoardMoves(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
 	server := newServer(t, s)
-	// The first rest of a stream ends when the test says so, all others at once.
+	// The test ends the first pause of a stream. All other pauses are empty.
 	rested := make(chan time.Time)
 	server.streams.rest = func() <-chan time.Time { return rested }
 	base := serving(t, server)
@@ -198,7 +198,7 @@ func TestTheBoardMoves(t *testing.T) {
 		t.Errorf("to a page that is up to date it says %+v", first)
 	}
 
-	// Some signals while it rests: together, with the order that comes of them.
+	// Signals during the pause come together, with the resulting order.
 	front.react(crowd.praised, crowd.judge, "-1")
 	front.react(crowd.praised, crowd.judge, "red_flag")
 	front.react(crowd.flagged, crowd.judge, "+1")
@@ -213,7 +213,7 @@ func TestTheBoardMoves(t *testing.T) {
 		sameRow(t, row, page)
 	}
 
-	// One signal: the one row that it changed, and nothing else.
+	// One signal sends only the row that it changed.
 	front.react(crowd.flagged, crowd.judge, "-1")
 	news = open.news()
 	if len(news.Rows) != 1 || news.Rows[0].ID != crowd.troll || news.Order != nil {
@@ -221,7 +221,7 @@ func TestTheBoardMoves(t *testing.T) {
 	}
 	sameRow(t, news.Rows[0], moderator.get("/trollboard?frame=total"))
 
-	// Who is banned leaves the board of active users; a row that comes back is
+	// A banned user leaves the board of active users. A row that comes back is
 	// sent again.
 	ban(t, s, crowd.troll)
 	if news = open.news(); !slices.Equal(news.Order, []uuid.UUID{crowd.good, crowd.old}) || news.First != 1 {
@@ -236,8 +236,9 @@ func TestTheBoardMoves(t *testing.T) {
 	}
 }
 
-// TestAStreamKnowsWhatItsPageShows: a page of a filter and a place hears of
-// nobody else, and one that is older than the board of what it missed.
+// TestAStreamKnowsWhatItsPageShows checks that a page with a filter and a
+// cursor gets events about its own users only, and that an outdated page gets
+// the changes that it missed.
 func TestAStreamKnowsWhatItsPageShows(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -266,13 +267,13 @@ func TestAStreamKnowsWhatItsPageShows(t *testing.T) {
 	}
 	sameRow(t, news.Rows[0], moderator.get("/trollboard?q=gisela&frame=week"))
 
-	// What changed between a page and its stream is not missed.
+	// The changes between a page and its stream are not lost.
 	was := attr(late.page().Find("tr[data-print]"), "data-print")
 	missed := moderator.stream(base + "/trollboard/live?q=gisela&have=" + was).news()
 	if len(missed.Rows) != 1 || missed.Rows[0].ID != crowd.good {
 		t.Errorf("the late one hears %+v", missed)
 	}
-	// Who tells nothing of what they have gets all of the page.
+	// A client without fingerprints gets the whole page.
 	all := moderator.stream(base + "/trollboard/live?limit=2").news()
 	if len(all.Rows) != 2 || len(all.Order) != 2 || all.Pager == nil || !strings.Contains(*all.Pager, `rel="next"`) {
 		t.Errorf("who has nothing hears %+v", all)
@@ -305,7 +306,7 @@ func TestAStreamIsOverWhenItsPersonMayNoLonger(t *testing.T) {
 		t.Errorf("%d streams are open", n)
 	}
 
-	// A watching page is nobody at work: it does not keep a session alive.
+	// An open board is no activity: it does not keep a session alive.
 	c := staff(t, server, policy.Moderator)
 	open, _ := c.openBoard(base, "")
 	open.news()
@@ -339,7 +340,8 @@ func TestOneSessionHasFewStreams(t *testing.T) {
 	}
 }
 
-// TestTheEndOfTheServerEndsStreams: serving holds that the server stops.
+// TestTheEndOfTheServerEndsStreams checks that streams end at a shutdown.
+// serving checks that the server stops.
 func TestTheEndOfTheServerEndsStreams(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, storetest.New(t))
@@ -349,15 +351,15 @@ func TestTheEndOfTheServerEndsStreams(t *testing.T) {
 		c := staff(t, server, policy.DataLead)
 		open = c.stream(base + "/trollboard/live")
 		open.news()
-		go server.App().Shutdown() // serving looks at the second one
+		go server.App().Shutdown() // serving checks the second shutdown
 		if why := open.over(); why != overClosing {
 			t.Errorf("the stream ended with %q", why)
 		}
 	})
 }
 
-// TestAClientThatLeftCostsNothing does not run beside others: it counts what
-// runs in the program.
+// TestAClientThatLeftCostsNothing must not run in parallel, because it counts
+// the goroutines of the program.
 func TestAClientThatLeftCostsNothing(t *testing.T) { // see above
 	s := storetest.New(t)
 	server := newServer(t, s)
@@ -392,7 +394,7 @@ func TestAClientThatLeftCostsNothing(t *testing.T) { // see above
 	eventually(t, "no goroutine is left", func() bool { return quiet() <= before+2 })
 }
 
-// eventually waits until something holds.
+// eventually waits until a condition holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for end := time.Now().Add(streamPatience); !holds(); time.Sleep(20 * time.Millisecond) {

@@ -24,7 +24,7 @@ func init() {
 	pageTypes["partials/score"] = &scoreSheet{}
 }
 
-// crowd is a few users with what speaks for and against them.
+// crowd holds a few users with signals for and against them.
 type crowd struct {
 	troll, good, old, judge uuid.UUID
 	flagged, praised        uuid.UUID // their messages
@@ -62,7 +62,7 @@ func ban(t *testing.T, s *store.Store, user uuid.UUID) {
 	}
 }
 
-// names are the users of a board's or a list's page, from the top.
+// names returns the users on the page of a board or a list, from the top.
 func names(a answer) []string {
 	a.t.Helper()
 	var all []string
@@ -168,8 +168,8 @@ func TestTrollboardActs(t *testing.T) {
 	}
 }
 
-// TestTrollboardPages walks a board page by page, there and back: every user
-// once, ranks without gaps.
+// TestTrollboardPages follows a board page by page, forwards and back: every
+// user once, ranks without gaps.
 func TestTrollboardPages(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -253,7 +253,7 @@ func TestTrollboardAPI(t *testing.T) {
 }
 
 // TestTrollboardRow opens a row: on the page itself, and as the part that a
-// script puts there.
+// script adds.
 func TestTrollboardRow(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -326,8 +326,9 @@ func TestTrollboardCSV(t *testing.T) {
 	}
 }
 
-// TestTrollboardNames shows names that would break a page: as text, in the order
-// in which they are written, whole in the title, and apart from what stands around them.
+// TestTrollboardNames checks names that could break a page: they are shown as
+// text, in the order in which they were written, whole in the title, and
+// isolated from the text around them.
 func TestTrollboardNames(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -352,8 +353,8 @@ func TestTrollboardNames(t *testing.T) {
 	}
 }
 
-// TestFullBoard holds a full board with its style and script to 100 kB on the
-// wire.
+// TestFullBoard checks that a full board with its style and script is under 100
+// kB over the wire.
 func TestFullBoard(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)

@@ -118,7 +118,8 @@ func TestUserPage(t *testing.T) {
 	moderator.get(self + "?tab=secrets").want(http.StatusBadRequest)
 }
 
-// TestBannedUser shows who banned a user, why and until when.
+// TestBannedUser checks that the page shows the author, the reason and the end
+// of a ban.
 func TestBannedUser(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -218,8 +219,8 @@ func TestUpdateUser(t *testing.T) {
 	moderator.post(self, url.Values{"notes": {"x"}}).want(http.StatusForbidden)
 }
 
-// TestTheFormOfAUserSentTwiceActsOnce holds that a double click is no conflict
-// with oneself.
+// TestTheFormOfAUserSentTwiceActsOnce checks that a double click does not cause
+// a conflict.
 func TestTheFormOfAUserSentTwiceActsOnce(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -235,8 +236,8 @@ func TestTheFormOfAUserSentTwiceActsOnce(t *testing.T) {
 	}
 }
 
-// TestNotesOnTheNameless holds that somebody whose name would be refused can
-// be written about: the form sends the name along as it is.
+// TestNotesOnTheNameless checks that staff can write notes on a user with an
+// invalid name: the form sends the name unchanged.
 func TestNotesOnTheNameless(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -296,8 +297,8 @@ func TestPatchUser(t *testing.T) {
 		map[string]any{"role": "moderator", "version": 2}).want(http.StatusOK)
 }
 
-// TestUserTabs looks at what a user wrote and gave, and at what was done to
-// them.
+// TestUserTabs checks the tabs of a user's messages and feedback, and of the
+// actions on the user.
 func TestUserTabs(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -361,7 +362,7 @@ func TestUserTabs(t *testing.T) {
 }
 
 // TestPeopleParameters puts strings that break programs into every parameter
-// and field: nothing may end in a fault of ours, and none become an element.
+// and field. None may cause an internal error or become an element.
 func TestPeopleParameters(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -398,8 +399,8 @@ func TestPeopleParameters(t *testing.T) {
 	}
 }
 
-// nastyStrings are a few strings that break programs, and a sample of the
-// corpora where they are at hand.
+// nastyStrings returns a few strings that break programs, and a sample of the
+// corpora if they are available.
 func nastyStrings(t *testing.T) (builtIn, corpora []string) {
 	t.Helper()
 	builtIn = []string{"", "\x00", "\xff\xfe", "<script>alert(1)</script>", `"><svg onload=alert(1)>`, "' OR 1=1 --", `\`,

@@ -12,8 +12,8 @@ import (
 	"treewarden/views"
 )
 
-// pageTypes is every view that a handler renders, with what it is given. The
-// files of other pages add theirs.
+// pageTypes maps every view to the type of its page. The files of other pages
+// add theirs.
 var pageTypes = map[string]any{
 	"account":             accountPage{},
 	"actionform":          actPage{},
@@ -27,8 +27,8 @@ var pageTypes = map[string]any{
 	"partials/refusal":    errorPage{},
 }
 
-// TestViews checks every view against the type of its page: a field that was
-// renamed, a function that is not there, a wrong argument.
+// TestViews checks every view against the type of its page. It finds renamed
+// fields, unknown functions and wrong arguments.
 func TestViews(t *testing.T) {
 	server := newServer(t, storetest.New(t))
 	for name, page := range pageTypes {
@@ -43,9 +43,9 @@ func TestViews(t *testing.T) {
 	}
 }
 
-// TestEveryViewIsKnown holds that no page is left out of TestViews, that pages
-// define nothing (all views share one namespace), and that no view holds what
-// the content security policy forbids.
+// TestEveryViewIsKnown checks that TestViews covers every page, that pages
+// define no templates (all views share one namespace), and that no view holds
+// anything that the content security policy forbids.
 func TestEveryViewIsKnown(t *testing.T) {
 	err := fs.WalkDir(views.Templates(), ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || path.Ext(name) != ".html" {

@@ -224,9 +224,9 @@ func (s submissions) remove(ctx context.Context, b *bench) error {
 	}
 	return pgx.BeginFunc(ctx, b.ours, func(tx pgx.Tx) error {
 		for _, table := range []string{"label_votes", "reactions"} {
-			if _, err := tx.Exec(ctx, "DELETE FROM "+table+` g USING unnest($1::uuid[], $2::uuid[], $3::uuid[]) x(tree, message,
-				giver)
-				WHERE g.tree_id = x.tree AND g.message_id = x.message AND g.user_id = x.giver`, trees, about, users); err != nil {
+			if _, err := tx.Exec(ctx, "DELETE FROM "+table+` t
+				USING unnest($1::uuid[], $2::uuid[], $3::uuid[]) x(tree, message, rater)
+				WHERE t.tree_id = x.tree AND t.message_id = x.message AND t.user_id = x.rater`, trees, about, users); err != nil {
 				return err
 			}
 		}
