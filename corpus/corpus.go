@@ -1,4 +1,4 @@
-// package corpus reads and writes conversation trees in the formats of the
+// Package corpus reads and writes conversation trees in the formats of the
 // Open Assistant data sets (OASST): JSON Lines with a tree a line, a message a
 // line, a message with its replies nested, or rows as on Hugging Face. It
 // knows nothing of where trees are kept.

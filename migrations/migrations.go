@@ -1,4 +1,4 @@
-// package migrations holds the schema as numbered SQL files and applies them.
+// Package migrations holds the schema as numbered SQL files and applies them.
 //
 // The files are forward only: a change of mind is a new file. They are embedded,
 // so that the program needs nothing but itself to set up an empty database.

@@ -1,4 +1,4 @@
-// package policy decides who may do what: permissions by role, which an
+// Package policy decides who may do what: permissions by role, which an
 // installation may change, and the rank rules, which it may not.
 package policy
 

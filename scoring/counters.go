@@ -37,13 +37,6 @@ var Columns = func() []string {
 	return append(names, Measures[:]...)
 }()
 
-// Column is where Counters hold a signal as the formula treewarden counts it;
-// LegacyColumn is where they hold it as Open-Assistant did.
-func (s Signal) Column() int { return s.Place() }
-
-// LegacyColumn: see Column.
-func (s Signal) LegacyColumn() int { return NumSignals + s.Place() }
-
 // Add adds other counters, times a sign.
 func (t *Counters) Add(other *Counters, sign int64) {
 	for i, n := range other {

@@ -1,4 +1,4 @@
-// package views holds the console's templates and static files, embedded.
+// Package views holds the console's templates and static files, embedded.
 //
 // A page is views/NAME.html and begins with the partial "partials/top", ends
 // with "partials/bottom". All templates share one namespace, so no page

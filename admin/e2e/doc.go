@@ -1,4 +1,4 @@
-// package e2e holds the tests that drive the console in a browser, on the
+// Package e2e holds the tests that drive the console in a browser, on the
 // demonstration corpus: the main job of a moderator, accessibility, hostile
 // input, and the pictures of the README. It has no code but tests.
 //

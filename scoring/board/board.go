@@ -1,4 +1,4 @@
-// package board ranks users in memory: by any formula, over any frame, by any
+// Package board ranks users in memory: by any formula, over any frame, by any
 // column, for any filter, with each change of a user moved to its place. It
 // knows nothing of databases: whoever owns a Board tells it what has changed.
 package board

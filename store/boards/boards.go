@@ -1,3 +1,6 @@
+// Package boards keeps the trollboards in memory. They follow the database: each
+// transaction that changes what they show names the users in a notification, and
+// every process reads these users again.
 package boards
 
 import (

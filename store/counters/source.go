@@ -1,3 +1,6 @@
+// Package counters counts signals: which facts of a message count for its author
+// (Fact), the counters that are kept by difference (Update), and everything counted
+// anew (Rebuild, Verify). It does not know the boards that show the counts.
 package counters
 
 import (

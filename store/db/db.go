@@ -1,3 +1,5 @@
+// Package db speaks PostgreSQL: connections and transactions, paged queries, rows
+// in and out by binary COPY, and errors of the driver as errors of ours.
 package db
 
 import (

@@ -1,3 +1,4 @@
+// Package importer takes files of trees and messages into the database.
 package importer
 
 import (

@@ -1,3 +1,4 @@
+// Package ingest takes lines of front ends into the database.
 package ingest
 
 import (

@@ -1,6 +1,6 @@
 //go:build unix
 
-// package postgres finds, sets up, starts and stops the program's own
+// Package postgres finds, sets up, starts and stops the program's own
 // PostgreSQL, so that a clone and one command are enough to run Treewarden.
 //
 // The data folder holds:

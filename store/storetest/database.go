@@ -1,6 +1,6 @@
 //go:build unix
 
-// package storetest gives each test a migrated PostgreSQL database of its own.
+// Package storetest gives each test a migrated PostgreSQL database of its own.
 //
 // All tests of a machine share one server, kept in memory where that is a file
 // system, else among the temporary files: it is set up once, started by the first test that needs it, also in another

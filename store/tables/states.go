@@ -1,3 +1,5 @@
+// Package tables holds what several packages know of the schema: the columns of
+// labels, the statuses of users, the states of trees, the models of classifiers.
 package tables
 
 import "github.com/google/uuid"
