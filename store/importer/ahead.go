@@ -10,23 +10,23 @@ import (
 	"treewarden/corpus"
 )
 
-// readAheadBytes bounds the memory of lines that were read and not yet committed,
-// in bytes of their text and an estimate of what stands around it.
+// readAheadBytes limits the memory of lines that were read but not committed: the
+// bytes of their text and an estimate of the overhead.
 const readAheadBytes = 96 << 20
 
 // messageWeight is that estimate for one message.
 const messageWeight = 512
 
-// lineReader reads records while the database works on those before.
+// lineReader reads records in a goroutine, ahead of the database.
 type lineReader struct {
 	lines chan readLine
 	room  *semaphore.Weighted
 	stop  context.CancelFunc
 }
 
-// readLine is one line that was read: a record, a fault, the error that ends
-// the reading, or none of these: the reader has no room and waits for all that
-// it sent to be committed.
+// readLine is one line that was read: a record, a fault, or the error that ends
+// the reading. A zero readLine means that the reader has no room and waits for a
+// commit.
 type readLine struct {
 	record *corpus.Record
 	weight int64
@@ -34,8 +34,8 @@ type readLine struct {
 	err    error
 }
 
-// readAhead starts to read. The channel is closed at the end of the records,
-// and when the context or stop ends it.
+// readAhead starts to read. The channel is closed at the end of the records and
+// when the context ends or stop is called.
 func readAhead(ctx context.Context, records iter.Seq2[*corpus.Record, error]) *lineReader {
 	ctx, stop := context.WithCancel(ctx)
 	a := &lineReader{lines: make(chan readLine, 1024), room: semaphore.NewWeighted(readAheadBytes), stop: stop}
@@ -50,7 +50,7 @@ func readAhead(ctx context.Context, records iter.Seq2[*corpus.Record, error]) *l
 	return a
 }
 
-// send passes a line on and says whether to go on.
+// send sends a line and reports whether to continue.
 func (a *lineReader) send(ctx context.Context, record *corpus.Record, err error) bool {
 	var fault *corpus.Fault
 	switch {
@@ -78,7 +78,7 @@ func (a *lineReader) put(ctx context.Context, line readLine) bool {
 	}
 }
 
-// release makes room for what comes.
+// release makes room for further lines.
 func (a *lineReader) release(weight int64) {
 	if weight > 0 {
 		a.room.Release(weight)

@@ -15,7 +15,7 @@ import (
 	"treewarden/store/db"
 )
 
-// apply takes a batch in, and the messages that waited for one of it.
+// apply imports a batch and the orphans below its messages.
 func (im *run) apply(ctx context.Context, tx pgx.Tx, b *batch, done *Summary) error {
 	fresh, err := im.applyOne(ctx, tx, b, done)
 	if err != nil {
@@ -24,14 +24,14 @@ func (im *run) apply(ctx context.Context, tx pgx.Tx, b *batch, done *Summary) er
 	return im.adopt(ctx, tx, fresh, done)
 }
 
-// applyOne takes a batch in and returns the ids of its new messages.
+// applyOne imports a batch and returns the ids of its new messages.
 func (im *run) applyOne(ctx context.Context, tx pgx.Tx, b *batch, done *Summary) ([]uuid.UUID, error) {
 	known, err := im.lookUp(ctx, tx, b)
 	if err != nil {
 		return nil, err
 	}
 	for _, item := range b.items {
-		// A batch that begins again is placed anew.
+		// A retried batch is placed again.
 		item.state, item.fault, item.depth, item.roots = unplaced, nil, 0, nil
 	}
 	if err := b.learnModels(ctx, tx, im.models, im.o.DryRun); err != nil {
@@ -56,8 +56,12 @@ func (im *run) applyOne(ctx context.Context, tx pgx.Tx, b *batch, done *Summary)
 	if err := im.keepOrphans(ctx, tx, orphans, b.older); err != nil {
 		return nil, err
 	}
-	w := batchWrite{run: im, batch: b, known: known, trees: map[uuid.UUID]*treeInfo{}, updated: map[uuid.UUID]bool{},
-		digests: map[uuid.UUID]uuid.UUID{}}
+	w := batchWrite{
+		run: im, batch: b, known: known,
+		trees:   map[uuid.UUID]*treeInfo{},
+		updated: map[uuid.UUID]bool{},
+		digests: map[uuid.UUID]uuid.UUID{},
+	}
 	if err := w.gather(); err != nil {
 		return nil, err
 	}
@@ -68,7 +72,7 @@ func (im *run) applyOne(ctx context.Context, tx pgx.Tx, b *batch, done *Summary)
 	return w.fresh, nil
 }
 
-// batchWrite is what of one batch goes into the tables.
+// batchWrite holds the rows that one batch writes.
 type batchWrite struct {
 	*run
 	batch *batch
@@ -78,15 +82,15 @@ type batchWrite struct {
 	inOrder  []*treeInfo // the same trees in the order of the lines
 	newTrees int64
 	fresh    []uuid.UUID
-	stale    []uuid.UUID // messages that were known, and are in the batch
-	repeats  int64       // messages that came once more, word for word
+	stale    []uuid.UUID // known messages in the batch
+	repeats  int64       // identical repeated messages
 	newUsers int64
-	// treeUpdates is what lines say of known trees, changed the trees that the batch
-	// would change.
+	// treeUpdates are the arguments of treeFrom for known trees; changed are the
+	// trees that the batch would change.
 	treeUpdates []any
 	changed     []uuid.UUID
 	updated     map[uuid.UUID]bool
-	// digests holds, in a dry run, digests of what lines said of new messages.
+	// digests holds, in a dry run, the digests of lines about new messages.
 	digests map[uuid.UUID]uuid.UUID
 }
 
@@ -134,13 +138,13 @@ func (w *batchWrite) message(item *incoming, i int) error {
 		return err
 	}
 	if !w.outputs(item.tree, m, rows) {
-		w.updated[m.MessageID] = true // a dry run has no place for new outputs
+		w.updated[m.MessageID] = true // a dry run does not create outputs
 	}
 	return nil
 }
 
-// outputs adds what classifiers said of a message. It returns false where a
-// model or an output has no place in the database, which only a dry run leaves so.
+// outputs adds the outputs of classifiers for a message. It returns false if a
+// model or an output is not in the database, which happens only in a dry run.
 func (w *batchWrite) outputs(tree uuid.UUID, m *corpus.Message, rows *tableRows) bool {
 	placed := true
 	for _, name := range slices.Sorted(maps.Keys(m.Classifiers)) {
@@ -167,7 +171,7 @@ func (w *batchWrite) outputs(tree uuid.UUID, m *corpus.Message, rows *tableRows)
 	return placed
 }
 
-// tree takes in what an item says of its tree.
+// tree adds an item's data about its tree.
 func (w *batchWrite) tree(item *incoming) {
 	tree := w.trees[item.tree]
 	if tree == nil {
@@ -182,7 +186,7 @@ func (w *batchWrite) tree(item *incoming) {
 	}
 }
 
-// write makes what is new and merges what is known.
+// write inserts new rows and merges known ones.
 func (w *batchWrite) write(ctx context.Context, tx pgx.Tx) error {
 	if w.o.DryRun {
 		return w.rehearse(ctx, tx)
@@ -225,16 +229,16 @@ func (w *batchWrite) makeTrees(ctx context.Context, tx pgx.Tx) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	// A front end may have announced a tree whose prompt comes only now: what
-	// the file says of it takes its place.
-	if _, err := tx.Exec(ctx, "DELETE FROM trees t WHERE t.tree_id = ANY($1) AND NOT EXISTS (SELECT FROM messages m "+
-		"WHERE m.tree_id = t.tree_id)", ids); err != nil {
+	// A front end may have announced a tree before its prompt was imported. The
+	// imported tree replaces it.
+	if _, err := tx.Exec(ctx, `DELETE FROM trees t WHERE t.tree_id = ANY($1)
+		AND NOT EXISTS (SELECT FROM messages m WHERE m.tree_id = t.tree_id)`, ids); err != nil {
 		return fmt.Errorf("replace trees that were announced: %w", err)
 	}
 	return rows.Send(ctx, tx, "trees", treeColumns)
 }
 
-// count adds up what the batch did.
+// count adds the changes of the batch to a summary.
 func (w *batchWrite) count(done *Summary) {
 	done.Trees += w.newTrees
 	done.Messages += int64(len(w.fresh))

@@ -13,16 +13,16 @@ import (
 	"treewarden/store/tables"
 )
 
-// batch is what one transaction takes in. No message is in it twice, so
-// that each is either new or known, and the order of its items says nothing.
+// batch holds the records of one transaction. No message is in it twice, so that
+// each is either new or known, and the order of items does not matter.
 type batch struct {
 	items    []*incoming
 	at       map[uuid.UUID]place
 	messages int
 	bytes    int
 	weight   int64
-	// older says that its records were read before what stands in the
-	// database: they fill what is missing and replace nothing.
+	// older reports whether the records were read before the data in the
+	// database: they only fill missing values.
 	older bool
 }
 
@@ -32,20 +32,20 @@ type place struct {
 	i    int
 }
 
-// incoming is one record on its way in.
+// incoming is one record to import.
 type incoming struct {
 	record *corpus.Record
-	// repeats are lines that say the same, word for word.
+	// repeats are identical lines.
 	repeats []*corpus.Record
 
-	// What placing it found:
+	// The results of placing it:
 	state  state
 	tree   uuid.UUID
 	parent *uuid.UUID // of the first message
 	depth  int        // of the first message
 	fault  *corpus.Fault
-	// roots holds, for each message that is deleted, the topmost message of
-	// the run of deleted ones that it ends, else the zero UUID.
+	// roots holds, for each deleted message, the topmost message of the unbroken
+	// run of deleted messages above it, else the zero UUID.
 	roots []uuid.UUID
 }
 
@@ -63,8 +63,8 @@ func newBatch() *batch {
 	return &batch{at: map[uuid.UUID]place{}}
 }
 
-// add takes a record in and returns true, or false when the batch must be
-// committed first because the record speaks of a message that is in it.
+// add adds a record and returns true. It returns false if the batch must be
+// committed first, because the record refers to a message in it.
 func (b *batch) add(record *corpus.Record, weight int64) bool {
 	for i := range record.Messages {
 		at, here := b.at[record.Messages[i].MessageID]
@@ -98,7 +98,7 @@ func (b *batch) full(messages int) bool {
 	return b.messages >= messages || b.bytes >= batchBytes
 }
 
-// begins names the batch's first line, for errors.
+// begins returns the position of the batch's first line, for errors.
 func (b *batch) begins() string {
 	first := b.items[0].record
 	if first.File == "" {
@@ -107,7 +107,7 @@ func (b *batch) begins() string {
 	return fmt.Sprintf("line %d of %s", first.Line, first.File)
 }
 
-// parentOf is the parent of the item's i-th message.
+// parentOf returns the parent of the item's message at an index.
 func (i *incoming) parentOf(at int) *uuid.UUID {
 	if at == 0 {
 		return i.parent
@@ -115,14 +115,14 @@ func (i *incoming) parentOf(at int) *uuid.UUID {
 	return i.record.Messages[at].ParentID
 }
 
-// refuse says why an item does not go in.
+// refuse marks an item as refused.
 func (i *incoming) refuse(code, format string, args ...any) {
 	i.state = refused
 	i.fault = &corpus.Fault{File: i.record.File, Line: i.record.Line, Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// learnModels makes sure that every model and output of a batch is known, and
-// refuses records with more than a model may have. A dry run only reads.
+// learnModels reads or creates the models and outputs of a batch, and refuses
+// records with too many. A dry run only reads.
 func (b *batch) learnModels(ctx context.Context, tx pgx.Tx, m tables.Models, dry bool) error {
 	for _, item := range b.items {
 		for i := range item.record.Messages {

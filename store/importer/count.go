@@ -10,11 +10,10 @@ import (
 	"treewarden/store/tables"
 )
 
-// countNew has the counters of signals follow the batch's new messages.
-// Those of new trees are counted here, because all that they contribute is at
-// hand and the database would have to join it together again; score verify
-// and the tests hold that it comes to the same. Those of known trees are left
-// to the database: what is known there may bear on them.
+// countNew makes the counters follow the batch's new messages. Messages of new
+// trees are counted here, because all data is at hand; score verify and tests
+// check that the result is the same. Messages of known trees are counted by the
+// database, because their counts may depend on known data.
 func (w *batchWrite) countNew() {
 	var trees, messages []uuid.UUID
 	for _, item := range w.batch.items {
@@ -37,8 +36,8 @@ func (w *batchWrite) countNew() {
 	w.update.CountAtEnd(trees, messages)
 }
 
-// countNewMessage counts one new message of a new tree. Top says that its
-// deletion, if it has one, aimed at it.
+// countNewMessage counts one new message of a new tree. top reports whether it is
+// the root of its deletion.
 func (w *batchWrite) countNewMessage(m *corpus.Message, tree *treeInfo, top bool) {
 	if m.UserID == nil {
 		return

@@ -13,9 +13,9 @@ import (
 	"treewarden/store/db"
 )
 
-// A dry run goes the way of an import and writes into temporary tables only:
-// what it would make is kept there, so that what comes later finds its parent,
-// and messages that wait for theirs are kept in a copy that hides the table.
+// shadowSQL creates the temporary tables of a dry run. A dry run works like an
+// import but writes only to these: new messages, so that later ones find their
+// parents, and a copy of the orphans that hides the table.
 var shadowSQL = []string{
 	seenTable,
 	`CREATE TEMPORARY TABLE import_orphans AS SELECT * FROM import_orphans`,
@@ -27,7 +27,7 @@ var shadowSQL = []string{
 	`CREATE TEMPORARY TABLE import_dry_users (user_id uuid PRIMARY KEY)`,
 }
 
-// dryKnownSQL adds what the dry run would have made to what is known.
+// dryKnownSQL adds the messages that the dry run would have created to the known ones.
 const dryKnownSQL = `
 	UNION ALL SELECT d.message_id, d.tree_id, d.parent_id, d.depth, d.role, d.deleted_root, false, d.said
 	FROM unnest($1::uuid[]) i(id) JOIN import_dry d ON d.message_id = i.id`
@@ -46,11 +46,12 @@ func (im *run) shadow(ctx context.Context) error {
 	return nil
 }
 
-// errRehearsed undoes what a dry run wrote.
+// errRehearsed rolls back the writes of a dry run.
 var errRehearsed = errors.New("rehearsed")
 
-// rehearse finds what write would do. Changes of known messages are made and
-// undone, so that their rows are locked no longer than the batch takes.
+// rehearse finds the changes that write would make. Changes of known messages are
+// made and rolled back, so that their rows are not locked longer than the batch
+// takes.
 func (w *batchWrite) rehearse(ctx context.Context, tx pgx.Tx) error {
 	if err := w.noteFresh(ctx, tx); err != nil {
 		return err
@@ -58,7 +59,7 @@ func (w *batchWrite) rehearse(ctx context.Context, tx pgx.Tx) error {
 	if err := w.noteUsers(ctx, tx); err != nil {
 		return err
 	}
-	if err := w.stage(ctx, tx); err != nil { // the tables must outlive what is undone
+	if err := w.stage(ctx, tx); err != nil { // the tables must survive the rollback
 		return err
 	}
 	err := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
@@ -80,8 +81,9 @@ func (w *batchWrite) rehearse(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// noteDigest notes what a line says of a message that only this dry run would have
-// made. A line that says something else than the first one would update it.
+// noteDigest stores the digest of a line about a message that only this dry run
+// would have created. A line that differs from the first one would update the
+// message.
 func (w *batchWrite) noteDigest(m *corpus.Message, before *uuid.UUID) {
 	alone := *m
 	alone.Depth = 0
@@ -94,7 +96,7 @@ func (w *batchWrite) noteDigest(m *corpus.Message, before *uuid.UUID) {
 	}
 }
 
-// noteFresh keeps what would be new.
+// noteFresh stores the messages that would be new.
 func (w *batchWrite) noteFresh(ctx context.Context, tx pgx.Tx) error {
 	var rows db.CopyRows
 	rows.Reset()

@@ -16,40 +16,40 @@ import (
 	"treewarden/store/tables"
 )
 
-// What one transaction of an import takes at most. More would not be faster,
-// and would lose more when the program is killed.
+// The limits of one transaction of an import. Larger ones would not be faster,
+// and would lose more work when the program is killed.
 const (
 	batchMessages = 10_000
 	batchBytes    = 32 << 20
 )
 
-// analyzedFrom is how many new messages make it worth while to count the
-// tables for the planner at once, instead of when the server comes round to it.
+// analyzedFrom is the number of new messages from which the import runs ANALYZE
+// itself instead of leaving it to the server.
 const analyzedFrom = 2000
 
-// Options says how to import.
+// Options are the options of an import.
 type Options struct {
 	// DryRun reads and checks everything and writes nothing.
 	DryRun bool
-	// Batch is how many messages a transaction takes at most; 0 is 10,000.
+	// Batch is the maximum number of messages of a transaction; 0 is 10,000.
 	Batch int
-	// Log is told what takes long; nil is silent.
+	// Log receives messages about long waits; nil discards them.
 	Log *slog.Logger
-	// Progress is called after each batch with what was done until then.
+	// Progress is called after each batch with the summary so far.
 	Progress func(Summary)
 }
 
-// Importer is what an import works with.
+// Importer holds the dependencies of an import.
 type Importer struct {
-	// Connection is how the import reaches the database: by one of its own.
+	// Connection is the configuration of the import's own connection.
 	Connection *pgx.ConnConfig
 	Now        func() time.Time
 	Threshold  *counters.Threshold
 	Publisher  counters.Publisher
 }
 
-// Run takes records in. On an error, the summary tells what was committed until
-// then.
+// Run imports records. On an error, the summary counts what was committed before
+// it.
 func (into Importer) Run(ctx context.Context, records iter.Seq2[*corpus.Record, error], o Options) (Summary, error) {
 	began := time.Now()
 	im := &run{into: into, o: o, models: tables.Models{}, summary: Summary{Errors: []corpus.Fault{}}}
@@ -71,24 +71,24 @@ func (into Importer) Run(ctx context.Context, records iter.Seq2[*corpus.Record, 
 	return im.summary, nil
 }
 
-// run is one import under way.
+// run is a running import.
 type run struct {
 	o       Options
 	conn    *pgx.Conn
 	models  tables.Models
 	users   authorCache
 	summary Summary
-	// staged says that this session has its tables for known messages.
+	// staged reports whether the temporary tables for known messages exist.
 	staged bool
-	// orphans says that there may be messages that wait for their parent.
+	// orphans reports whether there may be orphans.
 	orphans   bool
-	rows      tableRows        // memory that is used again
-	update    *counters.Update // of the transaction under way
+	rows      tableRows        // reused memory
+	update    *counters.Update // of the current transaction
 	into      Importer
 	knownRows tableRows
 }
 
-// run reads ahead in a goroutine and takes in batch by batch.
+// run reads ahead in a goroutine and imports the batches.
 func (im *run) run(ctx context.Context, records iter.Seq2[*corpus.Record, error]) error {
 	ahead := readAhead(ctx, records)
 	defer ahead.stop()
@@ -137,8 +137,8 @@ func (im *run) run(ctx context.Context, records iter.Seq2[*corpus.Record, error]
 	return im.finish(ctx)
 }
 
-// commit takes a batch in, in one transaction. Somebody else who wrote the
-// same rows at the same moment makes it begin again.
+// commit imports a batch in one transaction. It retries after a conflict with
+// concurrent writes.
 func (im *run) commit(ctx context.Context, b *batch) error {
 	if len(b.items) == 0 {
 		return nil
@@ -157,8 +157,8 @@ func (im *run) commit(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// attempt runs work in a transaction, has the counters of signals follow, and
-// forgets on failure what it learnt.
+// attempt runs work in a transaction and updates the counters. On failure it
+// resets the caches.
 func (im *run) attempt(ctx context.Context, work func(pgx.Tx, *Summary) error) (Summary, error) {
 	var done Summary
 	staged, orphans := im.staged, im.orphans

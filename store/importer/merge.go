@@ -13,17 +13,17 @@ import (
 	"treewarden/store/db"
 )
 
-// stageSQL makes the session's tables for messages that are known, in
-// the form of the tables that they are merged into.
+// stageSQL creates the session's temporary tables for known messages, with the
+// columns of the tables that they are merged into.
 var stageSQL = []string{
 	`CREATE TEMPORARY TABLE import_messages (LIKE messages INCLUDING DEFAULTS) ON COMMIT DELETE ROWS`,
-	`ALTER TABLE import_messages ALTER COLUMN text DROP NOT NULL`, // null: not to be taken
+	`ALTER TABLE import_messages ALTER COLUMN text DROP NOT NULL`, // null: not merged
 	`CREATE TEMPORARY TABLE import_emojis (LIKE emoji_aggregates INCLUDING DEFAULTS) ON COMMIT DELETE ROWS`,
 	`CREATE TEMPORARY TABLE import_labels (LIKE label_aggregates INCLUDING DEFAULTS) ON COMMIT DELETE ROWS`,
 	`CREATE TEMPORARY TABLE import_outputs (LIKE classifier_outputs INCLUDING DEFAULTS) ON COMMIT DELETE ROWS`,
 }
 
-// stage copies known messages into the session's tables.
+// stage copies known messages into the temporary tables.
 func (w *batchWrite) stage(ctx context.Context, tx pgx.Tx) error {
 	if len(w.stale) == 0 {
 		return nil
@@ -35,7 +35,7 @@ func (w *batchWrite) stage(ctx context.Context, tx pgx.Tx) error {
 			}
 		}
 		w.staged = true
-	} else if w.batch.older { // not the transaction's first
+	} else if w.batch.older { // not the first batch of the transaction
 		if _, err := tx.Exec(ctx, `TRUNCATE import_messages, import_emojis, import_labels, import_outputs`); err != nil {
 			return fmt.Errorf("empty the import's temporary tables: %w", err)
 		}
@@ -43,8 +43,8 @@ func (w *batchWrite) stage(ctx context.Context, tx pgx.Tx) error {
 	return w.run.knownRows.send(ctx, tx, "import_messages", "import_emojis", "import_labels", "import_outputs")
 }
 
-// merge brings known messages and trees up to what the batch says of them:
-// only the trees that it would change, which are counted before and after.
+// merge updates known messages and trees. It locks and counts only the trees that
+// change.
 func (w *batchWrite) merge(ctx context.Context, tx pgx.Tx) error {
 	if len(w.changed) == 0 {
 		return nil
@@ -64,7 +64,7 @@ func (w *batchWrite) merge(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
-// look finds, without a lock, the trees that the batch would change.
+// look finds the trees that the batch would change, without a lock.
 func (w *batchWrite) look(ctx context.Context, tx pgx.Tx) error {
 	w.treeUpdates = w.treeUpdateArgs()
 	found := map[uuid.UUID]bool{}
@@ -82,10 +82,9 @@ func (w *batchWrite) look(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
-// lockTrees locks what is there of the trees that change, and of those that
-// new messages go to, in the order of their ids, before anything is written to
-// them: a new row below a tree holds it half, and who then asks for the whole
-// may wait in a circle.
+// lockTrees locks the trees that change and those of new messages, in the order
+// of their ids, before anything is written to them: an insert below a tree takes
+// a shared lock on it, and upgrading that lock could deadlock.
 func (w *batchWrite) lockTrees(ctx context.Context, tx pgx.Tx) error {
 	trees := slices.Clone(w.changed)
 	for _, item := range w.batch.items {
@@ -106,9 +105,8 @@ func (w *batchWrite) lockTrees(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
-// watch counts what the messages of trees contribute to the counters of
-// signals, before they change: all of a tree, because what a line says of one
-// message may change what the deletion of another one is.
+// watch counts the messages of trees before they change. It counts whole trees,
+// because a line about one message may change the deletion of another.
 func (w *batchWrite) watch(ctx context.Context, tx pgx.Tx) error {
 	if w.o.DryRun {
 		return nil
@@ -120,7 +118,7 @@ func (w *batchWrite) watch(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
-// mergeMessages updates messages and what hangs on them in trees that change.
+// mergeMessages updates messages and their children tables in trees that change.
 func (w *batchWrite) mergeMessages(ctx context.Context, tx pgx.Tx, trees []uuid.UUID) error {
 	written, others := map[uuid.UUID]bool{}, map[uuid.UUID]bool{}
 	if err := w.collect(ctx, tx, written, messageTable.update(), w.batch.older, trees); err != nil {
@@ -133,7 +131,7 @@ func (w *batchWrite) mergeMessages(ctx context.Context, tx pgx.Tx, trees []uuid.
 			}
 		}
 	}
-	var newer []uuid.UUID // messages whose row was not written, though they changed
+	var newer []uuid.UUID // changed messages without a written row
 	for id := range others {
 		if !written[id] {
 			newer = append(newer, id)
@@ -162,7 +160,7 @@ func (w *batchWrite) mergeMessages(ctx context.Context, tx pgx.Tx, trees []uuid.
 	return nil
 }
 
-// collect runs a statement that returns ids.
+// collect adds the ids that a statement returns.
 func (w *batchWrite) collect(ctx context.Context, tx pgx.Tx, ids map[uuid.UUID]bool, sql string, args ...any) error {
 	rows, err := tx.Query(ctx, sql, args...)
 	if err != nil {
@@ -176,7 +174,7 @@ func (w *batchWrite) collect(ctx context.Context, tx pgx.Tx, ids map[uuid.UUID]b
 	return err
 }
 
-// treeUpdateArgs are the arguments of importTreeFrom.
+// treeUpdateArgs returns the arguments of treeFrom.
 func (w *batchWrite) treeUpdateArgs() []any {
 	var ids []uuid.UUID
 	var states, origins []*string

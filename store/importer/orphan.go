@@ -11,18 +11,18 @@ import (
 	"treewarden/corpus"
 )
 
-// seenTable keeps, for this session, where the orphans of this import
-// stood, so that those left at the end can be named. It is a table because
-// there may be as many as the file has lines.
+// seenTable holds the positions of this import's orphans, so that those left at
+// the end can be listed. It is a table because there may be as many as lines in
+// the file.
 const seenTable = `CREATE TEMPORARY TABLE import_seen
 	(message_id uuid PRIMARY KEY, place bigint GENERATED ALWAYS AS IDENTITY, file text NOT NULL, line integer NOT NULL)`
 
-// adoptedAtATime is how many waiting records are taken in at a time.
+// adoptedAtATime is the number of orphans that are imported at a time.
 const adoptedAtATime = 2000
 
-// keepOrphans sets records aside whose parent is unknown. What is kept of a
-// message is a list, the newest record first: one that comes again with other
-// words may bring more or less than the one before.
+// keepOrphans stores records with an unknown parent. The stored value of a
+// message is a list with the newest record first, because a changed record may
+// have more or less data than the one before.
 func (im *run) keepOrphans(ctx context.Context, tx pgx.Tx, orphans []*incoming, older bool) error {
 	if len(orphans) == 0 {
 		return nil
@@ -38,20 +38,20 @@ func (im *run) keepOrphans(ctx context.Context, tx pgx.Tx, orphans []*incoming, 
 		files[i], lines[i] = item.record.File, item.record.Line
 	}
 	for _, sql := range []string{
-		`UPDATE import_orphans o SET parent_id = n.parent, record = ('[' || n.record || ', ' || substr(o.record::text,
-			2))::json
+		`UPDATE import_orphans o SET parent_id = n.parent,
+				record = ('[' || n.record || ', ' || substr(o.record::text, 2))::json
 			FROM unnest($1::uuid[], $2::uuid[], $3::text[]) n(id, parent, record)
 			WHERE o.message_id = n.id AND NOT EXISTS (SELECT FROM json_array_elements(o.record) r WHERE r::text = n.record)`,
 		`INSERT INTO import_orphans (message_id, parent_id, record)
-			SELECT n.id, n.parent, ('[' || n.record || ']')::json FROM unnest($1::uuid[], $2::uuid[], $3::text[]) n(id, parent,
-				record)
+			SELECT n.id, n.parent, ('[' || n.record || ']')::json
+			FROM unnest($1::uuid[], $2::uuid[], $3::text[]) n(id, parent, record)
 			WHERE NOT EXISTS (SELECT FROM import_orphans o WHERE o.message_id = n.id)`,
 	} {
 		if _, err := tx.Exec(ctx, sql, ids, parents, records); err != nil {
 			return fmt.Errorf("keep messages aside whose parent is unknown: %w", err)
 		}
 	}
-	if older { // their lines are noted, or were an earlier import's
+	if older { // their lines are stored, or belong to an earlier import
 		return nil
 	}
 	_, err := tx.Exec(ctx, `INSERT INTO import_seen (message_id, file, line)
@@ -63,14 +63,13 @@ func (im *run) keepOrphans(ctx context.Context, tx pgx.Tx, orphans []*incoming, 
 	return nil
 }
 
-// adopt takes in what waited for messages that are new, and what waited for
-// these, and so on.
+// adopt imports the orphans below new messages, level by level.
 func (im *run) adopt(ctx context.Context, tx pgx.Tx, parents []uuid.UUID, done *Summary) error {
 	if !im.orphans {
 		return nil
 	}
 	for {
-		// Level by level: a record comes with or after the one it waits for.
+		// A record is imported with or after its parent.
 		records, err := im.takeOrphans(ctx, tx, `WITH RECURSIVE waiting AS (
 				SELECT message_id FROM import_orphans WHERE parent_id = ANY($1)
 				UNION SELECT o.message_id FROM import_orphans o JOIN waiting w ON o.parent_id = w.message_id)
@@ -89,13 +88,14 @@ func (im *run) adopt(ctx context.Context, tx pgx.Tx, parents []uuid.UUID, done *
 	}
 }
 
-// takeOrphans removes the records of the messages that a query chooses.
+// takeOrphans removes and returns the records of the messages that a query selects.
 func (im *run) takeOrphans(ctx context.Context, tx pgx.Tx, chosen string, args ...any) ([]*corpus.Record, error) {
 	rows, err := tx.Query(ctx, `WITH gone AS (DELETE FROM import_orphans WHERE message_id IN (`+chosen+
 		`) RETURNING message_id, record)
-		SELECT r.value::text, coalesce(s.file, ''), coalesce(s.line, 0) FROM gone g LEFT
-			JOIN import_seen s USING (message_id),
-		json_array_elements(g.record) WITH ORDINALITY r ORDER BY s.place, g.message_id, r.ordinality`, args...)
+		SELECT r.value::text, coalesce(s.file, ''), coalesce(s.line, 0)
+		FROM gone g LEFT JOIN import_seen s USING (message_id),
+			json_array_elements(g.record) WITH ORDINALITY r
+		ORDER BY s.place, g.message_id, r.ordinality`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("find messages whose parent has come: %w", err)
 	}
@@ -119,7 +119,7 @@ func (im *run) takeOrphans(ctx context.Context, tx pgx.Tx, chosen string, args .
 	return records, nil
 }
 
-// takeIn takes in records that waited, and returns the ids of new messages.
+// takeIn imports former orphans and returns the ids of new messages.
 func (im *run) takeIn(ctx context.Context, tx pgx.Tx, records []*corpus.Record, done *Summary) ([]uuid.UUID, error) {
 	var fresh []uuid.UUID
 	for len(records) > 0 {
@@ -139,7 +139,7 @@ func (im *run) takeIn(ctx context.Context, tx pgx.Tx, records []*corpus.Record, 
 	return fresh, nil
 }
 
-// finish takes in what can be taken in after all, and names what is left.
+// finish imports the remaining orphans with a known parent and lists the others.
 func (im *run) finish(ctx context.Context) error {
 	if im.orphans {
 		done, err := im.attempt(ctx, func(tx pgx.Tx, done *Summary) error {
@@ -159,7 +159,7 @@ func (im *run) finish(ctx context.Context) error {
 	if im.o.DryRun || im.summary.Messages < analyzedFrom {
 		return nil
 	}
-	// The first pages after a large import would be planned for few rows.
+	// Without it, queries after a large import would be planned for few rows.
 	_, err := im.conn.Exec(ctx,
 		`ANALYZE users, trees, messages, message_trees, emoji_aggregates, label_aggregates, classifier_outputs`)
 	if err != nil {
@@ -168,7 +168,7 @@ func (im *run) finish(ctx context.Context) error {
 	return nil
 }
 
-// adoptKnown takes in what waits for a parent that came by another way than an
+// adoptKnown imports orphans whose parent was added by something other than an
 // import.
 func (im *run) adoptKnown(ctx context.Context, tx pgx.Tx, done *Summary) error {
 	for {
@@ -189,9 +189,9 @@ func (im *run) adoptKnown(ctx context.Context, tx pgx.Tx, done *Summary) error {
 	}
 }
 
-// breakCycles refuses this import's records that wait for one another in a
-// circle, or below one: no parent will ever come for them. All others hang
-// below a record whose parent is not among those that wait.
+// breakCycles refuses this import's orphans that are part of a cycle or below
+// one: their parents will never be imported. All other orphans are below a record
+// whose parent is not an orphan.
 func (im *run) breakCycles(ctx context.Context, tx pgx.Tx, done *Summary) error {
 	rows, err := tx.Query(ctx, `WITH RECURSIVE hopeful AS (
 			SELECT o.message_id FROM import_orphans o WHERE NOT EXISTS (SELECT FROM import_orphans p
@@ -210,7 +210,7 @@ func (im *run) breakCycles(ctx context.Context, tx pgx.Tx, done *Summary) error 
 	})
 }
 
-// nameOrphans counts and names this import's records that still wait.
+// nameOrphans counts and lists this import's orphans.
 func (im *run) nameOrphans(ctx context.Context, tx pgx.Tx, done *Summary) error {
 	const left = ` FROM import_orphans o JOIN import_seen s USING (message_id)`
 	if err := tx.QueryRow(ctx, `SELECT count(*)`+left).Scan(&done.Orphans); err != nil {
@@ -228,7 +228,7 @@ func (im *run) nameOrphans(ctx context.Context, tx pgx.Tx, done *Summary) error 
 	})
 }
 
-// eachFault reads rows of message, parent, file and line.
+// eachFault calls each for rows of message, parent, file and line.
 func eachFault(rows pgx.Rows, each func(id, parent uuid.UUID, f corpus.Fault)) error {
 	var id, parent uuid.UUID
 	var f corpus.Fault

@@ -12,21 +12,20 @@ import (
 	"treewarden/store/tables"
 )
 
-// knownMessage is what the database has of a message, as far as placing others
-// needs it.
+// knownMessage is the data of a known message that placing others needs.
 type knownMessage struct {
 	MessageID uuid.UUID
 	TreeID    uuid.UUID
 	ParentID  *uuid.UUID
 	Depth     int
 	Role      string
-	// DeletedRoot is set where the message is deleted and no action of ours
-	// did it: replies that come deleted belong to its deletion.
+	// DeletedRoot is set if the message is deleted, but not by an action:
+	// imported deleted replies belong to its deletion.
 	DeletedRoot *uuid.UUID
-	// Erased says that the author's texts were erased for good.
+	// Erased reports whether the author's texts were erased.
 	Erased bool
-	// Digest is a digest of what a line of this dry run said of the message,
-	// which only the dry run would have made; nil: it is in the database.
+	// Digest is the digest of a line of this dry run about a message that only
+	// the dry run would have created. It is nil for messages in the database.
 	Digest *uuid.UUID
 }
 
@@ -36,7 +35,7 @@ const knownSQL = `SELECT m.message_id, m.tree_id, m.parent_id, m.depth, m.role,
 	JOIN messages m ON m.tree_id = d.tree_id AND m.message_id = d.message_id
 	LEFT JOIN users u ON u.user_id = m.user_id`
 
-// lookUp finds which of a batch's messages and their parents are known.
+// lookUp returns the known messages among those of a batch and their parents.
 func (im *run) lookUp(ctx context.Context, tx pgx.Tx, b *batch) (map[uuid.UUID]knownMessage, error) {
 	ids := make([]uuid.UUID, 0, b.messages+len(b.items))
 	for _, item := range b.items {
@@ -59,9 +58,10 @@ func (im *run) lookUp(ctx context.Context, tx pgx.Tx, b *batch) (map[uuid.UUID]k
 		return nil, fmt.Errorf("look up known messages: %w", err)
 	}
 	found := map[uuid.UUID]knownMessage{}
-	var k knownMessage // pgx sets every pointer anew
-	_, err = pgx.ForEachRow(rows, []any{&k.MessageID, &k.TreeID, &k.ParentID, &k.Depth, &k.Role, &k.DeletedRoot, &k.Erased,
-		&k.Digest}, func() error {
+	var k knownMessage // pgx allocates new pointers
+	_, err = pgx.ForEachRow(rows, []any{
+		&k.MessageID, &k.TreeID, &k.ParentID, &k.Depth, &k.Role, &k.DeletedRoot, &k.Erased, &k.Digest,
+	}, func() error {
 		found[k.MessageID] = k
 		return nil
 	})
@@ -71,7 +71,7 @@ func (im *run) lookUp(ctx context.Context, tx pgx.Tx, b *batch) (map[uuid.UUID]k
 	return found, nil
 }
 
-// placer finds for each item of a batch its tree and its depth in it.
+// placer finds the tree and the depth of each item of a batch.
 type placer struct {
 	batch *batch
 	known map[uuid.UUID]knownMessage
@@ -87,11 +87,11 @@ func (p *placer) place(item *incoming) {
 	var above *uuid.UUID // the deletion that the first message would belong to
 	if k, known := p.known[root.MessageID]; known {
 		if item.parent == nil && !item.record.Prompt {
-			item.parent = k.ParentID // the line does not say it
+			item.parent = k.ParentID // the line does not have it
 		}
 		if !tables.SameID(item.parent, k.ParentID) {
-			item.refuse(corpus.Conflict, "message %s is known as a reply to %s, the line makes it a reply to %s", root.MessageID,
-				idOrNone(k.ParentID), idOrNone(item.parent))
+			item.refuse(corpus.Conflict, "message %s is known as a reply to %s, the line makes it a reply to %s",
+				root.MessageID, idOrNone(k.ParentID), idOrNone(item.parent))
 			return
 		}
 		item.tree, item.depth = k.TreeID, k.Depth
@@ -108,7 +108,7 @@ func (p *placer) place(item *incoming) {
 	item.state = placed
 }
 
-// below places an item below its parent, if that is known or comes in with it.
+// below places an item below its parent, if that is known or in the batch.
 func (p *placer) below(item *incoming, parent uuid.UUID, above **uuid.UUID) bool {
 	if k, known := p.known[parent]; known {
 		item.tree, item.depth, *above = k.TreeID, k.Depth+1, k.DeletedRoot
@@ -118,7 +118,7 @@ func (p *placer) below(item *incoming, parent uuid.UUID, above **uuid.UUID) bool
 	if !here {
 		return false
 	}
-	if p.place(at.item); at.item.state != placed { // importPlacing: a cycle
+	if p.place(at.item); at.item.state != placed { // placing: a cycle
 		return false
 	}
 	item.tree, item.depth = at.item.tree, at.item.depth+at.item.record.Messages[at.i].Depth+1
@@ -128,13 +128,13 @@ func (p *placer) below(item *incoming, parent uuid.UUID, above **uuid.UUID) bool
 	return true
 }
 
-// check refuses a record that contradicts what is known.
+// check refuses a record that contradicts known data.
 func (p *placer) check(item *incoming) {
 	for i := range item.record.Messages {
 		m := &item.record.Messages[i]
 		if depth := item.depth + m.Depth; depth > corpus.MaxDepth {
-			item.refuse(corpus.TooDeep, "message %s would stand %d levels below its prompt; %d is the most", m.MessageID, depth,
-				corpus.MaxDepth)
+			item.refuse(corpus.TooDeep, "message %s would stand %d levels below its prompt; %d is the most",
+				m.MessageID, depth, corpus.MaxDepth)
 			return
 		}
 		parent := item.parentOf(i)
@@ -142,12 +142,12 @@ func (p *placer) check(item *incoming) {
 		switch {
 		case !known:
 		case k.TreeID != item.tree:
-			item.refuse(corpus.Conflict, "message %s is known in tree %s, the line puts it into tree %s", m.MessageID, k.TreeID,
-				item.tree)
+			item.refuse(corpus.Conflict, "message %s is known in tree %s, the line puts it into tree %s",
+				m.MessageID, k.TreeID, item.tree)
 			return
 		case !tables.SameID(k.ParentID, parent):
-			item.refuse(corpus.Conflict, "message %s is known as a reply to %s, the line makes it a reply to %s", m.MessageID,
-				idOrNone(k.ParentID), idOrNone(parent))
+			item.refuse(corpus.Conflict, "message %s is known as a reply to %s, the line makes it a reply to %s",
+				m.MessageID, idOrNone(k.ParentID), idOrNone(parent))
 			return
 		case k.Role != m.Role:
 			item.refuse(corpus.Conflict, "message %s is known with the role %s, the line says %s", m.MessageID, k.Role, m.Role)
@@ -163,8 +163,8 @@ func idOrNone(id *uuid.UUID) string {
 	return id.String()
 }
 
-// deletions finds for messages that come deleted the deletion they belong to:
-// the topmost message above them in an unbroken run of such messages.
+// deletions sets the roots of imported deleted messages: the topmost message
+// above them in an unbroken run of deleted messages.
 func (p *placer) deletions(item *incoming, above *uuid.UUID) {
 	messages := item.record.Messages
 	item.roots = make([]uuid.UUID, len(messages))

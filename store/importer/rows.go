@@ -14,17 +14,17 @@ import (
 	"treewarden/store/tables"
 )
 
-// tableRows are a batch's messages and what hangs on them as rows: of new
-// messages for the tables themselves, of known ones for the session's tables
-// of the same form, from where they are merged.
+// tableRows holds a batch's messages and their children as rows. Rows of new
+// messages are copied into the tables themselves, rows of known ones into the
+// temporary tables.
 type tableRows struct {
 	messages, directory, emojis, labels, outputs db.CopyRows
 }
 
-// The columns that importRows fills.
+// The columns that tableRows fills.
 const (
-	messageColumnNames = `tree_id, message_id, parent_id, user_id, created_date, role, lang, text, depth, review_count, review_result,
-		rank, synthetic, model_name, edited, deleted, deleted_root, events`
+	messageColumnNames = `tree_id, message_id, parent_id, user_id, created_date, role, lang, text, depth,
+		review_count, review_result, rank, synthetic, model_name, edited, deleted, deleted_root, events`
 	directoryColumns = `message_id, tree_id`
 	emojiColumns     = `tree_id, message_id, upvotes, downvotes, red_flags, other`
 	outputColumns    = `tree_id, message_id, model_id, toxicity, scores`
@@ -38,7 +38,7 @@ func (r *tableRows) reset() {
 	}
 }
 
-// send copies everything. The prefix chooses the tables.
+// send copies all rows into the named tables and message_trees.
 func (r *tableRows) send(ctx context.Context, tx pgx.Tx, messages, emojis, labels, outputs string) error {
 	for _, table := range []struct {
 		rows          *db.CopyRows
@@ -57,7 +57,7 @@ func (r *tableRows) send(ctx context.Context, tx pgx.Tx, messages, emojis, label
 	return nil
 }
 
-// message adds a message. Its text is left out (null) where keepText says so.
+// message adds a message. With keepText, its text is null, which keeps the known text.
 func (r *tableRows) message(item *incoming, i int, keepText bool) {
 	m := &item.record.Messages[i]
 	c := &r.messages
@@ -90,14 +90,14 @@ func (r *tableRows) message(item *incoming, i int, keepText bool) {
 	c.JSON(m.Events)
 }
 
-// directoryRow lets the message's tree be found by its id.
+// directoryRow adds the tree of a message to message_trees.
 func (r *tableRows) directoryRow(message, tree uuid.UUID) {
 	r.directory.Row(2)
 	r.directory.UUID(message)
 	r.directory.UUID(tree)
 }
 
-// emojiRow adds a message's reactions, if it has a record of them.
+// emojiRow adds a message's reaction record, if any.
 func (r *tableRows) emojiRow(tree uuid.UUID, m *corpus.Message) error {
 	if m.Emojis == nil {
 		return nil
@@ -132,13 +132,13 @@ func (r *tableRows) emojiRow(tree uuid.UUID, m *corpus.Message) error {
 	return nil
 }
 
-// otherLabel is a label of another name than those with columns.
+// otherLabel is a label without a column.
 type otherLabel struct {
 	Value *float64 `json:"value"`
 	Count int      `json:"count"`
 }
 
-// labelRow adds a message's labels, if it has a record of them.
+// labelRow adds a message's label record, if any.
 func (r *tableRows) labelRow(tree uuid.UUID, m *corpus.Message) error {
 	if m.Labels == nil {
 		return nil
@@ -177,7 +177,7 @@ func (r *tableRows) labelRow(tree uuid.UUID, m *corpus.Message) error {
 	return nil
 }
 
-// outputRow adds what one model said of a message.
+// outputRow adds the outputs of one model for a message.
 func (r *tableRows) outputRow(tree, message uuid.UUID, model int16, toxicity *float64, scores []*float64) {
 	c := &r.outputs
 	c.Row(5)
@@ -188,14 +188,14 @@ func (r *tableRows) outputRow(tree, message uuid.UUID, model int16, toxicity *fl
 	c.Floats(scores)
 }
 
-// treeInfo is what a batch says of one tree.
+// treeInfo is a batch's data about one tree.
 type treeInfo struct {
 	id   uuid.UUID
 	info corpus.Tree
-	root *corpus.Message // set where the tree is new
+	root *corpus.Message // set if the tree is new
 }
 
-// merge takes in what a further line says of the tree: the last word counts.
+// merge adds the data of a further line, which replaces earlier data.
 func (t *treeInfo) merge(info *corpus.Tree) {
 	if info.State != nil {
 		t.info.State = info.State
@@ -214,7 +214,7 @@ func (t *treeInfo) merge(info *corpus.Tree) {
 	}
 }
 
-// isEmpty says that no line said anything of the tree itself.
+// isEmpty reports whether the lines have no data about the tree itself.
 func (t *treeInfo) isEmpty() bool {
 	i := &t.info
 	return i.State == nil && i.Origin == nil && i.GoalTreeSize == nil && i.MaxDepth == nil && i.MaxChildrenCount == nil
@@ -239,4 +239,5 @@ func (t *treeInfo) row(c *db.CopyRows) {
 	c.OptionalUUID(t.root.UserID)
 }
 
-const treeColumns = `tree_id, state, active, goal_tree_size, max_depth, max_children_count, origin, lang, created_date, user_id`
+const treeColumns = `tree_id, state, active, goal_tree_size, max_depth, max_children_count,
+	origin, lang, created_date, user_id`

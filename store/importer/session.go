@@ -11,12 +11,12 @@ import (
 // advisoryLock is the advisory lock that one import at a time holds.
 const advisoryLock = 0x7472656569 // "treei"
 
-// open makes a connection of its own: it holds the lock and temporary tables.
+// open opens the import's connection, which holds the lock and temporary tables.
 func (im *run) open(ctx context.Context) error {
 	config := im.into.Connection
-	// Tables grow by orders of magnitude while an import runs: no statement may
-	// stay prepared with a plan that was made for empty ones. (The server's
-	// plan_cache_mode would not do: it has every foreign key planned row by row.)
+	// Tables grow by orders of magnitude during an import, so that no statement
+	// may keep a plan that was made for empty ones. (The server's plan_cache_mode
+	// would also apply to foreign keys, row by row.)
 	config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	var err error
 	if im.conn, err = pgx.ConnectConfig(ctx, config); err != nil {
@@ -30,8 +30,11 @@ func (im *run) open(ctx context.Context) error {
 }
 
 func (im *run) prepare(ctx context.Context) error {
-	for _, sql := range []string{`SET lock_timeout = 0`, `SET statement_timeout = 0`,
-		`SET idle_in_transaction_session_timeout = 0`} {
+	for _, sql := range []string{
+		`SET lock_timeout = 0`,
+		`SET statement_timeout = 0`,
+		`SET idle_in_transaction_session_timeout = 0`,
+	} {
 		if _, err := im.conn.Exec(ctx, sql); err != nil {
 			return fmt.Errorf("prepare the session: %w", err)
 		}
@@ -52,8 +55,8 @@ func (im *run) prepare(ctx context.Context) error {
 	return nil
 }
 
-// lock waits until no other import runs. What a killed import left in the
-// server ends within moments: a wait is worth a word only after these.
+// lock waits until no other import runs. The session of a killed import ends
+// within moments; longer waits are logged.
 func (im *run) lock(ctx context.Context) error {
 	for range 20 {
 		var free bool

@@ -2,32 +2,31 @@ package importer
 
 import "treewarden/corpus"
 
-// maxErrors is how many faults a summary names.
+// maxErrors is the maximum number of faults in a summary.
 const maxErrors = 100
 
-// Summary counts what an import did. Trees, Messages and Users are those
-// that were new; Updated and Unchanged are messages that were known.
+// Summary counts the results of an import. Trees, Messages and Users are new
+// ones; Updated and Unchanged are known messages.
 type Summary struct {
 	Trees     int64 `json:"trees"`
 	Messages  int64 `json:"messages"`
 	Users     int64 `json:"users"`
 	Updated   int64 `json:"updated"`
 	Unchanged int64 `json:"unchanged"`
-	// Rejected counts lines that were refused, Orphans lines that are kept
-	// aside because their parent has not come.
+	// Rejected counts refused lines, Orphans stored lines with an unknown parent.
 	Rejected int64 `json:"rejected"`
 	Orphans  int64 `json:"orphans"`
-	// Bytes counts the lines that were read, uncompressed.
+	// Bytes is the uncompressed size of the lines.
 	Bytes   int64   `json:"bytes"`
 	Seconds float64 `json:"seconds"`
-	// Errors names the first 100 lines that did not go in.
+	// Errors holds the first 100 faults.
 	Errors []corpus.Fault `json:"errors"`
 }
 
-// Faults says whether lines did not go in.
+// Faults reports whether lines were not imported.
 func (s Summary) Faults() bool { return s.Rejected > 0 || s.Orphans > 0 }
 
-// reject counts a line that was refused, and names it while there is room.
+// reject counts a refused line and adds it to Errors while there is room.
 func (s *Summary) reject(f corpus.Fault) {
 	s.Rejected++
 	s.name(f)
@@ -39,7 +38,7 @@ func (s *Summary) name(f corpus.Fault) {
 	}
 }
 
-// add adds what a batch did.
+// add adds the summary of a batch.
 func (s *Summary) add(b Summary) {
 	s.Trees += b.Trees
 	s.Messages += b.Messages

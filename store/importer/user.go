@@ -16,26 +16,25 @@ import (
 	"treewarden/store/db"
 )
 
-// authorCache remembers what the database knows of authors, so that most
-// batches need not ask.
+// authorCache caches authors, so that most batches need no query for them.
 type authorCache struct {
-	known map[uuid.UUID]dateSpan // as the database has it
-	batch map[uuid.UUID]dateSpan // as this batch tells
+	known map[uuid.UUID]dateSpan // in the database
+	batch map[uuid.UUID]dateSpan // in this batch
 }
 
-// dateSpan is the time from an author's first message to the last one, in
-// microseconds; known is false where no message had a date.
+// dateSpan is the time from an author's first message to the last, in
+// microseconds; dated is false if no message has a date.
 type dateSpan struct {
 	first, last int64
 	dated       bool
 }
 
-// maxAuthorsKept bounds how many authors are remembered.
+// maxAuthorsKept is the maximum number of cached authors.
 const maxAuthorsKept = 200_000
 
 func (u *authorCache) forget() { u.known, u.batch = nil, nil }
 
-// note takes in a message's author and date.
+// note adds a message's author and date.
 func (u *authorCache) note(m *corpus.Message) {
 	if m.UserID == nil {
 		return
@@ -54,8 +53,8 @@ func (u *authorCache) note(m *corpus.Message) {
 	u.batch[*m.UserID] = span
 }
 
-// changed returns the authors of whom the database may not know yet what this
-// batch told.
+// changed returns the authors of this batch that may be missing in the database
+// or differ there.
 func (u *authorCache) changed() map[uuid.UUID]dateSpan {
 	for id, span := range u.batch {
 		before, known := u.known[id]
@@ -66,8 +65,8 @@ func (u *authorCache) changed() map[uuid.UUID]dateSpan {
 	return u.batch
 }
 
-// write makes authors that are new, and gives all their dates, which boards
-// show. It returns how many are new.
+// write inserts new authors and updates the dates of all. It returns the number
+// of new authors.
 func (u *authorCache) write(ctx context.Context, tx pgx.Tx, update *counters.Update) (int64, error) {
 	news := u.changed()
 	u.batch = nil
@@ -114,8 +113,7 @@ const (
 		SELECT id, 'User ' || left(id::text, 8), 'import', id::text, coalesce(first, now()), coalesce(last, '-infinity')
 		FROM ` + authorsFrom + ` ORDER BY a.id ON CONFLICT DO NOTHING`
 
-	// Those that are known are locked first, in the order of their ids, as
-	// everybody does it.
+	// Known authors are locked first, in the order of their ids, as everywhere.
 	lockAuthorsSQL = `SELECT FROM users u JOIN ` + authorsFrom + ` ON u.user_id = a.id
 		WHERE ` + authorDiffers + ` ORDER BY u.user_id FOR NO KEY UPDATE OF u`
 

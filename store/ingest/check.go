@@ -13,13 +13,12 @@ import (
 	"treewarden/store/tables"
 )
 
-// noNUL refuses the character that no database text can hold.
+// noNUL refuses NUL, which PostgreSQL cannot store in text.
 func (i *lineItem) noNUL() error {
 	for name, text := range map[string]*string{"type": i.Type, "id": i.ID, "display_name": i.DisplayName,
-		"auth_method": i.AuthMethod, "username": i.Username,
-		"state": i.State, "origin": i.Origin, "lang": i.Lang, "role": i.Role, "text": i.Text, "model_name": i.ModelName,
-		"emoji": i.Emoji, "op": i.Op,
-		"reason": i.Reason, "model": i.Model} {
+		"auth_method": i.AuthMethod, "username": i.Username, "state": i.State, "origin": i.Origin,
+		"lang": i.Lang, "role": i.Role, "text": i.Text, "model_name": i.ModelName,
+		"emoji": i.Emoji, "op": i.Op, "reason": i.Reason, "model": i.Model} {
 		if text != nil && strings.ContainsRune(*text, 0) {
 			return refuse(corpus.NUL, "%s holds the character U+0000, which cannot be stored.", name)
 		}
@@ -34,7 +33,7 @@ func (i *lineItem) noNUL() error {
 	return nil
 }
 
-// date finds when it happened; a message's date is its created_date.
+// date reads the date of the event; for a message it is created_date.
 func (i *lineItem) date(now time.Time) error {
 	name, text := "at", i.At
 	if i.kind == "message" && i.CreatedDate != nil {
@@ -54,7 +53,7 @@ func (i *lineItem) date(now time.Time) error {
 	return nil
 }
 
-// readID reads an id in its one plain form.
+// readID parses an id in its canonical form.
 func readID(name string, text *string, into *uuid.UUID) error {
 	if text == nil {
 		return refuse(corpus.MissingField, "The line has no %s.", name)
@@ -67,7 +66,7 @@ func readID(name string, text *string, into *uuid.UUID) error {
 	return nil
 }
 
-// given are the checks of what a person gave a message.
+// checkFeedback checks the fields of feedback.
 func (i *lineItem) checkFeedback() error {
 	if err := readID("message_id", i.MessageID, &i.message); err != nil {
 		return err
@@ -114,7 +113,7 @@ func (i *lineItem) checkTree() error {
 	return i.checkWords()
 }
 
-// checkWords bounds what is stored as short words.
+// checkWords checks the length of short strings.
 func (i *lineItem) checkWords() error {
 	for name, word := range map[string]*string{"lang": i.Lang, "origin": i.Origin, "model_name": i.ModelName,
 		"model": i.Model} {
@@ -169,7 +168,7 @@ func (i *lineItem) checkLabel() error {
 	return checkNames("labels", i.Labels)
 }
 
-// checkNames bounds names and their number; there is at least one.
+// checkNames checks the length and number of names; there must be at least one.
 func checkNames(field string, values map[string]*float64) error {
 	if len(values) == 0 {
 		return refuse(corpus.MissingField, "The line has no %s.", field)

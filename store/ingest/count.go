@@ -13,9 +13,9 @@ import (
 	"treewarden/store/tables"
 )
 
-// count counts what the lines change for their messages' authors, before any
-// of it is written: what was given before and what is given now. The database
-// is asked only where more of a message counts from now on than lines touch.
+// count counts the changes for the messages' authors before they are written: the
+// former and the new feedback. It queries the database only if the counts of a
+// message depend on more than the lines.
 func (in *run) count() error {
 	in.askPrompts()
 	in.countReactions()
@@ -32,7 +32,7 @@ func (in *run) count() error {
 		in.countFeedback(who, db.Timestamp(item.at), 1, countVote(item.Labels))
 	}
 	for who, report := range in.changes.reports {
-		if !in.feedback.reports[who] { // reasons that join an open report count no more
+		if !in.feedback.reports[who] { // further reasons of an open report do not count
 			in.countFeedback(who, db.Timestamp(report.at), 1,
 				func(d *counters.Deltas, s counters.Standing) { d.Once(counters.Report, s) })
 		}
@@ -41,7 +41,7 @@ func (in *run) count() error {
 	return nil
 }
 
-// countFeedback counts something that a user gave to a message.
+// countFeedback counts a user's feedback on a message.
 func (in *run) countFeedback(who raterKey, at pgtype.Timestamptz, sign int64,
 	count func(*counters.Deltas, counters.Standing)) {
 	m := in.messages[who.message]
@@ -55,21 +55,21 @@ func (in *run) countFeedback(who raterKey, at pgtype.Timestamptz, sign int64,
 	in.update.Add(*m.author, at, sign, &d)
 }
 
-// countVote counts one person's labels.
+// countVote returns a function that counts one user's labels.
 func countVote(values map[string]*float64) func(*counters.Deltas, counters.Standing) {
 	labels := counters.VoteLabels(values)
 	return func(d *counters.Deltas, s counters.Standing) { d.Labels(counters.Vote, &labels, s) }
 }
 
-// once counts a fact about a message that is one signal once.
+// once counts a fact with one signal.
 func (in *run) once(f counters.Fact, author uuid.UUID, at pgtype.Timestamptz, sign int64, s counters.Standing) {
 	var d counters.Deltas
 	d.Once(f, s)
 	in.update.Add(author, at, sign, &d)
 }
 
-// countReactions counts reactions, and asks for what counts for the old
-// console once a message has a reaction record, where it got or lost that.
+// countReactions counts reactions. If a message gained or lost its reaction
+// record, it queries the signals that Open-Assistant counts only with a record.
 func (in *run) countReactions() {
 	was := map[*knownMessage]bool{}
 	for who, what := range in.changes.reactions {
@@ -106,8 +106,8 @@ func (in *run) countReaction(who reactionKey, at pgtype.Timestamptz, sign int64)
 	in.countFeedback(who.raterKey, at, sign, func(d *counters.Deltas, s counters.Standing) { d.Reaction(who.emoji, s) })
 }
 
-// askRecords asks for what messages come to, in the way of Open-Assistant,
-// with a reaction record, and counts that with a sign.
+// askRecords queues a query for the signals of messages that Open-Assistant
+// counts only with a reaction record, and counts them with a sign.
 func (in *run) askRecords(messages []*knownMessage, sign int64) {
 	if len(messages) == 0 {
 		return
@@ -132,8 +132,8 @@ func (in *run) askRecords(messages []*knownMessage, sign int64) {
 	}, counters.LegacyRecordSQL, in.update.ToxicFrom, db.IDArray(trees), db.IDArray(ids))
 }
 
-// countMessage counts a new message. It was not reviewed, and if it is deleted
-// nobody aimed at it.
+// countMessage counts a new message. It has no review, and if it is deleted, it
+// was not the target of the delete.
 func (in *run) countMessage(m *knownMessage) {
 	var d counters.Deltas
 	asWritten := corpus.Message{
@@ -150,8 +150,8 @@ func (in *run) countMessage(m *knownMessage) {
 	}
 }
 
-// askPrompts asks for the known prompts of trees that lines found to be spam,
-// or to be none after all, and counts that.
+// askPrompts queues a query for the known prompts of trees that became spam or no
+// longer are, and counts them.
 func (in *run) askPrompts() {
 	for _, spam := range []bool{true, false} {
 		var trees []uuid.UUID
@@ -172,12 +172,12 @@ func (in *run) askPrompts() {
 		var at pgtype.Timestamptz
 		in.Each([]any{&author, &at}, func() {
 			in.once(counters.SpamPrompt, author, at, sign, counters.Standing{})
-		}, "SELECT user_id, created_date FROM messages WHERE tree_id = ANY ($1) AND parent_id IS NULL AND user_id IS NOT NULL", db.IDArray(trees))
+		}, `SELECT user_id, created_date FROM messages
+			WHERE tree_id = ANY ($1) AND parent_id IS NULL AND user_id IS NOT NULL`, db.IDArray(trees))
 	}
 }
 
-// countOutputs counts the highest toxicity of each message that models have
-// something new to say of.
+// countOutputs counts the highest toxicity of each message with new outputs.
 func (in *run) countOutputs() {
 	after := map[uuid.UUID]map[int16]knownOutput{}
 	for key, o := range in.changes.outputs {
@@ -199,8 +199,9 @@ func (in *run) countOutputs() {
 	}
 }
 
-// countToxicity counts what models say of a message: the highest toxicity, and
-// that they find it toxic from when the first of them spoke, or it was written.
+// countToxicity counts the outputs for a message: the highest toxicity, and the
+// toxic message from the first output, or from the date of the message if that is
+// later.
 func (in *run) countToxicity(m *knownMessage, outputs map[int16]knownOutput, sign int64) {
 	highest, first := -1.0, pgtype.Timestamptz{}
 	for _, o := range outputs {

@@ -15,18 +15,18 @@ import (
 	"treewarden/store/tables"
 )
 
-// Result says what became of the lines of one ingest.
+// Result counts the lines of one ingest by their outcome.
 type Result struct {
 	Accepted  int     `json:"accepted"`
-	Duplicate int     `json:"duplicate"` // taken in before
+	Duplicate int     `json:"duplicate"` // ingested before
 	Rejected  int     `json:"rejected"`
-	Errors    []Fault `json:"errors"` // one for each rejected line, in their order
+	Errors    []Fault `json:"errors"` // one for each rejected line, in order
 }
 
-// errDuplicate ends a line that has nothing new to say.
+// errDuplicate is the error of a line without changes.
 var errDuplicate = errors.New("taken in before")
 
-// Ingester is what an ingest works with.
+// Ingester holds the dependencies of an ingest.
 type Ingester struct {
 	Pool      *pgxpool.Pool
 	Now       func() time.Time
@@ -34,8 +34,8 @@ type Ingester struct {
 	Publisher counters.Publisher
 }
 
-// Run takes lines in: JSON objects, one a line. Somebody else who wrote the same
-// rows at the same moment makes it begin again.
+// Run ingests lines: JSON objects, one a line. It retries after a conflict with
+// concurrent writes.
 func (e Ingester) Run(ctx context.Context, lines []byte) (Result, error) {
 	items, faults := parse(lines, e.Now())
 	var done Result
@@ -53,8 +53,8 @@ func (e Ingester) Run(ctx context.Context, lines []byte) (Result, error) {
 	return done, nil
 }
 
-// once is one try to take lines in. The transaction begins and ends within
-// round trips that do more, so that a request of one line takes two.
+// once is one attempt. BEGIN and COMMIT are part of other round trips, so that a
+// request of one line takes two.
 func (e Ingester) once(ctx context.Context, items []*lineItem, done *Result) error {
 	if len(items) == 0 {
 		return nil
@@ -63,14 +63,16 @@ func (e Ingester) once(ctx context.Context, items []*lineItem, done *Result) err
 	if err != nil {
 		return err
 	}
-	defer c.Release() // which closes it where a transaction is still open
+	defer c.Release() // closes the connection if a transaction is still open
 	update, err := counters.Begin(ctx, c, e.Threshold)
 	if err != nil {
 		return err
 	}
 	defer func() { e.Publisher.Mark(update.Changed) }()
-	in := &run{Pipe: db.Pipe{Conn: c, Ctx: ctx}, now: e.Now(), items: items, models: tables.Models{}, update: update,
-		publisher: e.Publisher}
+	in := &run{
+		Pipe: db.Pipe{Conn: c, Ctx: ctx}, now: e.Now(), items: items,
+		models: tables.Models{}, update: update, publisher: e.Publisher,
+	}
 	for _, step := range []func(*Result) error{in.read, in.take, in.store} {
 		if err := step(done); err != nil {
 			in.Rollback()
@@ -80,15 +82,14 @@ func (e Ingester) once(ctx context.Context, items []*lineItem, done *Result) err
 	return nil
 }
 
-// run is one try to take lines in. Locks are taken in the order of every
-// action: events by id (which nobody else takes), models, users by id, trees
-// by id, counters.
+// run is one attempt at an ingest. Locks are taken in the order of actions:
+// events by id (taken only here), models, users by id, trees by id, counters.
 type run struct {
 	db.Pipe
 	now   time.Time
 	items []*lineItem
 
-	fresh     map[string]bool // events of this request that nobody sent before
+	fresh     map[string]bool // events that were not sent before
 	users     map[uuid.UUID]*knownUser
 	trees     map[uuid.UUID]*knownTree
 	messages  map[uuid.UUID]*knownMessage
@@ -97,13 +98,13 @@ type run struct {
 	changes   changes
 	update    *counters.Update
 	publisher counters.Publisher
-	// weighed says that something was counted by the threshold of toxicity.
+	// weighed reports whether a count used the threshold of toxicity.
 	weighed bool
 }
 
-// read takes the locks that the lines ask for, and reads what they may change.
-// All of it takes one round trip, unless lines are about users or models, which
-// are settled before trees are locked.
+// read locks the objects of the lines and reads them. It takes one round trip,
+// unless there are lines about users or models, which are settled before trees
+// are locked.
 func (in *run) read(done *Result) error {
 	for _, item := range in.items {
 		item.fault = nil
@@ -131,18 +132,17 @@ func (in *run) read(done *Result) error {
 	return in.Flush()
 }
 
-// planEach and planOnce are how the database plans statements. Planning one for
-// few lines takes longer than running it, and what goes by one key each goes
-// the same way whatever the plan; to read for many lines, a plan that is made
-// for as many is worth it. Writing holds to one plan always, because the checks
-// of foreign keys follow the same rule, row by row.
+// planEach and planOnce are the settings of the planner. For few lines, planning
+// takes longer than running, and statements by key have the same plan anyway. For
+// reads of many lines, a plan for that number is worth it. Writes always use one
+// plan, because the checks of foreign keys follow the same setting, row by row.
 const (
 	planEach = "SET LOCAL plan_cache_mode = force_custom_plan"
 	planOnce = "SET LOCAL plan_cache_mode = force_generic_plan"
 	fewLines = 10
 )
 
-// take takes in, in memory, the lines that are not about users.
+// take applies the lines that are not about users, in memory.
 func (in *run) take(done *Result) error {
 	in.changes.reset()
 	for _, item := range in.items {
@@ -153,7 +153,7 @@ func (in *run) take(done *Result) error {
 	return nil
 }
 
-// settle decides what becomes of one line.
+// settle applies one line and records its outcome.
 func (in *run) settle(done *Result, item *lineItem, take func(*lineItem) error) {
 	err := error(nil)
 	switch {
@@ -179,8 +179,8 @@ func (in *run) settle(done *Result, item *lineItem, take func(*lineItem) error) 
 	}
 }
 
-// claim writes down the events of the lines and finds those that are new.
-// Whoever sends one of them at the same moment waits here.
+// claim inserts the events of the lines and finds those that are new. Concurrent
+// requests with the same events wait here.
 func (in *run) claim() {
 	ids := make([]string, len(in.items))
 	for i, item := range in.items {
@@ -193,8 +193,7 @@ func (in *run) claim() {
 			RETURNING event_id`, ids, in.now)
 }
 
-// release forgets the events of lines that were not taken in, so that they
-// can be sent again once what they lacked is there.
+// release deletes the events of rejected lines, so that they can be sent again.
 func (in *run) release() {
 	var ids []string
 	for id, unused := range in.fresh {

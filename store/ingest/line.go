@@ -17,7 +17,7 @@ import (
 	"treewarden/store/tables"
 )
 
-// The codes of lines that an ingest refuses, beside those of package corpus.
+// The codes of refused lines, in addition to those of package corpus.
 const (
 	unknownType    = "unknown_type"
 	unknownUser    = "unknown_user"
@@ -30,26 +30,27 @@ const (
 	wrongTree      = "wrong_tree"
 )
 
-// Bounds on what one line of an ingest holds.
+// The limits of one line.
 const (
 	maxLine         = 1 << 20 // bytes
 	maxEventID      = 200     // bytes
-	maxUserName     = 256     // characters, as of a name that staff give
+	maxUserName     = 256     // characters, as in UserPatch
 	maxAuthMethod   = 64      // bytes
 	maxReportReason = 2000    // characters
 	maxNames        = 100     // labels or outputs
-	// maxReportText is the length in bytes at which further reasons no longer
-	// join a person's open report: a stuck front end must not grow it for ever.
+	// maxReportText is the length in bytes from which further reasons are not
+	// appended to an open report, so that a broken front end cannot grow it
+	// without limit.
 	maxReportText = 10_000
-	// maxAhead is how far the clock of a front end may run before ours.
+	// maxAhead is how far the clock of a front end may be ahead.
 	maxAhead = 24 * time.Hour
 )
 
-// emojis are the reactions that an ingest takes: what people give, and
-// the records of skipped tasks that front ends keep as such.
+// emojis are the valid reactions: those of users, and the records of skipped
+// tasks that front ends store as reactions.
 var emojis = append(slices.Clone(tables.Emojis), "_skip_reply", "_skip_ranking", "_skip_labeling")
 
-// Fault says why a line was refused. Good lines beside it are kept.
+// Fault describes a refused line. The other lines are stored.
 type Fault struct {
 	Line    int    `json:"line"` // from 1
 	Code    string `json:"code"`
@@ -62,7 +63,7 @@ func refuse(code, format string, args ...any) *Fault {
 	return &Fault{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// rawLine is a line as it was sent; nil is what it does not say.
+// rawLine is a decoded line; missing fields are nil.
 type rawLine struct {
 	Type             *string             `json:"type"`
 	ID               *string             `json:"id"`
@@ -93,8 +94,7 @@ type rawLine struct {
 	Scores           map[string]*float64 `json:"scores"`
 }
 
-// lineItem is a line that says something that can be done, as far as the
-// line alone can tell.
+// lineItem is a line that is valid as far as the line alone shows.
 type lineItem struct {
 	rawLine
 	line    int
@@ -102,21 +102,24 @@ type lineItem struct {
 	kind    string
 	at      time.Time
 	user    uuid.UUID
-	tree    uuid.UUID // Nil where the line does not say it
+	tree    uuid.UUID // Nil if the line does not have it
 	message uuid.UUID
 	parent  *uuid.UUID
-	fault   *Fault // of the try under way
+	fault   *Fault // of the current attempt
 }
 
-// checks check the lines of each type.
+// checks maps each type of line to its check.
 var checks = map[string]func(*lineItem) error{
-	"user": (*lineItem).checkUser, "tree": (*lineItem).checkTree, "message": (*lineItem).checkMessage,
-	"label":    (*lineItem).checkLabel,
-	"reaction": (*lineItem).checkReaction, "report": (*lineItem).checkReport, "classifier_output": (*lineItem).checkOutput,
+	"user":              (*lineItem).checkUser,
+	"tree":              (*lineItem).checkTree,
+	"message":           (*lineItem).checkMessage,
+	"label":             (*lineItem).checkLabel,
+	"reaction":          (*lineItem).checkReaction,
+	"report":            (*lineItem).checkReport,
+	"classifier_output": (*lineItem).checkOutput,
 }
 
-// parse reads lines. Empty ones say nothing; faults are those of lines
-// that nothing can be done about.
+// parse parses lines and skips empty ones. faults are those of invalid lines.
 func parse(body []byte, now time.Time) (items []*lineItem, faults []Fault) {
 	n := 0
 	for line := range bytes.Lines(bytes.TrimPrefix(body, []byte("\uFEFF"))) {
@@ -152,7 +155,7 @@ func parseLine(line []byte, now time.Time) (*lineItem, error) {
 	if err := json.Unmarshal(line, &item.rawLine); err != nil {
 		return nil, unreadable(line, err)
 	}
-	if bytes.Contains(line, []byte(`\u0000`)) { // JSON has no other way to write it
+	if bytes.Contains(line, []byte(`\u0000`)) { // the only form of NUL in JSON
 		if err := item.noNUL(); err != nil {
 			return nil, err
 		}
@@ -179,7 +182,7 @@ func parseLine(line []byte, now time.Time) (*lineItem, error) {
 	return item, check(item)
 }
 
-// unreadable says why a line is not the object that it should be.
+// unreadable returns the Fault of a line that is not a valid object.
 func unreadable(line []byte, err error) *Fault {
 	var semantic *json.SemanticError
 	switch {

@@ -12,13 +12,13 @@ import (
 	"treewarden/store/tables"
 )
 
-// knownTree is a tree that lines speak of; nil fields are not known or, of a
-// known tree, not to be changed.
+// knownTree is a tree that lines refer to. nil fields are unknown or, for a known
+// tree, unchanged.
 type knownTree struct {
 	id       uuid.UUID
 	fresh    bool
-	changed  bool   // a line brought something
-	byStaff  bool   // staff decided on the state
+	changed  bool   // a line changes it
+	byStaff  bool   // staff set the state
 	was      string // the state before
 	state    string
 	restated bool // its state changes
@@ -31,7 +31,7 @@ type knownTree struct {
 	author   *uuid.UUID
 }
 
-// knownMessage is a message that lines speak of.
+// knownMessage is a message that lines refer to.
 type knownMessage struct {
 	id, tree  uuid.UUID
 	fresh     bool
@@ -40,28 +40,29 @@ type knownMessage struct {
 	created   pgtype.Timestamptz
 	depth     int
 	role      string
-	text      *string // of messages that a line brings
+	text      *string // set if a line contains the message
 	deleted   bool
 	deletedAt *time.Time
 	deletedBy *int64
 	root      *uuid.UUID
 	byStaff   bool
 	item      *lineItem // of fresh ones
-	// record says that a file brought a record of its reactions; reactions is
-	// how many it has beside it, or at least as many as the lines may take away.
+	// record reports whether an import brought a reaction record; reactions is
+	// the number of other reactions, or at least the number that the lines may
+	// remove.
 	record    bool
 	reactions int
 }
 
-// recorded says whether the message has a reaction record.
+// recorded reports whether the message has a reaction record.
 func (m *knownMessage) recorded() bool { return m.record || m.reactions > 0 }
 
-// standing is that of what nobody gave to the message.
+// standing returns the standing of facts without a rater.
 func (m *knownMessage) standing() counters.Standing {
 	return counters.Standing{Deleted: m.deleted, Recorded: m.recorded()}
 }
 
-// place takes in a line that is not about a user, into memory.
+// place applies a line that is not about a user, in memory.
 func (in *run) place(item *lineItem) error {
 	if item.kind == "tree" {
 		in.placeTree(item)
@@ -92,7 +93,7 @@ func (in *run) place(item *lineItem) error {
 	return nil
 }
 
-// placeTree takes in what a line says of a tree: nothing of what staff decided.
+// placeTree applies a line about a tree, except to a state set by staff.
 func (in *run) placeTree(item *lineItem) {
 	t := in.trees[item.tree]
 	if t == nil {
@@ -118,7 +119,7 @@ func (in *run) placeTree(item *lineItem) {
 	}
 }
 
-// placeMessage puts a new message into its tree.
+// placeMessage adds a new message to its tree.
 func (in *run) placeMessage(item *lineItem) error {
 	if known := in.messages[item.message]; known != nil {
 		if tables.SameID(known.parent, item.parent) && known.role == *item.Role && known.text != nil &&
@@ -151,9 +152,10 @@ func (in *run) placeMessage(item *lineItem) error {
 			return refuse(corpus.TooDeep, "The message would stand more than %d levels below its prompt.", corpus.MaxDepth)
 		}
 		m.tree, m.depth = parent.tree, parent.depth+1
-		// Who undeletes the parent gives back what fell with it, this included.
-		m.deleted, m.deletedAt, m.deletedBy, m.root, m.byStaff = parent.deleted, parent.deletedAt, parent.deletedBy,
-			parent.root, parent.deleted && parent.byStaff
+		// The message is deleted with its parent, and an undelete of the parent
+		// restores both.
+		m.deleted, m.deletedAt, m.deletedBy = parent.deleted, parent.deletedAt, parent.deletedBy
+		m.root, m.byStaff = parent.root, parent.deleted && parent.byStaff
 	}
 	in.messages[m.id] = m
 	in.changes.messages = append(in.changes.messages, m)

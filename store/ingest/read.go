@@ -14,8 +14,8 @@ import (
 	"treewarden/store/tables"
 )
 
-// learnModels makes sure that the models and outputs of lines whose message is
-// known, or comes with them, are known.
+// learnModels reads or creates the models and outputs of lines whose message is
+// known or in the request.
 func (in *run) learnModels() error {
 	var names []string
 	var messages []uuid.UUID
@@ -37,8 +37,8 @@ func (in *run) learnModels() error {
 	in.Each([]any{&name, &id, &outputs}, func() { in.models[name] = tables.NewModel(id, outputs) },
 		"SELECT name, model_id, outputs FROM classifier_models WHERE name = ANY ($1)", names)
 	var message uuid.UUID
-	in.Each([]any{&message}, func() { there[message] = true }, "SELECT message_id FROM message_trees WHERE message_id "+
-		"= ANY ($1)", db.IDArray(messages))
+	in.Each([]any{&message}, func() { there[message] = true },
+		"SELECT message_id FROM message_trees WHERE message_id = ANY ($1)", db.IDArray(messages))
 	if err := in.Flush(); err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (in *run) learnModels() error {
 	return nil
 }
 
-// learnModel adds what is lacking of the model of a line, or finds fault with it.
+// learnModel adds missing outputs of a line's model, or sets the line's fault.
 func (in *run) learnModel(item *lineItem) error {
 	said := map[string]map[string]*float64{*item.Model: item.Scores}
 	if in.models.Knows(said) {
@@ -71,16 +71,16 @@ func (in *run) learnModel(item *lineItem) error {
 	return nil
 }
 
-// question is what the lines speak of.
+// question holds the objects that the lines refer to.
 type question struct {
 	trees    []uuid.UUID
 	messages map[uuid.UUID]wanted
-	// reactions is how many lines are about reactions: none takes more than one away.
+	// reactions is the number of lines about reactions; each removes at most one.
 	reactions int
 }
 
-// wanted is what is to be known of a message: its text, because a line
-// brings it, and whether it has reactions, because a line gives it something.
+// wanted selects what to read of a message: its text, if a line contains the
+// message, and its reactions, if a line adds feedback to it.
 type wanted struct{ text, record bool }
 
 func (in *run) question() (asked question) {
@@ -98,7 +98,7 @@ func (in *run) question() (asked question) {
 			if item.parent == nil {
 				asked.trees = append(asked.trees, item.message)
 			} else if _, known := asked.messages[*item.parent]; !known {
-				asked.messages[*item.parent] = wanted{} // where it lies is enough
+				asked.messages[*item.parent] = wanted{} // only its tree is needed
 			}
 		case "reaction":
 			asked.reactions++
@@ -111,9 +111,9 @@ func (in *run) question() (asked question) {
 	return asked
 }
 
-// lockTrees locks the trees that lines speak of in the order of their ids, and
-// reads them and their messages. A message that comes in between the two, into
-// a tree that is not locked, is not seen.
+// lockTrees locks the trees that lines refer to in the order of their ids, and
+// reads them and their messages. A message that is added in between to another
+// tree is not seen.
 func (in *run) lockTrees() {
 	asked := in.question()
 	in.trees, in.messages = make(map[uuid.UUID]*knownTree, len(asked.trees)),
@@ -124,8 +124,8 @@ func (in *run) lockTrees() {
 		known := t
 		known.was = t.state
 		in.trees[t.id] = &known
-	}, `SELECT tree_id, state, state_by_staff FROM trees WHERE tree_id = ANY ($1::uuid[] || ARRAY(SELECT tree_id
-		FROM message_trees WHERE message_id = ANY ($2)))
+	}, `SELECT tree_id, state, state_by_staff FROM trees
+		WHERE tree_id = ANY ($1::uuid[] || ARRAY(SELECT tree_id FROM message_trees WHERE message_id = ANY ($2)))
 		ORDER BY tree_id FOR UPDATE`, db.IDArray(asked.trees), ids)
 	if len(ids) == 0 {
 		return
@@ -142,21 +142,22 @@ func (in *run) lockTrees() {
 			known := m
 			in.messages[m.id] = &known
 		}
-	}, `SELECT m.message_id, m.tree_id, m.parent_id, m.user_id, m.created_date, m.depth, m.role, m.deleted, m.deleted_at,
-		m.deleted_action, m.deleted_root,
-			m.deletion_by_staff, CASE WHEN i.text THEN m.text END,
-			i.record AND (SELECT true FROM emoji_aggregates z WHERE z.tree_id = m.tree_id
-				AND z.message_id = m.message_id) IS NOT NULL,
-			CASE WHEN i.record THEN (SELECT count(*) FROM (SELECT FROM reactions z WHERE z.tree_id = m.tree_id
-				AND z.message_id = m.message_id LIMIT $4) z) ELSE 0 END
-		FROM unnest($1::uuid[], $2::boolean[], $3::boolean[]) i(id, text, record), LATERAL (SELECT m.* FROM message_trees d
-			JOIN messages m ON m.tree_id = d.tree_id AND m.message_id = d.message_id
+	}, `SELECT m.message_id, m.tree_id, m.parent_id, m.user_id, m.created_date, m.depth, m.role,
+			m.deleted, m.deleted_at, m.deleted_action, m.deleted_root, m.deletion_by_staff,
+			CASE WHEN i.text THEN m.text END,
+			i.record AND (SELECT true FROM emoji_aggregates z
+				WHERE z.tree_id = m.tree_id AND z.message_id = m.message_id) IS NOT NULL,
+			CASE WHEN i.record THEN (SELECT count(*) FROM (SELECT FROM reactions z
+				WHERE z.tree_id = m.tree_id AND z.message_id = m.message_id LIMIT $4) z) ELSE 0 END
+		FROM unnest($1::uuid[], $2::boolean[], $3::boolean[]) i(id, text, record),
+			LATERAL (SELECT m.* FROM message_trees d
+				JOIN messages m ON m.tree_id = d.tree_id AND m.message_id = d.message_id
 				WHERE d.message_id = i.id LIMIT 1) m`, ids, texts, records, asked.reactions+1)
 }
 
-// knownFeedback is what the database holds of what lines may change: what their
-// users gave their messages before, and what classifiers said of these. Their
-// trees are locked, so that it stays so.
+// knownFeedback is the feedback in the database that lines may change: that of
+// their users on their messages, and the outputs for these messages. The trees
+// are locked, so that it does not change.
 type knownFeedback struct {
 	votes     map[raterKey]*knownVote
 	reactions map[reactionKey]pgtype.Timestamptz
@@ -164,23 +165,26 @@ type knownFeedback struct {
 	outputs   map[uuid.UUID]map[int16]knownOutput
 }
 
-// knownVote is a person's vote: its labels that count.
+// knownVote holds a user's labels that count.
 type knownVote struct {
 	at     pgtype.Timestamptz
 	labels map[string]*float64
 }
 
-// knownOutput is what a score needs of a classifier's output.
+// knownOutput is the part of a classifier's output that scores need.
 type knownOutput struct {
 	toxicity *float64
 	at       pgtype.Timestamptz
 }
 
-// readFeedback reads what was given, as far as there are lines of its kind.
+// readFeedback reads the known feedback of the kinds of the lines.
 func (in *run) readFeedback() {
-	in.feedback = knownFeedback{votes: map[raterKey]*knownVote{}, reactions: map[reactionKey]pgtype.Timestamptz{},
-		reports: map[raterKey]bool{},
-		outputs: map[uuid.UUID]map[int16]knownOutput{}}
+	in.feedback = knownFeedback{
+		votes:     map[raterKey]*knownVote{},
+		reactions: map[reactionKey]pgtype.Timestamptz{},
+		reports:   map[raterKey]bool{},
+		outputs:   map[uuid.UUID]map[int16]knownOutput{},
+	}
 	type pairs struct{ messages, users []uuid.UUID }
 	asked := map[string]*pairs{}
 	for _, item := range in.items {
@@ -228,7 +232,8 @@ func (in *run) readFeedback() {
 	}
 }
 
-// feedbackSQL reads what users gave messages, given as two arrays, from a table g.
+// feedbackSQL returns a query for feedback in a table g by messages and users in
+// two arrays.
 func feedbackSQL(table, columns, where string) string {
 	if columns != "" {
 		columns = ", " + columns
@@ -238,7 +243,8 @@ func feedbackSQL(table, columns, where string) string {
 	}
 	return `SELECT g.tree_id, g.message_id, g.user_id` + columns +
 		` FROM unnest($1::uuid[], $2::uuid[]) i(message, giver), LATERAL (SELECT g.* FROM message_trees d
-		JOIN ` + table + ` g ON g.tree_id = d.tree_id AND g.message_id = d.message_id AND g.user_id = i.giver` + where + ` WHERE d.message_id = i.message OFFSET 0) g`
+		JOIN ` + table + ` g ON g.tree_id = d.tree_id AND g.message_id = d.message_id AND g.user_id = i.giver` + where + `
+		WHERE d.message_id = i.message OFFSET 0) g`
 }
 
 var feedbackVotesSQL = feedbackSQL("label_votes", "g.at, g."+strings.Join(counters.CountedNames, ", g."), "")

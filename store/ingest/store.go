@@ -15,8 +15,8 @@ import (
 	"treewarden/store/tables"
 )
 
-// store writes everything, with the counters that follow from it, and ends the
-// transaction: in one round trip, unless the counters ask for more.
+// store writes everything with its counters and commits, in one round trip unless
+// the counters need more.
 func (in *run) store(*Result) error {
 	if err := in.count(); err != nil {
 		return err
@@ -39,8 +39,9 @@ func (in *run) store(*Result) error {
 	return in.Commit(in.weighed)
 }
 
-// treeFrom is what lines say of trees.
-const treeFrom = `unnest($1::uuid[], $2::text[], $3::boolean[], $4::boolean[], $5::text[], $6::text[], $7::integer[], $8::integer[], $9::integer[], $10::timestamptz[], $11::uuid[])
+// treeFrom is the FROM item of trees in lines.
+const treeFrom = `unnest($1::uuid[], $2::text[], $3::boolean[], $4::boolean[], $5::text[], $6::text[],
+		$7::integer[], $8::integer[], $9::integer[], $10::timestamptz[], $11::uuid[])
 	s(id, state, active, restated, lang, origin, goal, depth, children, created, author)`
 
 func (in *run) storeTrees() {
@@ -68,29 +69,35 @@ func (in *run) storeTrees() {
 		r.created, r.authors = append(r.created, t.created), append(r.authors, t.author)
 	}
 	args := func(r rows) []any {
-		return []any{r.ids, r.states, r.active, r.restated, r.langs, r.origins, r.goals, r.depths, r.widths, r.created,
-			r.authors}
+		return []any{
+			r.ids, r.states, r.active, r.restated, r.langs, r.origins,
+			r.goals, r.depths, r.widths, r.created, r.authors,
+		}
 	}
 	if len(made.ids) > 0 {
-		in.Queue(`INSERT INTO trees (tree_id, state, active, lang, origin, goal_tree_size, max_depth, max_children_count,
-			created_date, user_id)
+		in.Queue(`INSERT INTO trees (tree_id, state, active, lang, origin,
+				goal_tree_size, max_depth, max_children_count, created_date, user_id)
 			SELECT id, state, active, lang, origin, goal, depth, children, coalesce(created, '-infinity'), author
-				FROM `+treeFrom+` ORDER BY id`, args(made)...)
+			FROM `+treeFrom+` ORDER BY id`, args(made)...)
 	}
 	if len(said.ids) == 0 {
 		return
 	}
-	in.Queue(`UPDATE trees t SET state = CASE WHEN s.restated THEN s.state ELSE t.state END, active = CASE WHEN s.restated
-		THEN s.active ELSE t.active END,
-			lang = coalesce(s.lang, t.lang), origin = coalesce(s.origin, t.origin), goal_tree_size = coalesce(s.goal,
-				t.goal_tree_size),
-			max_depth = coalesce(s.depth, t.max_depth), max_children_count = coalesce(s.children, t.max_children_count),
-			created_date = coalesce(s.created, t.created_date), user_id = coalesce(s.author, t.user_id), version = t.version + 1
-		FROM `+treeFrom+` WHERE t.tree_id = s.id AND (s.restated, coalesce(s.lang, t.lang), coalesce(s.origin, t.origin), coalesce(s.goal, t.goal_tree_size),
-				coalesce(s.depth, t.max_depth), coalesce(s.children, t.max_children_count), coalesce(s.created, t.created_date),
-					coalesce(s.author, t.user_id))
-			IS DISTINCT FROM (false, t.lang, t.origin, t.goal_tree_size, t.max_depth, t.max_children_count, t.created_date,
-				t.user_id)`, args(said)...)
+	in.Queue(`UPDATE trees t SET
+			state = CASE WHEN s.restated THEN s.state ELSE t.state END,
+			active = CASE WHEN s.restated THEN s.active ELSE t.active END,
+			lang = coalesce(s.lang, t.lang), origin = coalesce(s.origin, t.origin),
+			goal_tree_size = coalesce(s.goal, t.goal_tree_size), max_depth = coalesce(s.depth, t.max_depth),
+			max_children_count = coalesce(s.children, t.max_children_count),
+			created_date = coalesce(s.created, t.created_date), user_id = coalesce(s.author, t.user_id),
+			version = t.version + 1
+		FROM `+treeFrom+` WHERE t.tree_id = s.id
+			AND (s.restated, coalesce(s.lang, t.lang), coalesce(s.origin, t.origin),
+				coalesce(s.goal, t.goal_tree_size), coalesce(s.depth, t.max_depth),
+				coalesce(s.children, t.max_children_count), coalesce(s.created, t.created_date),
+				coalesce(s.author, t.user_id))
+			IS DISTINCT FROM (false, t.lang, t.origin, t.goal_tree_size, t.max_depth,
+				t.max_children_count, t.created_date, t.user_id)`, args(said)...)
 }
 
 func (in *run) storeMessages() {
@@ -99,8 +106,8 @@ func (in *run) storeMessages() {
 		return
 	}
 	trees, ids, parents, authors := make([]uuid.UUID, n), make([]uuid.UUID, n), make([]*uuid.UUID, n), make([]uuid.UUID, n)
-	created, roles, langs, texts, models := make([]time.Time, n), make([]string, n), make([]*string, n), make([]string, n),
-		make([]*string, n)
+	created, roles, langs := make([]time.Time, n), make([]string, n), make([]*string, n)
+	texts, models := make([]string, n), make([]*string, n)
 	depths, synthetic, deleted, byStaff := make([]int, n), make([]bool, n), make([]bool, n), make([]bool, n)
 	deletedAt, deletedBy, roots := make([]*time.Time, n), make([]*int64, n), make([]*uuid.UUID, n)
 	for i, m := range in.changes.messages {
@@ -112,18 +119,17 @@ func (in *run) storeMessages() {
 	}
 	in.Queue(`INSERT INTO message_trees (message_id, tree_id) SELECT * FROM unnest($1::uuid[], $2::uuid[]) m(id, tree)
 		ORDER BY id`, db.IDArray(ids), db.IDArray(trees))
-	in.Queue(`INSERT INTO messages (tree_id, message_id, parent_id, user_id, created_date, role, lang, text, model_name,
-		depth, synthetic,
-			deleted, deletion_by_staff, deleted_at, deleted_action, deleted_root)
-		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::text[], $7::text[],
-			$8::text[], $9::text[], $10::integer[],
-			$11::boolean[], $12::boolean[], $13::boolean[], $14::timestamptz[], $15::bigint[], $16::uuid[])`,
+	in.Queue(`INSERT INTO messages (tree_id, message_id, parent_id, user_id, created_date, role, lang, text,
+			model_name, depth, synthetic, deleted, deletion_by_staff, deleted_at, deleted_action, deleted_root)
+		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[],
+			$6::text[], $7::text[], $8::text[], $9::text[], $10::integer[], $11::boolean[],
+			$12::boolean[], $13::boolean[], $14::timestamptz[], $15::bigint[], $16::uuid[])`,
 		db.IDArray(trees), db.IDArray(ids), parents, db.IDArray(authors), created, roles, langs, texts, models, depths,
 		synthetic, deleted, byStaff, deletedAt, deletedBy, roots)
 }
 
-// insertLabelsSQL writes people's labels, given as arrays, and
-// replaceLabelsSQL those of people who gave some before.
+// insertLabelsSQL and replaceLabelsSQL insert and replace users' labels from
+// arrays.
 var insertLabelsSQL, replaceLabelsSQL = func() (string, string) {
 	arrays := make([]string, len(scoring.LabelNames))
 	for i := range scoring.LabelNames {
@@ -139,7 +145,7 @@ var insertLabelsSQL, replaceLabelsSQL = func() (string, string) {
 			WHERE v.tree_id = s.tree AND v.message_id = s.message AND v.user_id = s.giver`
 }()
 
-// labelRows are rows of label_votes, column by column.
+// labelRows holds rows of label_votes by column.
 type labelRows struct {
 	trees, messages, users []uuid.UUID
 	at                     []time.Time
@@ -148,8 +154,8 @@ type labelRows struct {
 }
 
 func (r *labelRows) add(who raterKey, item *lineItem) error {
-	r.trees, r.messages, r.users, r.at = append(r.trees, who.tree), append(r.messages, who.message),
-		append(r.users, who.user), append(r.at, item.at)
+	r.trees, r.messages = append(r.trees, who.tree), append(r.messages, who.message)
+	r.users, r.at = append(r.users, who.user), append(r.at, item.at)
 	left := len(item.Labels)
 	for i, name := range scoring.LabelNames {
 		var column pgtype.Float8
@@ -188,7 +194,7 @@ func (in *run) storeLabels() error {
 	return nil
 }
 
-// otherLabels writes the n labels that have no column of their own.
+// otherLabels encodes the n labels without a column.
 func otherLabels(labels map[string]*float64, n int) (*string, error) {
 	if n == 0 {
 		return nil, nil

@@ -9,7 +9,7 @@ import (
 	"treewarden/store/db"
 )
 
-// storeReactions writes what became of reactions: only what changes.
+// storeReactions writes the reactions that change.
 func (in *run) storeReactions() {
 	type rows struct {
 		trees, messages, users []uuid.UUID
@@ -19,8 +19,8 @@ func (in *run) storeReactions() {
 	var gone, made rows
 	for who, what := range in.changes.reactions {
 		add := func(r *rows) {
-			r.trees, r.messages, r.users, r.emojis = append(r.trees, who.tree), append(r.messages, who.message),
-				append(r.users, who.user), append(r.emojis, who.emoji)
+			r.trees, r.messages = append(r.trees, who.tree), append(r.messages, who.message)
+			r.users, r.emojis = append(r.users, who.user), append(r.emojis, who.emoji)
 		}
 		_, had := in.feedback.reactions[who]
 		goes, comes := what.becomes(had)
@@ -33,8 +33,8 @@ func (in *run) storeReactions() {
 		}
 	}
 	if len(gone.trees) > 0 {
-		in.Queue(`DELETE FROM reactions r USING unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) g(tree, message,
-			giver, emoji)
+		in.Queue(`DELETE FROM reactions r
+			USING unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) g(tree, message, giver, emoji)
 			WHERE r.tree_id = g.tree AND r.message_id = g.message AND r.user_id = g.giver AND r.emoji = g.emoji`,
 			db.IDArray(gone.trees), db.IDArray(gone.messages), db.IDArray(gone.users), gone.emojis)
 	}
@@ -79,16 +79,16 @@ func (in *run) storeOutputs() {
 	}
 	in.Queue(`INSERT INTO classifier_outputs AS o (tree_id, message_id, model_id, toxicity, scores, at)
 		SELECT tree, message, model, toxicity, scores::float8[], at
-		FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::float8[], $5::text[], $6::timestamptz[]) s(tree, message,
-			model, toxicity, scores, at)
-		ON CONFLICT (tree_id, message_id, model_id) DO UPDATE SET at = excluded.at, toxicity = coalesce(excluded.toxicity,
-			o.toxicity),
+		FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::float8[], $5::text[], $6::timestamptz[])
+			s(tree, message, model, toxicity, scores, at)
+		ON CONFLICT (tree_id, message_id, model_id) DO UPDATE SET
+			at = excluded.at, toxicity = coalesce(excluded.toxicity, o.toxicity),
 			scores = (SELECT array_agg(coalesce(excluded.scores[i], o.scores[i]) ORDER BY i)
 				FROM generate_series(1, greatest(cardinality(o.scores), cardinality(excluded.scores))) i)`,
 		db.IDArray(trees), db.IDArray(messages), models, toxicity, scores, at)
 }
 
-// floatArray writes an array as PostgreSQL reads it.
+// floatArray returns an array in PostgreSQL's text format.
 func floatArray(values []*float64) string {
 	b := []byte{'{'}
 	for i, value := range values {
@@ -104,7 +104,7 @@ func floatArray(values []*float64) string {
 	return string(append(b, '}'))
 }
 
-// storeActivity moves the last activity of users up.
+// storeActivity updates the last activity of users.
 func (in *run) storeActivity() {
 	var ids []uuid.UUID
 	var at []time.Time
@@ -117,6 +117,6 @@ func (in *run) storeActivity() {
 		return
 	}
 	in.update.Changed.Add(ids...)
-	in.Queue("UPDATE users u SET last_activity_date = a.at FROM unnest($1::uuid[], $2::timestamptz[]) a(id, at) WHERE "+
-		"u.user_id = a.id", db.IDArray(ids), at)
+	in.Queue(`UPDATE users u SET last_activity_date = a.at
+		FROM unnest($1::uuid[], $2::timestamptz[]) a(id, at) WHERE u.user_id = a.id`, db.IDArray(ids), at)
 }

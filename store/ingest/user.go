@@ -11,29 +11,29 @@ import (
 	"treewarden/store/tables"
 )
 
-// knownUser is what an ingest knows of a user.
+// knownUser is a user that lines refer to.
 type knownUser struct {
 	id       uuid.UUID
 	status   string
-	counts   bool // what they give, which it does not from a ban until its end is written down
+	counts   bool // their feedback counts; false from a ban until it is removed
 	active   pgtype.Timestamptz
-	staff    bool // signs in here, by the names that are stored
-	named    bool // staff gave the display name
+	staff    bool // may sign in to the console
+	named    bool // staff set the display name
 	name     string
 	method   string
 	username string
 	created  time.Time
-	// since is the line that made the user; 0: they were known before.
+	// since is the line that created the user, 0 for a known user.
 	since   int
 	changed bool
-	// resigned: they sign in by another name from now on.
+	// resigned reports whether the sign-in name changes.
 	resigned bool
 }
 
-// lockUsers locks and reads the users that lines speak of, so that nobody bans
-// them meanwhile: what they gave stops counting with a ban. They are locked as
-// for the update of their activity, so that no lock is ever raised. It returns
-// whether there are lines about users.
+// lockUsers locks and reads the users that lines refer to, so that they are not
+// banned meanwhile, which would affect the counts of their feedback. The lock is
+// that of an update of their activity, so that it is never upgraded. lockUsers
+// reports whether there are lines about users.
 func (in *run) lockUsers() bool {
 	var ids, lines []uuid.UUID
 	for _, item := range in.items {
@@ -54,13 +54,13 @@ func (in *run) lockUsers() bool {
 		known := u
 		in.users[u.id] = &known
 	}, `SELECT u.user_id, `+tables.UserStatusSQL+
-		`, u.banned_at IS NULL, u.role <> 'general' OR u.password_hash IS NOT NULL OR u.auth_method = 'key', u.display_name,
-			u.auth_method, u.username,
-		u.last_activity_date FROM users u WHERE u.user_id = ANY ($1) ORDER BY u.user_id FOR NO KEY UPDATE`, db.IDArray(ids))
+		`, u.banned_at IS NULL, u.role <> 'general' OR u.password_hash IS NOT NULL OR u.auth_method = 'key',
+			u.display_name, u.auth_method, u.username, u.last_activity_date
+		FROM users u WHERE u.user_id = ANY ($1) ORDER BY u.user_id FOR NO KEY UPDATE`, db.IDArray(ids))
 	if len(lines) == 0 {
 		return false
 	}
-	// A name that staff gave, and did not take back, stays.
+	// A name that staff set, without an undo, stays.
 	var id uuid.UUID
 	in.Each([]any{&id}, func() { in.users[id].named = true }, `SELECT u.user_id FROM users u, LATERAL (
 			SELECT a.undoes FROM action_objects o JOIN actions a ON a.id = o.action_id
@@ -70,10 +70,10 @@ func (in *run) lockUsers() bool {
 	return true
 }
 
-// account is how somebody signs in, which is one person's.
+// account is a sign-in name, which is unique.
 type account struct{ method, username string }
 
-// takeUsers takes in the lines about users.
+// takeUsers applies the lines about users.
 func (in *run) takeUsers(done *Result) error {
 	var methods, names []string
 	for _, item := range in.items {
@@ -103,7 +103,7 @@ func (in *run) takeUsers(done *Result) error {
 	return nil
 }
 
-// account is how the user of a line signs in once the line is taken.
+// account returns the sign-in name of a line's user after the line.
 func (in *run) account(item *lineItem) account {
 	a := account{"ingest", item.user.String()}
 	if known := in.users[item.user]; known != nil {
@@ -118,12 +118,11 @@ func (in *run) account(item *lineItem) account {
 	return a
 }
 
-// takeUser takes in what a line says of a user: who they are, never what
-// staff made of them.
+// takeUser applies a line about a user, except to data set by staff.
 func (in *run) takeUser(item *lineItem, owners map[account]uuid.UUID) error {
 	u := in.users[item.user]
 	if u != nil && (u.staff || u.status == tables.Erased) {
-		return nil // staff sign in by their names, and erased ones stay gone
+		return nil // staff keep their names, and erased users stay erased
 	}
 	a := in.account(item)
 	if owner, taken := owners[a]; taken && owner != item.user {
@@ -150,9 +149,9 @@ func (in *run) takeUser(item *lineItem, owners map[account]uuid.UUID) error {
 	return nil
 }
 
-// writeUsers makes users and renames known ones. Sign-in names are part of a
-// key, and a row of which a key changes is held against all who name the user:
-// only these are written so.
+// writeUsers creates users and renames known ones. Sign-in names are part of a
+// key, and an update of a key blocks inserts that refer to the user, so that only
+// changed sign-in names are written.
 func (in *run) writeUsers() {
 	var fresh, named, signs userRows
 	for _, u := range in.users {
@@ -165,8 +164,8 @@ func (in *run) writeUsers() {
 			named.add(u)
 		}
 	}
-	const from = ` FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[]) a(id, name, method,
-		username, created)`
+	const from = ` FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
+		a(id, name, method, username, created)`
 	for _, step := range []struct {
 		rows userRows
 		sql  string
@@ -181,12 +180,12 @@ func (in *run) writeUsers() {
 			continue
 		}
 		in.update.Changed.Add(step.rows.ids...)
-		in.Queue(step.sql, db.IDArray(step.rows.ids), step.rows.names, step.rows.methods, step.rows.usernames,
-			step.rows.created)
+		in.Queue(step.sql, db.IDArray(step.rows.ids),
+			step.rows.names, step.rows.methods, step.rows.usernames, step.rows.created)
 	}
 }
 
-// userRows are users as arrays.
+// userRows holds users by column.
 type userRows struct {
 	ids                       []uuid.UUID
 	names, methods, usernames []string
@@ -194,11 +193,11 @@ type userRows struct {
 }
 
 func (r *userRows) add(u *knownUser) {
-	r.ids, r.names, r.methods, r.usernames, r.created = append(r.ids, u.id), append(r.names, u.name),
-		append(r.methods, u.method), append(r.usernames, u.username), append(r.created, u.created)
+	r.ids, r.names, r.methods = append(r.ids, u.id), append(r.names, u.name), append(r.methods, u.method)
+	r.usernames, r.created = append(r.usernames, u.username), append(r.created, u.created)
 }
 
-// submits checks that the user of a line may submit something.
+// submits checks that the user of a line may contribute.
 func (in *run) submits(item *lineItem) error {
 	u := in.users[item.user]
 	switch {

@@ -10,17 +10,17 @@ import (
 	"treewarden/store/tables"
 )
 
-// changes gathers what lines come to, so that each table is written once.
+// changes collects the changes of all lines, so that each table is written once.
 type changes struct {
 	messages  []*knownMessage
 	labels    map[raterKey]*lineItem
 	reactions map[reactionKey]*reactionChange
 	reports   map[raterKey]*newReport
 	outputs   map[outputKey]*newOutput
-	last      map[uuid.UUID]time.Time // when users last did something
+	last      map[uuid.UUID]time.Time // the last activity of users
 }
 
-// raterKey is somebody who gave a message something.
+// raterKey is a rater and a message.
 type raterKey struct{ tree, message, user uuid.UUID }
 
 type reactionKey struct {
@@ -28,14 +28,14 @@ type reactionKey struct {
 	emoji string
 }
 
-// reactionChange is what becomes of one reaction: what was there is taken
-// away, or one is added where none is then, or both.
+// reactionChange is the change of one reaction: the known one is removed, or one
+// is added if there is none then, or both.
 type reactionChange struct {
 	remove bool
 	add    *time.Time
 }
 
-// becomes says which of both comes to something where there was one, or none.
+// becomes returns which of both takes effect, with or without a known reaction.
 func (r *reactionChange) becomes(had bool) (gone, made bool) {
 	gone = had && r.remove
 	return gone, r.add != nil && (!had || gone)
@@ -64,20 +64,20 @@ func (w *changes) reset() {
 	w.last = map[uuid.UUID]time.Time{}
 }
 
-// active notes when the user of a line did something.
+// active records the activity of a line's user.
 func (w *changes) active(item *lineItem) {
 	if w.last != nil && item.user != uuid.Nil && item.at.After(w.last[item.user]) {
 		w.last[item.user] = item.at
 	}
 }
 
-// label has a person's labels of a message replaced.
+// label replaces a user's labels of a message.
 func (w *changes) label(m *knownMessage, item *lineItem) {
 	w.labels[raterKey{m.tree, m.id, item.user}] = item
 }
 
-// reaction adds or removes one reaction. 👍 and 👎 exclude each other, and
-// nobody gives them to themselves.
+// reaction adds or removes one reaction. 👍 and 👎 exclude each other, and authors
+// cannot add them to their own messages.
 func (w *changes) reaction(m *knownMessage, item *lineItem) {
 	who, emoji := raterKey{m.tree, m.id, item.user}, *item.Emoji
 	opposite := map[string]string{"+1": "-1", "-1": "+1"}[emoji]
@@ -103,7 +103,7 @@ func (w *changes) reaction(m *knownMessage, item *lineItem) {
 	}
 }
 
-// report joins a person's reasons, so that they count as one report.
+// report joins a user's reasons, so that they count as one report.
 func (w *changes) report(m *knownMessage, item *lineItem) {
 	who, reason := raterKey{m.tree, m.id, item.user}, strings.TrimSpace(*item.Reason)
 	if r := w.reports[who]; r == nil {
@@ -113,7 +113,7 @@ func (w *changes) report(m *knownMessage, item *lineItem) {
 	}
 }
 
-// output merges what a model says of a message.
+// output merges the outputs of a model for a message.
 func (w *changes) output(m *knownMessage, item *lineItem, model *tables.Model) {
 	key := outputKey{m.tree, m.id, model.ID}
 	o := w.outputs[key]

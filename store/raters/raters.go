@@ -1,4 +1,4 @@
-// Package raters compares what a user gave with what others gave to the same
+// Package raters compares a user's feedback with that of others on the same
 // messages.
 package raters
 
@@ -13,12 +13,11 @@ import (
 	"treewarden/store/db"
 )
 
-// Limit is how many of a rater's latest labelled messages, reactions and
-// reports are looked at, each: the busiest rater's page is then as fast as
-// anybody's.
+// Limit is the maximum number of labelled messages, reactions and reports of a
+// rater that are compared, each. It bounds the time for busy raters.
 const Limit = 2000
 
-// yesNoLabels and scaleLabels are the names of the labels that are answered so.
+// yesNoLabels and scaleLabels are the names of the labels by kind of answer.
 var (
 	yesNoLabels = labelsAnswered(scoring.YesNo)
 	scaleLabels = labelsAnswered(scoring.Scale)
@@ -33,17 +32,17 @@ func labelsAnswered(by scoring.Answer) (names []string) {
 	return names
 }
 
-// Rater says how far what a user gave agrees with what others gave to the same
-// messages. Others are people who are not banned, not the rater and not the
-// message's author, and those whom a file counted. Messages of the rater's own
-// are left out.
+// Rater measures how far a user's feedback agrees with that of others on the same
+// messages. Others are users who are not banned, not the rater and not the
+// message's author, and the raters behind imported aggregates. The rater's own
+// messages are left out.
 type Rater struct {
 	UserID   uuid.UUID `json:"user_id"`
 	Limit    int       `json:"limit"`    // of the latest labels, reactions and reports each
-	Labelled int64     `json:"labelled"` // messages that were looked at
-	Compared int64     `json:"compared"` // of these, with a label by anybody else that the rater gave too
+	Labelled int64     `json:"labelled"` // labelled messages, up to Limit
+	Compared int64     `json:"compared"` // of these, messages with a common label by others
 	// Agreement and Kappa are over all yes-or-no labels (scoring.Kappa); null
-	// where nothing can be compared.
+	// without data.
 	N         int64             `json:"n"`
 	Agreement *float64          `json:"agreement"`
 	Kappa     *float64          `json:"kappa"`
@@ -54,8 +53,8 @@ type Rater struct {
 	Flags Flags `json:"flags"`
 }
 
-// Label compares a rater's answers to one yes-or-no question with the
-// majority of the others'; an even split of the others is not counted.
+// Label compares a rater's answers to one yes-or-no question with the majority of
+// others. Messages without a majority are not counted.
 type Label struct {
 	Label string `json:"label"`
 	N     int64  `json:"n"`
@@ -64,18 +63,17 @@ type Label struct {
 	Kappa     *float64 `json:"kappa"`
 }
 
-// ScaleDifference is the mean absolute difference, 0 to 1, of a rater's values for
-// one label from the mean of the others', over N messages.
+// ScaleDifference is the mean absolute difference, 0 to 1, between a rater's
+// values for one label and the mean of others, over N messages.
 type ScaleDifference struct {
 	Label      string  `json:"label"`
 	N          int64   `json:"n"`
 	Difference float64 `json:"difference"`
 }
 
-// Flags counts a rater's red-flag reactions and reports of others'
-// messages by what became of them: what staff said of the message's reports;
-// else upheld where staff deleted the message or banned its author after it,
-// and did not take that back; else open.
+// Flags counts a rater's red-flag reactions and reports of others' messages by
+// outcome: the status of the message's reports; else upheld if staff later
+// deleted the message or banned its author without an undo; else open.
 type Flags struct {
 	Given     int64 `json:"given"`
 	Upheld    int64 `json:"upheld"`
@@ -83,7 +81,7 @@ type Flags struct {
 	Open      int64 `json:"open"`
 }
 
-// Compare compares what a user gave with what others gave.
+// Compare compares a user's feedback with that of others.
 func Compare(ctx context.Context, c db.Conn, user uuid.UUID) (Rater, error) {
 	r := Rater{UserID: user, Limit: Limit, Labels: []Label{}, Scales: []ScaleDifference{}}
 	if err := r.readLabels(ctx, c); err != nil {
@@ -95,8 +93,8 @@ func Compare(ctx context.Context, c db.Conn, user uuid.UUID) (Rater, error) {
 		return r, err
 	}
 	r.Votes = newLabel("votes", r.Votes.Answers)
-	err := c.QueryRow(ctx, flagsSQL, user, Limit).Scan(&r.Flags.Given, &r.Flags.Upheld, &r.Flags.Dismissed,
-		&r.Flags.Open)
+	err := c.QueryRow(ctx, flagsSQL, user, Limit).
+		Scan(&r.Flags.Given, &r.Flags.Upheld, &r.Flags.Dismissed, &r.Flags.Open)
 	return r, err
 }
 
@@ -104,8 +102,8 @@ func newLabel(name string, a scoring.Answers) Label {
 	return Label{name, a.N(), a, scoring.Agreement(a), scoring.Kappa(a)}
 }
 
-// labelRow is what was found of one label. The row without a name counts the
-// messages themselves.
+// labelRow is the result for one label. The row without a name counts the
+// messages.
 type labelRow struct {
 	Label                                     *string
 	BothYes, OnlyRater, OnlyOthers, BothNo, N int64
@@ -129,8 +127,9 @@ func (r *Rater) readLabels(ctx context.Context, c db.Conn) error {
 	var all []scoring.Answers
 	for _, name := range yesNoLabels {
 		if row, ok := found[name]; ok {
-			label := newLabel(name, scoring.Answers{BothYes: row.BothYes, OnlyRater: row.OnlyRater, OnlyOthers: row.OnlyOthers,
-				BothNo: row.BothNo})
+			label := newLabel(name, scoring.Answers{
+				BothYes: row.BothYes, OnlyRater: row.OnlyRater, OnlyOthers: row.OnlyOthers, BothNo: row.BothNo,
+			})
 			r.Labels, all, r.N = append(r.Labels, label), append(all, label.Answers), r.N+label.N
 		}
 	}
@@ -143,14 +142,14 @@ func (r *Rater) readLabels(ctx context.Context, c db.Conn) error {
 	return nil
 }
 
-// labelsSQL compares a rater's latest labels, label by label. Others' are
-// their single votes and what a file told together: how many, how many said
-// yes, and their sum.
+// labelsSQL compares a rater's latest labels by label. The labels of others are
+// single votes and imported aggregates: the number, the number of yes, and the
+// sum.
 var labelsSQL = func() string {
 	var sums, values []string
 	for _, name := range append(append([]string{}, yesNoLabels...), scaleLabels...) {
-		sums = append(sums, fmt.Sprintf("count(o.%[1]s) AS %[1]s_n, count(*) FILTER (WHERE o.%[1]s >= 0.5) AS %[1]s_yes, "+
-			"coalesce(sum(o.%[1]s), 0) AS %[1]s_sum", name))
+		sums = append(sums, fmt.Sprintf(`count(o.%[1]s) AS %[1]s_n,
+			count(*) FILTER (WHERE o.%[1]s >= 0.5) AS %[1]s_yes, coalesce(sum(o.%[1]s), 0) AS %[1]s_sum`, name))
 		values = append(values, fmt.Sprintf(`('%[1]s', v.%[1]s, o.%[1]s_n + coalesce(l.%[1]s_count, 0),
 			o.%[1]s_yes + coalesce(round(l.%[1]s * l.%[1]s_count), 0),
 			o.%[1]s_sum + coalesce(l.%[1]s * l.%[1]s_count, 0))`, name))
@@ -158,26 +157,26 @@ var labelsSQL = func() string {
 	return `WITH mine AS MATERIALIZED (SELECT * FROM label_votes WHERE user_id = $1 ORDER BY at DESC LIMIT $2),
 		compared AS MATERIALIZED (SELECT m.message_id, x.label, x.mine >= 0.5 AS yes, 2 * x.yes > x.n AS others,
 			2 * x.yes = x.n AS split, abs(x.mine - x.sum / nullif(x.n, 0)) AS difference
-			FROM mine v JOIN messages m ON m.tree_id = v.tree_id AND m.message_id = v.message_id AND m.user_id IS DISTINCT
-				FROM $1
+			FROM mine v
+			JOIN messages m ON m.tree_id = v.tree_id AND m.message_id = v.message_id AND m.user_id IS DISTINCT FROM $1
 			LEFT JOIN label_aggregates l ON l.tree_id = v.tree_id AND l.message_id = v.message_id
 			CROSS JOIN LATERAL (SELECT ` + strings.Join(sums, ", ") + ` FROM label_votes o JOIN users u ON u.user_id = o.user_id
 				WHERE o.tree_id = v.tree_id AND o.message_id = v.message_id AND ` + byOthers("o") + `) o
 			CROSS JOIN LATERAL (VALUES ` + strings.Join(values, ", ") + `) x(label, mine, n, yes, sum)
 			WHERE x.mine IS NOT NULL AND x.n > 0)
-		SELECT label, count(*) FILTER (WHERE yes AND others) AS both_yes, count(*) FILTER (WHERE yes AND NOT others
-			AND NOT split) AS only_rater,
-			count(*) FILTER (WHERE NOT yes AND others) AS only_others, count(*) FILTER (WHERE NOT yes AND NOT others
-				AND NOT split) AS both_no,
-			count(*) AS n, avg(difference)::float8 AS difference, 0::bigint AS labelled, 0::bigint AS compared FROM compared
-				GROUP BY label
-		UNION ALL SELECT NULL, 0, 0, 0, 0, 0, 0, (SELECT count(*) FROM mine v JOIN messages m ON m.tree_id = v.tree_id
-			AND m.message_id = v.message_id AND m.user_id IS DISTINCT FROM $1),
+		SELECT label, count(*) FILTER (WHERE yes AND others) AS both_yes,
+			count(*) FILTER (WHERE yes AND NOT others AND NOT split) AS only_rater,
+			count(*) FILTER (WHERE NOT yes AND others) AS only_others,
+			count(*) FILTER (WHERE NOT yes AND NOT others AND NOT split) AS both_no,
+			count(*) AS n, avg(difference)::float8 AS difference, 0::bigint AS labelled, 0::bigint AS compared
+		FROM compared GROUP BY label
+		UNION ALL SELECT NULL, 0, 0, 0, 0, 0, 0, (SELECT count(*) FROM mine v
+			JOIN messages m ON m.tree_id = v.tree_id AND m.message_id = v.message_id AND m.user_id IS DISTINCT FROM $1),
 			(SELECT count(DISTINCT message_id) FROM compared)`
 }()
 
-// byOthers says that a row of what people gave to message m, joined with its
-// giver u, is by somebody else than the rater $1 and counts.
+// byOthers returns the condition that feedback on message m, joined with its
+// rater u, counts and is not by the rater $1.
 func byOthers(alias string) string {
 	return fmt.Sprintf("%[1]s.user_id <> $1 AND %[1]s.user_id IS DISTINCT FROM m.user_id AND u.banned_at IS NULL", alias)
 }
@@ -195,8 +194,8 @@ var votesSQL = `SELECT count(*) FILTER (WHERE mine AND up > down), count(*) FILT
 				AND ` + byOthers("o") + `) o
 		WHERE r.emoji IN ('+1', '-1')) v`
 
-// flagsSQL counts a rater's latest flags by what became of them. A red
-// flag has no status of its own: the message's reports speak for it.
+// flagsSQL counts a rater's latest flags by outcome. A red flag has no status of
+// its own; the status of the message's reports applies.
 const flagsSQL = `WITH flags AS MATERIALIZED (
 		SELECT tree_id, message_id, at, NULL AS status FROM (SELECT * FROM reactions WHERE user_id = $1
 			ORDER BY at DESC LIMIT $2) r WHERE emoji = 'red_flag'
@@ -212,7 +211,7 @@ const flagsSQL = `WITH flags AS MATERIALIZED (
 				WHERE o.object_type = 'user' AND o.object_id = m.user_id AND o.aspect = 'ban' AND o.after IS NOT NULL
 					AND a.undoes IS NULL AND a.at >= f.at AND NOT EXISTS (SELECT FROM actions b WHERE b.undoes = a.id)) THEN 'upheld'
 			ELSE 'open' END AS fate
-		FROM flags f JOIN messages m ON m.tree_id = f.tree_id AND m.message_id = f.message_id AND m.user_id IS DISTINCT
-			FROM $1
-		CROSS JOIN LATERAL (SELECT array_agg(p.status) AS said FROM reports p WHERE p.tree_id = f.tree_id
-			AND p.message_id = f.message_id) p) told`
+		FROM flags f
+		JOIN messages m ON m.tree_id = f.tree_id AND m.message_id = f.message_id AND m.user_id IS DISTINCT FROM $1
+		CROSS JOIN LATERAL (SELECT array_agg(p.status) AS said FROM reports p
+			WHERE p.tree_id = f.tree_id AND p.message_id = f.message_id) p) outcomes`
