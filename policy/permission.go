@@ -1,13 +1,13 @@
 package policy
 
-// Permission names one thing that a role may do. Routes, actions and the
-// matrix of roles all speak of these names; policy.csv grants them.
+// Permission is the name of one thing that a role may do. Routes, actions and the
+// matrix of roles use these names; policy.csv grants them.
 type Permission string
 
 // The permissions, in the order of the contract's table.
 const (
 	Read          Permission = "console.read"   // see the trollboard, users, messages, trees, queue
-	UserPrivate   Permission = "user.private"   // see e-mail, IP and sign-in data of a user
+	UserPrivate   Permission = "user.private"   // read e-mail, IP and sign-in data of a user
 	UserEdit      Permission = "user.edit"      // display name, notes, show on leaderboard
 	UserRole      Permission = "user.role"      // give a user a role
 	UserBan       Permission = "user.ban"       // ban, unban
@@ -21,10 +21,10 @@ const (
 	TreeHalt      Permission = "tree.halt"      // halt, resume a tree
 	ScoringRead   Permission = "scoring.read"   // see the scoring weights, try others
 	ScoringSave   Permission = "scoring.save"   // put other weights in force
-	AuditOwn      Permission = "audit.own"      // own actions, and all on what one looks at
+	AuditOwn      Permission = "audit.own"      // own actions, and all on a given target
 	AuditAll      Permission = "audit.all"      // every action
 	UndoOwn       Permission = "undo.own"       // undo own actions
-	UndoAll       Permission = "undo.all"       // undo everybody's actions
+	UndoAll       Permission = "undo.all"       // undo all actions
 	StaffManage   Permission = "staff.manage"   // accounts that can sign in
 	KeyManage     Permission = "key.manage"     // API keys
 	Account       Permission = "account.own"    // own password, sessions, display settings
@@ -32,14 +32,14 @@ const (
 	EventsRead    Permission = "events.read"    // read what front ends must act on
 )
 
-// Info describes a permission to people.
+// Info describes a permission on pages.
 type Info struct {
 	Permission Permission
 	// Does completes the sentence "may …".
 	Does string
 }
 
-// All lists every permission, in the order in which a matrix shows them.
+// All holds all permissions, in the order of the matrix of roles.
 var All = []Info{
 	{Read, "see the trollboard, users, messages and trees"},
 	{UserPrivate, "see e-mail, IP and sign-in data of a user"},
@@ -67,7 +67,7 @@ var All = []Info{
 	{EventsRead, "read what front ends must act on"},
 }
 
-// Does tells what a permission allows, as words that complete "may …".
+// Does returns words that complete the sentence "may …".
 func (p Permission) Does() string {
 	for _, i := range All {
 		if i.Permission == p {

@@ -1,5 +1,5 @@
-// Package policy decides who may do what: permissions by role, which an
-// installation may change, and the rank rules, which it may not.
+// Package policy defines the permissions of roles, which an installation may
+// change, and the rank rules, which it may not.
 package policy
 
 import (
@@ -18,7 +18,7 @@ var modelConf string
 //go:embed policy.csv
 var shippedCSV string
 
-// The roles that ship. General and Collector never enter the console.
+// The built-in roles. General and Collector have no access to the console.
 const (
 	General   = "general"
 	Collector = "collector"
@@ -27,17 +27,16 @@ const (
 	Admin     = "admin"
 )
 
-// Roles lists the roles that ship, from the least to the most powerful.
+// Roles holds the built-in roles, from the least to the most powerful.
 var Roles = []string{General, Collector, Moderator, DataLead, Admin}
 
-// Policy says which role holds which permission. It is never changed once
-// made, so that any number of goroutines may ask it at once: a new policy is
-// a new Policy.
+// Policy maps roles to permissions. It is immutable and safe for concurrent use:
+// a changed policy is a new Policy.
 type Policy struct {
 	enforcer *casbin.Enforcer
 }
 
-// Shipped returns the policy that comes with the program.
+// Shipped returns the built-in policy.
 func Shipped() (*Policy, error) {
 	reader := csv.NewReader(strings.NewReader(shippedCSV))
 	reader.TrimLeadingSpace = true
@@ -52,14 +51,14 @@ func Shipped() (*Policy, error) {
 	return New(grants)
 }
 
-// Grant gives one role one permission.
+// Grant grants one permission to one role.
 type Grant struct {
 	Role       string
 	Permission Permission
 }
 
-// New makes a policy of grants. It refuses permissions that do not exist, so
-// that a misspelt line never takes a right away in silence.
+// New returns a policy of grants. It fails for unknown permissions, so that a
+// misspelt line does not silently remove a right.
 func New(grants []Grant) (*Policy, error) {
 	m, err := model.NewModelFromString(modelConf)
 	if err != nil {
@@ -84,14 +83,14 @@ func New(grants []Grant) (*Policy, error) {
 	return &Policy{enforcer}, nil
 }
 
-// Allows says whether a role holds a permission. An error of the enforcer is
-// a no.
+// Allows reports whether a role holds a permission. It is false on an error of
+// the enforcer.
 func (p *Policy) Allows(role string, permission Permission) bool {
 	ok, err := p.enforcer.Enforce(role, string(permission))
 	return err == nil && ok
 }
 
-// Holders lists the roles that hold a permission, from the least powerful.
+// Holders returns the roles that hold a permission, the least powerful first.
 func (p *Policy) Holders(permission Permission) []string {
 	var holders []string
 	for _, role := range Roles {
@@ -102,5 +101,5 @@ func (p *Policy) Holders(permission Permission) []string {
 	return holders
 }
 
-// EntersConsole says whether a role may sign in to the console.
+// EntersConsole reports whether a role may sign in to the console.
 func (p *Policy) EntersConsole(role string) bool { return p.Allows(role, Read) }

@@ -5,21 +5,20 @@ import (
 	"strings"
 )
 
-// rank orders roles: nobody acts on a user of a rank above or equal to their
-// own, save an admin on another admin. No policy lifts this.
+// rank orders roles. Users may act only on users of a lower rank, except that
+// admins may act on admins. A policy cannot change this.
 var rank = map[string]int{General: 0, Collector: 0, Moderator: 1, DataLead: 1, Admin: 2}
 
-// KnownRole says whether a role exists.
+// KnownRole reports whether a role exists.
 func KnownRole(role string) bool { _, ok := rank[role]; return ok }
 
-// Refusal is a rank rule that forbids an act; its text is for people.
+// Refusal is the error text of a rank rule that forbids an act.
 type Refusal string
 
 func (r Refusal) Error() string { return string(r) }
 
-// MayActOn checks the rank rules for an act on a user: nobody on themselves,
-// nobody upward or sideways, save admins among themselves. It returns a
-// Refusal or nil.
+// MayActOn checks the rank rules for an act on a user: not on oneself, and only
+// on lower ranks, except among admins. It returns a Refusal or nil.
 func MayActOn(actorRole, targetRole string, self bool) error {
 	switch {
 	case self:
@@ -33,8 +32,8 @@ func MayActOn(actorRole, targetRole string, self bool) error {
 	return nil
 }
 
-// MayGrant checks that an actor gives away no more than they hold: a role
-// whose every permission is theirs too. It returns a Refusal or nil.
+// MayGrant checks that the actor's role holds every permission of the granted
+// role. It returns a Refusal or nil.
 func (p *Policy) MayGrant(actorRole, role string) error {
 	for _, info := range All {
 		if p.Allows(role, info.Permission) && !p.Allows(actorRole, info.Permission) {
@@ -43,13 +42,13 @@ func (p *Policy) MayGrant(actorRole, role string) error {
 		}
 	}
 	if rank[role] > rank[actorRole] {
-		return Refusal(fmt.Sprintf("%s may not make anybody %s: that rank is above yours.", capital(withArticle(actorRole)),
-			withArticle(role)))
+		return Refusal(fmt.Sprintf("%s may not make anybody %s: that rank is above yours.",
+			capital(withArticle(actorRole)), withArticle(role)))
 	}
 	return nil
 }
 
-// Title writes a role's name for people: "data lead".
+// Title returns a role's name on pages: "data lead".
 func Title(role string) string {
 	if role == DataLead {
 		return "data lead"
@@ -57,7 +56,7 @@ func Title(role string) string {
 	return role
 }
 
-// withArticle writes a role's name after "a" or "an".
+// withArticle returns a role's name with "a" or "an".
 func withArticle(role string) string {
 	if role == Admin {
 		return "an " + role

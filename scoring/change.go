@@ -7,19 +7,18 @@ import (
 	"slices"
 )
 
-// MaxWeight is how far from 0 a weight may lie.
+// MaxWeight is the maximum absolute value of a weight.
 const MaxWeight = 100
 
-// Change says what is to be another in a formula: weights by the signal's
-// name, and the toxicity from which a message counts as toxic. What it leaves
-// out stays.
+// Change describes a change of a formula: new weights by signal name, and the
+// toxicity from which a message counts as toxic. Other values stay.
 type Change struct {
 	Weights   map[string]float64 `json:"weights"`
 	ToxicFrom *float64           `json:"toxic_from"`
 }
 
-// Apply makes the change. What is wrong with it is told by field: "toxic_from",
-// "weights", or a weight's own name as in "weights.red_flags".
+// Apply returns the changed formula. wrong maps invalid fields to reasons:
+// "toxic_from", "weights", or a weight as in "weights.red_flags".
 func (c Change) Apply(f Formula) (changed Formula, wrong map[string]string) {
 	wrong = map[string]string{}
 	f.Weights = maps.Clone(f.Weights)
@@ -46,20 +45,20 @@ func (c Change) Apply(f Formula) (changed Formula, wrong map[string]string) {
 	return f, wrong
 }
 
-// Same says that two formulas give every user the same score.
+// Same reports whether two formulas give every user the same score.
 func (f Formula) Same(other Formula) bool {
 	return f.ToxicFrom == other.ToxicFrom && f.Legacy == other.Legacy && maps.Equal(f.Weights, other.Weights)
 }
 
-// Difference is one thing in which two formulas differ: a signal's weight, or
-// with an empty Signal the toxicity from which a message counts as toxic.
+// Difference is one difference between two formulas: a signal's weight, or with
+// an empty Signal the toxicity from which a message counts as toxic.
 type Difference struct {
 	Signal        Signal
 	Before, After float64
 }
 
-// Differences lists in what a formula differs from the one before it, in the
-// order of Signals.
+// Differences returns the differences from an earlier formula, in the order of
+// Signals.
 func (f Formula) Differences(before Formula) []Difference {
 	var all []Difference
 	for _, info := range Signals {

@@ -1,20 +1,19 @@
 package scoring
 
-// Counters holds what was counted of one user within one span of time: each
-// signal as the formula treewarden counts it, each as Open-Assistant did, and the
+// Counters holds the counts of one user within one span of time: each signal by
+// the rules of the formula treewarden, each by Open-Assistant's, and the
 // Measures, in the order of Columns.
 type Counters [2*NumSignals + NumMeasures]int64
 
-// Measures are the columns of Counters that are no signals: messages written,
-// and what makes the mean toxicity of a classifier and of people's labels.
-// Sums of toxicity are in units of 10⁻¹², so that adding and taking away never
-// drifts.
+// Measures are the columns of Counters that are no signals: the messages written,
+// and the sums and numbers for the mean toxicity by classifier and by labels.
+// Sums are in units of 10⁻¹², so that they are exact.
 var Measures = [...]string{"messages", "toxicity_sum", "toxicity_count", "label_toxicity_sum", "label_toxicity_count"}
 
-// NumMeasures is how many measures there are.
+// NumMeasures is the number of measures.
 const NumMeasures = len(Measures)
 
-// Where Counters hold the measures, in the order of Measures.
+// The indexes of the measures in Counters, in the order of Measures.
 const (
 	MessagesColumn = 2*NumSignals + iota
 	ToxicitySumColumn
@@ -23,10 +22,10 @@ const (
 	LabelToxicityCountColumn
 )
 
-// LegacyPrefix begins the names of columns that count as Open-Assistant did.
+// LegacyPrefix is the prefix of columns with Open-Assistant's counts.
 const LegacyPrefix = "legacy_"
 
-// Columns names what Counters hold, in its order.
+// Columns holds the names of the columns of Counters, in order.
 var Columns = func() []string {
 	var names []string
 	for _, prefix := range []string{"", LegacyPrefix} {
@@ -44,8 +43,8 @@ func (t *Counters) Add(other *Counters, sign int64) {
 	}
 }
 
-// signals are the counts of signals as a formula counts them, in the order of
-// Signals.
+// signals returns the counts of signals by the rules of a formula, in the order
+// of Signals.
 func (t *Counters) signals(f *Formula) []int64 {
 	if f.Legacy {
 		return t[NumSignals : 2*NumSignals]
@@ -53,7 +52,7 @@ func (t *Counters) signals(f *Formula) []int64 {
 	return t[:NumSignals]
 }
 
-// Counts picks the signals as a formula counts them.
+// Counts returns the counts of signals by the rules of a formula.
 func (t *Counters) Counts(f Formula) Counts {
 	counts := make(Counts, NumSignals)
 	for i, n := range t.signals(&f) {
@@ -62,15 +61,14 @@ func (t *Counters) Counts(f Formula) Counts {
 	return counts
 }
 
-// Count is one signal as a formula counts it.
+// Count returns the count of one signal by the rules of a formula.
 func (t *Counters) Count(f *Formula, s Signal) int64 { return t.signals(f)[s.Place()] }
 
-// Messages is how many messages the user wrote.
+// Messages returns the number of messages that the user wrote.
 func (t *Counters) Messages() int64 { return t[MessagesColumn] }
 
-// Toxicity is the mean of the classifier's toxicity, 0 to 1, or where no
-// classifier saw the messages that of people's labels; source says which:
-// classifier, labels, or nothing where neither exists.
+// Toxicity returns the mean toxicity, 0 to 1, by classifier or, without outputs,
+// by labels. source is "classifier", "labels" or, without either, "".
 func (t *Counters) Toxicity() (mean float64, source string) {
 	switch {
 	case t[ToxicityCountColumn] > 0:
@@ -81,11 +79,11 @@ func (t *Counters) Toxicity() (mean float64, source string) {
 	return 0, ""
 }
 
-// meanOf is the mean of n figures that are counted in units of 10⁻¹².
+// meanOf returns the mean of n values from their sum in units of 10⁻¹².
 func meanOf(sum, n int64) float64 { return float64(sum) / float64(n) / 1e12 }
 
-// OnBoard says whether a board of a formula lists the user: they wrote
-// something, or something was said of what they wrote.
+// OnBoard reports whether a board of a formula lists the user: the user wrote a
+// message or received a signal.
 func (t *Counters) OnBoard(f *Formula) bool {
 	if t[MessagesColumn] > 0 {
 		return true
@@ -98,13 +96,13 @@ func (t *Counters) OnBoard(f *Formula) bool {
 	return false
 }
 
-// Scorer is a formula made ready to score many tallies.
+// Scorer is a formula prepared to score many Counters.
 type Scorer struct {
 	formula *Formula
 	weights []float64
 }
 
-// Scorer makes a formula ready to score many tallies.
+// Scorer prepares a formula to score many Counters.
 func (f *Formula) Scorer() Scorer {
 	weights := make([]float64, NumSignals)
 	for i, info := range Signals {
@@ -113,7 +111,7 @@ func (f *Formula) Scorer() Scorer {
 	return Scorer{f, weights}
 }
 
-// Parts appends what Formula.Parts says of counters.
+// Parts is like Formula.Parts and appends to parts.
 func (s Scorer) Parts(parts []Part, t *Counters) []Part {
 	for i, n := range t.signals(s.formula) {
 		parts = append(parts, part(Signals[i].Signal, n, s.weights[i]))
@@ -121,7 +119,7 @@ func (s Scorer) Parts(parts []Part, t *Counters) []Part {
 	return parts
 }
 
-// Score is Σ weight × count.
+// Score returns Σ weight × count.
 func (s Scorer) Score(t *Counters) float64 {
 	var sum float64
 	for i, n := range t.signals(s.formula) {

@@ -8,15 +8,15 @@ type Formula struct {
 	// ToxicFrom is the classifier's toxicity, 0 to 1, from which a message
 	// counts as toxic.
 	ToxicFrom float64 `json:"toxic_from"`
-	// Legacy counts as Open-Assistant did: deleted messages and
-	// messages without any reaction record are left out (prompts of aborted
-	// trees excepted), and it does not matter who gave a signal.
+	// Legacy selects Open-Assistant's rules: deleted messages and messages
+	// without a reaction record are left out (except prompts of aborted trees),
+	// and signals count regardless of the rater.
 	Legacy bool   `json:"as_reference"`
 	Note   string `json:"note"`
 }
 
-// Treewarden is the first version of the formula that is in force. Later versions,
-// of which the last is in force, are in the database.
+// Treewarden is the first version of the default formula. Later versions are in
+// the database; the last one is in force.
 var Treewarden = Formula{
 	Name: "treewarden", Version: 1, ToxicFrom: 0.5,
 	Note: "Counts the signals of deleted messages; leaves out what banned users and authors themselves gave, " +
@@ -24,14 +24,14 @@ var Treewarden = Formula{
 	Weights: weights(func(info Info) float64 { return info.Weight }),
 }
 
-// OpenAssistant is Open-Assistant's formula, for comparing old figures.
+// OpenAssistant is Open-Assistant's formula, for comparison.
 var OpenAssistant = Formula{
 	Name: "open-assistant", Version: 1, ToxicFrom: 0.5, Legacy: true,
 	Note:    "Open-Assistant's formula: deleted messages and messages without a reaction record are left out.",
 	Weights: weights(func(info Info) float64 { return info.LegacyWeight }),
 }
 
-// weights reads a weight of every signal from the table.
+// weights returns a weight of every signal from the table Signals.
 func weights(of func(Info) float64) map[Signal]float64 {
 	all := make(map[Signal]float64, NumSignals)
 	for _, info := range Signals {
@@ -40,8 +40,8 @@ func weights(of func(Info) float64) map[Signal]float64 {
 	return all
 }
 
-// Formulas lists the formulas that ship. The store keeps later versions of the
-// first, of which the last is in force; the other one stays as it is.
+// Formulas holds the built-in formulas. The store keeps later versions of the
+// first; the other one does not change.
 var Formulas = []Formula{Treewarden, OpenAssistant}
 
 // Part is one signal's share of a score.
@@ -52,8 +52,8 @@ type Part struct {
 	Points float64 `json:"points"`
 }
 
-// Parts explains a score: every signal with its count, weight and points, in
-// the order of Signals.
+// Parts returns the parts of a score: every signal with its count, weight and
+// points, in the order of Signals.
 func (f Formula) Parts(counts Counts) []Part {
 	parts := make([]Part, NumSignals)
 	for i, info := range Signals {
@@ -69,7 +69,7 @@ func part(signal Signal, n int64, weight float64) Part {
 	return Part{signal, n, weight, weight * float64(n)}
 }
 
-// Score is Σ weight × count.
+// Score returns Σ weight × count.
 func (f Formula) Score(counts Counts) float64 {
 	var sum float64
 	for _, p := range f.Parts(counts) {
@@ -78,7 +78,7 @@ func (f Formula) Score(counts Counts) float64 {
 	return sum
 }
 
-// Rate relates a score to how much its author wrote: score ÷ (messages + 10).
-// A prolific good user with many downvotes is not a troll; the 10 keeps a
-// user with one bad message from leading the board.
+// Rate returns the score relative to the number of messages: score ÷ (messages +
+// 10). A prolific good user with many downvotes is not a troll; the 10 prevents
+// that a user with one bad message leads the board.
 func Rate(score float64, messages int64) float64 { return score / float64(messages+10) }

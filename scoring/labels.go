@@ -1,49 +1,47 @@
 package scoring
 
-// An Answer is how a question about a message is answered.
+// An Answer is a kind of answer to a question about a message.
 type Answer int
 
-// The kinds of answers. A yes or no is a value of 0 or 1, of which a half or more
-// is a yes; a scale is a value from 0 to 1.
+// The kinds of answers. A yes or no has a value of 0 or 1, and YesFrom or more is
+// a yes. A scale has a value from 0 to 1.
 const (
 	NotAsked Answer = iota
 	YesNo
 	Scale
 )
 
-// YesFrom is the value from which an answer says yes.
+// YesFrom is the value from which an answer is a yes.
 const YesFrom = 0.5
 
-// Label is one question that people answer about messages, with a column of its
-// own in the database.
+// Label is one question about messages, with its own column in the database.
 type Label struct {
-	Name   string // as the OASST export calls it, and the columns
+	Name   string // the name in the OASST export and of the columns
 	Title  string // short, in a sentence: "wrong language"
 	Answer Answer
-	// Good labels are those of which more is better, or at least not worse.
+	// Good reports whether a higher value is better, or at least not worse.
 	Good bool
-	// Signal counts the votes that say yes; empty where none does.
+	// Signal is the signal that counts the yes votes; empty if there is none.
 	Signal Signal
-	// Warns says that a high mean hides the message's text at first.
+	// Warns reports whether a high mean hides the text behind a content warning.
 	Warns bool
 
-	// The form asks for it at this place; 0: it does not.
+	// Place is the position in the form; 0 if the form does not have it.
 	Place int
-	// Question is what the form asks; Hint explains it.
+	// Question is the question in the form; Hint explains it.
 	Question, Hint string
-	// Flag puts a yes or no among the boxes that are ticked; the others are asked
-	// one by one.
+	// Flag shows a yes or no as a checkbox; the others are separate questions.
 	Flag bool
-	// Required says that the form cannot be sent without an answer.
+	// Required reports whether the form needs an answer.
 	Required bool
-	// OnlyReplies is asked of an assistant's message only.
+	// OnlyReplies limits the question to messages of the assistant.
 	OnlyReplies bool
-	// Low and High are what the ends of a scale mean.
+	// Low and High are the meanings of the ends of a scale.
 	Low, High string
 }
 
-// Labels is every label that has a column, in the order of the columns. Labels of
-// other names are kept beside them and never counted.
+// Labels holds the labels with a column, in the order of the columns. Other
+// labels are stored in another column and never counted.
 var Labels = [...]Label{
 	{
 		Name: "spam", Title: "spam", Answer: YesNo, Signal: SpamLabels,
@@ -91,11 +89,11 @@ var Labels = [...]Label{
 	},
 }
 
-// ToxicityLabel is the name of the label, and of the classifier output, whose
-// mean boards show as toxicity.
+// ToxicityLabel is the name of the label and of the classifier output for the
+// mean toxicity on boards.
 const ToxicityLabel = "toxicity"
 
-// NumLabels is how many labels have a column.
+// NumLabels is the number of labels with a column.
 const NumLabels = len(Labels)
 
 // LabelNames are the names of Labels, in their order.
@@ -107,7 +105,7 @@ var LabelNames = func() []string {
 	return names
 }()
 
-// labelPlaces are where the labels stand in Labels.
+// labelPlaces maps the labels to their indexes in Labels.
 var labelPlaces = func() map[string]int {
 	at := make(map[string]int, NumLabels)
 	for i, l := range Labels {
@@ -116,7 +114,7 @@ var labelPlaces = func() map[string]int {
 	return at
 }()
 
-// LabelNamed finds a label that has a column.
+// LabelNamed returns the label with a name, if it has a column.
 func LabelNamed(name string) (Label, bool) {
 	at, ok := labelPlaces[name]
 	if !ok {
@@ -125,13 +123,13 @@ func LabelNamed(name string) (Label, bool) {
 	return Labels[at], true
 }
 
-// IsLabel says whether a label has a column.
+// IsLabel reports whether a label has a column.
 func IsLabel(name string) bool {
 	_, ok := labelPlaces[name]
 	return ok
 }
 
-// LabelPlace is where a label stands in Labels; it panics for another name.
+// LabelPlace returns the index of a label in Labels; it panics if there is none.
 func LabelPlace(name string) int {
 	at, ok := labelPlaces[name]
 	if !ok {

@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// WithoutLeakage is the formula with the leaky signals left out.
+// WithoutLeakage returns the formula without the leaky signals.
 func (f Formula) WithoutLeakage() Formula {
 	f.Weights = maps.Clone(f.Weights)
 	for _, signal := range LeakySignals {
@@ -17,21 +17,21 @@ func (f Formula) WithoutLeakage() Formula {
 	return f
 }
 
-// Depths are the places of a board down to which precision is measured.
+// Depths are the numbers of top places for which precision is measured.
 var Depths = []int{20, 50, 100}
 
-// Resamples is how many times users are drawn anew for an interval.
+// Resamples is the number of bootstrap resamples for an interval.
 const Resamples = 200
 
-// Interval is the range from the 2.5th to the 97.5th percentile of what
-// resampled users give.
+// Interval is the range from the 2.5th to the 97.5th percentile over the
+// resamples.
 type Interval [2]float64
 
-// Quality says how well a score finds sanctioned users. AUC is the probability
-// that a troll scores higher than another user, equal scores counted half, and
-// null where one of the two is missing. Precision is the share of sanctioned users among
-// the first 20, 50 and 100, or among all where there are fewer; of users with
-// equal scores it takes the share, whatever order they stand in.
+// Quality measures how well a score finds sanctioned users. AUC is the
+// probability that a sanctioned user has a higher score than another user, with
+// ties counted half. It is null if there are no users of one kind. Precision is
+// the share of sanctioned users among the first 20, 50 and 100, or among all if
+// there are fewer; ties count by their share, independent of order.
 type Quality struct {
 	AUC               *float64         `json:"auc"`
 	AUCInterval       *Interval        `json:"auc_interval"`
@@ -39,19 +39,18 @@ type Quality struct {
 	PrecisionInterval map[int]Interval `json:"precision_interval"`
 }
 
-// measured are the figures of one sample: AUC, NaN where it does not exist,
-// and the precision at each of Depths, NaN without users.
+// measured holds the values of one sample: AUC, NaN if undefined, and the
+// precision at each of Depths, NaN without users.
 type measured [4]float64
 
-// Measure says how well each of several scores of the same users finds the
-// sanctioned users among them. All scores see the same resamples, so that what differs
-// between them is their doing.
+// Measure returns the quality of several scores of the same users. All scores use
+// the same resamples, so that they can be compared.
 func Measure(sanctioned []bool, scores ...[]float64) []Quality {
 	qualities, _ := measureAll(sanctioned, scores...)
 	return qualities
 }
 
-// measureAll is Judge, with the figures of every resample by score.
+// measureAll is like Measure and also returns the values of every resample by score.
 func measureAll(sanctioned []bool, scores ...[]float64) ([]Quality, [][]measured) {
 	orders, qualities, samples := make([]order, len(scores)), make([]Quality, len(scores)), make([][]measured, len(scores))
 	for i, score := range scores {
@@ -61,7 +60,7 @@ func measureAll(sanctioned []bool, scores ...[]float64) ([]Quality, [][]measured
 	for part := range parts {
 		group.Go(func() {
 			weights := make([]uint8, len(sanctioned))
-			draw := rand.NewPCG(1, uint64(part)) // the same figures each time that one asks
+			draw := rand.NewPCG(1, uint64(part)) // a fixed seed gives the same result each time
 			for n := part; n < Resamples; n += parts {
 				resample(weights, draw)
 				for i := range orders {
@@ -78,8 +77,8 @@ func measureAll(sanctioned []bool, scores ...[]float64) ([]Quality, [][]measured
 	return qualities, samples
 }
 
-// parts is into how many the resamples are split, each with its own random
-// numbers, so that the figures do not depend on how many processors there are.
+// parts is the number of parts of the resamples, each with its own random
+// numbers, so that the result does not depend on the number of processors.
 const parts = 8
 
 func newQuality(whole measured, samples []measured) Quality {
@@ -110,8 +109,8 @@ func column(samples []measured, i int) []float64 {
 	return values
 }
 
-// interval is the middle 95 % of values, those that do not exist left out; it
-// fails where none is left.
+// interval returns the middle 95 % of values without NaN; ok is false if none is
+// left.
 func interval(values []float64) (around Interval, ok bool) {
 	values = slices.DeleteFunc(values, math.IsNaN)
 	if len(values) == 0 {
@@ -131,10 +130,10 @@ func quantile(sorted []float64, share float64) float64 {
 	return sorted[below] + (at-float64(below))*(sorted[below+1]-sorted[below])
 }
 
-// order is users from the highest score down. It is sorted once: a resample
-// only changes how often each user counts.
+// order holds users by descending score. It is sorted once: a resample only
+// changes the weights of users.
 type order struct {
-	users []uint32 // index × 2, + 1 for a troll
+	users []uint32 // index × 2, + 1 for a sanctioned user
 	ends  []int    // where each run of equal scores ends
 }
 
@@ -169,10 +168,10 @@ func newOrder(scores []float64, sanctioned []bool) order {
 	return o
 }
 
-// measure walks down the order once, each user counted weights[user] times.
+// measure measures the order with each user counted weights[user] times.
 func (o order) measure(weights []uint8) (m measured) {
-	var others, sanctioned, lost int64 // so far; lost: twice the pairs in which the other user stands higher
-	var hits [3]float64
+	var others, sanctioned, lost int64 // so far; lost is twice the number of pairs with the other user first
+	var found [3]float64
 	begin := 0
 	for _, end := range o.ends {
 		var run, bad int64 // of one score: users, and sanctioned ones among them
@@ -185,21 +184,21 @@ func (o order) measure(weights []uint8) (m measured) {
 		lost += bad * (2*others + run - bad)
 		if seen := others + sanctioned; seen < int64(Depths[2]) && bad > 0 {
 			for i, depth := range Depths {
-				hits[i] += float64(bad) * min(1, float64(max(0, int64(depth)-seen))/float64(run))
+				found[i] += float64(bad) * min(1, float64(max(0, int64(depth)-seen))/float64(run))
 			}
 		}
 		others, sanctioned = others+run-bad, sanctioned+bad
 	}
 	m[0] = 1 - float64(lost)/float64(2*others*sanctioned) // 0 ÷ 0 is NaN
 	for i, depth := range Depths {
-		m[1+i] = hits[i] / float64(min(int64(depth), others+sanctioned))
+		m[1+i] = found[i] / float64(min(int64(depth), others+sanctioned))
 	}
 	return m
 }
 
-// poisson maps 16 random bits to a draw from the Poisson distribution with
-// mean 1: how often one of many users is drawn when as many are drawn as there
-// are. Drawing for each user alone needs neither a sort nor random access.
+// poisson maps 16 random bits to a draw from the Poisson distribution with mean
+// 1: the number of times that one of many users is drawn in a resample of the
+// same size. Independent draws need neither a sort nor random access.
 var poisson = func() (table [1 << 16]uint8) {
 	share, below, drawn := math.Exp(-1), 0.0, uint8(0)
 	for i := range table {
@@ -213,7 +212,7 @@ var poisson = func() (table [1 << 16]uint8) {
 	return table
 }()
 
-// resample draws every user's weight anew, four from each random number.
+// resample draws the weights of all users, four from each random number.
 func resample(weights []uint8, draw *rand.PCG) {
 	for i := 0; i < len(weights); i += 4 {
 		bits := draw.Uint64()

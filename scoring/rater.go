@@ -1,24 +1,24 @@
 package scoring
 
-// Answers compares, over the messages that a rater and others answered the
-// same yes-or-no question about, what the rater said with what the majority of
-// the others said. Messages on which the others are split evenly have no
-// majority and are in none of the four.
+// Answers compares the answers of a rater with the majority of others, over the
+// messages for which both answered a yes-or-no question. Messages without a
+// majority are in none of the four.
 type Answers struct {
 	BothYes    int64 `json:"both_yes"`
-	OnlyRater  int64 `json:"only_rater"`  // the rater said yes, most others no
-	OnlyOthers int64 `json:"only_others"` // most others said yes, the rater no
+	OnlyRater  int64 `json:"only_rater"`  // the rater answered yes, most others no
+	OnlyOthers int64 `json:"only_others"` // most others answered yes, the rater no
 	BothNo     int64 `json:"both_no"`
 }
 
-// N is how many messages were compared.
+// N returns the number of compared messages.
 func (a Answers) N() int64 { return a.BothYes + a.OnlyRater + a.OnlyOthers + a.BothNo }
 
-// Agreed is on how many of them the rater said what most others said.
+// Agreed returns the number of messages with the same answer.
 func (a Answers) Agreed() int64 { return a.BothYes + a.BothNo }
 
-// byChance is how many answers would agree if the rater said yes as often as
-// they do, but blindly: ((yes of the rater × yes of the others) + (no × no)) ÷ N.
+// byChance returns the expected number of equal answers of independent raters
+// with the same rates of yes: ((yes of the rater × yes of the others) + (no ×
+// no)) ÷ N.
 func (a Answers) byChance() float64 {
 	n := a.N()
 	if n == 0 {
@@ -28,9 +28,8 @@ func (a Answers) byChance() float64 {
 	return (float64(rater)*float64(others) + float64(n-rater)*float64(n-others)) / float64(n)
 }
 
-// Agreement is the share of answers in which a rater and the majority of the
-// others agree, from 0 to 1, over all given questions; nil where there is
-// nothing to compare.
+// Agreement returns the share of equal answers, from 0 to 1, over all questions;
+// nil without answers.
 func Agreement(questions ...Answers) *float64 {
 	var agreed, n int64
 	for _, q := range questions {
@@ -42,17 +41,15 @@ func Agreement(questions ...Answers) *float64 {
 	return new(float64(agreed) / float64(n))
 }
 
-// Kappa corrects agreement for what chance alone would give:
+// Kappa returns the agreement corrected for chance:
 //
 //	κ = (agreed − by chance) ÷ (N − by chance)
 //
 // For one question this is Cohen's kappa of the rater and the majority of the
-// others. Over several, agreed, by chance and N are summed over the questions,
-// so that chance is taken off within each: who says no to everything agrees
-// often where a label is rare, and gets 0 for it. 1 is full agreement, 0 is
-// that of chance, below 0 is worse. It is nil where there is nothing to
-// compare, or where both sides always said the same one thing, so that chance
-// explains everything.
+// others. For several, agreed, by chance and N are summed over the questions, so
+// that a rater who always answers no gets 0 even for rare labels. 1 is full
+// agreement, 0 is that of chance, below 0 is worse. Kappa returns nil without
+// answers, and if all answers of both sides are the same.
 func Kappa(questions ...Answers) *float64 {
 	var agreed, chance, n float64
 	for _, q := range questions {

@@ -1,15 +1,15 @@
-// Package scoring holds what speaks for or against a user (signals), how it
-// is weighed (formulas) and what becomes of it (scores and their parts). It
-// is arithmetic only: counting is the store's work.
+// Package scoring defines signals for and against users, formulas that weigh
+// them, and scores with their parts. It only computes; package store counts the
+// signals.
 package scoring
 
 import "slices"
 
-// Signal names one thing that speaks for or against the author of a message. It
-// is also the name of a column of counters.
+// Signal is the name of one kind of evidence for or against the author of a
+// message. It is also the name of a column of counters.
 type Signal string
 
-// The signals. Signals, the one table of them, says the rest.
+// The signals. The table Signals describes them.
 const (
 	RedFlags         Signal = "red_flags"
 	Upvotes          Signal = "upvotes"
@@ -27,27 +27,27 @@ const (
 	Deleted          Signal = "deleted"
 )
 
-// Info is all that is to be known of a signal, save how it is counted: that says
-// the table of sources in store/counters.
+// Info describes a signal. The table sources in store/counters defines how it is
+// counted.
 type Info struct {
 	Signal Signal
 	Title  string
 	Counts string // completes "counts …"
 	// Weight is the weight in the first version of the formula treewarden, which
-	// migrations put into the database; the formula in force is read from there.
+	// a migration inserts. The formula in force is read from the database.
 	Weight float64
 	// LegacyWeight is the weight in Open-Assistant's formula.
 	LegacyWeight float64
-	// Favourable signals speak for the user.
+	// Favourable signals count for the user.
 	Favourable bool
-	// Leaky signals are themselves what formulas are judged by: a sanctioned user
-	// had a message deleted or rejected, and a tree is aborted because its prompt
-	// was. A formula that weighs them would be praised for knowing the answer.
+	// Leaky signals are part of the definition of a sanctioned user: a message
+	// deleted or rejected, or a tree aborted because of that. A formula that
+	// weighs them would be measured by its own input.
 	Leaky bool
 }
 
-// Signals is every signal, in the order in which parts of a score are shown and
-// in which counters hold them.
+// Signals holds all signals, in the order of the parts of a score and of
+// counters.
 var Signals = [...]Info{
 	{
 		Signal: RedFlags, Title: "Red flags", Weight: 3, LegacyWeight: 3,
@@ -94,10 +94,10 @@ var Signals = [...]Info{
 	},
 }
 
-// NumSignals is how many signals there are.
+// NumSignals is the number of signals.
 const NumSignals = len(Signals)
 
-// signalPlaces are where the signals stand in Signals.
+// signalPlaces maps the signals to their indexes in Signals.
 var signalPlaces = func() map[Signal]int {
 	at := make(map[Signal]int, NumSignals)
 	for i, info := range Signals {
@@ -106,7 +106,7 @@ var signalPlaces = func() map[Signal]int {
 	return at
 }()
 
-// Place is where the signal stands in Signals; it panics for what is no signal.
+// Place returns the index of the signal in Signals; it panics if there is none.
 func (s Signal) Place() int {
 	at, ok := signalPlaces[s]
 	if !ok {
@@ -115,13 +115,13 @@ func (s Signal) Place() int {
 	return at
 }
 
-// Known says whether there is such a signal.
+// Known reports whether the signal exists.
 func (s Signal) Known() bool {
 	_, ok := signalPlaces[s]
 	return ok
 }
 
-// Title returns the signal's name for people.
+// Title returns the signal's name on pages.
 func (s Signal) Title() string {
 	if !s.Known() {
 		return string(s)
@@ -129,10 +129,10 @@ func (s Signal) Title() string {
 	return Signals[s.Place()].Title
 }
 
-// Favourable says whether the signal speaks for the user.
+// Favourable reports whether the signal counts for the user.
 func (s Signal) Favourable() bool { return s.Known() && Signals[s.Place()].Favourable }
 
-// LeakySignals are the signals that are themselves what a formula is judged by.
+// LeakySignals holds the leaky signals.
 var LeakySignals = func() (leaky []Signal) {
 	for _, info := range Signals {
 		if info.Leaky {
@@ -142,5 +142,5 @@ var LeakySignals = func() (leaky []Signal) {
 	return slices.Clip(leaky)
 }()
 
-// Counts holds how often each signal was counted.
+// Counts holds the count of each signal.
 type Counts map[Signal]int64

@@ -6,19 +6,19 @@ import (
 	"slices"
 )
 
-// Top is how many places of a board a trial compares.
+// Top is the number of places of a board that a trial compares.
 const Top = 100
 
-// Candidate is a user whom two formulas score.
+// Candidate is a user with the scores of two formulas.
 type Candidate struct {
-	ID             [16]byte   // of equal scores the higher one stands first, as on a board
+	ID             [16]byte   // of equal scores the higher one comes first, as on a board
 	Score          [2]float64 // by the old formula and the new one
-	WithoutLeakage [2]float64 // the same without the signals of Outcome
-	Sanctioned     bool       // known to be one
-	OnBoards       bool       // stands on the boards whose top is compared
+	WithoutLeakage [2]float64 // the same without the leaky signals
+	Sanctioned     bool       // a sanctioned user
+	OnBoards       bool       // listed on the boards that are compared
 }
 
-// Move is a candidate's way from one board to the other; places begin at 1.
+// Move is a candidate's change of place between two boards; places begin at 1.
 type Move struct {
 	Candidate     int // an index
 	Before, After int
@@ -28,12 +28,13 @@ type Move struct {
 type Trial struct {
 	Users, Sanctioned int
 	Old, New          Quality
-	// AUCDifference is how much better the new formula is, and its interval
-	// over resamples that both formulas saw; nil where there is no AUC.
+	// AUCDifference is the AUC of the new formula minus that of the old one, with
+	// its interval over the common resamples; nil without an AUC.
 	AUCDifference         *float64
 	AUCDifferenceInterval *Interval
-	// Entered and Left are who enters and leaves the first Top places, Moved
-	// who stays there on another place; by the new place, Left by the old one.
+	// Entered and Left are the candidates that enter and leave the first Top
+	// places, Moved those that change their place in it. They are ordered by new
+	// place, Left by old place.
 	Entered, Left, Moved []Move
 }
 
@@ -64,7 +65,7 @@ func NewTrial(all []Candidate) Trial {
 	return t
 }
 
-// move finds who comes into the first places, leaves them, or moves there.
+// move sets Entered, Left and Moved.
 func (t *Trial) move(all []Candidate) {
 	before, after := places(all, 0), places(all, 1)
 	for i := range all {
@@ -85,8 +86,8 @@ func (t *Trial) move(all []Candidate) {
 	slices.SortFunc(t.Left, func(a, b Move) int { return cmp.Compare(a.Before, b.Before) })
 }
 
-// places are the candidates' places on the board of one of their scores; 0 is
-// on none.
+// places returns the candidates' places on the board of one of their scores; 0
+// means not on the board.
 func places(all []Candidate, by int) []int {
 	order := make([]int, 0, len(all))
 	for i, c := range all {

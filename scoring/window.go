@@ -9,7 +9,7 @@ import (
 // Window is a span of time up to now over which signals count.
 type Window string
 
-// The frames.
+// The windows.
 const (
 	Day   Window = "day"
 	Week  Window = "week"
@@ -17,10 +17,10 @@ const (
 	Total Window = "total"
 )
 
-// Windows lists the frames from the shortest.
+// Windows holds the windows, the shortest first.
 var Windows = []Window{Day, Week, Month, Total}
 
-// WindowNamed finds a frame; the empty name is Total.
+// WindowNamed returns the window with a name; the empty name is Total.
 func WindowNamed(name string) (Window, error) {
 	if name == "" {
 		return Total, nil
@@ -31,8 +31,8 @@ func WindowNamed(name string) (Window, error) {
 	return Window(name), nil
 }
 
-// Since returns the first moment that the frame holds: 24 hours ago to the
-// hour, or 00:00 UTC 7 or 30 days ago. ok is false where there is no bound.
+// Since returns the start of the window: 24 hours ago to the hour, or 00:00 UTC 7
+// or 30 days ago. ok is false for Total.
 func (f Window) Since(now time.Time) (since time.Time, ok bool) {
 	now = now.UTC()
 	midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC)
@@ -47,7 +47,7 @@ func (f Window) Since(now time.Time) (since time.Time, ok bool) {
 	return time.Time{}, false
 }
 
-// Title is the frame's name on a tab.
+// Title returns the window's name on pages.
 func (f Window) Title() string {
 	return map[Window]string{Day: "Daily", Week: "Weekly", Month: "Monthly", Total: "Overall"}[f]
 }

@@ -1,6 +1,6 @@
-// Package board ranks users in memory: by any formula, over any frame, by any
-// column, for any filter, with each change of a user moved to its place. It
-// knows nothing of databases: whoever owns a Board tells it what has changed.
+// Package board ranks users in memory by any formula, window, column and filter,
+// and moves changed users to their places. It does not use the database: the
+// owner of a Board calls Put after changes.
 package board
 
 import (
@@ -14,8 +14,8 @@ import (
 	"treewarden/scoring"
 )
 
-// User is what a board knows of one user. A Board keeps what it is given:
-// neither languages nor tallies may be changed afterwards.
+// User is the data of one user on a board. A Board keeps it: languages and
+// counters must not be changed after Put.
 type User struct {
 	ID           uuid.UUID
 	Name         string
@@ -23,13 +23,13 @@ type User struct {
 	Role         string
 	Status       string // active, banned or erased
 	Languages    []string
-	LastActivity time.Time // zero: never
-	// Windows are the counts of each frame in the order of scoring.Frames; nil
-	// is nothing.
+	LastActivity time.Time // zero if there is none
+	// Windows holds the counts of each window in the order of scoring.Windows;
+	// nil means zero.
 	Windows [4]*scoring.Counters
 }
 
-// Counters is what was counted of the user in a frame, never nil.
+// Counters returns the counts of the user in a window, never nil.
 func (u *User) Counters(window scoring.Window) *scoring.Counters {
 	if t := u.Windows[slices.Index(scoring.Windows, window)]; t != nil {
 		return t
@@ -39,55 +39,55 @@ func (u *User) Counters(window scoring.Window) *scoring.Counters {
 
 var nothing scoring.Counters
 
-// View is one way to look at a board: who is on it, and in which order. Sort is
-// score, rate, red_flags, downvotes, spam, toxicity or messages, always the
-// highest first; among equals the higher id comes first.
+// View selects and orders the users of a board. Sort is score, rate, red_flags,
+// downvotes, spam, toxicity or messages, in descending order; ties are ordered by
+// descending id.
 type View struct {
 	Window  scoring.Window
 	Formula scoring.Formula
 	Sort    string
-	Status  string // active, banned, erased; "" or all: everybody
-	Lang    string // "" : any
+	Status  string // active, banned or erased; "" or all for all users
+	Lang    string // "" for any
 	Name    string // part of the display name, in any case
 }
 
-// Place is where a user stands in a view: what they are sorted by, and who
-// they are.
+// Place is the position of a user in a view: the value that the view is ordered
+// by, and the user.
 type Place struct {
 	Value float64
 	User  uuid.UUID
 }
 
-// Row is a user's line in a view. Rank counts from 1 within the view.
+// Row is the row of a user in a view. Rank counts from 1 within the view.
 type Row struct {
 	Rank  int
 	Place Place
 	User  User
 }
 
-// Board holds users and the orders that were asked for. It is safe for use by
-// many goroutines.
+// Board holds users and the orders of requested views. It is safe for concurrent
+// use.
 type Board struct {
 	mu    sync.RWMutex
 	users []User
 	place map[uuid.UUID]int32
 
-	// changes are the users that changed, in the order in which they did; the
-	// first one has the number since. Each order knows how far it has followed.
+	// changes holds the changed users in the order of their changes; the first
+	// one has the number since. Each order keeps the number that it has followed.
 	changes []int32
 	since   int
 
 	ordersMu sync.Mutex
 	orders   map[orderKey]*order
-	clock    int // counts uses, so that the order unused for longest can go
+	clock    int // counts uses, to find the least recently used order
 }
 
-// New makes an empty board.
+// New returns an empty board.
 func New() *Board {
 	return &Board{place: map[uuid.UUID]int32{}, orders: map[orderKey]*order{}}
 }
 
-// Put adds users, or replaces what is known of them.
+// Put adds or replaces users.
 func (b *Board) Put(users []User) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -104,22 +104,22 @@ func (b *Board) Put(users []User) {
 		b.users[at] = u
 		b.changes = append(b.changes, at)
 	}
-	// Who is further behind than this sorts anew, which is faster.
+	// An order that is further behind is sorted again, which is faster.
 	if extra := len(b.changes) - 2*len(b.users) - 1024; extra > 0 {
 		b.changes = slices.Clone(b.changes[extra:])
 		b.since += extra
 	}
 }
 
-// Len is how many users the board knows.
+// Len returns the number of users.
 func (b *Board) Len() int {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	return len(b.users)
 }
 
-// Each calls do for each user, in no order, until it returns false. It must
-// not call the board.
+// Each calls do for each user, in no order, until it returns false. do must not
+// call methods of the board.
 func (b *Board) Each(do func(*User) bool) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
@@ -130,10 +130,10 @@ func (b *Board) Each(do func(*User) bool) {
 	}
 }
 
-// Page returns up to limit rows of a view: the first ones where from is nil,
-// else those after that place, or with back those before it (the last of
-// them come out, still the highest first). The place need not be taken any
-// more. Before and after say whether the view has rows beyond the page.
+// Page returns up to limit rows of a view: the first ones if from is nil, else
+// those after that place or, with back, the last ones before it. The rows are in
+// descending order. The place may be empty by now. before and after report
+// whether the view has rows beyond the page.
 func (b *Board) Page(v View, from *Place, back bool, limit int) (rows []Row, before, after bool) {
 	o := b.order(v)
 	b.mu.RLock()
@@ -162,7 +162,7 @@ func (b *Board) Page(v View, from *Place, back bool, limit int) (rows []Row, bef
 	return rows, first > 0, last < len(o.sorted)
 }
 
-// precedes says whether one user stands before another.
+// precedes compares the places of two users.
 func precedes(value float64, id uuid.UUID, otherValue float64, other uuid.UUID) int {
 	switch {
 	case value > otherValue:

@@ -12,11 +12,11 @@ import (
 	"treewarden/scoring"
 )
 
-// ordersKept is how many orders a board keeps at most. One costs 13 bytes a user.
+// ordersKept is the maximum number of orders of a board. One costs 13 bytes per user.
 const ordersKept = 48
 
-// orderKey tells orders apart: a View, with its formula as it weighs. Two of
-// one name may weigh differently while one is being tried.
+// orderKey identifies an order: a View with the formula's weights. Two formulas
+// of one name may have different weights during a trial.
 type orderKey struct {
 	window             scoring.Window
 	legacy             bool
@@ -25,32 +25,34 @@ type orderKey struct {
 	part               string
 }
 
-// order is the users of one view in their order.
+// order holds the users of one view in order.
 type order struct {
 	mu     sync.Mutex
 	view   View
 	window int
 	scorer scoring.Scorer
-	part   string // of the name, in lower case
-	used   int    // when it was last asked for
+	part   string // the part of the name, in lower case
+	used   int    // the time of the last use
 
-	followed int // the number of the first change that is not followed yet
+	followed int // the number of the next change to follow
 	fresh    bool
-	value    []float64 // by user: what they are sorted by, while they are in
+	value    []float64 // by user: the value of a user in the view
 	in       []bool
 	sorted   []int32
 }
 
 func (v View) key() orderKey {
-	k := orderKey{window: v.Window, legacy: v.Formula.Legacy, sort: v.Sort, status: v.Status, lang: v.Lang,
-		part: strings.ToLower(v.Name)}
+	k := orderKey{
+		window: v.Window, legacy: v.Formula.Legacy, sort: v.Sort,
+		status: v.Status, lang: v.Lang, part: strings.ToLower(v.Name),
+	}
 	for i, info := range scoring.Signals {
 		k.weights[i] = v.Formula.Weights[info.Signal]
 	}
 	return k
 }
 
-// order finds or makes the order of a view.
+// order returns the order of a view and creates it if needed.
 func (b *Board) order(v View) *order {
 	key := v.key()
 	b.ordersMu.Lock()
@@ -68,7 +70,7 @@ func (b *Board) order(v View) *order {
 	return o
 }
 
-// forgetOne forgets the order that was unused for longest.
+// forgetOne removes the least recently used order.
 func (b *Board) forgetOne() {
 	var oldest orderKey
 	used := b.clock + 1
@@ -80,8 +82,7 @@ func (b *Board) forgetOne() {
 	delete(b.orders, oldest)
 }
 
-// follow moves the users that changed since the order was last looked at to
-// their places.
+// follow moves the users that changed since the last use to their places.
 func (o *order) follow(b *Board) {
 	end := b.since + len(b.changes)
 	behind := end - o.followed
@@ -99,8 +100,8 @@ func (o *order) follow(b *Board) {
 	o.followed, o.fresh = end, true
 }
 
-// ranked is a user while all are sorted: what decides nearly always lies
-// together, so that most comparisons look nowhere else.
+// ranked is a user during a sort. Most comparisons need only its own fields,
+// which are adjacent in memory.
 type ranked struct {
 	value   float64
 	idBegin uint64
@@ -128,7 +129,7 @@ func (o *order) sortAnew(b *Board) {
 	}
 }
 
-// move puts one user where they belong now.
+// move moves one user to their place.
 func (o *order) move(b *Board, at int32) {
 	u := &b.users[at]
 	in := o.holds(u)
@@ -149,7 +150,7 @@ func (o *order) move(b *Board, at int32) {
 	}
 }
 
-// find is the place of a user with a value, whether they stand there or not.
+// find returns the place of a user with a value, whether or not it is in the order.
 func (o *order) find(b *Board, value float64, id uuid.UUID) int {
 	at, _ := slices.BinarySearchFunc(o.sorted, struct{}{}, func(x int32, _ struct{}) int {
 		return precedes(o.value[x], b.users[x].ID, value, id)
@@ -157,7 +158,7 @@ func (o *order) find(b *Board, value float64, id uuid.UUID) int {
 	return at
 }
 
-// holds says whether a user is in the view.
+// holds reports whether a user is in the view.
 func (o *order) holds(u *User) bool {
 	t := u.Windows[o.window]
 	switch {
@@ -171,7 +172,7 @@ func (o *order) holds(u *User) bool {
 	return o.part == "" || strings.Contains(strings.ToLower(u.Name), o.part)
 }
 
-// valueOf is what a user in the view is sorted by.
+// valueOf returns the value that a user in the view is ordered by.
 func (o *order) valueOf(u *User) float64 {
 	t, f := u.Windows[o.window], &o.view.Formula
 	switch o.view.Sort {
