@@ -1,9 +1,9 @@
 package corpus
 
-// labelSlack lets a mean of votes miss the bounds by what floats miss.
+// labelSlack is the tolerance of the bounds of a mean for rounding errors.
 const labelSlack = 1e-9
 
-// words are what faults call an aggregate and its parts.
+// words holds the names of an aggregate and its parts in faults.
 type words struct{ whole, entry, name, value, count string }
 
 var (
@@ -25,7 +25,7 @@ func (p *Parser) emojis() (map[string]int, error) {
 	known, err := p.aggregate(&emojiWords, func(name string) (err error) {
 		var c cell
 		c.count, err = p.people("a count of emojis")
-		if err != nil || c.count == nil { // a null count is no reaction
+		if err != nil || c.count == nil { // a null count means no reaction
 			return err
 		}
 		return add(name, c)
@@ -67,7 +67,7 @@ func (p *Parser) labels() (map[string]Label, error) {
 	return found, nil
 }
 
-// cell is one entry of an aggregate in the making.
+// cell is a partly read entry of an aggregate.
 type cell struct {
 	name  *string
 	value *float64

@@ -5,7 +5,7 @@ type columns struct {
 	names  []string
 	values []*float64
 	counts []*int
-	// hasValues and hasCounts say that the list was there, even an empty one.
+	// hasValues and hasCounts report whether the list exists, even if empty.
 	hasValues, hasCounts bool
 	any                  bool // at least one list
 	null                 bool // a null where a list could stand: no record
@@ -77,7 +77,7 @@ func (p *Parser) columnValue(c *columns, what *words, name string) error {
 	return nil
 }
 
-// each walks parallel lists entry by entry.
+// each calls add for each entry of the parallel lists.
 func (c *columns) each(what *words, add func(string, cell) error) error {
 	if c.hasValues && len(c.values) != len(c.names) || c.hasCounts && len(c.counts) != len(c.names) {
 		return fault(WrongValue, "the lists of %s differ in length", what.whole)

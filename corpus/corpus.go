@@ -1,7 +1,6 @@
 // Package corpus reads and writes conversation trees in the formats of the
 // Open Assistant data sets (OASST): JSON Lines with a tree a line, a message a
-// line, a message with its replies nested, or rows as on Hugging Face. It
-// knows nothing of where trees are kept.
+// line, a message with its replies nested, or rows as on Hugging Face.
 package corpus
 
 import (
@@ -11,15 +10,15 @@ import (
 	"github.com/google/uuid"
 )
 
-// Bounds on what one line may hold. They stand far above anything that people
-// wrote and far below what would hurt: a line is held in memory whole.
+// The limits of one line. They are far above real data, and low enough to hold a
+// line in memory.
 const (
 	MaxLine     = 64 << 20  // bytes of a line
 	MaxDepth    = 1000      // levels of replies below a prompt
 	MaxMessages = 100_000   // messages of a line
 	MaxNames    = 1000      // emojis, labels, models or outputs of a message
 	MaxName     = 256       // bytes of such a name, of a language or a state
-	MaxPeople   = 1_000_000 // people who gave a message one reaction or label
+	MaxPeople   = 1_000_000 // users with one reaction or label on a message
 )
 
 // The roles in a conversation.
@@ -28,14 +27,14 @@ const (
 	Assistant = "assistant"
 )
 
-// Detoxify is the model whose outputs stand under a key of their own.
+// Detoxify is the model whose outputs have their own key.
 const Detoxify = "detoxify"
 
-// DefaultState is the state of a tree of which no line says one. Files without
-// states are exports made with the defaults, and these hold trees in this state.
+// DefaultState is the state of a tree without one in the file. Exports with the
+// default settings have no states and hold trees in this state.
 const DefaultState = "ready_for_export"
 
-// states are all states of a tree; true where work on it goes on.
+// states maps the states of a tree to whether it is active.
 var states = map[string]bool{
 	"initial_prompt_review":  true,
 	"growing":                true,
@@ -49,14 +48,14 @@ var states = map[string]bool{
 	"backlog_ranking":        false,
 }
 
-// ActiveState says whether work goes on on a tree in this state.
+// ActiveState reports whether a tree in this state is active.
 func ActiveState(state string) bool { return states[state] }
 
-// Message is one message as a file tells it. A nil pointer or map is a key
-// that was null or missing: the file says nothing about it.
+// Message is one message of a file. A nil pointer or map means that the key was
+// null or missing.
 type Message struct {
 	MessageID    uuid.UUID
-	ParentID     *uuid.UUID // nil: a prompt
+	ParentID     *uuid.UUID // nil for a prompt
 	UserID       *uuid.UUID
 	CreatedDate  *time.Time // UTC, to the microsecond
 	Text         string
@@ -68,12 +67,12 @@ type Message struct {
 	Rank         *int // 0 is the best of its siblings
 	Synthetic    bool
 	ModelName    *string
-	// Emojis counts reactions by name; an empty map is a record without any,
-	// which a troll score tells from no record.
+	// Emojis counts reactions by name. An empty map is an empty record, which a
+	// troll score distinguishes from none.
 	Emojis map[string]int
-	// Labels holds the mean of people's labels; an empty map is a record too.
+	// Labels holds the means of labels; an empty map is a record too.
 	Labels map[string]Label
-	// Events is the value as it stood in the file.
+	// Events is the unchanged value in the file.
 	Events json.RawMessage
 	// Classifiers holds outputs by model and name, Detoxify among the models.
 	// A model without a single number is left out.
@@ -83,17 +82,16 @@ type Message struct {
 	Depth int
 }
 
-// Label is what people said of one label: the mean of Count votes, nil where
-// nobody gave it.
+// Label is the mean of Count votes for one label; Value is nil without votes.
 type Label struct {
 	Value *float64
 	Count int
 }
 
-// Tree is what a line says of its tree, beside its messages.
+// Tree is the data of a line about its tree, without its messages.
 type Tree struct {
-	// ID is the tree's id as the line has it. It need not be the prompt's id
-	// (anonymised exports differ there), and then the prompt's id counts.
+	// ID is the tree's id in the line. It may differ from the prompt's id (in
+	// anonymised exports); then the prompt's id is used.
 	ID               *uuid.UUID
 	State            *string
 	Origin           *string
@@ -102,17 +100,16 @@ type Tree struct {
 	MaxChildrenCount *int
 }
 
-// Record is one good line: a message with all replies below it that the line
-// holds.
+// Record is one valid line: a message with the replies below it in the line.
 type Record struct {
 	File string
-	Line int // from 1; 0 where there was no file
+	Line int // from 1; 0 without a file
 	Size int // bytes of the line, uncompressed, with its end
 	Tree Tree
-	// Prompt says that the line was a tree, so that its first message is a
-	// prompt; a message of which no parent is told may be a reply all the same.
+	// Prompt reports whether the line was a tree, so that its first message is a
+	// prompt. Otherwise a message without a parent may still be a reply.
 	Prompt bool
-	// Messages stand depth first, each before its replies; never empty. Only
-	// the first one's parent can lie outside of the record.
+	// Messages are in depth-first order, each before its replies; there is at
+	// least one. Only the first one's parent can be outside of the record.
 	Messages []Message
 }

@@ -32,8 +32,7 @@ const (
 	Unreadable    = "unreadable"
 )
 
-// Fault says why a line was refused. It is one line's misfortune: reading goes
-// on behind it.
+// Fault describes a refused line. The reader continues with the next line.
 type Fault struct {
 	File    string `json:"file,omitempty"`
 	Line    int    `json:"line"`
@@ -50,12 +49,12 @@ func (f *Fault) Error() string {
 	return fmt.Sprintf("%s, line %d: %s", f.File, f.Line, f.Message)
 }
 
-// fault makes a Fault; the reader adds where it stands.
+// fault returns a Fault; the reader adds its position.
 func fault(code, format string, args ...any) *Fault {
 	return &Fault{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// clip shortens what a message quotes.
+// clip shortens a quoted text.
 func clip(s string) string {
 	const most = 80
 	if len(s) <= most {
@@ -68,8 +67,7 @@ func clip(s string) string {
 	return s[:cut] + "…"
 }
 
-// printable replaces what could play tricks on the screen that shows a
-// message: what it quotes comes from the file.
+// printable replaces characters of a quoted text that could disturb a terminal.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

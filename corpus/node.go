@@ -2,8 +2,7 @@ package corpus
 
 import "github.com/google/uuid"
 
-// node is a message while its keys come in; the flags say which of those that
-// a message cannot lack were there.
+// node is a partly read message; the flags mark the required keys that were read.
 type node struct {
 	Message
 	id, text, role bool
@@ -11,7 +10,7 @@ type node struct {
 	replies        bool
 }
 
-// complete refuses a message that lacks what every message has.
+// complete refuses a message without the required keys.
 func (n *node) complete() error {
 	switch {
 	case !n.id:
@@ -24,7 +23,7 @@ func (n *node) complete() error {
 	return nil
 }
 
-// object reads a line's object or a reply's into the place kept for it.
+// object reads the object of a line or a reply into its place.
 func (p *Parser) object(n *node, at int) error {
 	if _, err := p.dec.ReadToken(); err != nil {
 		return err
@@ -111,7 +110,7 @@ func (p *Parser) field(n *node, name string, at int) (err error) {
 	return err
 }
 
-// treeField reads a key that only a line's outermost object can have.
+// treeField reads a key that only the outermost object of a line can have.
 func (p *Parser) treeField(n *node, name string) (err error) {
 	tree := &p.record.Tree
 	switch name {
@@ -157,8 +156,8 @@ func (p *Parser) role(n *node) error {
 	return nil
 }
 
-// replies reads the messages below one. They follow it at once in the record;
-// a repeated key replaces what the first one brought.
+// replies reads the replies to a message, which follow it in the record. A
+// repeated key replaces the first one.
 func (p *Parser) replies(n *node, at int) error {
 	p.record.Messages = p.record.Messages[:at+1]
 	if null, err := p.null(); null || err != nil {

@@ -11,18 +11,18 @@ import (
 	"github.com/google/uuid"
 )
 
-// maxNesting bounds the brackets within brackets of a line: two for each level
-// of replies, and some for what hangs on the last one.
+// maxNesting limits the nesting of brackets in a line: two for each level of
+// replies, and some for the children of the last one.
 const maxNesting = 2*MaxDepth + 64
 
-// maxIgnored bounds how many unknown keys are counted by name; the others are
-// counted together under "…".
+// maxIgnored is the maximum number of unknown keys that are counted by name; the
+// others are counted together as "…".
 const maxIgnored = 1000
 
-// maxInterned bounds how many names are kept to be shared between messages.
+// maxInterned is the maximum number of interned names.
 const maxInterned = 10_000
 
-// Parser parses lines. Its zero value is not ready: see [NewParser].
+// Parser parses lines. Use [NewParser] to create one.
 type Parser struct {
 	dec     *jsontext.Decoder
 	buf     *bytes.Buffer
@@ -48,8 +48,8 @@ func NewParser() *Parser {
 	return p
 }
 
-// decoding takes a repeated key as JSON readers commonly do, the last one
-// wins, and no broken text: what cannot be stored as it came is refused.
+// decoding accepts repeated keys, of which the last one is used, as in most JSON
+// readers. Invalid UTF-8 is refused.
 var decoding = jsontext.AllowDuplicateNames(true)
 
 // Parse reads one line. The record shares no memory with it.
@@ -97,7 +97,7 @@ func (p *Parser) parse(line []byte) (*Record, error) {
 	return p.record, nil
 }
 
-// end makes sure that nothing follows the line's value.
+// end checks that nothing follows the line's value.
 func (p *Parser) end() error {
 	if _, err := p.dec.ReadToken(); err == nil {
 		return fault(NotJSON, "more than one JSON value stands on the line")
@@ -107,7 +107,7 @@ func (p *Parser) end() error {
 	return nil
 }
 
-// shape tells a message from a tree, once the line's keys are known.
+// shape distinguishes a message from a tree, after the line's keys were read.
 func (p *Parser) shape(top *node) error {
 	switch {
 	case top.id:
@@ -133,20 +133,20 @@ func (p *Parser) shape(top *node) error {
 	return fault(UnknownShape, "the line has no message_id and no prompt: it is neither a message nor a tree")
 }
 
-// countStray counts the keys of messages that stood on a tree: they say
-// nothing there. Other unknown keys were counted when they came.
+// countStray counts the keys of messages on a tree as ignored. Other unknown keys
+// were counted when they were read.
 func (p *Parser) countStray() {
 	for _, key := range p.keys {
 		switch key {
 		case "parent_id", "user_id", "created_date", "text", "role", "lang", "review_count", "review_result", "deleted",
-			"rank", "synthetic",
-			"model_name", "edited", "emojis", "labels", "detoxify", "classifiers", "events", "replies":
+			"rank", "synthetic", "model_name", "edited", "emojis", "labels", "detoxify", "classifiers",
+			"events", "replies":
 			p.ignored[key]++
 		}
 	}
 }
 
-// located adds to a fault inside of a tree where in the tree it stands.
+// located adds the position in the tree to a fault.
 func (p *Parser) located(err error) error {
 	var bad *Fault
 	if errors.As(err, &bad) {
@@ -157,7 +157,7 @@ func (p *Parser) located(err error) error {
 	return err
 }
 
-// link gives replies their parents and refuses a tree that is none.
+// link sets the parents of replies and refuses an invalid tree.
 func (p *Parser) link() error {
 	messages := p.record.Messages
 	clear(p.ids)
@@ -194,7 +194,7 @@ func (p *Parser) link() error {
 		}
 	}
 	if len(p.ids) > 4*MaxNames {
-		p.ids = map[uuid.UUID]int{} // one giant must not hold its memory
+		p.ids = map[uuid.UUID]int{} // free the memory of a large line
 	}
 	return nil
 }
@@ -215,7 +215,7 @@ func kindName(kind jsontext.Kind) string {
 	return "an object"
 }
 
-// ignore counts a key that this package knows nothing of, and passes over it.
+// ignore counts an unknown key and skips its value.
 func (p *Parser) ignore(name string) error {
 	if len(name) > MaxName {
 		name = clip(name)
@@ -227,7 +227,7 @@ func (p *Parser) ignore(name string) error {
 	return p.dec.SkipValue()
 }
 
-// events keeps a value word by word.
+// events returns a value unchanged.
 func (p *Parser) events() (json.RawMessage, error) {
 	value, err := p.dec.ReadValue()
 	if err != nil || value.Kind() == 'n' {

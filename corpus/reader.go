@@ -11,31 +11,31 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// readBuffer is the size of a reader's window on the file; a longer line is
-// gathered beside it.
+// readBuffer is the size of a reader's buffer; longer lines are collected
+// separately.
 const readBuffer = 256 << 10
 
-// Reader reads records from one file, line by line. It is not for use by
-// several goroutines.
+// Reader reads records from one file, line by line. It is not safe for concurrent
+// use.
 type Reader struct {
 	name    string
 	src     *bufio.Reader
-	long    []byte // a line that did not fit the window
+	long    []byte // a line longer than the buffer
 	line    int
-	pending int // bytes of lines that were passed over
+	pending int // bytes of skipped lines
 	parser  *Parser
 	done    bool
 }
 
-// NewReader returns a reader of JSON Lines, compressed by gzip or not: the
-// first bytes tell. The name stands in faults and records.
+// NewReader returns a reader of JSON Lines, with or without gzip, which it
+// detects from the first bytes. The name is used in faults and records.
 func NewReader(r io.Reader, name string) *Reader {
 	return &Reader{name: name, src: bufio.NewReaderSize(unzipped(r), readBuffer), parser: NewParser()}
 }
 
-// Next returns the next record. A line that cannot be taken is a *Fault, and
-// the next call goes on behind it; io.EOF is the end. A file that cannot be
-// read on (a broken disk, a cut gzip stream) is a Fault too, followed by io.EOF.
+// Next returns the next record. For an invalid line it returns a *Fault, and the
+// next call continues after it. At the end it returns io.EOF. A read error (a
+// broken disk, a cut gzip stream) is a Fault too, followed by io.EOF.
 func (r *Reader) Next() (*Record, error) {
 	if r.done {
 		return nil, io.EOF
@@ -75,7 +75,7 @@ func (r *Reader) parse(line []byte) (*Record, error) {
 	return record, nil
 }
 
-// byteOrderMark begins files written on Windows; it says nothing in UTF-8.
+// byteOrderMark begins files written on Windows; it is skipped.
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // All returns what Next returns, up to the end of the file.
@@ -90,7 +90,7 @@ func (r *Reader) All() iter.Seq2[*Record, error] {
 	}
 }
 
-// Ignored counts the keys that this package knows nothing of, by name.
+// Ignored returns the counts of unknown keys by name.
 func (r *Reader) Ignored() map[string]int { return r.parser.ignored }
 
 var errTooLong = errors.New("line too long")
@@ -99,7 +99,7 @@ var errTooLong = errors.New("line too long")
 // and how many bytes it took. A last line without an end comes with io.EOF.
 func (r *Reader) readLine() (line []byte, size int, err error) {
 	if cap(r.long) > 4*readBuffer {
-		r.long = nil // one giant must not hold its memory for the rest of the file
+		r.long = nil // free the memory of a large line
 	}
 	part, err := r.src.ReadSlice('\n')
 	if !errors.Is(err, bufio.ErrBufferFull) {
@@ -128,7 +128,7 @@ func trimEnd(line []byte) []byte {
 	return bytes.TrimSuffix(line, []byte("\r"))
 }
 
-// place says in which file and line a fault stands.
+// place sets the file and line of a fault.
 func (r *Reader) place(f *Fault) *Fault {
 	f.File, f.Line, f.Size = r.name, r.line, r.take()
 	return f
@@ -172,7 +172,7 @@ func (s *sniffer) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Each gives records that are in memory already to what reads records.
+// Each returns an iterator over records in memory.
 func Each(records []*Record) iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
 		for _, record := range records {

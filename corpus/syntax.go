@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// notJSON says why a line cannot be read as JSON.
+// notJSON returns the Fault of a line that is not valid JSON.
 func notJSON(line []byte, err error) *Fault {
 	switch {
 	case nesting(line) > maxNesting:
@@ -39,7 +39,7 @@ func validPrefix(line []byte) int {
 	return len(line)
 }
 
-// nesting returns how deep brackets stand within brackets, outside of strings.
+// nesting returns the depth of nested brackets, outside of strings.
 func nesting(text []byte) int {
 	depth, deepest, inString := 0, 0, false
 	for i := 0; i < len(text); i++ {
@@ -62,8 +62,7 @@ func nesting(text []byte) int {
 	return deepest
 }
 
-// hasNUL says whether a JSON text holds U+0000 in any of its strings, where it
-// can only stand escaped.
+// hasNUL reports whether a JSON text has an escaped U+0000 in a string.
 func hasNUL(text []byte) bool {
 	for {
 		at := bytes.Index(text, []byte(`\u0000`))

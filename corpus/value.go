@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// null consumes a null and says so.
+// null consumes a null, if it is next, and reports whether it did.
 func (p *Parser) null() (bool, error) {
 	if p.dec.PeekKind() != 'n' {
 		return false, nil
@@ -20,8 +20,8 @@ func (p *Parser) null() (bool, error) {
 	return true, err
 }
 
-// expect refuses a value of another kind. It leaves a broken one to the
-// decoder, which has the better words.
+// expect refuses a value of another kind. It leaves invalid JSON to the decoder,
+// which has the better error.
 func (p *Parser) expect(kind jsontext.Kind, name, what string) error {
 	got := p.dec.PeekKind()
 	if got == kind || got == 0 {
@@ -34,7 +34,7 @@ func (p *Parser) expect(kind jsontext.Kind, name, what string) error {
 	return nil
 }
 
-// name reads an object's key; what it returns is valid until the next read.
+// name reads an object's key; the result is valid until the next read.
 func (p *Parser) name() (string, error) {
 	raw, err := p.dec.ReadValue()
 	if err != nil {
@@ -47,7 +47,7 @@ func (p *Parser) name() (string, error) {
 	return p.intern(p.scratch), err
 }
 
-// intern shares the memory of names, which are few and come again and again.
+// intern returns a shared copy of a name, because few names are used often.
 func (p *Parser) intern(name []byte) string {
 	if known, ok := p.names[string(name)]; ok {
 		return known
@@ -75,7 +75,7 @@ func (p *Parser) text(name string) (string, error) {
 	return s, nil
 }
 
-// word reads a short string that comes again and again, or null.
+// word reads a short string that is used often, or null.
 func (p *Parser) word(name string) (*string, error) {
 	if null, err := p.null(); null || err != nil {
 		return nil, err
@@ -121,8 +121,7 @@ func (p *Parser) id(name string) (*uuid.UUID, error) {
 	if err != nil {
 		return nil, err
 	}
-	// In its plain form only: other spellings of one id would be other ids to
-	// programs that compare texts.
+	// Only the canonical form is accepted, because programs compare ids as texts.
 	if len(raw) == len(uuid.Nil.String())+2 {
 		if id, err := uuid.ParseBytes(raw[1 : len(raw)-1]); err == nil && id != uuid.Nil {
 			return &id, nil
@@ -192,7 +191,7 @@ func (p *Parser) count(name string) (*int, error) {
 	return &n, nil
 }
 
-// people reads how many people did something, or null.
+// people reads a number of users, or null.
 func (p *Parser) people(name string) (*int, error) {
 	n, err := p.count(name)
 	if n != nil && *n > MaxPeople {
@@ -201,8 +200,8 @@ func (p *Parser) people(name string) (*int, error) {
 	return n, err
 }
 
-// layouts are the dates of exports (the first one), of databases and of data
-// frames. A date without a zone is taken as UTC.
+// layouts are the date formats of exports (the first one), of databases and of
+// data frames. A date without a zone is in UTC.
 var layouts = []string{
 	time.RFC3339Nano,
 	"2006-01-02 15:04:05.999999999Z07:00",

@@ -11,11 +11,11 @@ import (
 	"treewarden/scoring"
 )
 
-// dateLayout is how dates stand in the OASST files.
+// dateLayout is the date format of the OASST files.
 const dateLayout = "2006-01-02T15:04:05.000000+00:00"
 
 // labelOrder and detoxifyOrder are the orders of the OASST files; other names
-// follow by the alphabet.
+// follow in alphabetical order.
 var (
 	labelOrder    = scoring.LabelNames
 	detoxifyOrder = []string{"toxicity", "severe_toxicity", "obscene", "identity_attack", "insult", "threat",
@@ -23,10 +23,9 @@ var (
 )
 
 // Append appends the record as one line, without its end: a tree, or a message
-// with its replies nested and what is known of its tree beside them. Parsing the line gives the same record. Keys and
-// their
-// order are those of the OASST files, nulls included; what these files have no
-// key for is written where it says something.
+// with its replies nested and the data of its tree. Parsing the line returns the
+// same record. Keys, their order and nulls are those of the OASST files; other
+// keys are written only if they have a value.
 func (r *Record) Append(dst []byte) []byte {
 	w := writer{dst}
 	root := &r.Messages[0]
@@ -56,7 +55,7 @@ type writer struct{ dst []byte }
 
 func (w *writer) raw(s string) { w.dst = append(w.dst, s...) }
 
-// goals writes what a collection aims at, which exports lack.
+// goals writes the goals of a collection, which exports do not have.
 func (w *writer) goals(t *Tree) {
 	for _, goal := range []struct {
 		key   string
@@ -69,7 +68,7 @@ func (w *writer) goals(t *Tree) {
 	}
 }
 
-// messages writes the first message with all others nested into it.
+// messages writes the first message with all others nested in it.
 func (w *writer) messages(messages []Message, tree *Tree) {
 	open := make([]int, 0, 16) // the messages whose replies may still come, by place
 	end := func(depth int) (ended bool) {
@@ -90,7 +89,7 @@ func (w *writer) messages(messages []Message, tree *Tree) {
 	end(0)
 }
 
-// before writes a message up to its replies.
+// before writes the part of a message before its replies.
 func (w *writer) before(m *Message) {
 	w.raw(`{"message_id": `)
 	w.id(&m.MessageID)
@@ -123,7 +122,7 @@ func (w *writer) before(m *Message) {
 	w.raw(`, "replies": [`)
 }
 
-// after writes a message from the end of its replies on.
+// after writes the part of a message after its replies.
 func (w *writer) after(m *Message, tree *Tree, root bool) {
 	w.raw(`], "labels": `)
 	w.labels(m.Labels)

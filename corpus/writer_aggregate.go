@@ -40,7 +40,7 @@ func (w *writer) labels(labels map[string]Label) {
 	w.raw("}")
 }
 
-// outputs writes what one model said.
+// outputs writes the outputs of one model.
 func (w *writer) outputs(outputs map[string]*float64) {
 	if outputs == nil {
 		w.raw("null")
@@ -54,7 +54,7 @@ func (w *writer) outputs(outputs map[string]*float64) {
 	w.raw("}")
 }
 
-// others writes the models that have no key of their own, if there are any.
+// others writes the models without their own key, if any.
 func (w *writer) others(classifiers map[string]map[string]*float64) {
 	n := 0
 	for _, model := range ordered(classifiers, nil) {
@@ -82,7 +82,7 @@ func (w *writer) key(i int, name string) {
 }
 
 // ordered returns the keys of a map: those of a known order first, then the
-// others by the alphabet.
+// others in alphabetical order.
 func ordered[V any](m map[string]V, order []string) []string {
 	names := make([]string, 0, len(m))
 	for _, name := range order {
