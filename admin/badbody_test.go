@@ -394,13 +394,13 @@ func TestBadForms(t *testing.T) {
 	}
 }
 
-// TestBadSignIn sends names and passwords that are none.
+// TestBadSignIn sends invalid names and passwords.
 func TestBadSignIn(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
 	c := newClient(t, newServer(t, s))
 	for i, value := range append(slices.Clone(badValues), listed(t)...) {
-		if i%3 > 0 || i >= len(badValues) && i%200 > 0 { // a password takes its time
+		if i%3 > 0 || i >= len(badValues) && i%200 > 0 { // the check of a password is slow
 			continue
 		}
 		storetest.Exec(t, s, "DELETE FROM sign_in_attempts")
@@ -416,13 +416,13 @@ func TestBadSignIn(t *testing.T) {
 	}
 }
 
-// TestBadAccount changes a password and display settings to what they cannot be.
+// TestBadAccount changes a password and display settings to invalid values.
 func TestBadAccount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for i, value := range badValues {
 		for j, field := range []string{"old", "new", "again"} {
-			if (i+j)%9 > 0 { // a password takes its time
+			if (i+j)%9 > 0 { // the check of a password is slow
 				continue
 			}
 			form := goodForm(route{Path: "/account/password"})
@@ -432,7 +432,7 @@ func TestBadAccount(t *testing.T) {
 			if a.status != http.StatusUnprocessableEntity && (field != "old" || a.status != http.StatusSeeOther) {
 				t.Errorf("the password's %s %.100q: %d", field, value, a.status)
 			}
-			if a.status == http.StatusSeeOther { // who has no password yet need not know it
+			if a.status == http.StatusSeeOther { // a user without a password need not know it
 				storetest.Exec(t, w.store, "UPDATE users SET password_hash = NULL")
 			}
 		}
@@ -450,7 +450,7 @@ func TestBadAccount(t *testing.T) {
 	}
 }
 
-// TestBanEnds holds what ends of a ban are taken, by the API and by the form.
+// TestBanEnds checks which ends of a ban are accepted, by the API and by the form.
 func TestBanEnds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

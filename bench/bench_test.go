@@ -13,8 +13,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
-// TestWholeRun runs everything on a tiny collection, so that the benchmark
-// cannot rot, and holds that both designs come to the same board.
+// TestWholeRun runs all sections on a tiny collection, so that the benchmark
+// keeps working, and checks that both designs produce the same board.
 func TestWholeRun(t *testing.T) {
 	ctx := t.Context()
 	b := &bench{table: table{logf: t.Logf}, url: storetest.Database(t), effort: 0.02, folder: t.TempDir()}
@@ -65,7 +65,7 @@ func TestFigures(t *testing.T) {
 	}
 }
 
-// sameBoards compares everybody's score at the frame total by Open-Assistant's
+// sameBoards compares all scores of the time frame total by Open-Assistant's
 // formula.
 func sameBoards(t *testing.T, b *bench) {
 	t.Helper()
@@ -106,7 +106,7 @@ func sameBoards(t *testing.T, b *bench) {
 			t.Errorf("Open-Assistant has %+v, we have %+v", want, got)
 		}
 	}
-	for _, row := range ours { // all of whose messages are deleted
+	for _, row := range ours { // users whose messages are all deleted
 		if row.Score != 0 {
 			t.Errorf("Open-Assistant does not have %+v", row)
 		}

@@ -26,7 +26,8 @@ func TestSameSeedSameCorpus(t *testing.T) {
 	if a.Messages[0].ID == c.Messages[0].ID {
 		t.Error("another seed gave the same ids")
 	}
-	// A day later everything is a day later, and nothing else changes.
+	// A corpus for a day later has all times a day later and no other
+	// difference.
 	d := Generate(Options{Seed: 7, Now: testNow.Add(24 * time.Hour)})
 	for i, m := range d.Messages {
 		m.Created = m.Created.Add(-24 * time.Hour)
@@ -85,8 +86,9 @@ func TestNothingIsLaterThanNow(t *testing.T) {
 	}
 }
 
-// TestRowsHoldTogether checks what the tables demand, and what people would
-// notice: replies after their parents, roles in turn, nobody twice.
+// TestRowsHoldTogether checks the constraints of the tables and what people
+// would notice: replies come after their parents, roles alternate, nobody acts
+// twice.
 func TestRowsHoldTogether(t *testing.T) {
 	c := generate()
 	users := map[uuid.UUID]User{uuid.Nil: {}}
@@ -175,7 +177,7 @@ func checkMessage(t *testing.T, m Message, trees map[uuid.UUID]Tree, before map[
 	}
 }
 
-// TestEverythingIsThere counts what a moderator should meet.
+// TestEverythingIsThere counts the things that a moderator should find.
 func TestEverythingIsThere(t *testing.T) {
 	c := generate()
 	count := map[string]int{}
@@ -263,7 +265,7 @@ func TestEverythingIsThere(t *testing.T) {
 	t.Log(count)
 }
 
-// TestStatesFitTheirTrees checks that a tree looks like what its state says.
+// TestStatesFitTheirTrees checks that a tree fits its state.
 func TestStatesFitTheirTrees(t *testing.T) {
 	c := generate()
 	prompts := map[uuid.UUID]Message{}
@@ -297,8 +299,8 @@ func TestStatesFitTheirTrees(t *testing.T) {
 	}
 }
 
-// TestAdvertsAreNearDuplicates: a ring's texts differ as wholes and share most
-// of their words.
+// TestAdvertsAreNearDuplicates checks that the texts of a ring are all
+// different and share most of their words.
 func TestAdvertsAreNearDuplicates(t *testing.T) {
 	c := generate()
 	kinds := map[uuid.UUID]Kind{}

@@ -56,8 +56,8 @@ func TestLoadKeepsEverything(t *testing.T) {
 	}
 }
 
-// TestLoadedTrollsLeadTheBoards checks that the corpus is worth looking at:
-// each frame has a board, and trolls stand on top of it.
+// TestLoadedTrollsLeadTheBoards checks that each time frame has a board, and
+// that trolls are at the top of it.
 func TestLoadedTrollsLeadTheBoards(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

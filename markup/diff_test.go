@@ -35,7 +35,8 @@ func show(diff []Piece) string {
 	return out.String()
 }
 
-// TestDiffOfStrangers holds that texts without a word in common end soon.
+// TestDiffOfStrangers checks that the diff of texts without a common word is
+// fast.
 func TestDiffOfStrangers(t *testing.T) {
 	var a, b strings.Builder
 	for i := range 20_000 {
@@ -45,7 +46,7 @@ func TestDiffOfStrangers(t *testing.T) {
 	sides(t, a.String(), b.String())
 }
 
-// sides fails the test unless the pieces give both texts back.
+// sides fails the test unless the pieces make up both texts.
 func sides(t *testing.T, before, after string) {
 	t.Helper()
 	var a, b strings.Builder

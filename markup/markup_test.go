@@ -60,7 +60,8 @@ func TestHTML(t *testing.T) {
 	}
 }
 
-// TestHTMLBounds holds that hostile nesting and size end soon and stay shallow.
+// TestHTMLBounds checks that hostile nesting and size take little time and stay
+// shallow.
 func TestHTMLBounds(t *testing.T) {
 	for name, in := range map[string]string{
 		"quotes":     strings.Repeat(">", 90_000) + "a",
@@ -112,16 +113,16 @@ func manyTicks(n int) string {
 	return b.String()
 }
 
-// allowed is all that the output of HTML may hold. It is written out a second
-// time here on purpose: a change of the sanitizer must be made twice.
+// allowed lists all that the output of HTML may hold. It repeats the
+// sanitizer's list on purpose: a change must be made twice.
 var allowed = map[string]string{
 	"p": "class", "br": "", "hr": "", "em": "", "strong": "", "del": "", "blockquote": "", "pre": "", "code": "",
 	"bdi": "", "ul": "", "ol": "start", "li": "", "table": "", "thead": "", "tbody": "", "tr": "",
 	"th": "align", "td": "align", "span": "class", "div": "class role aria-label tabindex", "a": "href rel target",
 }
 
-// check fails the test unless the HTML holds nothing but what is allowed, and
-// closes what it opens.
+// check fails the test unless the HTML holds only what is allowed, and closes
+// all its elements.
 func check(t *testing.T, source, rendered string) {
 	t.Helper()
 	var open []string

@@ -26,8 +26,8 @@ func TestRaw(t *testing.T) {
 	}
 }
 
-// checkRaw fails the test if the HTML holds anything but the marks of Raw, or a
-// character that cannot be seen.
+// checkRaw fails the test if the HTML holds anything but the marks of Raw, or
+// an invisible character.
 func checkRaw(t *testing.T, source, rendered string) {
 	t.Helper()
 	if !utf8.ValidString(rendered) {

@@ -20,27 +20,27 @@ import (
 //go:embed testdata/axe.min.js
 var axe string
 
-// violation is what axe finds wrong, with the elements at fault.
+// violation is an error that axe found, with its elements.
 type violation struct {
 	ID, Help string
 	Nodes    []string
 }
 
-// runAxe looks at the page as it is now. In the dark only what is about
-// colours can differ from the light.
+// runAxe checks the page in its current state. In the dark theme only the rules
+// about colours can have another result.
 const runAxe = `axe.run(document, { resultTypes: ["violations"], preload: false, ...%s }).then(found => found.violations.map(v => ({
 	ID: v.id, Help: v.help, Nodes: v.nodes.slice(0, 4).map(n => n.target.join(" ") + " — " +
 		n.failureSummary.split("\n").slice(1).join(" ").trim() + " — " + n.html.slice(0, 160)) })))`
 
-// view is a page in a state to be looked at.
+// view is a page in a state to check.
 type view struct {
 	name, path string
 	status     int          // 0 is 200
-	role       string       // who looks; moderator where empty
-	open       func(b *tab) // brings about the state
+	role       string       // the role of the person; moderator if empty
+	open       func(b *tab) // puts the page into the state
 }
 
-// views are all pages and their states.
+// views lists all pages and their states.
 func (w *world) views(t *testing.T) []view {
 	t.Helper()
 	one := func(sql string, args ...any) string { t.Helper(); return w.one(t, sql, args...) }
@@ -120,7 +120,7 @@ func (w *world) views(t *testing.T) []view {
 	}
 }
 
-// secondFormula sees to it that the formula has a history.
+// secondFormula makes sure that the formula has a history.
 func (w *world) secondFormula(t *testing.T) {
 	t.Helper()
 	first := 1
@@ -132,7 +132,7 @@ func (w *world) secondFormula(t *testing.T) {
 	}
 }
 
-// opened opens what is folded.
+// opened opens the folded elements.
 func opened(selector string) func(*tab) {
 	return func(b *tab) {
 		eval[bool](b, "document.querySelectorAll("+quote(selector)+").forEach(el => { el.open = true }) || true")
@@ -154,7 +154,7 @@ func inDialog(item string) func(*tab) {
 	}
 }
 
-// refused opens a form and sends it with a reason that is too short for it.
+// refused opens a form and sends it with a too short reason.
 func refused(b *tab) {
 	b.expect(422)
 	inDialog("Delete…")(b)
@@ -172,13 +172,14 @@ func wrongPassword(b *tab) {
 	b.see(".notice-bad")
 }
 
-// TestAccessible runs axe on every page and state, in light and dark, wide and
-// narrow, and looks that no page scrolls sideways.
+// TestAccessible runs axe on every page and state, light and dark, wide and
+// narrow, and checks that no page scrolls sideways.
 func TestAccessible(t *testing.T) {
 	demonstration(t).eachView(t, (*tab).look)
 }
 
-// eachView calls a function for each view, with a tab of whoever looks at it.
+// eachView calls a function for each view, with a tab of a person with the
+// view's role.
 func (w *world) eachView(t *testing.T, look func(*tab, view)) {
 	t.Helper()
 	tabs := map[string]*tab{"nobody": openTab(t, w)}
@@ -234,8 +235,8 @@ func (b *tab) show(v view) {
 	}
 }
 
-// wantFits fails the test when the page can be scrolled sideways, and names
-// what stands out.
+// wantFits fails the test if the page scrolls sideways. It names the elements
+// that are too wide.
 func (b *tab) wantFits() {
 	b.t.Helper()
 	if wider := eval[[]string](b, `(() => {
@@ -259,7 +260,7 @@ func or(a, b string) string {
 	return a
 }
 
-// one is an id that SQL finds on a world's database.
+// one returns the id that SQL finds in a world's database.
 func (w *world) one(t *testing.T, sql string, args ...any) string {
 	t.Helper()
 	var id string

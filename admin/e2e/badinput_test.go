@@ -9,8 +9,8 @@ import (
 	"treewarden/policy"
 )
 
-// foreign lists what does not belong on a page of ours: elements and
-// attributes that no view writes, and whatever contributor text grew into.
+// foreign lists the elements and attributes on a page that no view writes:
+// contributor text made them.
 const foreign = `(() => {
 	const ours = new Set(("html head meta title link script body a abbr article bdi br button caption code datalist dd del details dialog div dl dt em fieldset " +
 		"figcaption figure footer form h1 h2 h3 header hr input ins kbd label legend li main meter nav ol option p pre section select small span strong summary " +
@@ -47,8 +47,8 @@ const foreign = `(() => {
 	return found;
 })()`
 
-// harmless opens a path, which shows hostile texts, and fails the test when
-// any of them is more than a text there or breaks the layout.
+// harmless opens a path with hostile texts. It fails the test if one of them is
+// more than a text or breaks the layout.
 func (b *tab) harmless(path string) {
 	b.t.Helper()
 	if status := b.visit(path); status >= 500 {
@@ -57,7 +57,7 @@ func (b *tab) harmless(path string) {
 	b.inspect(path)
 }
 
-// inspect looks at the page as it stands, in both sizes.
+// inspect checks the page in its current state, in both sizes.
 func (b *tab) inspect(path string) {
 	b.t.Helper()
 	for _, found := range eval[[]string](b, foreign) {
@@ -75,8 +75,8 @@ func (b *tab) inspect(path string) {
 	}
 }
 
-// TestBadInput opens every page that shows what others wrote, while all of it
-// is hostile, and follows hostile addresses.
+// TestBadInput opens every page with texts of contributors, all of them
+// hostile, and follows hostile addresses.
 func TestBadInput(t *testing.T) {
 	h := newHostileWorld(t)
 	t.Logf("%v, %d trees with them as replies", h, len(h.prompts))
@@ -94,7 +94,7 @@ func TestBadInput(t *testing.T) {
 			"/trees?limit=200&state=growing", "/audit?limit=200"} {
 			b.pages(path)
 		}
-		// Lists of messages show texts as conversations do, which come next.
+		// Lists of messages show texts in the same way as conversations.
 		for i := 0; i < len(h.prompts); i += 5 {
 			b.harmless("/messages?limit=200&deleted=include&tree=" + h.prompts[i].String())
 		}
@@ -127,12 +127,12 @@ func TestBadInput(t *testing.T) {
 	sub("Addresses", func(b *tab) { h.addresses(b) })
 }
 
-// pages opens a list page by page, to its end.
+// pages opens all pages of a list.
 func (b *tab) pages(path string) {
 	b.t.Helper()
 	for range 40 {
 		if b.harmless(path); b.t.Failed() {
-			return // the pages after it would say the same
+			return // the next pages would fail in the same way
 		}
 		next := eval[string](b, `document.querySelector(".pager a[rel=next]")?.getAttribute("href") || ""`)
 		if next == "" {
@@ -144,7 +144,7 @@ func (b *tab) pages(path string) {
 	b.t.Errorf("%s has no end", path)
 }
 
-// dialogs opens dialogs over hostile texts, which offer hostile reasons, and
+// dialogs opens dialogs for hostile texts, which offer hostile reasons, and
 // acts with one.
 func (h *hostileWorld) dialogs(b *tab) {
 	b.t.Helper()
@@ -165,13 +165,13 @@ func (h *hostileWorld) dialogs(b *tab) {
 	b.inspect("the ban's page")
 }
 
-// longAndRightToLeft looks at a word that does not end and at a text that runs
-// the other way.
+// longAndRightToLeft checks a word without an end and a text from right to
+// left.
 func (h *hostileWorld) longAndRightToLeft(b *tab) {
 	b.t.Helper()
 	b.harmless("/messages/" + h.long.String())
 	b.harmless("/trees/" + h.long.String())
-	b.size(narrow) // where the navigation lies over the top of what is scrolled to
+	b.size(narrow) // the navigation overlays the top of the page here
 	b.visit("/messages/" + h.arabic.String())
 	if !eval[bool](b, `(() => { const text = document.querySelector(".message-view.current .text");
 		return text.matches("[dir=auto][lang=ar]:dir(rtl)") && getComputedStyle(text).direction === "rtl" })()`) {

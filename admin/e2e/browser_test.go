@@ -16,17 +16,18 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience is how long one step in the browser may take. It is no measure of
-// anything: it only ends what hangs, also on a machine that is busy.
+// patience is the time limit of one step in the browser. It only ends a step
+// that hangs, also on a busy machine.
 const patience = 90 * time.Second
 
-// The two sizes that pages are looked at in.
+// The two sizes of the window in the tests.
 const (
 	wide   = 1440
 	narrow = 390
 )
 
-// chromium finds the browser; the test ends where there is none.
+// chromium returns the path of the browser. It skips or fails the test if there
+// is none.
 func chromium(t *testing.T) string {
 	t.Helper()
 	if path := os.Getenv("TREEWARDEN_CHROMIUM"); path != "" {
@@ -48,7 +49,7 @@ func chromium(t *testing.T) string {
 	return ""
 }
 
-// browser is one Chromium for all tests, started by the first.
+// browser is one Chromium for all tests. The first test starts it.
 func browser(t *testing.T) context.Context {
 	t.Helper()
 	path := chromium(t)
@@ -56,11 +57,11 @@ func browser(t *testing.T) context.Context {
 		options := append(chromedp.DefaultExecAllocatorOptions[:],
 			chromedp.ExecPath(path),
 			chromedp.Flag("lang", "en-US"),
-			// What a page asks of any other host fails, and is seen to.
+			// A request to any other host fails, and a test notices it.
 			chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
 		)
 		if os.Geteuid() == 0 {
-			options = append(options, chromedp.NoSandbox) // which root cannot have
+			options = append(options, chromedp.NoSandbox) // root cannot have a sandbox
 		}
 		allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(), options...)
 		ctx, stop := chromedp.NewContext(allocator)
@@ -84,8 +85,8 @@ var theBrowser struct {
 	ctx context.Context // chromedp holds a browser in it
 }
 
-// tab is a browser window with cookies of its own. Whatever goes wrong in it
-// fails the test when it ends; see watch.
+// tab is a browser window with cookies of its own. At its end, it fails the
+// test if there was an error in it; see watch.
 type tab struct {
 	*watch
 	t    *testing.T
@@ -93,7 +94,7 @@ type tab struct {
 	base string
 }
 
-// pictures counts those kept of failures.
+// pictures counts the pictures of failures.
 var pictures int
 
 // openTab opens an empty tab on a world, 1440 pixels wide.
@@ -125,7 +126,7 @@ func signedIn(t *testing.T, w *world, role string) *tab {
 	return b
 }
 
-// run does one thing in a tab and returns what comes of it.
+// run runs one action in a tab and returns its result.
 func run[T any](b *tab, what string, action chromedp.Action[T]) T {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
@@ -137,7 +138,7 @@ func run[T any](b *tab, what string, action chromedp.Action[T]) T {
 	return value
 }
 
-// at is where the tab is, for messages.
+// at returns the address of the tab, for messages.
 func (b *tab) at() string {
 	ctx, cancel := context.WithTimeout(b.ctx, 5*time.Second)
 	defer cancel()
@@ -156,23 +157,22 @@ func (b *tab) visit(path string) int64 {
 	return status
 }
 
-// loaded waits until the page is whole. What reports a navigation's end may
-// take the end of the page before it for that, while nothing of the new one is
+// loaded waits until the page is complete. The event for the end of a
+// navigation may belong to the page before, when no part of the new page is
 // parsed yet.
 func (b *tab) loaded() {
 	b.t.Helper()
 	b.until("the whole page", `document.readyState === "complete" && document.body`)
 }
 
-// eval evaluates JavaScript, and waits for it where it is a promise.
+// eval evaluates JavaScript. It waits for a promise.
 func eval[T any](b *tab, script string) T {
 	b.t.Helper()
 	return run(b, "evaluate "+script[:min(len(script), 60)], chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
 }
 
-// size sets the width of the window. It is not a phone that is emulated: on
-// one, a page that is too wide shrinks, and could not be told from one that
-// fits.
+// size sets the width of the window. It does not emulate a phone: a phone
+// shrinks a page that is too wide, so that the test could not notice it.
 func (b *tab) size(width int64) {
 	b.t.Helper()
 	height := int64(900)
@@ -198,7 +198,7 @@ func (b *tab) emulate(feature, value string) {
 	}))
 }
 
-// withoutScripts turns JavaScript off, as some people do.
+// withoutScripts turns JavaScript off.
 func (b *tab) withoutScripts() {
 	b.t.Helper()
 	run(b, "turn scripts off", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
@@ -217,7 +217,7 @@ func (b *tab) picture(whole bool) []byte {
 	return run(b, "take a picture", chromedp.CaptureScreenshot())
 }
 
-// keepPicture keeps what a test saw when it failed.
+// keepPicture stores a picture of a test that failed.
 func (b *tab) keepPicture() {
 	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
 	defer cancel()

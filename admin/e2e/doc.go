@@ -2,6 +2,6 @@
 // demonstration corpus: the main job of a moderator, accessibility, hostile
 // input, and the pictures of the README. It has no code but tests.
 //
-// They need Chromium. Where there is none they are skipped, which "make test"
-// says loudly, and fail where TREEWARDEN_REQUIRE_BROWSER=1 or CI=true.
+// The tests need Chromium. Without it they are skipped, which "make test"
+// reports, or fail if TREEWARDEN_REQUIRE_BROWSER=1 or CI=true.
 package e2e

@@ -8,10 +8,10 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// What a person does in a tab, and what they look for.
+// The actions and checks of a person in a tab.
 
-// click presses the mouse on the first element that a CSS selector, or an
-// XPath that begins with //, finds; it waits until that can be seen.
+// click presses the mouse on the first element that a CSS selector, or an XPath
+// that begins with //, finds. It waits until the element is visible.
 func (b *tab) click(selector string) {
 	b.t.Helper()
 	if strings.HasPrefix(selector, "//") {
@@ -21,7 +21,7 @@ func (b *tab) click(selector string) {
 	run(b, "click on "+selector, chromedp.Click(chromedp.CSS(selector)))
 }
 
-// follow clicks on what leads to another page, waits for it, and returns the
+// follow clicks on a link to another page, waits for the page, and returns the
 // status of the answer.
 func (b *tab) follow(selector string) int64 {
 	b.t.Helper()
@@ -62,33 +62,33 @@ func (b *tab) fill(selector, text string) {
 	run(b, "type into "+selector, chromedp.SendKeys(chromedp.CSS(selector), text))
 }
 
-// choose chooses in a list.
+// choose selects an option of a list.
 func (b *tab) choose(selector, value string) {
 	b.t.Helper()
 	run(b, "choose in "+selector, chromedp.SetValue(chromedp.CSS(selector), value))
 	eval[bool](b, "document.querySelector("+quote(selector)+").dispatchEvent(new Event('change', { bubbles: true }))")
 }
 
-// see waits until an element can be seen, and returns its text.
+// see waits until an element is visible, and returns its text.
 func (b *tab) see(selector string) string {
 	b.t.Helper()
 	run(b, "wait for "+selector, chromedp.WaitVisible(chromedp.CSS(selector)))
 	return b.text(selector)
 }
 
-// gone waits until an element is no more.
+// gone waits until an element does not exist.
 func (b *tab) gone(selector string) {
 	b.t.Helper()
 	run(b, "wait until gone: "+selector, chromedp.WaitNotPresent(chromedp.CSS(selector)))
 }
 
-// text is an element's text, its white space squeezed.
+// text returns an element's text with single spaces.
 func (b *tab) text(selector string) string {
 	b.t.Helper()
 	return strings.Join(strings.Fields(run(b, "read "+selector, chromedp.Text(chromedp.CSS(selector)))), " ")
 }
 
-// attribute is an attribute of the first element that a selector finds.
+// attribute returns an attribute of the first element that a selector finds.
 func (b *tab) attribute(selector, name string) string {
 	b.t.Helper()
 	return run(b, "read "+selector, chromedp.AttributeValue(chromedp.CSS(selector), name)).Value
@@ -100,7 +100,7 @@ func (b *tab) count(selector string) int {
 	return run(b, "count "+selector, chromedp.Evaluate[int]("document.querySelectorAll("+quote(selector)+").length"))
 }
 
-// until waits for a condition in the page, which may be on its way to another.
+// until waits for a condition in the page. A navigation may be in progress.
 func (b *tab) until(what, condition string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
@@ -117,7 +117,7 @@ func (b *tab) until(what, condition string) {
 	}
 }
 
-// wantText waits for an element that can be seen and has a text in it.
+// wantText waits for a visible element that contains a text.
 func (b *tab) wantText(selector, part string) {
 	b.t.Helper()
 	b.until(selector+" with "+part, "[...document.querySelectorAll("+quote(selector)+

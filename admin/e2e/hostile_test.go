@@ -20,8 +20,8 @@ import (
 	"treewarden/store/storetest"
 )
 
-// hostile are texts that some page somewhere broke on. With TREEWARDEN_CORPORA
-// set, some 2,300 more come from there.
+// hostile lists texts that broke a web page. With TREEWARDEN_CORPORA set,
+// corporaTexts adds some 2,300 more.
 var hostile = []string{
 	`<script>alert(1)</script>`,
 	`"><img src=x onerror=alert(2)>`,
@@ -44,7 +44,7 @@ var hostile = []string{
 	"\u200b\u200c\u200d\ufeff",
 }
 
-// corporaTexts are the hostile texts of the public collections.
+// corporaTexts returns the hostile texts of the public collections.
 func corporaTexts(t *testing.T) []string {
 	t.Helper()
 	dir := os.Getenv("TREEWARDEN_CORPORA")
@@ -81,20 +81,20 @@ func corporaTexts(t *testing.T) []string {
 	return texts
 }
 
-// hostileWorld is a console on whose every page hostile texts stand: as texts,
-// names, notes, reasons, origins, models, labels and languages.
+// hostileWorld is a console with hostile texts on every page: as texts, names,
+// notes, reasons, origins, models, labels and languages.
 type hostileWorld struct {
 	*world
 	texts   []string
-	prompts []uuid.UUID // of trees with repliesEach replies; their texts together are all texts
+	prompts []uuid.UUID // of trees with repliesEach replies; they have all texts together
 	users   []uuid.UUID // the author of each text
 	long    uuid.UUID   // a message with a word of 10,000 letters
-	arabic  uuid.UUID   // a message of 2,000 letters that runs from right to left
-	edits   []int64     // actions each of which put many texts into one message
+	arabic  uuid.UUID   // a message of 2,000 letters from right to left
+	edits   []int64     // each put many texts into one message
 	banned  uuid.UUID   // an author who was banned for hostile words
 }
 
-// repliesEach is how many texts stand on a message's page together.
+// repliesEach is the number of texts on a message's page.
 const repliesEach = 99
 
 func newHostileWorld(t *testing.T) *hostileWorld {
@@ -114,9 +114,9 @@ func newHostileWorld(t *testing.T) *hostileWorld {
 	return h
 }
 
-// plant imports every text as a message of a user of its own, with a model,
-// labels, reactions and classifiers named like it, and as the origin, the
-// state's neighbour and the language of a tree.
+// plant imports every text as a message by a user of its own, with a model,
+// labels, reactions and classifiers of the same name, and as the origin and the
+// language of a tree.
 func (h *hostileWorld) plant(t *testing.T) {
 	t.Helper()
 	now := time.Now().UTC().Truncate(time.Second)
@@ -127,7 +127,7 @@ func (h *hostileWorld) plant(t *testing.T) {
 		name := beginning(text, 200)
 		id, user, yes, half, toxicity := uuid.New(), uuid.New(), true, 0.6, 0.4
 		if i%10 == 3 {
-			toxicity = 0.9 // behind its scores until it is opened
+			toxicity = 0.9 // hidden until it is opened
 		}
 		h.users = append(h.users, user)
 		return corpus.Message{
@@ -175,8 +175,8 @@ func (h *hostileWorld) plant(t *testing.T) {
 	}
 }
 
-// name calls every user after a text, and gives some a note, a ban and reports
-// with hostile words.
+// name renames every user to a text, and gives some of them a note, a ban and
+// reports with hostile words.
 func (h *hostileWorld) name(t *testing.T) {
 	t.Helper()
 	names := make([]string, len(h.texts))
@@ -192,7 +192,7 @@ func (h *hostileWorld) name(t *testing.T) {
 	storetest.Exec(t, h.store, `INSERT INTO reports (tree_id, message_id, user_id, reason, at)
 		SELECT tree_id, message_id, m.user_id, n.reason, now() FROM unnest($1::uuid[], $2::text[]) AS n (id, reason) JOIN messages m ON m.user_id = n.id
 		WHERE tree_id = ANY ($3)`, h.users[:len(h.texts)], names, h.prompts)
-	// All reports of a tree on its prompt too: its page shows them together.
+	// The page of the prompt shows all reports of a tree.
 	storetest.Exec(t, h.store, `INSERT INTO reports (tree_id, message_id, user_id, reason, at)
 		SELECT tree_id, tree_id, user_id, reason, at FROM reports WHERE message_id <> tree_id`)
 	if err := h.store.RebuildScores(t.Context()); err != nil {
@@ -200,7 +200,7 @@ func (h *hostileWorld) name(t *testing.T) {
 	}
 }
 
-// work lets staff act with hostile reasons, notes and texts.
+// work makes staff act with hostile reasons, notes and texts.
 func (h *hostileWorld) work(t *testing.T) {
 	t.Helper()
 	users := h.users[:len(h.texts)]
@@ -225,7 +225,8 @@ func (h *hostileWorld) work(t *testing.T) {
 	}
 }
 
-// beginning is the beginning of a text, cut between letters, at most n bytes.
+// beginning returns the beginning of a text, cut between letters, of at most n
+// bytes.
 func beginning(text string, n int) string {
 	for len(text) > n {
 		_, size := utf8.DecodeLastRuneInString(text)

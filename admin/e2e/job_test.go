@@ -10,7 +10,7 @@ import (
 	"treewarden/store"
 )
 
-// The parts of pages that the tests of the main job work with.
+// Selectors of the tests of the main job.
 const (
 	firstRow    = "table.board tbody tr[data-row]"
 	current     = ".message-view.current"
@@ -20,13 +20,13 @@ const (
 	toastUndo   = ".toast form button"
 )
 
-// TestMainJob is what the console is for: from the board to a banned troll,
-// and all of it found again in the log.
+// TestMainJob does the main job of the console, from the board to a banned
+// troll, and finds all actions in the log.
 func TestMainJob(t *testing.T) {
 	w := demonstration(t)
 	b := openTab(t, w)
 	b.visit("/trollboard?frame=total")
-	b.wantText("h1", "Sign in") // nobody sees the board unasked
+	b.wantText("h1", "Sign in") // the board needs a session
 	b.visit(w.signInPath(t, policy.Moderator))
 	b.wantText("h1", "Trollboard")
 
@@ -44,8 +44,8 @@ func TestMainJob(t *testing.T) {
 	b.findAllOfIt(user, message)
 }
 
-// openFirstOfBoard opens the first row by keys, checks that its parts make up
-// its score, and goes to the user. It returns the user's page.
+// openFirstOfBoard opens the first row by keys, checks that its parts add up to
+// its score, and opens the user. It returns the user's page.
 func (b *tab) openFirstOfBoard() string {
 	b.t.Helper()
 	b.press("j")
@@ -76,8 +76,8 @@ func (b *tab) openFirstOfBoard() string {
 	return b.at()
 }
 
-// openFirstMessage goes from a user to the first of their messages in its
-// thread, and returns its page.
+// openFirstMessage opens the first of the user's messages in its thread, and
+// returns its page.
 func (b *tab) openFirstMessage() string {
 	b.t.Helper()
 	b.wantStatus(b.follow("table.messages tbody tr[data-row] a[data-open]"), 200)
@@ -89,8 +89,8 @@ func (b *tab) openFirstMessage() string {
 	return b.at()
 }
 
-// deleteAndUndo deletes the message of the page by its menu, and takes it back
-// by the toast.
+// deleteAndUndo deletes the message of the page by its menu, and undoes that by
+// the toast.
 func (b *tab) deleteAndUndo() {
 	b.t.Helper()
 	b.click(current + " .message-menu > summary")
@@ -112,8 +112,8 @@ func (b *tab) deleteAndUndo() {
 	}
 }
 
-// stopAndRestart stops the tree of the page by keys alone, and starts it again
-// by the mouse.
+// stopAndRestart stops the tree of the page by keys alone, and restarts it by
+// the mouse.
 func (b *tab) stopAndRestart() {
 	b.t.Helper()
 	before := b.text(".page-sub .badge")
@@ -139,7 +139,7 @@ func (b *tab) stopAndRestart() {
 	}
 }
 
-// banAndUnban bans the user of the page for a week, undoes it, bans for good
+// banAndUnban bans the user of the page for a week, undoes it, bans permanently
 // and unbans.
 func (b *tab) banAndUnban() {
 	b.t.Helper()
@@ -161,7 +161,7 @@ func (b *tab) banAndUnban() {
 
 	b.click(".page-head .btn-danger")
 	b.fill(reasonField, "Flames in every thread.")
-	b.press(kb.Escape) // leaves
+	b.press(kb.Escape) // closes the dialog
 	b.gone("dialog[open]")
 	b.wantText(".user-marks", "active")
 	b.click(".page-head .btn-danger")
@@ -174,8 +174,8 @@ func (b *tab) banAndUnban() {
 	b.wantText(".user-marks", "active")
 }
 
-// findAllOfIt looks for all that was done in the log, newest first, and opens
-// the delete.
+// findAllOfIt finds all the actions in the log, newest first, and opens the
+// delete.
 func (b *tab) findAllOfIt(user, message string) {
 	b.t.Helper()
 	b.pressFollow("ga")
@@ -207,7 +207,7 @@ func (b *tab) findAllOfIt(user, message string) {
 	b.wantText("table.done", "Unbanned")
 }
 
-// TestWithoutScripts does a delete and its undo with forms alone.
+// TestWithoutScripts does a delete and its undo by forms alone.
 func TestWithoutScripts(t *testing.T) {
 	w := demonstration(t)
 	b := signedIn(t, w, policy.Moderator)
@@ -230,8 +230,8 @@ func TestWithoutScripts(t *testing.T) {
 	}
 }
 
-// TestTwoModerators lets two people act on the same message: the second is
-// told what the first did, in the dialog and on a page alike.
+// TestTwoModerators makes two people act on the same message. The dialog and
+// the page show the second one the action of the first.
 func TestTwoModerators(t *testing.T) {
 	w := demonstration(t)
 	second, err := w.store.CreateStaff(t.Context(), store.CommandLine, "second moderator", policy.Moderator, "")

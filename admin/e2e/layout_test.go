@@ -8,8 +8,7 @@ import (
 	"treewarden/store/storetest"
 )
 
-// TestLayout holds what no rule of accessibility asks for, and every designer
-// does.
+// TestLayout checks the rules of layout that accessibility does not need.
 func TestLayout(t *testing.T) {
 	w := newLiveWorld(t)
 	b := signedIn(t, w.world, policy.Admin)
@@ -31,7 +30,7 @@ func TestLayout(t *testing.T) {
 		}
 		b.wantFits()
 	}
-	// A name as long as can be leaves the button at its place.
+	// The longest name leaves the button in its place.
 	long := storetest.User(t, w.store, strings.Repeat("W", 256))
 	b.size(wide)
 	b.visit("/users/" + long.String())

@@ -24,7 +24,7 @@ type liveWorld struct {
 	t       *testing.T
 	judge   uuid.UUID
 	user    map[string]uuid.UUID
-	message map[string]uuid.UUID // one of each user
+	message map[string]uuid.UUID // one by each user
 }
 
 func newLiveWorld(t *testing.T) *liveWorld {
@@ -40,8 +40,8 @@ func newLiveWorld(t *testing.T) *liveWorld {
 	return w
 }
 
-// flag sends red flags against a user as a front end does, each by a person of
-// their own.
+// flag sends red flags against a user as a front end does, each by another
+// person.
 func (w *liveWorld) flag(name string, n int) {
 	w.t.Helper()
 	var lines []string
@@ -61,7 +61,7 @@ func (b *tab) wantScore(w *liveWorld, name, score string) {
 	b.wantText("#u-"+w.user[name].String()+" .total", score)
 }
 
-// order is the names on the board, from the top.
+// order returns the names on the board, from the top.
 const order = `[...document.querySelectorAll("table.board tr[data-row] .named bdi")].map(name => name.textContent).join(" ")`
 
 // wantOrder waits for an order of the board.
@@ -70,7 +70,8 @@ func (b *tab) wantOrder(names string) {
 	b.until("the order "+names, order+" === "+quote(names))
 }
 
-// point moves the mouse over an element's middle; "" is a corner of the page.
+// point moves the mouse to the middle of an element, or to a corner of the page
+// for "".
 func (b *tab) point(selector string) {
 	b.t.Helper()
 	at := []float64{3, 3}
@@ -81,7 +82,7 @@ func (b *tab) point(selector string) {
 	run(b, "move the mouse", chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, at[0], at[1]))
 }
 
-// see asks what the page says of its stream.
+// wantLive waits until the page shows a state of its stream.
 func (b *tab) wantLive(state string) {
 	b.t.Helper()
 	b.wantText("[data-live-state]", state)
@@ -104,7 +105,7 @@ func TestTheBoardMovesInPlace(t *testing.T) {
 	b.wantScore(w, "Cid", "3")
 	b.wantOrder("Ann Bob Cid")
 
-	// With the pointer at the table figures change and rows stay.
+	// With the pointer over the table, figures change and rows stay.
 	first := "#u-" + w.user["Ann"].String()
 	place := "document.querySelector(" + quote(first) + ").getBoundingClientRect().top"
 	top := eval[float64](b, place)
@@ -161,8 +162,8 @@ func (b *tab) wantSame() {
 	}
 }
 
-// anOpenRowStays opens the first row, whose opener keeps the focus, and has it
-// overtaken: the row stays until the person asks.
+// anOpenRowStays opens the first row, whose opener keeps the focus, and moves
+// another user above it. The row stays until the person asks.
 func (w *liveWorld) anOpenRowStays(b *tab) {
 	b.t.Helper()
 	b.click(firstRow + " .opener")
@@ -190,7 +191,7 @@ func (w *liveWorld) anOpenRowStays(b *tab) {
 	b.point("")
 }
 
-// rowsComeAndGo bans a user and brings another in.
+// rowsComeAndGo bans a user and adds another one.
 func (w *liveWorld) rowsComeAndGo(b *tab) {
 	b.t.Helper()
 	b.point("#u-" + w.user["Cid"].String())
@@ -236,7 +237,7 @@ func (w *liveWorld) aHiddenTabIsQuiet(b *tab) {
 	b.wantScore(w, "Dot", "12")
 }
 
-// anEmptyBoardFills watches a board that nobody is on until somebody is.
+// anEmptyBoardFills watches an empty board until a user is on it.
 func (w *liveWorld) anEmptyBoardFills(b *tab) {
 	b.t.Helper()
 	b.visit("/users")

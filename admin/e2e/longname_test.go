@@ -11,9 +11,9 @@ import (
 	"treewarden/store/storetest"
 )
 
-// TestLongNamesFit looks at the pages that show who did what, where names are
-// as long as they may be and have no place to break, what should be languages
-// is long too, and the thread is deep: no page may scroll sideways.
+// TestLongNamesFit checks the pages with actions. The names have the maximum
+// length and no place to break, the language codes are long too, and the thread
+// is deep. No page may scroll sideways.
 func TestLongNamesFit(t *testing.T) {
 	w := newWorld(t)
 	author := storetest.User(t, w.store, strings.Repeat("Wolfeschlegelstein", 14))

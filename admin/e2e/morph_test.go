@@ -21,7 +21,7 @@ func (w *liveWorld) ingest(lines ...string) {
 	}
 }
 
-// reaction is a line that adds a reaction of the judge.
+// reaction returns a line that adds a reaction of the judge.
 func (w *liveWorld) reaction(message uuid.UUID, emoji string) string {
 	return fmt.Sprintf(`{"type": "reaction", "id": %q, "message_id": %q, "user_id": %q, "emoji": %q, "op": "add"}`,
 		uuid.NewString(), message, w.judge, emoji)
@@ -38,8 +38,8 @@ func (w *liveWorld) messages(name string, n int, at time.Time) []uuid.UUID {
 	return storetest.Tree(w.t, w.store, root)
 }
 
-// TestRowsKeepTheirElements moves a row and inserts another in the middle: each
-// user's row stays the same element, and the focus stays in it.
+// TestRowsKeepTheirElements moves a row and inserts another one in the middle.
+// Each user's row stays the same element and keeps the focus.
 func TestRowsKeepTheirElements(t *testing.T) {
 	w := newLiveWorld(t)
 	b := signedIn(t, w.world, policy.Moderator)
@@ -61,7 +61,7 @@ func TestRowsKeepTheirElements(t *testing.T) {
 		}
 	}
 
-	// A call of click() leaves the focus where it is, as voice control does.
+	// A call of click() does not move the focus, as with voice control.
 	showOrder := "document.querySelector(" + quote(liveNote) + ").click()"
 	w.flag("Bob", 2)
 	b.wantScore(w, "Bob", "12")
@@ -83,8 +83,8 @@ func TestRowsKeepTheirElements(t *testing.T) {
 	wantKept()
 }
 
-// TestPartsKeepTheirElements changes the parts of an open row's score. What is
-// open stays open for its own signal, and the focus stays on its own message.
+// TestPartsKeepTheirElements changes the parts of an open row's score. An open
+// signal stays open, and a message keeps the focus.
 func TestPartsKeepTheirElements(t *testing.T) {
 	w := newLiveWorld(t)
 	old := w.messages("Cid", 10, time.Now().Add(-2*time.Hour))
@@ -112,7 +112,7 @@ func TestPartsKeepTheirElements(t *testing.T) {
 		t.Error("the focus is on another message")
 	}
 
-	// A signal that stands above gets its first count.
+	// A signal above it gets its first count.
 	eval[bool](b, `window.line = document.querySelector("tr.detail .parts tbody tr");
 		window.fold = line.querySelector("details"); fold.open = true; document.activeElement.blur(); true`)
 	b.point("")

@@ -12,9 +12,9 @@ import (
 	"treewarden/store"
 )
 
-// moderate does some days' work on the demonstration, so that no page of it is
-// empty: bans for good and for a time, deletes, an edit, a stopped tree, notes,
-// and some of it undone.
+// moderate does some days' work on the demonstration, so that no page is empty:
+// permanent and timed bans, deletes, an edit, a stopped tree, notes, and some
+// undos.
 func (w *world) moderate(t *testing.T, corpus demo.Corpus) {
 	t.Helper()
 	trolls := map[demo.Kind][]uuid.UUID{}
@@ -79,7 +79,8 @@ func (w *world) undo(t *testing.T, role string, action int64, reason string) {
 	}
 }
 
-// written are up to n messages of a user that are still there, the newest first.
+// written returns up to n messages of a user that are not deleted, the newest
+// first.
 func written(corpus demo.Corpus, user uuid.UUID, n int) []demo.Message {
 	var list []demo.Message
 	for i := len(corpus.Messages) - 1; i >= 0 && len(list) < n; i-- {

@@ -16,22 +16,21 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// watch sees whatever should never happen in a tab: an error or a warning in
-// the console (violations of the content security policy among them), an
+// watch records the events that must not happen in a tab: an error or a warning
+// in the console (violations of the content security policy among them), an
 // uncaught exception, a dialog of JavaScript, a request to another host.
 type watch struct {
 	base    string
-	dismiss func() // closes a dialog, which would hold up the page
+	dismiss func() // closes a dialog, which would block the page
 
 	mu       sync.Mutex
 	faults   []string
-	statuses map[string]bool // that are expected, such as "status of 404"
+	statuses map[string]bool // the expected ones, such as "status of 404"
 	answers  int             // since weigh was last called
-	bytes    int             // of these, as they came over the wire
+	bytes    int             // their size over the wire
 }
 
-// expect says that requests may be answered with a status, which a browser
-// reports as an error.
+// expect allows answers with a status that a browser reports as an error.
 func (w *watch) expect(statuses ...int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -99,8 +98,8 @@ func (w *watch) fault(format string, args ...any) {
 	}
 }
 
-// weigh tells how many answers came since the last time, and how large they
-// were, compressed as they came and with their headers.
+// weigh returns the number of answers since its last call, and their size over
+// the wire, compressed and with headers.
 func (w *watch) weigh() (answers, bytes int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -125,11 +124,11 @@ func (w *watch) report(t *testing.T) {
 	}
 }
 
-// dismissDialog closes a dialog of JavaScript, which nothing of ours opens.
+// dismissDialog closes a dialog of JavaScript, which our pages never open.
 func dismissDialog(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	// An error here is of no use: the dialog itself fails the test.
+	// The dialog itself fails the test, so an error here does not matter.
 	_, _ = chromedp.Call(ctx, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{})
 }
 
@@ -137,13 +136,13 @@ func dismissDialog(ctx context.Context) {
 func quote(text string) string {
 	literal, err := json.Marshal(text)
 	if err != nil {
-		panic(err) // no string fails to encode
+		panic(err) // every string can be encoded
 	}
 	return string(literal)
 }
 
-// isLocal says that an address leads nowhere: the pictures in the browser's
-// own fields come from such.
+// isLocal reports whether an address needs no network: the browser's own fields
+// use such addresses for pictures.
 func isLocal(address string) bool {
 	return strings.HasPrefix(address, "about:") || strings.HasPrefix(address, "data:")
 }

@@ -11,8 +11,8 @@ import (
 	"treewarden/policy"
 )
 
-// mostOfAPage is what the first paint of the board may need over the wire:
-// the page, its styles and scripts and its icon, as they are sent, in bytes.
+// mostOfAPage is the maximum size of the first paint of the board over the
+// wire, in bytes: the page, its styles, scripts and icon.
 const mostOfAPage = 100_000
 
 func TestFirstPaintIsLight(t *testing.T) {

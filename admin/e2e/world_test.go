@@ -36,10 +36,10 @@ type world struct {
 }
 
 // newWorld serves a console on an empty database, with an account for each
-// role. It lasts until all tests have ended.
+// role, until all tests have ended.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	chromium(t) // before the long work: there may be none
+	chromium(t) // before the long work, because it may skip the test
 	l := &lasting{TB: t}
 	outliving = append(outliving, l)
 	shipped, err := policy.Shipped()
@@ -60,7 +60,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go func() { _ = app.Listener(listener) }() // it ends when the app is shut down
+	go func() { _ = app.Listener(listener) }() // ends when the app shuts down
 	l.Cleanup(func() {
 		if err := app.ShutdownWithTimeout(5 * time.Second); err != nil {
 			l.Errorf("the server did not stop: %v", err)
@@ -70,9 +70,9 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// demonstration is the console on the demonstration corpus, made by the first
-// test that asks for it. Its seed is fixed; its dates run up to now, because
-// that is what the frames of the board are counted from.
+// demonstration returns the console on the demonstration corpus. The first test
+// that needs it makes it. Its seed is fixed; its dates end now, because the
+// time frames of the board do too.
 func demonstration(t *testing.T) *world {
 	t.Helper()
 	chromium(t)
@@ -106,7 +106,7 @@ func (w *world) signInPath(t *testing.T, role string) string {
 	return "/sign-in/link?token=" + token
 }
 
-// act does something past the browser.
+// act does an action without the browser.
 func (w *world) act(t *testing.T, role string, act store.Act) store.Action {
 	t.Helper()
 	outcome, err := w.store.Act(t.Context(), w.staff[role], act)
@@ -116,14 +116,14 @@ func (w *world) act(t *testing.T, role string, act store.Act) store.Action {
 	return outcome.Action
 }
 
-// lasting lets what a test makes outlive it: the next tests use it too.
+// lasting keeps the state that a test makes for the next tests.
 type lasting struct {
 	testing.TB
 	cleanups []func()
 	failed   bool
 }
 
-// outliving is ended when all tests have.
+// outliving ends after all tests.
 var outliving []*lasting
 
 func (l *lasting) Cleanup(f func())         { l.cleanups = append(l.cleanups, f) }

@@ -28,7 +28,7 @@ type outer struct {
 	Unnamed string          `json:"-"`
 }
 
-// TestAnswer holds what an answer's type says of the answer.
+// TestAnswer checks the schema of an answer's type.
 func TestAnswer(t *testing.T) {
 	t.Parallel()
 	s := newSchemas()
@@ -57,7 +57,8 @@ type request struct {
 	Open   string `json:"-" form:"open"`
 }
 
-// TestRequest holds that a body has the named fields, and a query no null.
+// TestRequest checks that a body has the named fields, and that a query has no
+// null.
 func TestRequest(t *testing.T) {
 	t.Parallel()
 	s := newSchemas()

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// TestWithoutDatabase runs what needs no database: it must not start one.
+// TestWithoutDatabase runs the commands that need no database. They must not
+// start one.
 func TestWithoutDatabase(t *testing.T) {
 	t.Parallel()
 	dir := dataDir(t)
@@ -64,7 +65,7 @@ func TestWithoutDatabase(t *testing.T) {
 	}
 }
 
-// TestCompletion loads each script into its shell, where the shell is there.
+// TestCompletion loads each script into its shell, if the shell is installed.
 func TestCompletion(t *testing.T) {
 	t.Parallel()
 	for _, x := range []struct{ shell, check string }{
@@ -87,13 +88,13 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
-// TestAccountsKeysAndLog walks the commands that keep accounts, keys and the
-// log, each a process of its own on one data folder.
+// TestAccountsKeysAndLog runs the commands for accounts, keys and the log, each
+// as a process of its own on one data folder.
 func TestAccountsKeysAndLog(t *testing.T) {
 	t.Parallel()
 	dir := dataDir(t)
 
-	// The very first commands come two at once.
+	// The first two commands run at the same time.
 	ends := make(chan result, 2)
 	for _, role := range []string{"admin", "moderator"} {
 		go func() {
@@ -110,7 +111,8 @@ func TestAccountsKeysAndLog(t *testing.T) {
 		t.Error("the database runs on after the last command")
 	}
 
-	// The others run beside a server, which spares each the start of a database.
+	// The other commands run beside a server, so that none has to start a
+	// database.
 	s := start(t, dir, "serve")
 	if got := must(t, dir, "", "migrate"); got != "the schema is up to date\n" {
 		t.Errorf("migrate prints %q", got)
@@ -135,7 +137,8 @@ func TestAccountsKeysAndLog(t *testing.T) {
 	must(t, dir, "", "--log-format", "json", "--log-level", "error", "staff", "list")
 	s.end(t, syscall.SIGTERM)
 
-	// A reader that goes away is no fault to speak of, and leaves no database behind.
+	// A reader that goes away causes no error message, and no database keeps
+	// running.
 	cmd := exec.Command("sh", "-c", `"$0" --data-dir "$1" audit export | true; echo done`, binary, dir)
 	if out, err := cmd.CombinedOutput(); err != nil || string(out) != "done\n" {
 		t.Errorf("an export that nobody reads says %q (%v)", out, err)
@@ -196,7 +199,8 @@ func testLog(t *testing.T, dir string) {
 	}
 }
 
-// TestInterruptedCommand: a command that is told to stop leaves no database behind.
+// TestInterruptedCommand checks that an interrupted command leaves no database
+// running.
 func TestInterruptedCommand(t *testing.T) {
 	t.Parallel()
 	dir := dataDir(t)

@@ -13,14 +13,15 @@ import (
 	"testing"
 )
 
-// ourImports says which of our packages a package may import. A package that is
-// not listed follows the rule of the folder above it.
+// ourImports lists the packages of ours that a package may import. A package
+// that is not in the list follows the rule of the folder above it.
 var ourImports = map[string][]string{
 	"cmd":   {"demo", "admin", "store", "policy", "scoring", "corpus", "views", "migrations", "markup"},
 	"admin": {"store", "policy", "scoring", "corpus", "views", "markup"},
 	"bench": {"demo", "store", "scoring", "policy", "corpus", "migrations", "admin", "views", "markup"},
 
-	// The packages of store, from the ground up: each knows only those below it.
+	// The packages of store, lowest first. Each may import only packages above
+	// it in this list.
 	"store/postgres": {},
 	"store/db":       {},
 	"store/tables":   {"store/db", "corpus", "scoring"},
@@ -39,18 +40,18 @@ var ourImports = map[string][]string{
 	"corpus": {"scoring"}, "scoring": {}, "policy": {}, "views": {}, "migrations": {}, "markup": {},
 }
 
-// libraries says which of our packages may import a library.
+// libraries lists the packages of ours that may import a library.
 var libraries = map[string][]string{
 	"github.com/gofiber": {"admin"}, "github.com/valyala/fasthttp": {"admin"}, "github.com/casbin": {"policy"},
 	"github.com/jackc/pgx": {"store", "migrations", "bench"}, "github.com/chromedp": {"admin/e2e"},
 }
 
-// within says whether a package is one of some folders, or lies below one.
+// within reports whether a package is one of some folders, or is below one.
 func within(name string, folders []string) bool {
 	return slices.ContainsFunc(folders, func(f string) bool { return name == f || strings.HasPrefix(name, f+"/") })
 }
 
-// ruleOf finds the rule of a package, or of the nearest folder above it.
+// ruleOf returns the rule of a package, or of the nearest folder above it.
 func ruleOf(name string) (folder string, may []string) {
 	for folder = name; folder != "."; folder = filepath.Dir(folder) {
 		if may, ok := ourImports[folder]; ok {
@@ -60,9 +61,9 @@ func ruleOf(name string) (folder string, may []string) {
 	return "", nil
 }
 
-// TestHouse holds who may import whom: fiber never leaves admin, pgx never
-// leaves store (and the benchmark), casbin never leaves policy, and nothing
-// imports what stands above it. It also holds the size of packages.
+// TestHouse checks the imports: only admin uses fiber, only store (and the
+// benchmark) uses pgx, only policy uses casbin, and no package imports a higher
+// one. It also checks the size of packages.
 func TestHouse(t *testing.T) {
 	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,GoFiles,Dir", "../../...").Output()
 	if err != nil {
@@ -102,8 +103,8 @@ func TestHouse(t *testing.T) {
 	}
 }
 
-// A package has at most so many files and lines, tests aside; admin, flat with a
-// file for each page, may have more files.
+// The limits of files and lines of a package, without tests. admin may have
+// more files, because it has a file for each page.
 const (
 	maxFiles = 40
 	maxLines = 6000

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// importLines makes messages one below the other, one a line.
+// importLines returns lines of messages, each a reply to the one before.
 func importLines(n int) string {
 	var lines strings.Builder
 	parent := "null"
@@ -31,7 +31,7 @@ func importLines(n int) string {
 	return lines.String()
 }
 
-// summaryKeys are all keys of a summary.
+// summaryKeys lists the keys of a summary.
 var summaryKeys = []string{"bytes", "errors", "messages", "orphans", "rejected",
 	"seconds", "trees", "unchanged", "updated", "users"}
 
@@ -121,8 +121,8 @@ func TestImport(t *testing.T) {
 	}
 }
 
-// TestKilledImport kills the program without a word while it imports, and
-// imports the same file again.
+// TestKilledImport kills the program during an import, and imports the same
+// file again.
 func TestKilledImport(t *testing.T) {
 	t.Parallel()
 	dir := dataDir(t)
@@ -139,7 +139,7 @@ func TestKilledImport(t *testing.T) {
 	if err := killed.Process.Kill(); err != nil {
 		t.Log("it was done before:", err)
 	}
-	_ = killed.Wait() // it was killed, that is no news
+	_ = killed.Wait() // the test killed it
 	summary := summaryOf(t, must(t, dir, "", "import", "--json", file))
 	if n := summary["messages"].(float64) + summary["unchanged"].(float64); n != 20_000 {
 		t.Errorf("after a kill %v", summary)

@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// binary is the program, built once for all tests: they drive it as people and
+// binary is the program, built once for all tests. They run it as people and
 // scripts do.
 var binary string
 
@@ -37,7 +37,7 @@ func testMain(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "build the program: %v\n%s", err, out)
 		return 1
 	}
-	for _, name := range os.Environ() { // a developer's settings are not the tests'
+	for _, name := range os.Environ() { // the developer's settings must not change the tests
 		if name, _, _ = strings.Cut(name, "="); strings.HasPrefix(name, "TREEWARDEN_") &&
 			!strings.HasPrefix(name, "TREEWARDEN_TEST_") {
 			os.Unsetenv(name)
@@ -46,8 +46,8 @@ func testMain(m *testing.M) int {
 	return m.Run()
 }
 
-// dataDir makes a folder that the account of a server may reach, unlike
-// t.TempDir's, which root alone may enter.
+// dataDir makes a folder that the account of a server can enter. Only root can
+// enter the folder of t.TempDir.
 func dataDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "treewarden-data")
@@ -59,19 +59,19 @@ func dataDir(t *testing.T) string {
 			t.Error(err)
 		}
 	})
-	if err := os.Chmod(dir, 0o755); err != nil { // the server's account must pass through
+	if err := os.Chmod(dir, 0o755); err != nil { // the server's account must have access
 		t.Fatal(err)
 	}
 	return filepath.Join(dir, "data folder")
 }
 
-// result is what a command left behind.
+// result holds the output and status of a command.
 type result struct {
 	status         int
 	stdout, stderr string
 }
 
-// tool runs a command on a data folder, with what it reads from standard input.
+// tool runs a command on a data folder, with some standard input.
 func tool(t *testing.T, dir, stdin string, args ...string) result {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), binary, append([]string{"--data-dir", dir}, args...)...)
@@ -85,7 +85,8 @@ func tool(t *testing.T, dir, stdin string, args ...string) result {
 	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
-// must runs a command that has to succeed, quietly, and returns its result.
+// must runs a command that has to succeed without an error message, and returns
+// its result.
 func must(t *testing.T, dir, stdin string, args ...string) string {
 	t.Helper()
 	r := tool(t, dir, stdin, args...)
@@ -95,8 +96,8 @@ func must(t *testing.T, dir, stdin string, args ...string) string {
 	return r.stdout
 }
 
-// refused runs a command that has to fail with a status, one line on standard
-// error that holds some words, and nothing on standard output.
+// refused runs a command that has to fail with a status, with one line on
+// standard error that holds some words, and with nothing on standard output.
 func refused(t *testing.T, dir, stdin string, status int, words string, args ...string) {
 	t.Helper()
 	r := tool(t, dir, stdin, args...)
@@ -112,7 +113,7 @@ func refused(t *testing.T, dir, stdin string, status int, words string, args ...
 	}
 }
 
-// server is a serve or demo under way.
+// server is a running serve or demo.
 type server struct {
 	cmd            *exec.Cmd
 	address        string
@@ -152,7 +153,8 @@ func start(t *testing.T, dir string, args ...string) *server {
 	return s
 }
 
-// end sends a signal and returns the exit status, -1 where the signal killed it.
+// end sends a signal and returns the exit status, or -1 if the signal killed
+// it.
 func (s *server) end(t *testing.T, signal os.Signal) int {
 	t.Helper()
 	if err := s.cmd.Process.Signal(signal); err != nil {
@@ -202,7 +204,7 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// eventually waits for something that happens by itself.
+// eventually waits until a condition holds.
 func eventually(t *testing.T, what string, happened func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(3 * time.Minute); !happened(); time.Sleep(50 * time.Millisecond) {
@@ -212,7 +214,7 @@ func eventually(t *testing.T, what string, happened func() bool) {
 	}
 }
 
-// databaseRuns says whether a PostgreSQL runs on a data folder.
+// databaseRuns reports whether a PostgreSQL runs on a data folder.
 func databaseRuns(t *testing.T, dir string) bool {
 	t.Helper()
 	_, err := os.Stat(filepath.Join(dir, "postgres", "postmaster.pid"))
@@ -222,7 +224,7 @@ func databaseRuns(t *testing.T, dir string) bool {
 	return err == nil
 }
 
-// syncBuffer gathers output that is read while it is written.
+// syncBuffer collects output and can be read at the same time.
 type syncBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

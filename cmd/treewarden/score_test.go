@@ -11,7 +11,7 @@ import (
 	"treewarden/store"
 )
 
-// TestFigure: what sums of tenths come to is not told to the last digit.
+// TestFigure checks that rounding errors of sums are not printed.
 func TestFigure(t *testing.T) {
 	t.Parallel()
 	tenth, seven := 0.1, 0.7
@@ -23,7 +23,7 @@ func TestFigure(t *testing.T) {
 	}
 }
 
-// testExplain has a user's score explained in each frame and by each formula.
+// testExplain explains a user's score in each time frame and by each formula.
 func testExplain(t *testing.T, dir string) {
 	t.Helper()
 	const user = "a0000000-0000-4000-8000-00000000000a"

@@ -21,7 +21,8 @@ func TestServe(t *testing.T) {
 	dir := dataDir(t)
 	s := start(t, dir, "serve", "--log-format", "json")
 
-	// A command beside it uses its database, and what it does counts at once.
+	// A second command uses the server's database, and its changes take effect
+	// at once.
 	key := strings.TrimSpace(must(t, dir, "", "key", "create", "--name", "probe", "--role", "moderator"))
 	if status, body := s.call(t, "GET", "/api/v1/trollboard?frame=day", key, ""); status != http.StatusOK ||
 		!strings.Contains(body, `"items"`) {
@@ -53,8 +54,8 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// TestKilledServe kills the program at once: the next command takes the
-// orphaned database over, loses nothing, and stops it.
+// TestKilledServe kills the program at once. The next command uses the orphaned
+// database, loses nothing, and stops it.
 func TestKilledServe(t *testing.T) {
 	t.Parallel()
 	dir := dataDir(t)
@@ -142,7 +143,7 @@ func TestDemo(t *testing.T) {
 		t.Errorf("interrupted, it ends with %d\n%s", status, s.stderr)
 	}
 
-	// The second start finds everything as it was, and prints new links.
+	// The second start keeps all data and prints new links.
 	again := start(t, dir, "demo")
 	if fresh := again.links(t); fresh["admin"] == links["admin"] {
 		t.Error("the second start prints the same link")
@@ -155,8 +156,8 @@ func TestDemo(t *testing.T) {
 }
 
 // testDemoWithoutAll starts the demonstration after one of its accounts was
-// taken out of the console and another was banned: that stays so, and the
-// third gets its link.
+// removed from the console and another was banned. Both stay so, and the third
+// account gets its link.
 func testDemoWithoutAll(t *testing.T, dir string) {
 	t.Helper()
 	must(t, dir, "", "staff", "role", "data_lead", "general")
@@ -223,7 +224,7 @@ func (s *server) follow(t *testing.T, link, path string) string {
 	return ""
 }
 
-// count is how many items a list of the API holds on its first page.
+// count returns the number of items on the first page of a list of the API.
 func (s *server) count(t *testing.T, path, key string) int {
 	t.Helper()
 	status, body := s.call(t, "GET", "/api/v1"+path, key, "")
@@ -234,8 +235,8 @@ func (s *server) count(t *testing.T, path, key string) int {
 	return len(list.Items)
 }
 
-// testTimedBan bans a user for a moment; the ban ends by itself, and the log
-// says so.
+// testTimedBan bans a user for a moment. The ban ends by itself, and the log
+// has an entry for it.
 func testTimedBan(t *testing.T, s *server, key string) {
 	_, body := s.call(t, "GET", "/api/v1/trollboard?limit=1", key, "")
 	var board struct {
