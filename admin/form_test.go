@@ -30,7 +30,8 @@ type everything struct {
 func TestFill(t *testing.T) {
 	t.Parallel()
 	id := uuid.New()
-	values, err := url.ParseQuery("text=abc&choice=b&empty=&on=on&maybe=false&count=-3&at=2026-11-30T12:00&limit=7&cursor=c" +
+	values, err := url.ParseQuery("text=abc&choice=b&empty=&on=on&maybe=false&count=-3" +
+		"&at=2026-11-30T12:00&limit=7&cursor=c" +
 		"&id=" + id.String() + "&ids=" + id.String() + "&ids=" + id.String() +
 		"&value[x]=9&x]=9&other[x]=9&x]=9&values[x]=0.5&values[y]=&values[z]=1&Hidden=no&other=ignored")
 	if err != nil {

@@ -155,7 +155,8 @@ func TestMessageMenu(t *testing.T) {
 	g := plant(t, s)
 	menu := func(c *client) []string {
 		var items []string
-		for _, item := range c.get(at(g.first)).want(200).page().Find("article[aria-current] .menu-items").Find("a, .menu-group > button").EachIter() {
+		menu := c.get(at(g.first)).want(200).page().Find("article[aria-current] .menu-items")
+		for _, item := range menu.Find("a, .menu-group > button").EachIter() {
 			item.Find("kbd").Remove()
 			items = append(items, strings.TrimSpace(item.Text()))
 		}
@@ -314,7 +315,8 @@ func TestEditKeepsHistory(t *testing.T) {
 	if len(list.Items) != 2 || !list.Items[0].Original || list.Items[1].Text != "Ask somebody kind" {
 		t.Errorf("the API's history is %+v", list.Items)
 	}
-	if badges := c.get(at(g.second)).text("article[aria-current] .message-view-badges"); !strings.Contains(badges, "Edited") {
+	badges := c.get(at(g.second)).text("article[aria-current] .message-view-badges")
+	if !strings.Contains(badges, "Edited") {
 		t.Errorf("an edited message is marked %q", badges)
 	}
 }

@@ -278,7 +278,7 @@ func langCode(code string) string { return excerpt(code, 8) }
 // may reports whether a person has a permission.
 func may(person store.Person, permission policy.Permission) bool { return person.May(permission) }
 
-// changeQuery writes the page's query with some parameters changed, given as
+// changeQuery writes the query of the page with some parameters changed, passed as
 // names and values. An empty value removes a parameter. Any change but its own
 // removes the cursor, and every change removes the notice.
 func changeQuery(values url.Values, changes ...string) (string, error) {

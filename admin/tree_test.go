@@ -79,7 +79,8 @@ func TestTreePage(t *testing.T) {
 		!strings.Contains(done, "vandals here") {
 		t.Errorf("what was done to the tree reads %q", done)
 	}
-	if n := staff(t, server, policy.DataLead).get(path).want(200).page().Find(".page-head [data-dialog]").Length(); n != 0 {
+	lead := staff(t, server, policy.DataLead).get(path).want(200).page()
+	if n := lead.Find(".page-head [data-dialog]").Length(); n != 0 {
 		t.Error("a data lead is offered to restart a tree")
 	}
 	c.get("/trees/" + uuid.NewString()).want(404)

@@ -126,7 +126,8 @@ func (p trollboardPage) csv() (header []string, rows [][]string) {
 		rows = append(rows, []string{
 			strconv.FormatInt(r.Rank, 10), r.UserID.String(), r.DisplayName, r.Status, figure(&r.Score), figure(&r.Rate),
 			strconv.FormatInt(r.RedFlags, 10), strconv.FormatInt(r.Upvotes, 10), strconv.FormatInt(r.Downvotes, 10),
-			strconv.FormatInt(r.Spam, 10), figure(r.Toxicity), orEmpty(r.ToxicitySource), strconv.FormatInt(r.Messages, 10), strings.Join(r.Languages, " "),
+			strconv.FormatInt(r.Spam, 10), figure(r.Toxicity), orEmpty(r.ToxicitySource),
+			strconv.FormatInt(r.Messages, 10), strings.Join(r.Languages, " "),
 			rfc3339(r.LastActivity),
 		})
 	}

@@ -163,7 +163,8 @@ func TestTrollboardActs(t *testing.T) {
 		page.Find("#u-"+boss.UserID.String()+" a[data-dialog]").Length() != 0 {
 		t.Error("a moderator is offered to ban an admin, or does not see them")
 	}
-	if n := staff(t, server, policy.DataLead).get("/trollboard").want(http.StatusOK).page().Find("tbody a[data-dialog]").Length(); n != 0 {
+	board := staff(t, server, policy.DataLead).get("/trollboard").want(http.StatusOK).page()
+	if n := board.Find("tbody a[data-dialog]").Length(); n != 0 {
 		t.Errorf("a data lead is offered %d bans", n)
 	}
 }

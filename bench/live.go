@@ -171,8 +171,11 @@ func (b *bench) watchSomebody(ctx context.Context) (*watched, error) {
 		return nil, err
 	}
 	id, prompt, name := uuid.New(), uuid.New(), "Watched "+c.run
-	line := fmt.Sprintf(`{"type": "user", "id": "bench-%[1]s-user", "user_id": %[2]q, "display_name": %[4]q, "auth_method": "email", "username": %[4]q}
-{"type": "message", "id": "bench-%[1]s-prompt", "message_id": %[3]q, "user_id": %[2]q, "role": "prompter", "text": "Look at me", "lang": "en"}`, c.run, id, prompt, name)
+	line := fmt.Sprintf(`{"type": "user", "id": "bench-%[1]s-user", "user_id": %[2]q, `+
+		`"display_name": %[4]q, "auth_method": "email", "username": %[4]q}`+"\n"+
+		`{"type": "message", "id": "bench-%[1]s-prompt", "message_id": %[3]q, "user_id": %[2]q, `+
+		`"role": "prompter", "text": "Look at me", "lang": "en"}`,
+		c.run, id, prompt, name)
 	if err := b.web.ingest(ctx, b.keys[policy.Collector], []byte(line)); err != nil {
 		return nil, err
 	}

@@ -100,7 +100,8 @@ func (a *App) run(args []string) (err error) {
 		return fmt.Errorf("set up the command line: %w", err)
 	}
 	if len(args) == 0 {
-		return usageError(`which command? "treewarden help" lists them; "treewarden demo" shows the console with made-up data`)
+		return usageError(`which command? "treewarden help" lists them; ` +
+			`"treewarden demo" shows the console with made-up data`)
 	}
 	command, err := parser.Parse(args)
 	if err != nil {
