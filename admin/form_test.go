@@ -173,7 +173,7 @@ func FuzzFill(f *testing.F) {
 	f.Fuzz(func(t *testing.T, query string) {
 		values, err := url.ParseQuery(query)
 		if err != nil {
-			t.Skip()
+			return // fill takes values that ParseQuery could read.
 		}
 		var form everything
 		if wrong := merge(fill(values, &form), checked(&form)); len(wrong) == 0 && strings.ContainsRune(form.Text, 0) {
