@@ -175,10 +175,12 @@ func TestImportStoppedAndStartedAgain(t *testing.T) {
 	for stop := range stops + 1 {
 		ctx, cancel := context.WithCancel(context.Background())
 		last := len(lines) * stop / stops // it is stopped behind this line, or in the midst of what came before
+		// Drawn here: the goroutine that reads may outlive its import.
+		delay := time.Duration(random.IntN(50)) * time.Millisecond
 		_, err := s.Import(ctx, func(yield func(*corpus.Record, error) bool) {
 			for record, err := range corpus.NewReader(strings.NewReader(file), "").All() {
 				if record.Line > last && stop < stops {
-					time.AfterFunc(time.Duration(random.IntN(50))*time.Millisecond, cancel)
+					time.AfterFunc(delay, cancel)
 					<-ctx.Done()
 				}
 				if !yield(record, err) {

@@ -41,6 +41,9 @@ func (s *Store) Ingest(ctx context.Context, actor Actor, lines []byte) (Ingested
 // Records with an unknown parent are stored apart until a later record or
 // import brings it. One import runs at a time; a second one waits.
 //
+// The iterator runs in a goroutine of its own. If Import fails while the iterator
+// waits for input, the goroutine ends only after that input has come.
+//
 // On an error, the summary counts what was committed before it.
 func (s *Store) Import(
 	ctx context.Context, records iter.Seq2[*corpus.Record, error], o ImportOptions,

@@ -136,11 +136,13 @@ func (r *recountReader) readMessage(raw [][]byte) {
 	}
 }
 
-// record marks a message as having a reaction record.
-func record(shard *messageShard, m *countedMessage) {
+// record marks a message as having a reaction record and returns its standing.
+// Readers of the same message write at the same time.
+func record(shard *messageShard, m *countedMessage) Standing {
 	shard.Lock()
+	defer shard.Unlock()
 	m.recorded = true
-	shard.Unlock()
+	return m.standing()
 }
 
 func (r *recountReader) readEmojis(raw [][]byte) {
@@ -148,9 +150,8 @@ func (r *recountReader) readEmojis(raw [][]byte) {
 	if m == nil {
 		return
 	}
-	record(shard, m)
 	d := r.start()
-	d.Reactions(db.ReadInt4(raw[1]), db.ReadInt4(raw[2]), db.ReadInt4(raw[3]), m.standing())
+	d.Reactions(db.ReadInt4(raw[1]), db.ReadInt4(raw[2]), db.ReadInt4(raw[3]), record(shard, m))
 	r.add(m.author, m.created, d)
 }
 
@@ -159,17 +160,16 @@ func (r *recountReader) readReaction(raw [][]byte) {
 	if m == nil {
 		return
 	}
-	record(shard, m)
 	d := r.start()
-	d.Reaction(string(raw[3]), r.by(m, raw[1]))
+	d.Reaction(string(raw[3]), r.by(m.author, raw[1], record(shard, m)))
 	r.add(m.author, db.ReadMoment(raw[2]), d)
 }
 
-// by returns the standing of a rater's feedback on a message.
-func (r *recount) by(m *countedMessage, giver []byte) Standing {
-	s := m.standing()
+// by adds to the standing of feedback whether it comes from somebody other than
+// the author who is not banned.
+func (r *recount) by(author int32, giver []byte, s Standing) Standing {
 	id := uuid.UUID(giver)
-	s.ByOther = id != r.ids[m.author] && (len(r.banned) == 0 || !r.banned[id])
+	s.ByOther = id != r.ids[author] && (len(r.banned) == 0 || !r.banned[id])
 	return s
 }
 
@@ -191,7 +191,7 @@ func (r *recountReader) readVote(raw [][]byte) {
 		l.Sum, l.Number = toFixed(db.ReadFloat8(raw[4]), 1), 1
 	}
 	d := r.start()
-	d.Labels(Vote, &l, r.by(m, raw[1]))
+	d.Labels(Vote, &l, r.by(m.author, raw[1], m.standing()))
 	r.add(m.author, db.ReadMoment(raw[2]), d)
 }
 
@@ -214,7 +214,7 @@ func (r *recountReader) readAggregate(raw [][]byte) {
 func (r *recountReader) readReport(raw [][]byte) {
 	if _, m := r.find(raw[0]); m != nil {
 		d := r.start()
-		d.Once(Report, r.by(m, raw[1]))
+		d.Once(Report, r.by(m.author, raw[1], m.standing()))
 		r.add(m.author, db.ReadMoment(raw[2]), d)
 	}
 }
