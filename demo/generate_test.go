@@ -132,7 +132,7 @@ func TestRowsHoldTogether(t *testing.T) {
 	for _, x := range c.Votes {
 		check("vote", x.Tree, x.Message, x.User, x.At)
 		for i, v := range x.Values {
-			if v != NotGiven && (v < 0 || v > 1) {
+			if v != NotAsked && (v < 0 || v > 1) {
 				t.Errorf("the label %s is %v", scoring.LabelNames[i], v)
 			}
 		}

@@ -95,7 +95,7 @@ func (g *generator) vote(n *node, by *person, at time.Time, values [scoring.NumL
 func (g *generator) labels(h habit, role string) [scoring.NumLabels]float64 {
 	var values [scoring.NumLabels]float64
 	for i := range values {
-		values[i] = NotGiven
+		values[i] = NotAsked
 	}
 	tick := func(label int, chance float64) {
 		values[label] = 0

@@ -90,7 +90,7 @@ func signalsToLoad(c Corpus) []store.Table {
 			v := c.Votes[i]
 			row := []any{rawID(v.Tree), rawID(v.Message), rawID(v.User), v.At}
 			for _, value := range v.Values {
-				if value == NotGiven {
+				if value == NotAsked {
 					row = append(row, nil)
 				} else {
 					row = append(row, value)

@@ -103,11 +103,11 @@ var (
 	violence       = scoring.LabelPlace("violence")
 )
 
-// NotGiven is the value in Vote.Values of a label that the voter was not asked
+// NotAsked is the value in Vote.Values of a label that the voter was not asked
 // for.
-const NotGiven = -1
+const NotAsked = -1
 
-// Vote holds one person's labels of one message, each 0 to 1 or NotGiven.
+// Vote holds one person's labels of one message, each 0 to 1 or NotAsked.
 type Vote struct {
 	Tree, Message, User uuid.UUID
 	At                  time.Time

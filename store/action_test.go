@@ -221,7 +221,7 @@ func TestDeletingATrollsMessagesKeepsTheScore(t *testing.T) {
 	}
 	ban := act(t, w.Store, w.moderator, store.Act{Kind: "ban", Target: w.other})
 	if got := score(); got != 3 {
-		t.Errorf("with the giver banned: %v, want 3", got)
+		t.Errorf("with the rater banned: %v, want 3", got)
 	}
 	if _, err := w.Undo(ctx, w.moderator, ban.Action.ID, "wrong one", false, ""); err != nil {
 		t.Fatal(err)

@@ -225,7 +225,7 @@ func (d *actionTx) keepKey() {
 
 // lockUser locks the target user and checks the rank rules. The lock admits new
 // rows that refer to the user, such as those of the log; a user leaving feedback
-// is locked by lockGiver. If the target is an admin, lockUser locks the rows of
+// is locked by lockRater. If the target is an admin, lockUser locks the rows of
 // all admins first, so that the last two admins cannot demote each other at once.
 // The locks do not conflict with foreign keys: a transaction that inserts a row
 // with a user id, such as a counter, may hold trees that the action waits for.
@@ -253,9 +253,9 @@ func (d *actionTx) lockUser(id uuid.UUID) (User, error) {
 	return user, nil
 }
 
-// lockGiver prevents a ban or unban of the actor while the action adds feedback
+// lockRater prevents a ban or unban of the actor while the action adds feedback
 // to a message. It precedes the lock of the tree.
-func (d *actionTx) lockGiver() error {
+func (d *actionTx) lockRater() error {
 	_, err := d.exec("SELECT FROM users WHERE user_id = $1 FOR SHARE", d.actor.UserID)
 	return err
 }

@@ -29,8 +29,8 @@ type columnAspect struct {
 	// state reads the value from a row o of the object's table. restore is the
 	// SET list that writes it back from a jsonb s.
 	state, restore string
-	// tells is the event of a change; the zero value is none.
-	tells event
+	// eventOf is the event of a change; the zero value is none.
+	eventOf event
 }
 
 // event describes an event for front ends, as SQL over a row of action_objects.
@@ -41,16 +41,16 @@ type event struct {
 }
 
 func (a columnAspect) event() string {
-	if a.tells.kind == "" {
+	if a.eventOf.kind == "" {
 		return ""
 	}
 	where := ""
-	if a.tells.when != "" {
-		where = " AND " + a.tells.when
+	if a.eventOf.when != "" {
+		where = " AND " + a.eventOf.when
 	}
 	return fmt.Sprintf(`SELECT %s AS kind, %s AS payload, %d AS rank, object_id
 		FROM action_objects WHERE action_id = $1 AND aspect = '%s'%s`,
-		a.tells.kind, a.tells.payload, a.tells.rank, a.name, where)
+		a.eventOf.kind, a.eventOf.payload, a.eventOf.rank, a.name, where)
 }
 
 // The aspects that are columns of the object's own row.
@@ -61,7 +61,7 @@ var (
 			'reason', o.ban_reason, 'by', o.banned_by, 'action', o.ban_action) END`,
 		restore: `banned_at = (s->>'since')::timestamptz, banned_until = (s->>'until')::timestamptz,
 			ban_reason = s->>'reason', banned_by = (s->>'by')::uuid, ban_action = (s->>'action')::bigint`,
-		tells: event{
+		eventOf: event{
 			kind:    "CASE WHEN after IS NULL THEN 'unban' ELSE 'ban' END",
 			payload: "json_build_object('user_id', object_id, 'until', after->'until')", rank: 1,
 		},
@@ -87,7 +87,7 @@ var (
 		restore: `deleted = (s->>'deleted')::boolean, deleted_at = (s->>'at')::timestamptz,
 			deleted_action = (s->>'action')::bigint, deleted_root = (s->>'root')::uuid,
 			deletion_by_staff = (s->>'by_staff')::boolean`,
-		tells: event{
+		eventOf: event{
 			kind:    "CASE WHEN (after->>'deleted')::boolean THEN 'delete' ELSE 'undelete' END",
 			payload: "json_build_object('message_id', object_id, 'message_tree_id', tree_id)",
 			when:    "before->>'deleted' <> after->>'deleted'", rank: 2,
@@ -97,7 +97,7 @@ var (
 		name: "text", object: "message",
 		state:   `jsonb_build_object('text', o.text, 'edited', o.edited)`,
 		restore: `text = s->>'text', edited = (s->>'edited')::boolean`,
-		tells: event{
+		eventOf: event{
 			kind:    "'edit'",
 			payload: "json_build_object('message_id', object_id, 'message_tree_id', tree_id, 'text', after->'text')", rank: 2,
 		},
@@ -115,7 +115,7 @@ var (
 			'halted_active', o.halted_active, 'by_staff', o.state_by_staff)`,
 		restore: `state = s->>'state', active = (s->>'active')::boolean, halted_state = s->>'halted_state',
 			halted_active = (s->>'halted_active')::boolean, state_by_staff = (s->>'by_staff')::boolean`,
-		tells: event{
+		eventOf: event{
 			kind:    "CASE WHEN after->>'state' = '" + tables.Halted + "' THEN 'halt' ELSE 'resume' END",
 			payload: "json_build_object('message_tree_id', object_id, 'state', after->'state')", rank: 3,
 		},

@@ -42,10 +42,10 @@ func TestManyWritersAtOnce(t *testing.T) {
 					t.Errorf("writer %d of seed %d, round %d: %v", i, seed, round, err)
 				}
 				if round%2 == 0 && round/2 < flags {
-					giver := uuid.New()
+					rater := uuid.New()
 					done, err := q.Ingest(ctx, store.CommandLine,
-						[]byte(event("user", "user_id", giver)+"\n"+
-							event("reaction", "message_id", hot, "user_id", giver, "emoji", "red_flag")))
+						[]byte(event("user", "user_id", rater)+"\n"+
+							event("reaction", "message_id", hot, "user_id", rater, "emoji", "red_flag")))
 					if err != nil || done.Accepted != 2 {
 						t.Errorf("writer %d of seed %d, round %d: a red flag: %+v, %v", i, seed, round, done, err)
 					}
@@ -92,19 +92,19 @@ func (q *sequence) write(round int) error {
 func (q *sequence) submit() error {
 	var lines []string
 	for range 8 {
-		n, giver := q.node(), q.user()
+		n, rater := q.node(), q.user()
 		lines = append(lines, pick(q,
-			event("label", "message_id", n.id, "user_id", giver, "labels", q.labels()),
-			event("reaction", "message_id", n.id, "user_id", giver, "emoji", pick(q, "+1", "-1", "red_flag"), "op",
+			event("label", "message_id", n.id, "user_id", rater, "labels", q.labels()),
+			event("reaction", "message_id", n.id, "user_id", rater, "emoji", pick(q, "+1", "-1", "red_flag"), "op",
 				pick(q, "add", "remove")),
-			event("report", "message_id", n.id, "user_id", giver, "reason", "at once"),
-			event("message", "message_id", q.id(), "parent_id", n.id, "user_id", giver, "role", "prompter", "text", "x", "lang",
+			event("report", "message_id", n.id, "user_id", rater, "reason", "at once"),
+			event("message", "message_id", q.id(), "parent_id", n.id, "user_id", rater, "role", "prompter", "text", "x", "lang",
 				"en"),
-			event("message", "message_id", q.id(), "user_id", giver, "role", "prompter", "text", "x", "lang", "de"),
+			event("message", "message_id", q.id(), "user_id", rater, "role", "prompter", "text", "x", "lang", "de"),
 			event("classifier_output", "message_id", n.id, "model", pick(q, "m", "n", q.id().String()), "scores",
 				map[string]float64{"toxicity": q.dice.Float64()}),
 			event("tree", "message_tree_id", n.tree, "state", pick(q, "growing", "aborted_low_grade")),
-			event("user", "user_id", giver, "display_name", q.id().String()),
+			event("user", "user_id", rater, "display_name", q.id().String()),
 			event("user", "user_id", q.id())))
 	}
 	_, err := q.Ingest(ctx, store.CommandLine, []byte(strings.Join(lines, "\n")))

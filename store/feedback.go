@@ -117,7 +117,7 @@ func (d *actionTx) lockForFeedback() (Message, error) {
 	if d.actor.UserID == uuid.Nil {
 		return Message{}, &Forbidden{Why: "Labels, reactions and reports are given by a person or a key."}
 	}
-	if err := d.lockGiver(); err != nil {
+	if err := d.lockRater(); err != nil {
 		return Message{}, err
 	}
 	m, err := d.lockMessage(d.act.Target)

@@ -54,9 +54,9 @@ func TestIngestBesideABanOfTheAuthor(t *testing.T) {
 	verify(t, w.Store)
 }
 
-// TestBanBesideWhatTheGiverGives: a ban waits for what its user is giving just
-// now, and then takes its count away.
-func TestBanBesideWhatTheGiverGives(t *testing.T) {
+// TestBanBesideFeedback: a ban waits for the feedback that its user gives
+// at that moment, and then takes its count away.
+func TestBanBesideFeedback(t *testing.T) {
 	t.Parallel()
 	for name, give := range map[string]func(w world) error{
 		"act": func(w world) error {

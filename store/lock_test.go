@@ -110,7 +110,7 @@ func TestImportTakesTreesInTheirOrder(t *testing.T) {
 func TestBanWaitsForWhatIsBeingGiven(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	giver := w.moderator
+	rater := w.moderator
 	tx := holding(t, w.Store, "SELECT FROM trees WHERE tree_id = $1 FOR UPDATE", w.prompt)
 	done := make(chan error, 2)
 	act := func(actor store.Actor, a store.Act) {
@@ -118,9 +118,9 @@ func TestBanWaitsForWhatIsBeingGiven(t *testing.T) {
 		_, err := w.Act(ctx, actor, a)
 		done <- err
 	}
-	go act(giver, store.Act{Kind: "react", Target: w.prompt, Params: store.ReactParams{Emoji: "red_flag", Op: "add"}})
+	go act(rater, store.Act{Kind: "react", Target: w.prompt, Params: store.ReactParams{Emoji: "red_flag", Op: "add"}})
 	waiting(t, w.Store, 1)
-	go act(w.admin, store.Act{Kind: "ban", Target: giver.UserID})
+	go act(w.admin, store.Act{Kind: "ban", Target: rater.UserID})
 	waiting(t, w.Store, 2)
 	if err := tx.Commit(ctx); err != nil {
 		t.Fatal(err)

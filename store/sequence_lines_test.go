@@ -66,27 +66,27 @@ func (q *sequence) ingest() {
 	q.t.Helper()
 	var lines []string
 	for range 1 + q.dice.IntN(6) {
-		n, giver := q.node(), q.user()
+		n, rater := q.node(), q.user()
 		switch q.dice.IntN(8) {
 		case 0, 1:
-			lines = append(lines, event("label", "message_id", n.id, "user_id", giver, "labels", q.labels(), "at", q.at()))
+			lines = append(lines, event("label", "message_id", n.id, "user_id", rater, "labels", q.labels(), "at", q.at()))
 		case 2, 3:
-			lines = append(lines, event("reaction", "message_id", n.id, "user_id", giver, "emoji",
+			lines = append(lines, event("reaction", "message_id", n.id, "user_id", rater, "emoji",
 				pick(q, "+1", "-1", "red_flag", "_skip_reply"),
 				"op", pick(q, "add", "add", "remove"), "at", q.at()))
 		case 4:
-			lines = append(lines, event("report", "message_id", n.id, "user_id", giver, "reason", "by ingest", "at", q.at()))
+			lines = append(lines, event("report", "message_id", n.id, "user_id", rater, "reason", "by ingest", "at", q.at()))
 		case 5:
 			// A late reply, as the case may be below a deleted message. It may be refused.
 			reply := q.reply(n)
-			lines = append(lines, q.message(reply, giver))
+			lines = append(lines, q.message(reply, rater))
 			q.nodes = q.nodes[:len(q.nodes)-1]
 		case 6:
 			lines = append(lines, event("classifier_output", "message_id", n.id, "model", pick(q, "m", "n"), "scores",
 				map[string]float64{"toxicity": q.dice.Float64()}, "at", q.at()))
 		case 7:
 			lines = append(lines, event("tree", "message_tree_id", n.tree, "state", pick(q, "growing", "aborted_low_grade")),
-				event("user", "user_id", giver, "display_name", "name "+q.id().String()))
+				event("user", "user_id", rater, "display_name", "name "+q.id().String()))
 		}
 	}
 	done, err := q.Ingest(ctx, store.CommandLine, []byte(strings.Join(lines, "\n")))

@@ -121,7 +121,7 @@ func (d *actionTx) lockObjects(id int64, action Action) error {
 		}
 	}
 	d.label = action.TargetLabel
-	// The raters of changed feedback must not be banned meanwhile (lockGiver).
+	// The raters of changed feedback must not be banned meanwhile (lockRater).
 	if _, err := d.exec(`SELECT FROM users WHERE user_id IN (SELECT right(aspect, 36)::uuid FROM action_objects
 		WHERE action_id = $1 AND aspect ~ '^(label|reaction|report):') ORDER BY user_id FOR SHARE`, id); err != nil {
 		return err

@@ -28,7 +28,7 @@ type Standing struct {
 // source.condition is the same rule in SQL, and tests compare the two.
 func (f Fact) counts(s Standing) (current, legacy bool) {
 	src := &sources[f]
-	current = src.giver == "" || s.ByOther
+	current = src.rater == "" || s.ByOther
 	switch {
 	case src.evenDeleted:
 		legacy = true

@@ -76,7 +76,7 @@ type span struct {
 
 type spanShard struct {
 	sync.Mutex
-	tallies map[span]*scoring.Counters
+	counts map[span]*scoring.Counters
 }
 
 // recountOn counts everything on connections that share a snapshot. Each reads a
@@ -99,7 +99,7 @@ func recountOn(ctx context.Context, conns []db.Conn, now time.Time, toxicFrom fl
 	each := int(max(about, 0)) * 11 / 10 / shards
 	for i := range shards {
 		r.messages[i].at, r.messages[i].all = make(map[uuid.UUID]int32, each), make([]countedMessage, 0, each)
-		r.spans[i].tallies = map[span]*scoring.Counters{}
+		r.spans[i].counts = map[span]*scoring.Counters{}
 	}
 	if err := db.EachRaw(ctx, conns[0], "SELECT user_id FROM users WHERE banned_at IS NOT NULL", func(raw [][]byte) {
 		r.banned[uuid.UUID(raw[0])] = true

@@ -52,7 +52,7 @@ func (r *recount) compare(ctx context.Context, c db.Conn, hoursFrom, daysFrom db
 		if author, known := r.authors[user]; known {
 			if grain == Total {
 				actual, unseen[author] = &r.totals[author], false
-			} else if t := r.spans[int(author)%shards].tallies[span{author, grain, at}]; t != nil {
+			} else if t := r.spans[int(author)%shards].counts[span{author, grain, at}]; t != nil {
 				actual = t
 				seen[span{author, grain, at}] = true
 			}
@@ -69,7 +69,7 @@ func (r *recount) compare(ctx context.Context, c db.Conn, hoursFrom, daysFrom db
 		}
 	}
 	for i := range r.spans {
-		for key, t := range r.spans[i].tallies {
+		for key, t := range r.spans[i].counts {
 			if !seen[key] && *t != (scoring.Counters{}) && kept(key.grain, key.at) {
 				differs(counterFault{r.ids[key.author], key.grain, key.at, nil, t})
 			}

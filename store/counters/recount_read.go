@@ -167,8 +167,8 @@ func (r *recountReader) readReaction(raw [][]byte) {
 
 // by adds to the standing of feedback whether it comes from somebody other than
 // the author who is not banned.
-func (r *recount) by(author int32, giver []byte, s Standing) Standing {
-	id := uuid.UUID(giver)
+func (r *recount) by(author int32, rater []byte, s Standing) Standing {
+	id := uuid.UUID(rater)
 	s.ByOther = id != r.ids[author] && (len(r.banned) == 0 || !r.banned[id])
 	return s
 }

@@ -22,10 +22,10 @@ func (r *recount) add(author int32, at db.Moment, d *Deltas) {
 }
 
 func (s *spanShard) of(key span) *scoring.Counters {
-	t := s.tallies[key]
+	t := s.counts[key]
 	if t == nil {
 		t = new(scoring.Counters)
-		s.tallies[key] = t
+		s.counts[key] = t
 	}
 	return t
 }
@@ -84,14 +84,14 @@ func (r *recount) countMessages() {
 func (r *recount) foldHours() {
 	for i := range r.spans {
 		shard := &r.spans[i]
-		hours := make([]span, 0, len(shard.tallies))
-		for key := range shard.tallies {
+		hours := make([]span, 0, len(shard.counts))
+		for key := range shard.counts {
 			if key.grain == ByHour {
 				hours = append(hours, key)
 			}
 		}
 		for _, key := range hours {
-			shard.of(span{key.author, ByDay, startOf(key.at, microsADay)}).Add(shard.tallies[key], 1)
+			shard.of(span{key.author, ByDay, startOf(key.at, microsADay)}).Add(shard.counts[key], 1)
 		}
 	}
 }

@@ -19,10 +19,10 @@ type source struct {
 	at     string
 	where  string
 	counts map[string]string
-	// giver is the expression for the user who gave the signal, for sources that
+	// rater is the expression for the user who gave the signal, for sources that
 	// have one; it is joined as g. Signals by banned users and by authors
 	// themselves do not count.
-	giver string
+	rater string
 	// recorded reports whether a row of the source implies a reaction record.
 	recorded bool
 	// evenDeleted makes Open-Assistant's way count deleted messages too.
@@ -94,19 +94,19 @@ var sources = [numFacts]source{
 		counts: labelAggregateCounts(),
 	},
 	Reaction: {
-		join: on("reactions", "r"), at: "r.at", giver: "r.user_id", recorded: true,
+		join: on("reactions", "r"), at: "r.at", rater: "r.user_id", recorded: true,
 		where: "r.emoji IN (" + quoted(reactionSignals) + ")",
 		counts: map[string]string{
 			"red_flags": "(r.emoji = 'red_flag')::int", "upvotes": "(r.emoji = '+1')::int", "downvotes": "(r.emoji = '-1')::int",
 		},
 	},
 	Vote: {
-		join: on("label_votes", "v"), at: "v.at", giver: "v.user_id",
+		join: on("label_votes", "v"), at: "v.at", rater: "v.user_id",
 		counts: labelCountsSQL("coalesce((v.%[1]s >= "+yesFromSQL+")::int, 0)",
 			"coalesce(round(v.%[1]s::numeric * 1e12), 0)::bigint", "(v.%[1]s IS NOT NULL)::int"),
 	},
 	Report: {
-		join: on("reports", "p"), at: "p.at", giver: "p.user_id",
+		join: on("reports", "p"), at: "p.at", rater: "p.user_id",
 		where:  "p.status IN ('open', 'upheld')",
 		counts: map[string]string{"red_flags": "1"},
 	},
@@ -197,10 +197,10 @@ func (src source) branch(columns []string, from, where string, groups []string) 
 
 // joined returns the joins with a message m.
 func (src source) joined() string {
-	if src.giver == "" {
+	if src.rater == "" {
 		return src.join
 	}
-	return src.join + " JOIN users g ON g.user_id = " + src.giver
+	return src.join + " JOIN users g ON g.user_id = " + src.rater
 }
 
 // signals reports whether a source has signals that Open-Assistant counts too.
@@ -213,9 +213,9 @@ func (src source) signals() bool {
 	return false
 }
 
-// countsFromGiver is the condition on a signal from g on message m. An expired
+// countsFromRater is the condition on a signal from g on message m. An expired
 // ban counts until it is removed, so that it ends at one time for all counters.
-const countsFromGiver = "g.banned_at IS NULL AND g.user_id <> m.user_id"
+const countsFromRater = "g.banned_at IS NULL AND g.user_id <> m.user_id"
 
 // condition returns the rule of Fact.counts as SQL, for one way of counting.
 func (src source) condition(legacy bool) string {
@@ -226,8 +226,8 @@ func (src source) condition(legacy bool) string {
 		return "NOT m.deleted"
 	case legacy:
 		return "NOT m.deleted AND " + hasRecord
-	case src.giver != "":
-		return countsFromGiver
+	case src.rater != "":
+		return countsFromRater
 	}
 	return ""
 }

@@ -53,7 +53,7 @@ var DeletionSubset = func() Subset {
 			branches = append(branches, src.branch(counted, "touched_messages m", "", hourly))
 		} else if src.signals() && !src.evenDeleted {
 			// The CTE counting has Open-Assistant's conditions.
-			src.giver, src.evenDeleted = "", true
+			src.rater, src.evenDeleted = "", true
 			branches = append(branches, src.branch(counted, "counting m", "", hourly))
 		}
 	}
@@ -70,7 +70,7 @@ var FeedbackSubset = func() Subset {
 	var counted, branches []string
 	var giving []source
 	for _, src := range sources {
-		if src.giver == "" {
+		if src.rater == "" {
 			continue
 		}
 		for column := range src.counts {
@@ -83,8 +83,8 @@ var FeedbackSubset = func() Subset {
 	slices.Sort(counted)
 	for _, src := range giving {
 		// The condition is added below, so that the rows of a banned user are not read.
-		src.join, src.giver = src.joined(), ""
-		branches = append(branches, src.branch(counted, "messages m", "g.user_id = $1 AND "+countsFromGiver, hourly))
+		src.join, src.rater = src.joined(), ""
+		branches = append(branches, src.branch(counted, "messages m", "g.user_id = $1 AND "+countsFromRater, hourly))
 	}
 	return newSubset("", counted, branches)
 }()

@@ -242,8 +242,8 @@ func feedbackSQL(table, columns, where string) string {
 		where = " AND " + where
 	}
 	return `SELECT g.tree_id, g.message_id, g.user_id` + columns +
-		` FROM unnest($1::uuid[], $2::uuid[]) i(message, giver), LATERAL (SELECT g.* FROM message_trees d
-		JOIN ` + table + ` g ON g.tree_id = d.tree_id AND g.message_id = d.message_id AND g.user_id = i.giver` + where + `
+		` FROM unnest($1::uuid[], $2::uuid[]) i(message, rater), LATERAL (SELECT g.* FROM message_trees d
+		JOIN ` + table + ` g ON g.tree_id = d.tree_id AND g.message_id = d.message_id AND g.user_id = i.rater` + where + `
 		WHERE d.message_id = i.message OFFSET 0) g`
 }
 

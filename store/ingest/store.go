@@ -137,12 +137,12 @@ var insertLabelsSQL, replaceLabelsSQL = func() (string, string) {
 	}
 	names := tables.EachLabel("%[1]s", ", ")
 	from := `FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::text[], ` +
-		strings.Join(arrays, ", ") + `) s(tree, message, giver, at, other, ` + names + `)`
+		strings.Join(arrays, ", ") + `) s(tree, message, rater, at, other, ` + names + `)`
 	return `INSERT INTO label_votes (tree_id, message_id, user_id, at, other, ` + names +
-			`) SELECT tree, message, giver, at, other::jsonb, ` + names + ` ` + from,
+			`) SELECT tree, message, rater, at, other::jsonb, ` + names + ` ` + from,
 		`UPDATE label_votes v SET at = s.at, other = s.other::jsonb, ` + tables.EachLabel("%[1]s = s.%[1]s", ", ") + ` ` +
 			from + `
-			WHERE v.tree_id = s.tree AND v.message_id = s.message AND v.user_id = s.giver`
+			WHERE v.tree_id = s.tree AND v.message_id = s.message AND v.user_id = s.rater`
 }()
 
 // labelRows holds rows of label_votes by column.

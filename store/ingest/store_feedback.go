@@ -34,8 +34,8 @@ func (in *run) storeReactions() {
 	}
 	if len(gone.trees) > 0 {
 		in.Queue(`DELETE FROM reactions r
-			USING unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) g(tree, message, giver, emoji)
-			WHERE r.tree_id = g.tree AND r.message_id = g.message AND r.user_id = g.giver AND r.emoji = g.emoji`,
+			USING unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) g(tree, message, rater, emoji)
+			WHERE r.tree_id = g.tree AND r.message_id = g.message AND r.user_id = g.rater AND r.emoji = g.emoji`,
 			db.IDArray(gone.trees), db.IDArray(gone.messages), db.IDArray(gone.users), gone.emojis)
 	}
 	if len(made.trees) > 0 {
