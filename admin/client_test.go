@@ -8,10 +8,12 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/PuerkitoBio/goquery"
+	"golang.org/x/net/html"
 
 	"treewarden/policy"
 	"treewarden/store"
@@ -150,8 +152,25 @@ func (a answer) page() *goquery.Document {
 	if err != nil {
 		a.t.Fatal(err)
 	}
+	collapseSpaces(page.Nodes[0])
 	return page
 }
+
+// collapseSpaces makes one space of each run of white space, as a browser does,
+// except where white space is kept.
+func collapseSpaces(n *html.Node) {
+	switch {
+	case n.Type == html.TextNode:
+		n.Data = spaces.ReplaceAllString(n.Data, " ")
+	case n.Data == "pre" || n.Data == "textarea":
+		return
+	}
+	for child := range n.ChildNodes() {
+		collapseSpaces(child)
+	}
+}
+
+var spaces = regexp.MustCompile(`[ \t\r\n\f]+`)
 
 // text returns the text of all elements that a selector finds.
 func (a answer) text(selector string) string {

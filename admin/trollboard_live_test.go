@@ -173,6 +173,7 @@ func sameRow(t *testing.T, row rowNews, page answer) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	collapseSpaces(alone.Nodes[0])
 	sent, err := goquery.OuterHtml(alone.Find("tr"))
 	if err != nil || sent != shown {
 		t.Errorf("the event brings\n%s\nthe page shows\n%s (%v)", sent, shown, err)
