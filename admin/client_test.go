@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -157,17 +158,21 @@ func (a answer) page() *goquery.Document {
 }
 
 // collapseSpaces makes one space of each run of white space, as a browser does,
-// except where white space is kept.
+// except in elements that keep it, by themselves or by a style.
 func collapseSpaces(n *html.Node) {
 	switch {
 	case n.Type == html.TextNode:
 		n.Data = spaces.ReplaceAllString(n.Data, " ")
-	case n.Data == "pre" || n.Data == "textarea":
+	case n.Data == "pre" || n.Data == "textarea" || slices.ContainsFunc(n.Attr, keepsSpaces):
 		return
 	}
 	for child := range n.ChildNodes() {
 		collapseSpaces(child)
 	}
+}
+
+func keepsSpaces(a html.Attribute) bool {
+	return a.Key == "class" && (a.Val == "note" || a.Val == "report-reason" || strings.HasPrefix(a.Val, "text"))
 }
 
 var spaces = regexp.MustCompile(`[ \t\r\n\f]+`)
