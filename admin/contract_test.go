@@ -118,7 +118,8 @@ func TestShapes(t *testing.T) {
 	storetest.Exec(t, w.store, "INSERT INTO classifier_models (name, outputs) VALUES ('detoxify', "+
 		"'{toxicity,insult}'), ('other', '{x}')")
 	storetest.Exec(t, w.store, `INSERT INTO classifier_outputs (tree_id, message_id, model_id, toxicity, scores)
-		SELECT tree_id, message_id, model_id, CASE name WHEN 'detoxify' THEN 0.123456789012345 END, CASE name WHEN 'detoxify' THEN '{0.123456789012345,0.5}'::float8[] ELSE '{12.5}' END
+		SELECT tree_id, message_id, model_id, CASE name WHEN 'detoxify' THEN 0.123456789012345 END,
+			CASE name WHEN 'detoxify' THEN '{0.123456789012345,0.5}'::float8[] ELSE '{12.5}' END
 		FROM message_trees, classifier_models WHERE message_id = $1`, w.reply)
 	storetest.Vote(t, w.store, w.reply, w.user, "spam", 1, time.Now())
 	one := func(path string) any {
@@ -331,7 +332,8 @@ func snapshot(t *testing.T, s *store.Store) string {
 	t.Helper()
 	var tables []string
 	if err := storetest.DB(t, s).QueryRow(t.Context(), `SELECT array_agg(relname ORDER BY relname) FROM pg_class
-		WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname NOT IN ('sessions', 'api_keys', 'sign_in_attempts')`).Scan(&tables); err != nil {
+		WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+		AND relname NOT IN ('sessions', 'api_keys', 'sign_in_attempts')`).Scan(&tables); err != nil {
 		t.Fatal(err)
 	}
 	var all bytes.Buffer

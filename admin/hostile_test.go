@@ -125,11 +125,14 @@ func plantTexts(t *testing.T, s *store.Store, texts []string) []uuid.UUID {
 		clean = append(clean, strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "\uFFFD"))
 		authors, ids = append(authors, uuid.New()), append(ids, uuid.New())
 	}
-	storetest.Exec(t, s, `INSERT INTO users (user_id, display_name, username) SELECT id, name, id::text FROM unnest($1::uuid[], $2::text[]) u(id, name)`, authors, clean)
+	storetest.Exec(t, s, `INSERT INTO users (user_id, display_name, username) SELECT id, name, id::text
+		FROM unnest($1::uuid[], $2::text[]) u(id, name)`, authors, clean)
 	storetest.Exec(t, s, "INSERT INTO trees (tree_id, state, created_date, user_id) VALUES ($1, 'growing', now(), $2)",
 		ids[0], authors[0])
-	storetest.Exec(t, s, `INSERT INTO messages (tree_id, message_id, parent_id, user_id, created_date, role, lang, text, depth)
-		SELECT $1, m.id, CASE WHEN m.id <> $1 THEN $1 END, author, now(), 'prompter', 'en', text, CASE WHEN m.id = $1 THEN 0 ELSE 1 END
+	storetest.Exec(t, s, `INSERT INTO messages (tree_id, message_id, parent_id, user_id, created_date, role, lang, text,
+		depth)
+		SELECT $1, m.id, CASE WHEN m.id <> $1 THEN $1 END, author, now(), 'prompter', 'en', text, CASE WHEN m.id = $1 THEN 0
+			ELSE 1 END
 		FROM unnest($2::uuid[], $3::uuid[], $4::text[]) m(id, author, text)`, ids[0], ids, authors, clean)
 	storetest.Exec(t, s, "INSERT INTO message_trees (message_id, tree_id) SELECT id, $1 FROM unnest($2::uuid[]) id",
 		ids[0], ids)

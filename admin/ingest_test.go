@@ -41,8 +41,10 @@ func TestIngestAnswersForEachLine(t *testing.T) {
 	c := program(t, newServer(t, s), policy.Collector)
 	user, message := uuid.New(), uuid.New()
 	lines := []string{
-		fmt.Sprintf(`{"type": "user", "id": "e1", "user_id": %q, "display_name": "Ada", "auth_method": "discord", "username": "ada"}`, user),
-		fmt.Sprintf(`{"type": "message", "id": "e2", "message_id": %q, "user_id": %q, "role": "prompter", "text": "Hello?", "lang": "en"}`, message, user),
+		fmt.Sprintf(`{"type": "user", "id": "e1", "user_id": %q, "display_name": "Ada", "auth_method": "discord", `+
+			`"username": "ada"}`, user),
+		fmt.Sprintf(`{"type": "message", "id": "e2", "message_id": %q, "user_id": %q, "role": "prompter", `+
+			`"text": "Hello?", "lang": "en"}`, message, user),
 		`{"type": "reaction", "id": "e3"}`,
 		"",
 		fmt.Sprintf(`{"type": "reaction", "id": "e4", "message_id": %q, "user_id": %q, "emoji": "-1", "op": "add"}`,

@@ -328,7 +328,8 @@ func TestMessageAPI(t *testing.T) {
 	c := staff(t, server, policy.Moderator)
 	var m map[string]any
 	c.get("/api/v1" + at(g.first)).want(200).json(&m)
-	for _, key := range strings.Fields(`message_id parent_id message_tree_id user_id created_date text role lang review_count review_result deleted rank
+	for _, key := range strings.Fields(`message_id parent_id message_tree_id user_id created_date text role lang
+		review_count review_result deleted rank
 		synthetic model_name emojis labels detoxify classifiers edited depth children_count tree_state version`) {
 		if _, ok := m[key]; !ok {
 			t.Errorf("a message lacks %s", key)

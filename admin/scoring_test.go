@@ -44,7 +44,8 @@ func TestScoringTable(t *testing.T) {
 			t.Errorf("%s is told %s", name, a.body)
 		}
 		page := c.get(scoringPath).want(200)
-		if save := page.page().Find(`form[method="post"] button:contains("Save as new version")`).Length(); (save == 1) != may {
+		save := page.page().Find(`form[method="post"] button:contains("Save as new version")`).Length()
+		if (save == 1) != may {
 			t.Errorf("%s is offered %d buttons to save", name, save)
 		}
 		if why := strings.Contains(page.text("main"), "lacks the permission scoring.save. Roles that hold it: data lead, "+

@@ -49,7 +49,8 @@ type messageRow struct {
 }
 
 // messageColumns are the columns of a messageRow, from messages m, trees t and users u.
-var messageColumns = `m.message_id, m.parent_id, m.tree_id, m.user_id, nullif(m.created_date, '-infinity') AS created_date,
+var messageColumns = `m.message_id, m.parent_id, m.tree_id, m.user_id,
+	nullif(m.created_date, '-infinity') AS created_date,
 	m.text, m.role, m.lang, m.review_count, m.review_result, m.deleted, m.rank, m.synthetic, m.model_name,
 	` + tables.EmojiTotalsSQL + ` AS emojis, ` + tables.LabelTotalsSQL + ` AS labels,
 	` + tables.ClassifierOutputsSQL + ` AS classifiers, m.edited, m.depth,

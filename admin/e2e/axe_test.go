@@ -28,7 +28,8 @@ type violation struct {
 
 // runAxe checks the page in its current state. In the dark theme only the rules
 // about colours can have another result.
-const runAxe = `axe.run(document, { resultTypes: ["violations"], preload: false, ...%s }).then(found => found.violations.map(v => ({
+const runAxe = `axe.run(document, { resultTypes: ["violations"], preload: false,
+	...%s }).then(found => found.violations.map(v => ({
 	ID: v.id, Help: v.help, Nodes: v.nodes.slice(0, 4).map(n => n.target.join(" ") + " — " +
 		n.failureSummary.split("\n").slice(1).join(" ").trim() + " — " + n.html.slice(0, 160)) })))`
 
@@ -53,8 +54,10 @@ func (w *world) views(t *testing.T) []view {
 		"user_id LIMIT 1")
 	tree := one("SELECT tree_id::text FROM messages GROUP BY tree_id ORDER BY bool_or(deleted) DESC, count(*) DESC, " +
 		"tree_id LIMIT 1")
-	message := one(`SELECT message_id::text FROM messages m JOIN reports USING (tree_id, message_id) JOIN classifier_outputs USING (tree_id, message_id)
-		WHERE depth = 2 AND NOT deleted AND role = 'prompter' AND EXISTS (SELECT FROM messages r WHERE r.tree_id = m.tree_id AND r.parent_id = m.message_id)
+	message := one(`SELECT message_id::text FROM messages m JOIN reports USING (tree_id, message_id)
+		JOIN classifier_outputs USING (tree_id, message_id)
+		WHERE depth = 2 AND NOT deleted AND role = 'prompter' AND EXISTS (SELECT FROM messages r WHERE r.tree_id = m.tree_id
+			AND r.parent_id = m.message_id)
 		ORDER BY message_id LIMIT 1`)
 	onMessage := "/messages/" + message
 	w.secondFormula(t)
@@ -103,7 +106,8 @@ func (w *world) views(t *testing.T) []view {
 			"BY id LIMIT 1"), role: policy.Admin},
 		{name: "undo", path: "/actions/" + lastAction("edit") + "/undo"},
 		{name: "scoring", path: "/settings/scoring", role: policy.Admin},
-		{name: "scoring-try", path: "/settings/scoring?try=1&frame=total&weights[red_flags]=5&weights[upvotes]=-3&weights[spam_labels]=0&toxic_from=0.4", role: policy.Admin, open: opened("details")},
+		{name: "scoring-try", path: "/settings/scoring?try=1&frame=total&weights[red_flags]=5&" +
+			"weights[upvotes]=-3&weights[spam_labels]=0&toxic_from=0.4", role: policy.Admin, open: opened("details")},
 		{name: "scoring-back", path: "/settings/scoring?from=1", role: policy.DataLead},
 		{name: "scoring-wrong", path: "/settings/scoring?try=1&weights[red_flags]=500&weights[pii]=&toxic_from=2",
 			role: policy.Admin, status: 422},
@@ -242,8 +246,10 @@ func (b *tab) wantFits() {
 	if wider := eval[[]string](b, `(() => {
 		const room = document.documentElement.clientWidth;
 		if (document.documentElement.scrollWidth <= room) return [];
-		const cut = el => { for (let up = el.parentElement; up !== document.body; up = up.parentElement) if (getComputedStyle(up).overflowX !== "visible") return true; };
-		const end = el => { const box = el.getBoundingClientRect(); return Math.max(box.right, getComputedStyle(el).overflowX === "visible" ? box.left + el.scrollWidth : 0) };
+		const cut = el => { for (let up = el.parentElement; up !== document.body; up = up.parentElement)
+			if (getComputedStyle(up).overflowX !== "visible") return true; };
+		const end = el => { const box = el.getBoundingClientRect(); return Math.max(box.right,
+			getComputedStyle(el).overflowX === "visible" ? box.left + el.scrollWidth : 0) };
 		return [...document.querySelectorAll("body *")].filter(el => end(el) > room + 1 && !cut(el))
 			.filter((el, _, all) => !all.some(other => other !== el && el.contains(other))).slice(0, 2)
 			.map(el => el.closest("[class]").className + " … " + el.outerHTML.slice(0, 120)).concat("");

@@ -12,25 +12,31 @@ import (
 // foreign lists the elements and attributes on a page that no view writes:
 // contributor text made them.
 const foreign = `(() => {
-	const ours = new Set(("html head meta title link script body a abbr article bdi br button caption code datalist dd del details dialog div dl dt em fieldset " +
-		"figcaption figure footer form h1 h2 h3 header hr input ins kbd label legend li main meter nav ol option p pre section select small span strong summary " +
+	const ours = new Set(("html head meta title link script body a abbr article bdi br button caption code " +
+		"datalist dd del details dialog div dl dt em fieldset figcaption figure footer form h1 h2 h3 header hr input " +
+		"ins kbd label legend li main meter nav ol option p pre section select small span strong summary " +
 		"table tbody td textarea tfoot th thead time tr ul blockquote svg path rect circle line polyline g").split(" "));
-	const inText = new Set("p br hr em strong del blockquote pre code bdi ul ol li table thead tbody tr th td span div a".split(" "));
+	const inText = new Set("p br hr em strong del blockquote pre code bdi ul ol li table thead tbody tr th td span div a"
+		.split(" "));
 	const textAttributes = new Set("class href rel target start align role aria-label tabindex dir lang title".split(" "));
 	const found = [];
 	const say = (what, el) => { if (found.length < 12) found.push(what + ": " + el.outerHTML.slice(0, 200)); };
-	const allScripts = document.querySelectorAll("script"), allLinks = document.querySelectorAll("link"), allMeta = document.querySelectorAll("meta");
-	if (allScripts.length !== 1 || !allScripts[0].matches('head > script[type=module][src^="/static/app.js"]')) say("scripts", document.head);
+	const allScripts = document.querySelectorAll("script"), allLinks = document.querySelectorAll("link"),
+		allMeta = document.querySelectorAll("meta");
+	if (allScripts.length !== 1 || !allScripts[0].matches('head > script[type=module][src^="/static/app.js"]'))
+		say("scripts", document.head);
 	if (allLinks.length !== 2 || allMeta.length !== 3) say("links or meta", document.head);
 	if (document.querySelectorAll("h1").length !== 1) say("headings", document.body.querySelector("h1") || document.body);
 	for (const el of document.querySelectorAll("*")) {
 		if (!ours.has(el.localName) && !(el.localName === "title" && el.closest("svg"))) say("an element", el);
 		for (const { name, value } of el.attributes) {
-			if (name.startsWith("on") || ["style", "srcdoc", "xlink:href", "background", "poster", "ping"].includes(name)) say("an attribute", el);
+			if (name.startsWith("on") || ["style", "srcdoc", "xlink:href", "background", "poster", "ping"].includes(name))
+				say("an attribute", el);
 			if (["href", "src", "action", "formaction"].includes(name)) {
 				const address = new URL(value, location.href);
 				const mine = address.origin === location.origin;
-				const offered = el.localName === "a" && el.closest(".text") && ["http:", "https:"].includes(address.protocol) && el.rel === "noreferrer nofollow";
+				const offered = el.localName === "a" && el.closest(".text") && ["http:", "https:"].includes(address.protocol)
+					&& el.rel === "noreferrer nofollow";
 				if (!mine && !offered) say("an address", el);
 			}
 		}
@@ -40,7 +46,8 @@ const foreign = `(() => {
 		if (!inText.has(el.localName) && el.localName !== "ins") say("an element in a text", el);
 		for (const { name } of el.attributes) if (!textAttributes.has(name)) say("an attribute in a text", el);
 	}
-	for (const el of document.querySelectorAll("bdi *, option *, time *, .value *, .note *, .report-reason *, .leaf-text span[dir] *, .cut > span[dir] *")) {
+	for (const el of document.querySelectorAll("bdi *, option *, time *, .value *, .note *, .report-reason *, " +
+		".leaf-text span[dir] *, .cut > span[dir] *")) {
 		if (!el.closest(".text, .ctl, .visually-hidden")) say("an element in a name", el);
 	}
 	if (!document.title.endsWith(" · Treewarden")) say("the title " + document.title, document.head);
@@ -177,7 +184,8 @@ func (h *hostileWorld) longAndRightToLeft(b *tab) {
 		return text.matches("[dir=auto][lang=ar]:dir(rtl)") && getComputedStyle(text).direction === "rtl" })()`) {
 		b.t.Error("an Arabic text does not run from right to left")
 	}
-	if !eval[bool](b, `[...document.querySelectorAll(".message-view")].some(el => el.querySelector(".show-all") && el.getBoundingClientRect().height < 900)`) {
+	if !eval[bool](b, `[...document.querySelectorAll(".message-view")].some(el =>
+		el.querySelector(".show-all") && el.getBoundingClientRect().height < 900)`) {
 		b.t.Error("a long text is not cut")
 	}
 	b.click(".show-all > summary")

@@ -190,7 +190,8 @@ func (h *hostileWorld) name(t *testing.T) {
 		names[i] = beginning(name+" …", 500)
 	}
 	storetest.Exec(t, h.store, `INSERT INTO reports (tree_id, message_id, user_id, reason, at)
-		SELECT tree_id, message_id, m.user_id, n.reason, now() FROM unnest($1::uuid[], $2::text[]) AS n (id, reason) JOIN messages m ON m.user_id = n.id
+		SELECT tree_id, message_id, m.user_id, n.reason, now() FROM unnest($1::uuid[], $2::text[]) AS n (id, reason)
+			JOIN messages m ON m.user_id = n.id
 		WHERE tree_id = ANY ($3)`, h.users[:len(h.texts)], names, h.prompts)
 	// The page of the prompt shows all reports of a tree.
 	storetest.Exec(t, h.store, `INSERT INTO reports (tree_id, message_id, user_id, reason, at)

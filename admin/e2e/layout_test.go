@@ -17,12 +17,15 @@ func TestLayout(t *testing.T) {
 		b.visit("/settings/scoring?try=1&weights[red_flags]=5")
 		b.loaded()
 		b.until("the navigation shows where one is", `(() => {
-			const nav = document.querySelector(".nav").getBoundingClientRect(), here = document.querySelector(".nav [aria-current]").getBoundingClientRect();
+			const nav = document.querySelector(".nav").getBoundingClientRect(),
+				here = document.querySelector(".nav [aria-current]").getBoundingClientRect();
 			return here.left >= nav.left && here.right <= nav.right + 1;
 		})()`)
 		for what, wrong := range map[string]string{
-			"the frame of the figures is wider than they are": `document.querySelector(".quality").parentElement.clientWidth - document.querySelector(".quality").offsetWidth > 1`,
-			"an interval is broken over lines":                `[...document.querySelectorAll(".quality .hint.nowrap")].some(hint => hint.getClientRects()[0].height > 1.7 * parseFloat(getComputedStyle(hint).fontSize))`,
+			"the frame of the figures is wider than they are": `document.querySelector(".quality").parentElement.clientWidth -
+				document.querySelector(".quality").offsetWidth > 1`,
+			"an interval is broken over lines": `[...document.querySelectorAll(".quality .hint.nowrap")].some(hint =>
+				hint.getClientRects()[0].height > 1.7 * parseFloat(getComputedStyle(hint).fontSize))`,
 		} {
 			if eval[bool](b, wrong) {
 				t.Errorf("%d px: %s", width, what)
@@ -34,7 +37,8 @@ func TestLayout(t *testing.T) {
 	long := storetest.User(t, w.store, strings.Repeat("W", 256))
 	b.size(wide)
 	b.visit("/users/" + long.String())
-	if eval[bool](b, `document.querySelector(".page-head a[href*='/ban']").getBoundingClientRect().top > document.querySelector(".page-head h1").getBoundingClientRect().bottom`) {
+	if eval[bool](b, `document.querySelector(".page-head a[href*='/ban']").getBoundingClientRect().top >
+		document.querySelector(".page-head h1").getBoundingClientRect().bottom`) {
 		t.Error("a long name pushes the button below itself")
 	}
 }

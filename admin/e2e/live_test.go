@@ -47,7 +47,8 @@ func (w *liveWorld) flag(name string, n int) {
 	var lines []string
 	for range n {
 		judge := storetest.User(w.t, w.store, "Judge")
-		lines = append(lines, fmt.Sprintf(`{"type": "reaction", "id": %q, "message_id": %q, "user_id": %q, "emoji": "red_flag", "op": "add"}`, uuid.NewString(), w.message[name], judge))
+		lines = append(lines, fmt.Sprintf(
+			`{"type": "reaction", "id": %q, "message_id": %q, "user_id": %q, "emoji": "red_flag", "op": "add"}`, uuid.NewString(), w.message[name], judge))
 	}
 	done, err := w.store.Ingest(w.t.Context(), w.staff[policy.Admin], []byte(strings.Join(lines, "\n")))
 	if err != nil || done.Accepted != n {
@@ -62,7 +63,8 @@ func (b *tab) wantScore(w *liveWorld, name, score string) {
 }
 
 // order returns the names on the board, from the top.
-const order = `[...document.querySelectorAll("table.board tr[data-row] .named bdi")].map(name => name.textContent).join(" ")`
+const order = `[...document.querySelectorAll("table.board tr[data-row] .named bdi")]
+	.map(name => name.textContent).join(" ")`
 
 // wantOrder waits for an order of the board.
 func (b *tab) wantOrder(names string) {

@@ -122,7 +122,8 @@ func TestPartsKeepTheirElements(t *testing.T) {
 	if got := eval[string](b, titles); got != "Red flags,Downvotes" {
 		t.Errorf("the lines are %s", got)
 	}
-	if !eval[bool](b, `line.isConnected && line.cells[0].textContent === "Downvotes" && line.contains(fold) && fold.open`) {
+	if !eval[bool](b, `line.isConnected && line.cells[0].textContent === "Downvotes" &&
+		line.contains(fold) && fold.open`) {
 		t.Error("the line of a signal became another element, or its fold was closed")
 	}
 	if n := b.count("tr.detail .parts details[open]"); n != 1 {

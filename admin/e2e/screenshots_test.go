@@ -20,10 +20,12 @@ func TestScreenshots(t *testing.T) {
 	b := signedIn(t, w, policy.Moderator)
 	// A thread of plain names in which something was reported and nothing is
 	// hidden, so that the picture shows the most.
-	message := w.one(t, `SELECT m.message_id::text FROM messages m JOIN trees USING (tree_id) JOIN reports r USING (tree_id, message_id)
+	message := w.one(t, `SELECT m.message_id::text FROM messages m JOIN trees USING (tree_id)
+		JOIN reports r USING (tree_id, message_id)
 		JOIN messages reply ON reply.tree_id = m.tree_id AND reply.parent_id = m.message_id
 		WHERE m.lang = 'en' AND m.depth = 2 AND NOT m.deleted AND length(m.text) BETWEEN 40 AND 300 AND r.status = 'open'
-		AND NOT EXISTS (SELECT FROM messages other JOIN users u USING (user_id) LEFT JOIN classifier_outputs c USING (tree_id, message_id)
+		AND NOT EXISTS (SELECT FROM messages other JOIN users u USING (user_id) LEFT
+			JOIN classifier_outputs c USING (tree_id, message_id)
 			WHERE other.tree_id = m.tree_id AND (u.display_name !~ '^[A-Za-z_0-9 ]+$' OR c.toxicity > 0.4))
 		ORDER BY m.created_date DESC, 1 LIMIT 1`)
 	for _, shot := range []struct {

@@ -31,7 +31,8 @@ WHERE m.deleted = false AND m.emojis IS NOT NULL /*since*/ GROUP BY m.user_id
 DELETE FROM troll_stats WHERE time_frame = $1
 
 -- name: stats_insert
-INSERT INTO troll_stats (user_id, base_date, modified_date, time_frame, troll_score, rank, red_flags, upvotes, downvotes,
+INSERT INTO troll_stats (user_id, base_date, modified_date, time_frame, troll_score, rank, red_flags, upvotes,
+	downvotes,
  spam_prompts, quality, humor, toxicity, violence, helpfulness, spam, lang_mismach, not_appropriate, pii, hate_speech,
  sexual_content, political_content) VALUES
 
@@ -42,13 +43,16 @@ FROM (SELECT row_number() OVER (PARTITION BY time_frame ORDER BY troll_score DES
 WHERE ts.user_id = r.user_id AND ts.time_frame = r.time_frame
 
 -- name: board_page
-SELECT u.id, u.username, u.auth_method, u.display_name, u.last_activity_date, u.enabled, u.deleted, u.show_on_leaderboard, t.*
+SELECT u.id, u.username, u.auth_method, u.display_name, u.last_activity_date, u.enabled, u.deleted,
+	u.show_on_leaderboard, t.*
 FROM "user" u JOIN troll_stats t ON u.id = t.user_id
 WHERE t.time_frame = $1 AND u.enabled = true ORDER BY t.rank LIMIT $2
 
 -- name: board_rows
-SELECT u.id::text, u.username, u.auth_method, u.display_name, u.last_activity_date, u.enabled, u.deleted, u.show_on_leaderboard,
- t.rank, t.troll_score, t.red_flags, t.upvotes, t.downvotes, t.spam_prompts, t.spam, t.lang_mismach, t.not_appropriate, t.pii,
+SELECT u.id::text, u.username, u.auth_method, u.display_name, u.last_activity_date, u.enabled, u.deleted,
+	u.show_on_leaderboard,
+ t.rank, t.troll_score, t.red_flags, t.upvotes, t.downvotes, t.spam_prompts, t.spam, t.lang_mismach,
+	t.not_appropriate, t.pii,
  t.hate_speech, t.sexual_content, t.political_content, t.quality, t.humor, t.toxicity, t.violence, t.helpfulness
 FROM "user" u JOIN troll_stats t ON u.id = t.user_id
 WHERE t.time_frame = $1 AND u.enabled = true ORDER BY t.rank LIMIT $2
