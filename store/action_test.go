@@ -22,7 +22,8 @@ func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
 var ctx = context.Background()
 
-// state reads everything that actions change, but for versions and history.
+// state returns as JSON all rows that actions change, without versions and
+// history.
 func state(t *testing.T, s *store.Store) string {
 	t.Helper()
 	var all string
@@ -62,15 +63,15 @@ func verify(t testing.TB, s *store.Store) {
 	}
 }
 
-// world is a troll, another user, and a tree with both of them in it: a
-// prompt by the troll, a reply by the other with a reply by the troll below,
-// and a reply that came deleted.
+// world is a store with a troll, another user, and a tree of their messages: a
+// prompt by the troll, a reply by the other user, a reply to that by the troll,
+// and a branch that was deleted before it was imported.
 type world struct {
 	*store.Store
-	moderator, admin    store.Actor
-	troll, other        uuid.UUID
-	prompt, reply, deep uuid.UUID
-	gone, belowGone     uuid.UUID
+	moderator, admin      store.Actor
+	troll, other          uuid.UUID
+	prompt, reply, deep   uuid.UUID
+	deleted, belowDeleted uuid.UUID
 }
 
 func newWorld(t *testing.T) world {
@@ -82,11 +83,11 @@ func newWorld(t *testing.T) world {
 		{Author: w.other, Replies: []storetest.Node{{Author: w.troll}}},
 		{Author: w.other, Deleted: true, Replies: []storetest.Node{{Author: w.troll, Deleted: true}}},
 	}})
-	w.prompt, w.reply, w.deep, w.gone, w.belowGone = ids[0], ids[1], ids[2], ids[3], ids[4]
+	w.prompt, w.reply, w.deep, w.deleted, w.belowDeleted = ids[0], ids[1], ids[2], ids[3], ids[4]
 	return w
 }
 
-// TestEveryActionIsUndone does each kind of action and takes it back.
+// TestEveryActionIsUndone previews, does and undoes each kind of action.
 func TestEveryActionIsUndone(t *testing.T) {
 	name, notes, hide, role := "New name", "a note", false, policy.Moderator
 	until := time.Now().Add(time.Hour)
@@ -141,7 +142,7 @@ func TestEveryActionIsUndone(t *testing.T) {
 				t.Errorf("done %+v, undone %+v", done.Affected, undone.Affected)
 			}
 			if now := state(t, w.Store); now != before {
-				t.Errorf("the undo did not restore what was before:\n%s\n---\n%s", before, now)
+				t.Errorf("the undo did not restore the state from before:\n%s\n---\n%s", before, now)
 			}
 			var conflict *store.Conflict
 			if _, err := w.Undo(ctx, w.admin, done.Action.ID, "once more", false, ""); !errors.As(err, &conflict) ||
@@ -158,19 +159,18 @@ func TestEveryActionIsUndone(t *testing.T) {
 	}
 }
 
-// TestDeleteTakesAndGivesBackExactly has an inner message deleted before its
-// tree is.
-func TestDeleteTakesAndGivesBackExactly(t *testing.T) {
+// TestUndeleteRestoresWhatTheDeleteRemoved deletes a reply, and then the prompt above
+// it.
+func TestUndeleteRestoresWhatTheDeleteRemoved(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	inner := act(t, w.Store, w.moderator, store.Act{Kind: "delete", Target: w.reply})
 	if want := (store.Affected{Messages: 2, OthersMessages: 1}); inner.Affected != want {
-		t.Errorf("the inner delete took %+v, want %+v", inner.Affected, want)
+		t.Errorf("the inner delete affected %+v, want %+v", inner.Affected, want)
 	}
-	before := state(t, w.Store)
 	outer := act(t, w.Store, w.moderator, store.Act{Kind: "delete", Target: w.prompt})
 	if want := (store.Affected{Messages: 1}); outer.Affected != want {
-		t.Errorf("the outer delete took %+v, want %+v", outer.Affected, want)
+		t.Errorf("the outer delete affected %+v, want %+v", outer.Affected, want)
 	}
 	var conflict *store.Conflict
 	if _, err := w.Undo(ctx, w.moderator, inner.Action.ID, "inner first", false, ""); !errors.As(err, &conflict) ||
@@ -179,21 +179,21 @@ func TestDeleteTakesAndGivesBackExactly(t *testing.T) {
 	}
 	act(t, w.Store, w.moderator, store.Act{Kind: "undelete", Target: w.prompt})
 	after := map[uuid.UUID]bool{}
-	for _, id := range []uuid.UUID{w.prompt, w.reply, w.deep, w.gone, w.belowGone} {
+	for _, id := range []uuid.UUID{w.prompt, w.reply, w.deep, w.deleted, w.belowDeleted} {
 		m, err := w.Message(ctx, w.moderator, id)
 		if err != nil {
 			t.Fatal(err)
 		}
 		after[id] = m.Deleted
 	}
-	want := map[uuid.UUID]bool{w.prompt: false, w.reply: true, w.deep: true, w.gone: true, w.belowGone: true}
+	want := map[uuid.UUID]bool{w.prompt: false, w.reply: true, w.deep: true, w.deleted: true, w.belowDeleted: true}
 	if fmt.Sprint(after) != fmt.Sprint(want) {
 		t.Errorf("deleted after undelete: %v, want %v", after, want)
 	}
-	_ = before
-	act(t, w.Store, w.moderator, store.Act{Kind: "undelete", Target: w.deep}) // what its delete took: both
+	// One delete removed both, so undelete restores both.
+	act(t, w.Store, w.moderator, store.Act{Kind: "undelete", Target: w.deep})
 	if m, _ := w.Message(ctx, w.moderator, w.reply); m.Deleted {
-		t.Error("undelete left a part of what the delete took")
+		t.Error("undelete restored only a part of the deleted messages")
 	}
 	verify(t, w.Store)
 }
@@ -204,7 +204,7 @@ func TestDeletingATrollsMessagesKeepsTheScore(t *testing.T) {
 	now := time.Now()
 	storetest.React(t, w.Store, w.prompt, w.other, "red_flag", now)
 	storetest.Vote(t, w.Store, w.deep, w.other, "spam", 1, now)
-	storetest.React(t, w.Store, w.deep, w.troll, "+1", now) // one's own does not count
+	storetest.React(t, w.Store, w.deep, w.troll, "+1", now) // by the author, so it does not count
 	score := func() float64 {
 		s, err := w.Score(ctx, w.moderator, w.troll, scoring.Total, scoring.Treewarden)
 		if err != nil {
@@ -217,7 +217,7 @@ func TestDeletingATrollsMessagesKeepsTheScore(t *testing.T) {
 	}
 	act(t, w.Store, w.moderator, store.Act{Kind: "delete", Target: w.prompt})
 	if got := score(); got != 3+1+3 {
-		t.Errorf("after the delete: %v, want 7 (one delete by staff more)", got)
+		t.Errorf("after the delete: %v, want 7 (3 for a delete by staff)", got)
 	}
 	ban := act(t, w.Store, w.moderator, store.Act{Kind: "ban", Target: w.other})
 	if got := score(); got != 3 {
@@ -248,20 +248,20 @@ func TestRankRules(t *testing.T) {
 	general := policy.General
 	lead := storetest.Staff(t, w.Store, policy.DataLead)
 	for _, c := range []struct {
-		who    string
+		name   string
 		actor  store.Actor
 		target uuid.UUID
 	}{
 		{"a moderator on an admin", w.moderator, w.admin.UserID}, {"a moderator on a data lead", w.moderator, lead.UserID},
-		{"an admin on themselves", w.admin, w.admin.UserID}, {"a data lead on anybody", lead, w.troll},
+		{"an admin on themselves", w.admin, w.admin.UserID}, {"a data lead on any user", lead, w.troll},
 	} {
 		var forbidden *store.Forbidden
 		if _, err := w.Act(ctx, c.actor, store.Act{Kind: "ban", Target: c.target, Reason: "just because"}); !errors.As(err,
 			&forbidden) {
-			t.Errorf("%s: %v", c.who, err)
+			t.Errorf("%s: %v", c.name, err)
 		}
 	}
-	// The last admin stays, also where nobody of a rank stands in the way.
+	// The command line has every permission, but it cannot demote the last admin.
 	var forbidden *store.Forbidden
 	if _, err := w.Act(ctx, store.CommandLine, store.Act{Kind: "update_user", Target: w.admin.UserID,
 		Params: store.UserPatch{Role: &general}}); !errors.As(err, &forbidden) {
@@ -271,7 +271,7 @@ func TestRankRules(t *testing.T) {
 	act(t, w.Store, second, store.Act{Kind: "ban", Target: w.admin.UserID})
 }
 
-func TestTheLogShowsTampering(t *testing.T) {
+func TestVerifyChainDetectsTampering(t *testing.T) {
 	t.Parallel()
 	for name, sql := range map[string]string{
 		"a changed reason":   "UPDATE actions SET reason = 'nothing happened' WHERE seq = 2",
@@ -298,7 +298,7 @@ func TestTheLogShowsTampering(t *testing.T) {
 			verify(t, w.Store)
 			if !strings.HasPrefix(sql, "INSERT") && !strings.Contains(sql, "action_chain") {
 				if _, err := storetest.DB(t, w.Store).Exec(ctx, sql); err == nil {
-					t.Error("the database let it happen")
+					t.Error("the database allows this statement")
 				}
 			}
 			storetest.Exec(t, w.Store, "ALTER TABLE actions DISABLE TRIGGER USER")
@@ -306,13 +306,13 @@ func TestTheLogShowsTampering(t *testing.T) {
 			storetest.Exec(t, w.Store, sql)
 			var broken *store.BrokenChain
 			if _, err := w.VerifyChain(ctx); !errors.As(err, &broken) {
-				t.Errorf("verify said %v", err)
+				t.Errorf("VerifyChain returned %v", err)
 			}
 		})
 	}
 }
 
-func TestARetriedRequestActsOnce(t *testing.T) {
+func TestRetriedRequestActsOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a := store.Act{Kind: "delete", Target: w.reply, IdempotencyKey: "one"}
@@ -323,7 +323,7 @@ func TestARetriedRequestActsOnce(t *testing.T) {
 	a.Target, a.Reason = w.prompt, "another request"
 	var conflict *store.Conflict
 	if _, err := w.Act(ctx, w.moderator, a); !errors.As(err, &conflict) {
-		t.Errorf("the key was taken for another request: %v", err)
+		t.Errorf("another request with the same key: %v", err)
 	}
 	undo, err := w.Undo(ctx, w.moderator, first.Action.ID, "a mistake", false, "two")
 	if err != nil {
@@ -331,7 +331,7 @@ func TestARetriedRequestActsOnce(t *testing.T) {
 	}
 	again, err := w.Undo(ctx, w.moderator, first.Action.ID, "a mistake", false, "two")
 	if err != nil || again.Action.ID != undo.Action.ID {
-		t.Errorf("the undo, retried: %+v, %v", again.Action, err)
+		t.Errorf("the retried undo: %+v, %v", again.Action, err)
 	}
 }
 
@@ -362,8 +362,8 @@ func TestTimedBansEnd(t *testing.T) {
 	verify(t, w.Store)
 }
 
-// TestActionsAtOnce lets many people act on one tree: one wins, the others are
-// told, nothing deadlocks and the chain holds.
+// TestActionsAtOnce runs many actions on one tree at the same time. One
+// succeeds, the others return a conflict, none deadlocks, and the chain is valid.
 func TestActionsAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -389,7 +389,7 @@ func TestActionsAtOnce(t *testing.T) {
 	verify(t, w.Store)
 }
 
-func TestBeforeAndAfterAreInTheLog(t *testing.T) {
+func TestLogHoldsBeforeAndAfter(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	done := act(t, w.Store, w.moderator, store.Act{Kind: "edit", Target: w.reply,

@@ -17,9 +17,9 @@ import (
 	"treewarden/store/storetest"
 )
 
-// TestManyWritersAtOnce has many people write about few users and trees at the
-// same moment, by every path there is. Nobody gets to hear of another one, no
-// two of them wait for each other in a circle, and no count is lost.
+// TestManyWritersAtOnce writes about a few users and trees from many goroutines,
+// through ingests, imports, actions and undos. No writer gets an error because
+// of another one, no deadlock occurs, and no count is lost.
 func TestManyWritersAtOnce(t *testing.T) {
 	t.Parallel()
 	const writers, rounds, flags = 16, 10, 5
@@ -33,8 +33,8 @@ func TestManyWritersAtOnce(t *testing.T) {
 
 	var wait sync.WaitGroup
 	for i := range writers {
-		w := *q                                           // the store is shared, the dice are not
-		w.dice = rand.New(rand.NewPCG(seed, uint64(i)+1)) // a test's dice
+		w := *q // all writers share the store; each has its own random numbers
+		w.random = rand.New(rand.NewPCG(seed, uint64(i)+1))
 		w.staff = append(w.staff[:len(w.staff):len(w.staff)], storetest.Staff(t, q.Store, policy.Admin))
 		wait.Go(func() {
 			for round := range rounds {
@@ -60,13 +60,13 @@ func TestManyWritersAtOnce(t *testing.T) {
 	}
 	verify(t, q.Store)
 	q.check()
-	q.Close() // what a connection knows of deadlocks is told at its end
+	q.Close() // a connection reports its deadlocks when it ends, at the latest
 	wantOne(t, q.Store, "0", "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
 }
 
-// write does one thing by the dice, and returns what is no refusal.
+// write does one random thing. It returns errors except refusals.
 func (q *sequence) write(round int) error {
-	switch q.dice.IntN(8) {
+	switch q.random.IntN(8) {
 	case 0, 1, 2:
 		return q.submit()
 	case 3:
@@ -82,13 +82,13 @@ func (q *sequence) write(round int) error {
 	act := q.makers()[kind]()
 	act.Kind, act.Reason = kind, "at once"
 	outcome, err := q.Act(ctx, q.staff[0], act)
-	if err == nil && outcome.Action.ID != 0 && q.dice.IntN(2) == 0 {
+	if err == nil && outcome.Action.ID != 0 && q.random.IntN(2) == 0 {
 		_, err = q.Undo(ctx, q.staff[0], outcome.Action.ID, "and back", false, "")
 	}
 	return unlessRefused(err)
 }
 
-// submit sends lines of all types, about the same few messages as everybody.
+// submit ingests lines of all types about the few messages that all writers share.
 func (q *sequence) submit() error {
 	var lines []string
 	for range 8 {
@@ -102,7 +102,7 @@ func (q *sequence) submit() error {
 				"en"),
 			event("message", "message_id", q.id(), "user_id", rater, "role", "prompter", "text", "x", "lang", "de"),
 			event("classifier_output", "message_id", n.id, "model", pick(q, "m", "n", q.id().String()), "scores",
-				map[string]float64{"toxicity": q.dice.Float64()}),
+				map[string]float64{"toxicity": q.random.Float64()}),
 			event("tree", "message_tree_id", n.tree, "state", pick(q, "growing", "aborted_low_grade")),
 			event("user", "user_id", rater, "display_name", q.id().String()),
 			event("user", "user_id", q.id())))
@@ -111,7 +111,7 @@ func (q *sequence) submit() error {
 	return err
 }
 
-// importAtOnce brings more about a few known messages, and a new reply.
+// importAtOnce imports new data of a few known messages, and a new reply.
 func (q *sequence) importAtOnce(round int) error {
 	lines := []string{q.exported(q.reply(q.node()))}
 	seen := map[uuid.UUID]bool{}

@@ -2,9 +2,9 @@ package store
 
 import "testing"
 
-// TestInvalidIsForPeople: fields are named as people name them, not as
-// programs do.
-func TestInvalidIsForPeople(t *testing.T) {
+// TestInvalidNamesFieldsInWords checks that the message has the names of fields
+// as words, not as JSON keys.
+func TestInvalidNamesFieldsInWords(t *testing.T) {
 	t.Parallel()
 	for want, wrong := range map[string]Invalid{
 		"display name: must be given":                   {"display_name": "must be given"},

@@ -16,7 +16,7 @@ import (
 	"treewarden/store/storetest"
 )
 
-// weigh is a change of weights, given as names and numbers.
+// weigh makes a change of weights from pairs of a signal's name and a float64.
 func weigh(pairs ...any) scoring.Change {
 	c := scoring.Change{Weights: map[string]float64{}}
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -43,7 +43,8 @@ func inForce(t *testing.T, s *store.Store) scoring.Formula {
 	return f
 }
 
-// TestShippedFormula holds that the database begins with what the code ships.
+// TestShippedFormula checks that a new database has the formulas of package
+// scoring.
 func TestShippedFormula(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -64,7 +65,7 @@ func TestShippedFormula(t *testing.T) {
 	}
 }
 
-// TestFormulaVersions saves versions, goes back, and undoes.
+// TestFormulaVersions saves versions, undoes them, and saves an earlier one again.
 func TestFormulaVersions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -73,7 +74,7 @@ func TestFormulaVersions(t *testing.T) {
 		a.Reason != "flags weigh more" || a.TargetLabel != "treewarden" ||
 		!strings.Contains(string(a.Before), `"red_flags": 3`) || !strings.Contains(string(a.After), `"red_flags": 4.5`) ||
 		!strings.Contains(string(a.After), `"version": 2`) {
-		t.Errorf("the log tells %+v\n%s\n%s", a, a.Before, a.After)
+		t.Errorf("the log holds %+v\n%s\n%s", a, a.Before, a.After)
 	}
 	if f := inForce(t, w.Store); f.Version != 2 || f.Weights[scoring.RedFlags] != 4.5 || f.Weights[scoring.PII] != -0.25 ||
 		f.Weights[scoring.Upvotes] != -1 {
@@ -81,13 +82,13 @@ func TestFormulaVersions(t *testing.T) {
 	}
 	if same := saveFormula(t, w.Store, w.admin, weigh("red_flags", 4.5), "the same again"); same.Action.ID != 0 ||
 		inForce(t, w.Store).Version != 2 {
-		t.Errorf("no change was logged as %+v", same.Action)
+		t.Errorf("a change without a difference was logged as %+v", same.Action)
 	}
 	second := saveFormula(t, w.Store, w.admin, weigh("upvotes", -2.0), "upvotes too")
 	var conflict *store.Conflict
 	if _, err := w.Undo(ctx, w.admin, first.Action.ID, "not right", false, ""); !errors.As(err, &conflict) ||
 		conflict.Action == nil || conflict.Action.ID != second.Action.ID {
-		t.Errorf("an undo over a later version: %v", err)
+		t.Errorf("an undo of a version that is not the last: %v", err)
 	}
 	if _, err := w.Undo(ctx, w.admin, second.Action.ID, "not right", true, ""); err != nil ||
 		inForce(t, w.Store).Version != 3 {
@@ -104,7 +105,7 @@ func TestFormulaVersions(t *testing.T) {
 	undone := undo(second.Action.ID)
 	if a := undone.Action; a.TargetType != "formula" || *a.Undoes != second.Action.ID ||
 		!strings.Contains(string(a.After), `"upvotes": -1`) {
-		t.Errorf("an undo is logged as %+v", a)
+		t.Errorf("the undo was logged as %+v", a)
 	}
 	undo(first.Action.ID)
 	if f := inForce(t, w.Store); !f.Same(scoring.Treewarden) || f.Version != 5 || f.Note != "not right" {
@@ -113,31 +114,32 @@ func TestFormulaVersions(t *testing.T) {
 	if _, err := w.Undo(ctx, w.admin, first.Action.ID, "once more", false, ""); !errors.As(err, &conflict) {
 		t.Errorf("undone twice: %v", err)
 	}
-	// Going back is a version more.
-	told, err := w.Scoring(ctx, w.admin)
-	if err != nil || len(told.Earlier) != 4 || told.Version != 5 || told.Earlier[3].Version != 1 ||
-		told.Earlier[3].Action != nil || *told.Action == 0 || told.Author != w.admin.Name ||
-		*told.AuthorID != w.admin.UserID {
-		t.Errorf("%+v %v", told, err)
+	// Each undo added a version.
+	page, err := w.Scoring(ctx, w.admin)
+	if err != nil || len(page.Earlier) != 4 || page.Version != 5 || page.Earlier[3].Version != 1 ||
+		page.Earlier[3].Action != nil || *page.Action == 0 || page.Author != w.admin.Name ||
+		*page.AuthorID != w.admin.UserID {
+		t.Errorf("%+v %v", page, err)
 	}
-	back := scoring.Change{Weights: map[string]float64{}, ToxicFrom: &told.Earlier[1].ToxicFrom}
-	for signal, weight := range told.Earlier[1].Weights {
+	back := scoring.Change{Weights: map[string]float64{}, ToxicFrom: &page.Earlier[1].ToxicFrom}
+	for signal, weight := range page.Earlier[1].Weights {
 		back.Weights[string(signal)] = weight
 	}
 	saveFormula(t, w.Store, w.admin, back, "back to version 3")
-	if f := inForce(t, w.Store); f.Version != 6 || !f.Same(told.Earlier[1].Formula) || f.Weights[scoring.Upvotes] != -2 {
-		t.Errorf("back at version 3: %+v", f)
+	if f := inForce(t, w.Store); f.Version != 6 || !f.Same(page.Earlier[1].Formula) || f.Weights[scoring.Upvotes] != -2 {
+		t.Errorf("version 3 saved again: %+v", f)
 	}
 	verify(t, w.Store)
 	for _, sql := range []string{"UPDATE formula_versions SET note = ''", "DELETE FROM formula_versions",
 		"TRUNCATE formula_versions"} {
 		if _, err := storetest.DB(t, w.Store).Exec(ctx, sql); err == nil {
-			t.Errorf("%s was done", sql)
+			t.Errorf("the database allows %s", sql)
 		}
 	}
 }
 
-// TestSaveFormulaRefuses holds who may save, what, and over which version.
+// TestSaveFormulaRefuses checks the permission to save, the limits of weights and
+// notes, and the conflict with a version that was saved meanwhile.
 func TestSaveFormulaRefuses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -180,7 +182,7 @@ func TestSaveFormulaRefuses(t *testing.T) {
 		}
 		for _, field := range strings.Fields(c.fields) {
 			if invalid[field] == "" {
-				t.Errorf("%s: %s is not named: %v", name, field, invalid)
+				t.Errorf("%s: the error does not name %s: %v", name, field, invalid)
 			}
 		}
 	}
@@ -195,47 +197,48 @@ func TestSaveFormulaRefuses(t *testing.T) {
 	var conflict *store.Conflict
 	if _, err := w.SaveFormula(ctx, w.admin, good, "for the test", &one, ""); !errors.As(err, &conflict) ||
 		conflict.Version != 2 || conflict.Action == nil || conflict.Action.ActorName != lead.Name {
-		t.Errorf("over a version that is not in force: %v", err)
+		t.Errorf("based on a version that is not in force: %v", err)
 	}
 	if _, err := w.Undo(ctx, lead, conflict.Action.ID, "for the test", false, ""); !errors.As(err, &forbidden) {
 		t.Errorf("a data lead undoes: %v", err)
 	}
 	if f := inForce(t, w.Store); f.Version != 2 {
-		t.Errorf("in force is version %d", f.Version)
+		t.Errorf("version %d is in force, want 2", f.Version)
 	}
 }
 
-// TestSaveFormulaAtOnce has many save over the same version: one comes through.
+// TestSaveFormulaAtOnce saves many formulas that are based on the same version.
+// One succeeds.
 func TestSaveFormulaAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	one := 1
 	var group sync.WaitGroup
-	saved := make([]error, 8)
-	for i := range saved {
+	errs := make([]error, 8)
+	for i := range errs {
 		group.Go(func() {
-			_, saved[i] = w.SaveFormula(ctx, w.admin, weigh("pii", float64(i+2)), "for the test", &one, "")
+			_, errs[i] = w.SaveFormula(ctx, w.admin, weigh("pii", float64(i+2)), "for the test", &one, "")
 		})
 	}
 	group.Wait()
-	through := 0
-	for _, err := range saved {
+	succeeded := 0
+	for _, err := range errs {
 		var conflict *store.Conflict
 		if err == nil {
-			through++
+			succeeded++
 		} else if !errors.As(err, &conflict) || conflict.Version != 2 {
 			t.Error(err)
 		}
 	}
-	if through != 1 || inForce(t, w.Store).Version != 2 {
-		t.Errorf("%d came through", through)
+	if succeeded != 1 || inForce(t, w.Store).Version != 2 {
+		t.Errorf("%d were saved, want 1", succeeded)
 	}
 	verify(t, w.Store)
 }
 
-// TestFormulaInForceWeighs holds that a saved formula is the one that boards,
-// users and explanations weigh by.
-func TestFormulaInForceWeighs(t *testing.T) {
+// TestSavedFormulaIsUsed checks that boards, explanations and the home page use a
+// saved formula.
+func TestSavedFormulaIsUsed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	storetest.Report(t, w.Store, w.prompt, w.other, "for the test", time.Now())

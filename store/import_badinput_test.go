@@ -24,8 +24,8 @@ import (
 	"treewarden/store/storetest"
 )
 
-// badTexts are texts that break programs: some of our own, and the public
-// lists where TREEWARDEN_CORPORA names their folder.
+// badTexts returns texts that often break programs: a short list, and the public
+// lists in the folder TREEWARDEN_CORPORA if it is set.
 func badTexts(t testing.TB) []string {
 	t.Helper()
 	all := []string{"", " ", "\t\r\n", "\x01\x1b[31m\x7f", "\u202eevil\u2066", "\ufeff", "\u200b", "\ufffe\uffff",
@@ -70,8 +70,8 @@ func badTexts(t testing.TB) []string {
 	return all
 }
 
-// importNamed imports lines and returns, beside the summary, every fault that
-// reading named, by line: the summary names the first hundred only.
+// importNamed imports lines. It returns the summary and all faults of the reader
+// by line, because the summary holds only the first 100.
 func importNamed(t testing.TB, s *store.Store, lines string) (store.ImportSummary, map[int]*corpus.Fault) {
 	t.Helper()
 	named := map[int]*corpus.Fault{}
@@ -93,7 +93,7 @@ func importNamed(t testing.TB, s *store.Store, lines string) (store.ImportSummar
 	})
 	summary, err := s.Import(t.Context(), watched, store.ImportOptions{})
 	if err != nil {
-		t.Fatalf("the import broke off after %v: %v", counts(summary), err)
+		t.Fatalf("the import failed after %v: %v", counts(summary), err)
 	}
 	if summary.Bytes != int64(len(lines)) {
 		t.Errorf("the summary says %d bytes of %d", summary.Bytes, len(lines))
@@ -105,8 +105,8 @@ func importNamed(t testing.TB, s *store.Store, lines string) (store.ImportSummar
 	return summary, named
 }
 
-// checkReadable reads everything that imports bring as the API does: every
-// page can be written as JSON, and the counters are what was imported.
+// checkReadable reads all lists as the API does. It checks that they can be
+// written as JSON and that the counters match the messages.
 func checkReadable(t testing.TB, s *store.Store) (messages []store.Message, trees []store.Tree) {
 	t.Helper()
 	actor := storetest.Staff(t, s, policy.Admin)
@@ -156,7 +156,7 @@ func checkReadable(t testing.TB, s *store.Store) (messages []store.Message, tree
 	return messages, trees
 }
 
-// jsonSuite are the files of a public test suite for readers of JSON.
+// jsonSuite returns the files of a public test suite for JSON parsers, by name.
 func jsonSuite(t testing.TB) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(corpora(t), "bad-input", "json-parsing", "*.json"))
@@ -174,8 +174,8 @@ func jsonSuite(t testing.TB) map[string]string {
 	return suite
 }
 
-// TestImportJSONSuite gives the suite's files as lines of a file, each between
-// good lines: those go in, and every other is named.
+// TestImportJSONSuite imports the suite's files as lines, each between good
+// lines. The import takes the good lines and names all others.
 func TestImportJSONSuite(t *testing.T) {
 	t.Parallel()
 	suite := jsonSuite(t)
@@ -199,13 +199,13 @@ func TestImportJSONSuite(t *testing.T) {
 	wantCounts(t, summary, int64(good), int64(good), 0, 0, 0, int64(len(bad)), 0)
 	for at, name := range bad {
 		if named[at] == nil {
-			t.Errorf("%s, line %d of all, is not named", name, at)
+			t.Errorf("%s (line %d) is not named", name, at)
 		}
 	}
 }
 
-// TestImportJSONSuiteInside gives the suite's files as values of every key of
-// otherwise good lines.
+// TestImportJSONSuiteInside imports good lines in which one value is a file of the
+// suite, for every key.
 func TestImportJSONSuiteInside(t *testing.T) {
 	t.Parallel()
 	suite := jsonSuite(t)
@@ -236,8 +236,8 @@ func TestImportJSONSuiteInside(t *testing.T) {
 	checkReadable(t, s)
 }
 
-// TestImportBadValues puts bad texts into every key that takes a text: each
-// survives byte for byte, or its line is named.
+// TestImportBadValues imports lines with bad texts in every key that takes a text.
+// The database returns each text unchanged, or the import names its line.
 func TestImportBadValues(t *testing.T) {
 	t.Parallel()
 	texts := badTexts(t)
@@ -252,15 +252,15 @@ func TestImportBadValues(t *testing.T) {
 		}
 		return strings.TrimSpace(out.String())
 	}
-	// Three lines for each text: one with it wherever any text goes, one with
-	// it as all names, one with it where only certain texts go.
+	// Each text has three lines: with the text in the keys that take any text, in
+	// those that take names, and in a key that takes only certain values.
 	const kinds, modelEvery = 3, 7
 	for i, text := range texts {
 		v := quoted(text)
 		lines.WriteString(strings.Replace(line(2*(kinds*i)+1, 0, `"origin": `+v+`, "model_name": `+v),
 			fmt.Sprintf(`"text %d"`, 2*(kinds*i)+1), v, 1))
 		classifiers := ""
-		if i%modelEvery == 0 { // there is a bound on models and on a model's outputs
+		if i%modelEvery == 0 { // the number of models and of a model's outputs is limited
 			classifiers = fmt.Sprintf(`, "classifiers": {%[1]s: {%[1]s: 0.25}}, "detoxify": {%[1]s: 1}`, v)
 		}
 		lines.WriteString(line(2*(kinds*i+1)+1, 0,
@@ -279,7 +279,7 @@ func TestImportBadValues(t *testing.T) {
 	}
 	messages, trees := checkReadable(t, s)
 	if int64(len(messages)) != summary.Messages {
-		t.Errorf("%d messages are there, %d went in", len(messages), summary.Messages)
+		t.Errorf("the list has %d messages, the import counted %d", len(messages), summary.Messages)
 	}
 	byID := map[uuid.UUID]store.Message{}
 	for _, m := range messages {
@@ -295,7 +295,7 @@ func TestImportBadValues(t *testing.T) {
 		m, ok := byID[id]
 		if origin := origins[id]; !ok || m.Text != text || m.ModelName == nil || *m.ModelName != text || origin == nil ||
 			*origin != text {
-			t.Errorf("%.60q came back as %.60q by %v of %v", text, m.Text, m.ModelName, origin)
+			t.Errorf("%.60q is read as the text %.60q, the model %v and the origin %v", text, m.Text, m.ModelName, origin)
 		}
 		if named[kinds*i+2] != nil {
 			continue
@@ -303,7 +303,7 @@ func TestImportBadValues(t *testing.T) {
 		m = byID[uuid.MustParse(testID(2*(kinds*i+1)+1))]
 		if m.Lang == nil || *m.Lang != text || !reflect.DeepEqual(m.Emojis, map[string]int{text: 2}) ||
 			!reflect.DeepEqual(m.Labels, map[string]store.Label{text: {Value: &half, Count: 2}}) {
-			t.Errorf("the name %q came back as %v, %v, %v", text, m.Lang, m.Emojis, m.Labels)
+			t.Errorf("the name %q is read as %v, %v, %v", text, m.Lang, m.Emojis, m.Labels)
 		}
 		if i%modelEvery > 0 {
 			continue
@@ -314,21 +314,21 @@ func TestImportBadValues(t *testing.T) {
 		}
 		if !reflect.DeepEqual(m.Classifiers, want) || text != corpus.Detoxify &&
 			!reflect.DeepEqual(m.Detoxify, map[string]*float64{text: &whole}) {
-			t.Errorf("the model %q came back as %v and %v", text, m.Classifiers, m.Detoxify)
+			t.Errorf("the model %q is read as %v and %v", text, m.Classifiers, m.Detoxify)
 		}
 	}
 	before := dump(t, s, true)
 	if again, _ := importNamed(t, s, lines.String()); again.Unchanged != summary.Messages ||
 		again.Rejected != summary.Rejected {
-		t.Errorf("the second time: %v after %v", counts(again), counts(summary))
+		t.Errorf("the second import counted %v, the first %v", counts(again), counts(summary))
 	}
 	if d := diff(before, dump(t, s, true)); d != "" {
 		t.Errorf("the second import changed something: %s", d)
 	}
 }
 
-// TestImportManyModels names ever more models and outputs: what is beyond the
-// bounds is refused, and the rest of the file goes in.
+// TestImportManyModels imports more models and outputs than the limits. The import
+// refuses the lines beyond the limits and takes all others.
 func TestImportManyModels(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -340,7 +340,7 @@ func TestImportManyModels(t *testing.T) {
 		}
 		return strings.Join(all, ", ")
 	}
-	const n = 34 // times 1000 is more than a smallint holds
+	const n = 34 // 34 times 1000 names are more than a smallint can count
 	for i := range n {
 		lines.WriteString(line(8*i+1, 0, `"classifiers": {`+outputs("model", i, `{"o": 1}`)+`}`))
 		lines.WriteString(line(8*i+3, 0, `"detoxify": {`+outputs("output", i, "1")+`}`))
@@ -352,14 +352,14 @@ func TestImportManyModels(t *testing.T) {
 	}
 	for _, fault := range summary.Errors {
 		if fault.Code != corpus.TooMany {
-			t.Errorf("named %v", fault)
+			t.Errorf("an unexpected fault: %v", fault)
 		}
 	}
 }
 
-// TestImportExtremes brings numbers and dates at the ends of what their types
-// hold, again and again by one author: no sum of them stops the import, and
-// what comes in can be shown.
+// TestImportExtremes imports the largest and smallest numbers and dates of their
+// types, many times by one author. No sum overflows, and all imported messages
+// can be read.
 func TestImportExtremes(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -386,7 +386,7 @@ func TestImportExtremes(t *testing.T) {
 	}
 	var lines strings.Builder
 	n := 0
-	for range 15 { // a sum needs several
+	for range 15 { // several, so that sums overflow if they can
 		for _, key := range slices.Sorted(maps.Keys(values)) {
 			for _, value := range values[key] {
 				n++
@@ -404,11 +404,11 @@ func TestImportExtremes(t *testing.T) {
 	for _, m := range messages {
 		for name, value := range m.Detoxify {
 			if value != nil && (math.IsNaN(*value) || math.IsInf(*value, 0)) {
-				t.Errorf("%s of %s came in as %v", name, m.MessageID, *value)
+				t.Errorf("%s of %s was imported as %v", name, m.MessageID, *value)
 			}
 		}
 	}
 	if err := s.RebuildScores(t.Context()); err != nil {
-		t.Errorf("the counters cannot be made anew: %v", err)
+		t.Errorf("rebuild the counters: %v", err)
 	}
 }

@@ -18,12 +18,12 @@ import (
 	"treewarden/store/storetest"
 )
 
-// benchMessages is how many messages the benchmark loads;
-// TREEWARDEN_BENCH_MESSAGES sets another number.
+// benchMessages is the number of messages that the benchmark loads, unless
+// TREEWARDEN_BENCH_MESSAGES sets another.
 const benchMessages = 50_000
 
-// benchCopied are the tables that an import fills and their columns, in the
-// order in which foreign keys allow to load them.
+// benchCopied are the tables and columns that an import fills, in the order that
+// foreign keys require. No columns means all.
 var benchCopied = []struct{ table, columns string }{
 	{"users", "user_id, display_name, auth_method, username, created_date, last_activity_date"},
 	{"trees", "tree_id, state, active, goal_tree_size, max_depth, max_children_count, origin, lang, created_date, user_id"},
@@ -38,10 +38,10 @@ var benchCopied = []struct{ table, columns string }{
 	{"user_languages", ""},
 }
 
-// BenchmarkImport loads the same messages twice into empty databases: by an
-// import, from JSON Lines in memory, and by nothing but COPY, from rows in
-// memory in PostgreSQL's own binary format. The ratio is the import's speed
-// over that of COPY.
+// BenchmarkImport loads the same messages into empty databases in two ways: by an
+// import of JSON Lines in memory, and by COPY of rows in memory in PostgreSQL's
+// binary format. The metric import/copy is the import's speed divided by the
+// speed of COPY.
 func BenchmarkImport(b *testing.B) {
 	n := benchMessages
 	if s := os.Getenv("TREEWARDEN_BENCH_MESSAGES"); s != "" {
@@ -80,7 +80,8 @@ func benchImport(b testing.TB, s *store.Store, text []byte, fresh, known int64) 
 	return time.Since(began)
 }
 
-// benchRows reads what is in the tables, in the order in which it lies there.
+// benchRows returns the rows of each table in PostgreSQL's binary format, in the
+// order of their storage.
 func benchRows(b testing.TB, pool *pgxpool.Pool) [][]byte {
 	conn, err := pool.Acquire(context.Background())
 	if err != nil {
@@ -123,8 +124,9 @@ func benchCopy(b *testing.B, pool *pgxpool.Pool, rows [][]byte) time.Duration {
 	return time.Since(began)
 }
 
-// benchCorpus makes trees of about 12 messages as the data set has them: text
-// of some 500 characters, labels, reactions and a classifier's outputs.
+// benchCorpus makes trees of about 12 messages, similar to those of the OASST data
+// set: texts of about 500 characters, labels, reactions and classifier outputs.
+// The result is JSON Lines.
 func benchCorpus(messages int) []byte {
 	random := rand.New(rand.NewPCG(1, 2))
 	id := func() (id uuid.UUID) {

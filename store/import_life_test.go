@@ -22,7 +22,8 @@ import (
 	"treewarden/store/storetest"
 )
 
-// flat turns trees into a message a line, each with its tree beside it.
+// flat converts trees to lines of one message each. Each line also has the data of
+// its tree.
 func flat(t testing.TB, text []byte) []string {
 	t.Helper()
 	var lines []string
@@ -39,8 +40,8 @@ func flat(t testing.TB, text []byte) []string {
 	return lines
 }
 
-// TestImportFlat: the same messages as a tree a line, as a message a line, and
-// as a message a line in any order are the same database.
+// TestImportFlat checks that three files give the same database: one tree in each
+// line, one message in each line, and the same in random order.
 func TestImportFlat(t *testing.T) {
 	t.Parallel()
 	text := benchCorpus(300)
@@ -53,7 +54,7 @@ func TestImportFlat(t *testing.T) {
 	wantCounts(t, importText(t, inOrder, strings.Join(lines, "")), count(t, trees, "trees"), 300, count(t, trees, "users"),
 		0, 0, 0, 0)
 	if d := diff(want, dump(t, inOrder, false)); d != "" {
-		t.Errorf("line by line differs: %s", d)
+		t.Errorf("one message in each line gives another database: %s", d)
 	}
 	for seed := range uint64(2) {
 		rand.New(rand.NewPCG(seed, 0)).Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
@@ -61,7 +62,7 @@ func TestImportFlat(t *testing.T) {
 		summary := importWith(t, shuffled, strings.Join(lines, ""), store.ImportOptions{Batch: 50})
 		wantCounts(t, summary, count(t, trees, "trees"), 300, count(t, trees, "users"), 0, 0, 0, 0)
 		if d := diff(want, dump(t, shuffled, false)); d != "" {
-			t.Errorf("shuffled by %d differs: %s", seed, d)
+			t.Errorf("the order of seed %d gives another database: %s", seed, d)
 		}
 	}
 }
@@ -75,7 +76,8 @@ func count(t testing.TB, s *store.Store, table string) int64 {
 	return n
 }
 
-// TestImportDryRun: it says what an import would, and writes nothing.
+// TestImportDryRun checks that a dry run returns the summary of the real import and
+// writes nothing.
 func TestImportDryRun(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -94,14 +96,15 @@ func TestImportDryRun(t *testing.T) {
 	}
 	wet := importWith(t, s, file, store.ImportOptions{Batch: 4})
 	if counts(dry) != counts(wet) {
-		t.Errorf("the dry run says %v, the import %v", counts(dry), counts(wet))
+		t.Errorf("the dry run counts %v, the import %v", counts(dry), counts(wet))
 	}
 	if fmt.Sprint(dry.Errors) != fmt.Sprint(wet.Errors) {
 		t.Errorf("the dry run names\n%v, the import\n%v", dry.Errors, wet.Errors)
 	}
 }
 
-// TestImportNamesBadLines: every bad line is named, all others go in.
+// TestImportNamesBadLines checks that an import names every bad line and takes all
+// others.
 func TestImportNamesBadLines(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -127,7 +130,8 @@ func TestImportNamesBadLines(t *testing.T) {
 	}
 }
 
-// TestImportDeepThreads: depth is bounded line by line as within a line.
+// TestImportDeepThreads checks that the limit of depth is the same for replies in
+// separate lines and in one line.
 func TestImportDeepThreads(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -138,9 +142,9 @@ func TestImportDeepThreads(t *testing.T) {
 	summary := importText(t, s, lines.String())
 	wantCounts(t, summary, 1, corpus.MaxDepth+1, 0, 0, 0, 1, 1)
 	if summary.Errors[0].Code != corpus.TooDeep || summary.Errors[1].Code != corpus.Orphan {
-		t.Errorf("named %v", summary.Errors)
+		t.Errorf("the errors are %v", summary.Errors)
 	}
-	// A branch as deep as a line may hold is kept aside and comes in whole.
+	// The import keeps a branch of the maximum depth until its parent comes.
 	branch := strings.TrimSpace(line(2*corpus.MaxDepth+1, 0, ""))
 	for i := corpus.MaxDepth - 1; i > 0; i-- {
 		branch = strings.TrimSpace(line(corpus.MaxDepth+1+i, 0, `"replies": [`+branch+`]`))
@@ -159,10 +163,12 @@ func TestImportDeepThreads(t *testing.T) {
 		corpus.MaxDepth+1, 0, 0, 0, 0, 0)
 }
 
-// TestImportStoppedAndStartedAgain ends as a clean run, wherever it is stopped.
+// TestImportStoppedAndStartedAgain checks that an import that was stopped several
+// times ends with the same database as one that was not.
 func TestImportStoppedAndStartedAgain(t *testing.T) {
 	t.Parallel()
-	// Trees and single messages in any order, so that much waits for its parent.
+	// Trees and single messages in random order, so that many messages come before
+	// their parent.
 	lines := append(flat(t, benchCorpus(300)), strings.SplitAfter(string(benchCorpus(700)), "\n")[30:]...)
 	random := rand.New(rand.NewPCG(7, 7))
 	random.Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
@@ -174,8 +180,8 @@ func TestImportStoppedAndStartedAgain(t *testing.T) {
 	const stops = 6
 	for stop := range stops + 1 {
 		ctx, cancel := context.WithCancel(context.Background())
-		last := len(lines) * stop / stops // it is stopped behind this line, or in the midst of what came before
-		// Drawn here: the goroutine that reads may outlive its import.
+		last := len(lines) * stop / stops // the import stops after this line, or while it writes earlier lines
+		// The goroutine that reads may outlive its import, so it must not use random.
 		delay := time.Duration(random.IntN(50)) * time.Millisecond
 		_, err := s.Import(ctx, func(yield func(*corpus.Record, error) bool) {
 			for record, err := range corpus.NewReader(strings.NewReader(file), "").All() {
@@ -194,7 +200,7 @@ func TestImportStoppedAndStartedAgain(t *testing.T) {
 		}
 	}
 	if d := diff(dump(t, clean, false), dump(t, s, false)); d != "" {
-		t.Errorf("stopped and started again differs from a clean run: %s", d)
+		t.Errorf("an import that was stopped gives another database: %s", d)
 	}
 }
 
@@ -202,7 +208,7 @@ func TestImportStoppedAndStartedAgain(t *testing.T) {
 func TestImportChild(t *testing.T) {
 	url := os.Getenv("TREEWARDEN_TEST_IMPORT_INTO")
 	if url == "" {
-		t.Skip("it runs as a child of TestImportKilled")
+		t.Skip("TestImportKilled runs this test in a child process")
 	}
 	s, err := store.Open(context.Background(), url)
 	if err != nil {
@@ -215,8 +221,8 @@ func TestImportChild(t *testing.T) {
 	}
 }
 
-// TestImportKilled kills the importing process without a word (SIGKILL), again
-// and again, until one run comes through.
+// TestImportKilled kills the importing process with SIGKILL, each time later,
+// until one run is complete.
 func TestImportKilled(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -229,17 +235,16 @@ func TestImportKilled(t *testing.T) {
 	url := storetest.Database(t)
 	for kills := 0; ; kills++ {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(200+400*kills)*time.Millisecond)
-		// killed at the deadline
 		child := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestImportChild$", "-test.count=1")
 		child.Env = append(os.Environ(), "TREEWARDEN_TEST_IMPORT_INTO="+url)
 		out, err := child.CombinedOutput()
 		cancel()
 		if err == nil {
-			t.Logf("came through after %d kills", kills)
+			t.Logf("the import was complete after %d kills", kills)
 			break
 		}
 		if ctx.Err() == nil {
-			t.Fatalf("the child failed by itself: %v\n%s", err, out)
+			t.Fatalf("the child failed before it was killed: %v\n%s", err, out)
 		}
 	}
 	s, err := store.Open(context.Background(), url)
@@ -257,7 +262,8 @@ func TestImportKilled(t *testing.T) {
 	}
 }
 
-// TestImportsAtOnce: others wait for the first one, and say so if it takes long.
+// TestImportsAtOnce checks that imports wait for the one that runs, and log this if
+// they wait long.
 func TestImportsAtOnce(t *testing.T) {
 	t.Parallel()
 	text := benchCorpus(500)
@@ -266,25 +272,27 @@ func TestImportsAtOnce(t *testing.T) {
 
 	s := storetest.New(t)
 	var log bytes.Buffer
-	var together sync.WaitGroup
+	var group sync.WaitGroup
 	var mutex sync.Mutex
 	handler := slog.New(slog.NewTextHandler(writer(func(p []byte) (int, error) {
 		mutex.Lock()
 		defer mutex.Unlock()
 		return log.Write(p)
 	}), nil))
-	said := func() bool {
+	logged := func() bool {
 		mutex.Lock()
 		defer mutex.Unlock()
 		return strings.Contains(log.String(), "another import is running")
 	}
 	var known, fresh int64
 	for range 3 {
-		together.Go(func() {
+		group.Go(func() {
 			held := false
 			summary, err := s.Import(context.Background(), corpus.NewReader(bytes.NewReader(text), "").All(),
 				store.ImportOptions{Batch: 100, Log: handler, Progress: func(store.ImportSummary) {
-					for ; !held && !said(); time.Sleep(10 * time.Millisecond) { // the first one dawdles until another has complained
+					// The first import waits until another one has logged that it waits.
+					for !held && !logged() {
+						time.Sleep(10 * time.Millisecond)
 					}
 					held = true
 				}})
@@ -296,12 +304,12 @@ func TestImportsAtOnce(t *testing.T) {
 			fresh, known = fresh+summary.Messages, known+summary.Unchanged
 		})
 	}
-	together.Wait()
+	group.Wait()
 	if fresh != 500 || known != 1000 {
-		t.Errorf("three imports of 500 messages made %d and knew %d", fresh, known)
+		t.Errorf("three imports of the same 500 messages: %d are new, %d unchanged", fresh, known)
 	}
 	if d := diff(dump(t, clean, false), dump(t, s, false)); d != "" {
-		t.Errorf("imports at once differ from one: %s", d)
+		t.Errorf("three imports at once give another database than one: %s", d)
 	}
 }
 
@@ -309,8 +317,8 @@ type writer func([]byte) (int, error)
 
 func (w writer) Write(p []byte) (int, error) { return w(p) }
 
-// TestImportBesideStaff: staff act on the same trees while files come in again
-// and again with more. No decision is lost, no counter wrong.
+// TestImportBesideStaff imports changed files while staff act on the same trees.
+// No decision is lost, and no counter is wrong.
 func TestImportBesideStaff(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -327,8 +335,8 @@ func TestImportBesideStaff(t *testing.T) {
 	moderator := storetest.Staff(t, s, "moderator")
 	ctx, stop := context.WithCancel(context.Background())
 	deleted := map[uuid.UUID]bool{}
-	var together sync.WaitGroup
-	together.Go(func() {
+	var group sync.WaitGroup
+	group.Go(func() {
 		random := rand.New(rand.NewPCG(3, 3))
 		for ctx.Err() == nil {
 			id := ids[random.IntN(len(ids))]
@@ -356,10 +364,10 @@ func TestImportBesideStaff(t *testing.T) {
 		}
 	}
 	stop()
-	together.Wait()
-	for id, gone := range deleted {
-		if got := one(t, s, `SELECT deleted FROM messages WHERE message_id = $1`, id); gone && got != "true" {
-			t.Errorf("%s was deleted by staff and is back", id)
+	group.Wait()
+	for id, byStaff := range deleted {
+		if got := one(t, s, `SELECT deleted FROM messages WHERE message_id = $1`, id); byStaff && got != "true" {
+			t.Errorf("staff deleted %s, but an import restored it", id)
 		}
 	}
 	if faults, err := s.VerifyScores(context.Background()); err != nil || len(faults) > 0 {
@@ -368,7 +376,7 @@ func TestImportBesideStaff(t *testing.T) {
 	t.Logf("staff acted on %d messages meanwhile", len(deleted))
 }
 
-// TestImportMemory: memory does not grow with the file.
+// TestImportMemory checks that memory does not grow with the size of the file.
 func TestImportMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("imports a large file")

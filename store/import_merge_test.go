@@ -9,9 +9,9 @@ import (
 	"treewarden/store/storetest"
 )
 
-// TestImportBringsMore: what a file says beyond what is known is taken, and
-// what it leaves out stays.
-func TestImportBringsMore(t *testing.T) {
+// TestImportAddsToMessages checks that an import adds new values to known messages
+// and keeps the values that the file does not have.
+func TestImportAddsToMessages(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
 	importText(t, s, line(1, 0, ""))
@@ -62,7 +62,7 @@ func TestImportBringsMore(t *testing.T) {
 		before := dump(t, s, true)
 		if c.more != "" {
 			more := line(1, 0, c.more)
-			if c.what != "text" { // the last key counts
+			if c.what != "text" { // of two keys text, the last one counts
 				more = line(1, 0, c.more+`, "text": "`+one(t, s, `SELECT text FROM messages`)+`"`)
 			}
 			summary := importText(t, s, more)
@@ -77,18 +77,18 @@ func TestImportBringsMore(t *testing.T) {
 			t.Errorf("%s: %s, want %s", c.what, got, c.want)
 		}
 	}
-	// What was said first is there still.
+	// The values of the first imports are kept.
 	wantOne(t, s, "("+testID(99)+",fr,3,f,0,m,t)",
 		`SELECT (user_id, lang, review_count, review_result, rank, model_name, synthetic) FROM messages`)
 	before := dump(t, s, true)
 	wantCounts(t, importText(t, s, line(1, 0, `"text": "other"`)), 0, 0, 0, 0, 1, 0, 0)
 	if d := diff(before, dump(t, s, true)); d != "" {
-		t.Errorf("a line that says nothing new changed rows: %s", d)
+		t.Errorf("a line without new values changed rows: %s", d)
 	}
 }
 
-// TestImportRaisesVersions: whoever edits a message that an import changed
-// must see that first.
+// TestImportRaisesVersions checks that an import raises the version of a message,
+// so that staff who edit it get a conflict.
 func TestImportRaisesVersions(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -100,7 +100,7 @@ func TestImportRaisesVersions(t *testing.T) {
 	wantOne(t, s, "2", `SELECT version FROM trees`)
 }
 
-// TestImportKeepsDecisions: what staff decided stands whatever a file says.
+// TestImportKeepsDecisions checks that an import overwrites no decision of staff.
 func TestImportKeepsDecisions(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -119,9 +119,9 @@ func TestImportKeepsDecisions(t *testing.T) {
 	before := dump(t, s, true)
 	wantCounts(t, importText(t, s, file), 0, 0, 0, 0, 2, 0, 0)
 	if d := diff(before, dump(t, s, true)); d != "" {
-		t.Errorf("an import overturned a decision: %s", d)
+		t.Errorf("an import changed a decision: %s", d)
 	}
-	// What a banned user wrote comes in all the same.
+	// Messages of banned users are imported too.
 	wantCounts(t, importText(t, s, line(3, 2, `"user_id": "`+testID(99)+`"`)), 0, 1, 0, 0, 0, 0, 0)
 }
 
@@ -145,7 +145,7 @@ func TestImportConflicts(t *testing.T) {
 	if d := diff(before, dump(t, s, true)); d != "" {
 		t.Errorf("refused lines changed something: %s", d)
 	}
-	// A line that does not say the parent does not contradict it.
+	// A line without a parent does not contradict the known one.
 	wantCounts(t, importText(t, s, line(2, 0, `"lang": "en"`)), 0, 0, 0, 1, 0, 0, 0)
 	wantOne(t, s, testID(1), `SELECT parent_id FROM messages WHERE message_id = $1`, testID(2))
 }

@@ -18,7 +18,7 @@ import (
 	"treewarden/store/storetest"
 )
 
-// importText imports lines, and checks what the summary always says.
+// importText imports lines and checks the summary and the counters.
 func importText(t testing.TB, s *store.Store, lines string) store.ImportSummary {
 	t.Helper()
 	return importWith(t, s, lines, store.ImportOptions{})
@@ -31,20 +31,19 @@ func importWith(t testing.TB, s *store.Store, lines string, o store.ImportOption
 		t.Fatal(err)
 	}
 	if summary.Bytes != int64(len(lines)) {
-		t.Errorf("summary says %d bytes of %d", summary.Bytes, len(lines))
+		t.Errorf("the summary counts %d bytes, want %d", summary.Bytes, len(lines))
 	}
 	if named := summary.Rejected + summary.Orphans; int64(len(summary.Errors)) != min(named, 100) ||
 		summary.Faults() != (named > 0) {
 		t.Errorf("%d refused and %d orphans, but %d named", summary.Rejected, summary.Orphans, len(summary.Errors))
 	}
-	// An import counts new messages' signals by itself.
 	if faults, err := s.VerifyScores(context.Background()); err != nil || len(faults) > 0 {
-		t.Errorf("%d counters of signals are wrong: %+v %v", len(faults), faults, err)
+		t.Errorf("%d counters are wrong: %+v %v", len(faults), faults, err)
 	}
 	return summary
 }
 
-// counts are the figures of a summary that do not depend on the machine.
+// counts returns the numbers of a summary without sizes and times.
 func counts(s store.ImportSummary) [7]int64 {
 	return [7]int64{s.Trees, s.Messages, s.Users, s.Updated, s.Unchanged, s.Rejected, s.Orphans}
 }
@@ -61,8 +60,8 @@ func wantCounts(t testing.TB, got store.ImportSummary, want ...int64) {
 var importTables = []string{"users", "trees", "messages", "message_trees", "emoji_aggregates", "label_aggregates",
 	"classifier_models", "classifier_outputs", "import_orphans", "user_signals", "user_languages"}
 
-// dump returns every row that imports write. With versions it also tells a row
-// that was written again from one that was left alone.
+// dump returns all rows of the tables that imports write. With versions, a row that
+// was written again differs from one that was not.
 func dump(t testing.TB, s *store.Store, versions bool) string {
 	t.Helper()
 	var out strings.Builder
@@ -89,7 +88,7 @@ func dump(t testing.TB, s *store.Store, versions bool) string {
 	return out.String()
 }
 
-// diff names the first line in which two dumps differ.
+// diff returns the first line in which two dumps differ, or "".
 func diff(a, b string) string {
 	as, bs := strings.Split(a, "\n"), strings.Split(b, "\n")
 	for i := range max(len(as), len(bs)) {
@@ -107,7 +106,7 @@ func diff(a, b string) string {
 	return ""
 }
 
-// one reads one row of one column of JSON.
+// one returns the only value of a query, as PostgreSQL writes it in text.
 func one(t testing.TB, s *store.Store, sql string, args ...any) string {
 	t.Helper()
 	var value *string
@@ -128,7 +127,7 @@ func wantOne(t testing.TB, s *store.Store, want, sql string, args ...any) {
 	}
 }
 
-// fixture reads a file of package corpus's tests.
+// fixture returns a file of the tests of package corpus.
 func fixture(t testing.TB, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "corpus", "testdata", name))
@@ -181,13 +180,13 @@ func TestImportTree(t *testing.T) {
 		`SELECT (display_name, auth_method, username, created_date, last_activity_date) FROM users WHERE user_id = 'a0000000-0000-4000-8000-000000000003'`)
 	wantOne(t, s, "5", `SELECT count(*) FROM message_trees`)
 
-	// Anonymised exports leave the tree's id as it was and change its prompt's.
+	// Anonymised exports change the prompt's id, but not the tree's.
 	wantCounts(t, importText(t, s, `{"message_tree_id": "`+testID(77)+`", "prompt": `+strings.TrimSpace(line(1, 0, ""))+
 		"}\n"), 1, 1, 0, 0, 0, 0, 0)
 	wantOne(t, s, testID(1), `SELECT tree_id FROM messages WHERE message_id = $1`, testID(1))
 }
 
-// TestImportTwiceChangesNothing: not even a row is written again.
+// TestImportTwiceChangesNothing checks that a second import writes no row.
 func TestImportTwiceChangesNothing(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -211,7 +210,8 @@ func TestImportTwiceChangesNothing(t *testing.T) {
 		`SELECT created_date FROM messages WHERE message_id = '30000000-0000-4000-8000-000000000001'`)
 }
 
-// line makes a flat message; more holds further keys.
+// line returns the JSON line of a message. A parent of 0 means none; more is further
+// JSON keys.
 func line(id, parent int, more string) string {
 	p := "null"
 	if parent > 0 {
@@ -226,9 +226,9 @@ func line(id, parent int, more string) string {
 
 func testID(n int) string { return fmt.Sprintf("b0000000-0000-4000-8000-%012d", n) }
 
-// TestImportedLabelsReadAsTheyCame holds that a mean of nobody and one without
-// its count are not made up: null is not 0.
-func TestImportedLabelsReadAsTheyCame(t *testing.T) {
+// TestImportedLabelsReadUnchanged checks means without raters and without a count:
+// null does not become 0.
+func TestImportedLabelsReadUnchanged(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
 	reader := storetest.Staff(t, s, policy.Moderator)
@@ -255,9 +255,9 @@ func TestImportedLabelsReadAsTheyCame(t *testing.T) {
 func TestImportOrphans(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
-	// In one file: replies before what they reply to.
+	// Replies before their parents, in one file.
 	wantCounts(t, importText(t, s, line(3, 2, "")+line(2, 1, "")+line(1, 0, "")), 1, 3, 0, 0, 0, 0, 0)
-	// Across files, a whole branch upside down.
+	// Replies before their parents, in several files.
 	first := importText(t, s, line(7, 6, `"labels": {}`)+line(6, 5, "")+line(8, 6, ""))
 	wantCounts(t, first, 0, 0, 0, 0, 0, 0, 3)
 	for i, f := range first.Errors {
@@ -265,17 +265,17 @@ func TestImportOrphans(t *testing.T) {
 			t.Errorf("orphan %d is named %+v", i, f)
 		}
 	}
-	wantCounts(t, importText(t, s, line(1, 0, "")), 0, 0, 0, 0, 1, 0, 0) // another file's orphans are no fault of this one
+	wantCounts(t, importText(t, s, line(1, 0, "")), 0, 0, 0, 0, 1, 0, 0) // the summary does not count orphans of other files
 	wantCounts(t, importText(t, s, line(5, 1, "")+line(7, 6, "")), 0, 4, 0, 0, 1, 0, 0)
 	wantOne(t, s, "0", `SELECT count(*) FROM import_orphans`)
 	wantOne(t, s, "{0,1,2,1,2,3,3}", `SELECT array_agg(depth ORDER BY message_id) FROM messages`)
-	wantOne(t, s, "1", `SELECT count(*) FROM label_aggregates`) // what the orphan told first is kept
+	wantOne(t, s, "1", `SELECT count(*) FROM label_aggregates`) // the labels of the orphan's first line are kept
 
 	straight := storetest.New(t)
 	importText(t, straight, line(1, 0, "")+line(2, 1, "")+line(3, 2, "")+line(5, 1, "")+line(6, 5, "")+
 		line(7, 6, `"labels": {}`)+line(8, 6, ""))
 	if d := diff(dump(t, straight, false), dump(t, s, false)); d != "" {
-		t.Errorf("the order of lines shows: %s", d)
+		t.Errorf("another order of lines gives another database: %s", d)
 	}
 }
 
@@ -290,20 +290,20 @@ func TestImportCycles(t *testing.T) {
 		codes = append(codes, fmt.Sprint(f.Line, " ", f.Code))
 	}
 	if want := []string{"5 cycle", "1 cycle", "2 cycle", "3 cycle", "4 orphan"}; !reflect.DeepEqual(codes, want) {
-		t.Errorf("named %v, want %v", codes, want)
+		t.Errorf("the errors are %v, want %v", codes, want)
 	}
 	wantOne(t, s, "1", `SELECT count(*) FROM import_orphans`)
 	wantCounts(t, importText(t, s, lines), 0, 0, 0, 0, 0, 4, 1)
 }
 
-// TestImportDeletions: messages that come deleted are told apart by what was
-// aimed at, whatever way they come.
+// TestImportDeletions checks that imported deleted messages get the message at the
+// top of their deleted branch as deleted_root, in any order of lines.
 func TestImportDeletions(t *testing.T) {
 	t.Parallel()
-	const gone = `"deleted": true`
+	const deleted = `"deleted": true`
 	want := fmt.Sprintf("{%s,%s,%s,%s}", testID(2), testID(2), testID(2), testID(6))
 	const roots = `SELECT array_agg(deleted_root ORDER BY message_id) FROM messages WHERE deleted`
-	full := line(1, 0, "") + line(2, 1, gone) + line(3, 2, gone) + line(4, 3, gone) + line(5, 1, "") + line(6, 5, gone) +
+	full := line(1, 0, "") + line(2, 1, deleted) + line(3, 2, deleted) + line(4, 3, deleted) + line(5, 1, "") + line(6, 5, deleted) +
 		line(7, 1, "")
 
 	once := storetest.New(t)
@@ -311,24 +311,25 @@ func TestImportDeletions(t *testing.T) {
 	wantOne(t, once, want, roots)
 
 	upwards := storetest.New(t) // first the message at the bottom, then those above it
-	importText(t, upwards, line(1, 0, "")+line(2, 1, "")+line(3, 2, "")+line(4, 3, gone)+line(5, 1, "")+line(6, 5, gone)+
+	importText(t, upwards, line(1, 0, "")+line(2, 1, "")+line(3, 2, "")+line(4, 3, deleted)+line(5, 1, "")+line(6, 5, deleted)+
 		line(7, 1, ""))
 	wantOne(t, upwards, fmt.Sprintf("{%s,%s}", testID(4), testID(6)), roots)
-	wantCounts(t, importText(t, upwards, line(2, 1, gone)), 0, 0, 0, 1, 0, 0, 0)
+	wantCounts(t, importText(t, upwards, line(2, 1, deleted)), 0, 0, 0, 1, 0, 0, 0)
 	wantCounts(t, importText(t, upwards, full), 0, 0, 0, 1, 6, 0, 0)
 	wantOne(t, upwards, want, roots)
 
-	pieces := storetest.New(t) // each line by itself
+	pieces := storetest.New(t) // one import for each line
 	for piece := range strings.Lines(full) {
 		importText(t, pieces, piece)
 	}
 	if d := diff(dump(t, once, false), dump(t, pieces, false)); d != "" {
-		t.Errorf("line by line differs: %s", d)
+		t.Errorf("one import for each line gives another database: %s", d)
 	}
 }
 
-// TestImportTextsSurvive: every text comes back byte for byte.
-func TestImportTextsSurvive(t *testing.T) {
+// TestImportKeepsTexts checks that every text is read as it was imported, byte for
+// byte.
+func TestImportKeepsTexts(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(corpora(t), "bad-input")
 	var texts []string
@@ -371,13 +372,13 @@ func TestImportTextsSurvive(t *testing.T) {
 			t.Fatal(err)
 		}
 		if text != texts[i] || model != texts[i] {
-			t.Errorf("%q came back as %q and %q", texts[i], text, model)
+			t.Errorf("%q is read as %q and %q", texts[i], text, model)
 		}
 	}
 	wantCounts(t, importText(t, s, lines.String()), 0, 0, 0, 0, int64(len(texts)), 0, 0)
 }
 
-// short makes a name that is short enough of a text, as JSON.
+// short returns the text as JSON, or "long" if it is too long for a name.
 func short(text string) string {
 	if len(text) > corpus.MaxName {
 		text = "long"
@@ -417,7 +418,7 @@ func TestImportRealFiles(t *testing.T) {
 			wantCounts(t, second, c.again...)
 		}
 		if second.Updated+second.Messages+second.Trees+second.Users != 0 || second.Orphans != first.Orphans {
-			t.Errorf("%s again: %v after %v", c.file, counts(second), counts(first))
+			t.Errorf("%s: the second import counts %v, the first %v", c.file, counts(second), counts(first))
 		}
 		if d := diff(before, dump(t, s, true)); d != "" {
 			t.Errorf("%s changed on its second import: %s", c.file, d)

@@ -18,8 +18,8 @@ import (
 	"treewarden/store/storetest"
 )
 
-// benchKinds are the kinds of lines that BenchmarkIngest sends: how many of
-// each in a hundred.
+// benchKinds are the mixes of lines that BenchmarkIngest sends, in percent of each
+// kind.
 var benchKinds = []struct {
 	name   string
 	shares map[string]int
@@ -28,12 +28,12 @@ var benchKinds = []struct {
 	{"mixed", map[string]int{"label": 50, "reaction": 30, "message": 20}},
 }
 
-// BenchmarkIngest takes in lines of a collector, one and 500 in a request, and
-// beside it writes the same rows by plain INSERTs of as many rows, in one
-// transaction, into tables with the same indexes and keys. The ratio is the
-// ingest's speed over that of plain INSERTs; ingest/single is its speed over
-// that of plain INSERTs of one row each in its own transaction. Servers of
-// tests do not wait for the disk: TREEWARDEN_TEST_DATABASE_URL names one that does.
+// BenchmarkIngest ingests requests of one line and of 500 lines. For comparison it
+// writes the same rows with one plain INSERT for each table, in one transaction,
+// into tables with the same indexes and keys. The metric ingest/plain is the speed
+// of the ingest divided by the speed of these INSERTs. For ingest/single, each
+// INSERT has one row and its own transaction. The server of the tests does not wait
+// for the disk: set TREEWARDEN_TEST_DATABASE_URL to a server that does.
 func BenchmarkIngest(b *testing.B) {
 	n := 20_000
 	if s := os.Getenv("TREEWARDEN_BENCH_MESSAGES"); s != "" {
@@ -53,17 +53,18 @@ func BenchmarkIngest(b *testing.B) {
 	verify(b, s)
 }
 
-// benchStream makes lines about what a database holds, and their rows.
+// benchStream makes lines about the users and messages of a database, and the rows
+// of these lines.
 type benchStream struct {
 	s        *store.Store
 	pool     *pgxpool.Pool
 	random   *rand.Rand
 	users    []uuid.UUID
-	messages [][2]uuid.UUID // tree and message
-	given    map[string]bool
+	messages [][2]uuid.UUID  // tree and message
+	sent     map[string]bool // the ratings so far: each user rates a message once
 }
 
-// benchPlain are the tables of plain INSERTs, copies with the same keys.
+// benchPlain are the foreign keys of the tables that plain INSERTs fill.
 var benchPlain = map[string]string{
 	"label_votes":   "FOREIGN KEY (tree_id, message_id) REFERENCES messages, FOREIGN KEY (user_id) REFERENCES users",
 	"reactions":     "FOREIGN KEY (tree_id, message_id) REFERENCES messages, FOREIGN KEY (user_id) REFERENCES users",
@@ -72,7 +73,7 @@ var benchPlain = map[string]string{
 }
 
 func newBenchStream(b *testing.B, s *store.Store) *benchStream {
-	w := &benchStream{s: s, pool: storetest.DB(b, s), random: rand.New(rand.NewPCG(3, 4)), given: map[string]bool{}}
+	w := &benchStream{s: s, pool: storetest.DB(b, s), random: rand.New(rand.NewPCG(3, 4)), sent: map[string]bool{}}
 	for table, keys := range benchPlain {
 		storetest.Exec(b, s, fmt.Sprintf("CREATE TABLE plain_%[1]s (LIKE %[1]s INCLUDING ALL)", table))
 		for key := range strings.SplitSeq(keys, ", F") {
@@ -93,8 +94,7 @@ func newBenchStream(b *testing.B, s *store.Store) *benchStream {
 		b.Fatal(err)
 	}
 	w.messages, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (m [2]uuid.UUID, err error) {
-		return m,
-			row.Scan(&m[0], &m[1])
+		return m, row.Scan(&m[0], &m[1])
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -102,7 +102,7 @@ func newBenchStream(b *testing.B, s *store.Store) *benchStream {
 	return w
 }
 
-// lines makes a request of so many lines and, by table, the rows that they are.
+// lines makes a request of size lines, and their rows by table.
 func (w *benchStream) lines(size int, shares map[string]int) (text []byte, rows map[string][][]any) {
 	rows = map[string][][]any{}
 	left := size
@@ -119,10 +119,10 @@ func (w *benchStream) line(kind string, rows map[string][][]any) string {
 	for {
 		m, user, at := w.messages[w.random.IntN(len(w.messages))], w.users[w.random.IntN(len(w.users))],
 			time.Now().UTC().Truncate(time.Microsecond)
-		if key := fmt.Sprint(kind, m, user); kind != "message" && w.given[key] {
+		if key := fmt.Sprint(kind, m, user); kind != "message" && w.sent[key] {
 			continue
 		} else {
-			w.given[key] = true
+			w.sent[key] = true
 		}
 		switch kind {
 		case "label":
@@ -185,23 +185,24 @@ func (w *benchStream) compare(b *testing.B, size int, shares map[string]int) {
 	}
 	for b.Loop() {
 		one := shares
-		if size == 1 { // one kind after the other
+		if size == 1 { // alternate between the kinds
 			kind := []string{"label", "reaction", "message"}[runs/2%len(shares)]
 			one = map[string]int{kind: 100}
 		}
 		text, rows := w.lines(size, one)
-		take := func() {
+		ingest := func() {
 			if done, err := w.s.Ingest(ctx, store.CommandLine, text); err != nil || done.Accepted != size {
 				b.Fatalf("%+v, %v", done, err)
 			}
 		}
-		// The first to come finds pages that were not read for long.
+		// The second writer gains from pages that the first one has read, so they
+		// alternate.
 		if runs%2 == 0 {
-			measure(&ingesting, take)
+			measure(&ingesting, ingest)
 		}
 		measure(&inserting, func() { w.plain(b, rows) })
 		if runs%2 == 1 {
-			measure(&ingesting, take)
+			measure(&ingesting, ingest)
 		}
 		_, row := w.lines(1, map[string]int{"label": 100})
 		measure(&singly, func() { w.plain(b, row) })

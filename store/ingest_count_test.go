@@ -13,14 +13,14 @@ import (
 	"treewarden/store/storetest"
 )
 
-// TestIngestCountsAsTheDatabase: an ingest counts in Go what the counters gain
-// and lose. After each of many random requests they are what the database
-// counts from its tables: lines of all kinds, sent again, replaced and taken
-// back, about messages in every state, with reaction records that come and go.
-func TestIngestCountsAsTheDatabase(t *testing.T) {
+// TestIngestCounts compares the counters, which an ingest computes in Go, with those
+// that the database counts in SQL, after each of many random requests. These have
+// lines of all types, also repeated, replaced and removed ones, about messages in
+// every state, with and without a reaction record.
+func TestIngestCounts(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
-	c := newCountedWorld(t, rand.New(rand.NewPCG(seed, 0)))
+	c := newCountedStore(t, rand.New(rand.NewPCG(seed, 0)))
 	if faults, err := c.s.VerifyScores(ctx); err != nil || len(faults) > 0 {
 		t.Fatalf("at the beginning: %+v, %v", faults, err)
 	}
@@ -35,13 +35,13 @@ func TestIngestCountsAsTheDatabase(t *testing.T) {
 		c.sent = append(c.sent, lines...)
 	}
 	if c.accepted < 300 {
-		t.Errorf("seed %d: only %d lines were taken in", seed, c.accepted)
+		t.Errorf("seed %d: only %d lines were accepted", seed, c.accepted)
 	}
 }
 
-// countedWorld is a small database with messages in every state that counters
-// tell apart.
-type countedWorld struct {
+// countedStore is a small database with messages in every state that changes how
+// signals count.
+type countedStore struct {
 	s               *store.Store
 	random          *rand.Rand
 	users           []uuid.UUID
@@ -50,12 +50,12 @@ type countedWorld struct {
 	accepted        int
 }
 
-func newCountedWorld(t *testing.T, random *rand.Rand) *countedWorld {
-	c := &countedWorld{s: storetest.New(t), random: random}
+func newCountedStore(t *testing.T, random *rand.Rand) *countedStore {
+	c := &countedStore{s: storetest.New(t), random: random}
 	for i := range 6 {
 		c.users = append(c.users, storetest.User(t, c.s, fmt.Sprint("User ", i)))
 	}
-	// The ban of the first one ran out, and nobody took it off yet.
+	// The ban of the first user has expired, but EndExpiredBans did not run yet.
 	storetest.Exec(t, c.s, "UPDATE users SET banned_at = now() - interval '2 days', banned_until = now() - interval '1 "+
 		"day' WHERE user_id = $1", c.users[0])
 	for range 5 {
@@ -90,11 +90,10 @@ func newCountedWorld(t *testing.T, random *rand.Rand) *countedWorld {
 	return c
 }
 
-func (c *countedWorld) user() uuid.UUID { return c.users[c.random.IntN(len(c.users))] }
+func (c *countedStore) user() uuid.UUID { return c.users[c.random.IntN(len(c.users))] }
 
-// request makes up to 20 lines, most of them about few messages, and some that
-// were sent before.
-func (c *countedWorld) request() []string {
+// request makes 1 to 20 lines about few messages. Some of the lines were sent before.
+func (c *countedStore) request() []string {
 	about := []uuid.UUID{c.messages[c.random.IntN(len(c.messages))], c.messages[c.random.IntN(len(c.messages))],
 		c.messages[c.random.IntN(len(c.messages))]}
 	var lines []string
@@ -111,8 +110,9 @@ func (c *countedWorld) request() []string {
 	return lines
 }
 
-// line makes a line about a message, and the id of a message that it brings.
-func (c *countedWorld) line(message uuid.UUID) (line string, made uuid.UUID) {
+// line makes a line about a message. made is the id of the message that it adds, or
+// Nil.
+func (c *countedStore) line(message uuid.UUID) (line string, made uuid.UUID) {
 	pick := func(from ...string) string { return from[c.random.IntN(len(from))] }
 	when := time.Now().Add(-[]time.Duration{0, -3 * time.Hour, 5 * time.Hour, 30 * time.Hour, 60 * time.Hour,
 		300 * time.Hour, 5000 * time.Hour}[c.random.IntN(7)])
@@ -139,7 +139,7 @@ func (c *countedWorld) line(message uuid.UUID) (line string, made uuid.UUID) {
 		return event("message", "message_id", id, "parent_id", message, "user_id", c.user(), "role", "assistant", "text", "x",
 			"lang", pick("en", "de"), "created_date", at), id
 	default:
-		// A tree is announced, and its prompt may come later, or never.
+		// The line of a tree may come before its prompt, or without one.
 		id := uuid.New()
 		if len(c.trees) > 0 && c.random.IntN(2) == 0 {
 			c.trees = append(c.trees, id)

@@ -19,7 +19,7 @@ import (
 	"treewarden/store/storetest"
 )
 
-// collector is a front end's key.
+// collector returns the actor of a front end's key.
 func collector(t testing.TB, s *store.Store) store.Actor {
 	t.Helper()
 	actor := storetest.Staff(t, s, policy.Collector)
@@ -27,8 +27,8 @@ func collector(t testing.TB, s *store.Store) store.Actor {
 	return actor
 }
 
-// event writes a line of an ingest: a type and pairs of names and values. It
-// has an id of its own unless the pairs give one.
+// event returns the JSON line of an event of a type, from pairs of names and values.
+// Without an "id" among them the line gets a new one.
 func event(kind string, pairs ...any) string {
 	line := map[string]any{"type": kind, "id": uuid.NewString()}
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -51,7 +51,7 @@ func run(t testing.TB, s *store.Store, lines ...string) store.Ingested {
 	return done
 }
 
-// accepted ingests lines of which all are good.
+// accepted ingests lines and fails unless all are accepted.
 func accepted(t testing.TB, s *store.Store, lines ...string) {
 	t.Helper()
 	if done := run(t, s, lines...); done.Accepted != len(lines) {
@@ -59,7 +59,7 @@ func accepted(t testing.TB, s *store.Store, lines ...string) {
 	}
 }
 
-// refused ingests one line that is bad, and returns the code.
+// refused ingests a bad line and returns the code of its error.
 func refused(t testing.TB, s *store.Store, line string) string {
 	t.Helper()
 	done := run(t, s, line)
@@ -70,7 +70,8 @@ func refused(t testing.TB, s *store.Store, line string) string {
 	return done.Errors[0].Code
 }
 
-// TestIngestTakesEveryType: a collection from nothing, in one request.
+// TestIngestTakesEveryType ingests lines of every type into an empty database, in
+// one request.
 func TestIngestTakesEveryType(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -105,7 +106,8 @@ func TestIngestTakesEveryType(t *testing.T) {
 	verify(t, s)
 }
 
-// TestIngestNamesBadLines: each is named with its code, and nothing of it stays.
+// TestIngestNamesBadLines checks the error code of each kind of bad line, and that
+// the line changes nothing.
 func TestIngestNamesBadLines(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -180,7 +182,7 @@ func TestIngestNamesBadLines(t *testing.T) {
 				t.Errorf("%.200s: %s, want %s", line, got, code)
 			}
 			if d := diff(before, dump(t, w.Store, true)); d != "" {
-				t.Errorf("%.200s left something: %s", line, d)
+				t.Errorf("%.200s changed rows: %s", line, d)
 			}
 		}
 	}
@@ -199,8 +201,8 @@ func TestIngestNamesBadLines(t *testing.T) {
 	}
 }
 
-// TestIngestOnce: what is sent again counts once; what was refused can be sent
-// again under its id.
+// TestIngestOnce checks that a line with a known id is not counted again, and that a
+// refused line can be sent again with the same id.
 func TestIngestOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -219,14 +221,14 @@ func TestIngestOnce(t *testing.T) {
 		t.Errorf("again: %+v", done)
 	}
 	if state(t, w.Store) != before {
-		t.Error("what was sent again changed something")
+		t.Error("duplicate lines changed rows")
 	}
 	message := event("message", "message_id", later, "parent_id", w.reply, "user_id", w.other, "role", "prompter", "text",
 		"x")
 	if done := run(t, w.Store, message, lines[2]); done.Accepted != 2 {
-		t.Errorf("once its message is there: %+v", done)
+		t.Errorf("with its message: %+v", done)
 	}
-	// The same message as another event is no news either.
+	// The same message with another event id is also a duplicate.
 	if done := run(t, w.Store, event("message", "message_id", later, "parent_id", w.reply, "user_id", w.other, "role",
 		"prompter", "text", "x")); done.Duplicate != 1 {
 		t.Errorf("the same message: %+v", done)
@@ -234,8 +236,9 @@ func TestIngestOnce(t *testing.T) {
 	verify(t, w.Store)
 }
 
-// TestIngestLinesWorkInTheirOrder: a line may speak of what stands above it.
-func TestIngestLinesWorkInTheirOrder(t *testing.T) {
+// TestIngestAppliesLinesInOrder checks that a line may refer to earlier lines of its
+// request, but not to later ones.
+func TestIngestAppliesLinesInOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	user, parent, child := uuid.New(), uuid.New(), uuid.New()
@@ -255,21 +258,21 @@ func TestIngestLinesWorkInTheirOrder(t *testing.T) {
 	react := func(emoji, op string) string {
 		return event("reaction", "message_id", w.reply, "user_id", user, "emoji", emoji, "op", op)
 	}
-	given := func(want string) {
+	wantReactions := func(want string) {
 		t.Helper()
 		wantOne(t, w.Store, want,
 			"SELECT coalesce(string_agg(emoji, ' ' ORDER BY emoji COLLATE \"C\"), '') FROM reactions WHERE user_id = $1", user)
 		verify(t, w.Store)
 	}
 	accepted(t, w.Store, react("+1", "add"), react("red_flag", "add"))
-	given("+1 red_flag")
+	wantReactions("+1 red_flag")
 	accepted(t, w.Store, react("-1", "add"))
-	given("-1 red_flag")
+	wantReactions("-1 red_flag")
 	accepted(t, w.Store, react("+1", "add"), react("-1", "add"), react("-1", "remove"), react("red_flag", "remove"),
 		react("red_flag", "add"))
-	given("red_flag")
+	wantReactions("red_flag")
 	accepted(t, w.Store, react("red_flag", "remove"), react("red_flag", "remove"))
-	given("")
+	wantReactions("")
 	own := func(emoji string) string {
 		return event("reaction", "message_id", w.reply, "user_id", w.other, "emoji", emoji)
 	}
@@ -300,9 +303,9 @@ func TestIngestLinesWorkInTheirOrder(t *testing.T) {
 	verify(t, w.Store)
 }
 
-// TestIngestOverturnsNothing: what staff decided stays, and who is banned
-// submits nothing.
-func TestIngestOverturnsNothing(t *testing.T) {
+// TestIngestKeepsDecisions checks that an ingest overwrites no decision of staff and
+// refuses lines by banned users.
+func TestIngestKeepsDecisions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	name := "Renamed by staff"
@@ -338,22 +341,23 @@ func TestIngestOverturnsNothing(t *testing.T) {
 	}
 	if code := refused(t, w.Store, event("user", "user_id", uuid.New(), "auth_method", "local", "username",
 		"troll2")); code != "name_taken" {
-		t.Errorf("another one's user name: %s", code)
+		t.Errorf("a user name that another user has: %s", code)
 	}
 	act(t, w.Store, w.admin, store.Act{Kind: "unban", Target: w.troll})
 	accepted(t, w.Store, event("reaction", "message_id", w.reply, "user_id", w.troll, "emoji", "-1"))
-	// A state that nobody decided on follows the front end, and the counters it.
+	// A state without a decision of staff follows the front end, and the counters
+	// follow the state.
 	ids := storetest.Tree(t, w.Store, storetest.Node{Author: w.troll})
 	accepted(t, w.Store, event("tree", "message_tree_id", ids[0], "state", "aborted_low_grade"))
 	wantOne(t, w.Store, "1", "SELECT spam_prompts FROM user_signals WHERE user_id = $1 AND grain = 0", w.troll)
 	verify(t, w.Store)
 }
 
-// TestIngestBelowADeletedMessage: a reply that comes late falls with its
-// parent, and comes back with it.
+// TestIngestBelowADeletedMessage checks that a late reply to a deleted message is
+// deleted too, and is restored with its parent.
 func TestIngestBelowADeletedMessage(t *testing.T) {
 	t.Parallel()
-	for _, back := range []string{"undelete", "undo"} {
+	for _, restore := range []string{"undelete", "undo"} {
 		w := newWorld(t)
 		deleted := act(t, w.Store, w.moderator, store.Act{Kind: "delete", Target: w.reply})
 		late, later := uuid.New(), uuid.New()
@@ -363,7 +367,7 @@ func TestIngestBelowADeletedMessage(t *testing.T) {
 		wantOne(t, w.Store, fmt.Sprintf("(t,%d,%s)", deleted.Action.ID, w.reply),
 			"SELECT (deleted, deleted_action, deleted_root) FROM messages WHERE message_id = $1", later)
 		verify(t, w.Store)
-		if back == "undelete" {
+		if restore == "undelete" {
 			act(t, w.Store, w.moderator, store.Act{Kind: "undelete", Target: w.reply})
 		} else if _, err := w.Undo(ctx, w.moderator, deleted.Action.ID, "it was right", false, ""); err != nil {
 			t.Fatal(err)
@@ -374,9 +378,8 @@ func TestIngestBelowADeletedMessage(t *testing.T) {
 	}
 }
 
-// TestIngestsAtOnce: many front ends, each event sent by two of them at the
-// same time, while staff ban, delete and undo. No count is lost, and each
-// event counts once.
+// TestIngestsAtOnce sends each event twice at the same time, while staff ban, delete
+// and undo. No count is lost, and each event counts once.
 func TestIngestsAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -445,9 +448,9 @@ func TestIngestsAtOnce(t *testing.T) {
 	verify(t, w.Store)
 }
 
-// TestIngestBrokenOff: a request that is broken off at any moment is there
-// whole or not at all, and can be sent again.
-func TestIngestBrokenOff(t *testing.T) {
+// TestIngestCancelled cancels a request after various times. Its lines are written
+// either all or not at all, and the request can be sent again.
+func TestIngestCancelled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	const n = 200
@@ -458,32 +461,33 @@ func TestIngestBrokenOff(t *testing.T) {
 			"text", "x", "lang", "en"),
 			event("reaction", "message_id", id, "user_id", w.troll, "emoji", "red_flag"))
 	}
-	broken := 0
+	cancelled := 0
 	for wait := time.Millisecond; ; wait += 3 * time.Millisecond {
 		short, cancel := context.WithTimeout(ctx, wait)
 		done, err := w.Ingest(short, store.CommandLine, []byte(strings.Join(lines, "\n")))
 		cancel()
-		here := one(t, w.Store, "SELECT (count(*), (SELECT count(*) FROM messages WHERE lang = 'en' AND text = 'x'), "+
+		written := one(t, w.Store, "SELECT (count(*), (SELECT count(*) FROM messages WHERE lang = 'en' AND text = 'x'), "+
 			"(SELECT count(*) FROM reactions)) FROM ingest_events")
 		verify(t, w.Store)
 		if err == nil {
-			if here != "(200,100,100)" || done.Accepted+done.Duplicate != n {
-				t.Errorf("in the end: %s, %+v", here, done)
+			if written != "(200,100,100)" || done.Accepted+done.Duplicate != n {
+				t.Errorf("the request that was not cancelled: %s, %+v", written, done)
 			}
 			break
 		}
-		if here != "(0,0,0)" && here != "(200,100,100)" {
-			t.Fatalf("after %s: %s", wait, here)
+		if written != "(0,0,0)" && written != "(200,100,100)" {
+			t.Fatalf("cancelled after %s: %s", wait, written)
 		}
-		broken++
+		cancelled++
 	}
 	if done := run(t, w.Store, lines...); done.Duplicate != n {
 		t.Errorf("once more: %+v", done)
 	}
-	t.Logf("broken off %d times", broken)
+	t.Logf("cancelled %d times", cancelled)
 }
 
-// TestIngestBesideAnImport: a tree that a front end announced can come by a file.
+// TestIngestBesideAnImport imports the messages of a tree that an ingest has added,
+// and then ingests a reply to them.
 func TestIngestBesideAnImport(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -495,7 +499,8 @@ func TestIngestBesideAnImport(t *testing.T) {
 	verify(t, s)
 }
 
-// TestEvents: in the order of their ids, each once, and as soon as they come.
+// TestEvents checks that events are returned in the order of their ids, each once,
+// and that a waiting reader gets new ones at once.
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -40,7 +40,7 @@ func walk[T any](t *testing.T, name func(T) string, read func(store.Page) (store
 	}
 	for i := len(pages) - 2; i >= 0; i-- {
 		if last.Prev == nil {
-			t.Fatalf("no way back from page %d", i+2)
+			t.Fatalf("page %d has no cursor for the page before it", i+2)
 		}
 		list, err := read(store.Page{Limit: 2, Cursor: *last.Prev})
 		if err != nil {
@@ -51,12 +51,12 @@ func walk[T any](t *testing.T, name func(T) string, read func(store.Page) (store
 			names = append(names, name(item))
 		}
 		if !slices.Equal(names, pages[i]) {
-			t.Errorf("page %d going back is %v, was %v", i+1, names, pages[i])
+			t.Errorf("page %d read backwards is %v, want %v", i+1, names, pages[i])
 		}
 		last = list
 	}
 	if last.Prev != nil {
-		t.Error("there is a page before the first")
+		t.Error("the first page has a cursor for a page before it")
 	}
 	return forward
 }
@@ -67,7 +67,7 @@ func TestListsArePagedByKey(t *testing.T) {
 	at := time.Now().Add(-2 * time.Hour).Truncate(time.Second)
 	for i := range 5 {
 		author := storetest.User(t, w.Store, fmt.Sprintf("user %d", i))
-		// The same date for all: the id decides.
+		// All have the same date, so the lists sort them by id.
 		ids := storetest.Tree(t, w.Store, storetest.Node{Author: author, At: at, Replies: []storetest.Node{{Author: w.other,
 			At: at}}})
 		for j := range i {
@@ -111,7 +111,7 @@ func TestListsArePagedByKey(t *testing.T) {
 	}
 }
 
-func TestForeignCursorsAreRefused(t *testing.T) {
+func TestCursorsOfOtherListsAreRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for i := range 3 {
@@ -154,8 +154,8 @@ func TestMessageFilters(t *testing.T) {
 	}{
 		{"all", store.MessageFilter{}, []uuid.UUID{w.prompt, w.reply, w.deep}},
 		{"with deleted ones", store.MessageFilter{Deleted: "include"},
-			[]uuid.UUID{w.prompt, w.reply, w.deep, w.gone, w.belowGone}},
-		{"deleted ones", store.MessageFilter{Deleted: "only"}, []uuid.UUID{w.gone, w.belowGone}},
+			[]uuid.UUID{w.prompt, w.reply, w.deep, w.deleted, w.belowDeleted}},
+		{"deleted ones", store.MessageFilter{Deleted: "only"}, []uuid.UUID{w.deleted, w.belowDeleted}},
 		{"a word", store.MessageFilter{Q: "EDITED"}, []uuid.UUID{w.prompt}},
 		{"two words", store.MessageFilter{Q: "done trieb"}, []uuid.UUID{w.reply}},
 		{"wildcards are text", store.MessageFilter{Q: `100% r_t`}, []uuid.UUID{w.reply}},
@@ -171,7 +171,7 @@ func TestMessageFilters(t *testing.T) {
 		{"toxicity", store.MessageFilter{Toxicity: ">0.5"}, []uuid.UUID{w.deep}},
 		{"a classifier with a dot in its name", store.MessageFilter{Classifier: "unitary/x.y.insult<0.5"},
 			[]uuid.UUID{w.deep}},
-		{"a classifier that is not there", store.MessageFilter{Classifier: "detoxify.insult<0.5"}, nil},
+		{"an unknown classifier", store.MessageFilter{Classifier: "detoxify.insult<0.5"}, nil},
 		{"since", store.MessageFilter{Since: &hour}, nil},
 		{"until", store.MessageFilter{Until: &hour, Role: "assistant"}, []uuid.UUID{w.reply}},
 		{"a tree's state", store.MessageFilter{TreeState: "ranking"}, nil},
@@ -211,8 +211,8 @@ func TestMessageFilters(t *testing.T) {
 	}
 }
 
-// TestReadingNeedsThePermission asks everything that can be read as somebody
-// who never enters the console.
+// TestReadingNeedsThePermission calls every method that reads, with roles that
+// have no access to the console.
 func TestReadingNeedsThePermission(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -224,7 +224,7 @@ func TestReadingNeedsThePermission(t *testing.T) {
 			"Score":     func() error { _, err := w.Score(ctx, nobody, w.troll, scoring.Total, scoring.Treewarden); return err },
 			"Users":     func() error { _, err := w.Users(ctx, nobody, store.UserFilter{}); return err },
 			"User":      func() error { _, err := w.User(ctx, nobody, w.troll, scoring.Treewarden); return err },
-			"UserGiven": func() error { _, err := w.UserFeedback(ctx, nobody, w.troll, store.Page{}); return err },
+			"Feedback":  func() error { _, err := w.UserFeedback(ctx, nobody, w.troll, store.Page{}); return err },
 			"Rater":     func() error { _, err := w.Rater(ctx, nobody, w.troll); return err },
 			"Named":     func() error { _, err := w.MessagesNamed(ctx, nobody, []uuid.UUID{w.prompt}); return err },
 			"Messages":  func() error { _, err := w.Messages(ctx, nobody, store.MessageFilter{}); return err },

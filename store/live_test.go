@@ -13,8 +13,8 @@ import (
 	"treewarden/store/storetest"
 )
 
-// boardRow is a user's row on a board of everybody; ok is false where they have
-// none.
+// boardRow returns a user's row on the board of all users by the formula treewarden;
+// ok is false if there is none.
 func boardRow(t *testing.T, s *store.Store, window scoring.Window, user uuid.UUID) (row store.BoardRow, ok bool) {
 	t.Helper()
 	return boardRowBy(t, s, window, user, scoring.Treewarden)
@@ -35,7 +35,7 @@ func boardRowBy(t *testing.T, s *store.Store, window scoring.Window, user uuid.U
 	return page.Items[at], true
 }
 
-// eventually waits for what another process did, which nothing announces here.
+// eventually waits up to 30 seconds for the effect of another process.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for range 3000 {
@@ -44,11 +44,11 @@ func eventually(t *testing.T, what string, holds func() bool) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatalf("waited in vain: %s", what)
+	t.Fatalf("after 30 seconds there is still no effect: %s", what)
 }
 
-// TestBoardsOfTwoProcesses: what one process does stands on the other's boards
-// soon, whichever way it was done, and on its own at once.
+// TestBoardsOfTwoProcesses checks that each kind of change by one process shows on
+// its own boards at once, and soon on the boards of another process.
 func TestBoardsOfTwoProcesses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -106,7 +106,7 @@ func TestBoardsOfTwoProcesses(t *testing.T) {
 		}
 		if row, ok := boardRow(t, w.Store, scoring.Total, w.troll); !ok || step.what != "a name by ingest" &&
 			!step.holds(row) {
-			t.Errorf("%s: its own board says %+v", step.what, row)
+			t.Errorf("%s: its own board has %+v", step.what, row)
 		}
 		eventually(t, step.what, func() bool {
 			row, ok := boardRow(t, other, scoring.Total, w.troll)
@@ -115,7 +115,7 @@ func TestBoardsOfTwoProcesses(t *testing.T) {
 		select {
 		case <-changed:
 		case <-time.After(30 * time.Second):
-			t.Errorf("%s: who watches was not told", step.what)
+			t.Errorf("%s: the watcher was not notified", step.what)
 		}
 		for len(changed) > 0 {
 			<-changed
@@ -124,9 +124,9 @@ func TestBoardsOfTwoProcesses(t *testing.T) {
 	verify(t, w.Store)
 }
 
-// TestBoardsHearAgain: when the database ends the connection that is listened
-// on, nothing that happens meanwhile is missed.
-func TestBoardsHearAgain(t *testing.T) {
+// TestBoardsListenAgain ends the connection that listens for changes. The boards
+// miss no change.
+func TestBoardsListenAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	other := storetest.Another(t, w.Store)
@@ -142,21 +142,20 @@ func TestBoardsHearAgain(t *testing.T) {
 	})
 }
 
-// TestFramesMoveByThemselves: as the clock goes on, and nobody does anything,
-// signals leave the day, the week and the month, also for who reads the boards
-// for the first time.
-func TestFramesMoveByThemselves(t *testing.T) {
+// TestWindowsFollowTheClock checks that signals leave the day, the week and the
+// month as time passes without a change, on old boards and on newly loaded ones.
+func TestWindowsFollowTheClock(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	now := time.Now()
 	var clock sync.Mutex
 	at := now
-	tell := func() time.Time {
+	readClock := func() time.Time {
 		clock.Lock()
 		defer clock.Unlock()
 		return at
 	}
-	w.SetClock(tell)
+	w.SetClock(readClock)
 	accepted(t, w.Store, event("report", "message_id", w.prompt, "user_id", w.other, "reason", "spam", "at",
 		now.Add(-time.Minute)))
 	flags := func(s *store.Store) (counts [4]int64) {
@@ -168,7 +167,7 @@ func TestFramesMoveByThemselves(t *testing.T) {
 	}
 	fresh := func() *store.Store {
 		s := storetest.Another(t, w.Store)
-		s.SetClock(tell)
+		s.SetClock(readClock)
 		return s
 	}
 	for _, step := range []struct {
@@ -177,16 +176,16 @@ func TestFramesMoveByThemselves(t *testing.T) {
 	}{
 		{0, [4]int64{1, 1, 1, 1}}, {23 * time.Hour, [4]int64{1, 1, 1, 1}}, {26 * time.Hour, [4]int64{0, 1, 1, 1}},
 		{9 * 24 * time.Hour, [4]int64{0, 0, 1, 1}}, {32 * 24 * time.Hour, [4]int64{0, 0, 0, 1}},
-		{26 * time.Hour, [4]int64{0, 1, 1, 1}}, // a clock that is set back
+		{26 * time.Hour, [4]int64{0, 1, 1, 1}}, // the clock was set back
 	} {
 		clock.Lock()
 		at = now.Add(step.on)
 		clock.Unlock()
 		if got := flags(w.Store); got != step.want {
-			t.Errorf("after %v the flags of day, week, month and all are %v, want %v", step.on, got, step.want)
+			t.Errorf("after %v the red flags of day, week, month and total are %v, want %v", step.on, got, step.want)
 		}
 		if got := flags(fresh()); got != step.want {
-			t.Errorf("after %v a new process says %v, want %v", step.on, got, step.want)
+			t.Errorf("after %v a new process counts %v, want %v", step.on, got, step.want)
 		}
 		verify(t, w.Store)
 	}
@@ -198,7 +197,7 @@ func TestFramesMoveByThemselves(t *testing.T) {
 	}
 	wantOne(t, w.Store, "0", "SELECT count(*) FROM user_signals WHERE grain > 0")
 	if got := flags(w.Store); got != [4]int64{0, 0, 0, 1} {
-		t.Errorf("without the counters of old days, the flags are %v", got)
+		t.Errorf("without the counters of old days, the red flags are %v", got)
 	}
 	verify(t, w.Store)
 }

@@ -12,30 +12,15 @@ import (
 	"treewarden/store/storetest"
 )
 
-// held locks rows in a transaction of its own until it is let go.
-func held(t *testing.T, s *store.Store, sql string, args ...any) (letGo func()) {
-	t.Helper()
-	tx, err := storetest.DB(t, s).Begin(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tx.Exec(ctx, sql, args...); err != nil {
-		t.Fatal(err)
-	}
-	letGo = sync.OnceFunc(func() { tx.Rollback(ctx) }) // nothing was changed
-	t.Cleanup(letGo)
-	return letGo
-}
-
-// TestIngestBesideABanOfTheAuthor: whoever bans an author holds them while
-// waiting for trees; what others give to the author's messages meanwhile does
-// not wait for that, or the two could wait for each other.
+// TestIngestBesideABanOfTheAuthor ingests lines about the messages of an author
+// while a ban has locked the author and waits for a tree. The ingest must not wait
+// for the ban, because both could deadlock.
 func TestIngestBesideABanOfTheAuthor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	own := storetest.Tree(t, w.Store, storetest.Node{Author: w.troll})
 	storetest.React(t, w.Store, w.reply, w.troll, "-1", time.Now())
-	letGo := held(t, w.Store, "SELECT FROM trees WHERE tree_id = $1 FOR UPDATE", w.prompt)
+	tx := holding(t, w.Store, "SELECT FROM trees WHERE tree_id = $1 FOR UPDATE", w.prompt)
 	var banned sync.WaitGroup
 	banned.Go(func() {
 		if _, err := w.Act(ctx, w.admin, store.Act{Kind: "ban", Target: w.troll, Reason: "because"}); err != nil {
@@ -49,16 +34,16 @@ func TestIngestBesideABanOfTheAuthor(t *testing.T) {
 			"2026-01-02T03:04:05Z"),
 		event("message", "message_id", uuid.New(), "parent_id", own[0], "user_id", w.other, "role", "assistant", "text", "x",
 			"lang", "en"))
-	letGo()
+	commit(t, tx)
 	banned.Wait()
 	verify(t, w.Store)
 }
 
-// TestBanBesideFeedback: a ban waits for the feedback that its user gives
-// at that moment, and then takes its count away.
+// TestBanBesideFeedback bans a user while their reaction is being written. The ban
+// waits for it and then removes its count.
 func TestBanBesideFeedback(t *testing.T) {
 	t.Parallel()
-	for name, give := range map[string]func(w world) error{
+	for name, react := range map[string]func(w world) error{
 		"act": func(w world) error {
 			_, err := w.Act(ctx, w.moderator, store.Act{Kind: "react", Target: w.reply,
 				Params: store.ReactParams{Emoji: "red_flag", Op: "add"}})
@@ -80,12 +65,12 @@ func TestBanBesideFeedback(t *testing.T) {
 				Op: "add"}})
 			act(t, w.Store, w.moderator, store.Act{Kind: "react", Target: w.reply, Params: store.ReactParams{Emoji: "red_flag",
 				Op: "remove"}})
-			// The end of the chain is an action's last lock: all else is done by then.
-			letGo := held(t, w.Store, "SELECT FROM action_chain FOR UPDATE")
+			// An action locks the end of the chain last, after it wrote everything else.
+			tx := holding(t, w.Store, "SELECT FROM action_chain FOR UPDATE")
 			var both sync.WaitGroup
 			both.Go(func() {
-				if err := give(w); err != nil {
-					t.Errorf("give: %v", err)
+				if err := react(w); err != nil {
+					t.Errorf("react: %v", err)
 				}
 			})
 			waiting(t, w.Store, 1)
@@ -96,7 +81,7 @@ func TestBanBesideFeedback(t *testing.T) {
 				}
 			})
 			waiting(t, w.Store, 2)
-			letGo()
+			commit(t, tx)
 			both.Wait()
 			wantOne(t, w.Store, "1", "SELECT count(*) FROM reactions")
 			verify(t, w.Store)
@@ -104,9 +89,9 @@ func TestBanBesideFeedback(t *testing.T) {
 	}
 }
 
-// TestIngestsNeverWaitInACircle: requests that name the same users, trees and
-// authors in other orders, and bans, take their locks in one order.
-func TestIngestsNeverWaitInACircle(t *testing.T) {
+// TestIngestsDoNotDeadlock runs bans and requests that name the same users, trees and
+// authors in different orders.
+func TestIngestsDoNotDeadlock(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	users := []uuid.UUID{w.other}
@@ -145,7 +130,7 @@ func TestIngestsNeverWaitInACircle(t *testing.T) {
 	})
 	all.Wait()
 	verify(t, w.Store)
-	w.Close() // a connection tells what it met at the latest when it ends
+	w.Close() // a connection reports its deadlocks when it ends, at the latest
 	for range 100 {
 		if one(t, w.Store, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name "+
 			"= 'treewarden'") == "0" {

@@ -17,7 +17,7 @@ import (
 	"treewarden/store/storetest"
 )
 
-// holding begins a transaction that holds locks until it is let go.
+// holding begins a transaction that holds locks until its end.
 func holding(t *testing.T, s *store.Store, sql string, args ...any) pgx.Tx {
 	t.Helper()
 	tx, err := storetest.DB(t, s).Begin(ctx)
@@ -35,7 +35,15 @@ func holding(t *testing.T, s *store.Store, sql string, args ...any) pgx.Tx {
 	return tx
 }
 
-// waiting waits until a number of sessions wait for locks.
+// commit ends a transaction, and so releases its locks.
+func commit(t *testing.T, tx pgx.Tx) {
+	t.Helper()
+	if err := tx.Commit(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// waiting waits up to 20 seconds until n sessions wait for locks.
 func waiting(t *testing.T, s *store.Store, n int) {
 	t.Helper()
 	for range 4000 {
@@ -44,24 +52,24 @@ func waiting(t *testing.T, s *store.Store, n int) {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	t.Fatalf("%d sessions did not come to wait", n)
+	t.Fatalf("there are not %d sessions that wait for locks", n)
 }
 
-// TestNamesOfUsersHoldNobodyUp: who writes a row that names a user (a counter,
-// a message) holds trees by then; an act on that user must not wait for it,
-// because it goes on to ask for trees.
-func TestNamesOfUsersHoldNobodyUp(t *testing.T) {
+// TestForeignKeysToUsersBlockNoAction holds the lock that a new row with a foreign
+// key to a user takes (a counter, a message). Its writer already holds trees, and an
+// action on the user locks trees later, so it must not wait for that lock.
+func TestForeignKeysToUsersBlockNoAction(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	holding(t, w.Store, "SELECT FROM users WHERE user_id IN ($1, $2) FOR KEY SHARE", w.troll, w.other)
 	short, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	ban, err := w.Act(short, w.admin, store.Act{Kind: "ban", Target: w.troll, Reason: "not held up",
+	ban, err := w.Act(short, w.admin, store.Act{Kind: "ban", Target: w.troll, Reason: "must not wait",
 		Params: store.BanParams{Messages: "delete"}})
 	if err != nil {
 		t.Fatalf("ban: %v", err)
 	}
-	if _, err := w.Undo(short, w.admin, ban.Action.ID, "not held up", false, ""); err != nil {
+	if _, err := w.Undo(short, w.admin, ban.Action.ID, "must not wait", false, ""); err != nil {
 		t.Errorf("undo: %v", err)
 	}
 	if _, err := w.Ingest(short, store.CommandLine, []byte(event("user", "user_id", w.other, "display_name", "Renamed")+
@@ -71,9 +79,9 @@ func TestNamesOfUsersHoldNobodyUp(t *testing.T) {
 	}
 }
 
-// TestImportTakesTreesInTheirOrder: an import that waits for one tree holds
-// none that comes after it.
-func TestImportTakesTreesInTheirOrder(t *testing.T) {
+// TestImportLocksTreesInOrder checks that an import that waits for a tree holds no
+// tree with a higher id.
+func TestImportLocksTreesInOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	low := w.prompt
@@ -92,7 +100,7 @@ func TestImportTakesTreesInTheirOrder(t *testing.T) {
 		}
 		summary, err := w.Import(ctx, corpus.NewReader(strings.NewReader(lines), "two").All(), store.ImportOptions{})
 		if err != nil || summary.Messages != 2 {
-			t.Errorf("the import did %+v, %v", summary, err)
+			t.Errorf("the import returned %+v, %v", summary, err)
 		}
 	}()
 	waiting(t, w.Store, 1)
@@ -105,9 +113,9 @@ func TestImportTakesTreesInTheirOrder(t *testing.T) {
 	<-done
 }
 
-// TestBanWaitsForWhatIsBeingGiven: what somebody gives while they are being
-// banned counts before the ban or not at all.
-func TestBanWaitsForWhatIsBeingGiven(t *testing.T) {
+// TestBanWaitsForReaction bans a user while their reaction waits for its tree. The
+// ban waits for the reaction and then removes its count.
+func TestBanWaitsForReaction(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	rater := w.moderator
@@ -122,9 +130,7 @@ func TestBanWaitsForWhatIsBeingGiven(t *testing.T) {
 	waiting(t, w.Store, 1)
 	go act(w.admin, store.Act{Kind: "ban", Target: rater.UserID})
 	waiting(t, w.Store, 2)
-	if err := tx.Commit(ctx); err != nil {
-		t.Fatal(err)
-	}
+	commit(t, tx)
 	for range 2 {
 		if err := <-done; err != nil {
 			t.Error(err)

@@ -12,34 +12,35 @@ import (
 	"treewarden/store/storetest"
 )
 
-// told is one signal that somebody was given, as plain Go finds it in the base
-// tables. It is written from spec and not from the program's SQL, so that the
-// two can contradict each other.
-type told struct {
-	signal scoring.Signal
-	n      int64
-	at     *time.Time // null: it belongs to no frame but the whole
-	by     uuid.UUID  // the message
-	own    bool       // counts for the formula treewarden
-	old    bool       // counts for Open-Assistant's
+// oracleSignal is a signal of a user. Plain Go finds it in the base tables by rules
+// that were written from the specification. These do not share code with the SQL of
+// the program, so a fault in one of the two shows.
+type oracleSignal struct {
+	signal  scoring.Signal
+	n       int64
+	at      *time.Time // nil: it counts only in the total, in no shorter window
+	message uuid.UUID
+	current bool // counts for the formula treewarden
+	legacy  bool // counts for the formula open-assistant
 }
 
-// oracle is what all users were told, what they wrote, and how toxic it is.
+// oracle holds, for each user, the signals, the dates of the messages and the
+// toxicities.
 type oracle struct {
-	signals    map[uuid.UUID][]told
+	signals    map[uuid.UUID][]oracleSignal
 	written    map[uuid.UUID][]*time.Time
-	classifier map[uuid.UUID][]measured
-	people     map[uuid.UUID][]measured
+	classifier map[uuid.UUID][]toxicitySum
+	labels     map[uuid.UUID][]toxicitySum
 }
 
-// measured is a sum of n toxicities.
-type measured struct {
+// toxicitySum is the sum of n toxicities of a message.
+type toxicitySum struct {
 	sum float64
 	n   int64
 	at  *time.Time
 }
 
-// oracleMessage is a message with all that speaks for or against its author.
+// oracleMessage is a message with all data that gives its author signals.
 type oracleMessage struct {
 	MessageID, TreeID uuid.UUID
 	Parent, UserID    *uuid.UUID
@@ -50,17 +51,17 @@ type oracleMessage struct {
 	Review            *bool
 	ReviewAt          *time.Time
 	State             string
-	Emojis            []int64 // of an aggregate: red flags, upvotes, downvotes; null: none
+	Emojis            []int64 // red flags, upvotes and downvotes of the aggregate; nil without one
 	Means             map[string]store.Label
 	Toxicity          *float64
 	ToxicAt           *time.Time
 	Record            bool // it has a reaction record
-	Reactions         []oracleGiven
-	Votes, Reports    []oracleGiven
+	Reactions         []oracleFeedback
+	Votes, Reports    []oracleFeedback
 }
 
-// oracleGiven is what one person gave a message.
-type oracleGiven struct {
+// oracleFeedback is a reaction, a vote or a report of one user.
+type oracleFeedback struct {
 	UserID uuid.UUID          `json:"user"`
 	Banned bool               `json:"banned"`
 	At     time.Time          `json:"at"`
@@ -69,9 +70,9 @@ type oracleGiven struct {
 	Labels map[string]float64 `json:"labels"`
 }
 
-// oracleSQL reads the base tables, row by row; it counts nothing.
+// oracleSQL reads the messages with the rows that belong to them. It counts nothing.
 var oracleSQL = func() string {
-	given := func(table, columns string) string {
+	feedback := func(table, columns string) string {
 		return `coalesce((SELECT jsonb_agg(jsonb_build_object('user', g.user_id, 'at', g.at, 'banned', u.banned_at IS NOT NULL, ` + columns + `))
 			FROM ` + table + ` g JOIN users u USING (user_id) WHERE g.tree_id = m.tree_id AND g.message_id = m.message_id), '[]')`
 	}
@@ -89,13 +90,13 @@ var oracleSQL = func() string {
 			(SELECT max(toxicity) FROM classifier_outputs o WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id) AS toxicity,
 			(SELECT nullif(min(at), '-infinity') FROM classifier_outputs o WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id) AS toxic_at,
 			e.message_id IS NOT NULL OR EXISTS (SELECT FROM reactions r WHERE r.tree_id = m.tree_id AND r.message_id = m.message_id) AS record,
-			` + given("reactions", "'emoji', g.emoji") + ` AS reactions, ` + given("label_votes", "'labels', jsonb_strip_nulls(jsonb_build_object("+labels+"))") + ` AS votes,
-			` + given("reports", "'status', g.status") + ` AS reports
+			` + feedback("reactions", "'emoji', g.emoji") + ` AS reactions, ` + feedback("label_votes", "'labels', jsonb_strip_nulls(jsonb_build_object("+labels+"))") + ` AS votes,
+			` + feedback("reports", "'status', g.status") + ` AS reports
 		FROM messages m JOIN trees t USING (tree_id) LEFT JOIN emoji_aggregates e USING (tree_id, message_id) LEFT JOIN label_aggregates l USING (tree_id, message_id)
 		WHERE m.user_id IS NOT NULL`
 }()
 
-// votedLabels are the labels of which a vote is a signal.
+// votedLabels are the labels whose votes are signals.
 var votedLabels = map[string]scoring.Signal{
 	"spam": scoring.SpamLabels, "lang_mismatch": scoring.LangMismatch, "not_appropriate": scoring.NotAppropriate,
 	"pii":         scoring.PII,
@@ -105,8 +106,8 @@ var votedLabels = map[string]scoring.Signal{
 
 // newOracle reads the whole database.
 func newOracle(q *sequence) *oracle {
-	o := &oracle{map[uuid.UUID][]told{}, map[uuid.UUID][]*time.Time{}, map[uuid.UUID][]measured{},
-		map[uuid.UUID][]measured{}}
+	o := &oracle{map[uuid.UUID][]oracleSignal{}, map[uuid.UUID][]*time.Time{}, map[uuid.UUID][]toxicitySum{},
+		map[uuid.UUID][]toxicitySum{}}
 	rows, err := storetest.DB(q.t, q.Store).Query(ctx, oracleSQL)
 	if err != nil {
 		q.fail("read the base tables: %v", err)
@@ -116,71 +117,71 @@ func newOracle(q *sequence) *oracle {
 		q.fail("read the base tables: %v", err)
 	}
 	for _, m := range messages {
-		o.hear(m)
+		o.add(m)
 	}
 	return o
 }
 
-// hear takes in what a message tells of its author.
-func (o *oracle) hear(m oracleMessage) {
+// add adds the signals that a message gives its author.
+func (o *oracle) add(m oracleMessage) {
 	author := *m.UserID
 	o.written[author] = append(o.written[author], m.Created)
-	tell := func(signal scoring.Signal, n int64, at *time.Time, own, old bool) {
-		o.signals[author] = append(o.signals[author], told{signal, n, at, m.MessageID, own, old})
+	add := func(signal scoring.Signal, n int64, at *time.Time, current, legacy bool) {
+		o.signals[author] = append(o.signals[author], oracleSignal{signal, n, at, m.MessageID, current, legacy})
 	}
-	old := !m.Deleted && m.Record
+	legacy := !m.Deleted && m.Record
 	if m.Emojis != nil {
 		for i, signal := range []scoring.Signal{scoring.RedFlags, scoring.Upvotes, scoring.Downvotes} {
-			tell(signal, m.Emojis[i], m.Created, true, old)
+			add(signal, m.Emojis[i], m.Created, true, legacy)
 		}
 	}
 	for label, signal := range votedLabels {
 		if mean := m.Means[label]; mean.Value != nil {
-			tell(signal, int64(math.RoundToEven(*mean.Value*float64(mean.Count))), m.Created, true, old)
+			add(signal, int64(math.RoundToEven(*mean.Value*float64(mean.Count))), m.Created, true, legacy)
 		}
 	}
 	if mean := m.Means["toxicity"]; mean.Value != nil {
-		o.people[author] = append(o.people[author], measured{*mean.Value * float64(mean.Count), int64(mean.Count), m.Created})
+		o.labels[author] = append(o.labels[author], toxicitySum{*mean.Value * float64(mean.Count), int64(mean.Count), m.Created})
 	}
-	counts := func(g oracleGiven) bool { return !g.Banned && g.UserID != author }
+	counts := func(g oracleFeedback) bool { return !g.Banned && g.UserID != author }
 	for _, r := range m.Reactions {
 		if signal, ok := map[string]scoring.Signal{"+1": scoring.Upvotes, "-1": scoring.Downvotes,
 			"red_flag": scoring.RedFlags}[r.Emoji]; ok {
-			tell(signal, 1, &r.At, counts(r), old)
+			add(signal, 1, &r.At, counts(r), legacy)
 		}
 	}
 	for _, v := range m.Votes {
 		for label, value := range v.Labels {
 			if signal, ok := votedLabels[label]; ok && value >= 0.5 {
-				tell(signal, 1, &v.At, counts(v), old)
+				add(signal, 1, &v.At, counts(v), legacy)
 			}
 			if label == "toxicity" && counts(v) {
-				o.people[author] = append(o.people[author], measured{value, 1, &v.At})
+				o.labels[author] = append(o.labels[author], toxicitySum{value, 1, &v.At})
 			}
 		}
 	}
 	for _, r := range m.Reports {
 		if r.Status == "open" || r.Status == "upheld" {
-			tell(scoring.RedFlags, 1, &r.At, counts(r), old)
+			add(scoring.RedFlags, 1, &r.At, counts(r), legacy)
 		}
 	}
 	if m.Parent == nil && m.State == "aborted_low_grade" {
-		tell(scoring.SpamPrompts, 1, m.Created, true, true)
+		add(scoring.SpamPrompts, 1, m.Created, true, true)
 	}
 	if m.Parent != nil && m.Review != nil && !*m.Review {
-		tell(scoring.Rejected, 1, orElse(m.ReviewAt, m.Created), true, old)
+		add(scoring.Rejected, 1, orElse(m.ReviewAt, m.Created), true, legacy)
 	}
 	if m.Deleted && m.DeletedRoot != nil && *m.DeletedRoot == m.MessageID {
-		tell(scoring.Deleted, 1, orElse(m.DeletedAt, m.Created), true, old)
+		add(scoring.Deleted, 1, orElse(m.DeletedAt, m.Created), true, legacy)
 	}
 	if m.Toxicity != nil {
-		o.classifier[author] = append(o.classifier[author], measured{*m.Toxicity, 1, m.Created})
+		o.classifier[author] = append(o.classifier[author], toxicitySum{*m.Toxicity, 1, m.Created})
 		if *m.Toxicity >= scoring.Treewarden.ToxicFrom {
 			at := m.Created
 			if at == nil || m.ToxicAt != nil && m.ToxicAt.After(*at) {
 				at = m.ToxicAt
 			}
-			tell(scoring.ToxicMessages, 1, at, true, old)
+			add(scoring.ToxicMessages, 1, at, true, legacy)
 		}
 	}
 }

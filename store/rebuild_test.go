@@ -7,8 +7,8 @@ import (
 	"treewarden/store/storetest"
 )
 
-// TestRebuildOfOneMessage has both connections of a recount read reactions of
-// the same message, in many pages of the table. The race detector watches.
+// TestRebuildOfOneMessage makes both connections of a recount read reactions of the
+// same message, so that the race detector can find a data race.
 func TestRebuildOfOneMessage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -16,8 +16,8 @@ import (
 	"treewarden/store/storetest"
 )
 
-// countingProxy stands between a store and its database, and counts round trips:
-// how often the store speaks after the database did.
+// countingProxy forwards the traffic between a store and its database. It counts
+// round trips: how often the store sends after an answer of the database.
 type countingProxy struct {
 	address string
 	trips   atomic.Int64
@@ -58,7 +58,7 @@ func newCountingProxy(t testing.TB, config *pgx.ConnConfig) *countingProxy {
 	return p
 }
 
-// relay copies what one side says to the other, piece by piece.
+// relay copies data from one side to the other, and calls each for every piece.
 func relay(to, from net.Conn, each func()) {
 	defer to.Close()
 	piece := make([]byte, 64<<10)
@@ -71,7 +71,7 @@ func relay(to, from net.Conn, each func()) {
 			}
 		}
 		if err != nil {
-			return // the other side is told by closing
+			return // closing tells the other side
 		}
 	}
 }
@@ -96,8 +96,8 @@ func openCounted(t testing.TB) (*store.Store, *countingProxy) {
 	return s, p
 }
 
-// acted does an action that is undone at once, and returns the round trips that
-// it took.
+// acted does an action and returns its number of round trips. It also undoes the
+// action.
 func (p *countingProxy) acted(t testing.TB, s *store.Store, actor store.Actor, request store.Act) (trips int64) {
 	t.Helper()
 	before := p.trips.Load()
@@ -140,21 +140,21 @@ func newCountedActs(t testing.TB) (s *store.Store, p *countingProxy, actor store
 	}
 }
 
-// TestRoundTrips holds how often a ban and a delete go to the database and back:
-// each time, locks on users, trees and the end of the log are held longer.
+// TestRoundTrips limits the round trips of a ban and a delete. During each round
+// trip, they hold locks on users, trees and the end of the log.
 func TestRoundTrips(t *testing.T) {
 	t.Parallel()
 	s, p, actor, acts := newCountedActs(t)
 	for kind, most := range map[string]int64{"ban": 8, "delete": 8} {
-		p.acted(t, s, actor, acts[kind]) // the first time, statements are prepared
+		p.acted(t, s, actor, acts[kind]) // the first run also prepares statements
 		if trips := p.acted(t, s, actor, acts[kind]); trips > most {
-			t.Errorf("a %s takes %d round trips; %d are the most", kind, trips, most)
+			t.Errorf("a %s takes %d round trips, want at most %d", kind, trips, most)
 		}
 	}
 }
 
-// BenchmarkAct does and undoes a ban and a delete, and reports the round trips of
-// doing it.
+// BenchmarkAct does and undoes a ban and a delete. It reports the round trips of the
+// action without the undo.
 func BenchmarkAct(b *testing.B) {
 	s, p, actor, acts := newCountedActs(b)
 	for _, kind := range []string{"ban", "delete"} {

@@ -9,16 +9,16 @@ import (
 	"treewarden/store/storetest"
 )
 
-// underTrees are the tables that would be spread over machines by tree_id.
-// message_trees, which finds the tree of a bare id, is spread by message_id.
+// underTrees are the tables that a distributed PostgreSQL could spread by tree_id.
+// It would spread message_trees, which maps a message to its tree, by message_id.
 var underTrees = []string{
 	"trees", "messages", "emoji_aggregates", "label_aggregates", "label_votes", "reactions", "reports",
 	"classifier_outputs", "revisions",
 }
 
-// TestSchemaCanBeDistributed holds the schema to what a distributed
-// PostgreSQL asks: the key that rows are spread by is in every primary and
-// unique key, and no such table has a trigger of its own.
+// TestSchemaCanBeDistributed checks the requirements of a distributed PostgreSQL:
+// every primary and unique key contains the column that spreads the rows, and the
+// tables have no triggers.
 func TestSchemaCanBeDistributed(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -45,7 +45,7 @@ func TestSchemaCanBeDistributed(t *testing.T) {
 	}
 	for _, trigger := range query(`SELECT tgrelid::regclass || '.' || tgname FROM pg_trigger
 		WHERE NOT tgisinternal AND tgrelid = ANY ($1::text[]::regclass[])`, append([]string{"message_trees"}, underTrees...)) {
-		t.Errorf("%s: no trigger may stand on a table under trees", trigger)
+		t.Errorf("%s: a table under trees must have no trigger", trigger)
 	}
 	for _, table := range query(`SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
 		WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attname = 'tree_id' AND NOT c.relname = ANY ($1)
@@ -54,12 +54,12 @@ func TestSchemaCanBeDistributed(t *testing.T) {
 	}
 	for _, column := range query(`SELECT table_name || '.' || column_name FROM information_schema.columns
 		WHERE table_name = ANY ($1) AND data_type = 'jsonb' AND column_name <> 'other'`, underTrees) {
-		t.Errorf("%s: what is summed does not hide in jsonb", column)
+		t.Errorf("%s: values that are summed must not be in jsonb", column)
 	}
 }
 
-// TestEverySignalAndLabelHasColumns: a signal has two columns among the counters,
-// a label one among single votes and two among means.
+// TestEverySignalAndLabelHasColumns checks that a signal has two columns in
+// user_signals, and a label one in label_votes and two in label_aggregates.
 func TestEverySignalAndLabelHasColumns(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)

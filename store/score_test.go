@@ -16,7 +16,7 @@ import (
 	"treewarden/store/storetest"
 )
 
-// legacyNode is what Open-Assistant's statistics read of a message.
+// legacyNode has the data of a message that Open-Assistant's statistics read.
 type legacyNode struct {
 	MessageID string         `json:"message_id"`
 	UserID    *string        `json:"user_id"`
@@ -29,8 +29,8 @@ type legacyNode struct {
 	Replies []legacyNode `json:"replies"`
 }
 
-// legacyScores computes Open-Assistant's troll score of every user over a
-// file of trees, by another way than the program's: plain Go over the lines.
+// legacyScores computes Open-Assistant's troll score of every user in a file of
+// trees. It shares no code with the program: it is plain Go over the lines.
 func legacyScores(t *testing.T, file string) map[string]float64 {
 	t.Helper()
 	f, err := os.Open(file)
@@ -79,7 +79,7 @@ func legacyScores(t *testing.T, file string) map[string]float64 {
 	return scores
 }
 
-// board reads a whole board, whatever its length, by user.
+// board returns all rows of a board by user id.
 func board(t *testing.T, s *store.Store, actor store.Actor, window scoring.Window,
 	formula scoring.Formula) map[uuid.UUID]store.BoardRow {
 	t.Helper()
@@ -100,9 +100,9 @@ func board(t *testing.T, s *store.Store, actor store.Actor, window scoring.Windo
 	}
 }
 
-// TestReferenceFormulaOnRealTrees: for every user of a real file the formula
-// open-assistant gives what Open-Assistant's statistics would.
-func TestReferenceFormulaOnRealTrees(t *testing.T) {
+// TestLegacyFormulaOnRealTrees compares the scores of the formula open-assistant
+// with legacyScores, for every user of a real file.
+func TestLegacyFormulaOnRealTrees(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(corpora(t), "oasst", "oasst2-sample.trees.jsonl")
 	s := storetest.New(t)

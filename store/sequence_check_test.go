@@ -14,7 +14,7 @@ import (
 	"treewarden/store"
 )
 
-// check compares every board with the oracle, and the explanations with both.
+// check compares every board and every explanation of a score with the oracle.
 func (q *sequence) check() {
 	q.t.Helper()
 	o := newOracle(q)
@@ -44,17 +44,18 @@ func (q *sequence) check() {
 	}
 }
 
-// row is a user's line on a board, with the counts and the messages behind it.
+// row returns the expected row of a user on a board, the counts, and the messages
+// that gave each signal.
 func (o *oracle) row(user uuid.UUID, within func(*time.Time) bool, formula scoring.Formula) (store.BoardRow,
 	scoring.Counts, map[scoring.Signal]map[uuid.UUID]bool) {
 	counts, evidence := scoring.Counts{}, map[scoring.Signal]map[uuid.UUID]bool{}
 	for _, s := range o.signals[user] {
-		if s.n > 0 && within(s.at) && (s.old && formula.Legacy || s.own && !formula.Legacy) {
+		if s.n > 0 && within(s.at) && (s.legacy && formula.Legacy || s.current && !formula.Legacy) {
 			counts[s.signal] += s.n
 			if evidence[s.signal] == nil {
 				evidence[s.signal] = map[uuid.UUID]bool{}
 			}
-			evidence[s.signal][s.by] = true
+			evidence[s.signal][s.message] = true
 		}
 	}
 	row := store.BoardRow{UserID: user, RedFlags: counts[scoring.RedFlags], Upvotes: counts[scoring.Upvotes],
@@ -71,8 +72,8 @@ func (o *oracle) row(user uuid.UUID, within func(*time.Time) bool, formula scori
 	row.Rate = row.Score / float64(row.Messages+10)
 	for _, source := range []struct {
 		name string
-		all  []measured
-	}{{"labels", o.people[user]}, {"classifier", o.classifier[user]}} {
+		all  []toxicitySum
+	}{{"labels", o.labels[user]}, {"classifier", o.classifier[user]}} {
 		var sum float64
 		var n int64
 		for _, m := range source.all {
@@ -87,7 +88,7 @@ func (o *oracle) row(user uuid.UUID, within func(*time.Time) bool, formula scori
 	return row, counts, evidence
 }
 
-// unlike names a figure in which two lines differ.
+// unlike names a value in which two rows differ, or returns "".
 func unlike(a, b store.BoardRow) string {
 	near := func(x, y *float64) bool {
 		return x == nil && y == nil || x != nil && y != nil && math.Abs(*x-*y) < 1e-9
@@ -108,7 +109,7 @@ func unlike(a, b store.BoardRow) string {
 	return ""
 }
 
-// checkRanks holds the order of a board: by score, then by id, without gaps.
+// checkRanks checks that ranks follow the score, then the id, without gaps.
 func (q *sequence) checkRanks(rows map[uuid.UUID]store.BoardRow) {
 	all := make([]store.BoardRow, 0, len(rows))
 	for _, row := range rows {
@@ -127,9 +128,8 @@ func (q *sequence) checkRanks(rows map[uuid.UUID]store.BoardRow) {
 	}
 }
 
-// checkScore compares the explanation of a score: its parts, its rate, and that
-// behind each signal stand the messages that gave it within the frame, each
-// once, and no other.
+// checkScore compares the explanation of a score: its parts, its rate, and for each
+// signal the messages that gave it in the window, or 50 of them.
 func (q *sequence) checkScore(row store.BoardRow, window scoring.Window, formula scoring.Formula, counts scoring.Counts,
 	evidence map[scoring.Signal]map[uuid.UUID]bool) {
 	q.t.Helper()

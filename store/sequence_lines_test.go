@@ -15,7 +15,7 @@ import (
 	"treewarden/store/storetest"
 )
 
-// makers make an act of each kind.
+// makers returns a function for each kind of action that makes a random one.
 func (q *sequence) makers() map[string]func() store.Act {
 	user := func() store.Act { return store.Act{Target: q.user()} }
 	message := func() store.Act { return store.Act{Target: q.node().id} }
@@ -31,7 +31,7 @@ func (q *sequence) makers() map[string]func() store.Act {
 		"unban": user, "delete": message, "undelete": message, "report": message, "halt": tree, "resume": tree,
 		"ban": with(user, func(a *store.Act) {
 			terms := store.BanParams{Messages: pick(q, "keep", "delete"), Trees: pick(q, "keep", "halt")}
-			if q.dice.IntN(2) == 0 {
+			if q.random.IntN(2) == 0 {
 				terms.Until = new(q.now.Add(pick(q, time.Hour, 50*time.Hour, 400*24*time.Hour)))
 			}
 			a.Params = terms
@@ -54,20 +54,20 @@ func (q *sequence) makers() map[string]func() store.Act {
 
 func (q *sequence) labels() map[string]float64 {
 	labels := map[string]float64{}
-	for range 1 + q.dice.IntN(3) {
-		labels[pick(q, scoring.LabelNames...)] = float64(q.dice.IntN(5)) / 4
+	for range 1 + q.random.IntN(3) {
+		labels[pick(q, scoring.LabelNames...)] = float64(q.random.IntN(5)) / 4
 	}
 	return labels
 }
 
-// ingest sends one to six lines of front ends, of every type and by anybody:
-// banned ones, authors themselves, people who labelled before.
+// ingest sends one to six lines of random types by random users, also by banned
+// users, by authors and by users who labelled the message before.
 func (q *sequence) ingest() {
 	q.t.Helper()
 	var lines []string
-	for range 1 + q.dice.IntN(6) {
+	for range 1 + q.random.IntN(6) {
 		n, rater := q.node(), q.user()
-		switch q.dice.IntN(8) {
+		switch q.random.IntN(8) {
 		case 0, 1:
 			lines = append(lines, event("label", "message_id", n.id, "user_id", rater, "labels", q.labels(), "at", q.at()))
 		case 2, 3:
@@ -77,13 +77,13 @@ func (q *sequence) ingest() {
 		case 4:
 			lines = append(lines, event("report", "message_id", n.id, "user_id", rater, "reason", "by ingest", "at", q.at()))
 		case 5:
-			// A late reply, as the case may be below a deleted message. It may be refused.
+			// The ingest may refuse the reply; loadNodes finds it if not.
 			reply := q.reply(n)
 			lines = append(lines, q.message(reply, rater))
 			q.nodes = q.nodes[:len(q.nodes)-1]
 		case 6:
 			lines = append(lines, event("classifier_output", "message_id", n.id, "model", pick(q, "m", "n"), "scores",
-				map[string]float64{"toxicity": q.dice.Float64()}, "at", q.at()))
+				map[string]float64{"toxicity": q.random.Float64()}, "at", q.at()))
 		case 7:
 			lines = append(lines, event("tree", "message_tree_id", n.tree, "state", pick(q, "growing", "aborted_low_grade")),
 				event("user", "user_id", rater, "display_name", "name "+q.id().String()))
@@ -96,11 +96,11 @@ func (q *sequence) ingest() {
 			q.fail("line %d was refused: %s", fault.Line, fault.Message)
 		}
 	}
-	q.learn()
+	q.loadNodes()
 }
 
-// learn adds the messages that came in to those that the dice choose from.
-func (q *sequence) learn() {
+// loadNodes sets nodes to the messages of the database.
+func (q *sequence) loadNodes() {
 	rows, err := storetest.DB(q.t, q.Store).Query(ctx,
 		`SELECT message_id, coalesce(parent_id, '00000000-0000-0000-0000-000000000000'), tree_id, role, text FROM messages ORDER BY message_id`)
 	if err != nil {
@@ -120,22 +120,22 @@ func (q *sequence) learn() {
 	}
 }
 
-// importMore imports a few messages: known ones with more about them, new
-// replies, and replies whose parent comes with a later import.
+// importMore imports a few messages: known ones with other data, new replies, and
+// replies to messages that a later import adds.
 func (q *sequence) importMore() {
 	q.t.Helper()
 	var lines []string
 	seen := map[uuid.UUID]bool{}
-	for range 1 + q.dice.IntN(4) {
+	for range 1 + q.random.IntN(4) {
 		n := q.node()
-		switch dice := q.dice.IntN(6); {
-		case dice == 0:
+		switch choice := q.random.IntN(6); {
+		case choice == 0:
 			n = q.reply(n)
-		case dice == 1 && len(q.waiting) > 0:
-			n, q.waiting = q.waiting[0], q.waiting[1:]
-		case dice == 2:
+		case choice == 1 && len(q.missing) > 0:
+			n, q.missing = q.missing[0], q.missing[1:]
+		case choice == 2:
 			parent := q.reply(n)
-			q.waiting = append(q.waiting, parent)
+			q.missing = append(q.missing, parent)
 			n = q.reply(parent)
 		}
 		if seen[n.id] {
@@ -145,39 +145,39 @@ func (q *sequence) importMore() {
 		lines = append(lines, q.exported(n))
 	}
 	text := strings.Join(lines, "\n") + "\n"
-	summary, err := q.Import(ctx, corpus.NewReader(strings.NewReader(text), "dice.jsonl").All(),
-		store.ImportOptions{Batch: 1 + q.dice.IntN(4)})
+	summary, err := q.Import(ctx, corpus.NewReader(strings.NewReader(text), "random.jsonl").All(),
+		store.ImportOptions{Batch: 1 + q.random.IntN(4)})
 	q.did("import", strings.Join(lines, "\n    "), err)
 	if summary.Rejected > 0 {
 		q.fail("the import refused: %+v", summary.Errors)
 	}
-	q.learn()
+	q.loadNodes()
 }
 
-// exported is a line of an export about a message, or about its tree: what it
-// says beside who the message is, the dice decide.
+// exported returns the line of a message, or of its tree, with a random part of the
+// other data.
 func (q *sequence) exported(n node) string {
 	message := map[string]any{"message_id": n.id, "role": n.role, "text": n.text}
 	if n.parent != uuid.Nil {
 		message["parent_id"] = n.parent
 	}
 	may := func(name string, value any) {
-		if q.dice.IntN(2) == 0 {
+		if q.random.IntN(2) == 0 {
 			message[name] = value
 		}
 	}
 	may("user_id", q.user())
 	may("lang", pick(q, "en", "fr"))
 	may("created_date", q.at())
-	may("deleted", q.dice.IntN(4) == 0)
+	may("deleted", q.random.IntN(4) == 0)
 	may("review_result", pick(q, true, false))
-	may("emojis", map[string]int{"+1": q.dice.IntN(4), "-1": q.dice.IntN(4), "red_flag": q.dice.IntN(3)})
-	may("labels", map[string]any{pick(q, scoring.LabelNames...): map[string]any{"value": q.dice.Float64(), "count": 1 +
-		q.dice.IntN(5)},
-		"toxicity": map[string]any{"value": q.dice.Float64(), "count": 1 + q.dice.IntN(3)}})
-	may("detoxify", map[string]float64{"toxicity": q.dice.Float64()})
+	may("emojis", map[string]int{"+1": q.random.IntN(4), "-1": q.random.IntN(4), "red_flag": q.random.IntN(3)})
+	may("labels", map[string]any{pick(q, scoring.LabelNames...): map[string]any{"value": q.random.Float64(), "count": 1 +
+		q.random.IntN(5)},
+		"toxicity": map[string]any{"value": q.random.Float64(), "count": 1 + q.random.IntN(3)}})
+	may("detoxify", map[string]float64{"toxicity": q.random.Float64()})
 	line := message
-	if n.parent == uuid.Nil && q.dice.IntN(2) == 0 {
+	if n.parent == uuid.Nil && q.random.IntN(2) == 0 {
 		message["replies"] = []any{}
 		line = map[string]any{"message_tree_id": n.tree, "tree_state": pick(q, "growing", "aborted_low_grade"),
 			"prompt": message}

@@ -16,12 +16,12 @@ import (
 	"treewarden/store/storetest"
 )
 
-// TestCountersFollowWhateverHappens drives random sequences of everything that
-// changes a score: all kinds of actions and their undos, lines of every type
-// from front ends, imports that bring more about what is known, bans that end,
-// and time. After each step all counters must be those of the base tables, and
-// now and then every board must be the one that plain Go finds in them.
-func TestCountersFollowWhateverHappens(t *testing.T) {
+// TestCountersInRandomSequences runs random sequences of all changes of a score: all
+// kinds of actions and their undos, lines of every type from front ends, imports of
+// known messages with other data, bans that end, and time. After each step it
+// compares all counters with the base tables, and after some steps every board with
+// the oracle.
+func TestCountersInRandomSequences(t *testing.T) {
 	t.Parallel()
 	done := map[string]bool{}
 	for _, seed := range []uint64{1, 2, 3, 4, 1795706981913901049, uint64(time.Now().UnixNano())} {
@@ -50,37 +50,38 @@ func TestCountersFollowWhateverHappens(t *testing.T) {
 	}
 }
 
-// node is a message as far as lines about it must agree with what is known.
+// node holds the values of a message that do not change, so that new lines about it
+// cause no conflict.
 type node struct {
 	id, parent, tree uuid.UUID // parent is Nil for a prompt
 	role, text       string
 }
 
-// sequence is a random sequence under way.
+// sequence is the state of a random sequence.
 type sequence struct {
 	*store.Store
 	t         *testing.T
-	dice      *rand.Rand
+	random    *rand.Rand
 	seed      uint64
 	now       time.Time
-	clock     *sync.Mutex // held to set now, and where another goroutine reads it
+	clock     *sync.Mutex // protects now: goroutines of the boards read it
 	staff     []store.Actor
 	users     []uuid.UUID
 	nodes     []node
-	waiting   []node // messages that other lines name as parent, and that have not come
-	acts      []int64
+	missing   []node  // parents of imported replies that are not imported yet
+	acts      []int64 // the ids of actions that can be undone
 	log       []string
 	succeeded map[string]bool
 }
 
-// newSequence makes ten users and a dozen trees. Its clock begins months ago,
-// so that bans end while it runs: the database has a clock of its own.
+// newSequence makes ten users and a dozen trees. Its clock begins 120 days ago: bans
+// that end by this clock must also be over by the clock of the database.
 func newSequence(t *testing.T, seed uint64) *sequence {
 	t.Helper()
-	q := &sequence{Store: storetest.New(t), t: t, seed: seed, dice: rand.New(rand.NewPCG(seed, 0)), // a test's dice
+	q := &sequence{Store: storetest.New(t), t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 0)),
 		now: time.Now().UTC().AddDate(0, 0, -120).Truncate(time.Second), clock: new(sync.Mutex),
 		succeeded: map[string]bool{}}
-	q.SetClock(func() time.Time { // the boards ask it too, from goroutines of their own
+	q.SetClock(func() time.Time {
 		q.clock.Lock()
 		defer q.clock.Unlock()
 		return q.now
@@ -98,54 +99,53 @@ func newSequence(t *testing.T, seed uint64) *sequence {
 		prompt := node{id: q.id(), role: "prompter", text: "a prompt"}
 		prompt.tree = prompt.id
 		lines = append(lines, event("tree", "message_tree_id", prompt.tree, "state", "growing"), q.message(prompt, q.user()))
-		for range q.dice.IntN(4) {
+		for range q.random.IntN(4) {
 			lines = append(lines, q.message(q.reply(q.nodes[len(q.nodes)-1]), q.user()))
 		}
 	}
 	accepted(t, q.Store, lines...)
-	// Staff who wrote: acts aim at their messages, and what they give to them is their own.
+	// Staff are authors too, so that some of their actions are on their own messages.
 	q.users = append(q.users, q.staff[1].UserID, q.staff[2].UserID)
 	return q
 }
 
-// fail ends the test with the steps that led here.
+// fail ends the test with the log of all steps.
 func (q *sequence) fail(format string, args ...any) {
 	q.t.Helper()
 	q.t.Fatalf("seed %d, at %s, after\n%s\n%s", q.seed, q.now.Format(time.RFC3339), strings.Join(q.log, "\n"),
 		fmt.Sprintf(format, args...))
 }
 
-// id is an id by the dice, so that a seed makes the same sequence again.
+// id returns a random id, always the same for a seed.
 func (q *sequence) id() uuid.UUID {
 	var id uuid.UUID
 	for i := range id {
-		id[i] = byte(q.dice.UintN(256))
+		id[i] = byte(q.random.UintN(256))
 	}
 	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
 	return id
 }
 
-func pick[T any](q *sequence, from ...T) T { return from[q.dice.IntN(len(from))] }
+func pick[T any](q *sequence, from ...T) T { return from[q.random.IntN(len(from))] }
 
 func (q *sequence) user() uuid.UUID { return pick(q, q.users...) }
 
 func (q *sequence) node() node { return pick(q, q.nodes...) }
 
-// at is a moment that signals carry: mostly of the last hours and days, at
-// times long ago, or a little ahead of our clock.
+// at returns a random date for a signal, from 40 days before now to 20 hours after.
 func (q *sequence) at() time.Time {
 	span := pick(q, time.Hour, 30*time.Hour, 8*24*time.Hour, 40*24*time.Hour)
-	return q.now.Add(pick(q, 0, 0, time.Hour,
-		20*time.Hour) - time.Duration(q.dice.Int64N(int64(span)))).Truncate(time.Second)
+	ahead := pick(q, 0, 0, time.Hour, 20*time.Hour)
+	return q.now.Add(ahead - time.Duration(q.random.Int64N(int64(span)))).Truncate(time.Second)
 }
 
-// reply makes a reply to a message; it counts as known from now on.
+// reply makes a reply to a message.
 func (q *sequence) reply(to node) node {
 	return node{id: q.id(), parent: to.id, tree: to.tree,
 		role: map[string]string{"prompter": "assistant", "assistant": "prompter"}[to.role], text: "a reply"}
 }
 
-// message is the line of a front end that brings a message.
+// message returns the line of a front end for a new message, and adds it to nodes.
 func (q *sequence) message(n node, author uuid.UUID) string {
 	q.nodes = append(q.nodes, n)
 	var parent any
@@ -156,29 +156,29 @@ func (q *sequence) message(n node, author uuid.UUID) string {
 		"lang", pick(q, "en", "de"), "created_date", q.at())
 }
 
-// step does one thing by the dice, and compares all counters.
+// step does one random thing and compares all counters.
 func (q *sequence) step() {
 	q.t.Helper()
-	switch dice := q.dice.IntN(100); {
-	case dice < 45:
+	switch percent := q.random.IntN(100); {
+	case percent < 45:
 		kind := pick(q, store.Kinds...)
 		make, ok := q.makers()[kind.Name]
 		if !ok {
-			q.t.Fatalf("the dice know no %s", kind.Name)
+			q.t.Fatalf("makers has no function for %s", kind.Name)
 		}
 		act := make()
-		act.Kind, act.Reason = kind.Name, "the dice fell so"
+		act.Kind, act.Reason = kind.Name, "a random action"
 		outcome, err := q.Act(ctx, pick(q, q.staff...), act)
 		q.acted(kind.Name, fmt.Sprintf("%+v", act), outcome, err)
-	case dice < 60 && len(q.acts) > 0:
+	case percent < 60 && len(q.acts) > 0:
 		id := pick(q, q.acts...)
-		outcome, err := q.Undo(ctx, pick(q, q.staff...), id, "the dice fell back", false, "")
+		outcome, err := q.Undo(ctx, pick(q, q.staff...), id, "a random undo", false, "")
 		q.acted("undo", fmt.Sprint(id), outcome, err)
-	case dice < 75:
+	case percent < 75:
 		q.ingest()
-	case dice < 85:
+	case percent < 85:
 		q.importMore()
-	case dice < 89:
+	case percent < 89:
 		n, err := q.EndExpiredBans(ctx)
 		q.did("end bans", fmt.Sprint(n), err)
 		q.succeeded["end bans"] = n > 0 || q.succeeded["end bans"]
@@ -189,12 +189,12 @@ func (q *sequence) step() {
 	if err != nil || len(faults) > 0 {
 		q.fail("the counters: %+v, %v", faults, err)
 	}
-	if q.dice.IntN(20) == 0 {
+	if q.random.IntN(20) == 0 {
 		q.check()
 	}
 }
 
-// did logs a step, and fails on an error that is no refusal.
+// did logs a step and fails on any error except a refusal.
 func (q *sequence) did(name, what string, err error) {
 	q.t.Helper()
 	q.log = append(q.log, fmt.Sprintf("%3d %s: %s %s: %v", len(q.log)+1, q.now.Format(time.DateTime), name, what, err))
@@ -204,7 +204,8 @@ func (q *sequence) did(name, what string, err error) {
 	q.succeeded[name] = q.succeeded[name] || err == nil && name != "end bans"
 }
 
-// unlessRefused drops errors that say why an act may not be done.
+// unlessRefused returns nil for an error that refuses an action: a conflict, a missing
+// permission or invalid values. It returns other errors unchanged.
 func unlessRefused(err error) error {
 	var forbidden *store.Forbidden
 	var invalid store.Invalid
@@ -222,10 +223,10 @@ func (q *sequence) acted(name, what string, outcome store.Outcome, err error) {
 	}
 }
 
-// passTime moves the clock: by minutes to weeks, or to the moment in which an
-// hour, a day or a week begins.
+// passTime moves the clock by minutes to weeks, or to the beginning of the next hour,
+// day or week.
 func (q *sequence) passTime() {
-	step := time.Duration(q.dice.Int64N(int64(pick(q, 50*time.Minute, 26*time.Hour, 9*24*time.Hour, 40*24*time.Hour))))
+	step := time.Duration(q.random.Int64N(int64(pick(q, 50*time.Minute, 26*time.Hour, 9*24*time.Hour, 40*24*time.Hour))))
 	whole := pick(q, 0, 0, time.Hour, 24*time.Hour, 7*24*time.Hour)
 	q.clock.Lock()
 	if whole > 0 {
@@ -235,7 +236,7 @@ func (q *sequence) passTime() {
 	}
 	q.clock.Unlock()
 	var err error
-	forget := q.dice.IntN(3) == 0
+	forget := q.random.IntN(3) == 0
 	if forget {
 		err = q.ForgetCounters(ctx)
 	}

@@ -14,9 +14,9 @@ import (
 	"treewarden/store/storetest"
 )
 
-// TestCountersFollowTheThreshold: what toxic means is part of the formula; when
-// it changes, the counters, the boards of every process, new lines and imports
-// follow, and an undo puts all of it back.
+// TestCountersFollowTheThreshold changes the threshold of toxic messages, which is
+// part of the formula. The counters, the boards of every process, new lines and
+// imports use the new threshold, and an undo restores the old one.
 func TestCountersFollowTheThreshold(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -24,7 +24,7 @@ func TestCountersFollowTheThreshold(t *testing.T) {
 	for message, toxicity := range map[uuid.UUID]float64{w.prompt: 0.55, w.deep: 0.7, w.reply: 0.9} {
 		accepted(t, w.Store, event("classifier_output", "message_id", message, "model", "m", "scores",
 			map[string]float64{"toxicity": toxicity}))
-		// Open-Assistant left out what nobody reacted to.
+		// Open-Assistant counts only messages with a reaction.
 		storetest.React(t, w.Store, message, w.admin.UserID, "rofl", time.Now())
 	}
 	if err := w.RebuildScores(ctx); err != nil {
@@ -36,29 +36,28 @@ func TestCountersFollowTheThreshold(t *testing.T) {
 		row, _ := boardRow(t, s, scoring.Total, user)
 		return countOf(row.Parts, scoring.ToxicMessages)
 	}
-	want := func(troll, reader int64) {
+	want := func(troll, otherUser int64) {
 		t.Helper()
 		verify(t, w.Store)
-		if got := [2]int64{toxic(w.Store, w.troll), toxic(w.Store, w.other)}; got != [2]int64{troll, reader} {
-			t.Errorf("toxic messages %v, want %d and %d", got, troll, reader)
+		if got := [2]int64{toxic(w.Store, w.troll), toxic(w.Store, w.other)}; got != [2]int64{troll, otherUser} {
+			t.Errorf("toxic messages %v, want %d and %d", got, troll, otherUser)
 		}
 		eventually(t, "the other process", func() bool {
-			return toxic(other, w.troll) == troll && toxic(other,
-				w.other) == reader
+			return toxic(other, w.troll) == troll && toxic(other, w.other) == otherUser
 		})
 		score, err := w.Score(ctx, w.admin, w.troll, scoring.Total, inForce(t, w.Store))
 		if err != nil || countOf(score.Parts, scoring.ToxicMessages) != troll {
-			t.Errorf("the explanation says %+v %v", score.Parts, err)
+			t.Errorf("the explanation has %+v %v", score.Parts, err)
 		}
-		// Open-Assistant's formula gives them no weight, and tells of as many.
-		reference, err := w.FormulaNamed(ctx, scoring.OpenAssistant.Name)
+		// Open-Assistant's formula gives them no weight, but has the same counts.
+		legacy, err := w.FormulaNamed(ctx, scoring.OpenAssistant.Name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		score, err = w.Score(ctx, w.admin, w.troll, scoring.Total, reference)
+		score, err = w.Score(ctx, w.admin, w.troll, scoring.Total, legacy)
 		board, _ := boardRowBy(t, w.Store, scoring.Total, w.troll, scoring.OpenAssistant)
 		if err != nil || !slices.Equal(score.Parts, board.Parts) {
-			t.Errorf("the explanation says %+v %v, the board %+v", score.Parts, err, board.Parts)
+			t.Errorf("the explanation has %+v %v, the board %+v", score.Parts, err, board.Parts)
 		}
 	}
 	want(2, 1)
@@ -68,13 +67,13 @@ func TestCountersFollowTheThreshold(t *testing.T) {
 	}
 	up := change(w.Store, 0.6)
 	if f := inForce(t, w.Store); f.ToxicFrom != 0.6 {
-		t.Errorf("who changed it sees %+v", f)
+		t.Errorf("the process that changed the formula reads %+v", f)
 	}
 	eventually(t, "the other process sees the formula", func() bool { return inForce(t, other).ToxicFrom == 0.6 })
 	want(1, 1)
 	change(other, 0.95)
 	want(0, 0)
-	// The first process still believes in 0.6, and finds out.
+	// The first process may still have 0.6. Its ingest reads the new threshold.
 	accepted(t, w.Store, event("classifier_output", "message_id", w.prompt, "model", "m", "scores",
 		map[string]float64{"toxicity": 0.8}))
 	want(0, 0)
@@ -92,8 +91,8 @@ func TestCountersFollowTheThreshold(t *testing.T) {
 	}
 }
 
-// TestThresholdWhileOthersWrite: no count is lost or counted by the wrong
-// threshold while it changes again and again.
+// TestThresholdWhileOthersWrite changes the threshold repeatedly during ingests. No
+// count is lost, and none uses an old threshold.
 func TestThresholdWhileOthersWrite(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -113,7 +112,7 @@ func TestThresholdWhileOthersWrite(t *testing.T) {
 	for i := range 12 {
 		from := float64(i%3)/4 + 0.25
 		if _, err := w.SaveFormula(ctx, w.admin, scoring.Change{Weights: map[string]float64{}, ToxicFrom: &from},
-			"to and fro", nil, ""); err != nil {
+			"another threshold", nil, ""); err != nil {
 			t.Error(err)
 		}
 	}

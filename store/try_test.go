@@ -28,8 +28,9 @@ func try(t *testing.T, s *store.Store, old, tried scoring.Formula, window scorin
 	return trial
 }
 
-// TestTryByHand tries formulas on six users of whom three are sanctioned users: one
-// is banned, one had a message deleted, one a reply rejected.
+// TestTryByHand compares the results on few users with results that were computed by
+// hand. Of the six users that it makes, three are sanctioned: the first one is
+// banned, the second one has a deleted message, and the third one a rejected reply.
 func TestTryByHand(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -57,43 +58,46 @@ func TestTryByHand(t *testing.T) {
 	if err := w.RebuildScores(ctx); err != nil {
 		t.Fatal(err)
 	}
-	// In the world of the test stand the troll and the other, one of whose
-	// messages came deleted: they are on the boards too, without a flag.
+	// The troll and the other user of newWorld are on the boards too, without a red
+	// flag. The other user is sanctioned, because a reply of theirs is deleted.
 	flags := weigh("red_flags", 1.0)
 	formula, _ := flags.Apply(onlyWeighs(scoring.RedFlags, 1))
 	against, _ := weigh("red_flags", -1.0).Apply(formula)
 	trial := try(t, w.Store, formula, against, scoring.Total)
-	// Trolls: users 0 (0 flags), 1 (1), 2 (2), the other (0). Others: users 3, 4, 5
-	// and the troll (0). Of 16 pairs the trolls lie above in 2 (user 1 and 2 over
-	// the troll), level in 2 (user 0 and the other with the troll).
+	// Sanctioned: users 0 (0 flags), 1 (1), 2 (2) and the other user (0). Not
+	// sanctioned: users 3, 4, 5 and the troll (0). Of 16 pairs the sanctioned user has
+	// the higher score in 2 (users 1 and 2 against the troll) and the same score in 2
+	// (user 0 and the other user against the troll).
 	if trial.Users != 8 || trial.Sanctioned != 4 || *trial.Old.AUC != 3.0/16 || *trial.New.AUC != 13.0/16 ||
 		*trial.Difference != 10.0/16 || trial.Old.Precision[20] != 0.5 {
-		t.Errorf("users %d, trolls %d, AUC %v and %v", trial.Users, trial.Sanctioned, *trial.Old.AUC, *trial.New.AUC)
+		t.Errorf("users %d, sanctioned %d, AUC %v and %v", trial.Users, trial.Sanctioned, *trial.Old.AUC, *trial.New.AUC)
 	}
 	if trial.Between == nil || trial.Between[0] > *trial.Difference || trial.Between[1] < *trial.Difference ||
 		len(trial.Entered)+len(trial.Left) > 0 {
 		t.Errorf("%+v", trial)
 	}
-	// On the board of active users user 5 falls from the first place to the last
-	// of seven: of the banned one nothing is told.
+	// On the board of seven active users, user 5 moves from the first rank to the
+	// last. The banned user 0 is not among the moved users.
 	i := slices.IndexFunc(trial.Moved, func(r store.TrialRow) bool { return r.UserID == users[5] })
 	if i < 0 || trial.Moved[i] != (store.TrialRow{UserID: users[5], DisplayName: "User 5", RankBefore: 1, RankAfter: 7,
 		ScoreBefore: 5, ScoreAfter: -5}) ||
 		slices.ContainsFunc(trial.Moved, func(r store.TrialRow) bool { return r.UserID == users[0] }) {
 		t.Errorf("moved: %+v", trial.Moved)
 	}
-	// Judged is without the outcome: by it alone nobody is told from another.
+	// The quality leaves out signals of sanctions. Without them all scores of this
+	// formula are equal, so its AUC is 0.5.
 	trial = try(t, w.Store, formula, onlyWeighs(scoring.Deleted, 3), scoring.Total)
 	if *trial.New.AUC != 0.5 || trial.Moved[0].ScoreAfter != 3 {
 		t.Errorf("a formula that weighs only deletions: AUC %v, first %+v", *trial.New.AUC, trial.Moved[0])
 	}
-	// Today, only flags were given: who has none is on no board.
+	// The messages are 20 days old, so the users are on today's board only by their
+	// red flags. User 0 has none.
 	trial = try(t, w.Store, formula, against, scoring.Day)
-	if trial.Users != 6+1 { // users 1 to 5, the troll and the other, who wrote an hour ago
-		t.Errorf("%d users stand on the boards of the day", trial.Users)
+	if trial.Users != 6+1 { // users 1 to 5, the troll and the other user, who wrote an hour ago
+		t.Errorf("%d users are on the board of the day", trial.Users)
 	}
-	// Another threshold: toxicities 0.3, 0.4 and 0.5 count, not only 0.5. By the
-	// first formula these users stand last, so that each of them moves.
+	// With another threshold, toxicities 0.3, 0.4 and 0.5 count, not only 0.5. By the
+	// first formula these users have the last ranks, so that each of them moves.
 	for window, want := range map[scoring.Window]int{scoring.Total: 3, scoring.Month: 3, scoring.Week: 0} {
 		lower := onlyWeighs(scoring.ToxicMessages, 2)
 		lower.ToxicFrom = 0.3
@@ -111,7 +115,7 @@ func TestTryByHand(t *testing.T) {
 	verify(t, w.Store)
 }
 
-// onlyWeighs is a formula that weighs one signal.
+// onlyWeighs returns a formula in which only one signal has a weight.
 func onlyWeighs(signal scoring.Signal, weight float64) scoring.Formula {
 	f := scoring.Formula{Name: "treewarden", ToxicFrom: 0.5, Weights: map[scoring.Signal]float64{}}
 	for _, info := range scoring.Signals {
@@ -121,8 +125,8 @@ func onlyWeighs(signal scoring.Signal, weight float64) scoring.Formula {
 	return f
 }
 
-// TestTryOnRealTrees compares the figures on a real file with brute force over
-// the boards, and tells them.
+// TestTryOnRealTrees compares the AUC on a real file with one that is computed from
+// all pairs of users on the boards. It logs the results.
 func TestTryOnRealTrees(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(corpora(t), "oasst", "oasst2-sample.trees.jsonl")
@@ -136,9 +140,9 @@ func TestTryOnRealTrees(t *testing.T) {
 		t.Fatal(err)
 	}
 	trial := try(t, s, scoring.Treewarden, scoring.OpenAssistant, scoring.Total)
-	truth := board(t, s, store.CommandLine, scoring.Total, scoring.Treewarden)
-	reference := board(t, s, store.CommandLine, scoring.Total, scoring.OpenAssistant)
-	trolls := map[uuid.UUID]bool{}
+	current := board(t, s, store.CommandLine, scoring.Total, scoring.Treewarden)
+	legacy := board(t, s, store.CommandLine, scoring.Total, scoring.OpenAssistant)
+	sanctioned := map[uuid.UUID]bool{}
 	rows, err := storetest.DB(t, s).Query(ctx, "SELECT user_id FROM messages WHERE user_id IS NOT NULL AND (deleted "+
 		"AND deleted_root = message_id OR review_result = false)")
 	if err != nil {
@@ -149,34 +153,34 @@ func TestTryOnRealTrees(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, id := range found {
-		trolls[id] = true
+		sanctioned[id] = true
 	}
-	if trial.Users != len(truth) || trial.Sanctioned != len(trolls) {
-		t.Errorf("%d users with %d trolls, want %d and %d", trial.Users, trial.Sanctioned, len(truth), len(trolls))
+	if trial.Users != len(current) || trial.Sanctioned != len(sanctioned) {
+		t.Errorf("%d users with %d sanctioned, want %d and %d", trial.Users, trial.Sanctioned, len(current), len(sanctioned))
 	}
 	for name, c := range map[string]struct {
 		rows    map[uuid.UUID]store.BoardRow
 		quality scoring.Quality
-	}{"treewarden": {truth, trial.Old}, "open-assistant": {reference, trial.New}} {
-		judged := map[uuid.UUID]float64{}
+	}{"treewarden": {current, trial.Old}, "open-assistant": {legacy, trial.New}} {
+		scores := map[uuid.UUID]float64{}
 		for id, row := range c.rows {
-			judged[id] = row.Score
+			scores[id] = row.Score
 			for _, part := range row.Parts {
 				if slices.Contains(scoring.LeakySignals, part.Signal) {
-					judged[id] -= part.Points
+					scores[id] -= part.Points
 				}
 			}
 		}
 		var won, pairs float64
-		for troll := range trolls {
-			for other, score := range judged {
-				if trolls[other] {
+		for id := range sanctioned {
+			for other, score := range scores {
+				if sanctioned[other] {
 					continue
 				}
 				pairs++
-				if judged[troll] > score {
+				if scores[id] > score {
 					won++
-				} else if judged[troll] == score {
+				} else if scores[id] == score {
 					won += 0.5
 				}
 			}
@@ -187,14 +191,14 @@ func TestTryOnRealTrees(t *testing.T) {
 		t.Logf("%s: AUC %.3f %.3f, precision %.3v %.3v", name, *c.quality.AUC, *c.quality.AUCInterval, c.quality.Precision,
 			c.quality.PrecisionInterval)
 	}
-	t.Logf("%d users, %d sanctioned users; the reference's AUC is worse by %.3f %.3f", trial.Users, trial.Sanctioned,
+	t.Logf("%d users, %d sanctioned users; the AUC of open-assistant is lower by %.3f %.3f", trial.Users, trial.Sanctioned,
 		-*trial.Difference, *trial.Between)
 	t.Logf("%d enter the top %d, %d leave it, %d move", len(trial.Entered), trial.Top, len(trial.Left), len(trial.Moved))
 }
 
-// TestTryAnswersTheSame asks the same of two processes that came to know the
-// users in another order: their resamples are the same too.
-func TestTryAnswersTheSame(t *testing.T) {
+// TestTryIsDeterministic tries the same formulas in two processes that read the users
+// in different orders. Their resamples are the same.
+func TestTryIsDeterministic(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for i := range 40 {

@@ -26,7 +26,7 @@ func connect(t *testing.T, address string) *pgx.Conn {
 	return conn
 }
 
-func TestDatabaseIsMigratedAndItsOwn(t *testing.T) {
+func TestDatabasesAreMigratedAndSeparate(t *testing.T) {
 	first, second := Database(t), Database(t)
 	states, err := migrations.Status(t.Context(), first)
 	if err != nil {
@@ -46,14 +46,14 @@ func TestDatabaseIsMigratedAndItsOwn(t *testing.T) {
 }
 
 func TestDatabaseIsDropped(t *testing.T) {
-	Database(t) // keeps the server for the look at the end
+	Database(t) // keeps the server open for the query at the end
 	var name string
 	t.Run("inner", func(t *testing.T) {
 		conn, err := pgx.Connect(t.Context(), Database(t))
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Left open, as a careless test does.
+		// The connection stays open, as in a test that forgets to close it.
 		if err := conn.QueryRow(t.Context(), `SELECT current_database()`).Scan(&name); err != nil {
 			t.Fatal(err)
 		}
@@ -73,7 +73,7 @@ func TestDatabasesInParallel(t *testing.T) {
 			t.Parallel()
 			address := Database(t)
 			if _, twice := seen.LoadOrStore(address, true); twice {
-				t.Errorf("%s was handed out twice", address)
+				t.Errorf("two tests got %s", address)
 			}
 			if err := connect(t, address).Ping(t.Context()); err != nil {
 				t.Error(err)
@@ -82,7 +82,7 @@ func TestDatabasesInParallel(t *testing.T) {
 	}
 }
 
-func TestSweepDropsWhatIsOld(t *testing.T) {
+func TestSweepDropsOldDatabases(t *testing.T) {
 	Database(t) // opens the server
 	conn, err := server.admin.Acquire(t.Context())
 	if err != nil {
@@ -123,7 +123,7 @@ func TestWithDatabase(t *testing.T) {
 		}
 		config, err := pgx.ParseConfig(got)
 		if err != nil || config.Database != "x" {
-			t.Errorf("%s does not lead to the database: %v", got, err)
+			t.Errorf("%s does not name the database: %v", got, err)
 		}
 	}
 }
