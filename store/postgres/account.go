@@ -20,9 +20,9 @@ type account struct {
 	switched bool // this process is root, and the server runs as another user
 }
 
-// serverAccount is the account of this process, unless that is root. For root it
-// is the owner of the server's data, else the owner of the data folder, else the
-// user postgres, else the user nobody.
+// serverAccount returns the account of this process, unless that is root. For root
+// it returns the owner of the server's data. If there is no data, it returns the
+// owner of the data folder, or the user postgres or nobody if that is root too.
 func serverAccount(dataDir, cluster string) (account, error) {
 	clusterUID, clusterGID, clusterErr := owner(cluster)
 	if clusterErr != nil && !errors.Is(clusterErr, os.ErrNotExist) {
@@ -52,7 +52,7 @@ func serverAccount(dataDir, cluster string) (account, error) {
 	return freshAccount()
 }
 
-// freshAccount is the account that the server of a new data folder runs as.
+// freshAccount returns the account for the server of a new data folder.
 func freshAccount() (account, error) {
 	if self := uint32(os.Geteuid()); self != 0 {
 		return account{uid: self, gid: uint32(os.Getegid()), name: userName(self)}, nil
@@ -95,7 +95,7 @@ func owner(path string) (uid, gid uint32, err error) {
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
-		return 0, 0, fmt.Errorf("%s: this system does not tell who owns a file", path)
+		return 0, 0, fmt.Errorf("%s: this system does not report the owner of a file", path)
 	}
 	return stat.Uid, stat.Gid, nil
 }

@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -24,8 +22,7 @@ const settingsFile = "treewarden.conf"
 const accessRules = "# Written by Treewarden. The permissions of the socket's folder control the access.\n" +
 	"local all all trust\n"
 
-// clusterVersion is the major version that made the data. It is 0 when there is
-// no data yet.
+// clusterVersion returns the major version of the data, or 0 if there is no data.
 func (f folder) clusterVersion() (int, error) {
 	text, err := os.ReadFile(filepath.Join(f.cluster(), "PG_VERSION"))
 	if errors.Is(err, os.ErrNotExist) {
@@ -44,7 +41,7 @@ func (f folder) clusterVersion() (int, error) {
 	}
 	major, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	if err != nil {
-		return 0, fmt.Errorf("%s/PG_VERSION is damaged, it says %.20q: "+
+		return 0, fmt.Errorf("%s/PG_VERSION is damaged, it contains %.20q: "+
 			"restore the folder from a backup, or choose another with --data-dir", f.cluster(), text)
 	}
 	if _, err := os.Stat(filepath.Join(f.cluster(), settingsFile)); err != nil {
@@ -55,7 +52,7 @@ func (f folder) clusterVersion() (int, error) {
 }
 
 // initialise makes the data in a temporary folder and renames it when it is
-// complete. So an interrupted setup leaves nothing that looks like data.
+// complete, so an interrupted setup is never mistaken for data.
 func (f folder) initialise(ctx context.Context, p programs, fast bool) error {
 	temporary := f.path("postgres.new")
 	if err := os.RemoveAll(temporary); err != nil {
@@ -77,10 +74,10 @@ func (f folder) initialise(ctx context.Context, p programs, fast bool) error {
 	return nil
 }
 
-// initdb makes the data. Texts are sorted by bytes, which is fast and the same on
-// every system. The character type knows the letters of all languages: without
-// it, lower() and trigram indexes ignore Cyrillic and Greek letters. The name of
-// such a locale depends on the system, so several are tried.
+// initdb makes the data. PostgreSQL sorts texts by bytes, which is fast and the same
+// on every system. The character type has the letters of all languages: without it,
+// lower() and trigram indexes ignore Cyrillic and Greek letters. The name of such a
+// locale depends on the system, so initdb tries several.
 func (f folder) initdb(ctx context.Context, p programs, dir string, fast bool) error {
 	var failed error
 	for _, characters := range []string{"C.UTF-8", "en_US.UTF-8", "UTF-8", "C"} {
@@ -119,8 +116,8 @@ func (f folder) configure(cluster string) error {
 	return f.writeOwned(filepath.Join(cluster, settingsFile), "")
 }
 
-// writeOwned replaces a file in one step, also if the machine fails meanwhile.
-// The file belongs to the server's account.
+// writeOwned replaces a file atomically, also if the machine crashes. The file
+// belongs to the server's account.
 func (f folder) writeOwned(path, text string) error {
 	temporary := path + ".new"
 	file, err := os.OpenFile(temporary, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
@@ -135,83 +132,4 @@ func (f folder) writeOwned(path, text string) error {
 		return err
 	}
 	return os.Rename(temporary, path)
-}
-
-// errorLine matches the part of a log line that names an error. The server does
-// not mark the line about a setting that it refuses as an error.
-var errorLine = regexp.MustCompile(`(?:PANIC|FATAL|ERROR|HINT): .*|` +
-	`(?:invalid value|unrecognized configuration|syntax error|could not) .*|initdb: error: .*`)
-
-// errorLines joins the errors in the output of a program to one line. Without
-// an error it is the last line of the output.
-func errorLines(output string) error {
-	var found []string
-	for line := range strings.Lines(output) {
-		match := errorLine.FindString(line)
-		if match != "" && !strings.Contains(match, "Future log output") && !slices.Contains(found, match) {
-			found = append(found, match)
-		}
-	}
-	if len(found) == 0 {
-		lines := strings.Split(strings.TrimSpace(output), "\n")
-		found = lines[len(lines)-1:]
-	}
-	return errors.New(strings.Join(found[:min(len(found), 4)], "; "))
-}
-
-// withAdvice adds to an error of the system what the user can do.
-func withAdvice(err error) error {
-	if err == nil {
-		return nil
-	}
-	if text := advice(err.Error()); text != "" {
-		return fmt.Errorf("%s (%w)", text, err)
-	}
-	return err
-}
-
-// advice tells what to do about the first known error in a text. It is "" when
-// there is none.
-func advice(text string) string {
-	text = strings.ToLower(text)
-	for _, known := range [][2]string{
-		{"no space left on device", "the disk is full: make room, or choose a folder on another disk with --data-dir; " +
-			"the data is not harmed"},
-		{"disk quota exceeded", "the disk quota is used up: make room, or choose a folder on another disk with --data-dir; " +
-			"the data is not harmed"},
-		{"read-only file system", "the disk is read-only: choose a folder on another with --data-dir"},
-		{"could not look up effective user id", "PostgreSQL needs a name for the user that runs it: " +
-			"add one to /etc/passwd, or run as another user"},
-	} {
-		if strings.Contains(text, known[0]) {
-			return known[1]
-		}
-	}
-	return ""
-}
-
-// logSince is the text that was added to the server's logs since they had the
-// given sizes.
-func (f folder) logSince(sizes map[string]int64) string {
-	var added strings.Builder
-	for _, path := range f.logFiles() {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			continue // the caller already has an error to report
-		}
-		added.Write(text[min(sizes[path], int64(len(text))):])
-	}
-	return f.ourPath(added.String())
-}
-
-func (f folder) logFiles() []string {
-	entries, err := os.ReadDir(f.path("log"))
-	if err != nil {
-		return nil
-	}
-	var paths []string
-	for _, entry := range entries {
-		paths = append(paths, filepath.Join(f.path("log"), entry.Name()))
-	}
-	return paths
 }

@@ -44,14 +44,15 @@ func (f folder) download(ctx context.Context, log *slog.Logger, major int) (prog
 		"version", string(version), "from", repository, "platform", runtime.GOOS+"/"+runtime.GOARCH)
 
 	unpacked := f.path("download")
-	if err := os.RemoveAll(unpacked); err != nil { // of an interrupted download
+	if err := os.RemoveAll(unpacked); err != nil {
 		return programs{}, fmt.Errorf("remove an interrupted download: %w", err)
 	}
 	if err := unpack(ctx, version, unpacked); err != nil {
 		return programs{}, err
 	}
 	target := f.path(fmt.Sprintf("postgresql-%d", major))
-	if err := os.RemoveAll(target); err != nil { // it is unusable, else it had been found
+	// findInstalled refused any former download there.
+	if err := os.RemoveAll(target); err != nil {
 		return programs{}, fmt.Errorf("remove the former download: %w", err)
 	}
 	if err := os.Rename(unpacked, target); err != nil {
@@ -60,7 +61,7 @@ func (f folder) download(ctx context.Context, log *slog.Logger, major int) (prog
 	return f.account.inspect(ctx, filepath.Join(target, "bin"), major)
 }
 
-// unpack downloads a version and leaves it in dir.
+// unpack downloads a version and unpacks it into dir.
 func unpack(ctx context.Context, version embeddedpostgres.PostgresVersion, dir string) error {
 	program := filepath.Join(dir, "bin", "postgres")
 	config := embeddedpostgres.DefaultConfig().
@@ -79,7 +80,7 @@ func unpack(ctx context.Context, version embeddedpostgres.PostgresVersion, dir s
 	select {
 	case err = <-done:
 	case <-ctx.Done():
-		return ctx.Err() // the library takes no context: the transfer goes on in the background
+		return ctx.Err() // the library takes no context, so its transfer continues in the background
 	}
 	if _, statErr := os.Stat(program); statErr != nil {
 		return cmp.Or(err, statErr)

@@ -14,7 +14,7 @@ func TestExplainsAFullDisk(t *testing.T) {
 	dir := newDir(t, "data")
 	stop(t, start(t, dir))
 	panicked := "PANIC:  could not write to file \"pg_wal/xlogtemp.7\": No space left on device\n"
-	say := func() {
+	logPanic := func() {
 		t.Helper()
 		log, err := os.OpenFile(filepath.Join(dir, "log", "start.log"), os.O_APPEND|os.O_WRONLY, 0)
 		if err != nil {
@@ -25,18 +25,18 @@ func TestExplainsAFullDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	say() // before our time
+	logPanic() // before this process uses the server
 	s := start(t, dir)
 	broken := errors.New("unexpected EOF")
 	if err := s.Explain(broken); err != broken { // the same error, not wrapped
-		t.Errorf("an old fault explains a new one: %v", err)
+		t.Errorf("an old log line explains a new error: %v", err)
 	}
 	if err := s.Explain(nil); err != nil {
-		t.Errorf("nothing became %v", err)
+		t.Errorf("Explain(nil) returned %v", err)
 	}
-	say()
+	logPanic()
 	err := s.Explain(broken)
 	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "the disk is full: make room") {
-		t.Errorf("a full disk is explained as %v", err)
+		t.Errorf("the error of a full disk is %v", err)
 	}
 }

@@ -60,10 +60,10 @@ func makeFolder(dir string) error {
 	case !errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("open the data folder: %w; choose another with --data-dir", err)
 	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return fmt.Errorf("make the data folder: %w; choose another with --data-dir", err)
+	if err = os.MkdirAll(filepath.Dir(dir), 0o755); err == nil {
+		err = os.Mkdir(dir, 0o700)
 	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+	if err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("make the data folder: %w; choose another with --data-dir", err)
 	}
 	return nil

@@ -24,8 +24,8 @@ func lockExclusive(ctx context.Context, path string, log *slog.Logger) (*fileLoc
 	if err != nil {
 		return nil, err
 	}
-	// A blocking flock cannot be cancelled, so this loop tries again and again.
-	for waited := time.Duration(0); ; {
+	// A blocking flock cannot be cancelled, so this loop tries repeatedly.
+	for begun, logged := time.Now(), false; ; {
 		ok, err := l.tryExclusive()
 		if ok {
 			return l, nil
@@ -34,20 +34,18 @@ func lockExclusive(ctx context.Context, path string, log *slog.Logger) (*fileLoc
 			l.release()
 			return nil, err
 		}
-		const pause = 10 * time.Millisecond
-		select {
-		case <-ctx.Done():
+		if err := pause(ctx); err != nil {
 			l.release()
-			return nil, fmt.Errorf("another process is starting or stopping PostgreSQL (it holds %s): %w", path, ctx.Err())
-		case <-time.After(pause):
+			return nil, fmt.Errorf("another process is starting or stopping PostgreSQL (it holds %s): %w", path, err)
 		}
-		if waited += pause; waited == 3*time.Second {
+		if !logged && time.Since(begun) > 3*time.Second {
+			logged = true
 			log.Info("waiting for another process that starts or stops PostgreSQL", "lock", path)
 		}
 	}
 }
 
-// joinUsers takes a shared lock and tells whether no other process had one. The
+// joinUsers takes a shared lock and reports whether no other process had one. The
 // caller holds start.lock, so no process joins or leaves meanwhile.
 func joinUsers(path string) (l *fileLock, alone bool, err error) {
 	if l, err = openLock(path); err != nil {
@@ -67,14 +65,14 @@ func openLock(path string) (*fileLock, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the data folder's lock: %w; "+
-			"check who owns the folder, or choose another with --data-dir", err)
+			"check the owner of the folder, or choose another with --data-dir", err)
 	}
 	// A lock that root makes in a user's folder must be open to that user.
 	if os.Geteuid() == 0 {
 		if uid, gid, err := owner(filepath.Dir(path)); err == nil && uid != 0 {
 			if err := file.Chown(int(uid), int(gid)); err != nil {
 				file.Close()
-				return nil, fmt.Errorf("hand over the data folder's lock: %w", err)
+				return nil, fmt.Errorf("change the owner of the data folder's lock: %w", err)
 			}
 		}
 	}
@@ -109,6 +107,6 @@ func (l *fileLock) flock(how int) error {
 // release unlocks explicitly. Closing alone is not enough: a process that is
 // being forked may hold a copy of the descriptor, and with it the lock.
 func (l *fileLock) release() {
-	_ = syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN) // closing unlocks too
+	_ = syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN) // if it fails, closing still unlocks
 	l.file.Close()
 }

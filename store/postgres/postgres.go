@@ -12,10 +12,10 @@
 //	users.lock      shared by all processes that use the server
 //
 // Several processes may use one data folder at the same time. The first one
-// starts the server, and the last one stops it. If all of them were killed, the
-// next process takes over the server that they left. If the server itself was
-// killed, Revive starts it again. The kernel releases both locks when a process
-// ends, so nobody has to clean up by hand.
+// starts the server, and the last one stops it. If all of them were killed and the
+// server still runs, the next process uses it and stops it at the end. If the server
+// itself was killed, Revive starts it again. The kernel releases both locks when a
+// process ends, so they need no cleanup.
 //
 // File permissions control the access: the socket's folder belongs to the
 // server's account, which can read the data anyway. The program connects as the
@@ -23,9 +23,9 @@
 // no superuser. The superuser is "postgres", on the same socket.
 //
 // PostgreSQL refuses to run as root, so root starts the server as another user.
-// This user may have no way to the data folder, for example below /root or in a
-// folder that mktemp made. On Linux root then passes the folder to the server as
-// an open file, and the server's path of its data is /proc/self/fd/3/postgres.
+// This user may have no access to the data folder, for example below /root or in a
+// folder that mktemp made. On Linux root then passes the folder to the server as an
+// open file, and the server uses the path /proc/self/fd/3/postgres for its data.
 package postgres
 
 import (
@@ -41,8 +41,8 @@ import (
 	"time"
 )
 
-// MinMajor is the oldest major version of PostgreSQL that the program works with.
-const MinMajor = 15
+// minMajor is the oldest major version of PostgreSQL that the program works with.
+const minMajor = 15
 
 // Names inside the server. The port is only used in the name of the socket.
 const (
@@ -56,7 +56,7 @@ const (
 // pages to the disk.
 const stopTimeout = 2 * time.Minute
 
-// Options tells where the server's data is and how to run the server.
+// Options are the folders of the server and the way to run it.
 type Options struct {
 	// DataDir is the data folder. It is made when it is missing.
 	DataDir string
@@ -73,8 +73,7 @@ type Options struct {
 // Server is a running PostgreSQL that this process may use until it calls Stop.
 type Server struct {
 	folder    folder
-	options   Options
-	log       *slog.Logger
+	options   Options // Log is set
 	socketDir string
 	users     *fileLock
 	owned     bool             // this process started the server, or took it over
@@ -90,14 +89,14 @@ type Server struct {
 // Start makes sure that a server runs on the data folder. If another process of
 // this program has started one, Start returns that one.
 //
-// Errors tell what is wrong with the data folder, the server's programs or the
-// disk, and what to do about it. A failed start loses no data.
+// An error names the problem with the data folder, the server's programs or the
+// disk, and a remedy. A failed start loses no data.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
 	s, err := join(ctx, o)
-	return s, withAdvice(err)
+	return s, withAdvice(err, "")
 }
 
 // join registers this process as a user of the server.
@@ -116,8 +115,8 @@ func join(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{folder: f, options: o, log: o.Log, users: users}
-	if err := s.findOrLaunch(ctx, o, alone); err != nil {
+	s := &Server{folder: f, options: o, users: users}
+	if err := s.findOrLaunch(ctx, alone); err != nil {
 		users.release()
 		return nil, err
 	}
@@ -125,8 +124,9 @@ func join(ctx context.Context, o Options) (*Server, error) {
 	return s, nil
 }
 
-// findOrLaunch finds the running server, or starts one. The caller holds start.lock.
-func (s *Server) findOrLaunch(ctx context.Context, o Options, alone bool) error {
+// findOrLaunch finds the running server, or starts one. With alone no other process
+// uses the server. The caller holds start.lock.
+func (s *Server) findOrLaunch(ctx context.Context, alone bool) error {
 	running, err := s.findRunning(ctx)
 	if err != nil {
 		return err
@@ -134,18 +134,19 @@ func (s *Server) findOrLaunch(ctx context.Context, o Options, alone bool) error 
 	if running {
 		err := s.prepareDatabase(ctx)
 		if err == nil {
-			// No other process uses it, so the one that started it has ended.
+			// Alone means that the process that started the server has ended.
 			if s.owned = alone; alone {
-				s.log.Info("took over the PostgreSQL that a former process left running", "data_dir", s.folder.dir)
+				s.options.Log.Info("took over the PostgreSQL that a former process left running", "data_dir", s.folder.dir)
 			}
 			return nil
 		}
-		// It may be ending right now. If it goes on, another process is responsible.
+		// The server may be stopping. If it keeps running, this process must not start
+		// another one.
 		if !s.folder.endsSoon(ctx) {
 			return err
 		}
 	}
-	if err := s.launch(ctx, o); err != nil {
+	if err := s.launch(ctx); err != nil {
 		return err
 	}
 	s.owned = true
@@ -155,22 +156,22 @@ func (s *Server) findOrLaunch(ctx context.Context, o Options, alone bool) error 
 	return nil
 }
 
-// URL is the address of a database on this server. "" means the database of the
-// program, which Start has made.
+// URL returns the address of a database on this server, as a postgres URL. "" means
+// the database of the program, which Start has made.
 func (s *Server) URL(database string) string {
 	return s.address(programRole, cmp.Or(database, programDatabase))
 }
 
 func (s *Server) address(role, database string) string {
-	// A host that is a path can only stand in the query.
+	// A path is not valid as the host of a URL, only as a parameter.
 	query := url.Values{"host": {s.socketDir}, "port": {socketPort}, "user": {role}, "sslmode": {"disable"}}
-	// Some clients read a plus sign as a space, others do not.
+	// Only some clients read a plus sign as a space.
 	encoded := strings.ReplaceAll(query.Encode(), "+", "%20")
 	return "postgres:///" + url.PathEscape(database) + "?" + encoded
 }
 
-// Stop ends the use of the server by this process. It stops the server if no
-// other process uses it. A second call does nothing.
+// Stop ends the use of the server by this process. It stops the server if no other
+// process uses it, which may take 2 minutes. A second call returns the same error.
 func (s *Server) Stop() error {
 	s.stop.Do(func() { s.stopErr = s.leave() })
 	return s.stopErr
@@ -181,18 +182,18 @@ func (s *Server) leave() error {
 	defer s.users.release()
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
-	startLock, err := lockExclusive(ctx, s.folder.path("start.lock"), s.log)
+	startLock, err := lockExclusive(ctx, s.folder.path("start.lock"), s.options.Log)
 	if err != nil {
 		return fmt.Errorf("PostgreSQL may still run on %s: %w", s.folder.dir, err)
 	}
 	defer startLock.release()
-	// No process can join while start.lock is held, so the answer stays valid.
+	// No process can join while this one holds start.lock, so last stays valid.
 	last, err := s.users.tryExclusive()
 	if err != nil {
 		return fmt.Errorf("PostgreSQL may still run on %s: %w", s.folder.dir, err)
 	}
 	if !last {
-		s.log.Debug("PostgreSQL goes on, others use it", "data_dir", s.folder.dir)
+		s.options.Log.Debug("PostgreSQL keeps running, because other processes use it", "data_dir", s.folder.dir)
 		return nil
 	}
 	return s.shutDown()

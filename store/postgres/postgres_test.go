@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 }
 
 func useServer(dir string) int {
-	// Durable, because some tests kill the server and look for what it had.
+	// Not Fast, because some tests kill the server and check its data.
 	s, err := Start(context.Background(), Options{DataDir: dir})
 	if err != nil {
 		slog.Error("start", "error", err)
@@ -77,7 +77,7 @@ func startOther(t *testing.T, dir string) *other {
 	t.Cleanup(func() { cmd.Process.Kill() })
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
-		t.Fatalf("the other process told no address: %v", err)
+		t.Fatalf("the other process printed no address: %v", err)
 	}
 	return &other{cmd: cmd, stdin: stdin, url: strings.TrimSpace(line)}
 }
@@ -90,8 +90,8 @@ func (o *other) leave(t *testing.T) {
 	}
 }
 
-// newDir is a data folder to be, where the server's account can reach it even
-// when the tests run as root, which t.TempDir does not give. See also closedDir.
+// newDir returns the path of a data folder that does not exist yet. The server's
+// account can reach it also when the tests run as root, unlike that of t.TempDir.
 func newDir(t *testing.T, name string) string {
 	t.Helper()
 	var (
@@ -111,8 +111,7 @@ func newDir(t *testing.T, name string) string {
 	}
 	dir := filepath.Join(parent, name)
 	t.Cleanup(func() {
-		f := folder{dir: dir}
-		if pm, ok, _ := f.readPostmaster(); ok && f.isServer(pm) {
+		if pm, ok, _ := (folder{dir: dir}).findServer(); ok {
 			t.Errorf("a server still runs on %s, process %d", dir, pm.pid)
 			syscall.Kill(pm.pid, syscall.SIGQUIT)
 		}
@@ -140,8 +139,8 @@ func stop(t *testing.T, s *Server) {
 	}
 }
 
-// ask runs a query that returns one text.
-func ask(t *testing.T, address, query string) string {
+// selectText runs a query that returns one text.
+func selectText(t *testing.T, address, query string) string {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), address)
 	if err != nil {
@@ -157,22 +156,21 @@ func ask(t *testing.T, address, query string) string {
 
 func running(t *testing.T, dir string) (pid int, ok bool) {
 	t.Helper()
-	f := folder{dir: dir}
-	pm, ok, err := f.readPostmaster()
+	pm, ok, err := folder{dir: dir}.findServer()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pm.pid, ok && f.isServer(pm)
+	return pm.pid, ok
 }
 
 const (
-	remember = `CREATE TABLE IF NOT EXISTS kept (word text); INSERT INTO kept VALUES ('here'); `
-	recall   = `SELECT string_agg(word, ' ') FROM kept`
+	insertWord  = `CREATE TABLE IF NOT EXISTS kept (word text); INSERT INTO kept VALUES ('here'); `
+	selectWords = `SELECT string_agg(word, ' ') FROM kept`
 )
 
 func write(t *testing.T, address string) {
 	t.Helper()
-	execute(t, address, remember)
+	execute(t, address, insertWord)
 }
 
 func execute(t *testing.T, address, statement string) {
@@ -201,7 +199,7 @@ func TestColdThenWarmStart(t *testing.T) {
 	}
 
 	s = start(t, dir)
-	if got := ask(t, s.URL(""), recall); got != "here" {
+	if got := selectText(t, s.URL(""), selectWords); got != "here" {
 		t.Errorf("after a restart the table holds %q", got)
 	}
 }
@@ -220,13 +218,13 @@ func TestServerSettings(t *testing.T) {
 		`SHOW is_superuser`:     "off",
 		`SELECT max(x) FROM (VALUES ('a'), ('Z')) v(x)`: "a", // sorted by bytes
 	} {
-		if got := ask(t, s.URL(""), query); got != want {
+		if got := selectText(t, s.URL(""), query); got != want {
 			t.Errorf("%s: got %q, want %q", query, got, want)
 		}
 	}
 	const name = `Ünïcode "name"`
-	execute(t, s.URL(""), `CREATE DATABASE `+pgx.Identifier{name}.Sanitize()) // its role may
-	if got := ask(t, s.URL(name), `SELECT current_database()`); got != name {
+	execute(t, s.URL(""), `CREATE DATABASE `+pgx.Identifier{name}.Sanitize())
+	if got := selectText(t, s.URL(name), `SELECT current_database()`); got != name {
 		t.Errorf("connected to %q", got)
 	}
 }
@@ -239,7 +237,7 @@ func TestDurableUnlessFast(t *testing.T) {
 	}
 	defer stop(t, s)
 	for _, name := range []string{"fsync", "synchronous_commit", "full_page_writes"} {
-		if got := ask(t, s.URL(""), "SHOW "+name); got != "on" {
+		if got := selectText(t, s.URL(""), "SHOW "+name); got != "on" {
 			t.Errorf("%s is %s", name, got)
 		}
 	}
@@ -252,10 +250,10 @@ func TestSecondProcessUsesTheServer(t *testing.T) {
 
 	s := start(t, dir)
 	if s.owned {
-		t.Error("the second process thinks that it started the server")
+		t.Error("the second process owns the server of the first")
 	}
 	if s.URL("") != first.url {
-		t.Errorf("the processes see %s and %s", first.url, s.URL(""))
+		t.Errorf("the processes use the addresses %s and %s", first.url, s.URL(""))
 	}
 	conn, err := pgx.Connect(t.Context(), s.URL(""))
 	if err != nil {
@@ -265,14 +263,14 @@ func TestSecondProcessUsesTheServer(t *testing.T) {
 
 	first.leave(t)
 	if err := conn.Ping(t.Context()); err != nil {
-		t.Errorf("cut off when the owner left: %v", err)
+		t.Errorf("the connection is closed after the owner left: %v", err)
 	}
 	if now, ok := running(t, dir); !ok || now != pid {
 		t.Errorf("server %d became %d (running: %t)", pid, now, ok)
 	}
 	stop(t, s)
 	if _, ok := running(t, dir); ok {
-		t.Error("the last one out did not stop the server")
+		t.Error("the last process did not stop the server")
 	}
 }
 
@@ -307,14 +305,14 @@ func TestManyStartAtOnce(t *testing.T) {
 	}
 	wait.Wait()
 	if owners != 1 {
-		t.Errorf("%d owners", owners)
+		t.Errorf("%d processes own the server, want 1", owners)
 	}
 	if _, ok := running(t, dir); ok {
 		t.Error("the server runs after all have left")
 	}
 }
 
-func TestKilledOwnerLeavesAServerToTakeOver(t *testing.T) {
+func TestTakesOverTheServerOfAKilledOwner(t *testing.T) {
 	dir := newDir(t, "data")
 	first := startOther(t, dir)
 	write(t, first.url)
@@ -327,9 +325,9 @@ func TestKilledOwnerLeavesAServerToTakeOver(t *testing.T) {
 		t.Errorf("server %d was not taken over, %d runs", pid, now)
 	}
 	if !s.owned {
-		t.Error("nobody owns the server")
+		t.Error("no process owns the server")
 	}
-	if got := ask(t, s.URL(""), recall); got != "here" {
+	if got := selectText(t, s.URL(""), selectWords); got != "here" {
 		t.Errorf("the table holds %q", got)
 	}
 	stop(t, s)
@@ -348,7 +346,7 @@ func TestRecoversWhenAllWereKilled(t *testing.T) {
 	first.cmd.Wait()
 
 	s := start(t, dir)
-	if got := ask(t, s.URL(""), recall); got != "here" {
+	if got := selectText(t, s.URL(""), selectWords); got != "here" {
 		t.Errorf("after recovery the table holds %q", got)
 	}
 }
@@ -358,7 +356,7 @@ func TestStalePidOfAnotherProcess(t *testing.T) {
 	s := start(t, dir)
 	socketDir := s.socketDir
 	stop(t, s)
-	// After a crash the server's number may have gone to any process, here to ours.
+	// After a crash any process may get the server's number. Here it is this process.
 	text := strings.Join([]string{
 		strconv.Itoa(os.Getpid()), s.folder.cluster(), "1", "5432", socketDir, "", "0 0", "ready", "",
 	}, "\n")
@@ -366,7 +364,7 @@ func TestStalePidOfAnotherProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	if s := start(t, dir); !s.owned {
-		t.Error("mistook this process for the server")
+		t.Error("Start took this process for the server")
 	}
 }
 
@@ -378,7 +376,7 @@ func TestTroublesomePaths(t *testing.T) {
 		t.Run("", func(t *testing.T) {
 			dir := newDir(t, name)
 			s := start(t, dir)
-			if got := ask(t, s.URL(""), `SHOW data_directory`); got != filepath.Join(dir, "postgres") {
+			if got := selectText(t, s.URL(""), `SHOW data_directory`); got != filepath.Join(dir, "postgres") {
 				t.Errorf("connected to the server on %q", got)
 			}
 			if _, err := url.Parse(s.URL("")); err != nil {
@@ -386,7 +384,7 @@ func TestTroublesomePaths(t *testing.T) {
 			}
 			o := startOther(t, dir)
 			if o.url != s.URL("") {
-				t.Errorf("another process sees %s, this one %s", o.url, s.URL(""))
+				t.Errorf("another process uses %s, this one %s", o.url, s.URL(""))
 			}
 			o.leave(t)
 		})
@@ -400,7 +398,7 @@ func TestRelativeDataDir(t *testing.T) {
 	}
 	t.Chdir(dir)
 	s := start(t, ".treewarden")
-	if got := ask(t, s.URL(""), `SHOW data_directory`); got != filepath.Join(dir, ".treewarden", "postgres") {
+	if got := selectText(t, s.URL(""), `SHOW data_directory`); got != filepath.Join(dir, ".treewarden", "postgres") {
 		t.Errorf("the data is in %s", got)
 	}
 }
@@ -415,8 +413,9 @@ func TestCancelledStart(t *testing.T) {
 	start(t, dir)
 }
 
-// What a shell starts in the background ignores the interrupt, and so does a
-// server that it starts, until that has come far enough to listen to it.
+// TestStartCancelledAtAnyMoment ignores the interrupt, as a shell's background
+// process does. A server that it starts inherits this, and ignores the interrupt
+// until it has set its own handler.
 func TestStartCancelledAtAnyMoment(t *testing.T) {
 	signal.Ignore(os.Interrupt)
 	defer signal.Reset(os.Interrupt)
@@ -426,13 +425,13 @@ func TestStartCancelledAtAnyMoment(t *testing.T) {
 	}
 	var logged bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelError}))
-	for patience := time.Duration(0); patience < 400*time.Millisecond; patience = patience*3/2 + time.Millisecond {
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+	for timeout := time.Duration(0); timeout < 400*time.Millisecond; timeout = timeout*3/2 + time.Millisecond {
+		ctx, cancel := context.WithTimeout(t.Context(), timeout)
 		s, err := Start(ctx, Options{DataDir: dir, Fast: true, Log: log})
-		late := ctx.Err() != nil
+		timedOut := ctx.Err() != nil
 		cancel()
-		if err != nil && !late {
-			t.Errorf("within %s: %v", patience, err)
+		if err != nil && !timedOut {
+			t.Errorf("with a timeout of %s: %v", timeout, err)
 		}
 		if err == nil {
 			if err := s.Stop(); err != nil {

@@ -21,14 +21,15 @@ type postmaster struct {
 	status    string // starting, ready or stopping
 }
 
-// readPostmaster returns false when no server runs, or while one writes its file.
+// readPostmaster returns false if there is no postmaster.pid, or while a server
+// writes it. The file may be one of a server that has crashed.
 func (f folder) readPostmaster() (postmaster, bool, error) {
 	text, err := os.ReadFile(filepath.Join(f.cluster(), "postmaster.pid"))
 	if errors.Is(err, os.ErrNotExist) {
 		return postmaster{}, false, nil
 	}
 	if err != nil {
-		return postmaster{}, false, fmt.Errorf("see whether PostgreSQL runs: %w; choose another folder with --data-dir", err)
+		return postmaster{}, false, fmt.Errorf("check whether PostgreSQL runs: %w; choose another folder with --data-dir", err)
 	}
 	lines := strings.Split(string(text), "\n")
 	pid, err := strconv.Atoi(strings.TrimSpace(lines[0]))
@@ -45,7 +46,14 @@ func (f folder) readPostmaster() (postmaster, bool, error) {
 	return pm, true, nil
 }
 
-// isServer tells whether the process exists and is a server on this data. After
+// findServer returns the server on this data, and false if none runs. A server that
+// starts or stops counts too.
+func (f folder) findServer() (postmaster, bool, error) {
+	pm, ok, err := f.readPostmaster()
+	return pm, ok && f.isServer(pm), err
+}
+
+// isServer reports whether the process exists and is a server on this data. After
 // a crash, the process number may belong to another program.
 func (f folder) isServer(pm postmaster) bool {
 	if err := syscall.Kill(pm.pid, 0); errors.Is(err, syscall.ESRCH) {

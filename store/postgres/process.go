@@ -13,17 +13,17 @@ import (
 	"time"
 )
 
-// poll is the pause between two looks at a server that starts or stops.
+// poll is the time between two checks of a server that starts or stops, or of a lock.
 const poll = 5 * time.Millisecond
 
-// repeatSignal is the pause between two signals to a server that must stop.
+// repeatSignal is the time between two signals to a server that must stop.
 const repeatSignal = time.Second
 
 // child is a server that this process started.
 type child struct {
 	pid  int
-	done chan struct{} // closed when it has ended
-	err  error         // how it ended; valid after done is closed
+	done chan struct{} // closed when the server has ended
+	err  error         // the result of Wait; valid after done is closed
 }
 
 func (c *child) ended() bool {
@@ -35,21 +35,19 @@ func (c *child) ended() bool {
 	}
 }
 
-// findRunning tells whether a server of this program runs on the data folder. It
-// waits while one starts or stops. The caller holds start.lock.
+// findRunning reports whether a server of this program runs on the data folder, and
+// sets socketDir. It waits while a server starts or stops. The caller holds
+// start.lock.
 func (s *Server) findRunning(ctx context.Context) (bool, error) {
 	for {
-		pm, ok, err := s.folder.readPostmaster()
+		pm, ok, err := s.folder.findServer()
 		if !ok || err != nil {
 			return false, err
 		}
-		if !s.folder.isServer(pm) {
-			return false, nil
-		}
 		// PostgreSQL writes the file line by line, the socket before the status.
 		if (pm.socketDir != "" || pm.status != "") && !s.folder.isSocketDir(pm.socketDir) {
-			return false, fmt.Errorf("the data in %s is held by a PostgreSQL server (process %d) that this program "+
-				"did not start: stop that server, or choose another folder with --data-dir", s.folder.dir, pm.pid)
+			return false, fmt.Errorf("a PostgreSQL server (process %d) that this program did not start uses the data in %s: "+
+				"stop that server, or choose another folder with --data-dir", pm.pid, s.folder.dir)
 		}
 		if pm.status == "ready" {
 			s.socketDir = pm.socketDir
@@ -61,11 +59,11 @@ func (s *Server) findRunning(ctx context.Context) (bool, error) {
 	}
 }
 
-// endsSoon waits up to a second and tells whether the server has ended.
+// endsSoon waits up to a second for the end of the server and reports whether it has
+// ended.
 func (f folder) endsSoon(ctx context.Context) bool {
 	for deadline := time.Now().Add(time.Second); time.Now().Before(deadline); {
-		pm, ok, err := f.readPostmaster()
-		if err == nil && (!ok || !f.isServer(pm)) {
+		if _, ok, err := f.findServer(); !ok && err == nil {
 			return true
 		}
 		if pause(ctx) != nil {
@@ -76,8 +74,8 @@ func (f folder) endsSoon(ctx context.Context) bool {
 }
 
 // launch starts a server and waits until it is ready. The caller holds start.lock.
-func (s *Server) launch(ctx context.Context, o Options) error {
-	f := s.folder
+func (s *Server) launch(ctx context.Context) error {
+	f, o := s.folder, s.options
 	major, err := f.clusterVersion()
 	if err != nil {
 		return err
@@ -106,11 +104,12 @@ func (s *Server) launch(ctx context.Context, o Options) error {
 	if err := f.writeOwned(filepath.Join(f.cluster(), settingsFile), text); err != nil {
 		return fmt.Errorf("write the server's settings: %w", err)
 	}
-	// After a server was killed, its processes need a moment to end.
+	// After a server was killed, its processes still use its shared memory for a short
+	// time, and PostgreSQL refuses to start.
 	for deadline := time.Now().Add(15 * time.Second); ; {
 		err := s.launchOnce(ctx, f, p, o.Fast)
 		if err == nil {
-			s.log.Debug("PostgreSQL is ready", "version", p.major, "data_dir", f.dir, "pid", s.child.pid)
+			s.options.Log.Debug("PostgreSQL is ready", "version", p.major, "data_dir", f.dir, "pid", s.child.pid)
 			return nil
 		}
 		if ctx.Err() != nil || !strings.Contains(err.Error(), "still in use") || time.Now().After(deadline) {
@@ -134,7 +133,7 @@ func (s *Server) launchOnce(ctx context.Context, f folder, p programs, fast bool
 	since[early.Name()] = 0
 	if f.account.switched {
 		if err := early.Chown(int(f.account.uid), int(f.account.gid)); err != nil {
-			return fmt.Errorf("give the server its log: %w", err)
+			return fmt.Errorf("change the owner of the server's log: %w", err)
 		}
 	}
 
@@ -144,8 +143,7 @@ func (s *Server) launchOnce(ctx context.Context, f folder, p programs, fast bool
 	if fast {
 		args = append(args, fastArguments...)
 	}
-	// The server must not end with this context, and not by Ctrl-C in the
-	// terminal. So it gets no context and a session of its own.
+	// Neither the end of this context nor Ctrl-C in the terminal may stop the server.
 	cmd := f.command(context.WithoutCancel(ctx), p.postgres(), args...)
 	cmd.SysProcAttr.Setsid = true
 	cmd.Stdout, cmd.Stderr = early, early
@@ -157,7 +155,7 @@ func (s *Server) launchOnce(ctx context.Context, f folder, p programs, fast bool
 		c.err = cmd.Wait()
 		close(c.done)
 		if s.ready.Load() && !s.leaving.Load() {
-			s.log.Error("PostgreSQL ended unexpectedly", "error", c.err, "log", f.path("log"))
+			s.options.Log.Error("PostgreSQL ended unexpectedly", "error", c.err, "log", f.path("log"))
 		}
 	}()
 	s.child = c
@@ -193,7 +191,7 @@ func (s *Server) waitReady(ctx context.Context) error {
 		}
 		if !logged && time.Since(begun) > 3*time.Second {
 			logged = true
-			s.log.Info("PostgreSQL is still starting; after a crash it repeats the work of the last minutes",
+			s.options.Log.Info("PostgreSQL is still starting; after a crash it repeats the work of the last minutes",
 				"data_dir", s.folder.dir)
 		}
 	}
@@ -217,15 +215,16 @@ func (f folder) clearStale(socketDir string) error {
 	return nil
 }
 
-// shutDown stops the server, also one that another process started, and waits for
-// its end. Sessions are closed, the data is written. The caller holds start.lock.
+// shutDown stops the server, also one that another process started, and waits for its
+// end. The server closes its sessions and writes its data. The caller holds
+// start.lock.
 func (s *Server) shutDown() error {
 	s.leaving.Store(true)
-	pm, ok, err := s.folder.readPostmaster()
+	pm, ok, err := s.folder.findServer()
 	if err != nil {
 		return err
 	}
-	if !ok || !s.folder.isServer(pm) {
+	if !ok {
 		if s.child == nil || s.child.ended() {
 			return nil
 		}
@@ -235,7 +234,7 @@ func (s *Server) shutDown() error {
 	defer cancel()
 	var signalled time.Time
 	for s.isAlive(pm) {
-		// A server that has just started may ignore the signal, so it is repeated.
+		// A server that has just started may ignore the signal, so this loop repeats it.
 		// A server that is stopping ignores a second one.
 		if time.Since(signalled) > repeatSignal {
 			signalled = time.Now()
@@ -254,8 +253,8 @@ func (s *Server) shutDown() error {
 	return nil
 }
 
-// isAlive tells whether a server still runs. For a child this is certain, also
-// before it has opened its data.
+// isAlive reports whether a server still runs. It knows the end of a child from Wait,
+// also before the child has opened its data.
 func (s *Server) isAlive(pm postmaster) bool {
 	if s.child != nil && s.child.pid == pm.pid {
 		return !s.child.ended()
@@ -263,6 +262,7 @@ func (s *Server) isAlive(pm postmaster) bool {
 	return s.folder.isServer(pm)
 }
 
+// pause waits for one poll, or returns the error of the context.
 func pause(ctx context.Context) error {
 	select {
 	case <-ctx.Done():

@@ -41,8 +41,8 @@ var installed = []string{
 	"/Applications/Postgres.app/Contents/Versions/*/bin", // Postgres.app
 }
 
-// Version is the major version of PostgreSQL for a new data folder on this machine.
-// BinDir is as in [Options].
+// Version returns the major version of PostgreSQL that a new data folder on this
+// machine gets. BinDir is as in [Options].
 func Version(ctx context.Context, binDir string) (int, error) {
 	f := folder{}
 	var err error
@@ -116,7 +116,7 @@ func (e *noneInstalled) Error() string {
 	return "what is installed cannot be used (" + strings.Join(e.refused, "; ") + ")"
 }
 
-// candidates are the existing folders of programs, best first. A folder may come
+// candidates returns the existing folders of programs, best first. A folder may occur
 // twice.
 func (f folder) candidates() iter.Seq[string] {
 	return func(yield func(string) bool) {
@@ -150,7 +150,7 @@ var number = regexp.MustCompile(`\d+`)
 func newestFirst(pattern string) []string {
 	dirs, err := filepath.Glob(pattern)
 	if err != nil {
-		return nil // the name of the data folder has a bracket in it
+		return nil // the name of the data folder is no valid pattern, because it has a bracket
 	}
 	version := func(dir string) int {
 		all := number.FindAllString(strings.TrimSuffix(dir, "/bin"), -1)
@@ -187,22 +187,22 @@ func (a account) inspect(ctx context.Context, dir string, major int) (programs, 
 	}
 	match := versionLine.FindSubmatch(out)
 	if match == nil {
-		return programs{}, fmt.Errorf("it is not PostgreSQL's, it calls itself %.60q", out)
+		return programs{}, fmt.Errorf("it is not PostgreSQL's, its version is %.60q", out)
 	}
 	if p.major, err = strconv.Atoi(string(match[1])); err != nil {
 		return programs{}, fmt.Errorf("read the version of its postgres: %w", err)
 	}
 	switch {
-	case p.major < MinMajor:
-		return programs{}, fmt.Errorf("it is version %d, and %d or newer is needed", p.major, MinMajor)
+	case p.major < minMajor:
+		return programs{}, fmt.Errorf("it is version %d, and %d or newer is needed", p.major, minMajor)
 	case major != 0 && p.major != major:
 		return programs{}, fmt.Errorf("it is version %d, and the data was made by version %d", p.major, major)
 	}
 	return p, nil
 }
 
-// firstLine is the first line of a failed program's errors, such as a missing
-// library.
+// firstLine returns the first line that a failed program wrote to standard error, in
+// parentheses, such as the name of a missing library.
 func firstLine(err error) string {
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || len(exit.Stderr) == 0 {

@@ -33,7 +33,7 @@ func TestNewestFirst(t *testing.T) {
 
 func TestVersion(t *testing.T) {
 	major, err := Version(t.Context(), "")
-	if err != nil || major < MinMajor {
+	if err != nil || major < minMajor {
 		t.Errorf("got %d, %v", major, err)
 	}
 	if major, err = Version(t.Context(), fakePrograms(t, "(PostgreSQL) 42beta1")); err != nil || major != 42 {
@@ -44,7 +44,7 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// hideInstalled leaves only what a test adds to be found.
+// hideInstalled makes the search find only programs that the test adds.
 func hideInstalled(t *testing.T) {
 	t.Helper()
 	former := installed
@@ -53,7 +53,8 @@ func hideInstalled(t *testing.T) {
 	t.Setenv("PATH", "/nowhere")
 }
 
-// serveArchive stands in for the repository of PostgreSQL builds.
+// serveArchive replaces the repository of downloads by one that serves the archive for
+// every version, or nothing if it is nil.
 func serveArchive(t *testing.T, archive []byte) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -104,18 +105,18 @@ func TestDownload(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	for range 2 { // the second time it replaces the first download
+	for range 2 { // the second download replaces the first
 		p, err := f.download(t.Context(), log, 0)
 		if err != nil || p.dir != f.path("postgresql-18/bin") || p.major != 18 {
 			t.Errorf("got %+v, %v", p, err)
 		}
 	}
 	if _, err := f.download(t.Context(), log, 9); err == nil {
-		t.Error("no error for a version that there is not")
+		t.Error("no error for a version that cannot be downloaded")
 	}
 	entries, err := os.ReadDir(f.dir)
 	if err != nil || len(entries) != 1 {
-		t.Errorf("more is left than the programs: %v, %v", entries, err)
+		t.Errorf("the data folder holds more than the programs: %v, %v", entries, err)
 	}
 }
 
@@ -133,6 +134,6 @@ func TestSizes(t *testing.T) {
 		}
 	}
 	if memorySize() <= 0 {
-		t.Error("no memory")
+		t.Error("the memory size is not positive")
 	}
 }

@@ -19,9 +19,9 @@ import (
 // test changes it.
 var descriptorsDir = "/proc/self/fd"
 
-// openDirPath is the path of the data folder for a server that gets it as an open
-// file: its first file after standard input, output and error. This path needs no
-// permission on the folders above. The server's own processes inherit the file.
+// openDirPath returns the path of the data folder for a server that gets it as an
+// open file: its first file after standard input, output and error. This path needs
+// no permission on the folders above. The server's own processes inherit the file.
 func openDirPath() string { return descriptorsDir + "/3" }
 
 // allowPassage lets the server's account pass through the data folder. The
@@ -92,7 +92,7 @@ func (f folder) command(ctx context.Context, program string, args ...string) *ex
 	return cmd
 }
 
-// serverPath is a path as the server must use it.
+// serverPath returns a path as the server must use it.
 func (f folder) serverPath(path string) string {
 	if inside, ok := strings.CutPrefix(path, f.dir+"/"); ok && f.opened != nil {
 		return openDirPath() + "/" + inside
@@ -106,7 +106,8 @@ func (f folder) ourPath(text string) string {
 	return strings.ReplaceAll(text, openDirPath()+"/", f.dir+"/")
 }
 
-// closedFolder is the topmost folder in the path dir that the account cannot pass.
+// closedFolder returns the topmost folder in the path dir that the account cannot
+// pass, and false if there is none.
 func (a account) closedFolder(dir string) (string, bool) {
 	path := "/"
 	for _, part := range strings.Split(filepath.Clean(dir), "/") {
@@ -118,8 +119,8 @@ func (a account) closedFolder(dir string) (string, bool) {
 	return "", false
 }
 
-// canPass only reads the permission bits. That is enough for our own folder and
-// for error messages. openDir tests the access itself.
+// canPass reads only the permission bits, not access control lists. That is enough
+// for the program's own folder and for error messages. openDir tests the real access.
 func (a account) canPass(info os.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

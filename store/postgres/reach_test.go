@@ -13,12 +13,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// closedDir is a data folder to be that only root can reach, as in a clone
-// below /root or in what mktemp made.
+// closedDir returns the path of a data folder that does not exist yet and that only
+// root can reach, as below /root or in a folder that mktemp made.
 func closedDir(t *testing.T, name string) string {
 	t.Helper()
 	if os.Geteuid() != 0 || runtime.GOOS != "linux" {
-		t.Skip("this needs to be root on Linux, whose server runs as another user")
+		t.Skip("this test needs root on Linux")
 	}
 	dir := newDir(t, "closed/"+name)
 	if err := os.Mkdir(closedAbove(dir), 0o700); err != nil {
@@ -27,13 +27,14 @@ func closedDir(t *testing.T, name string) string {
 	return dir
 }
 
-// closedAbove is the folder that shuts the server's account out.
+// closedAbove returns the folder above dir that the server's account cannot pass.
 func closedAbove(dir string) string {
 	above, _, _ := strings.Cut(dir, "/closed/")
 	return above + "/closed"
 }
 
-// hideDescriptorsDir leaves the system without a way to reach a folder but its path.
+// hideDescriptorsDir makes the system look like one without /proc, so that a folder
+// can be reached only by its path.
 func hideDescriptorsDir(t *testing.T) {
 	t.Helper()
 	former := descriptorsDir
@@ -46,8 +47,8 @@ const dataAsOpenFile = "/proc/self/fd/3/postgres"
 func TestClosedFolderColdThenWarmStart(t *testing.T) {
 	dir := closedDir(t, "data")
 	s := start(t, dir)
-	if got := ask(t, s.URL(""), `SHOW data_directory`); got != dataAsOpenFile {
-		t.Errorf("the server calls its data %s", got)
+	if got := selectText(t, s.URL(""), `SHOW data_directory`); got != dataAsOpenFile {
+		t.Errorf("the server's path of its data is %s", got)
 	}
 	if want := filepath.Join(dir, "run"); s.socketDir != want {
 		t.Errorf("the socket is in %s, want %s", s.socketDir, want)
@@ -62,12 +63,12 @@ func TestClosedFolderColdThenWarmStart(t *testing.T) {
 	}
 
 	s = start(t, dir)
-	if got := ask(t, s.URL(""), recall); got != "here" {
+	if got := selectText(t, s.URL(""), selectWords); got != "here" {
 		t.Errorf("after a restart the table holds %q", got)
 	}
-	// A session and a worker open files that nobody had open before them.
+	// A session and a worker open files that no process had open before.
 	execute(t, s.URL(""), `CREATE DATABASE another`)
-	if got := ask(t, s.URL("another"), `SELECT current_database()`); got != "another" {
+	if got := selectText(t, s.URL("another"), `SELECT current_database()`); got != "another" {
 		t.Errorf("connected to %q", got)
 	}
 }
@@ -78,7 +79,7 @@ func TestClosedFolderSecondProcess(t *testing.T) {
 	pid, _ := running(t, dir)
 	s := start(t, dir)
 	if s.owned || s.URL("") != first.url {
-		t.Errorf("the second process owns it: %t, sees %s, the first %s", s.owned, s.URL(""), first.url)
+		t.Errorf("the second process owns the server: %t; it uses %s, the first %s", s.owned, s.URL(""), first.url)
 	}
 	first.leave(t)
 	if now, ok := running(t, dir); !ok || now != pid {
@@ -87,7 +88,7 @@ func TestClosedFolderSecondProcess(t *testing.T) {
 	write(t, s.URL(""))
 	stop(t, s)
 	if _, ok := running(t, dir); ok {
-		t.Error("the last one out did not stop the server")
+		t.Error("the last process did not stop the server")
 	}
 }
 
@@ -105,7 +106,7 @@ func TestClosedFolderKilledOwner(t *testing.T) {
 	if now, _ := running(t, dir); now != pid || !s.owned {
 		t.Errorf("server %d was not taken over: %d runs, owned: %t", pid, now, s.owned)
 	}
-	if got := ask(t, s.URL(""), recall); got != "here" {
+	if got := selectText(t, s.URL(""), selectWords); got != "here" {
 		t.Errorf("the table holds %q", got)
 	}
 	stop(t, s)
@@ -124,12 +125,12 @@ func TestClosedFolderRecoversWhenAllWereKilled(t *testing.T) {
 	first.cmd.Wait()
 
 	s := start(t, dir)
-	if got := ask(t, s.URL(""), recall); got != "here" {
+	if got := selectText(t, s.URL(""), selectWords); got != "here" {
 		t.Errorf("after recovery the table holds %q", got)
 	}
 }
 
-func TestClosedFolderIsOpened(t *testing.T) {
+func TestClosedFolderGetsPermissions(t *testing.T) {
 	dir := closedDir(t, "data")
 	first := startOther(t, dir)
 	if err := os.Chmod(closedAbove(dir), 0o755); err != nil {
@@ -143,13 +144,13 @@ func TestClosedFolderIsOpened(t *testing.T) {
 	stop(t, s)
 
 	s = start(t, dir)
-	if got := ask(t, s.URL(""), `SHOW data_directory`); got != filepath.Join(dir, "postgres") {
-		t.Errorf("the server calls its data %s where it has a path", got)
+	if got := selectText(t, s.URL(""), `SHOW data_directory`); got != filepath.Join(dir, "postgres") {
+		t.Errorf("the server's path of its data is %s after the folder was opened", got)
 	}
 }
 
 func TestClosedFolderTroublesomePaths(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir()) // where a socket goes whose path is too long, but closed as well
+	t.Setenv("TMPDIR", t.TempDir()) // the server's account cannot reach this folder either
 	for _, name := range []string{"ünï/comma, quote' back\\slash", strings.Repeat("long/", 40) + "data"} {
 		t.Run("", func(t *testing.T) {
 			dir := closedDir(t, name)
@@ -159,7 +160,7 @@ func TestClosedFolderTroublesomePaths(t *testing.T) {
 			}
 			o := startOther(t, dir)
 			if o.url != s.URL("") {
-				t.Errorf("another process sees %s, this one %s", o.url, s.URL(""))
+				t.Errorf("another process uses %s, this one %s", o.url, s.URL(""))
 			}
 			o.leave(t)
 		})

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// refused starts and expects an error that has all the given texts.
+// refused checks that Start returns an error of one line with all the given texts.
 func refused(t *testing.T, o Options, texts ...string) {
 	t.Helper()
 	o.Fast = true
@@ -44,7 +44,7 @@ func put(t *testing.T, path, text string, mode os.FileMode) {
 	}
 }
 
-// fakePrograms is a folder with programs that only know their version.
+// fakePrograms makes a folder with programs that only print their version.
 func fakePrograms(t *testing.T, version string) string {
 	t.Helper()
 	dir := newDir(t, "bin")
@@ -54,7 +54,7 @@ func fakePrograms(t *testing.T, version string) string {
 	return dir
 }
 
-// startedOnce is a data folder whose server has run and stopped.
+// startedOnce makes a data folder whose server has run and stopped.
 func startedOnce(t *testing.T) string {
 	t.Helper()
 	dir := newDir(t, "data")
@@ -62,7 +62,7 @@ func startedOnce(t *testing.T) string {
 	return dir
 }
 
-func TestRefusesFoldersThatAreNotOurs(t *testing.T) {
+func TestRefusesOtherFolders(t *testing.T) {
 	t.Run("no name", func(t *testing.T) { refused(t, Options{}, "--data-dir") })
 	t.Run("a line break", func(t *testing.T) { refused(t, Options{DataDir: "a\nb"}, "line break", "--data-dir") })
 	t.Run("a file", func(t *testing.T) {
@@ -83,28 +83,28 @@ func TestRefusesFoldersThatAreNotOurs(t *testing.T) {
 	t.Run("a server's folder inside", func(t *testing.T) {
 		dir := newDir(t, "data")
 		put(t, dir+"/postgres/PG_VERSION", "15\n", 0o600)
-		giveAway(t, dir+"/postgres")
+		chownToServer(t, dir+"/postgres")
 		refused(t, Options{DataDir: dir}, "did not make", "--data-dir", "--database-url")
 	})
 	t.Run("other files inside", func(t *testing.T) {
 		dir := newDir(t, "data")
 		put(t, dir+"/postgres/letters.txt", "dear", 0o600)
-		giveAway(t, dir+"/postgres")
+		chownToServer(t, dir+"/postgres")
 		refused(t, Options{DataDir: dir}, "not empty", "--data-dir")
 		if text, err := os.ReadFile(dir + "/postgres/letters.txt"); err != nil || string(text) != "dear" {
-			t.Errorf("the file is lost: %q, %v", text, err)
+			t.Errorf("the file was changed: %q, %v", text, err)
 		}
 	})
 	t.Run("a damaged version", func(t *testing.T) {
 		dir := newDir(t, "data")
 		put(t, dir+"/postgres/PG_VERSION", "\x00\x00", 0o600)
-		giveAway(t, dir+"/postgres")
+		chownToServer(t, dir+"/postgres")
 		refused(t, Options{DataDir: dir}, "damaged", "--data-dir")
 	})
 }
 
-// giveAway hands a folder to the account that the server would run as.
-func giveAway(t *testing.T, dir string) {
+// chownToServer makes the account that the server would run as the owner of a folder.
+func chownToServer(t *testing.T, dir string) {
 	t.Helper()
 	a, err := freshAccount()
 	if err != nil {
@@ -133,13 +133,14 @@ func TestRefusesUnreadableFolders(t *testing.T) {
 	refused(t, Options{DataDir: dir}, "permission denied", "--data-dir")
 }
 
-// madeBy is a data folder with as much in it as tells the version.
-func madeBy(t *testing.T, version string) string {
+// dataOfVersion makes a data folder that has only the files from which the program
+// reads the version.
+func dataOfVersion(t *testing.T, version string) string {
 	t.Helper()
 	dir := newDir(t, "data")
 	put(t, dir+"/postgres/PG_VERSION", version+"\n", 0o600)
 	put(t, dir+"/postgres/"+settingsFile, "", 0o600)
-	giveAway(t, dir+"/postgres")
+	chownToServer(t, dir+"/postgres")
 	return dir
 }
 
@@ -147,7 +148,7 @@ func TestRefusesDataOfRoot(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can give a folder to root")
 	}
-	dir := madeBy(t, "15")
+	dir := dataOfVersion(t, "15")
 	if err := os.Chown(dir+"/postgres", 0, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -167,12 +168,12 @@ func TestRefusesWrongPrograms(t *testing.T) {
 			"not PostgreSQL's", "of the company")
 	})
 	t.Run("another version's data", func(t *testing.T) {
-		refused(t, Options{DataDir: madeBy(t, "15"), BinDir: fakePrograms(t, "(PostgreSQL) 99.1")},
+		refused(t, Options{DataDir: dataOfVersion(t, "15"), BinDir: fakePrograms(t, "(PostgreSQL) 99.1")},
 			"version 99", "the data was made by version 15")
 	})
 }
 
-func TestRefusesDataThatAnotherServerHolds(t *testing.T) {
+func TestRefusesDataOfAnotherServer(t *testing.T) {
 	dir := startedOnce(t)
 	f, err := openFolder(dir)
 	if err != nil {
@@ -206,9 +207,9 @@ func TestRefusesDataThatAnotherServerHolds(t *testing.T) {
 	}
 }
 
-func TestRefusesDataOfAVersionThatIsNotThere(t *testing.T) {
+func TestRefusesDataOfMissingVersion(t *testing.T) {
 	serveArchive(t, nil)
-	refused(t, Options{DataDir: madeBy(t, "99")}, "the data was made by version 99", "--postgres-bin")
+	refused(t, Options{DataDir: dataOfVersion(t, "99")}, "the data was made by version 99", "--postgres-bin")
 }
 
 func TestServerThatCannotStart(t *testing.T) {
@@ -241,16 +242,16 @@ func TestFullDisk(t *testing.T) {
 	})
 	refused(t, Options{DataDir: dir + "/data"}, "disk is full", "--data-dir")
 	if _, err := os.Stat(dir + "/data/postgres"); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("half a setup is left in place: %v", err)
+		t.Errorf("the incomplete setup was not removed: %v", err)
 	}
 }
 
-func TestInterruptedSetupIsBegunAnew(t *testing.T) {
+func TestInterruptedSetupIsReplaced(t *testing.T) {
 	dir := newDir(t, "data")
 	put(t, dir+"/postgres.new/PG_VERSION", "15\n", 0o600)
 	put(t, dir+"/download/bin/half", "", 0o600)
 	start(t, dir)
 	if _, err := os.Stat(dir + "/postgres.new"); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the interrupted setup is left: %v", err)
+		t.Errorf("the interrupted setup was not removed: %v", err)
 	}
 }

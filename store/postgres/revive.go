@@ -8,18 +8,19 @@ import (
 )
 
 // Revive starts the server again if it has ended unexpectedly, for example because
-// the system had too little memory. It tells whether it did so. It is cheap while
-// the server runs. It must not run at the same time as Stop.
+// the system had too little memory. It reports whether it did so. It is cheap while
+// the server runs. It must not run at the same time as Stop. An error is as in Start,
+// or means that the address of the server has changed.
 func (s *Server) Revive(ctx context.Context) (bool, error) {
-	if s.leaving.Load() || s.isRunning() {
+	if _, ok, _ := s.folder.findServer(); ok || s.leaving.Load() {
 		return false, nil
 	}
 	again, err := s.revive(ctx)
-	return again, withAdvice(err)
+	return again, withAdvice(err, "")
 }
 
 func (s *Server) revive(ctx context.Context) (bool, error) {
-	startLock, err := lockExclusive(ctx, s.folder.path("start.lock"), s.log)
+	startLock, err := lockExclusive(ctx, s.folder.path("start.lock"), s.options.Log)
 	if err != nil {
 		return false, err
 	}
@@ -28,7 +29,7 @@ func (s *Server) revive(ctx context.Context) (bool, error) {
 	// Another process may have started it already.
 	running, err := s.findRunning(ctx)
 	if err == nil && !running {
-		if err = s.launch(ctx, s.options); err == nil {
+		if err = s.launch(ctx); err == nil {
 			s.owned = true
 		}
 	}
@@ -36,10 +37,4 @@ func (s *Server) revive(ctx context.Context) (bool, error) {
 		err = fmt.Errorf("PostgreSQL is now reached at %s: start the program again", s.socketDir)
 	}
 	return !running && err == nil, err
-}
-
-// isRunning tells whether a server exists, also one that starts or stops.
-func (s *Server) isRunning() bool {
-	pm, ok, err := s.folder.readPostmaster()
-	return err == nil && ok && s.folder.isServer(pm)
 }

@@ -9,7 +9,7 @@ import (
 
 func TestReviveAfterTheServerWasKilled(t *testing.T) {
 	dir := newDir(t, "data")
-	s, err := Start(t.Context(), Options{DataDir: dir}) // durable: what was written is looked for
+	s, err := Start(t.Context(), Options{DataDir: dir}) // not Fast, because the test checks the data after a kill
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -19,7 +19,7 @@ func TestReviveAfterTheServerWasKilled(t *testing.T) {
 		t.Fatalf("revived a server that runs: %v, %v", again, err)
 	}
 	address := s.URL("")
-	for range 2 { // and once more
+	for range 2 {
 		pid, _ := running(t, dir)
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
@@ -28,8 +28,8 @@ func TestReviveAfterTheServerWasKilled(t *testing.T) {
 		if again, err := s.Revive(t.Context()); !again || err != nil {
 			t.Fatalf("a killed server was not revived: %v, %v", again, err)
 		}
-		if got := ask(t, address, recall); got != "here" {
-			t.Errorf("under the same address, the table holds %q", got)
+		if got := selectText(t, address, selectWords); got != "here" {
+			t.Errorf("the table holds %q after the restart", got)
 		}
 	}
 	stop(t, s)
@@ -37,13 +37,13 @@ func TestReviveAfterTheServerWasKilled(t *testing.T) {
 		t.Error("the revived server was not stopped")
 	}
 	if again, err := s.Revive(t.Context()); again || err != nil {
-		t.Errorf("revived a server that was left: %v, %v", again, err)
+		t.Errorf("revived a server after Stop: %v, %v", again, err)
 	}
 }
 
-// TestReviveAnothersServer has the second of two processes bring back what the
-// first had started.
-func TestReviveAnothersServer(t *testing.T) {
+// TestReviveTheServerOfAnotherProcess kills a server that another process started.
+// This process starts it again.
+func TestReviveTheServerOfAnotherProcess(t *testing.T) {
 	dir := newDir(t, "data")
 	first := startOther(t, dir)
 	write(t, first.url)
@@ -60,7 +60,7 @@ func TestReviveAnothersServer(t *testing.T) {
 	if again, err := s.Revive(t.Context()); !again || err != nil {
 		t.Fatalf("a killed server was not revived: %v, %v", again, err)
 	}
-	if got := ask(t, first.url, recall); got != "here" {
+	if got := selectText(t, first.url, selectWords); got != "here" {
 		t.Errorf("the table holds %q", got)
 	}
 	stop(t, s)

@@ -14,8 +14,9 @@ const (
 	gigabyte = int64(1) << 30
 )
 
-// settings are for a machine that the server shares with this program and others.
-// The server's cache gets an eighth of the memory. Commits are durable.
+// settings returns the settings file of a server that shares its machine with this
+// program and others. The server's cache gets an eighth of the memory. Commits are
+// durable.
 func settings(logDir string) string {
 	memory := memorySize()
 	var b strings.Builder
@@ -64,9 +65,9 @@ func sizeOf(want, least, most int64) string {
 	return strconv.FormatInt(min(max(want, least), most)/megabyte, 10) + "MB"
 }
 
-// memorySize is the memory that this process may use, in bytes: that of the
+// memorySize returns the memory that this process may use, in bytes: that of the
 // machine, or the limit of the container if it is lower. If both are unknown, it
-// is 4 GB.
+// returns 4 GB.
 func memorySize() int64 {
 	size := 4 * gigabyte
 	if text, err := os.ReadFile("/proc/meminfo"); err == nil {
@@ -77,7 +78,7 @@ func memorySize() int64 {
 	}
 	for _, path := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
 		if text, err := os.ReadFile(path); err == nil {
-			limit, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64) // "max" is none
+			limit, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64) // "max" means no limit, and does not parse
 			if err == nil && limit > 0 {
 				size = min(size, limit)
 			}

@@ -31,8 +31,8 @@ func (f folder) makeSocketDir() (string, error) {
 	return dir, f.account.makePrivateDir(dir)
 }
 
-// isSocketDir tells whether this program started the server with this socket
-// folder. TMPDIR may have been another one then.
+// isSocketDir reports whether this program started the server with this socket
+// folder. It ignores the parent of a temporary folder, because TMPDIR may have changed.
 func (f folder) isSocketDir(dir string) bool {
 	return dir == f.path("run") || filepath.Base(dir) == f.shortName()
 }
