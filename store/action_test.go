@@ -33,7 +33,8 @@ func state(t *testing.T, s *store.Store) string {
 		'messages', (SELECT jsonb_agg(to_jsonb(m) - 'version' ORDER BY m.message_id) FROM messages m),
 		'votes', (SELECT jsonb_agg(to_jsonb(v) ORDER BY v.message_id, v.user_id) FROM label_votes v),
 		'reactions', (SELECT jsonb_agg(to_jsonb(r) ORDER BY r.message_id, r.user_id, r.emoji) FROM reactions r),
-		'reports', (SELECT jsonb_agg(to_jsonb(r) ORDER BY r.report_id) FROM reports r WHERE status <> 'withdrawn')))`).Scan(&all)
+		'reports', (SELECT jsonb_agg(to_jsonb(r) ORDER BY r.report_id) FROM reports r
+			WHERE status <> 'withdrawn')))`).Scan(&all)
 	if err != nil {
 		t.Fatal(err)
 	}

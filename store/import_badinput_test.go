@@ -96,11 +96,12 @@ func importNamed(t testing.TB, s *store.Store, lines string) (store.ImportSummar
 		t.Fatalf("the import failed after %v: %v", counts(summary), err)
 	}
 	if summary.Bytes != int64(len(lines)) {
-		t.Errorf("the summary says %d bytes of %d", summary.Bytes, len(lines))
+		t.Errorf("the summary counts %d bytes, want %d", summary.Bytes, len(lines))
 	}
 	if summary.Rejected != int64(len(named)) || summary.Faults() != (len(named) > 0) ||
 		len(summary.Errors) != min(len(named), 100) {
-		t.Errorf("%d lines are named, the summary counts %d and names %d", len(named), summary.Rejected, len(summary.Errors))
+		t.Errorf("%d lines are named, the summary counts %d and names %d", len(named), summary.Rejected,
+			len(summary.Errors))
 	}
 	return summary, named
 }

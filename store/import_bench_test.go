@@ -26,9 +26,10 @@ const benchMessages = 50_000
 // foreign keys require. No columns means all.
 var benchCopied = []struct{ table, columns string }{
 	{"users", "user_id, display_name, auth_method, username, created_date, last_activity_date"},
-	{"trees", "tree_id, state, active, goal_tree_size, max_depth, max_children_count, origin, lang, created_date, user_id"},
-	{"messages", `tree_id, message_id, parent_id, user_id, created_date, role, lang, text, depth, review_count, review_result,
-		rank, synthetic, model_name, edited, deleted, deleted_root, events`},
+	{"trees", `tree_id, state, active, goal_tree_size, max_depth, max_children_count, origin, lang, created_date,
+		user_id`},
+	{"messages", `tree_id, message_id, parent_id, user_id, created_date, role, lang, text, depth, review_count,
+		review_result, rank, synthetic, model_name, edited, deleted, deleted_root, events`},
 	{"message_trees", "message_id, tree_id"},
 	{"emoji_aggregates", "tree_id, message_id, upvotes, downvotes, red_flags, other"},
 	{"label_aggregates", ""},

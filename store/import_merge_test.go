@@ -41,7 +41,8 @@ func TestImportAddsToMessages(t *testing.T) {
 			`SELECT (upvotes, downvotes, red_flags, other) FROM emoji_aggregates`},
 		{"labels", `"labels": {"spam": {"value": 0.5, "count": 2}, "odd": {"value": 1, "count": 1}}`,
 			`(0.5,2,"{""odd"": {""count"": 1, ""value"": 1}}")`, `SELECT (spam, spam_count, other) FROM label_aggregates`},
-		{"more labels", `"labels": {"spam": {"value": 0.25, "count": 4}, "pii": {"value": 0, "count": 4}, "odd": {"value": 0.5, "count": 2}, "even": {"value": 0, "count": 1}}`,
+		{"more labels", `"labels": {"spam": {"value": 0.25, "count": 4}, "pii": {"value": 0, "count": 4}, ` +
+			`"odd": {"value": 0.5, "count": 2}, "even": {"value": 0, "count": 1}}`,
 			`(0.25,4,0,4,"{""odd"": {""count"": 2, ""value"": 0.5}, ""even"": {""count"": 1, ""value"": 0}}")`,
 			`SELECT (spam, spam_count, pii, pii_count, other) FROM label_aggregates`},
 		{"fewer labels", `"labels": {"spam": {"value": 1, "count": 1}, "odd": {"value": 1, "count": 1}}`,
@@ -107,7 +108,8 @@ func TestImportKeepsDecisions(t *testing.T) {
 	file := line(1, 0, `"tree_state": "growing", "review_result": true, "deleted": true, "user_id": "`+testID(99)+`"`) +
 		line(2, 1, `"user_id": "`+testID(98)+`"`)
 	importText(t, s, file)
-	storetest.Exec(t, s, `UPDATE messages SET text = 'by staff', edited = true, deleted = false, deleted_root = NULL, deletion_by_staff = true,
+	storetest.Exec(t, s, `UPDATE messages SET text = 'by staff', edited = true,
+		deleted = false, deleted_root = NULL, deletion_by_staff = true,
 		review_result = false, review_by_staff = true WHERE message_id = $1`, testID(1))
 	storetest.Exec(t, s, `UPDATE trees SET state = 'halted_by_moderator', active = false, state_by_staff = true`)
 	storetest.Exec(t, s, `UPDATE users SET erased_at = now(), display_name = 'erased' WHERE user_id = $1`, testID(98))

@@ -159,25 +159,32 @@ func TestImportTree(t *testing.T) {
 	wantOne(t, s, "(4,1,2,\"{\"\"_skip_reply\"\": 3}\")",
 		`SELECT (upvotes, downvotes, red_flags, other) FROM emoji_aggregates WHERE message_id = $1`, root)
 	wantOne(t, s, "(0,0,0,)",
-		`SELECT (upvotes, downvotes, red_flags, other) FROM emoji_aggregates WHERE message_id = '10000000-0000-4000-8000-000000000002'`)
+		`SELECT (upvotes, downvotes, red_flags, other) FROM emoji_aggregates
+			WHERE message_id = '10000000-0000-4000-8000-000000000002'`)
 	wantOne(t, s, "4", `SELECT count(*) FROM emoji_aggregates`)
 	wantOne(t, s, "(0.3333333333333333,3,,0,)",
 		`SELECT (spam, spam_count, violence, violence_count, quality) FROM label_aggregates WHERE message_id = $1`, root)
 	wantOne(t, s, `{"loudness": {"count": 2, "value": 0.5}}`,
 		`SELECT other FROM label_aggregates WHERE message_id = '10000000-0000-4000-8000-000000000004'`)
-	wantOne(t, s, "(,,)", `SELECT (spam, spam_count, other) FROM label_aggregates WHERE message_id = '10000000-0000-4000-8000-000000000003'`)
+	wantOne(t, s, "(,,)", `SELECT (spam, spam_count, other) FROM label_aggregates
+		WHERE message_id = '10000000-0000-4000-8000-000000000003'`)
 	wantOne(t, s, `{"emoji":[],  "rating": [1.50]}`, `SELECT events FROM messages WHERE message_id = $1`, root)
 	wantOne(t, s, `{"{toxicity,insult}","{anger,joy}"}`,
-		`SELECT array_agg(CASE name WHEN 'detoxify' THEN '{toxicity,insult}' ELSE outputs::text END ORDER BY name) FROM classifier_models WHERE name <> 'detoxify' OR outputs @> '{toxicity,insult}'`)
+		`SELECT array_agg(CASE name WHEN 'detoxify' THEN '{toxicity,insult}' ELSE outputs::text END ORDER BY name)
+			FROM classifier_models WHERE name <> 'detoxify' OR outputs @> '{toxicity,insult}'`)
 	wantOne(t, s, "0.0005416299100033939",
-		`SELECT toxicity FROM classifier_outputs o JOIN classifier_models USING (model_id) WHERE name = 'detoxify' AND message_id = $1`, root)
+		`SELECT toxicity FROM classifier_outputs o JOIN classifier_models USING (model_id)
+			WHERE name = 'detoxify' AND message_id = $1`, root)
 	wantOne(t, s, "{12.5,-1.25}",
-		`SELECT scores FROM classifier_outputs o JOIN classifier_models USING (model_id) WHERE name = 'other-model' AND message_id = $1`, root)
+		`SELECT scores FROM classifier_outputs o JOIN classifier_models USING (model_id)
+			WHERE name = 'other-model' AND message_id = $1`, root)
 	wantOne(t, s, "{0,1,2,1}", `SELECT array_agg(depth ORDER BY message_id) FROM messages WHERE tree_id = $1`, root)
 	wantOne(t, s, "{10000000-0000-4000-8000-000000000003,10000000-0000-4000-8000-000000000004}",
 		`SELECT array_agg(deleted_root ORDER BY message_id) FROM messages WHERE deleted`)
-	wantOne(t, s, "(\"User a0000000\",import,a0000000-0000-4000-8000-000000000003,\"2023-02-07 00:00:00+00\",\"2023-02-08 00:00:00+00\")",
-		`SELECT (display_name, auth_method, username, created_date, last_activity_date) FROM users WHERE user_id = 'a0000000-0000-4000-8000-000000000003'`)
+	wantOne(t, s, `("User a0000000",import,a0000000-0000-4000-8000-000000000003,`+
+		`"2023-02-07 00:00:00+00","2023-02-08 00:00:00+00")`,
+		`SELECT (display_name, auth_method, username, created_date, last_activity_date) FROM users
+			WHERE user_id = 'a0000000-0000-4000-8000-000000000003'`)
 	wantOne(t, s, "5", `SELECT count(*) FROM message_trees`)
 
 	// Anonymised exports change the prompt's id, but not the tree's.
@@ -265,7 +272,8 @@ func TestImportOrphans(t *testing.T) {
 			t.Errorf("orphan %d is named %+v", i, f)
 		}
 	}
-	wantCounts(t, importText(t, s, line(1, 0, "")), 0, 0, 0, 0, 1, 0, 0) // the summary does not count orphans of other files
+	// The summary does not count orphans of other files.
+	wantCounts(t, importText(t, s, line(1, 0, "")), 0, 0, 0, 0, 1, 0, 0)
 	wantCounts(t, importText(t, s, line(5, 1, "")+line(7, 6, "")), 0, 4, 0, 0, 1, 0, 0)
 	wantOne(t, s, "0", `SELECT count(*) FROM import_orphans`)
 	wantOne(t, s, "{0,1,2,1,2,3,3}", `SELECT array_agg(depth ORDER BY message_id) FROM messages`)
@@ -303,16 +311,16 @@ func TestImportDeletions(t *testing.T) {
 	const deleted = `"deleted": true`
 	want := fmt.Sprintf("{%s,%s,%s,%s}", testID(2), testID(2), testID(2), testID(6))
 	const roots = `SELECT array_agg(deleted_root ORDER BY message_id) FROM messages WHERE deleted`
-	full := line(1, 0, "") + line(2, 1, deleted) + line(3, 2, deleted) + line(4, 3, deleted) + line(5, 1, "") + line(6, 5, deleted) +
-		line(7, 1, "")
+	full := line(1, 0, "") + line(2, 1, deleted) + line(3, 2, deleted) + line(4, 3, deleted) + line(5, 1, "") +
+		line(6, 5, deleted) + line(7, 1, "")
 
 	once := storetest.New(t)
 	importText(t, once, full)
 	wantOne(t, once, want, roots)
 
 	upwards := storetest.New(t) // first the message at the bottom, then those above it
-	importText(t, upwards, line(1, 0, "")+line(2, 1, "")+line(3, 2, "")+line(4, 3, deleted)+line(5, 1, "")+line(6, 5, deleted)+
-		line(7, 1, ""))
+	importText(t, upwards, line(1, 0, "")+line(2, 1, "")+line(3, 2, "")+line(4, 3, deleted)+line(5, 1, "")+
+		line(6, 5, deleted)+line(7, 1, ""))
 	wantOne(t, upwards, fmt.Sprintf("{%s,%s}", testID(4), testID(6)), roots)
 	wantCounts(t, importText(t, upwards, line(2, 1, deleted)), 0, 0, 0, 1, 0, 0, 0)
 	wantCounts(t, importText(t, upwards, full), 0, 0, 0, 1, 6, 0, 0)
@@ -353,7 +361,8 @@ func TestImportKeepsTexts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(&lines, `{"message_id": "%s", "role": "prompter", "text": %s, "model_name": %s, "emojis": {%s: 1}, "labels": {"l": {"value": 0, "count": 1}}, "classifiers": {"m": {"o": 1}}}`+"\n",
+		fmt.Fprintf(&lines, `{"message_id": "%s", "role": "prompter", "text": %s, "model_name": %s, "emojis": {%s: 1}, `+
+			`"labels": {"l": {"value": 0, "count": 1}}, "classifiers": {"m": {"o": 1}}}`+"\n",
 			testID(i+1), encoded, encoded, short(text))
 	}
 	summary := importText(t, s, lines.String())

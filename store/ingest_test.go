@@ -95,12 +95,14 @@ func TestIngestTakesEveryType(t *testing.T) {
 	wantOne(t, s, "(Ada,discord,ada#1,general)",
 		`SELECT (display_name, auth_method, username, role) FROM users WHERE user_id = $1`, ada)
 	wantOne(t, s, "(growing,t,12,5,3,web,de,"+ada.String()+")",
-		`SELECT (state, active, goal_tree_size, max_depth, max_children_count, origin, lang, user_id) FROM trees WHERE tree_id = $1`, prompt)
+		`SELECT (state, active, goal_tree_size, max_depth, max_children_count, origin, lang, user_id) FROM trees
+			WHERE tree_id = $1`, prompt)
 	wantOne(t, s, `(1,assistant,de,Ja.,t,m1,"2026-11-20 10:11:12.123456+00")`,
 		`SELECT (depth, role, lang, text, synthetic, model_name, created_date) FROM messages WHERE message_id = $1`, reply)
 	wantOne(t, s, `(1,0.25,"{""made_up"": 0.5}")`, `SELECT (spam, quality, other) FROM label_votes`)
 	wantOne(t, s, `(0.9,"{0.1,0.9}")`, `SELECT (toxicity, scores) FROM classifier_outputs`)
-	wantOne(t, s, "(2,1,1)", `SELECT (red_flags, spam_labels, toxic_messages) FROM user_signals WHERE user_id = $1 AND grain = 0`, bob)
+	wantOne(t, s, "(2,1,1)", `SELECT (red_flags, spam_labels, toxic_messages) FROM user_signals
+		WHERE user_id = $1 AND grain = 0`, bob)
 	wantOne(t, s, "2026-11-20 10:11:12.123456+00", `SELECT last_activity_date FROM users WHERE user_id = $1`, ada)
 	wantOne(t, s, "(de,1)", `SELECT (lang, messages) FROM user_languages WHERE user_id = $1`, bob)
 	verify(t, s)

@@ -133,8 +133,8 @@ func TestCursorsOfOtherListsAreRefused(t *testing.T) {
 func TestMessageFilters(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	storetest.Exec(t, w.Store, "UPDATE messages SET text = '100% über_trieben \\ done', lang = 'de' WHERE message_id = $1",
-		w.reply)
+	storetest.Exec(t, w.Store, "UPDATE messages SET text = '100% über_trieben \\ done', lang = 'de' "+
+		"WHERE message_id = $1", w.reply)
 	storetest.Vote(t, w.Store, w.reply, w.troll, "spam", 1, time.Now())
 	storetest.Exec(t, w.Store,
 		"INSERT INTO label_aggregates (tree_id, message_id, spam, spam_count) VALUES ($1, $2, 0, 3)", w.prompt, w.reply)

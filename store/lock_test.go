@@ -47,7 +47,8 @@ func commit(t *testing.T, tx pgx.Tx) {
 func waiting(t *testing.T, s *store.Store, n int) {
 	t.Helper()
 	for range 4000 {
-		if one(t, s, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == fmt.Sprint(n) {
+		if one(t, s, "SELECT count(*) FROM pg_stat_activity "+
+			"WHERE datname = current_database() AND wait_event_type = 'Lock'") == fmt.Sprint(n) {
 			return
 		}
 		time.Sleep(5 * time.Millisecond)

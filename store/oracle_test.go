@@ -73,8 +73,10 @@ type oracleFeedback struct {
 // oracleSQL reads the messages with the rows that belong to them. It counts nothing.
 var oracleSQL = func() string {
 	feedback := func(table, columns string) string {
-		return `coalesce((SELECT jsonb_agg(jsonb_build_object('user', g.user_id, 'at', g.at, 'banned', u.banned_at IS NOT NULL, ` + columns + `))
-			FROM ` + table + ` g JOIN users u USING (user_id) WHERE g.tree_id = m.tree_id AND g.message_id = m.message_id), '[]')`
+		return `coalesce((SELECT jsonb_agg(jsonb_build_object(
+				'user', g.user_id, 'at', g.at, 'banned', u.banned_at IS NOT NULL, ` + columns + `))
+			FROM ` + table + ` g JOIN users u USING (user_id)
+			WHERE g.tree_id = m.tree_id AND g.message_id = m.message_id), '[]')`
 	}
 	var labels, means string
 	for i, name := range scoring.LabelNames {
@@ -84,15 +86,23 @@ var oracleSQL = func() string {
 		labels += "'" + name + "', g." + name
 		means += "'" + name + "', jsonb_build_object('value', l." + name + ", 'count', coalesce(l." + name + "_count, 0))"
 	}
-	return `SELECT m.message_id, m.tree_id, m.parent_id AS parent, m.user_id, nullif(m.created_date, '-infinity') AS created, m.deleted, m.deleted_root, m.deleted_at,
-			m.review_result AS review, m.review_at, t.state, CASE WHEN e.message_id IS NOT NULL THEN ARRAY[e.red_flags, e.upvotes, e.downvotes]::bigint[] END AS emojis,
+	return `SELECT m.message_id, m.tree_id, m.parent_id AS parent, m.user_id,
+			nullif(m.created_date, '-infinity') AS created, m.deleted, m.deleted_root, m.deleted_at,
+			m.review_result AS review, m.review_at, t.state,
+			CASE WHEN e.message_id IS NOT NULL THEN ARRAY[e.red_flags, e.upvotes, e.downvotes]::bigint[] END AS emojis,
 			CASE WHEN l.message_id IS NULL THEN '{}' ELSE jsonb_build_object(` + means + `) END AS means,
-			(SELECT max(toxicity) FROM classifier_outputs o WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id) AS toxicity,
-			(SELECT nullif(min(at), '-infinity') FROM classifier_outputs o WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id) AS toxic_at,
-			e.message_id IS NOT NULL OR EXISTS (SELECT FROM reactions r WHERE r.tree_id = m.tree_id AND r.message_id = m.message_id) AS record,
-			` + feedback("reactions", "'emoji', g.emoji") + ` AS reactions, ` + feedback("label_votes", "'labels', jsonb_strip_nulls(jsonb_build_object("+labels+"))") + ` AS votes,
+			(SELECT max(toxicity) FROM classifier_outputs o
+				WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id) AS toxicity,
+			(SELECT nullif(min(at), '-infinity') FROM classifier_outputs o
+				WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id) AS toxic_at,
+			e.message_id IS NOT NULL OR EXISTS (SELECT FROM reactions r
+				WHERE r.tree_id = m.tree_id AND r.message_id = m.message_id) AS record,
+			` + feedback("reactions", "'emoji', g.emoji") + ` AS reactions,
+			` + feedback("label_votes", "'labels', jsonb_strip_nulls(jsonb_build_object("+labels+"))") + ` AS votes,
 			` + feedback("reports", "'status', g.status") + ` AS reports
-		FROM messages m JOIN trees t USING (tree_id) LEFT JOIN emoji_aggregates e USING (tree_id, message_id) LEFT JOIN label_aggregates l USING (tree_id, message_id)
+		FROM messages m JOIN trees t USING (tree_id)
+			LEFT JOIN emoji_aggregates e USING (tree_id, message_id)
+			LEFT JOIN label_aggregates l USING (tree_id, message_id)
 		WHERE m.user_id IS NOT NULL`
 }()
 
@@ -141,7 +151,8 @@ func (o *oracle) add(m oracleMessage) {
 		}
 	}
 	if mean := m.Means["toxicity"]; mean.Value != nil {
-		o.labels[author] = append(o.labels[author], toxicitySum{*mean.Value * float64(mean.Count), int64(mean.Count), m.Created})
+		n := int64(mean.Count)
+		o.labels[author] = append(o.labels[author], toxicitySum{*mean.Value * float64(n), n, m.Created})
 	}
 	counts := func(g oracleFeedback) bool { return !g.Banned && g.UserID != author }
 	for _, r := range m.Reactions {

@@ -71,7 +71,7 @@ func relay(to, from net.Conn, each func()) {
 			}
 		}
 		if err != nil {
-			return // closing tells the other side
+			return // the deferred Close makes the other side end too
 		}
 	}
 }

@@ -44,12 +44,13 @@ func TestSchemaCanBeDistributed(t *testing.T) {
 		t.Errorf("the unique key %s does not hold message_id", key)
 	}
 	for _, trigger := range query(`SELECT tgrelid::regclass || '.' || tgname FROM pg_trigger
-		WHERE NOT tgisinternal AND tgrelid = ANY ($1::text[]::regclass[])`, append([]string{"message_trees"}, underTrees...)) {
+		WHERE NOT tgisinternal AND tgrelid = ANY ($1::text[]::regclass[])`,
+		append([]string{"message_trees"}, underTrees...)) {
 		t.Errorf("%s: a table under trees must have no trigger", trigger)
 	}
 	for _, table := range query(`SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-		WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attname = 'tree_id' AND NOT c.relname = ANY ($1)
-			AND c.relname NOT IN ('message_trees', 'action_objects')`, underTrees) {
+		WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attname = 'tree_id'
+			AND NOT c.relname = ANY ($1) AND c.relname NOT IN ('message_trees', 'action_objects')`, underTrees) {
 		t.Errorf("%s has a tree_id, but is not in the list of tables under trees", table)
 	}
 	for _, column := range query(`SELECT table_name || '.' || column_name FROM information_schema.columns

@@ -102,7 +102,8 @@ func (q *sequence) ingest() {
 // loadNodes sets nodes to the messages of the database.
 func (q *sequence) loadNodes() {
 	rows, err := storetest.DB(q.t, q.Store).Query(ctx,
-		`SELECT message_id, coalesce(parent_id, '00000000-0000-0000-0000-000000000000'), tree_id, role, text FROM messages ORDER BY message_id`)
+		`SELECT message_id, coalesce(parent_id, '00000000-0000-0000-0000-000000000000'), tree_id, role, text
+			FROM messages ORDER BY message_id`)
 	if err != nil {
 		q.fail("read the messages: %v", err)
 	}

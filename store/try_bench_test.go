@@ -15,17 +15,28 @@ func BenchmarkTryFormula(b *testing.B) {
 	s := storetest.New(b)
 	for _, sql := range []string{
 		`ALTER TABLE messages DROP CONSTRAINT messages_user_id_fkey, DROP CONSTRAINT messages_tree_id_fkey`,
-		`ALTER TABLE classifier_outputs DROP CONSTRAINT classifier_outputs_tree_id_message_id_fkey, DROP CONSTRAINT classifier_outputs_model_id_fkey`,
+		`ALTER TABLE classifier_outputs DROP CONSTRAINT classifier_outputs_tree_id_message_id_fkey,
+			DROP CONSTRAINT classifier_outputs_model_id_fkey`,
 		`ALTER TABLE user_signals DROP CONSTRAINT user_signals_user_id_fkey`,
-		`INSERT INTO users (user_id, display_name, username, banned_at) SELECT gen_random_uuid(), 'User ' || n, n::text, CASE WHEN n % 97 = 0 THEN now() END FROM generate_series(1, 135000) n`,
-		`INSERT INTO trees (tree_id, state, active, created_date) VALUES ('00000000-0000-4000-8000-000000000001', 'growing', true, now())`,
+		`INSERT INTO users (user_id, display_name, username, banned_at)
+			SELECT gen_random_uuid(), 'User ' || n, n::text, CASE WHEN n % 97 = 0 THEN now() END
+			FROM generate_series(1, 135000) n`,
+		`INSERT INTO trees (tree_id, state, active, created_date)
+			VALUES ('00000000-0000-4000-8000-000000000001', 'growing', true, now())`,
 		`INSERT INTO messages (tree_id, message_id, user_id, created_date, role, lang, text, depth)
-			SELECT '00000000-0000-4000-8000-000000000001', gen_random_uuid(), user_id, now() - random() * interval '60 days', 'prompter', 'en', 'a text', 0 FROM users, generate_series(1, 12)`,
+			SELECT '00000000-0000-4000-8000-000000000001', gen_random_uuid(), user_id,
+				now() - random() * interval '60 days', 'prompter', 'en', 'a text', 0
+			FROM users, generate_series(1, 12)`,
 		`INSERT INTO classifier_models (name, outputs) VALUES ('detoxify', '{toxicity}')`,
-		`INSERT INTO classifier_outputs (tree_id, message_id, model_id, toxicity, scores) SELECT tree_id, message_id, 1, random() ^ 8, '{0}' FROM messages`,
-		`INSERT INTO user_signals SELECT user_id, 1, date_trunc('day', created_date), (random() * 1.1)::bigint, (random() * 3)::bigint, (random() * 1.5)::bigint, (random() * 0.7)::bigint, 0, (random() * 0.51)::bigint,
-			0, 0, 0, (random() * 0.6)::bigint, 0, 0, (random() * 0.7)::bigint, (random() * 0.51)::bigint, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0 FROM messages ON CONFLICT DO NOTHING`,
-		`INSERT INTO user_signals SELECT user_id, 0, '-infinity', sum(red_flags), sum(upvotes), sum(downvotes), sum(spam_labels), 0, sum(rejected), 0, 0, 0, sum(hate_speech), 0, 0, sum(toxic_messages), sum(deleted),
+		`INSERT INTO classifier_outputs (tree_id, message_id, model_id, toxicity, scores)
+			SELECT tree_id, message_id, 1, random() ^ 8, '{0}' FROM messages`,
+		`INSERT INTO user_signals SELECT user_id, 1, date_trunc('day', created_date),
+			(random() * 1.1)::bigint, (random() * 3)::bigint, (random() * 1.5)::bigint, (random() * 0.7)::bigint, 0,
+			(random() * 0.51)::bigint, 0, 0, 0, (random() * 0.6)::bigint, 0, 0, (random() * 0.7)::bigint,
+			(random() * 0.51)::bigint, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0
+			FROM messages ON CONFLICT DO NOTHING`,
+		`INSERT INTO user_signals SELECT user_id, 0, '-infinity', sum(red_flags), sum(upvotes), sum(downvotes),
+			sum(spam_labels), 0, sum(rejected), 0, 0, 0, sum(hate_speech), 0, 0, sum(toxic_messages), sum(deleted),
 			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, sum(messages), 0, 0, 0, 0 FROM user_signals GROUP BY user_id`,
 		`VACUUM ANALYZE`,
 	} {

@@ -29,7 +29,8 @@ func (f folder) readPostmaster() (postmaster, bool, error) {
 		return postmaster{}, false, nil
 	}
 	if err != nil {
-		return postmaster{}, false, fmt.Errorf("check whether PostgreSQL runs: %w; choose another folder with --data-dir", err)
+		return postmaster{}, false, fmt.Errorf("check whether PostgreSQL runs: %w; "+
+			"choose another folder with --data-dir", err)
 	}
 	lines := strings.Split(string(text), "\n")
 	pid, err := strconv.Atoi(strings.TrimSpace(lines[0]))

@@ -60,7 +60,8 @@ func (f folder) openDir(ctx context.Context, postgres string) (*os.File, error) 
 		if err != nil {
 			return nil, fmt.Errorf("open the data folder: %w", err)
 		}
-		// The child enters its folder while it still has our descriptorsDir.
+		// The child enters its folder before it runs the program, so this process's
+		// descriptor is still valid there.
 		through := descriptorsDir + "/" + strconv.Itoa(int(opened.Fd()))
 		if f.account.command(ctx, through, postgres, "--version").Run() == nil {
 			return opened, nil
@@ -74,7 +75,7 @@ func (f folder) openDir(ctx context.Context, postgres string) (*os.File, error) 
 	if dir, ok := f.account.closedFolder(f.dir); ok {
 		closed = dir
 	}
-	return nil, fmt.Errorf("as root PostgreSQL runs as user %s, who cannot reach the data folder %s: "+
+	return nil, fmt.Errorf("as root PostgreSQL runs as user %s, which cannot reach the data folder %s: "+
 		"%s is closed to others. Choose a folder elsewhere, such as --data-dir /var/lib/treewarden, "+
 		"or let others pass with \"chmod o+x %s\"", f.account.name, f.dir, closed, closed)
 }
