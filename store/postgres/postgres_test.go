@@ -122,6 +122,14 @@ func newDir(t *testing.T, name string) string {
 	return dir
 }
 
+// eachDir runs a test on a data folder that the server's account can reach, and on one
+// that only root can reach.
+func eachDir(t *testing.T, test func(t *testing.T, dir string)) {
+	t.Helper()
+	t.Run("open", func(t *testing.T) { test(t, newDir(t, "data")) })
+	t.Run("closed", func(t *testing.T) { test(t, closedDir(t, "data")) })
+}
+
 func start(t *testing.T, dir string) *Server {
 	t.Helper()
 	s, err := Start(t.Context(), Options{DataDir: dir, Fast: true})
@@ -244,34 +252,36 @@ func TestDurableUnlessFast(t *testing.T) {
 }
 
 func TestSecondProcessUsesTheServer(t *testing.T) {
-	dir := newDir(t, "data")
-	first := startOther(t, dir)
-	pid, _ := running(t, dir)
+	eachDir(t, func(t *testing.T, dir string) {
+		first := startOther(t, dir)
+		pid, _ := running(t, dir)
 
-	s := start(t, dir)
-	if s.owned {
-		t.Error("the second process owns the server of the first")
-	}
-	if s.URL("") != first.url {
-		t.Errorf("the processes use the addresses %s and %s", first.url, s.URL(""))
-	}
-	conn, err := pgx.Connect(t.Context(), s.URL(""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.Background())
+		s := start(t, dir)
+		if s.owned {
+			t.Error("the second process owns the server of the first")
+		}
+		if s.URL("") != first.url {
+			t.Errorf("the processes use the addresses %s and %s", first.url, s.URL(""))
+		}
+		conn, err := pgx.Connect(t.Context(), s.URL(""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(context.Background())
 
-	first.leave(t)
-	if err := conn.Ping(t.Context()); err != nil {
-		t.Errorf("the connection is closed after the owner left: %v", err)
-	}
-	if now, ok := running(t, dir); !ok || now != pid {
-		t.Errorf("server %d became %d (running: %t)", pid, now, ok)
-	}
-	stop(t, s)
-	if _, ok := running(t, dir); ok {
-		t.Error("the last process did not stop the server")
-	}
+		first.leave(t)
+		if err := conn.Ping(t.Context()); err != nil {
+			t.Errorf("the connection is closed after the owner left: %v", err)
+		}
+		if now, ok := running(t, dir); !ok || now != pid {
+			t.Errorf("server %d became %d (running: %t)", pid, now, ok)
+		}
+		write(t, s.URL(""))
+		stop(t, s)
+		if _, ok := running(t, dir); ok {
+			t.Error("the last process did not stop the server")
+		}
+	})
 }
 
 func TestManyStartAtOnce(t *testing.T) {
@@ -313,42 +323,44 @@ func TestManyStartAtOnce(t *testing.T) {
 }
 
 func TestTakesOverTheServerOfAKilledOwner(t *testing.T) {
-	dir := newDir(t, "data")
-	first := startOther(t, dir)
-	write(t, first.url)
-	pid, _ := running(t, dir)
-	first.cmd.Process.Kill()
-	first.cmd.Wait()
+	eachDir(t, func(t *testing.T, dir string) {
+		first := startOther(t, dir)
+		write(t, first.url)
+		pid, _ := running(t, dir)
+		first.cmd.Process.Kill()
+		first.cmd.Wait()
 
-	s := start(t, dir)
-	if now, _ := running(t, dir); now != pid {
-		t.Errorf("server %d was not taken over, %d runs", pid, now)
-	}
-	if !s.owned {
-		t.Error("no process owns the server")
-	}
-	if got := selectText(t, s.URL(""), selectWords); got != "here" {
-		t.Errorf("the table holds %q", got)
-	}
-	stop(t, s)
-	if _, ok := running(t, dir); ok {
-		t.Error("the new owner could not stop the server")
-	}
+		s := start(t, dir)
+		if now, _ := running(t, dir); now != pid {
+			t.Errorf("server %d was not taken over, %d runs", pid, now)
+		}
+		if !s.owned {
+			t.Error("no process owns the server")
+		}
+		if got := selectText(t, s.URL(""), selectWords); got != "here" {
+			t.Errorf("the table holds %q", got)
+		}
+		stop(t, s)
+		if _, ok := running(t, dir); ok {
+			t.Error("the new owner could not stop the server")
+		}
+	})
 }
 
 func TestRecoversWhenAllWereKilled(t *testing.T) {
-	dir := newDir(t, "data")
-	first := startOther(t, dir)
-	write(t, first.url)
-	pid, _ := running(t, dir)
-	first.cmd.Process.Kill()
-	syscall.Kill(pid, syscall.SIGKILL)
-	first.cmd.Wait()
+	eachDir(t, func(t *testing.T, dir string) {
+		first := startOther(t, dir)
+		write(t, first.url)
+		pid, _ := running(t, dir)
+		first.cmd.Process.Kill()
+		syscall.Kill(pid, syscall.SIGKILL)
+		first.cmd.Wait()
 
-	s := start(t, dir)
-	if got := selectText(t, s.URL(""), selectWords); got != "here" {
-		t.Errorf("after recovery the table holds %q", got)
-	}
+		s := start(t, dir)
+		if got := selectText(t, s.URL(""), selectWords); got != "here" {
+			t.Errorf("after recovery the table holds %q", got)
+		}
+	})
 }
 
 func TestStalePidOfAnotherProcess(t *testing.T) {

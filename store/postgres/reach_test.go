@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -70,63 +69,6 @@ func TestClosedFolderColdThenWarmStart(t *testing.T) {
 	execute(t, s.URL(""), `CREATE DATABASE another`)
 	if got := selectText(t, s.URL("another"), `SELECT current_database()`); got != "another" {
 		t.Errorf("connected to %q", got)
-	}
-}
-
-func TestClosedFolderSecondProcess(t *testing.T) {
-	dir := closedDir(t, "data")
-	first := startOther(t, dir)
-	pid, _ := running(t, dir)
-	s := start(t, dir)
-	if s.owned || s.URL("") != first.url {
-		t.Errorf("the second process owns the server: %t; it uses %s, the first %s", s.owned, s.URL(""), first.url)
-	}
-	first.leave(t)
-	if now, ok := running(t, dir); !ok || now != pid {
-		t.Errorf("server %d became %d (running: %t)", pid, now, ok)
-	}
-	write(t, s.URL(""))
-	stop(t, s)
-	if _, ok := running(t, dir); ok {
-		t.Error("the last process did not stop the server")
-	}
-}
-
-func TestClosedFolderKilledOwner(t *testing.T) {
-	dir := closedDir(t, "data")
-	first := startOther(t, dir)
-	write(t, first.url)
-	pid, _ := running(t, dir)
-	first.cmd.Process.Kill()
-	first.cmd.Wait()
-
-	// The server still has the folder open. The process that takes over does not
-	// need to open it.
-	s := start(t, dir)
-	if now, _ := running(t, dir); now != pid || !s.owned {
-		t.Errorf("server %d was not taken over: %d runs, owned: %t", pid, now, s.owned)
-	}
-	if got := selectText(t, s.URL(""), selectWords); got != "here" {
-		t.Errorf("the table holds %q", got)
-	}
-	stop(t, s)
-	if _, ok := running(t, dir); ok {
-		t.Error("the new owner could not stop the server")
-	}
-}
-
-func TestClosedFolderRecoversWhenAllWereKilled(t *testing.T) {
-	dir := closedDir(t, "data")
-	first := startOther(t, dir)
-	write(t, first.url)
-	pid, _ := running(t, dir)
-	first.cmd.Process.Kill()
-	syscall.Kill(pid, syscall.SIGKILL)
-	first.cmd.Wait()
-
-	s := start(t, dir)
-	if got := selectText(t, s.URL(""), selectWords); got != "here" {
-		t.Errorf("after recovery the table holds %q", got)
 	}
 }
 
