@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -38,7 +39,7 @@ type IDFault struct {
 type TooManyIDsError struct{ Limit int }
 
 func (e *TooManyIDsError) Error() string {
-	return fmt.Sprintf("The list has more than %d ids. Divide it and give its parts one after another.", e.Limit)
+	return fmt.Sprintf("the list has more than %d ids or faults: divide it and give its parts one after another", e.Limit)
 }
 
 // ReadIDs reads a list of ids as people paste it and as spreadsheets save it: ids
@@ -60,7 +61,10 @@ func ReadIDs(r io.Reader, limit int) (items []IDItem, faults []IDFault, err erro
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading ids: %w", err)
 	}
-	text := lineEnds.Replace(string(decoded))
+	text := string(decoded)
+	if strings.IndexByte(text, '\r') >= 0 {
+		text = lineEnds.Replace(text)
+	}
 	if strings.HasPrefix(text, "PK\x03\x04") || strings.HasPrefix(text, "\xd0\xcf\x11\xe0") {
 		return nil, []IDFault{{Line: 1, Text: idFaultText(text), Why: whyWorkbook}}, nil
 	}
@@ -210,9 +214,14 @@ func (l *idList) quotedCell(row string, at int) (end, after int, ok bool) {
 
 // readRow makes items or faults of a row.
 func (l *idList) readRow(row string) {
-	words := idWords(row)
+	if trimMarks(row) == "" || isComment(row) {
+		return
+	}
+	var words []idWord
+	if l.columns == 0 {
+		words = idWords(row)
+	}
 	switch {
-	case len(words) == 0 || isComment(row):
 	case strings.IndexByte(row, 0) >= 0:
 		l.fault(l.line, row, whyNUL)
 	case strings.ContainsRune(row, utf8.RuneError): // invalid UTF-8 is this too
@@ -220,17 +229,17 @@ func (l *idList) readRow(row string) {
 	case l.columns > 0:
 		l.readTableRow(row)
 	case allIDs(words):
-		l.readIDs(row, words)
+		l.readIDRow(row, words)
 	case !l.started && !anyID(words):
 		l.readTitles(row)
 	default:
 		l.readFreeRow(row, words)
 	}
-	l.started = l.started || len(words) > 0 && !isComment(row)
+	l.started = true
 }
 
-// readIDs reads a row of ids only.
-func (l *idList) readIDs(row string, words []idWord) {
+// readIDRow reads a row of ids only.
+func (l *idList) readIDRow(row string, words []idWord) {
 	line, at := l.line, 0
 	for _, w := range words {
 		line += strings.Count(row[at:w.start], "\n")
@@ -249,6 +258,9 @@ func (l *idList) readTitles(row string) {
 		names := (&idList{sep: sep}).cells(row)
 		for len(names) > 1 && names[len(names)-1] == "" {
 			names = names[:len(names)-1]
+		}
+		for i, name := range names {
+			names[i] = titleMarks.Replace(strings.ToLower(trimMarks(name)))
 		}
 		id, note := titleColumn(names, idTitles), titleColumn(names, noteTitles)
 		known = known || id >= 0 || note >= 0
@@ -273,10 +285,8 @@ var titleMarks = strings.NewReplacer(" ", "", "_", "", "-", "")
 
 func titleColumn(names, titles []string) int {
 	for _, title := range titles {
-		for i, name := range names {
-			if titleMarks.Replace(strings.ToLower(trimMarks(name))) == title {
-				return i
-			}
+		if i := slices.Index(names, title); i >= 0 {
+			return i
 		}
 	}
 	return -1
@@ -424,21 +434,27 @@ const (
 func idWords(row string) []idWord {
 	var words []idWord
 	for at := 0; at < len(row); {
-		length := strings.IndexFunc(row[at:], isBetweenWords)
-		if length < 0 {
-			length = len(row) - at
-		}
-		if word := row[at : at+length]; trimMarks(word) != "" {
+		end, next := wordEnd(row, at)
+		if word := row[at:end]; trimMarks(word) != "" {
 			kind, id := wordOf(word)
-			words = append(words, idWord{start: at, end: at + length, kind: kind, id: id})
+			words = append(words, idWord{start: at, end: end, kind: kind, id: id})
 		}
-		_, size := utf8.DecodeRuneInString(row[at+length:])
-		at += length + size
+		at = next
 	}
 	if len(words) > 1 && numbering.MatchString(row[words[0].start:words[0].end]) {
 		return words[1:]
 	}
 	return words
+}
+
+// wordEnd returns the end of the word at a position, and what follows the separator.
+func wordEnd(row string, at int) (end, next int) {
+	for i, r := range row[at:] {
+		if isBetweenWords(r) {
+			return at + i, at + i + utf8.RuneLen(r)
+		}
+	}
+	return len(row), len(row)
 }
 
 var numbering = regexp.MustCompile(`^[0-9]{1,7}[.)]$`)
@@ -508,13 +524,39 @@ func isInvisible(r rune) bool { return r >= 0x80 && unicode.Is(unicode.Cf, r) }
 func isBlank(r rune) bool { return unicode.IsSpace(r) || isInvisible(r) }
 
 func isBetweenWords(r rune) bool {
-	return unicode.IsSpace(r) || r < 0x80 && strings.IndexByte(separators, byte(r)) >= 0
+	if r < 0x80 {
+		return asciiMarks[r] == betweenWords
+	}
+	return unicode.IsSpace(r)
 }
+
+// asciiMarks holds the ASCII characters that are no part of an id, by where they
+// may stand: this is asked for each character of a list.
+var asciiMarks = func() (marks [0x80]byte) {
+	for _, set := range []struct {
+		where byte
+		chars string
+	}{{betweenWords, " \t\n\v\f\r" + separators}, {beforeNote, "-:"}, {aroundID, "\"'`[](){}<>=*."}} {
+		for _, c := range []byte(set.chars) {
+			marks[c] = set.where
+		}
+	}
+	return marks
+}()
+
+const (
+	betweenWords = iota + 1
+	beforeNote
+	aroundID
+)
 
 // isNoteMark reports whether a character between an id and its note belongs to
 // neither.
 func isNoteMark(r rune) bool {
-	return isBetweenWords(r) || isInvisible(r) || r == ':' || unicode.Is(unicode.Pd, r)
+	if r < 0x80 {
+		return asciiMarks[r] == betweenWords || asciiMarks[r] == beforeNote
+	}
+	return unicode.IsSpace(r) || isInvisible(r) || unicode.Is(unicode.Pd, r)
 }
 
 // trimMarks removes what stands around an id: quotes, brackets, dashes, bullets, the
@@ -522,7 +564,7 @@ func isNoteMark(r rune) bool {
 func trimMarks(word string) string {
 	return strings.TrimFunc(word, func(r rune) bool {
 		if r < 0x80 {
-			return strings.IndexByte("\"'`[](){}<>=*:.", byte(r)) >= 0 || isNoteMark(r)
+			return asciiMarks[r] != 0
 		}
 		return isNoteMark(r) || unicode.In(r, unicode.Pi, unicode.Pf, unicode.Ps, unicode.Pe) || r == '•'
 	})
