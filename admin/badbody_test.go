@@ -43,8 +43,17 @@ func goodBody(r route) map[string]any {
 	switch r.Path {
 	case "/scoring":
 		return map[string]any{"weights": map[string]any{"pii": 2}, "toxic_from": 0.25, "reason": "for the test"}
+	case "/lists", "/lists/:id":
+		return map[string]any{"reason": "for the test", "name": "A list", "kind": "good"}
 	case "/scoring/try":
 		return map[string]any{"weights": map[string]any{"pii": 2}, "toxic_from": 0.25, "frame": "week"}
+	}
+	if strings.HasSuffix(r.Path, "/items") {
+		item := "0c5d7f7e-52a3-4f4b-9d61-8a6a4cf0a001"
+		if r.Method == del {
+			return map[string]any{"reason": "for the test", "items": []any{item}}
+		}
+		return map[string]any{"reason": "for the test", "items": []any{map[string]any{"message_id": item}}}
 	}
 	body := map[string]any{"reason": "for the test", "preview": true}
 	switch kindOf(r).Name {

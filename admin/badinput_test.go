@@ -64,6 +64,7 @@ type world struct {
 	user, banned           uuid.UUID
 	prompt, reply, deleted uuid.UUID
 	halted                 uuid.UUID
+	list                   uuid.UUID
 	action                 int64 // the moderator's own, and can be undone
 }
 
@@ -89,6 +90,18 @@ func newWorld(t *testing.T) *world {
 		}
 		w.action = outcome.Action.ID
 	}
+	for range 2 {
+		w.list = uuid.New()
+		name, kind := "A list", "bad"
+		if _, err := s.Act(t.Context(), w.actor, store.Act{Kind: "create_list", Target: w.list,
+			Params: store.ListParams{Name: &name, Kind: &kind}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := s.AddToList(t.Context(), w.actor, w.list, store.AddParams{Items: []store.NewItem{
+		{MessageID: w.prompt}, {MessageID: w.deleted}, {MessageID: uuid.New()}}}, "", ""); err != nil {
+		t.Fatal(err)
+	}
 	return w
 }
 
@@ -106,6 +119,8 @@ func (w *world) fill(r route) string {
 		id = w.reply.String()
 	case strings.HasPrefix(r.Path, "/trees/"):
 		id = w.prompt.String()
+	case strings.HasPrefix(r.Path, "/lists/"):
+		id = w.list.String()
 	case strings.HasPrefix(r.Path, "/actions/"):
 		id = strconv.FormatInt(w.action, 10)
 	}

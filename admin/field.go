@@ -52,6 +52,19 @@ func fillStruct(values url.Values, v reflect.Value, wrong map[string]string) {
 	}
 }
 
+// fieldNames returns the names of the fields of a struct, by their form tags.
+func fieldNames(t reflect.Type) (names []string) {
+	for i := range t.NumField() {
+		switch field := t.Field(i); {
+		case field.Anonymous:
+			names = append(names, fieldNames(field.Type)...)
+		case field.Tag.Get("form") != "":
+			names = append(names, field.Tag.Get("form"))
+		}
+	}
+	return names
+}
+
 func last(values []string) string {
 	if len(values) == 0 {
 		return ""

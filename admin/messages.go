@@ -48,6 +48,7 @@ type messagesQuery struct {
 	Since      *time.Time `form:"since"`
 	Until      *time.Time `form:"until"`
 	Has        string     `form:"has" validate:"omitempty,oneof=report red_flag edit"`
+	List       *uuid.UUID `form:"list"`
 	Sort       string     `form:"sort" validate:"omitempty,oneof=new old"`
 }
 
@@ -55,7 +56,7 @@ func (q messagesQuery) filter() (store.MessageFilter, error) {
 	f := store.MessageFilter{Q: strings.TrimSpace(q.Q), Lang: q.Lang, Role: q.Role, User: q.User, Tree: q.Tree,
 		TreeState: q.TreeState, Deleted: q.Deleted,
 		Review: q.Review, Label: q.Label, Toxicity: q.Toxicity, Classifier: q.Classifier, Since: q.Since, Until: q.Until,
-		Has: q.Has, Sort: q.Sort, Page: q.page()}
+		Has: q.Has, List: q.List, Sort: q.Sort, Page: q.page()}
 	return f, knownState("tree_state", q.TreeState)
 }
 

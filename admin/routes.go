@@ -39,6 +39,7 @@ const (
 	post  = fiber.MethodPost
 	put   = fiber.MethodPut
 	patch = fiber.MethodPatch
+	del   = fiber.MethodDelete
 )
 
 // routes lists every URL of the program except those of the actions, which
@@ -78,6 +79,16 @@ func routes() []route {
 
 		{get, "/trees", policy.Read, (*Server).trees, both},
 		{get, "/trees/:id", policy.Read, (*Server).tree, both},
+
+		{get, listsPath, policy.ListRead, (*Server).lists, apiOnly},
+		{post, listsPath, policy.ListEdit, (*Server).createList, apiOnly},
+		{get, "/lists/:id", policy.ListRead, (*Server).list, apiOnly},
+		{patch, "/lists/:id", policy.ListEdit, (*Server).updateList, apiOnly},
+		{get, "/lists/:id/items", policy.ListRead, (*Server).listItems, apiOnly},
+		{post, "/lists/:id/items", policy.ListEdit, (*Server).addItems, apiOnly},
+		{del, "/lists/:id/items", policy.ListEdit, (*Server).removeItems, apiOnly},
+		{get, "/lists/:id/audit", policy.ListRead, (*Server).listAudit, apiOnly},
+		{get, "/lists/:id/compare", policy.ListRead, (*Server).listCompare, apiOnly},
 
 		{get, "/audit", policy.AuditOwn, (*Server).audit, both},
 		{get, "/actions/:id", policy.AuditOwn, (*Server).action, both},

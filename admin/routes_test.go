@@ -58,8 +58,17 @@ func TestEveryKindHasItsRoutes(t *testing.T) {
 	for _, kind := range store.Kinds {
 		path := "/" + kind.Target + "s/:id/" + kind.Path
 		method := post
-		if kind.Name == "update_user" {
+		switch kind.Name {
+		case "update_user":
 			path, method = "/users/:id", patch
+		case "create_list":
+			path = "/lists"
+		case "update_list":
+			path, method = "/lists/:id", patch
+		case "add_to_list":
+			path = "/lists/:id/items"
+		case "remove_from_list":
+			path, method = "/lists/:id/items", del
 		}
 		found := false
 		for _, r := range allRoutes() {

@@ -143,10 +143,13 @@ func (s *Server) add(method, path string, handlers []fiber.Handler) {
 	s.app.Add(method, path, handlers...)
 }
 
-// limits gives an ingest with a key a higher limit than other requests.
+// limits gives an ingest with a key, and the adding of messages to a list with a
+// key, a higher limit than other requests.
 func limits(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	path, _, _ := bytes.Cut(header.RequestURI(), []byte("?"))
-	if string(path) == apiPrefix+ingestPath && len(header.Peek(fiber.HeaderAuthorization)) > 0 {
+	long := string(path) == apiPrefix+ingestPath ||
+		bytes.HasPrefix(path, []byte(apiPrefix+listsPath+"/")) && bytes.HasSuffix(path, []byte("/items"))
+	if long && len(header.Peek(fiber.HeaderAuthorization)) > 0 {
 		return fasthttp.RequestConfig{MaxRequestBodySize: ingestLimit}
 	}
 	return fasthttp.RequestConfig{}

@@ -573,7 +573,7 @@ func trimMarks(word string) string {
 // wordOf reads a word as an id.
 func wordOf(word string) (wordKind, uuid.UUID) {
 	s := trimMarks(word)
-	if id, ok := spelledID(s); ok && id != uuid.Nil {
+	if id, ok := ParseID(s); ok && id != uuid.Nil {
 		return goodID, id
 	} else if ok || looksLikeID(word, s) {
 		return brokenID, uuid.Nil
@@ -581,11 +581,15 @@ func wordOf(word string) (wordKind, uuid.UUID) {
 	return plainWord, uuid.Nil
 }
 
-// spelledID reads an id in any spelling, without what stands around it.
-func spelledID(s string) (uuid.UUID, bool) {
+// ParseID reads the id of a message in any usual spelling: in upper case, in
+// braces, without dashes, with urn:uuid: before it, or in the address of a message.
+func ParseID(s string) (uuid.UUID, bool) {
 	if strings.IndexByte(s, '/') >= 0 {
 		id, why := addressID(s)
 		return id, why == ""
+	}
+	if len(s) > 2 && s[0] == '{' && s[len(s)-1] == '}' {
+		s = s[1 : len(s)-1]
 	}
 	const urn = "urn:uuid:"
 	if len(s) > len(urn) && strings.EqualFold(s[:len(urn)], urn) {
@@ -683,7 +687,7 @@ const (
 // whyNoID says what is wrong with a word that is no id, and what to do.
 func whyNoID(word string) string {
 	s := trimMarks(word)
-	id, ok := spelledID(s)
+	id, ok := ParseID(s)
 	_, hex, others := countDigits(s)
 	onlyHex := others == 0
 	switch {

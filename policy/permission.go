@@ -19,6 +19,8 @@ const (
 	MessageReact  Permission = "message.react"  // give reactions
 	MessageReport Permission = "message.report" // report a message
 	TreeHalt      Permission = "tree.halt"      // halt, resume a tree
+	ListRead      Permission = "list.read"      // see lists of messages and audit them
+	ListEdit      Permission = "list.edit"      // create lists and fill them
 	ScoringRead   Permission = "scoring.read"   // see the scoring weights, try others
 	ScoringSave   Permission = "scoring.save"   // put other weights in force
 	AuditOwn      Permission = "audit.own"      // own actions, and all on a given target
@@ -54,6 +56,8 @@ var All = []Info{
 	{MessageReact, "react to messages"},
 	{MessageReport, "report messages"},
 	{TreeHalt, "halt and resume trees"},
+	{ListRead, "see lists of messages and audit them"},
+	{ListEdit, "create lists of messages and fill them"},
 	{ScoringRead, "see the scoring weights and try others"},
 	{ScoringSave, "save scoring weights"},
 	{AuditOwn, "see own actions, and all on what is looked at"},

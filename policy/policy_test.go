@@ -20,7 +20,8 @@ func TestShippedTable(t *testing.T) {
 	admins := map[string]bool{policy.Admin: true}
 	table := map[policy.Permission]map[string]bool{
 		policy.Read: everyone, policy.Account: everyone, policy.AuditOwn: everyone, policy.MessageLabel: everyone,
-		policy.ScoringRead:  everyone,
+		policy.ScoringRead: everyone,
+		policy.ListRead:    everyone, policy.ListEdit: everyone,
 		policy.MessageReact: moderators, policy.MessageReport: moderators,
 		policy.UserEdit: moderators, policy.UserBan: moderators, policy.MessageDelete: moderators,
 		policy.MessageEdit:   moderators,

@@ -14,7 +14,7 @@ import (
 // ends and the audit log read the registered kinds.
 type Kind struct {
 	Name   string
-	Target string // user, message or tree
+	Target string // user, message, tree or list
 	Path   string // the last part of its URL, such as /messages/ID/labels
 	// Place orders kinds in menus and filters, lowest first.
 	Place int
@@ -73,7 +73,7 @@ type MenuEntry struct {
 	Shows func(Message) bool
 }
 
-// Kinds holds all kinds of actions on users, messages and trees, ordered by
+// Kinds holds all kinds of actions on users, messages, trees and lists, ordered by
 // Place. It does not hold UndoKind.
 var Kinds []Kind
 

@@ -34,7 +34,9 @@ func state(t *testing.T, s *store.Store) string {
 		'votes', (SELECT jsonb_agg(to_jsonb(v) ORDER BY v.message_id, v.user_id) FROM label_votes v),
 		'reactions', (SELECT jsonb_agg(to_jsonb(r) ORDER BY r.message_id, r.user_id, r.emoji) FROM reactions r),
 		'reports', (SELECT jsonb_agg(to_jsonb(r) ORDER BY r.report_id) FROM reports r
-			WHERE status <> 'withdrawn')))`).Scan(&all)
+			WHERE status <> 'withdrawn'),
+		'lists', (SELECT jsonb_agg(to_jsonb(l) - 'version' ORDER BY l.list_id) FROM lists l WHERE NOT removed),
+		'items', (SELECT jsonb_agg(to_jsonb(i) ORDER BY i.list_id, i.item_id) FROM list_items i)))`).Scan(&all)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,8 +94,12 @@ func newWorld(t *testing.T) world {
 func TestEveryActionIsUndone(t *testing.T) {
 	name, notes, hide, role := "New name", "a note", false, policy.Moderator
 	until := time.Now().Add(time.Hour)
+	list, listKind, listed := "A list", "bad", uuid.New()
+	created := store.Act{Kind: "create_list", Params: store.ListParams{Name: &list, Kind: &listKind}}
+	filled := store.Act{Kind: "add_to_list", Params: store.AddParams{Items: []store.NewItem{{MessageID: listed}}}}
 	prepared := map[string][]store.Act{
 		"unban": {{Kind: "ban"}}, "undelete": {{Kind: "delete"}}, "resume": {{Kind: "halt"}},
+		"update_list": {created}, "add_to_list": {created}, "remove_from_list": {created, filled},
 	}
 	acts := []store.Act{
 		{Kind: "ban", Params: store.BanParams{Messages: "delete", Trees: "halt", Until: &until}}, {Kind: "unban"},
@@ -104,6 +110,8 @@ func TestEveryActionIsUndone(t *testing.T) {
 		{Kind: "label", Params: store.LabelParams{Labels: map[string]float64{"spam": 1, "quality": 0.25}}},
 		{Kind: "react", Params: store.ReactParams{Emoji: "+1", Op: "add"}},
 		{Kind: "report"}, {Kind: "halt"}, {Kind: "resume"},
+		created, {Kind: "update_list", Params: store.ListParams{Note: &notes}}, filled,
+		{Kind: "remove_from_list", Params: store.RemoveParams{Items: []uuid.UUID{listed}}},
 	}
 	tried := map[string]bool{}
 	for _, a := range acts {
@@ -112,7 +120,8 @@ func TestEveryActionIsUndone(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			kind, _ := store.KindNamed(a.Kind)
-			target := map[string]uuid.UUID{"user": w.troll, "message": w.reply, "tree": w.prompt}[kind.Target]
+			target := map[string]uuid.UUID{"user": w.troll, "message": w.reply, "tree": w.prompt,
+				"list": uuid.New()}[kind.Target]
 			for _, p := range prepared[a.Kind] {
 				p.Target = target
 				act(t, w.Store, w.admin, p)

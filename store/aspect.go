@@ -25,7 +25,7 @@ type aspect interface {
 // is one jsonb value.
 type columnAspect struct {
 	name   string
-	object string // user, message or tree
+	object string // user, message, tree or list
 	// state reads the value from a row o of the object's table. restore is the
 	// SET list that writes it back from a jsonb s.
 	state, restore string
@@ -167,12 +167,12 @@ func (a columnAspect) match(other string) string {
 	return "o." + a.id() + " = " + other + ".id"
 }
 
-// tree returns the expression for the tree of a row o, NULL for a user.
+// tree returns the expression for the tree of a row o, NULL for a user or a list.
 func (a columnAspect) tree() string {
-	if a.object == "user" {
-		return "NULL::uuid"
+	if a.object == "message" || a.object == "tree" {
+		return "o.tree_id"
 	}
-	return "o.tree_id"
+	return "NULL::uuid"
 }
 
 // changeSQL returns a statement that changes one aspect of the rows in the

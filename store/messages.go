@@ -71,6 +71,10 @@ func (f MessageFilter) narrow(q *db.Query) error {
 	if f.Tree != nil {
 		q.Where("m.tree_id = ?", *f.Tree)
 	}
+	if f.List != nil {
+		q.Where(`EXISTS (SELECT FROM list_items i JOIN lists l USING (list_id)
+			WHERE i.list_id = ? AND i.message_id = m.message_id AND NOT l.removed)`, *f.List)
+	}
 	if f.Since != nil {
 		q.Where("m.created_date >= ?", *f.Since)
 	}

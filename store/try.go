@@ -1,18 +1,13 @@
 package store
 
 import (
-	"bytes"
 	"context"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"treewarden/policy"
 	"treewarden/scoring"
-	"treewarden/scoring/board"
-	"treewarden/store/db"
 )
 
 // Trial compares a formula with the one in force, on the users of the boards of a
@@ -81,14 +76,14 @@ func (s *Store) CompareFormulas(ctx context.Context, actor Actor, old, tried sco
 	if err := need(actor, policy.ScoringRead); err != nil {
 		return t, err
 	}
-	candidates, err := s.candidates(ctx, old, tried, window)
+	candidates, err := s.boards.Candidates(ctx, old, tried, window, s.since(window))
 	if err != nil {
 		return t, err
 	}
 	found := scoring.NewTrial(candidates)
 	t.Users, t.Sanctioned, t.Old, t.New = found.Users, found.Sanctioned, found.Old, found.New
 	t.Difference, t.Between = found.AUCDifference, found.AUCDifferenceInterval
-	names, err := s.namesOf(ctx, candidates, found.Entered, found.Left, found.Moved)
+	names, err := s.boards.NamesOf(ctx, candidates, found.Entered, found.Left, found.Moved)
 	if err != nil {
 		return t, err
 	}
@@ -102,99 +97,4 @@ func (s *Store) CompareFormulas(ctx context.Context, actor Actor, old, tried sco
 	}
 	t.Entered, t.Left, t.Moved = rows(found.Entered), rows(found.Left), rows(found.Moved)
 	return t, nil
-}
-
-// candidates scores all users on the boards of a window by both formulas.
-func (s *Store) candidates(
-	ctx context.Context, old, tried scoring.Formula, window scoring.Window,
-) ([]scoring.Candidate, error) {
-	users, err := s.boards.Current(ctx)
-	if err != nil {
-		return nil, err
-	}
-	rejected, err := s.countedBy(ctx, `SELECT user_id, 1::float8 FROM messages
-		WHERE review_result = false AND parent_id IS NULL AND user_id IS NOT NULL`)
-	if err != nil {
-		return nil, err
-	}
-	var toxic map[uuid.UUID]float64 // set if the tried formula has another threshold
-	if tried.ToxicFrom != old.ToxicFrom && tried.Weights[scoring.ToxicMessages] != 0 {
-		if toxic, err = s.countedBy(ctx, toxicByAuthor(window), tried.ToxicFrom, s.since(window)); err != nil {
-			return nil, err
-		}
-	}
-	judgedOld, judgedTried := old.WithoutLeakage(), tried.WithoutLeakage()
-	scorers := [4]scoring.Scorer{old.Scorer(), tried.Scorer(), judgedOld.Scorer(), judgedTried.Scorer()}
-	all := make([]scoring.Candidate, 0, users.Len())
-	users.Each(func(u *board.User) bool {
-		t := u.Counters(window)
-		if !t.OnBoard(&scoring.Treewarden) && !t.OnBoard(&old) && !t.OnBoard(&tried) {
-			return true
-		}
-		c := scoring.Candidate{ID: u.ID, OnBoards: u.Status == Active, Sanctioned: u.Status == Banned || rejected[u.ID] > 0}
-		ever := u.Counters(scoring.Total)
-		c.Sanctioned = c.Sanctioned || ever.Count(&scoring.Treewarden, scoring.Deleted) > 0 ||
-			ever.Count(&scoring.Treewarden, scoring.Rejected) > 0
-		c.Score, c.WithoutLeakage = [2]float64{scorers[0].Score(t), scorers[1].Score(t)},
-			[2]float64{scorers[2].Score(t), scorers[3].Score(t)}
-		if toxic != nil {
-			more := tried.Weights[scoring.ToxicMessages] * (toxic[u.ID] - float64(t.Count(&tried, scoring.ToxicMessages)))
-			c.Score[1], c.WithoutLeakage[1] = c.Score[1]+more, c.WithoutLeakage[1]+more
-		}
-		all = append(all, c)
-		return true
-	})
-	// The order of users in memory depends on the order of changes; resamples
-	// must not.
-	slices.SortFunc(all, func(a, b scoring.Candidate) int { return bytes.Compare(a.ID[:], b.ID[:]) })
-	return all, nil
-}
-
-// countedBy runs a query for users and one number each.
-func (s *Store) countedBy(ctx context.Context, sql string, args ...any) (map[uuid.UUID]float64, error) {
-	counts := map[uuid.UUID]float64{}
-	err := db.EachRaw(ctx, s.pool, sql, func(raw [][]byte) { counts[uuid.UUID(raw[0])] = db.ReadFloat8(raw[1]) }, args...)
-	return counts, db.Translate(err)
-}
-
-// toxicByAuthor returns a query that counts each author's messages with a
-// toxicity of $1 or more. The toxic messages are few, so the query starts with
-// them. $2 is the start of the window.
-func toxicByAuthor(window scoring.Window) string {
-	within := " AND $2::timestamptz IS NOT NULL"
-	if window != scoring.Total {
-		// The date is that of the first model output or, if it is later, that of
-		// the message. CASE limits the expensive subquery to the rows that need
-		// it.
-		within = ` AND CASE WHEN m.created_date >= $2 THEN true WHEN t.at < $2 THEN false
-			ELSE NOT EXISTS (SELECT FROM classifier_outputs o
-				WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id AND o.at < $2) END`
-	}
-	return `SELECT m.user_id, count(*)::float8 FROM (SELECT tree_id, message_id, min(at) AS at FROM classifier_outputs
-		WHERE toxicity >= $1::float8 GROUP BY 1, 2) t
-		JOIN messages m ON m.tree_id = t.tree_id AND m.message_id = t.message_id
-			WHERE m.user_id IS NOT NULL` + within + ` GROUP BY m.user_id`
-}
-
-// namesOf reads the names of candidates.
-func (s *Store) namesOf(ctx context.Context, candidates []scoring.Candidate,
-	moves ...[]scoring.Move) (map[[16]byte]string, error) {
-	var ids []uuid.UUID
-	for _, list := range moves {
-		for _, m := range list {
-			ids = append(ids, candidates[m.Candidate].ID)
-		}
-	}
-	rows, err := s.pool.Query(ctx, "SELECT user_id, display_name FROM users WHERE user_id = ANY ($1)", db.IDArray(ids))
-	if err != nil {
-		return nil, db.Translate(err)
-	}
-	names := make(map[[16]byte]string, len(ids))
-	var id uuid.UUID
-	var name string
-	_, err = pgx.ForEachRow(rows, []any{&id, &name}, func() error {
-		names[id] = name
-		return nil
-	})
-	return names, db.Translate(err)
 }

@@ -211,6 +211,7 @@ type MessageFilter struct {
 	Since      *time.Time
 	Until      *time.Time
 	Has        string // report, red_flag or edit
+	List       *uuid.UUID
 	Sort       string // new (default) or old
 	Page
 }

@@ -51,6 +51,11 @@ func (d *actionTx) undo(id int64) error {
 			return err
 		}
 	}
+	if action.TargetType == "list" {
+		if _, err := d.exec("SELECT FROM lists WHERE list_id = $1 FOR NO KEY UPDATE", d.act.Target); err != nil {
+			return err
+		}
+	}
 	if err := d.lockObjects(id, action); err != nil {
 		return err
 	}
@@ -187,6 +192,8 @@ func (a columnAspect) undo(d *actionTx, id int64) error {
 		if n > 0 {
 			return d.keepAnAdmin()
 		}
+	case listAspect.name:
+		return d.refuseItems()
 	}
 	return nil
 }
@@ -300,7 +307,7 @@ func (d *actionTx) countUndone() error {
 	}
 	var other int64
 	err := d.QueryRow(d.Ctx, `SELECT
-			count(DISTINCT object_id) FILTER (WHERE object_type = 'message' AND aspect <> 'deletion'),
+			count(DISTINCT object_id) FILTER (WHERE object_type IN ('message', 'list_item') AND aspect <> 'deletion'),
 			count(DISTINCT object_id) FILTER (WHERE object_type = 'tree'),
 			count(DISTINCT object_id) FILTER (WHERE object_type = 'user')
 		FROM action_objects WHERE action_id = $1`, d.id).Scan(&other, &d.affected.Trees, &d.affected.Users)

@@ -23,7 +23,7 @@ type Method struct {
 	Query   any      // a struct with form tags; nil means none
 	Body    any      // a struct with json tags, or several as []any; nil means none
 	Fields  []string // the fields of Body that this method reads; empty means all
-	Lines   Object   // for a body of JSON lines: media types and the schema of a line
+	Lines   Object   // for a body of lines: media types and the schema of a line
 	Answer  any
 	Preview any // the answer of a preview; nil means Answer
 }
@@ -108,11 +108,13 @@ func (s *schemas) operation(m Method) Object {
 		"summary": m.Summary, "description": m.Needs, "parameters": s.parameters(m), "responses": responses,
 		"operationId": strings.Trim(notLetters.ReplaceAllString(strings.ToLower(m.Verb+id), "_"), "_"),
 	}
-	switch {
-	case m.Lines != nil:
-		operation["requestBody"] = Object{"required": true, "content": m.Lines}
-	case m.Body != nil:
-		operation["requestBody"] = Object{"required": true, "content": Content(s.body(m.Body, m.Fields))}
+	content := Object{}
+	if m.Body != nil {
+		content = Content(s.body(m.Body, m.Fields))
+	}
+	maps.Copy(content, m.Lines)
+	if len(content) > 0 {
+		operation["requestBody"] = Object{"required": true, "content": content}
 	}
 	return operation
 }

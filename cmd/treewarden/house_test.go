@@ -30,8 +30,11 @@ var ourImports = map[string][]string{
 	"store/ingest":   {"store/db", "store/tables", "store/counters", "scoring", "corpus"},
 	"store/importer": {"store/db", "store/tables", "store/counters", "scoring", "corpus"},
 	"store/raters":   {"store/db", "scoring"},
+	"store/lists":    {"store/db", "store/tables"},
+	"store/chain":    {"store/db"},
 	"store": {
 		"store/db", "store/tables", "store/counters", "store/boards", "store/ingest", "store/importer", "store/raters",
+		"store/lists", "store/chain",
 		"scoring", "policy", "migrations", "corpus",
 	},
 	"store/storetest": {"store", "store/postgres", "migrations", "policy"},

@@ -40,6 +40,9 @@ func (q *Query) sql() string {
 	return s
 }
 
+// SQL returns the statement and its arguments.
+func (q *Query) SQL() (string, []any) { return q.sql(), q.args }
+
 // Order is a keyset order. All keys have the same direction, so that a page is
 // one row comparison that uses an index.
 type Order struct {

@@ -1,0 +1,200 @@
+// Package chain keeps the log provable: it hashes its entries, and verifies them.
+package chain
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"treewarden/store/db"
+)
+
+// The log's rows form a hash chain. A row's hash is the SHA-256 of the hash of
+// the row before it and the row's canonical form: the JSON array of its columns,
+// times in UTC to the microsecond. Columns that may hold personal data are
+// included only as SHA-256: reason, before and after one by one, and the rows of
+// action_objects one by one, so that they can be erased without breaking the
+// chain. action_chain keeps the last number and hash, so that rows removed at the
+// end are detected too.
+
+// Link is a row of the log with the columns that the chain covers.
+type Link struct {
+	Seq, ID                         int64
+	At                              time.Time
+	ActorID                         *uuid.UUID
+	ActorName, ActorRole, Via, Kind string
+	TargetType, TargetID            string
+	TargetLabel                     string
+	StaffAuthor                     bool
+	Undoes                          *int64
+	Undoable                        bool
+	Messages, OthersMessages        int64
+	Trees, Users                    int64
+	Reason                          string
+	Before, After                   []byte
+	DetailHash, ObjectsHash         []byte
+	PrevHash, Hash                  []byte
+	CountedObjects                  []byte `db:"counted_objects"`
+}
+
+// canonical returns the canonical form of the row.
+func (l Link) canonical() ([]byte, error) {
+	b, err := json.Marshal([]any{
+		l.Seq, l.ID, l.At.UTC().Format("2006-01-02T15:04:05.000000Z"),
+		l.ActorID, l.ActorName, l.ActorRole, l.Via, l.Kind, l.TargetType, l.TargetID, l.TargetLabel,
+		l.StaffAuthor, l.Undoes, l.Undoable, l.Messages, l.OthersMessages, l.Trees, l.Users,
+		hex.EncodeToString(l.DetailHash), hex.EncodeToString(l.ObjectsHash),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("write the canonical form of action %d: %w", l.ID, err)
+	}
+	return b, nil
+}
+
+// Sum returns the row's hash from the hash before it.
+func (l Link) Sum(prev []byte) ([]byte, error) {
+	canonical, err := l.canonical()
+	if err != nil {
+		return nil, err
+	}
+	h := sha256.New()
+	h.Write(prev)
+	h.Write(canonical)
+	return h.Sum(nil), nil
+}
+
+// Detail returns the SHA-256 of the SHA-256 of reason, before and after.
+func (l Link) Detail() []byte {
+	h := sha256.New()
+	for _, part := range [][]byte{[]byte(l.Reason), l.Before, l.After} {
+		sum := sha256.Sum256(part)
+		h.Write(sum[:])
+	}
+	return h.Sum(nil)
+}
+
+// ObjectsHash is an SQL expression for the SHA-256 of the rows of action_objects
+// of action %s, each as its own SHA-256.
+const ObjectsHash = `(SELECT sha256(convert_to(coalesce(string_agg(
+		encode(sha256(convert_to(concat_ws(' ', object_type, object_id, aspect,
+			coalesce(tree_id::text, '-'), coalesce(before::text, '-'), coalesce(after::text, '-')), 'UTF8')), 'hex'),
+		'' ORDER BY object_type, object_id, aspect COLLATE "C"), ''), 'UTF8'))
+	FROM action_objects WHERE action_id = %s)`
+
+const InsertSQL = `INSERT INTO actions (seq, id, at, actor_id, actor_name, actor_role, via, kind,
+		target_type, target_id, target_label, staff_author, undoes, undoable, messages, others_messages, trees, users,
+		reason, before, after, detail_hash, objects_hash, prev_hash, hash)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+		$19, $20, $21, $22, $23, $24, $25)`
+
+// Status is the end of the chain.
+type Status struct {
+	Seq  int64      `json:"seq"`
+	At   *time.Time `json:"at"`
+	Hash string     `json:"hash"`
+}
+
+// Broken describes the first entry at which the chain is broken.
+type Broken struct {
+	Seq    int64 // the number of the entry
+	Action int64 // the id of its action, 0 if it is missing
+	Why    string
+}
+
+func (b *Broken) Error() string {
+	if b.Action == 0 {
+		return fmt.Sprintf("the audit log is broken at entry %d: %s", b.Seq, b.Why)
+	}
+	return fmt.Sprintf("the audit log is broken at entry %d (action %d): %s", b.Seq, b.Action, b.Why)
+}
+
+// Verify verifies the whole log in a snapshot. It returns the end of the chain, or
+// a *Broken for the first entry that was changed, removed or inserted.
+func Verify(ctx context.Context, tx pgx.Tx) (status Status, err error) {
+	prev := sha256.Sum256([]byte("treewarden"))
+	last := Link{Hash: prev[:]}
+	if err := eachLink(ctx, tx, func(l Link) error {
+		if err := l.follows(last); err != nil {
+			return err
+		}
+		last = l
+		return nil
+	}); err != nil {
+		return status, err
+	}
+	var seq, strays int64
+	var hash []byte
+	if err := tx.QueryRow(ctx, `SELECT seq, hash, (SELECT count(*) FROM action_objects o
+		WHERE NOT EXISTS (SELECT FROM actions a WHERE a.id = o.action_id))
+	FROM action_chain`).Scan(&seq, &hash, &strays); errors.Is(err, pgx.ErrNoRows) {
+		return status, &Broken{last.Seq + 1, 0, "what says where the log ends was removed"}
+	} else if err != nil {
+		return status, err
+	}
+	switch {
+	case seq != last.Seq:
+		return status, &Broken{last.Seq + 1, 0, fmt.Sprintf("the log ends at entry %d, but %d were written", last.Seq, seq)}
+	case !bytes.Equal(hash, last.Hash):
+		return status, &Broken{last.Seq, last.ID, "it is not the entry that was written last"}
+	case strays > 0:
+		return status, &Broken{last.Seq, 0, fmt.Sprintf("%d changes belong to no entry", strays)}
+	}
+	status = Status{Seq: last.Seq, Hash: hex.EncodeToString(last.Hash)}
+	if last.Seq > 0 {
+		status.At = &last.At
+	}
+	return status, nil
+}
+
+// follows checks an entry against the entry before it.
+func (l Link) follows(last Link) error {
+	broken := func(why string) error { return &Broken{l.Seq, l.ID, why} }
+	sum, err := l.Sum(last.Hash)
+	switch {
+	case err != nil:
+		return err
+	case l.Seq != last.Seq+1:
+		return &Broken{last.Seq + 1, 0, "it is missing"}
+	case !bytes.Equal(l.PrevHash, last.Hash):
+		return broken("it does not follow the entry before it")
+	case !bytes.Equal(l.DetailHash, l.Detail()):
+		return broken("its reason or its before and after were changed")
+	case !bytes.Equal(l.ObjectsHash, l.CountedObjects):
+		return broken("what it says it changed was changed")
+	case !bytes.Equal(l.Hash, sum):
+		return broken("it was changed")
+	}
+	return nil
+}
+
+// eachLink calls do for each entry in the order of the chain.
+func eachLink(ctx context.Context, c db.Conn, do func(Link) error) error {
+	rows, err := c.Query(ctx, `SELECT seq, id, at, actor_id, actor_name, actor_role, via, kind,
+			target_type, target_id, target_label, staff_author, undoes, undoable,
+			messages, others_messages, trees, users, reason,
+			convert_to(before::text, 'UTF8') AS before, convert_to(after::text, 'UTF8') AS after,
+			detail_hash, objects_hash, prev_hash, hash, `+fmt.Sprintf(ObjectsHash, "a.id")+` AS counted_objects
+		FROM actions a ORDER BY seq`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		l, err := pgx.RowToStructByName[Link](rows)
+		if err != nil {
+			return err
+		}
+		if err := do(l); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

@@ -1,0 +1,150 @@
+package lists
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"treewarden/store/db"
+)
+
+// NewItem is a message to add to a list.
+type NewItem struct {
+	MessageID uuid.UUID `json:"message_id"`
+	Note      string    `json:"note"`
+}
+
+// Added tells what became of the items that were to be added to a list.
+type Added struct {
+	Added     int64       `json:"added"`     // new items whose message is here
+	Duplicate int64       `json:"duplicate"` // given twice, or on the list before
+	Missing   []uuid.UUID `json:"missing"`   // new items whose message is not here
+}
+
+// ItemObject is the type of the items among the objects of the log. Their id is
+// the message's.
+const ItemObject = "list_item"
+
+// ItemAspect is the name of the items of a list in the log. It holds the list's
+// id, because one message may be on several lists.
+func ItemAspect(list uuid.UUID) string { return "item:" + list.String() }
+
+// itemStateSQL is the state of an item i in the log.
+const itemStateSQL = `jsonb_build_object('item', i.item_id, 'note', i.note, 'by', i.added_by, 'at', i.added_at,
+	'action', i.action_id, 'text', i.text_md5)`
+
+// Add adds items to a list and logs each of them. It returns the number of new
+// items, with those whose message is not here. The caller has locked the list.
+func Add(
+	ctx context.Context, c db.Conn, list List, action int64, by any, at time.Time, items []NewItem,
+) (added Added, touched int64, err error) {
+	ids, notes := distinct(items)
+	// The items are numbered from the last to the first, so that a list, newest
+	// first, shows them in the order in which they were given.
+	tag, err := c.Exec(ctx, `WITH added AS (INSERT INTO list_items AS i (
+			list_id, message_id, note, added_by, added_at, action_id, text_md5)
+		SELECT $2, g.message_id, g.note, $5, $6, $1, md5(m.text)::uuid
+			FROM unnest($3::uuid[], $4::text[]) WITH ORDINALITY AS g(message_id, note, place)
+			LEFT JOIN message_trees x ON x.message_id = g.message_id
+			LEFT JOIN messages m ON m.tree_id = x.tree_id AND m.message_id = g.message_id
+			ORDER BY g.place DESC
+		ON CONFLICT DO NOTHING RETURNING i.message_id, `+itemStateSQL+` AS state)
+		INSERT INTO action_objects (action_id, object_type, object_id, aspect, after)
+		SELECT $1, 'list_item', message_id, $7, state FROM added`,
+		action, list.ListID, db.IDArray(ids), notes, by, at, ItemAspect(list.ListID))
+	if err != nil {
+		return added, 0, err
+	}
+	touched = tag.RowsAffected()
+	missing, err := c.Query(ctx, `SELECT message_id FROM list_items
+		WHERE list_id = $1 AND action_id = $2 AND text_md5 IS NULL ORDER BY item_id DESC`, list.ListID, action)
+	if err != nil {
+		return added, 0, err
+	}
+	if added.Missing, err = pgx.CollectRows(missing, pgx.RowTo[uuid.UUID]); err != nil {
+		return added, 0, err
+	}
+	added.Duplicate = int64(len(items)) - touched
+	added.Added = touched - int64(len(added.Missing))
+	return added, touched, count(ctx, c, list, action, touched)
+}
+
+// distinct returns the ids and notes of items, each id once with its first note.
+func distinct(items []NewItem) (ids []uuid.UUID, notes []string) {
+	seen := make(map[uuid.UUID]bool, len(items))
+	for _, item := range items {
+		if !seen[item.MessageID] {
+			seen[item.MessageID] = true
+			ids, notes = append(ids, item.MessageID), append(notes, strings.TrimSpace(item.Note))
+		}
+	}
+	return ids, notes
+}
+
+// Remove removes items from a list and logs each of them. It returns their
+// number. The caller has locked the list.
+func Remove(ctx context.Context, c db.Conn, list List, action int64, ids []uuid.UUID) (int64, error) {
+	tag, err := c.Exec(ctx, `WITH removed AS (DELETE FROM list_items i WHERE i.list_id = $2
+			AND i.message_id = ANY ($3::uuid[]) RETURNING i.message_id, `+itemStateSQL+` AS state)
+		INSERT INTO action_objects (action_id, object_type, object_id, aspect, before)
+		SELECT $1, 'list_item', message_id, $4, state FROM removed`,
+		action, list.ListID, db.IDArray(ids), ItemAspect(list.ListID))
+	if err != nil {
+		return 0, err
+	}
+	return tag.RowsAffected(), count(ctx, c, list, action, -tag.RowsAffected())
+}
+
+// ChangedSince returns a message whose item is no longer as an action left it, or
+// uuid.Nil if there is none.
+func ChangedSince(ctx context.Context, c db.Conn, list uuid.UUID, action int64) (message uuid.UUID, err error) {
+	err = c.QueryRow(ctx, `SELECT o.object_id FROM action_objects o
+		LEFT JOIN list_items i ON i.list_id = $2 AND i.message_id = o.object_id
+		WHERE o.action_id = $1 AND o.object_type = 'list_item'
+			AND CASE WHEN i.list_id IS NOT NULL THEN `+itemStateSQL+` END IS DISTINCT FROM o.after
+		LIMIT 1`, action, list).Scan(&message)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = nil
+	}
+	return message, err
+}
+
+// Restore undoes what another action did to the items of a list, and logs it. It
+// returns the number of items. The caller has locked the list.
+func Restore(ctx context.Context, c db.Conn, list List, action, undone int64) (int64, error) {
+	removed, err := c.Exec(ctx, `DELETE FROM list_items WHERE list_id = $2 AND message_id IN (SELECT object_id
+		FROM action_objects WHERE action_id = $1 AND object_type = 'list_item' AND after IS NOT NULL)`,
+		undone, list.ListID)
+	if err != nil {
+		return 0, err
+	}
+	added, err := c.Exec(ctx, `INSERT INTO list_items (
+			list_id, message_id, item_id, note, added_by, added_at, action_id, text_md5)
+		SELECT $2, object_id, (before->>'item')::bigint, before->>'note', (before->>'by')::uuid,
+			(before->>'at')::timestamptz, (before->>'action')::bigint, (before->>'text')::uuid
+		FROM action_objects WHERE action_id = $1 AND object_type = 'list_item' AND before IS NOT NULL`,
+		undone, list.ListID)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := c.Exec(ctx, `INSERT INTO action_objects (action_id, object_type, object_id, aspect, before, after)
+		SELECT $1, object_type, object_id, aspect, after, before FROM action_objects
+		WHERE action_id = $2 AND object_type = 'list_item'`, action, undone); err != nil {
+		return 0, err
+	}
+	return added.RowsAffected() + removed.RowsAffected(),
+		count(ctx, c, list, action, added.RowsAffected()-removed.RowsAffected())
+}
+
+// count changes the number of a list's items, and logs it before and after.
+func count(ctx context.Context, c db.Conn, list List, action, difference int64) error {
+	_, err := c.Exec(ctx, `WITH counted AS (UPDATE lists SET items = items + $3 WHERE list_id = $2)
+		INSERT INTO action_objects (action_id, object_type, object_id, aspect, before, after)
+		VALUES ($1, 'list', $2, 'items', to_jsonb($4::bigint), to_jsonb($4::bigint + $3::bigint))`,
+		action, list.ListID, difference, list.Items)
+	return err
+}

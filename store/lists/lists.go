@@ -1,0 +1,237 @@
+// Package lists reads lists of messages: their items, the state of each item,
+// counts of the states, and what two lists share. The package store changes them.
+package lists
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"treewarden/store/db"
+	"treewarden/store/tables"
+)
+
+// Kinds are the kinds of lists.
+var Kinds = []string{"bad", "good", "custom"}
+
+// List is a list of messages.
+type List struct {
+	ListID      uuid.UUID  `json:"list_id"`
+	Name        string     `json:"name"`
+	Kind        string     `json:"kind"` // one of Kinds
+	Note        string     `json:"note"`
+	Owner       *uuid.UUID `json:"owner"` // who created it; null for the command line
+	OwnerName   string     `json:"owner_name"`
+	Items       int64      `json:"items"` // their number
+	CreatedDate time.Time  `json:"created_date"`
+	LastAudit   *time.Time `json:"last_audit"`
+	// LastCounts are the numbers of items by state at the last audit, and LastBy is
+	// the name of the person who made it.
+	LastCounts map[string]int64 `json:"last_counts"`
+	LastBy     string           `json:"last_audit_by"`
+	Archived   bool             `json:"archived"`
+	Version    int              `json:"version"`
+}
+
+const columns = `l.list_id, l.name, l.kind, l.note, l.owner_id AS owner, coalesce(o.display_name, '') AS owner_name,
+	l.items, l.created_date, a.at AS last_audit, a.counts AS last_counts, coalesce(a.name, '') AS last_by,
+	l.archived, l.version`
+
+const from = `lists l LEFT JOIN users o ON o.user_id = l.owner_id
+	LEFT JOIN LATERAL (SELECT a.at, a.counts, p.display_name AS name FROM list_audits a
+		LEFT JOIN users p ON p.user_id = a.by WHERE a.list_id = l.list_id ORDER BY a.at DESC LIMIT 1) a ON true`
+
+// Filter narrows the lists. Archived is exclude (default), include or only.
+type Filter struct {
+	Q, Kind, Archived string
+	Message           *uuid.UUID // only lists that this message is on
+	db.Page
+}
+
+// All returns one page of the lists, the newest first.
+func All(ctx context.Context, c db.Conn, f Filter) (db.List[List], error) {
+	q := db.Query{Columns: columns, From: from}
+	q.Where("NOT l.removed")
+	switch f.Archived {
+	case "", "exclude":
+		q.Where("NOT l.archived")
+	case "only":
+		q.Where("l.archived")
+	case "include":
+	default:
+		return db.List[List]{}, db.OneOf("archived", f.Archived, "exclude", "include", "only")
+	}
+	if f.Kind != "" {
+		if err := db.OneOf("kind", f.Kind, Kinds...); err != nil {
+			return db.List[List]{}, err
+		}
+		q.Where("l.kind = ?", f.Kind)
+	}
+	for _, word := range strings.Fields(f.Q) {
+		q.Where("l.name ILIKE ?", "%"+db.EscapeLike(word)+"%")
+	}
+	if f.Message != nil {
+		q.Where("l.list_id IN (SELECT list_id FROM list_items WHERE message_id = ?)", *f.Message)
+	}
+	type row struct {
+		db.Keyed
+		List
+	}
+	rows, next, prev, err := db.Fetch[row](ctx, c, q, db.Order{Name: "lists", Desc: true, Keys: []db.Key{
+		{Expr: "l.created_date", Typ: "timestamptz"}, {Expr: "l.list_id", Typ: "uuid"},
+	}}, f.Page)
+	items := make([]List, len(rows))
+	for i, r := range rows {
+		items[i] = r.List
+	}
+	return db.List[List]{Items: items, Next: next, Prev: prev}, err
+}
+
+// ByID returns a list, or ErrNotFound.
+func ByID(ctx context.Context, c db.Conn, id uuid.UUID) (List, error) {
+	found, err := db.Collect[List](ctx, c, "SELECT "+columns+" FROM "+from+" WHERE l.list_id = $1 AND NOT l.removed", id)
+	if err != nil {
+		return List{}, err
+	}
+	if len(found) == 0 {
+		return List{}, db.ErrNotFound
+	}
+	return found[0], nil
+}
+
+// The states of an item. An item that is in several has the first of States.
+const (
+	Missing      = "missing"       // no such message is in the database
+	Deleted      = "deleted"       // the message is deleted
+	EditedSince  = "edited_since"  // its text is not the one that was put on the list
+	Halted       = "halted"        // its tree is halted
+	AuthorBanned = "author_banned" // its author is banned
+	Present      = "present"       // none of these
+)
+
+// States are the states of an item, the strongest first.
+var States = []string{Missing, Deleted, EditedSince, Halted, AuthorBanned, Present}
+
+// itemTables joins the items i of a list with their messages m, trees t and
+// authors u, and with the person b who added them.
+const itemTables = `list_items i
+	LEFT JOIN message_trees x ON x.message_id = i.message_id
+	LEFT JOIN messages m ON m.tree_id = x.tree_id AND m.message_id = i.message_id
+	LEFT JOIN trees t ON t.tree_id = m.tree_id
+	LEFT JOIN users u ON u.user_id = m.user_id`
+
+// stateSQL is the state of an item.
+var stateSQL = `CASE WHEN m.message_id IS NULL THEN 'missing' WHEN m.deleted THEN 'deleted'
+	WHEN md5(m.text)::uuid <> i.text_md5 THEN 'edited_since' WHEN t.state = '` + tables.Halted + `' THEN 'halted'
+	WHEN ` + tables.UserStatusSQL + ` = 'banned' THEN 'author_banned' ELSE 'present' END`
+
+// Item is one item of a list.
+type Item struct {
+	MessageID   uuid.UUID  `json:"message_id"`
+	Note        string     `json:"note"`
+	AddedBy     *uuid.UUID `json:"added_by"`
+	AddedByName string     `json:"added_by_name"`
+	AddedAt     time.Time  `json:"added_at"`
+	AddedAction int64      `json:"added_action"`
+	State       string     `json:"state"` // one of States
+	// Action and Since tell which action led to the state, and when. They are
+	// null where no action did, such as for a message that was imported deleted.
+	Action *int64     `json:"action"`
+	Since  *time.Time `json:"since"`
+	// Text and the rest are null for a missing message.
+	Text       *string    `json:"text"`
+	TextBefore *string    `json:"text_before"` // the text when it was added, of an item edited since
+	Lang       *string    `json:"lang"`
+	TreeID     *uuid.UUID `json:"message_tree_id"`
+	UserID     *uuid.UUID `json:"user_id"`
+	AuthorName *string    `json:"author_name"`
+}
+
+// itemColumns needs the lateral e, which gives the edit that led to the state
+// edited_since.
+var itemColumns = `i.message_id, i.note, i.added_by, coalesce(b.display_name, '') AS added_by_name, i.added_at,
+	i.action_id AS added_action, s.state,
+	CASE s.state WHEN 'deleted' THEN m.deleted_action WHEN 'edited_since' THEN e.action_id
+		WHEN 'author_banned' THEN u.ban_action WHEN 'halted' THEN h.action_id END AS action,
+	CASE s.state WHEN 'deleted' THEN m.deleted_at WHEN 'edited_since' THEN e.at
+		WHEN 'author_banned' THEN u.banned_at WHEN 'halted' THEN h.at END AS since,
+	m.text, CASE s.state WHEN 'edited_since' THEN f.text END AS text_before, m.lang, m.tree_id, m.user_id,
+	u.display_name AS author_name`
+
+// itemDetails joins what only the items of a page need.
+var itemDetails = ` CROSS JOIN LATERAL (SELECT ` + stateSQL + ` AS state) s
+	LEFT JOIN users b ON b.user_id = i.added_by
+	LEFT JOIN LATERAL (SELECT r.action_id, r.at FROM revisions r WHERE s.state = 'edited_since'
+		AND r.tree_id = m.tree_id AND r.message_id = m.message_id ORDER BY r.revision_id DESC LIMIT 1) e ON true
+	LEFT JOIN LATERAL (SELECT r.text FROM revisions r WHERE s.state = 'edited_since'
+		AND r.tree_id = m.tree_id AND r.message_id = m.message_id AND md5(r.text)::uuid = i.text_md5
+		ORDER BY r.revision_id DESC LIMIT 1) f ON true
+	LEFT JOIN LATERAL (SELECT c.action_id, a.at FROM action_objects c JOIN actions a ON a.id = c.action_id
+		WHERE s.state = 'halted' AND c.object_type = 'tree' AND c.object_id = m.tree_id AND c.aspect = 'state'
+		ORDER BY c.action_id DESC LIMIT 1) h ON true`
+
+// ItemFilter narrows the items of a list. Q holds words that must all occur in
+// the text or the note.
+type ItemFilter struct {
+	State, Lang, Q string
+	db.Page
+}
+
+// Items returns one page of the items of a list, the newest first.
+func Items(ctx context.Context, c db.Conn, list uuid.UUID, f ItemFilter) (db.List[Item], error) {
+	q := db.Query{Columns: itemColumns, From: itemTables + itemDetails}
+	q.Where("i.list_id = ?", list)
+	if f.State != "" {
+		if err := db.OneOf("state", f.State, States...); err != nil {
+			return db.List[Item]{}, err
+		}
+		q.Where("s.state = ?", f.State)
+	}
+	if f.Lang != "" {
+		q.Where("m.lang = ?", f.Lang)
+	}
+	for _, word := range strings.Fields(f.Q) {
+		pattern := "%" + db.EscapeLike(word) + "%"
+		q.Where("(m.text ILIKE ? OR i.note ILIKE ?)", pattern, pattern)
+	}
+	type row struct {
+		db.Keyed
+		Item
+	}
+	rows, next, prev, err := db.Fetch[row](ctx, c, q, db.Order{Name: "items", Desc: true, Keys: []db.Key{
+		{Expr: "i.item_id", Typ: "bigint"},
+	}}, f.Page)
+	items := make([]Item, len(rows))
+	for i, r := range rows {
+		items[i] = r.Item
+	}
+	return db.List[Item]{Items: items, Next: next, Prev: prev}, err
+}
+
+// Audit counts the items of a list by state.
+type Audit struct {
+	Counts map[string]int64 `json:"counts"` // by each of States
+	Items  int64            `json:"items"`
+	At     time.Time        `json:"at"`
+}
+
+// Count audits a list. It reads every item.
+func Count(ctx context.Context, c db.Conn, list uuid.UUID, now time.Time) (Audit, error) {
+	audit := Audit{Counts: map[string]int64{}, At: now}
+	for _, state := range States {
+		audit.Counts[state] = 0
+	}
+	type count struct {
+		State string
+		N     int64
+	}
+	counts, err := db.Collect[count](ctx, c, "SELECT "+stateSQL+" AS state, count(*) AS n FROM "+itemTables+
+		" WHERE i.list_id = $1 GROUP BY 1", list)
+	for _, n := range counts {
+		audit.Counts[n.State] = n.N
+		audit.Items += n.N
+	}
+	return audit, err
+}

@@ -1,0 +1,223 @@
+package store_test
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"treewarden/store"
+	"treewarden/store/lists"
+	"treewarden/store/storetest"
+)
+
+// newList creates a list and returns its id and the action.
+func newList(t *testing.T, w world, name string) (uuid.UUID, store.Outcome) {
+	t.Helper()
+	id, kind := uuid.New(), "bad"
+	return id, act(t, w.Store, w.moderator, store.Act{Kind: "create_list", Target: id,
+		Params: store.ListParams{Name: &name, Kind: &kind}})
+}
+
+// add adds messages to a list.
+func add(t *testing.T, w world, list uuid.UUID, ids ...uuid.UUID) (store.Outcome, store.Added) {
+	t.Helper()
+	var p store.AddParams
+	for _, id := range ids {
+		p.Items = append(p.Items, store.NewItem{MessageID: id, Note: "note of " + id.String()[:8]})
+	}
+	outcome, added, err := w.AddToList(ctx, w.moderator, list, p, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return outcome, added
+}
+
+// statesOf returns the state of each item of a list, and checks that the audit
+// and the filter by state agree with it.
+func statesOf(t *testing.T, w world, list uuid.UUID) map[uuid.UUID]string {
+	t.Helper()
+	page, err := w.ListItems(ctx, w.moderator, list, lists.ItemFilter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	states, counts := map[uuid.UUID]string{}, map[string]int64{}
+	for _, state := range lists.States {
+		counts[state] = 0
+		narrow, err := w.ListItems(ctx, w.moderator, list, lists.ItemFilter{State: state})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, item := range narrow.Items {
+			states[item.MessageID] = state
+		}
+	}
+	for _, item := range page.Items {
+		if counts[item.State]++; states[item.MessageID] != item.State {
+			t.Errorf("%s is %s, and among the items that are %q", item.MessageID, item.State, states[item.MessageID])
+		}
+	}
+	audit, err := w.AuditList(ctx, w.moderator, list)
+	if err != nil || !maps.Equal(audit.Counts, counts) || audit.Items != int64(len(page.Items)) {
+		t.Errorf("the audit counts %v (%v), the items are %v", audit, err, counts)
+	}
+	found, err := w.ListByID(ctx, w.moderator, list)
+	if err != nil || found.Items != audit.Items || found.LastAudit == nil {
+		t.Errorf("the list has %+v (%v)", found, err)
+	}
+	return states
+}
+
+func TestListStates(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	halted := storetest.Tree(t, w.Store, storetest.Node{Author: w.other})
+	banned := storetest.User(t, w.Store, "Banned")
+	theirs := storetest.Tree(t, w.Store, storetest.Node{Author: banned})
+	edited := storetest.Tree(t, w.Store, storetest.Node{Author: w.other, Text: "before"})
+	unknown := uuid.New()
+	list, _ := newList(t, w, "Bad messages")
+	all := []uuid.UUID{w.prompt, w.deleted, halted[0], theirs[0], edited[0], unknown}
+	_, added := add(t, w, list, append(slices.Clone(all), w.prompt)...)
+	if added.Added != 5 || added.Duplicate != 1 || !slices.Equal(added.Missing, []uuid.UUID{unknown}) {
+		t.Errorf("added %+v", added)
+	}
+	halt := act(t, w.Store, w.moderator, store.Act{Kind: "halt", Target: halted[0]})
+	ban := act(t, w.Store, w.moderator, store.Act{Kind: "ban", Target: banned})
+	edit := act(t, w.Store, w.moderator, store.Act{Kind: "edit", Target: edited[0], Params: store.EditParams{Text: "after"}})
+
+	want := map[uuid.UUID]string{w.prompt: lists.Present, w.deleted: lists.Deleted, halted[0]: lists.Halted,
+		theirs[0]: lists.AuthorBanned, edited[0]: lists.EditedSince, unknown: lists.Missing}
+	if states := statesOf(t, w, list); !maps.Equal(states, want) {
+		t.Errorf("the states are %v, want %v", states, want)
+	}
+	page, err := w.ListItems(ctx, w.moderator, list, lists.ItemFilter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reasons := map[uuid.UUID]int64{halted[0]: halt.Action.ID, theirs[0]: ban.Action.ID, edited[0]: edit.Action.ID}
+	for i, item := range page.Items {
+		if item.MessageID != all[i] {
+			t.Errorf("item %d is %s, want %s: the order of the paste", i, item.MessageID, all[i])
+		}
+		if because := reasons[item.MessageID]; (because != 0) != (item.Action != nil) ||
+			because != 0 && (*item.Action != because || item.Since == nil) {
+			t.Errorf("%s is %s by action %v at %v, want %d", item.MessageID, item.State, item.Action, item.Since, because)
+		}
+		if before := item.TextBefore; (before != nil) != (item.MessageID == edited[0]) || before != nil && *before != "before" {
+			t.Errorf("%s had the text %v before", item.MessageID, before)
+		}
+	}
+	act(t, w.Store, w.moderator, store.Act{Kind: "edit", Target: edited[0], Params: store.EditParams{Text: "before"}})
+	if states := statesOf(t, w, list); states[edited[0]] != lists.Present {
+		t.Errorf("a text that is again what it was is %s", states[edited[0]])
+	}
+	verify(t, w.Store)
+}
+
+// TestListUndo undoes each action on a list.
+func TestListUndo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	undo := func(of store.Outcome) error {
+		_, err := w.Undo(ctx, w.admin, of.Action.ID, "not right", false, "")
+		return err
+	}
+	conflict := func(err error, what string) {
+		t.Helper()
+		var refused *store.Conflict
+		if !errors.As(err, &refused) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	list, created := newList(t, w, "A list")
+	first, _ := add(t, w, list, w.prompt, w.reply)
+	second, _ := add(t, w, list, w.reply, w.deep)
+	if second.Affected.Messages != 1 || first.Affected.Messages != 2 {
+		t.Errorf("%+v, then %+v", first.Affected, second.Affected)
+	}
+	conflict(undo(created), "the creation of a list with items is undone")
+	removed := act(t, w.Store, w.moderator, store.Act{Kind: "remove_from_list", Target: list,
+		Params: store.RemoveParams{Items: []uuid.UUID{w.prompt, w.deep, uuid.New()}}})
+	conflict(undo(first), "an addition is undone, of which an item was removed since")
+	if err := undo(removed); err != nil {
+		t.Fatal(err)
+	}
+	page, err := w.ListItems(ctx, w.moderator, list, lists.ItemFilter{})
+	if err != nil || len(page.Items) != 3 || page.Items[0].MessageID != w.deep ||
+		page.Items[1].Note != "note of "+w.prompt.String()[:8] || page.Items[1].AddedAction != first.Action.ID {
+		t.Errorf("what was removed comes back as %+v (%v)", page.Items, err)
+	}
+	for _, of := range []store.Outcome{second, first} {
+		if err := undo(of); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if states := statesOf(t, w, list); len(states) != 0 {
+		t.Errorf("after all was undone: %v", states)
+	}
+
+	name, archived := "Another name", true
+	renamed := act(t, w.Store, w.moderator, store.Act{Kind: "update_list", Target: list,
+		Params: store.ListParams{Name: &name, Archived: &archived}})
+	_, _, err = w.AddToList(ctx, w.moderator, list, store.AddParams{Items: []store.NewItem{{MessageID: w.deep}}}, "", "")
+	conflict(err, "an archived list is added to")
+	found, err := w.ListByID(ctx, w.moderator, list)
+	if err != nil || found.Name != name || !found.Archived || found.Kind != "bad" {
+		t.Errorf("renamed: %+v %v", found, err)
+	}
+	if err := undo(renamed); err != nil {
+		t.Fatal(err)
+	}
+	if found, err = w.ListByID(ctx, w.moderator, list); err != nil || found.Name != "A list" || found.Archived {
+		t.Errorf("renamed back: %+v %v", found, err)
+	}
+	if err := undo(created); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.ListByID(ctx, w.moderator, list); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("after its creation was undone, the list is %v", err)
+	}
+	if _, err := w.VerifyChain(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAddByFilter adds what the list of messages finds, and finds it by the list.
+func TestAddByFilter(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list, _ := newList(t, w, "By filter")
+	_, added, err := w.AddToList(ctx, w.moderator, list,
+		store.AddParams{Filter: &store.MessageFilter{User: &w.troll, Deleted: "include"}}, "", "")
+	if err != nil || added.Added != 3 {
+		t.Fatalf("%+v %v", added, err)
+	}
+	for deleted, want := range map[string]int{"": 2, "include": 3, "only": 1} {
+		page, err := w.Messages(ctx, w.moderator, store.MessageFilter{List: &list, Deleted: deleted})
+		if err != nil || len(page.Items) != want {
+			t.Errorf("deleted=%s finds %d messages on the list, want %d (%v)", deleted, len(page.Items), want, err)
+		}
+	}
+	other, _ := newList(t, w, "Another")
+	add(t, w, other, w.prompt, w.reply)
+	compared, err := w.CompareList(ctx, w.moderator, list, lists.Other{List: other}, store.Page{})
+	if err != nil || compared.Both.Count != 1 || compared.OnlyThis.Count != 2 || compared.OnlyOther.Count != 1 ||
+		!slices.Equal(compared.OnlyOther.IDs.Items, []uuid.UUID{w.reply}) {
+		t.Errorf("compared: %+v %v", compared, err)
+	}
+	storetest.Exec(t, w.Store, "UPDATE messages SET deletion_by_staff = true WHERE message_id = $1", w.belowDeleted)
+	compared, err = w.CompareList(ctx, w.moderator, list, lists.Other{Deleted: true}, store.Page{Limit: 1})
+	if err != nil || compared.Both.Count != 1 || compared.OnlyThis.Count != 2 || compared.OnlyOther.Count != 0 ||
+		compared.OnlyThis.IDs.Next == nil {
+		t.Fatalf("compared with what staff deleted: %+v %v", compared, err)
+	}
+	next, err := w.CompareList(ctx, w.moderator, list, lists.Other{Deleted: true},
+		store.Page{Limit: 1, Cursor: *compared.OnlyThis.IDs.Next})
+	if err != nil || len(next.OnlyThis.IDs.Items) != 1 || next.OnlyThis.IDs.Items[0] == compared.OnlyThis.IDs.Items[0] ||
+		next.Both.Count != 1 {
+		t.Errorf("its next page: %+v %v", next, err)
+	}
+}
