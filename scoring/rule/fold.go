@@ -1,0 +1,250 @@
+package rule
+
+import (
+	"sync"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Folding makes equal what a reader takes for the same word. Words and texts are
+// folded alike:
+//
+//   - NFKC and full case folding: "Straße" is "STRASSE", "ﬁ" is "fi", "Ａ" is
+//     "a", the two small sigmas are one. İ is "i"; ı stays, see compileWords.
+//   - Marks that make no letter of their own with the letter before are dropped,
+//     and so are Arabic and Hebrew vowel signs and invisible characters. "é"
+//     stays "é", because "año" is not "ano". Greek accents are dropped, since
+//     capitals go without, and "ё" is "е".
+//   - Quotes, apostrophes and hyphens are those of ASCII.
+//   - White space is one space. Between a script without spaces and another, as
+//     in "作为 AI 语言模型", it is dropped.
+
+// class is what a character is for the boundaries of words.
+type class uint8
+
+const (
+	other       class = iota // no part of a word
+	spaced                   // a letter or digit of a script that puts spaces between words
+	unspaced                 // a letter of a script that does not
+	unspacedEnd              // a mark that belongs to the letter of such a script before it
+	katakana                 // a run of Katakana is mostly one word
+)
+
+// unit is a character of a folded text.
+type unit struct {
+	r     rune
+	class class
+	// from and to are byte offsets into the original text. Units that come from
+	// the same characters, such as both of "ﬁ", have the same offsets.
+	from, to uint32
+}
+
+// folder folds texts of less than 4 GiB. It is for one goroutine at a time.
+type folder struct {
+	units []unit
+	table []property
+	caser cases.Caser
+}
+
+var folders = sync.Pool{New: func() any {
+	return &folder{table: properties(), caser: cases.Fold()}
+}}
+
+// fold sets units to those of a text.
+func (f *folder) fold(text string) {
+	f.units = f.units[:0]
+	for i := 0; i < len(text); {
+		r, end := decode(text, i)
+		p, alone := f.property(r), true
+		// The first character that can join the one before is U+0300, in UTF-8 CC 80.
+		for end < len(text) && text[end] >= 0xCC {
+			next, after := decode(text, end)
+			if f.property(next)&joins == 0 {
+				break
+			}
+			end, alone = after, false
+		}
+		switch {
+		case !alone || p&several != 0:
+			f.addSegment(text, i, end)
+		case p&dropped == 0:
+			f.add(p, i, end)
+		}
+		i = end
+	}
+	if last := len(f.units) - 1; last >= 0 && f.units[last].r == ' ' {
+		f.units = f.units[:last]
+	}
+}
+
+func decode(text string, i int) (r rune, end int) {
+	if c := text[i]; c < utf8.RuneSelf {
+		return rune(c), i + 1
+	}
+	r, n := utf8.DecodeRuneInString(text[i:])
+	return r, i + n
+}
+
+// addSegment adds characters that only together can be normalized.
+func (f *folder) addSegment(text string, from, to int) {
+	for _, r := range foldString(f.caser, text[from:to]) {
+		p := f.property(r)
+		switch {
+		case p&dropped != 0:
+		case p&several != 0: // its parts are there already
+			f.add(p&^maskRune|property(r), from, to)
+		default:
+			f.add(p, from, to)
+		}
+	}
+}
+
+func (f *folder) add(p property, from, to int) {
+	u := unit{r: rune(p & maskRune), class: p.class(), from: uint32(from), to: uint32(to)}
+	if last := len(f.units) - 1; last < 0 || f.units[last].r == ' ' {
+		switch {
+		case u.r == ' ' && last < 0:
+			return
+		case u.r == ' ':
+			f.units[last].to = u.to
+			return
+		case last > 0 && scriptChanges(f.units[last-1].class, u.class):
+			f.units = f.units[:last]
+		}
+	}
+	f.units = append(f.units, u)
+}
+
+// scriptChanges reports whether white space between two characters says nothing.
+func scriptChanges(a, b class) bool {
+	return a == spaced && b >= unspaced || a >= unspaced && b == spaced
+}
+
+// foldString returns the case folding of a text, in NFKC.
+func foldString(caser cases.Caser, text string) string {
+	return norm.NFKC.String(caser.String(norm.NFKC.String(text)))
+}
+
+// property holds what folding needs to know of a character: what it becomes, its
+// class, and flags.
+type property uint32
+
+const (
+	maskRune property = 1<<21 - 1
+	joins    property = 1 << 21 // may change the character before
+	dropped  property = 1 << 22
+	several  property = 1 << 23 // becomes several characters
+)
+
+func (p property) class() class               { return class(p >> 24) }
+func (p property) withClass(c class) property { return p | property(c)<<24 }
+
+// tableSize is the number of characters in the table of properties: planes 0 and
+// 1, which have all emoji and styled letters. Plane 2 has rare Han alone.
+const tableSize = 0x20000
+
+// properties returns the table, which takes 512 KiB.
+var properties = sync.OnceValue(buildProperties)
+
+func buildProperties() []property {
+	table, caser := make([]property, tableSize), cases.Fold()
+	for r := range rune(tableSize) {
+		table[r] = propertyOf(caser, r)
+	}
+	return table
+}
+
+func (f *folder) property(r rune) property {
+	if r < tableSize {
+		return f.table[r]
+	}
+	return propertyOf(f.caser, r)
+}
+
+func propertyOf(caser cases.Caser, r rune) property {
+	var flags property
+	if r >= 0x300 && !norm.NFKC.PropertiesString(string(r)).BoundaryBefore() {
+		flags = joins
+	}
+	if unicode.IsSpace(r) {
+		return ' '
+	}
+	if ignored(r) {
+		return flags | dropped
+	}
+	folded := []rune(foldString(caser, string(plain(r))))
+	if unicode.Is(unicode.Greek, r) {
+		folded = []rune(norm.NFKD.String(string(folded)))
+	}
+	kept := folded[:0]
+	for _, f := range folded {
+		if !ignored(f) {
+			kept = append(kept, plain(f))
+		}
+	}
+	switch len(kept) {
+	case 0:
+		return flags | dropped
+	case 1:
+		return (flags | property(kept[0])).withClass(classOf(kept[0]))
+	}
+	return (flags | several | property(r)).withClass(classOf(r))
+}
+
+// plain returns the character for which another is only a better or a lazier
+// type: those of keyboards for typographic ones, and "е" for "ё".
+func plain(r rune) rune {
+	switch r {
+	case '‘', '’', '‚', '‛', '′', 'ʼ', 'ʹ', 'ʻ', 'ˈ', '´', '`', '＇':
+		return '\''
+	case '“', '”', '„', '‟', '″', '«', '»', '＂':
+		return '"'
+	case '‐', '‑', '‒', '–', '—', '―', '−', '－':
+		return '-'
+	case 'ё', 'Ё':
+		return 'е'
+	}
+	return r
+}
+
+// ignored reports whether a character says nothing about which word it is: an
+// invisible one, or a mark that does not make a letter of its own. Marks of
+// scripts that write vowels with them, such as Devanagari and Thai, count.
+func ignored(r rune) bool {
+	const tatweel = 'ـ' // makes an Arabic word longer to the eye
+	switch {
+	case r < 0x80:
+		return false
+	case r == tatweel, unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
+		return true
+	case unicode.Is(unicode.Me, r):
+		return true
+	}
+	return unicode.Is(unicode.Mn, r) &&
+		unicode.In(r, unicode.Inherited, unicode.Arabic, unicode.Hebrew, unicode.Cyrillic)
+}
+
+// withoutSpaces holds the scripts that put no spaces between words. Katakana is
+// a class of its own.
+var withoutSpaces = []*unicode.RangeTable{
+	unicode.Han, unicode.Hiragana, unicode.Bopomofo, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar,
+	unicode.Tai_Le, unicode.New_Tai_Lue, unicode.Tai_Tham, unicode.Tai_Viet, unicode.Javanese, unicode.Balinese,
+}
+
+func classOf(r rune) class {
+	const prolonged = 'ー' // of both kana, but mostly of Katakana
+	switch {
+	case !unicode.In(r, unicode.L, unicode.N, unicode.M):
+		return other
+	case r == prolonged, unicode.Is(unicode.Katakana, r):
+		return katakana
+	case !unicode.In(r, withoutSpaces...):
+		return spaced
+	case unicode.Is(unicode.M, r):
+		return unspacedEnd
+	}
+	return unspaced
+}
