@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"slices"
 	"sync"
 	"unicode"
 	"unicode/utf8"
@@ -49,18 +50,25 @@ type folder struct {
 	caser cases.Caser
 }
 
+// keptUnits is the most that a folder keeps for the next text: 1 MiB. Longer
+// texts are rare.
+const keptUnits = 1 << 16
+
 var folders = sync.Pool{New: func() any {
 	return &folder{table: properties(), caser: cases.Fold()}
 }}
 
+// firstJoining is the first byte of U+0300, the first character that can join the
+// one before.
+const firstJoining = 0xCC
+
 // fold sets units to those of a text.
 func (f *folder) fold(text string) {
-	f.units = f.units[:0]
+	f.units = slices.Grow(f.units[:0], len(text))
 	for i := 0; i < len(text); {
 		r, end := decode(text, i)
 		p, alone := f.property(r), true
-		// The first character that can join the one before is U+0300, in UTF-8 CC 80.
-		for end < len(text) && text[end] >= 0xCC {
+		for end < len(text) && text[end] >= firstJoining {
 			next, after := decode(text, end)
 			if f.property(next)&joins == 0 {
 				break
@@ -72,12 +80,29 @@ func (f *folder) fold(text string) {
 			f.addSegment(text, i, end)
 		case p&dropped == 0:
 			f.add(p, i, end)
+			if p.class() == spaced {
+				end = f.addLetters(text, end)
+			}
 		}
 		i = end
 	}
 	if last := len(f.units) - 1; last >= 0 && f.units[last].r == ' ' {
 		f.units = f.units[:last]
 	}
+}
+
+// addLetters adds the ASCII letters and digits from an offset on, and returns
+// the offset of what follows. They are most characters of most texts. The unit
+// before must be a letter too, so that there is no white space to think of.
+func (f *folder) addLetters(text string, i int) int {
+	for ; i < len(text) && text[i] < utf8.RuneSelf; i++ {
+		p := f.table[text[i]]
+		if p.class() != spaced || i+1 < len(text) && text[i+1] >= firstJoining {
+			break
+		}
+		f.units = append(f.units, unit{r: rune(p & maskRune), class: spaced, from: uint32(i), to: uint32(i + 1)})
+	}
+	return i
 }
 
 func decode(text string, i int) (r rune, end int) {
@@ -90,7 +115,13 @@ func decode(text string, i int) (r rune, end int) {
 
 // addSegment adds characters that only together can be normalized.
 func (f *folder) addSegment(text string, from, to int) {
-	for _, r := range foldString(f.caser, text[from:to]) {
+	folded := text[from:to]
+	// Thai and Hindi letters with their marks are mostly as folding makes them.
+	first, _ := decode(folded, 0)
+	if f.property(first)&(maskRune|several) != property(first) || !norm.NFKC.IsNormalString(folded) {
+		folded = foldString(f.caser, folded)
+	}
+	for _, r := range folded {
 		p := f.property(r)
 		switch {
 		case p&dropped != 0:
@@ -175,7 +206,7 @@ func propertyOf(caser cases.Caser, r rune) property {
 	if ignored(r) {
 		return flags | dropped
 	}
-	folded := []rune(foldString(caser, string(plain(r))))
+	folded := foldRune(caser, plain(r))
 	if unicode.Is(unicode.Greek, r) {
 		folded = []rune(norm.NFKD.String(string(folded)))
 	}
@@ -192,6 +223,17 @@ func propertyOf(caser cases.Caser, r rune) property {
 		return (flags | property(kept[0])).withClass(classOf(kept[0]))
 	}
 	return (flags | several | property(r)).withClass(classOf(r))
+}
+
+// foldRune returns what a character folds to.
+func foldRune(caser cases.Caser, r rune) []rune {
+	// From here on, all full foldings are the simple ones. Most of the table is Han
+	// and Hangul, which fold to themselves.
+	const simple = 0x2E80
+	if r >= simple && unicode.SimpleFold(r) == r && norm.NFKC.IsNormalString(string(r)) {
+		return []rune{r}
+	}
+	return []rune(foldString(caser, string(r)))
 }
 
 // plain returns the character for which another is only a better or a lazier

@@ -135,10 +135,12 @@ func (m *Matcher) Match(text, lang string) []Match {
 // matchPhrases folds the text once, for the word list and for the boilerplate.
 func (m *Matcher) matchPhrases(text string) []Match {
 	f := folders.Get().(*folder)
-	defer folders.Put(f)
 	f.fold(text)
-	found := m.words.match(nil, f.units)
-	return m.boilerplate.match(found, f.units)
+	found := m.boilerplate.match(m.words.match(nil, f.units), f.units)
+	if cap(f.units) <= keptUnits {
+		folders.Put(f)
+	}
+	return found
 }
 
 // covers reports whether a rule for a language applies to a message: "pt" is for

@@ -156,16 +156,19 @@ func (p *phrases) match(found []Match, units []unit) []Match {
 		return found
 	}
 	most := len(found) + MaxMatches
-	for i := 0; i < len(units) && len(found) < most; {
-		end, entry := p.longest(units, i)
-		if end == i {
-			i++
+	before := other
+	for i := 0; i < len(units) && len(found) < most; i++ {
+		r, class := units[i].r, units[i].class
+		starts := p.first[r>>6&63]&(1<<(r&63)) != 0 && !sameWord(before, class)
+		if before = class; !starts {
 			continue
 		}
-		found = append(found, Match{
-			Part: p.part, What: p.entries[entry].what, Start: int(units[i].from), End: int(units[end-1].to),
-		})
-		i = end
+		if end, entry := p.longest(units, i); end > i {
+			found = append(found, Match{
+				Part: p.part, What: p.entries[entry].what, Start: int(units[i].from), End: int(units[end-1].to),
+			})
+			i, before = end-1, units[end-1].class
+		}
 	}
 	return found
 }
@@ -173,18 +176,8 @@ func (p *phrases) match(found []Match, units []unit) []Match {
 // longest returns the end of the longest phrase that starts at a unit, and its
 // entry. Without one, the end is the start.
 func (p *phrases) longest(units []unit, start int) (end int, entry int32) {
-	r := units[start].r
-	if p.first[r>>6&63]&(1<<(r&63)) == 0 {
+	if start > 0 && units[start-1].to > units[start].from { // in the middle of a character
 		return start, 0
-	}
-	before := class(other)
-	if start > 0 {
-		if units[start-1].to > units[start].from { // in the middle of a character
-			return start, 0
-		}
-		if before = units[start-1].class; sameWord(before, units[start].class) {
-			return start, 0
-		}
 	}
 	end = start
 	for i, n := start, int32(0); i < len(units); i++ {
@@ -192,7 +185,7 @@ func (p *phrases) longest(units []unit, start int) (end int, entry int32) {
 			break
 		}
 		e := p.nodes[n].entry
-		if e >= 0 && endsWord(units, i) && !p.touches(e, before, units, start, i) {
+		if e >= 0 && endsWord(units, i) && !(p.entries[e].spaced && touches(units, start, i)) {
 			end, entry = i+1, e
 		}
 	}
@@ -212,13 +205,9 @@ func endsWord(units []unit, i int) bool {
 	return units[i+1].from >= units[i].to && !sameWord(units[i].class, units[i+1].class)
 }
 
-// touches reports whether a phrase that starts or ends with a sign, such as "a$$",
-// has a letter beside the sign. "a$$" is not in "a$$et". A phrase of signs alone
-// may stand anywhere.
-func (p *phrases) touches(entry int32, before class, units []unit, start, last int) bool {
-	if !p.entries[entry].spaced {
-		return false
-	}
-	return before == spaced && units[start].class == other ||
+// touches reports whether a phrase has a letter beside a sign at its start or
+// end: "a$$" is not in "a$$et". A phrase of signs alone may stand anywhere.
+func touches(units []unit, start, last int) bool {
+	return start > 0 && units[start-1].class == spaced && units[start].class == other ||
 		last+1 < len(units) && units[last].class == other && units[last+1].class == spaced
 }
