@@ -35,11 +35,11 @@ func TestBadIDs(t *testing.T) {
 			var a answer
 			switch {
 			case r.Method == get:
-				a = w.mod.get(at)
+				a = w.by(r).get(at)
 			case prefix == "":
-				a = w.mod.post(at, goodForm(r))
+				a = w.by(r).post(at, goodForm(r))
 			default:
-				a = w.mod.send(r.Method, at, goodBody(r))
+				a = w.by(r).send(r.Method, at, goodBody(r))
 			}
 			sound(t, r.Method+" "+at, a)
 			if a.status != want {

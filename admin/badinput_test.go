@@ -59,12 +59,12 @@ type world struct {
 	store                  *store.Store
 	server                 *Server
 	mod, collector         *client
-	lead                   *client // made when a route needs one
+	lead, admin            *client // made when a route needs one
 	actor                  store.Actor
 	user, banned           uuid.UUID
 	prompt, reply, deleted uuid.UUID
 	halted                 uuid.UUID
-	list                   uuid.UUID
+	list, job              uuid.UUID
 	action                 int64 // the moderator's own, and can be undone
 }
 
@@ -102,6 +102,9 @@ func newWorld(t *testing.T) *world {
 		{MessageID: w.prompt}, {MessageID: w.deleted}, {MessageID: uuid.New()}}}, "", ""); err != nil {
 		t.Fatal(err)
 	}
+	w.job = uuid.New()
+	storetest.Exec(t, s, `INSERT INTO jobs (job_id, kind, actor_id, via, request, state, total)
+		VALUES ($1, 'apply_list', $2, 'session', '{}', 'queued', 501)`, w.job, w.actor.UserID)
 	return w
 }
 
@@ -121,6 +124,8 @@ func (w *world) fill(r route) string {
 		id = w.prompt.String()
 	case strings.HasPrefix(r.Path, "/lists/"):
 		id = w.list.String()
+	case strings.HasPrefix(r.Path, "/jobs/"):
+		id = w.job.String()
 	case strings.HasPrefix(r.Path, "/actions/"):
 		id = strconv.FormatInt(w.action, 10)
 	}
@@ -134,6 +139,11 @@ func (w *world) by(r route) *client {
 		return w.mod
 	case r.Path == ingestPath || r.Path == eventsPath:
 		return w.collector
+	case r.Permission == policy.ListApply:
+		if w.admin == nil {
+			w.admin = staff(w.t, w.server, policy.Admin)
+		}
+		return w.admin
 	case w.lead == nil:
 		w.lead = staff(w.t, w.server, policy.DataLead)
 	}

@@ -33,8 +33,10 @@ type failure struct {
 	Fields  map[string]string
 	Version int
 	Action  *store.Action // the action that is in conflict
-	Missing policy.Permission
-	Holders []string // the roles that have the missing permission
+	// Expected is the number of objects now, if another one was expected.
+	Expected *int64
+	Missing  policy.Permission
+	Holders  []string // the roles that have the missing permission
 }
 
 // describe returns the failure for an error. An error of an unknown kind is an
@@ -73,7 +75,7 @@ func (s *Server) describe(err error) failure {
 		return failure{Status: 403, Code: "forbidden", Title: "You may not do this", Message: string(refusal)}
 	case errors.As(err, &conflict):
 		return failure{Status: 409, Code: "conflict", Title: "This cannot be done now", Message: conflict.Why,
-			Version: conflict.Version, Action: conflict.Action, Advice: "Nothing was done. Look at it as it is now, then " +
+			Version: conflict.Version, Action: conflict.Action, Expected: conflict.Expected, Advice: "Nothing was done. Look at it as it is now, then " +
 				"decide again."}
 	case errors.Is(err, errNotSignedIn):
 		return failure{Status: 401, Code: "not_signed_in", Title: "You are not signed in",
@@ -171,9 +173,11 @@ func (p errorPage) api() any {
 		RequestID string            `json:"request_id,omitempty"`
 		Version   int               `json:"version,omitempty" description:"with 409: the current version"`
 		Action    *store.Action     `json:"action,omitempty"`
+		Expected  *int64            `json:"expected,omitempty" description:"with 409: the number of objects now"`
 	}
 	f := p.Failure
-	b := errorBody{Code: f.Code, Message: f.Message, Fields: f.Fields, Version: f.Version, Action: f.Action}
+	b := errorBody{Code: f.Code, Message: f.Message, Fields: f.Fields, Version: f.Version, Action: f.Action,
+		Expected: f.Expected}
 	if f.Status >= 500 {
 		b.RequestID = p.RequestID
 	}

@@ -88,7 +88,11 @@ func routes() []route {
 		{post, "/lists/:id/items", policy.ListEdit, (*Server).addItems, apiOnly},
 		{del, "/lists/:id/items", policy.ListEdit, (*Server).removeItems, apiOnly},
 		{get, "/lists/:id/audit", policy.ListRead, (*Server).listAudit, apiOnly},
+		{post, "/lists/:id/apply", policy.ListApply, (*Server).applyList, apiOnly},
 		{get, "/lists/:id/compare", policy.ListRead, (*Server).listCompare, apiOnly},
+
+		{get, "/jobs/:id", policy.Read, (*Server).job, apiOnly},
+		{post, "/jobs/:id/cancel", policy.Read, (*Server).cancelJob, apiOnly},
 
 		{get, "/audit", policy.AuditOwn, (*Server).audit, both},
 		{get, "/actions/:id", policy.AuditOwn, (*Server).action, both},

@@ -67,6 +67,8 @@ func TestEveryKindHasItsRoutes(t *testing.T) {
 			path, method = "/lists/:id", patch
 		case "add_to_list":
 			path = "/lists/:id/items"
+		case "apply_list":
+			path = "/lists/:id/apply"
 		case "remove_from_list":
 			path, method = "/lists/:id/items", del
 		}

@@ -21,6 +21,7 @@ const (
 	TreeHalt      Permission = "tree.halt"      // halt, resume a tree
 	ListRead      Permission = "list.read"      // see lists of messages and audit them
 	ListEdit      Permission = "list.edit"      // create lists and fill them
+	ListApply     Permission = "list.apply"     // delete what is on a list
 	ScoringRead   Permission = "scoring.read"   // see the scoring weights, try others
 	ScoringSave   Permission = "scoring.save"   // put other weights in force
 	AuditOwn      Permission = "audit.own"      // own actions, and all on a given target
@@ -58,6 +59,7 @@ var All = []Info{
 	{TreeHalt, "halt and resume trees"},
 	{ListRead, "see lists of messages and audit them"},
 	{ListEdit, "create lists of messages and fill them"},
+	{ListApply, "delete what is on a list of messages"},
 	{ScoringRead, "see the scoring weights and try others"},
 	{ScoringSave, "save scoring weights"},
 	{AuditOwn, "see own actions, and all on what is looked at"},

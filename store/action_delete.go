@@ -100,12 +100,25 @@ func (d *actionTx) delete(c chosen) error {
 	if err := d.takes(c); err != nil || d.act.Preview {
 		return err
 	}
-	_, err := d.change(deletionAspect,
-		"chosen AS (SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[]) AS c(tree_id, id, root))",
-		`deleted = true, deleted_at = $5, deleted_action = $1, deleted_root = chosen.root, deletion_by_staff = true`,
-		db.IDArray(c.trees), db.IDArray(c.messages), db.IDArray(c.roots), d.at)
-	return err
+	for from := 0; from < len(c.messages); from += deletedAtOnce {
+		to := min(from+deletedAtOnce, len(c.messages))
+		if _, err := d.change(deletionAspect,
+			"chosen AS (SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[]) AS c(tree_id, id, root))",
+			`deleted = true, deleted_at = $5, deleted_action = $1, deleted_root = chosen.root, deletion_by_staff = true`,
+			db.IDArray(c.trees[from:to]), db.IDArray(c.messages[from:to]), db.IDArray(c.roots[from:to]),
+			d.at); err != nil {
+			return err
+		}
+		if d.act.Progress != nil {
+			d.act.Progress(int64(to))
+		}
+	}
+	return nil
 }
+
+// deletedAtOnce is the maximum number of messages that one statement deletes, so
+// that a job shows its progress.
+const deletedAtOnce = 5000
 
 // undelete restores messages.
 func (d *actionTx) undelete(c chosen) error {

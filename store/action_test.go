@@ -100,6 +100,7 @@ func TestEveryActionIsUndone(t *testing.T) {
 	prepared := map[string][]store.Act{
 		"unban": {{Kind: "ban"}}, "undelete": {{Kind: "delete"}}, "resume": {{Kind: "halt"}},
 		"update_list": {created}, "add_to_list": {created}, "remove_from_list": {created, filled},
+		"apply_list": {created, {Kind: "add_to_list"}},
 	}
 	acts := []store.Act{
 		{Kind: "ban", Params: store.BanParams{Messages: "delete", Trees: "halt", Until: &until}}, {Kind: "unban"},
@@ -111,7 +112,7 @@ func TestEveryActionIsUndone(t *testing.T) {
 		{Kind: "react", Params: store.ReactParams{Emoji: "+1", Op: "add"}},
 		{Kind: "report"}, {Kind: "halt"}, {Kind: "resume"},
 		created, {Kind: "update_list", Params: store.ListParams{Note: &notes}}, filled,
-		{Kind: "remove_from_list", Params: store.RemoveParams{Items: []uuid.UUID{listed}}},
+		{Kind: "remove_from_list", Params: store.RemoveParams{Items: []uuid.UUID{listed}}}, {Kind: "apply_list"},
 	}
 	tried := map[string]bool{}
 	for _, a := range acts {
@@ -124,6 +125,9 @@ func TestEveryActionIsUndone(t *testing.T) {
 				"list": uuid.New()}[kind.Target]
 			for _, p := range prepared[a.Kind] {
 				p.Target = target
+				if p.Kind == "add_to_list" && p.Params == nil {
+					p.Params = store.AddParams{Items: []store.NewItem{{MessageID: w.reply}}}
+				}
 				act(t, w.Store, w.admin, p)
 			}
 			before := state(t, w.Store)

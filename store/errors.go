@@ -23,6 +23,9 @@ type Conflict struct {
 	Version int
 	// Action is the action that caused the conflict, if any.
 	Action *Action
+	// Expected is the number of objects that the act would change now, if the
+	// conflict is that the actor expected another one.
+	Expected *int64
 }
 
 func (c *Conflict) Error() string { return c.Why }

@@ -8,7 +8,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"treewarden/policy"
 	"treewarden/store"
+	"treewarden/store/jobs"
 	"treewarden/store/lists"
 	"treewarden/store/storetest"
 )
@@ -220,4 +222,151 @@ func TestAddByFilter(t *testing.T) {
 		next.Both.Count != 1 {
 		t.Errorf("its next page: %+v %v", next, err)
 	}
+}
+
+// TestApplyList deletes what is present on a list, and nothing else of it.
+func TestApplyList(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	edited := storetest.Tree(t, w.Store, storetest.Node{Author: w.other, Text: "before"})
+	kept := storetest.Tree(t, w.Store, storetest.Node{Author: w.other})
+	list, _ := newList(t, w, "To delete")
+	add(t, w, list, w.prompt, w.reply, w.deleted, edited[0], uuid.New())
+	act(t, w.Store, w.moderator, store.Act{Kind: "edit", Target: edited[0], Params: store.EditParams{Text: "after"}})
+	before := state(t, w.Store)
+	preview, err := w.PreviewList(ctx, w.admin, store.Act{Target: list, Reason: "preview"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The prompt, the reply on the list, and the reply below it; the others are deleted already.
+	if preview.Expected != 3 || preview.Affected.OthersMessages != 1 || len(preview.Sample) != 2 ||
+		preview.Left[lists.Deleted] != 1 || preview.Left[lists.EditedSince] != 1 || preview.Left[lists.Missing] != 1 {
+		t.Errorf("the preview is %+v", preview)
+	}
+	wrong := int64(2)
+	apply := store.Act{Kind: "apply_list", Target: list, Reason: "before the release", Params: store.ApplyParams{Expected: &wrong}}
+	var conflict *store.Conflict
+	if _, err := w.Act(ctx, w.admin, apply); !errors.As(err, &conflict) || conflict.Expected == nil || *conflict.Expected != 3 {
+		t.Errorf("with another number: %v", err)
+	}
+	var forbidden *store.Forbidden
+	if _, err := w.Act(ctx, w.moderator, apply); !errors.As(err, &forbidden) {
+		t.Errorf("by a moderator: %v", err)
+	}
+	if now := state(t, w.Store); now != before {
+		t.Error("the preview or a refused act changed something")
+	}
+	apply.Params = store.ApplyParams{Expected: &preview.Expected}
+	done := act(t, w.Store, w.admin, apply)
+	if done.Affected != preview.Affected {
+		t.Errorf("previewed %+v, done %+v", preview.Affected, done.Affected)
+	}
+	wantOne(t, w.Store, "0", "SELECT count(*) FROM messages WHERE tree_id = $1 AND NOT deleted", w.prompt)
+	wantOne(t, w.Store, "false", "SELECT deleted FROM messages WHERE message_id = $1", kept[0])
+	states := statesOf(t, w, list)
+	if states[w.prompt] != lists.Deleted || states[edited[0]] != lists.EditedSince {
+		t.Errorf("then the states are %v", states)
+	}
+	if again := act(t, w.Store, w.admin, store.Act{Kind: "apply_list", Target: list}); again.Action.ID != 0 {
+		t.Errorf("applied again: %+v", again)
+	}
+	verify(t, w.Store)
+	if _, err := w.Undo(ctx, w.admin, done.Action.ID, "too early", false, ""); err != nil {
+		t.Fatal(err)
+	}
+	storetest.Exec(t, w.Store, "DELETE FROM list_audits")
+	if now := state(t, w.Store); now != before {
+		t.Error("the undo does not bring back what was")
+	}
+	verify(t, w.Store)
+}
+
+// TestApplyListAsJob deletes more messages than one request may.
+func TestApplyListAsJob(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	shipped, err := policy.Shipped()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := storetest.Tree(t, w.Store, storetest.Node{Author: w.troll, Replies: slices.Repeat([]storetest.Node{{}}, 501)})
+	list, _ := newList(t, w, "A large list")
+	add(t, w, list, ids...)
+	before := state(t, w.Store)
+	expected := int64(len(ids))
+	apply := store.Act{Kind: "apply_list", Target: list, Reason: "before the release", IdempotencyKey: "once",
+		Params: store.ApplyParams{Expected: &expected}}
+	queue := func() jobs.Job {
+		t.Helper()
+		outcome, job, err := w.ActOrQueue(ctx, w.admin, apply)
+		if err != nil || job == nil || outcome.Action.ID != 0 {
+			t.Fatalf("%+v %+v %v", outcome, job, err)
+		}
+		return *job
+	}
+	run := func() jobs.Job {
+		t.Helper()
+		if err := w.RunJobs(ctx, shipped); err != nil {
+			t.Fatal(err)
+		}
+		job, err := w.Job(ctx, w.admin, queue().JobID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return job
+	}
+	job := queue()
+	if job.State != jobs.Queued || job.Total != expected || queue().JobID != job.JobID {
+		t.Errorf("the job is %+v", job)
+	}
+	other := apply
+	other.Reason = "for another reason"
+	var conflict *store.Conflict
+	if _, _, err := w.ActOrQueue(ctx, w.admin, other); !errors.As(err, &conflict) {
+		t.Errorf("another request with the same key: %v", err)
+	}
+	if now := state(t, w.Store); now != before {
+		t.Error("it changed something before it ran")
+	}
+	// A process that took it and was killed leaves it running without a heartbeat.
+	storetest.Exec(t, w.Store, "UPDATE jobs SET state = 'running', heartbeat = now() - interval '1 minute'")
+	job = run()
+	if job.State != jobs.Done || job.Done != expected || job.Action == nil || job.Error != "" || job.EndedAt == nil {
+		t.Fatalf("then the job is %+v", job)
+	}
+	action, err := w.Action(ctx, w.admin, *job.Action)
+	if err != nil || action.Affected.Messages != expected || action.ActorName != w.admin.Name {
+		t.Errorf("its action is %+v %v", action, err)
+	}
+	// If it ended without a word of it, the same job finds its action.
+	storetest.Exec(t, w.Store, "UPDATE jobs SET state = 'queued', action_id = NULL")
+	if again := run(); again.Action == nil || *again.Action != action.ID {
+		t.Errorf("run again: %+v", again)
+	}
+	if _, err := w.Undo(ctx, w.admin, action.ID, "too early", false, ""); err != nil {
+		t.Fatal(err)
+	}
+	if now := state(t, w.Store); now != before {
+		t.Error("the undo does not bring back what was")
+	}
+
+	apply.IdempotencyKey = "cancelled"
+	if _, err := w.CancelJob(ctx, w.moderator, queue().JobID); err == nil {
+		t.Error("a moderator cancels the job of an admin")
+	}
+	if job, err := w.CancelJob(ctx, w.admin, queue().JobID); err != nil || job.State != jobs.Cancelled {
+		t.Errorf("cancelled: %+v %v", job, err)
+	}
+	if job := run(); job.State != jobs.Cancelled {
+		t.Errorf("a cancelled job is %+v", job)
+	}
+	// Its person loses the role before it runs.
+	apply.IdempotencyKey = "late"
+	queue()
+	storetest.Exec(t, w.Store, "UPDATE users SET role = 'moderator' WHERE user_id = $1", w.admin.UserID)
+	if job := run(); job.State != jobs.Failed || job.Error == "" {
+		t.Errorf("the job of a former admin is %+v", job)
+	}
+	wantOne(t, w.Store, "0", "SELECT count(*) FROM messages WHERE tree_id = $1 AND deleted", ids[0])
+	verify(t, w.Store)
 }

@@ -135,7 +135,7 @@ func (s *Store) Actions(ctx context.Context, actor Actor, f ActionFilter) (List[
 func (s *Store) actorsNamed(ctx context.Context, name string) ([]uuid.UUID, error) {
 	rows, err := s.pool.Query(ctx, `SELECT u.user_id FROM users u
 		WHERE (lower(u.display_name) = lower($1) OR u.auth_method = 'local' AND u.username = $1)
-		AND (u.role <> 'general' OR EXISTS (SELECT FROM actions a WHERE a.actor_id = u.user_id))`, toText(name))
+		AND (u.role <> 'general' OR EXISTS (SELECT FROM actions a WHERE a.actor_id = u.user_id))`, db.ToText(name))
 	if err != nil {
 		return nil, db.Translate(err)
 	}

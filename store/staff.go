@@ -13,6 +13,7 @@ import (
 
 	"treewarden/policy"
 	"treewarden/store/db"
+	"treewarden/store/sessions"
 	"treewarden/store/tables"
 )
 
@@ -25,11 +26,6 @@ type Key struct {
 	ExpiresAt  *time.Time `json:"expires_at"`
 	LastUsedAt *time.Time `json:"last_used_at"`
 	RevokedAt  *time.Time `json:"revoked_at"`
-}
-
-// toText makes external input valid for a text column.
-func toText(text string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 }
 
 func checkName(name string) error {
@@ -86,7 +82,7 @@ func (s *Store) CreateStaff(ctx context.Context, actor Actor, name, role, passwo
 		if err := checkPassword("password", password); err != nil {
 			return User{}, err
 		}
-		h, err := hashPassword(ctx, password)
+		h, err := sessions.HashPassword(ctx, password)
 		if err != nil {
 			return User{}, err
 		}
@@ -140,7 +136,7 @@ func (s *Store) Staff(ctx context.Context, actor Actor) ([]User, error) {
 func staffByName(ctx context.Context, c db.Conn, name string) (User, error) {
 	var id uuid.UUID
 	if err := c.QueryRow(ctx, "SELECT user_id FROM users WHERE auth_method = 'local' AND username = $1",
-		strings.TrimSpace(toText(name))).Scan(&id); err != nil {
+		strings.TrimSpace(db.ToText(name))).Scan(&id); err != nil {
 		return User{}, db.Translate(err)
 	}
 	return userByID(ctx, c, id)
@@ -158,7 +154,7 @@ func (s *Store) SetStaffPassword(ctx context.Context, actor Actor, name, passwor
 	if err != nil {
 		return err
 	}
-	hash, err := hashPassword(ctx, password)
+	hash, err := sessions.HashPassword(ctx, password)
 	if err != nil {
 		return err
 	}
@@ -194,7 +190,7 @@ func (s *Store) CreateKey(ctx context.Context, actor Actor, name, role string, e
 		return "", Invalid{"expires": "The end of a key lies in the future."}
 	}
 	name = strings.TrimSpace(name)
-	secret, _ := newToken()
+	secret, _ := sessions.NewToken()
 	key := "tw_" + secret
 	id := uuid.New()
 	err := s.account(ctx, actor, "create_key", func(d *actionTx) error {
@@ -204,7 +200,7 @@ func (s *Store) CreateKey(ctx context.Context, actor Actor, name, role string, e
 			return err
 		}
 		_, err := d.exec("INSERT INTO api_keys (key_hash, user_id, name, expires_at) VALUES ($1, $2, $3, $4)",
-			hashToken(key), id, name, expires)
+			sessions.HashToken(key), id, name, expires)
 		return taken(err, "There is a key of this name. Choose another one.")
 	})
 	if err != nil {
@@ -232,7 +228,7 @@ func (s *Store) RevokeKey(ctx context.Context, actor Actor, name string) error {
 		var id uuid.UUID
 		var revoked *time.Time
 		if err := d.QueryRow(d.Ctx, "SELECT user_id, revoked_at FROM api_keys WHERE name = $1 FOR UPDATE",
-			strings.TrimSpace(toText(name))).Scan(&id, &revoked); err != nil {
+			strings.TrimSpace(db.ToText(name))).Scan(&id, &revoked); err != nil {
 			return err
 		}
 		d.aim(id, strings.TrimSpace(name))
@@ -252,14 +248,14 @@ func (s *Store) PersonByKey(ctx context.Context, key string, p *policy.Policy) (
 	err := s.pool.QueryRow(ctx, `SELECT u.user_id, k.name, u.role, k.last_used_at FROM api_keys k
 		JOIN users u USING (user_id)
 		WHERE k.key_hash = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
-			AND (`+tables.UserStatusSQL+`) = 'active'`, hashToken(key)).
+			AND (`+tables.UserStatusSQL+`) = 'active'`, sessions.HashToken(key)).
 		Scan(&person.UserID, &person.Name, &person.Role, &used)
 	if err != nil {
 		return person, db.Translate(err)
 	}
 	if used == nil || time.Since(*used) > time.Minute {
 		if _, err := s.pool.Exec(ctx, "UPDATE api_keys SET last_used_at = now() WHERE key_hash = $1",
-			hashToken(key)); err != nil {
+			sessions.HashToken(key)); err != nil {
 			return person, db.Translate(err)
 		}
 	}

@@ -293,14 +293,15 @@ func (d *actionTx) standsInTheWay(later int64, why string) error {
 
 // countUndone counts the objects that the undo changed.
 func (d *actionTx) countUndone() error {
-	if err := d.QueryRow(d.Ctx, `WITH touched AS (SELECT m.user_id FROM action_objects o
+	if err := d.QueryRow(d.Ctx, `WITH touched AS (SELECT m.user_id, m.message_id FROM action_objects o
 			JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id
 			WHERE o.action_id = $1 AND o.aspect = 'deletion'),
 		author AS (SELECT CASE WHEN $3 = 'user' THEN $2 ELSE
 			(SELECT m.user_id FROM message_trees x
 				JOIN messages m ON m.tree_id = x.tree_id AND m.message_id = x.message_id
 				WHERE x.message_id = $2) END AS id)
-		SELECT count(*), count(*) FILTER (WHERE t.user_id IS DISTINCT FROM author.id)
+		SELECT count(*), count(*) FILTER (WHERE CASE WHEN $3 = 'list' THEN NOT EXISTS (SELECT FROM list_items i
+			WHERE i.list_id = $2 AND i.message_id = t.message_id) ELSE t.user_id IS DISTINCT FROM author.id END)
 		FROM touched t, author`, d.id, d.act.Target, d.targetType).
 		Scan(&d.affected.Messages, &d.affected.OthersMessages); err != nil {
 		return err

@@ -26,6 +26,7 @@ type Method struct {
 	Lines   Object   // for a body of lines: media types and the schema of a line
 	Answer  any
 	Preview any // the answer of a preview; nil means Answer
+	Job     any // the answer, with 202, if the act becomes a job; nil means it never does
 }
 
 // API holds all that a document describes.
@@ -100,6 +101,9 @@ func (s *schemas) operation(m Method) Object {
 		answer = Object{"anyOf": []any{s.answer(m.Preview), answer}}
 	}
 	responses := Object{"200": Object{"description": "done", "content": Content(answer)}}
+	if m.Job != nil {
+		responses["202"] = Object{"description": "a job does it", "content": Content(s.answer(m.Job))}
+	}
 	for status := range refusals {
 		responses[status] = Object{"$ref": "#/components/responses/" + status}
 	}

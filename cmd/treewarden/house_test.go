@@ -32,9 +32,11 @@ var ourImports = map[string][]string{
 	"store/raters":   {"store/db", "scoring"},
 	"store/lists":    {"store/db", "store/tables"},
 	"store/chain":    {"store/db"},
+	"store/jobs":     {"store/db"},
+	"store/sessions": {"store/db", "store/tables"},
 	"store": {
 		"store/db", "store/tables", "store/counters", "store/boards", "store/ingest", "store/importer", "store/raters",
-		"store/lists", "store/chain",
+		"store/lists", "store/chain", "store/sessions", "store/jobs",
 		"scoring", "policy", "migrations", "corpus",
 	},
 	"store/storetest": {"store", "store/postgres", "migrations", "policy"},

@@ -100,6 +100,9 @@ func serve(app *App, s *store.Store, listener net.Listener) error {
 		every(ctx, time.Second, app.Log, "end timed bans", func(ctx context.Context) error { return endBans(ctx, app, s) })
 	})
 	background.Go(func() {
+		every(ctx, time.Second, app.Log, "do jobs", func(ctx context.Context) error { return s.RunJobs(ctx, app.Policy) })
+	})
+	background.Go(func() {
 		every(ctx, time.Second, app.Log, "bring PostgreSQL back", app.Revive)
 	})
 	background.Go(func() {

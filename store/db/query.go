@@ -216,6 +216,11 @@ func EscapeLike(text string) string {
 	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text)
 }
 
+// ToText makes external input valid for a text column.
+func ToText(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+}
+
 // NoCursorKey is the cursor_key column for queries that are not paged.
 const NoCursorKey = `, '{}'::text[] AS cursor_key`
 

@@ -127,6 +127,22 @@ var stateSQL = `CASE WHEN m.message_id IS NULL THEN 'missing' WHEN m.deleted THE
 	WHEN md5(m.text)::uuid <> i.text_md5 THEN 'edited_since' WHEN t.state = '` + tables.Halted + `' THEN 'halted'
 	WHEN ` + tables.UserStatusSQL + ` = 'banned' THEN 'author_banned' ELSE 'present' END`
 
+// PresentSQL is a query for tree_id and message_id of the items of list $1 that are
+// present, TreesSQL one for the tree_id of all its items.
+var (
+	PresentSQL = "SELECT m.tree_id, m.message_id FROM " + itemTables + " WHERE i.list_id = $1 AND " + stateSQL +
+		" = '" + Present + "'"
+	TreesSQL = "SELECT x.tree_id FROM list_items i JOIN message_trees x USING (message_id) WHERE i.list_id = $1"
+)
+
+// CountOutside counts the messages that are not on a list.
+func CountOutside(ctx context.Context, c db.Conn, list uuid.UUID, messages []uuid.UUID) (n int64, err error) {
+	err = c.QueryRow(ctx, `SELECT count(*) FROM unnest($2::uuid[]) g (message_id) WHERE NOT EXISTS (
+		SELECT FROM list_items i WHERE i.list_id = $1 AND i.message_id = g.message_id)`,
+		list, db.IDArray(messages)).Scan(&n)
+	return n, err
+}
+
 // Item is one item of a list.
 type Item struct {
 	MessageID   uuid.UUID  `json:"message_id"`

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -15,10 +16,78 @@ import (
 	"treewarden/store/tables"
 )
 
-// Candidates scores all users on the boards of a window by two formulas. The
+// Trial compares a formula with the one in force, on the users of the boards of a
+// window. Sanctioned users are banned users and users who ever had a message
+// deleted by staff or rejected. The scores behind Old and New leave out the
+// signals in LeftOut. Entered, Left and Moved refer to the first Top places of
+// the board of active users, by full scores.
+type Trial struct {
+	Window     scoring.Window   `json:"frame"`
+	AsOf       time.Time        `json:"as_of"`
+	Tried      scoring.Formula  `json:"tried"`
+	InForce    scoring.Formula  `json:"in_force"`
+	Users      int              `json:"users"`
+	Sanctioned int              `json:"known_trolls"`
+	LeftOut    []scoring.Signal `json:"left_out"`
+	Resamples  int              `json:"resamples"`
+	Old        scoring.Quality  `json:"old"`
+	New        scoring.Quality  `json:"new"`
+	Difference *float64         `json:"auc_difference"`
+	// Between holds the difference in 95 % of resamples.
+	Between *scoring.Interval `json:"auc_difference_interval"`
+	Top     int               `json:"top"`
+	Entered []TrialRow        `json:"entered"`
+	Left    []TrialRow        `json:"left"`
+	Moved   []TrialRow        `json:"moved"`
+}
+
+// TrialRow is a user whose place on the board differs between two formulas.
+type TrialRow struct {
+	UserID      uuid.UUID `json:"user_id"`
+	DisplayName string    `json:"display_name"`
+	Sanctioned  bool      `json:"known_troll"`
+	RankBefore  int       `json:"rank_before"`
+	RankAfter   int       `json:"rank_after"`
+	ScoreBefore float64   `json:"score_before"`
+	ScoreAfter  float64   `json:"score_after"`
+}
+
+// Try compares two formulas on the users of a window that starts at since. The
+// first must use the threshold for toxic messages in force.
+func (l *Boards) Try(
+	ctx context.Context, old, tried scoring.Formula, window scoring.Window, since pgtype.Timestamptz, now time.Time,
+) (Trial, error) {
+	t := Trial{
+		Window: window, AsOf: now, Tried: tried, InForce: old,
+		LeftOut: scoring.LeakySignals, Resamples: scoring.Resamples, Top: scoring.Top,
+	}
+	candidates, err := l.candidates(ctx, old, tried, window, since)
+	if err != nil {
+		return t, err
+	}
+	found := scoring.NewTrial(candidates)
+	t.Users, t.Sanctioned, t.Old, t.New = found.Users, found.Sanctioned, found.Old, found.New
+	t.Difference, t.Between = found.AUCDifference, found.AUCDifferenceInterval
+	names, err := l.namesOf(ctx, candidates, found.Entered, found.Left, found.Moved)
+	if err != nil {
+		return t, err
+	}
+	rows := func(moves []scoring.Move) []TrialRow {
+		all := make([]TrialRow, len(moves))
+		for i, m := range moves {
+			c := candidates[m.Candidate]
+			all[i] = TrialRow{c.ID, names[c.ID], c.Sanctioned, m.Before, m.After, c.Score[0], c.Score[1]}
+		}
+		return all
+	}
+	t.Entered, t.Left, t.Moved = rows(found.Entered), rows(found.Left), rows(found.Moved)
+	return t, nil
+}
+
+// candidates scores all users on the boards of a window by two formulas. The
 // window starts at since; the first formula uses the threshold for toxic messages
 // in force.
-func (l *Boards) Candidates(
+func (l *Boards) candidates(
 	ctx context.Context, old, tried scoring.Formula, window scoring.Window, since pgtype.Timestamptz,
 ) ([]scoring.Candidate, error) {
 	users, err := l.Current(ctx)
@@ -89,8 +158,8 @@ func toxicByAuthor(window scoring.Window) string {
 			WHERE m.user_id IS NOT NULL` + within + ` GROUP BY m.user_id`
 }
 
-// NamesOf reads the names of candidates.
-func (l *Boards) NamesOf(ctx context.Context, candidates []scoring.Candidate,
+// namesOf reads the names of candidates.
+func (l *Boards) namesOf(ctx context.Context, candidates []scoring.Candidate,
 	moves ...[]scoring.Move) (map[[16]byte]string, error) {
 	var ids []uuid.UUID
 	for _, list := range moves {

@@ -1,0 +1,83 @@
+package store
+
+import (
+	"context"
+
+	"treewarden/policy"
+	"treewarden/store/db"
+	"treewarden/store/lists"
+)
+
+func init() {
+	register(Kind{
+		Name: "apply_list", Target: "list", Place: 114, Title: "Delete what is on the list",
+		Button: "Delete", Past: "Deleted what is on the list",
+		Permission: policy.ListApply, Undoable: true, Previewable: true, NeedsReason: true, Destructive: true,
+		Effect: always("The messages on the list that are present go, with all replies below them. Those that were " +
+			"edited since, whose tree is stopped or whose author is banned, stay. One undo brings back exactly these."),
+		aspects: []aspect{deletionAspect},
+	}, applyList)
+}
+
+// ApplyParams limits the deletion of what is on a list.
+type ApplyParams struct {
+	// Expected is the number of messages that a preview counted. With another
+	// number now, nothing is done; nil is not checked.
+	Expected *int64 `json:"expected" form:"expected" validate:"omitempty,min=0"`
+}
+
+// applyList deletes the messages of a list that are present, with their subtrees.
+func applyList(d *actionTx, p ApplyParams) error {
+	list, err := d.openList()
+	if err != nil {
+		return err
+	}
+	if _, err := d.exec("SELECT FROM trees WHERE tree_id IN ("+lists.TreesSQL+") ORDER BY tree_id FOR UPDATE",
+		list.ListID); err != nil {
+		return err
+	}
+	found, err := d.findSubtrees("(m.tree_id, m.message_id) IN ("+lists.PresentSQL+")", list.ListID)
+	if err != nil {
+		return err
+	}
+	now := int64(len(found.messages))
+	if p.Expected != nil && *p.Expected != now {
+		return &Conflict{Why: "The list would delete another number of messages now than the preview counted. Look at " +
+			"the preview again.", Expected: &now}
+	}
+	if now == 0 && !d.act.Preview {
+		return errUnchanged
+	}
+	if found.others, err = lists.CountOutside(d.Ctx, d.Conn, list.ListID, found.messages); err != nil {
+		return err
+	}
+	return d.delete(found)
+}
+
+// ListPreview tells what the deletion of what is on a list would do.
+type ListPreview struct {
+	Outcome
+	// Expected is the number of messages, for the parameter of the same name.
+	Expected int64 `json:"expected"`
+	// Left counts the items that stay as they are, by state.
+	Left map[string]int64 `json:"left"`
+	// Sample holds up to 10 of the items that go.
+	Sample []lists.Item `json:"sample"`
+}
+
+// PreviewList counts what an act that applies a list would do.
+func (s *Store) PreviewList(ctx context.Context, actor Actor, act Act) (ListPreview, error) {
+	act.Kind, act.Preview = "apply_list", true
+	list := act.Target
+	outcome, err := s.Act(ctx, actor, act)
+	if err != nil {
+		return ListPreview{}, err
+	}
+	audit, err := lists.Count(ctx, s.pool, list, s.now().UTC())
+	if err != nil {
+		return ListPreview{}, db.Translate(err)
+	}
+	delete(audit.Counts, lists.Present)
+	sample, err := lists.Items(ctx, s.pool, list, lists.ItemFilter{State: lists.Present, Page: Page{Limit: 10}})
+	return ListPreview{outcome, outcome.Affected.Messages, audit.Counts, sample.Items}, err
+}

@@ -1,0 +1,139 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"treewarden/policy"
+	"treewarden/store/jobs"
+)
+
+// jobFrom is the number of messages from which on an act becomes a job.
+const jobFrom = 500
+
+// jobRequest is the act of a job, as the job keeps it.
+type jobRequest struct {
+	Target uuid.UUID       `json:"target"`
+	Reason string          `json:"reason"`
+	Params json.RawMessage `json:"params"`
+}
+
+// ActOrQueue performs an act that can be previewed or, if it changes more than
+// 500 messages, makes a job of it. Either the outcome or the job is set.
+func (s *Store) ActOrQueue(ctx context.Context, actor Actor, act Act) (Outcome, *jobs.Job, error) {
+	request, err := writeRequest(act)
+	if err != nil {
+		return Outcome{}, nil, err
+	}
+	id := uuid.New()
+	if act.IdempotencyKey != "" { // a repeated request finds its job
+		id = uuid.NewSHA1(actor.UserID, []byte(act.IdempotencyKey))
+		job, err := jobs.ByID(ctx, s.pool, id)
+		if err == nil && (job.Kind != act.Kind || !job.Asks(request)) {
+			err = &Conflict{Why: "This Idempotency-Key was used for another request. Send a new one."}
+		}
+		if !errors.Is(err, ErrNotFound) {
+			return Outcome{}, &job, err
+		}
+	}
+	preview := act
+	preview.Preview, preview.IdempotencyKey = true, ""
+	counted, err := s.Act(ctx, actor, preview)
+	if err != nil {
+		return Outcome{}, nil, err
+	}
+	if counted.Affected.Messages <= jobFrom || actor.UserID == uuid.Nil {
+		outcome, err := s.Act(ctx, actor, act)
+		return outcome, nil, err
+	}
+	job, err := jobs.Add(ctx, s.pool, jobs.Job{
+		JobID: id, Kind: act.Kind, Actor: actor.UserID, Via: actor.Via, Request: request, Total: counted.Affected.Messages,
+	})
+	return Outcome{}, &job, err
+}
+
+func writeRequest(act Act) (json.RawMessage, error) {
+	params, err := json.Marshal(act.Params)
+	if err != nil {
+		return nil, fmt.Errorf("write down the request: %w", err)
+	}
+	request, err := json.Marshal(jobRequest{act.Target, act.Reason, params})
+	if err != nil {
+		return nil, fmt.Errorf("write down the request: %w", err)
+	}
+	return request, nil
+}
+
+// Job returns a job.
+func (s *Store) Job(ctx context.Context, actor Actor, id uuid.UUID) (jobs.Job, error) {
+	if err := need(actor, policy.Read); err != nil {
+		return jobs.Job{}, err
+	}
+	return jobs.ByID(ctx, s.pool, id)
+}
+
+// CancelJob cancels a job of the actor or, with the permission undo.all, of
+// anybody. An action is done whole or not at all: a job that is cancelled in time
+// changes nothing.
+func (s *Store) CancelJob(ctx context.Context, actor Actor, id uuid.UUID) (jobs.Job, error) {
+	job, err := s.Job(ctx, actor, id)
+	if err != nil {
+		return job, err
+	}
+	if job.Actor != actor.UserID {
+		if err := need(actor, policy.UndoAll); err != nil {
+			return job, err
+		}
+	}
+	if err := jobs.Cancel(ctx, s.pool, id); err != nil {
+		return job, err
+	}
+	return jobs.ByID(ctx, s.pool, id)
+}
+
+// RunJobs performs jobs, one after the other, until none waits. Several processes
+// may do so at once.
+func (s *Store) RunJobs(ctx context.Context, p *policy.Policy) error {
+	return jobs.Run(ctx, s.pool, func(ctx context.Context, job jobs.Job, progress func(int64)) (int64, error) {
+		return s.doJob(ctx, p, job, progress)
+	}, isRefusal)
+}
+
+// doJob performs the act of a job, as the person who started it may now.
+func (s *Store) doJob(ctx context.Context, p *policy.Policy, job jobs.Job, progress func(int64)) (int64, error) {
+	var request jobRequest
+	kind, known := KindNamed(job.Kind)
+	if err := json.Unmarshal(job.Request, &request); err != nil || !known || kind.NewParams == nil {
+		return 0, Malformed("This version of the program cannot do this job.")
+	}
+	params := kind.NewParams()
+	if err := json.Unmarshal(request.Params, params); err != nil {
+		return 0, Malformed("This version of the program cannot do this job.")
+	}
+	user, err := userByID(ctx, s.pool, job.Actor)
+	if err != nil {
+		return 0, err
+	}
+	if user.Status != Active {
+		return 0, &Forbidden{Why: "The account that started this is no longer active."}
+	}
+	actor := Actor{UserID: user.UserID, Name: user.DisplayName, Role: user.Role, Via: job.Via, Policy: p}
+	outcome, err := s.Act(ctx, actor, Act{Kind: job.Kind, Target: request.Target, Reason: request.Reason, Params: params,
+		IdempotencyKey: "job " + job.JobID.String(), Progress: progress})
+	return outcome.Action.ID, err
+}
+
+// isRefusal reports whether an error is the actor's, so that another try has the
+// same result.
+func isRefusal(err error) bool {
+	var forbidden *Forbidden
+	var conflict *Conflict
+	var invalid Invalid
+	var malformed Malformed
+	return errors.As(err, &forbidden) || errors.As(err, &conflict) || errors.As(err, &invalid) ||
+		errors.As(err, &malformed) || errors.Is(err, ErrNotFound)
+}

@@ -1,0 +1,111 @@
+// Package jobs keeps long work that goes on without its request: a queue in the
+// database, from which every process takes. The package store does the work.
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+
+	"treewarden/store/db"
+)
+
+// The states of a job.
+const (
+	Queued    = "queued"
+	Running   = "running"
+	Done      = "done"
+	Failed    = "failed"
+	Cancelled = "cancelled"
+)
+
+// lost is the time without a heartbeat after which a running job is taken up
+// again: its process was killed, or cannot reach the database.
+const lost = 30 * time.Second
+
+// Job is long work.
+type Job struct {
+	JobID uuid.UUID `json:"job_id"`
+	Kind  string    `json:"kind"` // the kind of its action
+	State string    `json:"state"`
+	// Done and Total count objects. Total is 0 as long as it is unknown.
+	Done  int64 `json:"done"`
+	Total int64 `json:"total"`
+	// Action is the action that the job led to. It is null until the job is done,
+	// and where nothing had to be changed.
+	Action    *int64     `json:"action"`
+	Error     string     `json:"error"`
+	Actor     uuid.UUID  `json:"actor"`
+	ActorName string     `json:"actor_name"`
+	CreatedAt time.Time  `json:"created_at"`
+	EndedAt   *time.Time `json:"ended_at"`
+
+	Via     string          `json:"-"`
+	Request json.RawMessage `json:"-"`
+}
+
+const columns = `j.job_id, j.kind, j.state, j.done, j.total, j.action_id AS action, j.error, j.actor_id AS actor,
+	coalesce((SELECT display_name FROM users WHERE user_id = j.actor_id), '') AS actor_name, j.created_at, j.ended_at,
+	j.via, j.request`
+
+// Add queues a job. If there is one with its id, Add leaves that as it is.
+func Add(ctx context.Context, c db.Conn, j Job) (Job, error) {
+	if _, err := c.Exec(ctx, `INSERT INTO jobs (job_id, kind, actor_id, via, request, state, total)
+		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
+		j.JobID, j.Kind, j.Actor, j.Via, j.Request, Queued, j.Total); err != nil {
+		return Job{}, db.Translate(err)
+	}
+	return ByID(ctx, c, j.JobID)
+}
+
+// ByID returns a job, or ErrNotFound.
+func ByID(ctx context.Context, c db.Conn, id uuid.UUID) (Job, error) {
+	return one(db.Collect[Job](ctx, c, "SELECT "+columns+" FROM jobs j WHERE j.job_id = $1", id))
+}
+
+func one(found []Job, err error) (Job, error) {
+	if err == nil && len(found) == 0 {
+		err = db.ErrNotFound
+	}
+	if err != nil {
+		return Job{}, err
+	}
+	return found[0], nil
+}
+
+// Take takes the oldest job that waits or was lost, and marks it as running. It
+// returns ErrNotFound if there is none.
+func Take(ctx context.Context, c db.Conn) (Job, error) {
+	return one(db.Collect[Job](ctx, c, `UPDATE jobs j SET state = $1, heartbeat = now() WHERE j.job_id = (
+			SELECT job_id FROM jobs WHERE state = $2 OR state = $1 AND heartbeat < now() - $3::interval
+			ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+		RETURNING `+columns, Running, Queued, lost))
+}
+
+// Beat says that a job is running, and how far it is. It reports whether somebody
+// cancelled it.
+func Beat(ctx context.Context, c db.Conn, id uuid.UUID, done, total int64) (cancelled bool, err error) {
+	err = c.QueryRow(ctx, `UPDATE jobs SET heartbeat = now(), done = $2, total = greatest(total, $3) WHERE job_id = $1
+		RETURNING cancel`, id, done, total).Scan(&cancelled)
+	return cancelled, db.Translate(err)
+}
+
+// End ends a job. The action is 0 if there is none.
+func End(ctx context.Context, c db.Conn, id uuid.UUID, state string, action int64, why string) error {
+	_, err := c.Exec(ctx, `UPDATE jobs SET state = $2, action_id = nullif($3, 0), error = $4, ended_at = now(),
+		done = CASE WHEN $2 = 'done' THEN total WHEN $2 = 'cancelled' THEN 0 ELSE done END WHERE job_id = $1`,
+		id, state, action, db.ToText(why))
+	return db.Translate(err)
+}
+
+// Cancel cancels a job: a queued one ends at once, a running one at its next
+// heartbeat. It does nothing to a job that has ended.
+func Cancel(ctx context.Context, c db.Conn, id uuid.UUID) error {
+	_, err := c.Exec(ctx, `UPDATE jobs SET cancel = true,
+		state = CASE WHEN state = 'queued' THEN 'cancelled' ELSE state END,
+		ended_at = CASE WHEN state = 'queued' THEN now() ELSE ended_at END
+		WHERE job_id = $1 AND state IN ('queued', 'running')`, id)
+	return db.Translate(err)
+}

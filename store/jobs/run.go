@@ -1,0 +1,85 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"sync/atomic"
+	"time"
+
+	"treewarden/store/db"
+)
+
+// beat is the time between two heartbeats of a running job.
+const beat = time.Second
+
+// Run performs jobs, one after the other, until none waits. do performs a job and
+// returns its action, or 0 if nothing had to be changed. It calls progress with
+// the number of objects that are done. An error for which isFinal is true ends the
+// job as failed. After any other error, Run returns, and the job is taken up again
+// later.
+func Run(
+	ctx context.Context, c db.Conn, do func(context.Context, Job, func(int64)) (int64, error),
+	isFinal func(error) bool,
+) error {
+	for {
+		job, err := Take(ctx, c)
+		if errors.Is(err, db.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		action, cancelled, err := runBeating(ctx, c, job, do)
+		state, why := Done, ""
+		switch {
+		case err == nil:
+		case cancelled:
+			state = Cancelled
+		case isFinal(err):
+			state, why = Failed, err.Error()
+		default:
+			return err
+		}
+		if err := End(ctx, c, job.JobID, state, action, why); err != nil {
+			return err
+		}
+	}
+}
+
+// runBeating performs a job while it writes the heartbeats. It reports whether
+// somebody cancelled the job.
+func runBeating(
+	ctx context.Context, c db.Conn, job Job, do func(context.Context, Job, func(int64)) (int64, error),
+) (action int64, cancelled bool, err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var done atomic.Int64
+	ended, beating := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(beating)
+		for !cancelled {
+			select {
+			case <-ended:
+				return
+			case <-time.After(beat):
+			}
+			var err error
+			if cancelled, err = Beat(ctx, c, job.JobID, done.Load(), job.Total); err == nil && cancelled {
+				stop()
+			}
+		}
+	}()
+	action, err = do(ctx, job, done.Store)
+	close(ended)
+	<-beating
+	return action, cancelled, err
+}
+
+// Asks reports whether a job's request holds the same value as another JSON text.
+func (j Job) Asks(request json.RawMessage) bool {
+	var one, other any
+	return json.Unmarshal(j.Request, &one) == nil && json.Unmarshal(request, &other) == nil &&
+		reflect.DeepEqual(one, other)
+}
