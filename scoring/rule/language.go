@@ -14,6 +14,10 @@ const (
 	mismatchLetters = 20  // letters that a text must have
 	mismatchMain    = 0.8 // share of the letters that its main script must have
 	mismatchOwn     = 0.1 // share of the letters from which on a script of the language counts
+	// Letters from which on it counts in a text that is mostly Latin, for questions
+	// with code or an English quote: "convert this code" in Korean has 14. With 10,
+	// the five such texts among 1,500 messages of OASST2 are not taken for English.
+	mismatchOwnInLatin = 10
 )
 
 // script is a script, with its name for people and its codes in ISO 15924.
@@ -22,6 +26,8 @@ type script struct {
 	table *unicode.RangeTable
 	codes []string
 }
+
+const latin = 0 // the index of Latin in scripts
 
 var scripts = []script{
 	{"Latin", unicode.Latin, []string{"Latn"}},
@@ -76,18 +82,15 @@ func mismatch(text, lang string) string {
 	if letters < mismatchLetters {
 		return ""
 	}
-	main := 0
-	for i, n := range counts {
-		own := slices.ContainsFunc(scripts[i].codes, func(c string) bool { return slices.Contains(codes, c) })
-		if own && float64(n) >= mismatchOwn*float64(letters) {
-			return ""
-		}
-		if n > counts[main] {
-			main = i
-		}
-	}
+	main := slices.Index(counts, slices.Max(counts))
 	if float64(counts[main]) < mismatchMain*float64(letters) {
 		return ""
+	}
+	for i, n := range counts {
+		own := slices.ContainsFunc(scripts[i].codes, func(c string) bool { return slices.Contains(codes, c) })
+		if own && (float64(n) >= mismatchOwn*float64(letters) || main == latin && n >= mismatchOwnInLatin) {
+			return ""
+		}
 	}
 	return scripts[main].name
 }
@@ -125,7 +128,7 @@ func countScripts(text string) (counts []int, letters int) {
 			switch {
 			case r < 0x80:
 				if 'a' <= r|0x20 && r|0x20 <= 'z' {
-					counts[0]++
+					counts[latin]++
 					letters++
 				}
 			case unicode.IsLetter(r):

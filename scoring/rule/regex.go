@@ -37,7 +37,7 @@ func compileRegex(pattern string) (*regex, error) {
 // match appends the first matches.
 func (r *regex) match(found []Match, text string) []Match {
 	for _, at := range r.FindAllStringIndex(text, MaxRegexFound) {
-		found = append(found, Match{Part: Regex, What: text[at[0]:at[1]], Start: at[0], End: at[1]})
+		found = append(found, Match{Part: Regex, What: shorten(text[at[0]:at[1]]), Start: at[0], End: at[1]})
 	}
 	return found
 }
@@ -81,7 +81,7 @@ var regexFaults = map[syntax.ErrorCode]string{
 	syntax.ErrInvalidUTF8:           "a character is broken",
 	syntax.ErrMissingBracket:        "a [ has no ]",
 	syntax.ErrMissingParen:          "a ( has no )",
-	syntax.ErrMissingRepeatArgument: `there is nothing to repeat before this sign; write \ before it if it is meant as itself`,
+	syntax.ErrMissingRepeatArgument: `nothing to repeat stands before this sign; write \ before it for the sign itself`,
 	syntax.ErrTrailingBackslash:     "the backslash at the end has nothing after it",
 	syntax.ErrUnexpectedParen:       "a ) has no (",
 	syntax.ErrNestingDepth:          "groups are nested too deep",

@@ -52,8 +52,8 @@ const (
 // Match is a place in a text where a part of a rule matches.
 type Match struct {
 	Part string `json:"part"` // the part of the rule, such as "words"
-	// What says what was found: the word as the list has it, the text that the
-	// regular expression matched, the length, the script, the kind of phrase.
+	// What says what was found: the word as the list has it, the beginning of
+	// what the regular expression matched, the length, the script, the kind of phrase.
 	What string `json:"what"`
 	// Start and End are byte offsets into the text. Both are 0 if the match is
 	// about the whole text.
@@ -167,7 +167,7 @@ func shorterThan(text string, limit int) (n int, ok bool) {
 	return n, true
 }
 
-// shorten cuts a text for an error message.
+// shorten cuts a text for a person to recognize.
 func shorten(text string) string {
 	const most = 40 // characters
 	if utf8.RuneCountInString(text) <= most {

@@ -53,7 +53,8 @@ func TestWords(t *testing.T) {
 		{"strasse", "die Straße.", "[Straße]"},
 		{"s", "ß s", "[s]"},
 		{"fick", "xx ﬁck fick", "[ﬁck] [fick]"},
-		{"ass", "ＡＳＳ ａｓｓ 𝐚𝐬𝐬 ⓐⓢⓢ a\u0336s\u0336s\u0336 a\u00ads\u200bs\ufe0f", "[ＡＳＳ] [ａｓｓ] [𝐚𝐬𝐬] [ⓐⓢⓢ] [a\u0336s\u0336s\u0336] [a\u00ads\u200bs]"},
+		{"ass", "ＡＳＳ ａｓｓ 𝐚𝐬𝐬 ⓐⓢⓢ", "[ＡＳＳ] [ａｓｓ] [𝐚𝐬𝐬] [ⓐⓢⓢ]"},
+		{"ass", "a\u0336s\u0336s\u0336 a\u00ads\u200bs\ufe0f", "[a\u0336s\u0336s\u0336] [a\u00ads\u200bs]"},
 		{"sik", "İ SİK sik si\u0307k SIK sık", "[SİK] [sik] [si\u0307k] [SIK]"},
 		{"sık", "SIK sık sik", "[SIK] [sık] [sik]"},
 		{"μαλάκας", "ΜΑΛΑΚΑΣ μαλακας μαλάκασ", "[ΜΑΛΑΚΑΣ] [μαλακας] [μαλάκασ]"},
@@ -125,7 +126,9 @@ func TestRegex(t *testing.T) {
 
 func TestShorterThan(t *testing.T) {
 	m := compiled(t, Rule{ShorterThan: 3})
-	for text, want := range map[string]string{"": "0 characters", " äö\n": "2 characters", "äöü": "", "日本": "2 characters"} {
+	for text, want := range map[string]string{
+		"": "0 characters", " äö\n": "2 characters", "äöü": "", "日本": "2 characters",
+	} {
 		what := ""
 		for _, f := range m.Match(text, "") {
 			if what = f.What; f.Start != 0 || f.End != 0 || f.Part != ShorterThan {
@@ -208,7 +211,7 @@ func TestErrors(t *testing.T) {
 		{Rule{Regex: `\(ä)b`}, Regex, `at character 4, ")b": a ) has no (`},
 		{Rule{Regex: "äb[c"}, Regex, `at character 3, "[c": a [ has no ]`},
 		{Rule{Regex: "a[z-b]"}, Regex, `at character 3, "z-b]": a range`},
-		{Rule{Regex: "*a"}, Regex, `at character 1, "*a": there is nothing to repeat`},
+		{Rule{Regex: "*a"}, Regex, `at character 1, "*a": nothing to repeat`},
 		{Rule{Regex: "a**"}, Regex, `at character 2, "**": two signs`},
 		{Rule{Regex: `(a)\1`}, Regex, `at character 4, "\\1": there is no such escape`},
 		{Rule{Regex: `a(?=b)`}, Regex, `at character 2, "(?=b)": there is no such group; RE2 cannot look ahead`},
@@ -258,6 +261,8 @@ func TestLanguageMismatch(t *testing.T) {
 		{"이 문장은 한국어로 쓰여 있습니다. 바로 알 수 있습니다.", "en", "Hangul"},
 		{"Это по-русски", "en", ""}, // too short
 		{russian + " " + english, "en", ""},
+		{"Переведи код:\n" + strings.Repeat("import torch\n", 20), "ru", ""},
+		{strings.Repeat(chinese, 5) + " iPhone iPad", "en", "Han"},
 		{"```go\n" + strings.Repeat("func main() {}\n", 9) + "```\nПривет", "ru", ""},
 		{"Смотри https://example.com/a/long/address/of/a/page", "ru", ""},
 	} {
