@@ -50,6 +50,12 @@ func goodBody(r route) map[string]any {
 	case "/scoring/try":
 		return map[string]any{"weights": map[string]any{"pii": 2}, "toxic_from": 0.25, "frame": "week"}
 	}
+	if strings.HasSuffix(r.Path, "/remove") {
+		return map[string]any{"item": "0c5d7f7e-52a3-4f4b-9d61-8a6a4cf0a001"}
+	}
+	if strings.HasSuffix(r.Path, addPath) {
+		return map[string]any{"reason": "for the test", "items": "0c5d7f7e-52a3-4f4b-9d61-8a6a4cf0a001"}
+	}
 	if strings.HasSuffix(r.Path, "/items") {
 		item := "0c5d7f7e-52a3-4f4b-9d61-8a6a4cf0a001"
 		if r.Method == del {
@@ -104,6 +110,14 @@ func bodyOf(r route) any {
 	switch r.Path {
 	case "/users/:id":
 		return userBody{}
+	case "/lists/:id":
+		return []any{actBody{}, store.ListParams{}}
+	case "/lists/:id/add":
+		return addItemsBody{}
+	case "/lists/:id/audit":
+		return auditListBody{}
+	case "/lists/:id/remove":
+		return removeItemBody{}
 	case "/sign-in":
 		return signInBody{}
 	case "/account/password":
@@ -243,7 +257,7 @@ func checkField(t *testing.T, what string, a answer, api bool, name string, acce
 	case a.status != http.StatusUnprocessableEntity:
 	case api && a.field("error", "fields", name) == nil:
 		t.Errorf("%s: %s is not named: %s", what, name, a.body)
-	case !api && a.page().Find(".error").Length() == 0 && !strings.Contains(a.text("main"), name+":"):
+	case !api && a.page().Find(".error").Length() == 0 && !strings.Contains(strings.ToLower(a.text("main")), name+":"):
 		t.Errorf("%s: %s is not named: %s", what, name, a.text("main"))
 	}
 }

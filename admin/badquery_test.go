@@ -25,6 +25,14 @@ func queryOf(r route) any {
 		return userQuery{}
 	case "GET /messages/:id":
 		return messageQuery{}
+	case "GET /lists/:id":
+		if r.Kind == pageOnly {
+			return itemsQuery{}
+		}
+	case "GET " + choosePath:
+		return chooseBody{}
+	case "GET /lists/new", "GET /lists/:id/edit":
+		return actBody{}
 	case "GET " + scoringPath:
 		return scoringQuery{}
 	}

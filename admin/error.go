@@ -122,7 +122,7 @@ func describeWeb(err *fiber.Error) failure {
 			Message: "This address does not take this kind of request."}
 	case fiber.StatusRequestEntityTooLarge:
 		return failure{Status: 413, Code: "too_large", Title: "Too much at once",
-			Message: fmt.Sprintf("A request may be %d kB long, an ingest with a key %d kB; this one is longer.", bodyLimit>>10,
+			Message: fmt.Sprintf("A request may be %d kB long, an ingest or the ids for a list %d kB; this one is longer.", bodyLimit>>10,
 				ingestLimit>>10), Advice: "Send less at once."}
 	case fiber.StatusUnsupportedMediaType:
 		return failure{Status: 415, Code: "encoded", Title: "This request cannot be read",

@@ -157,6 +157,17 @@ var tooManyItems = store.Invalid{"items": fmt.Sprintf("Send at most %d ids at on
 	store.MaxListItems)}
 
 func (g *givenItems) readText(text []byte) error {
+	if err := g.readIDs(text); err != nil {
+		return err
+	}
+	if len(g.items)+len(g.faults) == 0 {
+		return store.Invalid{"items": "Give at least one message id."}
+	}
+	return nil
+}
+
+// readIDs adds the items of a text, and sets the faults to those of the text.
+func (g *givenItems) readIDs(text []byte) error {
 	items, faults, err := corpus.ReadIDs(bytes.NewReader(text), store.MaxListItems)
 	var many *corpus.TooManyIDsError
 	if errors.As(err, &many) {
@@ -164,9 +175,6 @@ func (g *givenItems) readText(text []byte) error {
 	}
 	if err != nil {
 		return err // the text is in memory: nothing else can fail
-	}
-	if len(items)+len(faults) == 0 {
-		return store.Invalid{"items": "Give at least one message id."}
 	}
 	g.faults = faults
 	for _, item := range items {

@@ -1,12 +1,13 @@
 package admin
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/google/uuid"
 
 	"treewarden/admin/openapi"
+	"treewarden/policy"
 	"treewarden/store"
 	"treewarden/store/lists"
 )
@@ -57,18 +58,106 @@ type listAnswer struct {
 	store.Outcome
 }
 
-// lists answers with the lists of messages.
+// listView is a list as pages show it.
+type listView struct {
+	lists.List
+	Badge badge // its kind
+}
+
+// kindBadges holds the badges of the kinds of lists.
+var kindBadges = map[string]badge{
+	"bad":    {"Bad", "bad", "Messages to keep out of a release"},
+	"good":   {"Good", "ok", "Messages to keep"},
+	"custom": {"Custom", "", "Messages gathered for another purpose"},
+}
+
+func viewList(list lists.List) listView { return listView{list, kindBadges[list.Kind]} }
+
+// Short returns the name for a place that is narrower than the longest name.
+func (l listView) Short() string { return excerpt(named(l.Name), 80) }
+
+// Amiss returns the number of items that were not present at the last audit.
+func (l listView) Amiss() (n int64) {
+	for state, count := range l.LastCounts {
+		if state != lists.Present {
+			n += count
+		}
+	}
+	return n
+}
+
+// Path returns the address of the list's page.
+func (l listView) Path() string { return listsPath + "/" + l.ListID.String() }
+
+type listsPage struct {
+	Layout
+	List     store.List[lists.List]
+	Filter   listsQuery
+	Lines    []listView
+	Kinds    []Choice
+	Archived []Choice
+	Here     string
+	MayEdit  bool
+	Pager    Pager
+	CSV      string
+}
+
+func (p listsPage) api() any { return p.List }
+
+// Filtered reports whether the person narrowed the lists.
+func (p listsPage) Filtered() bool {
+	return p.Filter.Q != "" || p.Filter.Kind != "" || p.Filter.Archived == "only"
+}
+
+func (p listsPage) csv() (header []string, rows [][]string) {
+	header = []string{"list_id", "name", "kind", "note", "items", "owner_name", "created_date", "last_audit",
+		"last_audit_by"}
+	for _, state := range lists.States {
+		header = append(header, "last_"+state)
+	}
+	header = append(header, "archived")
+	for _, l := range p.List.Items {
+		row := []string{l.ListID.String(), l.Name, l.Kind, l.Note, strconv.FormatInt(l.Items, 10), l.OwnerName,
+			rfc3339(&l.CreatedDate), rfc3339(l.LastAudit), l.LastBy}
+		for _, state := range lists.States {
+			count := ""
+			if l.LastAudit != nil {
+				count = strconv.FormatInt(l.LastCounts[state], 10)
+			}
+			row = append(row, count)
+		}
+		rows = append(rows, append(row, strconv.FormatBool(l.Archived)))
+	}
+	return header, rows
+}
+
+// lists shows the lists of messages.
 func (s *Server) lists(c *fiber.Ctx) error {
 	var q listsQuery
 	if err := decodeQuery(c, &q); err != nil {
 		return err
 	}
+	q.Q = strings.TrimSpace(q.Q)
 	found, err := s.store.Lists(c.UserContext(), s.actor(c),
 		lists.Filter{Q: q.Q, Kind: q.Kind, Archived: q.Archived, Page: q.page()})
 	if err != nil {
 		return err
 	}
-	return sendJSON(c, found)
+	p := listsPage{List: found, Filter: q}
+	if isAPI(c) {
+		return s.render(c, "lists", p)
+	}
+	p.Layout = s.layout(c, "Lists")
+	p.Kinds = choices(q.Kind, "", "Any kind", "bad", "Bad", "good", "Good", "custom", "Custom")
+	p.Archived = choices(q.Archived, "", "Not archived", "include", "Archived too", "only", "Archived only")
+	p.Here = hereWithout(c, "done", "notice")
+	p.MayEdit = p.Person.May(policy.ListEdit)
+	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", q.Cursor)
+	p.Pager = p.pager(found.Prev, found.Next, "")
+	for _, list := range found.Items {
+		p.Lines = append(p.Lines, viewList(list))
+	}
+	return s.render(c, "lists", p)
 }
 
 // sendJSON answers an API call with a value that no cache may keep.
@@ -90,46 +179,6 @@ func (s *Server) list(c *fiber.Ctx) error {
 	return sendJSON(c, list)
 }
 
-// createList creates a list.
-func (s *Server) createList(c *fiber.Ctx) error { return s.changeList(c, "create_list", uuid.New()) }
-
-// updateList changes a list.
-func (s *Server) updateList(c *fiber.Ctx) error {
-	id, err := pathID(c)
-	if err != nil {
-		return err
-	}
-	return s.changeList(c, "update_list", id)
-}
-
-func (s *Server) changeList(c *fiber.Ctx, kind string, id uuid.UUID) error {
-	var body actBody
-	var params store.ListParams
-	if err := decodeBody(c, &body, &params); err != nil {
-		return err
-	}
-	key, err := idempotencyKey(c, body.Key)
-	if err != nil {
-		return err
-	}
-	outcome, err := s.store.Act(c.UserContext(), s.actor(c), store.Act{
-		Kind: kind, Target: id, Reason: body.Reason, Version: body.Version, Params: params, IdempotencyKey: key,
-	})
-	if err != nil {
-		return err
-	}
-	if outcome.Action.ID != 0 { // a repeated request created its list before
-		if id, err = uuid.Parse(outcome.Action.TargetID); err != nil {
-			return err
-		}
-	}
-	list, err := s.store.ListByID(c.UserContext(), s.actor(c), id)
-	if err != nil {
-		return err
-	}
-	return sendJSON(c, listAnswer{list, outcome})
-}
-
 // listAudit answers with the counts of a list's items by state.
 func (s *Server) listAudit(c *fiber.Ctx) error {
 	id, err := pathID(c)
@@ -147,30 +196,4 @@ func (s *Server) listAudit(c *fiber.Ctx) error {
 type compareQuery struct {
 	pageQuery
 	With string `form:"with" validate:"max=100"` // the id of a list, or deleted (default)
-}
-
-// listCompare compares a list with another one, or with what staff deleted.
-func (s *Server) listCompare(c *fiber.Ctx) error {
-	id, err := pathID(c)
-	if err != nil {
-		return err
-	}
-	var q compareQuery
-	if err := decodeQuery(c, &q); err != nil {
-		return err
-	}
-	q.With = strings.TrimSpace(q.With)
-	with := lists.Other{Deleted: q.With == "" || q.With == "deleted"}
-	if !with.Deleted {
-		other, ok := parseID(q.With)
-		if !ok {
-			return store.Malformed("with is the id of a list, or deleted.")
-		}
-		with.List = other
-	}
-	found, err := s.store.CompareList(c.UserContext(), s.actor(c), id, with, q.page())
-	if err != nil {
-		return err
-	}
-	return sendJSON(c, found)
 }

@@ -49,6 +49,7 @@ type messagePage struct {
 	Votes         []voteLine
 	Reactions     []reactionLine
 	RecentActions []actionEntry
+	Lists         []listView // that the message is on
 	Views         []Choice
 	Here          string
 	MayBan        bool
@@ -131,6 +132,9 @@ func (s *Server) message(c *fiber.Ctx) error {
 		p.Outline = outline{messagePresenter: t, current: id}.of(tree.Prompt)
 	}
 	if p.RecentActions, err = s.recentActions(c, id); err != nil {
+		return err
+	}
+	if p.Lists, err = s.listsWith(c, id); err != nil {
 		return err
 	}
 	return s.render(c, "message", p)

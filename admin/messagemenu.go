@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"net/url"
 	"slices"
 
 	"github.com/google/uuid"
@@ -55,7 +56,13 @@ func (t messagePresenter) menu(m store.Message, mine []store.Reaction) messageMe
 			menu.Reactions = append(menu.Reactions, menuReaction{r, reacted})
 		}
 	}
-	for _, group := range []menuGroup{{false, t.acts(m, true)}, {true, look(m)}, {false, t.acts(m, false)}} {
+	acts := t.acts(m, false)
+	if t.may[policy.ListEdit] {
+		query := url.Values{"message": {m.MessageID.String()}, "return": {t.back}}
+		acts = slices.Insert(acts, 0, menuItem{Text: "Add to list…", Icon: "list", Dialog: true,
+			Href: choosePath + "?" + query.Encode()})
+	}
+	for _, group := range []menuGroup{{false, t.acts(m, true)}, {true, look(m)}, {false, acts}} {
 		if len(group.Items) > 0 {
 			menu.Groups = append(menu.Groups, group)
 		}

@@ -34,6 +34,12 @@ func init() {
 // messagesQuery is the query of the list of messages.
 type messagesQuery struct {
 	pageQuery
+	conditionQuery
+	Sort string `form:"sort" validate:"omitempty,oneof=new old"`
+}
+
+// conditionQuery holds the conditions of a query of messages.
+type conditionQuery struct {
 	Q          string     `form:"q" validate:"max=500"`
 	Lang       string     `form:"lang" validate:"max=40"`
 	Role       string     `form:"role" validate:"omitempty,oneof=prompter assistant"`
@@ -49,14 +55,19 @@ type messagesQuery struct {
 	Until      *time.Time `form:"until"`
 	Has        string     `form:"has" validate:"omitempty,oneof=report red_flag edit"`
 	List       *uuid.UUID `form:"list"`
-	Sort       string     `form:"sort" validate:"omitempty,oneof=new old"`
 }
 
 func (q messagesQuery) filter() (store.MessageFilter, error) {
+	f, err := q.conditionQuery.filter()
+	f.Sort, f.Page = q.Sort, q.page()
+	return f, err
+}
+
+func (q conditionQuery) filter() (store.MessageFilter, error) {
 	f := store.MessageFilter{Q: strings.TrimSpace(q.Q), Lang: q.Lang, Role: q.Role, User: q.User, Tree: q.Tree,
 		TreeState: q.TreeState, Deleted: q.Deleted,
 		Review: q.Review, Label: q.Label, Toxicity: q.Toxicity, Classifier: q.Classifier, Since: q.Since, Until: q.Until,
-		Has: q.Has, List: q.List, Sort: q.Sort, Page: q.page()}
+		Has: q.Has, List: q.List}
 	return f, knownState("tree_state", q.TreeState)
 }
 
@@ -89,6 +100,8 @@ type messagesPage struct {
 	Has       []Choice
 	States    []Choice
 	Of        string // the author or the tree that the list is limited to
+	OnList    *listView
+	AddAll    string // the form that adds all that the filter finds to a list
 	Sorted    column
 	Pager     Pager
 	CSV       string
@@ -102,7 +115,7 @@ func (p messagesPage) csv() (header []string, rows [][]string) { return messageC
 func (p messagesPage) Filtered() bool {
 	f := p.Filter
 	return f.Q != "" || f.Lang != "" || f.Role != "" || f.User != nil || f.Tree != nil || f.Review != "" ||
-		f.Deleted == "only" || p.MoreFiltered()
+		f.List != nil || f.Deleted == "only" || p.MoreFiltered()
 }
 
 // MoreFiltered reports whether one of the folded filters is set.
@@ -113,7 +126,7 @@ func (p messagesPage) MoreFiltered() bool {
 }
 
 // Carry returns the parameters that the filters' form sends along.
-func (p messagesPage) Carry() []Choice { return carried(p.Query, "sort", "user", "tree") }
+func (p messagesPage) Carry() []Choice { return carried(p.Query, "sort", "user", "tree", "list") }
 
 // SinceValue returns the value of the form's field of the same name.
 func (p messagesPage) SinceValue() string { return fieldTime(p.Filter.Since) }
@@ -171,6 +184,9 @@ func (s *Server) messages(c *fiber.Ctx) error {
 		if p.Of, err = s.nameOf(c, *q.User); err != nil {
 			return err
 		}
+	}
+	if err := s.joinLists(c, &p); err != nil {
+		return err
 	}
 	return s.render(c, "messages", p)
 }

@@ -67,6 +67,7 @@ var pages = []struct {
 	{"Users", "/users", "users", "u", policy.Read, ""},
 	{"Messages", "/messages", "message", "m", policy.Read, ""},
 	{"Trees", "/trees", "tree", "r", policy.Read, ""},
+	{"Lists", listsPath, "list", "l", policy.ListRead, ""},
 	{"Audit", "/audit", "audit", "a", policy.AuditOwn, ""},
 	{"Scoring", scoringPath, "weights", "s", policy.ScoringRead, "Settings"},
 }
@@ -106,6 +107,7 @@ var notices = map[string]string{
 	"session":    "The session was ended.",
 	"signed-out": "You are signed out.",
 	"nothing":    "Nothing had to be changed.",
+	"audited":    "The list was audited.",
 }
 
 // toast returns the notice that the redirect to this page named.
@@ -122,10 +124,18 @@ func (s *Server) toast(c *fiber.Ctx, person store.Person) *Toast {
 	if err != nil || action.ActorName != person.Name || time.Since(action.At) > 15*time.Minute {
 		return nil
 	}
-	toast := &Toast{Text: sentence(action) + touched(action.Affected), Action: action.ID,
-		Return: localPath(hereWithout(c, "done"), "/")}
+	return toastOf(person, action, localPath(hereWithout(c, "done"), "/"))
+}
+
+// toastOf returns the notice of an action that the person just took. Its buttons
+// return to a path.
+func toastOf(person store.Person, action store.Action, back string) *Toast {
+	toast := &Toast{Text: sentence(action) + touched(action.Affected), Action: action.ID, Return: back}
 	if action.Undoable && action.UndoneBy == nil && mayUndo(person, action) {
 		toast.Undo = action.ID
+		if action.Kind == "create_list" { // its undo removes the page
+			toast.Return = listsPath
+		}
 	}
 	return toast
 }

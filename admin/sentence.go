@@ -29,6 +29,8 @@ func sentence(action store.Action) string {
 		return past + " the message “" + excerpt(action.TargetLabel, 60) + "”"
 	case action.TargetType == "tree":
 		return past + " the tree “" + excerpt(action.TargetLabel, 60) + "”"
+	case action.TargetType == "list":
+		return past + " “" + excerpt(action.TargetLabel, 60) + "”"
 	}
 	return past + " " + excerpt(action.TargetLabel, 60)
 }
@@ -56,7 +58,7 @@ func touched(a store.Affected) string {
 // targetPath returns the page of an action's target.
 func targetPath(action store.Action) string {
 	switch action.TargetType {
-	case "user", "message", "tree":
+	case "user", "message", "tree", "list":
 		return "/" + action.TargetType + "s/" + action.TargetID
 	}
 	if action.TargetType == "formula" {

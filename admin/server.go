@@ -144,12 +144,16 @@ func (s *Server) add(method, path string, handlers []fiber.Handler) {
 }
 
 // limits gives an ingest with a key, and the adding of messages to a list with a
-// key, a higher limit than other requests.
+// key or a session, a higher limit than other requests.
 func limits(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	path, _, _ := bytes.Cut(header.RequestURI(), []byte("?"))
-	long := string(path) == apiPrefix+ingestPath ||
-		bytes.HasPrefix(path, []byte(apiPrefix+listsPath+"/")) && bytes.HasSuffix(path, []byte("/items"))
-	if long && len(header.Peek(fiber.HeaderAuthorization)) > 0 {
+	toList := func(prefix, suffix string) bool {
+		return bytes.HasPrefix(path, []byte(prefix+listsPath+"/")) && bytes.HasSuffix(path, []byte(suffix))
+	}
+	key := len(header.Peek(fiber.HeaderAuthorization)) > 0
+	session := bytes.Contains(header.Peek(fiber.HeaderCookie), []byte(sessionCookie+"="))
+	if key && (string(path) == apiPrefix+ingestPath || toList(apiPrefix, "/items")) ||
+		(key || session) && toList("", addPath) {
 		return fasthttp.RequestConfig{MaxRequestBodySize: ingestLimit}
 	}
 	return fasthttp.RequestConfig{}

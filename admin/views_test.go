@@ -21,9 +21,17 @@ var pageTypes = map[string]any{
 	"audit":               auditPage{},
 	"error":               errorPage{},
 	"home":                homePage{},
+	"list":                itemsPage{},
+	"listadd":             addItemsPage{},
+	"listchoose":          choosePage{},
+	"listcompare":         comparePage{},
+	"listform":            listFormPage{},
+	"lists":               listsPage{},
 	"scoring":             scoringPage{},
 	"signin":              signInPage{},
 	"partials/actionform": actPage{},
+	"partials/listchoose": choosePage{},
+	"partials/listform":   listFormPage{},
 	"partials/refusal":    errorPage{},
 }
 

@@ -18,6 +18,19 @@ func (s *Store) Lists(ctx context.Context, actor Actor, f lists.Filter) (List[li
 	return lists.All(ctx, s.pool, f)
 }
 
+// CountMessages counts the messages that a filter finds, up to one more than
+// MaxListItems.
+func (s *Store) CountMessages(ctx context.Context, actor Actor, f MessageFilter) (int64, error) {
+	if err := need(actor, policy.Read); err != nil {
+		return 0, err
+	}
+	q := db.Query{Columns: "1", From: messageTables}
+	if err := f.narrow(&q); err != nil {
+		return 0, err
+	}
+	return lists.CountUpTo(ctx, s.pool, q, MaxListItems+1)
+}
+
 // ListByID returns a list of messages, or ErrNotFound.
 func (s *Store) ListByID(ctx context.Context, actor Actor, id uuid.UUID) (lists.List, error) {
 	if err := need(actor, policy.ListRead); err != nil {

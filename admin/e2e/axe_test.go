@@ -61,6 +61,8 @@ func (w *world) views(t *testing.T) []view {
 		ORDER BY message_id LIMIT 1`)
 	onMessage := "/messages/" + message
 	w.secondFormula(t)
+	list, empty := w.listOfAll(t), w.list(t, policy.Moderator, "Empty as yet", "custom", "")
+	good := w.list(t, policy.Moderator, "Good ones", "good", "")
 	return []view{
 		{name: "home", path: "/"},
 		{name: "trollboard", path: "/trollboard?frame=total&limit=12"},
@@ -99,6 +101,18 @@ func (w *world) views(t *testing.T) []view {
 		{name: "tree", path: "/trees/" + tree},
 		{name: "tree-halted", path: "/trees/" + one("SELECT tree_id::text FROM trees WHERE state = 'halted_by_moderator' "+
 			"ORDER BY state_by_staff DESC LIMIT 1")},
+		{name: "lists", path: "/lists"},
+		{name: "lists-empty", path: "/lists?q=nothing+is+called+this"},
+		{name: "lists-new", path: "/lists", open: func(b *tab) { b.click("a[href^='/lists/new']"); b.see(dialog) }},
+		{name: "list", path: list + "?limit=20", open: opened(".item-diff, .states")},
+		{name: "list-deleted", path: list + "?state=deleted&limit=10", role: policy.DataLead},
+		{name: "list-empty", path: empty},
+		{name: "list-edit", path: list + "/edit"},
+		{name: "list-add", path: empty + "/add"},
+		{name: "list-added", path: good + "/add", open: pasteBadly},
+		{name: "list-compare", path: list + "/compare"},
+		{name: "list-choose", path: onMessage, open: inDialog("Add to list…")},
+		{name: "messages-of-list", path: "/messages?limit=4&" + strings.Replace(list, "/lists/", "list=", 1)},
 		{name: "audit", path: "/audit?limit=20", role: policy.Admin},
 		{name: "audit-own", path: "/audit?limit=20"},
 		{name: "action", path: "/actions/" + lastAction("edit"), open: opened("details")},

@@ -4,6 +4,7 @@ package lists
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -250,4 +251,11 @@ func Count(ctx context.Context, c db.Conn, list uuid.UUID, now time.Time) (Audit
 		audit.Items += n.N
 	}
 	return audit, err
+}
+
+// CountUpTo counts the rows of a query, up to a number.
+func CountUpTo(ctx context.Context, c db.Conn, q db.Query, most int) (n int64, err error) {
+	sql, args := q.SQL()
+	err = c.QueryRow(ctx, fmt.Sprintf("SELECT count(*) FROM (%s LIMIT %d) r", sql, most), args...).Scan(&n)
+	return n, db.Translate(err)
 }

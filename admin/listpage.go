@@ -1,0 +1,227 @@
+package admin
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"treewarden/markup"
+	"treewarden/policy"
+	"treewarden/store"
+	"treewarden/store/lists"
+)
+
+// itemsPage is the page of a list, with its items.
+type itemsPage struct {
+	Layout
+	List      listView
+	Items     store.List[lists.Item]
+	Filter    itemsQuery
+	Lines     []itemLine
+	States    []stateTab
+	Languages []Choice
+	MayEdit   bool
+	Here      string
+	Pager     Pager
+	CSV       string
+}
+
+func (p itemsPage) api() any { return p.List.List }
+
+// Filtered reports whether the page leaves out items of the list.
+func (p itemsPage) Filtered() bool {
+	return p.Filter.State != "" || p.Filter.Lang != "" || p.Filter.Q != ""
+}
+
+// Carry returns the parameters that the filters' form sends along.
+func (p itemsPage) Carry() []Choice { return carried(p.Query, "state") }
+
+// Stale reports whether items were added or removed since the last audit.
+func (p itemsPage) Stale() bool {
+	total := int64(0)
+	for _, n := range p.List.LastCounts {
+		total += n
+	}
+	return p.List.LastAudit != nil && total != p.List.Items
+}
+
+// stateBadges holds the badges of the states of items.
+var stateBadges = map[string]badge{
+	lists.Present:      {"Present", "ok", "None of the other states applies"},
+	lists.Deleted:      {"Deleted", "bad", "The message is deleted"},
+	lists.EditedSince:  {"Edited since", "warn", "The text is not the one that was put on the list"},
+	lists.Halted:       {"Tree stopped", "info", "The tree of the message is stopped"},
+	lists.AuthorBanned: {"Author banned", "info", "The author of the message is banned"},
+	lists.Missing:      {"Missing", "warn", "No message here has this id"},
+}
+
+// tabStates lists the states in the order of the tabs.
+var tabStates = []string{lists.Present, lists.Deleted, lists.EditedSince, lists.Halted, lists.AuthorBanned,
+	lists.Missing}
+
+// stateTab links the items of one state, with their number at the last audit.
+type stateTab struct {
+	Link, Title, Hint string
+	Count             int64
+	Counted           bool // not before the first audit
+	Current           bool
+}
+
+func (p itemsPage) stateTabs() []stateTab {
+	all := []stateTab{{Link: mustQuery(p.Query, "state", ""), Title: "All", Hint: "All items of the list",
+		Count: p.List.Items, Counted: true, Current: p.Filter.State == ""}}
+	for _, state := range tabStates {
+		b := stateBadges[state]
+		all = append(all, stateTab{Link: mustQuery(p.Query, "state", state), Title: b.Text, Hint: b.Hint,
+			Count: p.List.LastCounts[state], Counted: p.List.LastAudit != nil, Current: p.Filter.State == state})
+	}
+	return all
+}
+
+// itemLine is an item as a row of the page.
+type itemLine struct {
+	lists.Item
+	Message *found // nil if no message has this id
+	Badge   badge
+	Why     string         // what led to the state, where no action did
+	Diff    []markup.Piece // from the text when it was added to the text now
+	Lost    bool           // the text was edited, and the former one is not kept
+	By      string         // the author
+}
+
+// itemLines joins items with their messages.
+func (t messagePresenter) itemLines(items []lists.Item, messages map[uuid.UUID]store.Message) []itemLine {
+	lines := make([]itemLine, len(items))
+	for i, item := range items {
+		line := itemLine{Item: item, Badge: stateBadges[item.State]}
+		if m, ok := messages[item.MessageID]; ok {
+			message := t.found(m)
+			line.Message, line.By = &message, message.Author
+		}
+		switch {
+		case (item.State == lists.Deleted || item.State == lists.Halted) && item.Action == nil:
+			line.Why = "before its import"
+		case item.State == lists.EditedSince && item.TextBefore != nil && item.Text != nil:
+			line.Diff = markup.Diff(*item.TextBefore, *item.Text)
+		case item.State == lists.EditedSince:
+			line.Lost = true
+		}
+		lines[i] = line
+	}
+	return lines
+}
+
+func (p itemsPage) csv() (header []string, rows [][]string) {
+	header = []string{"message_id", "state", "since", "action", "lang", "user_id", "author_name", "note", "added_by_name",
+		"added_at", "text"}
+	for _, item := range p.Items.Items {
+		action, user := "", ""
+		if item.Action != nil {
+			action = strconv.FormatInt(*item.Action, 10)
+		}
+		if item.UserID != nil {
+			user = item.UserID.String()
+		}
+		rows = append(rows, []string{item.MessageID.String(), item.State, rfc3339(item.Since), action, orEmpty(item.Lang),
+			user, orEmpty(item.AuthorName), item.Note, item.AddedByName, rfc3339(&item.AddedAt), orEmpty(item.Text)})
+	}
+	return header, rows
+}
+
+// listItemsPage shows a list with its items.
+func (s *Server) listItemsPage(c *fiber.Ctx) error {
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	var q itemsQuery
+	if err := decodeQuery(c, &q); err != nil {
+		return err
+	}
+	q.Q = strings.TrimSpace(q.Q)
+	ctx, actor := c.UserContext(), s.actor(c)
+	list, err := s.store.ListByID(ctx, actor, id)
+	if err != nil {
+		return err
+	}
+	p := itemsPage{List: viewList(list), Filter: q}
+	if p.Items, err = s.store.ListItems(ctx, actor, id,
+		lists.ItemFilter{State: q.State, Lang: q.Lang, Q: q.Q, Page: q.page()}); err != nil {
+		return err
+	}
+	ids := make([]uuid.UUID, len(p.Items.Items))
+	for i, item := range p.Items.Items {
+		ids[i] = item.MessageID
+	}
+	messages, err := s.store.MessagesNamed(ctx, actor, ids)
+	if err != nil {
+		return err
+	}
+	languages, err := s.store.Languages(ctx)
+	if err != nil {
+		return err
+	}
+	p.Layout = s.layout(c, "List "+excerpt(list.Name, 60))
+	p.Here = hereWithout(c, "done", "notice")
+	p.MayEdit = p.Person.May(policy.ListEdit) && !list.Archived
+	p.Lines = newPresenter(p.Person, p.Here).itemLines(p.Items.Items, messages)
+	p.States, p.Languages = p.stateTabs(), languageChoices(languages, q.Lang)
+	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", q.Cursor)
+	p.Pager = p.pager(p.Items.Prev, p.Items.Next, "")
+	return s.render(c, "list", p)
+}
+
+// auditListBody is the form that audits a list.
+type auditListBody struct {
+	Return string `form:"return"`
+}
+
+// auditListNow audits a list for its page.
+func (s *Server) auditListNow(c *fiber.Ctx) error {
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	var body auditListBody
+	if err := decodeBody(c, &body); err != nil {
+		return err
+	}
+	if _, err := s.store.AuditList(c.UserContext(), s.actor(c), id); err != nil {
+		return err
+	}
+	back := localPath(body.Return, listsPath+"/"+id.String())
+	return c.Redirect(withQuery(back, "notice", "audited"), fiber.StatusSeeOther)
+}
+
+// removeItemBody is the form that removes one item of a list.
+type removeItemBody struct {
+	Item   *uuid.UUID `form:"item"`
+	Return string     `form:"return"`
+}
+
+// removeItemNow removes one item from a list.
+func (s *Server) removeItemNow(c *fiber.Ctx) error {
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	var body removeItemBody
+	if err := decodeBody(c, &body); err != nil {
+		return err
+	}
+	var params store.RemoveParams
+	if body.Item != nil {
+		params.Items = []uuid.UUID{*body.Item}
+	}
+	if _, err := s.store.ListByID(c.UserContext(), s.actor(c), id); err != nil {
+		return err
+	}
+	outcome, err := s.store.Act(c.UserContext(), s.actor(c),
+		store.Act{Kind: "remove_from_list", Target: id, Params: params})
+	if err != nil {
+		return err
+	}
+	return done(c, localPath(body.Return, listsPath+"/"+id.String()), outcome.Action)
+}
