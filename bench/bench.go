@@ -61,6 +61,7 @@ var sections = []section{
 	{"ingest", (*bench).measureIngest},
 	{"delete", (*bench).measureDelete},
 	{"ban", (*bench).measureBan},
+	{"lists", (*bench).measureLists},
 	{"cursor", (*bench).measureCursors},
 	{"try", (*bench).measureTry},
 	{"verify", (*bench).measureVerify},
