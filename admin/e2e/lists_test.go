@@ -30,7 +30,7 @@ func (w *world) list(t *testing.T, role, name, kind, note string) string {
 func (w *world) listOfAll(t *testing.T) string {
 	t.Helper()
 	path := w.list(t, policy.DataLead, "Spam and insults in the collection of May, before the second release "+
-		strings.Repeat("of the year ", 8), "bad", "What two of us read and agreed on.\nרשימה של הודעות")
+		strings.Repeat("of the year, ", 8)+"at last", "bad", "What two of us read and agreed on.\nרשימה של הודעות")
 	id := uuid.MustParse(strings.TrimPrefix(path, "/lists/"))
 	if w.one(t, "SELECT items::text FROM lists WHERE list_id = $1", id) != "0" {
 		return path
