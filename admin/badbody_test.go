@@ -339,7 +339,8 @@ var badBodies = map[string]int{
 // anyBody reports whether a route takes a body that others refuse: an ingest names
 // bad lines (see TestBadIngest), and to cancel a job needs no member.
 func anyBody(r route, body string) bool {
-	return r.Path == ingestPath || r.Path == "/jobs/:id/cancel" && slices.Contains([]string{"", "{}"}, strings.TrimSpace(body))
+	return r.Path == ingestPath ||
+		r.Path == "/jobs/:id/cancel" && slices.Contains([]string{"", "{}"}, strings.TrimSpace(body))
 }
 
 func TestBadBodies(t *testing.T) {
