@@ -12,6 +12,7 @@ import (
 	"treewarden/policy"
 	"treewarden/store/db"
 	"treewarden/store/lists"
+	"treewarden/store/messages"
 )
 
 // MaxListItems is the maximum number of messages that one action adds to a list
@@ -217,8 +218,8 @@ func checkNotes(items []NewItem) error {
 // found returns the messages that a filter finds, the newest first, at most one
 // more than MaxListItems.
 func (d *actionTx) found(f MessageFilter) ([]NewItem, error) {
-	q := db.Query{Columns: "m.message_id", From: messageTables}
-	if err := f.narrow(&q); err != nil {
+	q := db.Query{Columns: "m.message_id", From: messages.Tables}
+	if err := f.Narrow(&q); err != nil {
 		return nil, err
 	}
 	sql, args := q.SQL()

@@ -17,6 +17,7 @@ import (
 	"treewarden/policy"
 	"treewarden/store/counters"
 	"treewarden/store/db"
+	"treewarden/store/messages"
 	"treewarden/store/tables"
 )
 
@@ -302,9 +303,9 @@ func (d *actionTx) lockMessage(id uuid.UUID) (Message, error) {
 	const tree = "(SELECT tree_id FROM message_trees WHERE message_id = $1)"
 	d.Queue("SELECT FROM trees WHERE tree_id = "+tree+" FOR UPDATE", id)
 	var found []Message
-	messageSQL := selectMessagesSQL("", "WHERE m.tree_id = "+tree+" AND m.message_id = $1")
+	messageSQL := messages.SelectSQL("", "WHERE m.tree_id = "+tree+" AND m.message_id = $1")
 	d.Batch.Queue(messageSQL, id).Query(func(rows pgx.Rows) (err error) {
-		found, err = readMessages(rows)
+		found, err = messages.Read(rows)
 		return err
 	})
 	if err := d.Flush(); err != nil {

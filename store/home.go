@@ -9,6 +9,7 @@ import (
 	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/store/db"
+	"treewarden/store/messages"
 )
 
 // Home holds the work that waits for a member of staff.
@@ -76,7 +77,7 @@ func (s *Store) openReports(ctx context.Context) ([]HomeReport, error) {
 	for i, r := range rows {
 		trees[i], ids[i] = r.TreeID, r.MessageID
 	}
-	messages, err := selectMessages(ctx, s.pool,
+	found, err := messages.Select(ctx, s.pool,
 		"WHERE (m.tree_id, m.message_id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))", trees, ids)
 	if err != nil {
 		return nil, err
@@ -84,7 +85,7 @@ func (s *Store) openReports(ctx context.Context) ([]HomeReport, error) {
 	reports := make([]HomeReport, len(rows))
 	for i, r := range rows {
 		reports[i] = HomeReport{By: r.By, Reason: r.Reason, At: r.At}
-		for _, m := range messages {
+		for _, m := range found {
 			if m.MessageID == r.MessageID {
 				reports[i].Message = m
 			}

@@ -8,6 +8,7 @@ import (
 	"treewarden/policy"
 	"treewarden/store/db"
 	"treewarden/store/lists"
+	"treewarden/store/messages"
 )
 
 // Lists returns one page of the lists of messages, the newest first.
@@ -24,8 +25,8 @@ func (s *Store) CountMessages(ctx context.Context, actor Actor, f MessageFilter)
 	if err := need(actor, policy.Read); err != nil {
 		return 0, err
 	}
-	q := db.Query{Columns: "1", From: messageTables}
-	if err := f.narrow(&q); err != nil {
+	q := db.Query{Columns: "1", From: messages.Tables}
+	if err := f.Narrow(&q); err != nil {
 		return 0, err
 	}
 	return lists.CountUpTo(ctx, s.pool, q, MaxListItems+1)

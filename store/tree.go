@@ -10,6 +10,7 @@ import (
 
 	"treewarden/policy"
 	"treewarden/store/db"
+	"treewarden/store/messages"
 )
 
 type treeRow struct {
@@ -102,13 +103,13 @@ func (s *Store) Tree(ctx context.Context, actor Actor, id uuid.UUID) (TreeDetail
 		return d, err
 	}
 	// Parents come before their replies, siblings in the order of ranks.
-	messages, err := selectMessages(ctx, s.pool, `WHERE m.tree_id = $1
+	found, err := messages.Select(ctx, s.pool, `WHERE m.tree_id = $1
 		ORDER BY m.depth, m.rank NULLS LAST, m.created_date, m.message_id`, id)
 	if err != nil {
 		return d, err
 	}
-	nodes := make(map[uuid.UUID]*Node, len(messages))
-	for _, m := range messages {
+	nodes := make(map[uuid.UUID]*Node, len(found))
+	for _, m := range found {
 		node := &Node{Message: m, Replies: []*Node{}}
 		nodes[m.MessageID] = node
 		if m.ParentID == nil {

@@ -1,17 +1,42 @@
-package store
+package messages
 
 import (
 	"context"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
-	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/store/db"
 )
+
+// Filter narrows a list of messages; zero fields do not. Label, Toxicity
+// and Classifier are thresholds as in the query string: "spam>0.5", ">0.5",
+// "detoxify.insult>=0.3".
+type Filter struct {
+	Q          string // words; all must occur
+	Lang       string
+	Role       string
+	User       *uuid.UUID
+	Tree       *uuid.UUID
+	TreeState  string
+	Deleted    string // exclude (default of lists of messages), include, only
+	Review     string // pending, accepted, rejected
+	Spam       string // exclude, include (default) or only: rejected messages
+	Label      string
+	Toxicity   string
+	Classifier string
+	Since      *time.Time
+	Until      *time.Time
+	Has        string // report, red_flag or edit
+	List       *uuid.UUID
+	Sort       string // new (default) or old
+	db.Page
+}
 
 // newest and oldest are the orders of lists of messages.
 var (
@@ -22,43 +47,27 @@ var (
 	oldest = db.Order{Name: "old", Desc: false, Keys: newest.Keys}
 )
 
-// Messages lists messages.
-func (s *Store) Messages(ctx context.Context, actor Actor, f MessageFilter) (List[Message], error) {
-	if err := need(actor, policy.Read); err != nil {
-		return List[Message]{}, err
-	}
-	q := db.Query{Columns: messageColumns, From: messageTables}
-	if err := f.narrow(&q); err != nil {
-		return List[Message]{}, err
+// All returns one page of the messages that a filter finds.
+func All(ctx context.Context, c db.Conn, f Filter) (db.List[Message], error) {
+	q := db.Query{Columns: Columns, From: Tables}
+	if err := f.Narrow(&q); err != nil {
+		return db.List[Message]{}, err
 	}
 	o, err := db.ChooseOrder("sort", f.Sort, newest, oldest)
 	if err != nil {
-		return List[Message]{}, err
+		return db.List[Message]{}, err
 	}
-	rows, next, prev, err := db.Fetch[messageRow](ctx, s.pool, q, o, f.Page)
+	rows, next, prev, err := db.Fetch[row](ctx, c, q, o, f.Page)
 	if err != nil {
-		return List[Message]{}, err
+		return db.List[Message]{}, err
 	}
 	messages, err := messagesOf(rows)
-	return List[Message]{Items: messages, Next: next, Prev: prev}, err
+	return db.List[Message]{Items: messages, Next: next, Prev: prev}, err
 }
 
-// MessagesNamed reads messages by their ids. Unknown ids are left out.
-func (s *Store) MessagesNamed(ctx context.Context, actor Actor, ids []uuid.UUID) (map[uuid.UUID]Message, error) {
-	if err := need(actor, policy.Read); err != nil {
-		return nil, err
-	}
-	messages, err := selectMessages(ctx, s.pool, `WHERE (m.tree_id, m.message_id)
-		IN (SELECT tree_id, message_id FROM message_trees WHERE message_id = ANY ($1))`, ids)
-	named := make(map[uuid.UUID]Message, len(messages))
-	for _, m := range messages {
-		named[m.MessageID] = m
-	}
-	return named, err
-}
-
-// narrow adds the conditions of the filter on messages m and trees t.
-func (f MessageFilter) narrow(q *db.Query) error {
+// Narrow adds the conditions of the filter on messages m and trees t. It returns
+// Malformed for a value that a field cannot have.
+func (f Filter) Narrow(q *db.Query) error {
 	for _, word := range strings.Fields(f.Q) {
 		q.Where("m.text ILIKE ?", "%"+db.EscapeLike(word)+"%")
 	}
@@ -116,7 +125,8 @@ func (f MessageFilter) narrow(q *db.Query) error {
 					names = append(names, name)
 				}
 			}
-			return db.OneOf(c.parameter, c.value, sorted(names)...)
+			slices.Sort(names)
+			return db.OneOf(c.parameter, c.value, names...)
 		}
 		if condition != "" {
 			q.Where(condition)
@@ -135,7 +145,7 @@ func parseThreshold(parameter, text string) (name, operator string, value float6
 		value, err = strconv.ParseFloat(parts[3], 64)
 	}
 	if parts == nil || err != nil {
-		return "", "", 0, Malformed(parameter + " is a comparison such as " + map[string]string{
+		return "", "", 0, db.Malformed(parameter + " is a comparison such as " + map[string]string{
 			"label": "spam>0.5", "toxicity": ">0.5", "classifier": "detoxify.insult>0.5"}[parameter] + ".")
 	}
 	return parts[1], parts[2], value, nil
@@ -144,7 +154,7 @@ func parseThreshold(parameter, text string) (name, operator string, value float6
 // thresholds adds the conditions on labels and classifier outputs. The operator
 // comes from the regular expression threshold, the column from
 // scoring.LabelNames.
-func (f MessageFilter) thresholds(q *db.Query) error {
+func (f Filter) thresholds(q *db.Query) error {
 	if f.Label != "" {
 		name, operator, value, err := parseThreshold("label", f.Label)
 		if err != nil {
@@ -162,7 +172,7 @@ func (f MessageFilter) thresholds(q *db.Query) error {
 	if f.Toxicity != "" {
 		name, operator, value, err := parseThreshold("toxicity", f.Toxicity)
 		if err != nil || name != "" {
-			return Malformed("toxicity is a comparison such as >0.5.")
+			return db.Malformed("toxicity is a comparison such as >0.5.")
 		}
 		q.Where(`(SELECT max(o.toxicity) FROM classifier_outputs o
 			WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id) `+operator+" ?", value)
@@ -175,7 +185,7 @@ func (f MessageFilter) thresholds(q *db.Query) error {
 		// The name of a model may contain dots, the name of an output does not.
 		dot := strings.LastIndexByte(name, '.')
 		if dot < 1 {
-			return Malformed("classifier is a comparison such as detoxify.insult>0.5.")
+			return db.Malformed("classifier is a comparison such as detoxify.insult>0.5.")
 		}
 		q.Where(`EXISTS (SELECT FROM classifier_outputs o JOIN classifier_models c USING (model_id)
 			WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id AND c.name = ?
