@@ -197,6 +197,26 @@ func (c *CopyRows) Floats(values []*float64) {
 	binary.BigEndian.PutUint32(c.buf[at:], uint32(len(c.buf)-at-4))
 }
 
+// int4OID is the type of an array's elements in its binary form.
+const int4OID = 23
+
+// Ints writes an array of integer.
+func (c *CopyRows) Ints(values []int32) {
+	if len(values) == 0 {
+		c.size(12)
+		c.buf = append(c.buf, make([]byte, 8)...) // no dimensions, no nulls
+		c.buf = binary.BigEndian.AppendUint32(c.buf, int4OID)
+		return
+	}
+	c.size(20 + 8*len(values))
+	for _, n := range []uint32{1, 0, int4OID, uint32(len(values)), 1} { // one dimension, no nulls; the first index
+		c.buf = binary.BigEndian.AppendUint32(c.buf, n)
+	}
+	for _, v := range values {
+		c.Int(int(v))
+	}
+}
+
 // IDArray returns ids as an array that the driver encodes without reflection,
 // which would be slower than the query itself.
 func IDArray(ids []uuid.UUID) pgtype.FlatArray[pgtype.UUID] {
