@@ -31,7 +31,7 @@ func TestBadIDs(t *testing.T) {
 		numbered := strings.HasPrefix(r.Path, "/actions/")
 		try := func(prefix, id string, want int) {
 			t.Helper()
-			at := prefix + strings.Replace(r.Path, ":id", id, 1)
+			at := prefix + strings.NewReplacer(":id", id, ":message", w.reply.String()).Replace(r.Path)
 			var a answer
 			switch {
 			case r.Method == get:

@@ -50,6 +50,12 @@ func goodBody(r route) map[string]any {
 	case "/scoring/try":
 		return map[string]any{"weights": map[string]any{"pii": 2}, "toxic_from": 0.25, "frame": "week"}
 	}
+	if strings.HasSuffix(r.Path, "/candidates") {
+		return map[string]any{"reason": "for the test", "preview": true, "rule": map[string]any{"shorter_than": 5}}
+	}
+	if strings.HasSuffix(r.Path, "/candidates/:message") {
+		return map[string]any{"verdict": "refuse"}
+	}
 	if strings.HasSuffix(r.Path, "/remove") {
 		return map[string]any{"item": "0c5d7f7e-52a3-4f4b-9d61-8a6a4cf0a001"}
 	}

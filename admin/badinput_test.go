@@ -17,6 +17,7 @@ import (
 
 	"treewarden/policy"
 	"treewarden/store"
+	"treewarden/store/candidates"
 	"treewarden/store/storetest"
 )
 
@@ -102,6 +103,12 @@ func newWorld(t *testing.T) *world {
 		{MessageID: w.prompt}, {MessageID: w.deleted}, {MessageID: uuid.New()}}}, "", ""); err != nil {
 		t.Fatal(err)
 	}
+	var rule candidates.Rule
+	rule.ShorterThan = 10_000
+	if _, found, _, err := s.FindCandidates(t.Context(), w.actor, w.list, rule, false, "", ""); err != nil ||
+		found.Found == 0 {
+		t.Fatalf("the rule found %d candidates: %v", found.Found, err)
+	}
 	w.job = uuid.New()
 	storetest.Exec(t, s, `INSERT INTO jobs (job_id, kind, actor_id, via, request, state, total)
 		VALUES ($1, 'apply_list', $2, 'session', '{}', 'queued', 501)`, w.job, w.actor.UserID)
@@ -129,7 +136,7 @@ func (w *world) fill(r route) string {
 	case strings.HasPrefix(r.Path, "/actions/"):
 		id = strconv.FormatInt(w.action, 10)
 	}
-	return strings.NewReplacer(":id", id, ":name", "app.css").Replace(r.Path)
+	return strings.NewReplacer(":id", id, ":name", "app.css", ":message", w.reply.String()).Replace(r.Path)
 }
 
 // by returns a client that may use a route.

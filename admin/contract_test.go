@@ -286,7 +286,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		}
 		var value any
 		a.json(&value)
-		operation := description.Paths.Value(apiPrefix + strings.ReplaceAll(r.Path, ":id", "{id}")).GetOperation(r.Method)
+		operation := description.Paths.Value(apiPrefix + describedPath(r.Path)).GetOperation(r.Method)
 		schema := operation.Responses.Value("200").Value.Content.Get("application/json").Schema.Value
 		if err := schema.VisitJSON(value, openapi3.MultiErrors(), openapi3.EnableJSONSchema2020()); err != nil {
 			t.Errorf("%s %s: %.600v", r.Method, r.Path, err)

@@ -160,8 +160,11 @@ func parseID(value string) (uuid.UUID, bool) {
 }
 
 // pathID reads the id in a path.
-func pathID(c *fiber.Ctx) (uuid.UUID, error) {
-	id, ok := parseID(c.Params("id"))
+func pathID(c *fiber.Ctx) (uuid.UUID, error) { return pathIDNamed(c, "id") }
+
+// pathIDNamed reads the id of another name in a path.
+func pathIDNamed(c *fiber.Ctx, name string) (uuid.UUID, error) {
+	id, ok := parseID(c.Params(name))
 	if !ok {
 		return id, store.Malformed("this is not an id: one reads like 0f3a7b1c-5d2e-4f60-8a9b-0c1d2e3f4a5b")
 	}

@@ -47,7 +47,7 @@ func TestOpenAPI(t *testing.T) {
 	}
 	routed := map[string]bool{}
 	for _, r := range allRoutes() {
-		key := r.Method + " " + apiPrefix + strings.ReplaceAll(r.Path, ":id", "{id}")
+		key := r.Method + " " + apiPrefix + describedPath(r.Path)
 		if watched[r.Method+" "+r.Path] {
 			key = r.Method + " " + r.Path
 		} else if r.Kind == pageOnly {
@@ -65,10 +65,18 @@ func TestOpenAPI(t *testing.T) {
 	}
 	for key := range methods {
 		method, path, _ := strings.Cut(key, " ")
-		if !routed[method+" "+apiPrefix+strings.ReplaceAll(path, ":id", "{id}")] && !routed[key] {
+		if !routed[method+" "+apiPrefix+describedPath(path)] && !routed[key] {
 			t.Errorf("methods describes %s, which is not there", key)
 		}
 	}
+}
+
+// anyParameter matches a parameter in a path of the description.
+var anyParameter = regexp.MustCompile(`\{[a-z]+\}`)
+
+// describedPath writes the path of a route as the description does.
+func describedPath(path string) string {
+	return regexp.MustCompile(`:([a-z]+)`).ReplaceAllString(path, "{$1}")
 }
 
 // answerSchemas compiles the schemas of the description once for all tests.
@@ -84,7 +92,7 @@ var answerSchemas = sync.OnceValue(func() *describedAnswers {
 	}
 	d := &describedAnswers{compiler: jsonschema.NewCompiler(), paths: map[string]*regexp.Regexp{}}
 	for path := range document.(map[string]any)["paths"].(map[string]any) {
-		d.paths[path] = regexp.MustCompile("^" + strings.ReplaceAll(path, "{id}", "[^/]+") + "$")
+		d.paths[path] = regexp.MustCompile("^" + anyParameter.ReplaceAllString(path, "[^/]+") + "$")
 	}
 	// A field that no schema names is an error in the description.
 	for _, schema := range document.(map[string]any)["components"].(map[string]any)["schemas"].(map[string]any) {

@@ -67,6 +67,10 @@ func TestEveryKindHasItsRoutes(t *testing.T) {
 			path, method = "/lists/:id", patch
 		case "add_to_list":
 			path = "/lists/:id/items"
+		case "find_candidates":
+			path = "/lists/:id/candidates"
+		case "accept_candidates", "refuse_candidates":
+			path = "/lists/:id/candidates/:message"
 		case "apply_list":
 			path = "/lists/:id/apply"
 		case "remove_from_list":
@@ -119,7 +123,7 @@ func TestMatrix(t *testing.T) {
 			prefixes = prefixes[1:]
 		}
 		for _, prefix := range prefixes {
-			path := prefix + strings.Replace(r.Path, ":id", uuid.NewString(), 1)
+			path := prefix + strings.NewReplacer(":id", uuid.NewString(), ":message", uuid.NewString()).Replace(r.Path)
 			for role, c := range callers {
 				var a answer
 				if r.Method == get {

@@ -283,6 +283,12 @@ func (itemsAspect) undo(d *actionTx, id int64) error {
 	if err != nil {
 		return err
 	}
+	return d.restoreItems(list, id)
+}
+
+// restoreItems undoes what an action did to the items of a list. It returns
+// errUnchanged if that is nothing.
+func (d *actionTx) restoreItems(list lists.List, id int64) error {
 	changed, err := lists.ChangedSince(d.Ctx, d.Conn, list.ListID, id)
 	if err != nil {
 		return err

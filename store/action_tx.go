@@ -101,7 +101,20 @@ func (s *Store) Act(ctx context.Context, actor Actor, act Act) (Outcome, error) 
 	if err := checkReason(act.Reason, kind.NeedsReason); err != nil {
 		return Outcome{}, err
 	}
+	if params, ok := act.Params.(preparer); ok {
+		prepared, err := params.prepare(ctx, s, act)
+		if err != nil {
+			return Outcome{}, err
+		}
+		act.Params = prepared
+	}
 	return s.perform(ctx, actor, act, kind, kind.do)
+}
+
+// preparer are parameters of an action that reads much before it begins.
+type preparer interface {
+	// prepare returns the parameters with what was read.
+	prepare(ctx context.Context, s *Store, act Act) (any, error)
 }
 
 // checkReason checks that a reason has 3 to 500 characters.

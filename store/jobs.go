@@ -25,19 +25,13 @@ type jobRequest struct {
 // ActOrQueue performs an act that can be previewed or, if it changes more than
 // 500 messages, makes a job of it. Either the outcome or the job is set.
 func (s *Store) ActOrQueue(ctx context.Context, actor Actor, act Act) (Outcome, *jobs.Job, error) {
-	request, err := writeRequest(act)
-	if err != nil {
-		return Outcome{}, nil, err
-	}
-	id := uuid.New()
 	if act.IdempotencyKey != "" { // a repeated request finds its job
-		id = uuid.NewSHA1(actor.UserID, []byte(act.IdempotencyKey))
-		job, err := jobs.ByID(ctx, s.pool, id)
-		if err == nil && (job.Kind != act.Kind || !job.Asks(request)) {
-			err = &Conflict{Why: "This Idempotency-Key was used for another request. Send a new one."}
+		job, err := jobs.ByID(ctx, s.pool, jobID(actor, act))
+		if err == nil {
+			return Outcome{}, &job, checkAsked(job, act)
 		}
 		if !errors.Is(err, ErrNotFound) {
-			return Outcome{}, &job, err
+			return Outcome{}, nil, err
 		}
 	}
 	preview := act
@@ -50,10 +44,42 @@ func (s *Store) ActOrQueue(ctx context.Context, actor Actor, act Act) (Outcome, 
 		outcome, err := s.Act(ctx, actor, act)
 		return outcome, nil, err
 	}
+	job, err := s.queue(ctx, actor, act, counted.Affected.Messages)
+	return Outcome{}, job, err
+}
+
+// queue makes a job of an act, or finds the job of an earlier request with the
+// same Idempotency-Key. total is the number of objects that the job works on.
+func (s *Store) queue(ctx context.Context, actor Actor, act Act, total int64) (*jobs.Job, error) {
+	request, err := writeRequest(act)
+	if err != nil {
+		return nil, err
+	}
 	job, err := jobs.Add(ctx, s.pool, jobs.Job{
-		JobID: id, Kind: act.Kind, Actor: actor.UserID, Via: actor.Via, Request: request, Total: counted.Affected.Messages,
+		JobID: jobID(actor, act), Kind: act.Kind, Actor: actor.UserID, Via: actor.Via, Request: request, Total: total,
 	})
-	return Outcome{}, &job, err
+	if err != nil {
+		return nil, err
+	}
+	return &job, checkAsked(job, act)
+}
+
+// jobID returns the id of the job of a request: the same for the same
+// Idempotency-Key.
+func jobID(actor Actor, act Act) uuid.UUID {
+	if act.IdempotencyKey == "" {
+		return uuid.New()
+	}
+	return uuid.NewSHA1(actor.UserID, []byte(act.IdempotencyKey))
+}
+
+// checkAsked returns a Conflict if a job is not the one of an act.
+func checkAsked(job jobs.Job, act Act) error {
+	request, err := writeRequest(act)
+	if err == nil && (job.Kind != act.Kind || !job.Asks(request)) {
+		err = &Conflict{Why: "This Idempotency-Key was used for another request. Send a new one."}
+	}
+	return err
 }
 
 func writeRequest(act Act) (json.RawMessage, error) {

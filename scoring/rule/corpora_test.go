@@ -87,13 +87,13 @@ func TestRealLists(t *testing.T) {
 // languages, are not taken for the text of a model or of another language.
 func TestOrdinarySentences(t *testing.T) {
 	files, _ := filepath.Glob(filepath.Join(corpora(t), "sets", "*-tatoeba.tsv.gz"))
-	m := compiled(t, Rule{Boilerplate: true, LanguageMismatch: true})
+	model, language := compiled(t, Rule{Boilerplate: true}), compiled(t, Rule{LanguageMismatch: true})
 	read, boilerplate, mismatches := 0, 0, 0
 	for _, file := range files {
 		lang, _, _ := strings.Cut(filepath.Base(file), "-")
 		for _, text := range texts(t, file) {
 			read++
-			for _, f := range m.Match(text, lang) {
+			for _, f := range append(model.Match(text, lang), language.Match(text, lang)...) {
 				t.Logf("%s: %s: %.80s", lang, f.What, text)
 				if f.Part == Boilerplate {
 					boilerplate++

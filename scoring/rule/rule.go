@@ -23,8 +23,8 @@ const (
 	MaxRegexFound  = 20     // matches of the regular expression reported of a text
 )
 
-// Rule is what a person asks for. Each part that is set finds matches of its
-// own; a text matches the rule if one part does.
+// Rule is what a person asks for. A text matches the rule if each part that is
+// set finds something in it.
 type Rule struct {
 	Words            []string `json:"words,omitempty"`             // whole words or phrases, in any language
 	Regex            string   `json:"regex,omitempty"`             // in the syntax of RE2
@@ -76,6 +76,7 @@ type Matcher struct {
 	words       *phrases
 	boilerplate *phrases
 	regex       *regex
+	parts       []string // those that are set
 }
 
 // Compile makes a rule ready. Its error is an *Error for each wrong field,
@@ -92,23 +93,40 @@ func Compile(r Rule) (*Matcher, error) {
 		errs[2] = wrong(ShorterThan, "%d is not possible: give a number of characters from 1 to %d",
 			r.ShorterThan, MaxShorterThan)
 	}
-	if _, err := language.Parse(r.Lang); r.Lang != "" && err != nil {
-		errs[3] = wrong("lang", "there is no language %q: give a code such as en, de or pt-BR", shorten(r.Lang))
-	}
+	errs[3] = CheckLang(r.Lang)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
 	if r.Boilerplate {
 		m.boilerplate = boilerplatePhrases()
 	}
+	for _, part := range []struct {
+		name string
+		set  bool
+	}{
+		{Words, m.words != nil}, {Regex, m.regex != nil}, {ShorterThan, r.ShorterThan > 0},
+		{LanguageMismatch, r.LanguageMismatch}, {Boilerplate, r.Boilerplate},
+	} {
+		if part.set {
+			m.parts = append(m.parts, part.name)
+		}
+	}
 	return m, nil
+}
+
+// CheckLang returns an *Error if a language is neither "" nor a known code.
+func CheckLang(lang string) error {
+	if _, err := language.Parse(lang); lang != "" && err != nil {
+		return wrong("lang", "there is no language %q: give a code such as en, de or pt-BR", shorten(lang))
+	}
+	return nil
 }
 
 // Match returns the matches of a text, by start and then by part, at most
 // MaxMatches; nil if there is none. lang is the language of the message, such as
 // "en" or "pt-BR".
 func (m *Matcher) Match(text, lang string) []Match {
-	if !covers(m.rule.Lang, lang) {
+	if !Covers(m.rule.Lang, lang) {
 		return nil
 	}
 	var found []Match
@@ -124,6 +142,11 @@ func (m *Matcher) Match(text, lang string) []Match {
 	if m.rule.LanguageMismatch {
 		if script := mismatch(text, lang); script != "" {
 			found = append(found, Match{Part: LanguageMismatch, What: script})
+		}
+	}
+	for _, part := range m.parts {
+		if !slices.ContainsFunc(found, func(f Match) bool { return f.Part == part }) {
+			return nil
 		}
 	}
 	slices.SortStableFunc(found, func(a, b Match) int {
@@ -143,9 +166,9 @@ func (m *Matcher) matchPhrases(text string) []Match {
 	return found
 }
 
-// covers reports whether a rule for a language applies to a message: "pt" is for
+// Covers reports whether a rule for a language applies to a message: "pt" is for
 // "pt" and "pt-BR", "pt-BR" for "pt-BR" alone, "" for all.
-func covers(rule, message string) bool {
+func Covers(rule, message string) bool {
 	if len(message) < len(rule) || !strings.EqualFold(message[:len(rule)], rule) {
 		return false
 	}

@@ -168,7 +168,7 @@ func TestLang(t *testing.T) {
 		{"", "", true}, {"", "de", true}, {"de", "de", true}, {"de", "", false}, {"de", "en", false},
 		{"pt", "pt-BR", true}, {"pt", "PT_br", true}, {"pt-BR", "pt", false}, {"pt-BR", "pt-BR", true}, {"d", "de", false},
 	} {
-		if got := covers(c.rule, c.message); got != c.want {
+		if got := Covers(c.rule, c.message); got != c.want {
 			t.Errorf("a rule for %q covers %q: %t", c.rule, c.message, got)
 		}
 	}
@@ -185,7 +185,11 @@ func TestOrder(t *testing.T) {
 	if got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	if n := len(m.Match(strings.Repeat("a ", 500), "")); n != MaxMatches {
+	if n := len(m.Match(strings.Repeat("a ", 49)+"b", "")); n != 71 {
+		t.Errorf("%d matches of a short text, want 50 words, %d of the expression and the length", n, MaxRegexFound)
+	}
+	words := compiled(t, Rule{Words: []string{"a"}})
+	if n := len(words.Match(strings.Repeat("a ", 500), "")); n != MaxMatches {
 		t.Errorf("%d matches of a text, want %d", n, MaxMatches)
 	}
 }
@@ -276,9 +280,19 @@ func TestLanguageMismatch(t *testing.T) {
 	}
 }
 
+// TestEachPart checks that a text must match each part that is set.
+func TestEachPart(t *testing.T) {
+	m := compiled(t, Rule{Words: []string{"ass"}, Regex: `\d`, ShorterThan: 9})
+	for text, want := range map[string]int{"ass 1": 3, "ass": 0, "1": 0, "ass 1 and longer": 0} {
+		if got := len(m.Match(text, "")); got != want {
+			t.Errorf("%q: %d matches, want %d", text, got, want)
+		}
+	}
+}
+
 // TestConcurrent is of use under the race detector.
 func TestConcurrent(t *testing.T) {
-	m := compiled(t, Rule{Words: []string{"ass"}, Regex: "a", Boilerplate: true, LanguageMismatch: true, ShorterThan: 9})
+	m := compiled(t, Rule{Words: []string{"ass"}, Regex: "a", ShorterThan: 9})
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {

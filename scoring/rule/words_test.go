@@ -98,11 +98,12 @@ func FuzzMatch(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text, words, lang string) {
 		list := strings.Split(words, "\n")
-		m, err := Compile(Rule{Words: list, Boilerplate: true, LanguageMismatch: true, ShorterThan: 5})
+		m, err := Compile(Rule{Words: list, ShorterThan: 5})
 		if err != nil {
 			return
 		}
-		for _, found := range m.Match(text, lang) {
+		all := append(m.Match(text, lang), compiled(t, Rule{Boilerplate: true}).Match(text, lang)...)
+		for _, found := range append(all, compiled(t, Rule{LanguageMismatch: true}).Match(text, lang)...) {
 			if found.Start < 0 || found.End < found.Start || found.End > len(text) {
 				t.Fatalf("%v of %d bytes", found, len(text))
 			}

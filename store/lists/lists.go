@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"treewarden/scoring/rule"
 	"treewarden/store/db"
 	"treewarden/store/tables"
 )
@@ -153,6 +154,9 @@ type Item struct {
 	AddedAt     time.Time  `json:"added_at"`
 	AddedAction int64      `json:"added_action"`
 	State       string     `json:"state"` // one of States
+	// Evidence is what a rule matched in the text, of an item that was accepted from
+	// the candidates.
+	Evidence []rule.Match `json:"evidence"`
 	// Action and Since tell which action led to the state, and when. They are
 	// null where no action did, such as for a message that was imported deleted.
 	Action *int64     `json:"action"`
@@ -169,7 +173,7 @@ type Item struct {
 // itemColumns needs the lateral e, which gives the edit that led to the state
 // edited_since.
 var itemColumns = `i.message_id, i.note, i.added_by, coalesce(b.display_name, '') AS added_by_name, i.added_at,
-	i.action_id AS added_action, s.state,
+	i.action_id AS added_action, s.state, coalesce(k.evidence, '[]') AS evidence,
 	CASE s.state WHEN 'deleted' THEN m.deleted_action WHEN 'edited_since' THEN e.action_id
 		WHEN 'author_banned' THEN u.ban_action WHEN 'halted' THEN h.action_id END AS action,
 	CASE s.state WHEN 'deleted' THEN m.deleted_at WHEN 'edited_since' THEN e.at
@@ -180,6 +184,7 @@ var itemColumns = `i.message_id, i.note, i.added_by, coalesce(b.display_name, ''
 // itemDetails joins what only the items of a page need.
 var itemDetails = ` CROSS JOIN LATERAL (SELECT ` + stateSQL + ` AS state) s
 	LEFT JOIN users b ON b.user_id = i.added_by
+	LEFT JOIN list_candidates k ON k.list_id = i.list_id AND k.message_id = i.message_id AND k.verdict = 'accept'
 	LEFT JOIN LATERAL (SELECT r.action_id, r.at FROM revisions r WHERE s.state = 'edited_since'
 		AND r.tree_id = m.tree_id AND r.message_id = m.message_id ORDER BY r.revision_id DESC LIMIT 1) e ON true
 	LEFT JOIN LATERAL (SELECT r.text FROM revisions r WHERE s.state = 'edited_since'

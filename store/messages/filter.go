@@ -135,20 +135,72 @@ func (f Filter) Narrow(q *db.Query) error {
 	return f.thresholds(q)
 }
 
+// Comparison is a threshold on a label, on toxicity or on a classifier's output.
+type Comparison struct {
+	Name     string // of the label or output
+	Model    string // of a classifier's output
+	Operator string
+	Value    float64
+}
+
 // threshold matches "NAME>0.5": a name (which may be empty), an operator and a
 // number.
 var threshold = regexp.MustCompile(`^\s*([^<>=]*?)\s*(>=|<=|>|<|=)\s*([0-9.eE+-]+)\s*$`)
 
-func parseThreshold(parameter, text string) (name, operator string, value float64, err error) {
+func parseThreshold(text string, otherwise db.Malformed) (Comparison, error) {
 	parts := threshold.FindStringSubmatch(text)
-	if parts != nil {
-		value, err = strconv.ParseFloat(parts[3], 64)
+	if parts == nil {
+		return Comparison{}, otherwise
 	}
-	if parts == nil || err != nil {
-		return "", "", 0, db.Malformed(parameter + " is a comparison such as " + map[string]string{
-			"label": "spam>0.5", "toxicity": ">0.5", "classifier": "detoxify.insult>0.5"}[parameter] + ".")
+	value, err := strconv.ParseFloat(parts[3], 64)
+	if err != nil {
+		return Comparison{}, otherwise
 	}
-	return parts[1], parts[2], value, nil
+	return Comparison{Name: parts[1], Operator: parts[2], Value: value}, nil
+}
+
+// ParseLabel reads a comparison such as "spam>0.5". It returns Malformed for
+// another text and for an unknown label.
+func ParseLabel(text string) (Comparison, error) {
+	c, err := parseThreshold(text, "label is a comparison such as spam>0.5.")
+	if err == nil && !scoring.IsLabel(c.Name) {
+		err = db.OneOf("the name in label", c.Name, scoring.LabelNames...)
+	}
+	return c, err
+}
+
+// ParseClassifier reads a comparison such as "detoxify.insult>0.5". It returns
+// Malformed for another text.
+func ParseClassifier(text string) (Comparison, error) {
+	const why = db.Malformed("classifier is a comparison such as detoxify.insult>0.5.")
+	c, err := parseThreshold(text, why)
+	if err != nil {
+		return c, err
+	}
+	// The name of a model may contain dots, the name of an output does not.
+	dot := strings.LastIndexByte(c.Name, '.')
+	if dot < 1 {
+		return c, why
+	}
+	c.Model, c.Name = c.Name[:dot], c.Name[dot+1:]
+	return c, nil
+}
+
+// MeanLabelSQL returns the mean of a label of message m, which is one of
+// scoring.LabelNames; null without a vote.
+func MeanLabelSQL(label string) string {
+	return strings.ReplaceAll(`(SELECT (coalesce(max(l.NAME * l.NAME_count), 0) + coalesce(sum(v.NAME), 0))
+			/ nullif(coalesce(max(l.NAME_count), 0) + count(v.NAME), 0)
+			FROM (SELECT) x LEFT JOIN label_aggregates l ON l.tree_id = m.tree_id AND l.message_id = m.message_id
+			LEFT JOIN label_votes v ON v.tree_id = m.tree_id AND v.message_id = m.message_id)
+				`, "NAME", label)
+}
+
+// OutputSQL returns a classifier's output for message m; null without one.
+func (c Comparison) OutputSQL(q *db.Query) string {
+	return `(SELECT o.scores[array_position(k.outputs, ` + q.Arg(c.Name) + `)]
+			FROM classifier_outputs o JOIN classifier_models k USING (model_id)
+			WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id AND k.name = ` + q.Arg(c.Model) + `)`
 }
 
 // thresholds adds the conditions on labels and classifier outputs. The operator
@@ -156,41 +208,27 @@ func parseThreshold(parameter, text string) (name, operator string, value float6
 // scoring.LabelNames.
 func (f Filter) thresholds(q *db.Query) error {
 	if f.Label != "" {
-		name, operator, value, err := parseThreshold("label", f.Label)
+		c, err := ParseLabel(f.Label)
 		if err != nil {
 			return err
 		}
-		if !scoring.IsLabel(name) {
-			return db.OneOf("the name in label", name, scoring.LabelNames...)
-		}
-		q.Where(strings.ReplaceAll(`(SELECT (coalesce(max(l.NAME * l.NAME_count), 0) + coalesce(sum(v.NAME), 0))
-			/ nullif(coalesce(max(l.NAME_count), 0) + count(v.NAME), 0)
-			FROM (SELECT) x LEFT JOIN label_aggregates l ON l.tree_id = m.tree_id AND l.message_id = m.message_id
-			LEFT JOIN label_votes v ON v.tree_id = m.tree_id AND v.message_id = m.message_id)
-				`, "NAME", name)+operator+" ?", value)
+		q.Where(MeanLabelSQL(c.Name)+c.Operator+" ?", c.Value)
 	}
 	if f.Toxicity != "" {
-		name, operator, value, err := parseThreshold("toxicity", f.Toxicity)
-		if err != nil || name != "" {
-			return db.Malformed("toxicity is a comparison such as >0.5.")
+		const why = db.Malformed("toxicity is a comparison such as >0.5.")
+		c, err := parseThreshold(f.Toxicity, why)
+		if err != nil || c.Name != "" {
+			return why
 		}
 		q.Where(`(SELECT max(o.toxicity) FROM classifier_outputs o
-			WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id) `+operator+" ?", value)
+			WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id) `+c.Operator+" ?", c.Value)
 	}
 	if f.Classifier != "" {
-		name, operator, value, err := parseThreshold("classifier", f.Classifier)
+		c, err := ParseClassifier(f.Classifier)
 		if err != nil {
 			return err
 		}
-		// The name of a model may contain dots, the name of an output does not.
-		dot := strings.LastIndexByte(name, '.')
-		if dot < 1 {
-			return db.Malformed("classifier is a comparison such as detoxify.insult>0.5.")
-		}
-		q.Where(`EXISTS (SELECT FROM classifier_outputs o JOIN classifier_models c USING (model_id)
-			WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id AND c.name = ?
-				AND o.scores[array_position(c.outputs, ?)] `+operator+" ?)",
-			name[:dot], name[dot+1:], value)
+		q.Where(c.OutputSQL(q)+" "+c.Operator+" ?", c.Value)
 	}
 	return nil
 }

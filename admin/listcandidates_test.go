@@ -1,0 +1,263 @@
+package admin
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"treewarden/store"
+	"treewarden/store/candidates"
+	"treewarden/store/lists"
+	"treewarden/store/storetest"
+)
+
+// newTexts makes a tree of texts, by names, and returns the id of each.
+func newTexts(t *testing.T, l lead, texts map[string]storetest.Node) map[string]uuid.UUID {
+	t.Helper()
+	author := storetest.User(t, l.store, "Author "+uuid.NewString()[:8])
+	names := slices.Sorted(maps.Keys(texts))
+	prompt := storetest.Node{Author: author, Text: "How do I begin a garden?", Lang: "en"}
+	for _, name := range names {
+		node := texts[name]
+		node.Author = author
+		prompt.Replies = append(prompt.Replies, node)
+	}
+	named := map[string]uuid.UUID{}
+	for i, id := range storetest.Tree(t, l.store, prompt)[1:] {
+		named[names[i]] = id
+	}
+	return named
+}
+
+// find runs a rule, and returns the names of the messages that it found.
+func (l lead) find(named map[string]uuid.UUID, rule object) []string {
+	l.t.Helper()
+	var preview, found foundAnswer
+	l.send(http.MethodPost, l.list+"/candidates", object{"rule": rule, "preview": true}).want(200).json(&preview)
+	l.send(http.MethodPost, l.list+"/candidates", object{"rule": rule}).want(200).json(&found)
+	if preview.Found.Found != found.Found.Found || len(preview.Sample) != len(found.Sample) || !found.Complete {
+		l.t.Errorf("%v: the preview has %+v, the run %+v", rule, preview.Found, found.Found)
+	}
+	if !preview.Preview || preview.Action.ID != 0 || (found.Action.ID != 0) != (found.Found.Found > 0) {
+		l.t.Errorf("%v: the actions are %d and %d", rule, preview.Action.ID, found.Action.ID)
+	}
+	if found.Action.ID == 0 {
+		return nil
+	}
+	var page store.List[candidates.Candidate]
+	l.get(fmt.Sprintf("%s/candidates?run=%d", l.list, found.Action.ID)).want(200).json(&page)
+	var names []string
+	for _, candidate := range page.Items {
+		for name, id := range named {
+			if id == candidate.MessageID {
+				names = append(names, name)
+			}
+		}
+		if len(candidate.Evidence) == 0 || candidate.Verdict != nil || candidate.Edited || candidate.RuleAction != found.Action.ID {
+			l.t.Errorf("%v: %+v", rule, candidate)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// TestRules checks what each part of a rule finds, and that a rule run again finds
+// nothing.
+func TestRules(t *testing.T) {
+	t.Parallel()
+	l := newLead(t)
+	named := newTexts(t, l, map[string]storetest.Node{
+		"german":      {Text: "Du bist ein IDIOT!", Lang: "de"},
+		"compound":    {Text: "Die Idiotie nimmt zu.", Lang: "de"},
+		"chinese":     {Text: "你是白痴吗", Lang: "zh"},
+		"number":      {Text: "Call me at 0170 1234567 please.", Lang: "en"},
+		"short":       {Text: " ok ", Lang: "en"},
+		"model":       {Text: "As an AI language model, I cannot have opinions about this matter.", Lang: "en"},
+		"wrongscript": {Text: "Это русский текст, который стоит не на своём месте.", Lang: "en"},
+		"spam":        {Text: "Buy cheap watches here and now.", Lang: "en"},
+		"toxic":       {Text: "I will find you and hurt you.", Lang: "en"},
+		"deleted":     {Text: "An IDIOT wrote this text.", Lang: "de", Deleted: true},
+	})
+	rater := storetest.User(t, l.store, "Rater")
+	storetest.Vote(t, l.store, named["spam"], rater, "spam", 0.9, time.Now())
+	storetest.Exec(t, l.store, "INSERT INTO classifier_models (name, outputs) VALUES ('detoxify', '{toxicity,threat}')")
+	storetest.Exec(t, l.store, `INSERT INTO classifier_outputs (tree_id, message_id, model_id, toxicity, scores)
+		SELECT tree_id, message_id, 1, 0.4, '{0.4,0.8}' FROM message_trees WHERE message_id = $1`, named["toxic"])
+	for _, c := range []struct {
+		rule object
+		want []string
+	}{
+		{object{"words": []string{"idiot", "白痴"}, "lang": "fr"}, nil},
+		{object{"words": []string{"idiot", "白痴"}, "lang": "de"}, []string{"german"}},
+		{object{"words": []string{"idiot", "白痴"}}, []string{"chinese"}}, // only what is new
+		{object{"regex": `\d{4} \d{7}`}, []string{"number"}},
+		{object{"shorter_than": 4, "lang": "de"}, nil},
+		{object{"shorter_than": 4}, []string{"short"}},
+		{object{"boilerplate": true}, []string{"model"}},
+		{object{"language_mismatch": true}, []string{"wrongscript"}},
+		{object{"label": "spam>0.95"}, nil},
+		{object{"label": "spam>0.5", "regex": "watches", "lang": "en"}, []string{"spam"}},
+		{object{"classifier": "detoxify.threat>0.5", "words": []string{"watches"}}, nil}, // both must hold
+		{object{"classifier": "detoxify.threat>0.5"}, []string{"toxic"}},
+	} {
+		if got := l.find(named, c.rule); !slices.Equal(got, c.want) {
+			t.Errorf("%v finds %v, want %v", c.rule, got, c.want)
+		}
+	}
+	var page store.List[candidates.Candidate]
+	l.get(l.list + "/candidates?limit=200").want(200).json(&page)
+	what := map[uuid.UUID]string{}
+	for _, c := range page.Items {
+		for _, m := range c.Evidence {
+			what[c.MessageID] += m.Part + " " + m.What + "=" + c.Text[m.Start:m.End] + ";"
+		}
+	}
+	for name, want := range map[string]string{
+		"german": "words idiot=IDIOT;", "chinese": "words 白痴=白痴;", "number": "regex 0170 1234567=0170 1234567;",
+		"short": "shorter_than 2 characters=;", "spam": "regex watches=watches;label spam 0.90=;",
+		"toxic": "classifier detoxify.threat 0.80=;",
+	} {
+		if got := what[named[name]]; got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
+// TestVerdicts accepts and refuses candidates, and undoes it.
+func TestVerdicts(t *testing.T) {
+	t.Parallel()
+	l := newLead(t)
+	named := newTexts(t, l, map[string]storetest.Node{
+		"a": {Text: "the first idiot"}, "b": {Text: "the second idiot"}, "c": {Text: "the third idiot"},
+	})
+	rule := object{"words": []string{"idiot"}}
+	if got := l.find(named, rule); len(got) != 3 {
+		t.Fatalf("found %v", got)
+	}
+	path := func(name string) string { return l.list + "/candidates/" + named[name].String() }
+	var accepted, refused, again candidateAnswer
+	l.send(http.MethodPost, path("a"), object{"verdict": "accept"}).want(200).json(&accepted)
+	l.send(http.MethodPost, path("b"), object{"verdict": "refuse"}).want(200).json(&refused)
+	l.send(http.MethodPost, path("b"), object{"verdict": "refuse"}).want(200).json(&again)
+	if *accepted.Verdict != "accept" || *accepted.DecidedByName != "lead" || accepted.Action.ID == 0 ||
+		*refused.Verdict != "refuse" || again.Action.ID != 0 || *again.DecidedAction != refused.Action.ID {
+		t.Errorf("accepted %+v, refused %+v, again %+v", accepted, refused, again)
+	}
+	if body := l.send(http.MethodPost, path("b"), object{"verdict": "accept"}).want(409).body; !strings.Contains(body,
+		"another verdict") {
+		t.Error(body)
+	}
+	l.send(http.MethodPost, path("c"), object{"verdict": "maybe"}).want(422)
+	l.send(http.MethodPost, path("c"), object{}).want(422)
+	l.send(http.MethodPost, l.list+"/candidates/"+uuid.NewString(), object{"verdict": "accept"}).want(404)
+
+	items := func() (page store.List[lists.Item]) {
+		t.Helper()
+		l.get(l.list + "/items").want(200).json(&page)
+		return page
+	}
+	waiting := func(verdict string) (names []string) {
+		t.Helper()
+		var page store.List[candidates.Candidate]
+		l.get(l.list + "/candidates?verdict=" + verdict).want(200).json(&page)
+		for _, c := range page.Items {
+			for name, id := range named {
+				if id == c.MessageID {
+					names = append(names, name)
+				}
+			}
+		}
+		slices.Sort(names)
+		return names
+	}
+	if page := items(); len(page.Items) != 1 || page.Items[0].MessageID != named["a"] ||
+		len(page.Items[0].Evidence) != 1 || page.Items[0].Evidence[0].What != "idiot" {
+		t.Errorf("the items are %+v", page.Items)
+	}
+	if got := waiting(""); !slices.Equal(got, []string{"c"}) {
+		t.Errorf("waiting: %v", got)
+	}
+	if got := l.find(named, rule); got != nil {
+		t.Errorf("the same rule finds %v again", got)
+	}
+
+	// A refused candidate comes again when its text is another one that matches.
+	admin := storetest.Staff(t, l.store, "admin")
+	if _, err := l.store.Act(t.Context(), admin, store.Act{Kind: "edit", Target: named["b"],
+		Params: store.EditParams{Text: "an idiot of another kind"}, Reason: "because"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := l.find(named, rule); !slices.Equal(got, []string{"b"}) {
+		t.Errorf("after the edit the rule finds %v", got)
+	}
+
+	undo := func(action int64) store.Outcome {
+		t.Helper()
+		outcome, err := l.store.Undo(t.Context(), admin, action, "because", false, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return outcome
+	}
+	if _, err := l.store.Undo(t.Context(), admin, refused.Action.ID, "because", false, ""); err == nil {
+		t.Error("a verdict on a former text could be undone")
+	}
+	if outcome := undo(accepted.Action.ID); outcome.Affected.Messages != 1 {
+		t.Errorf("the undo affects %+v", outcome.Affected)
+	}
+	if page := items(); len(page.Items) != 0 {
+		t.Errorf("after the undo the items are %+v", page.Items)
+	}
+	if got := waiting("open"); !slices.Equal(got, []string{"a", "b", "c"}) {
+		t.Errorf("after the undo these wait: %v", got)
+	}
+
+	// The undo of a run leaves what was decided meanwhile.
+	var run candidateAnswer
+	l.send(http.MethodPost, path("a"), object{"verdict": "refuse"}).want(200).json(&run)
+	if outcome := undo(run.RuleAction); outcome.Affected.Messages != 1 { // c; b was found by the later run
+		t.Errorf("the undo of the run affects %+v", outcome.Affected)
+	}
+	if got := waiting("all"); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("after the undo of the run there are %v", got)
+	}
+	if got := l.find(named, rule); !slices.Equal(got, []string{"c"}) {
+		t.Errorf("then the rule finds %v", got)
+	}
+	if _, err := l.store.VerifyChain(t.Context()); err != nil {
+		t.Errorf("the log: %v", err)
+	}
+}
+
+// TestBadRules checks that each fault of a rule is named by its place.
+func TestBadRules(t *testing.T) {
+	t.Parallel()
+	l := newLead(t)
+	for body, field := range map[string]string{
+		`{}`: "rule", `{"rule": {}}`: "rule", `{"rule": null}`: "rule", `{"rule": []}`: "rule",
+		`{"rule": {"lang": "de"}}`: "rule", `{"rule": {"words": [" ", ""]}}`: "rule",
+		`{"rule": {"word": ["x"]}}`: "rule.word", `{"rule": {"words": "x"}}`: "rule.words",
+		`{"rule": {"regex": "("}}`: "rule.regex", `{"rule": {"regex": "a*"}}`: "rule.regex",
+		`{"rule": {"regex": "a\u0000b"}}`: "rule.regex", `{"rule": {"words": ["a\u0000b"]}}`: "rule.words",
+		`{"rule": {"label": "spam"}}`: "rule.label", `{"rule": {"label": "colour>0.5"}}`: "rule.label",
+		`{"rule": {"classifier": "toxicity>0.5"}}`:           "rule.classifier",
+		`{"rule": {"shorter_than": -1, "words": ["a"]}}`:     "rule.shorter_than",
+		`{"rule": {"label": "spam>0.5", "lang": "nothing"}}`: "rule.lang",
+		`{"rule": {"words": ["a"]}, "colour": 1}`:            "colour",
+	} {
+		answer := l.send(http.MethodPost, l.list+"/candidates", body).want(422)
+		if !strings.Contains(answer.body, `"`+field+`":`) {
+			t.Errorf("%s: %s, want the field %s", body, answer.body, field)
+		}
+	}
+	l.get(l.list + "/candidates?verdict=maybe").want(400)
+	l.get(apiPrefix + "/lists/" + uuid.NewString() + "/candidates").want(404)
+	l.send(http.MethodPost, apiPrefix+"/lists/"+uuid.NewString()+"/candidates",
+		`{"rule": {"words": ["a"]}}`).want(404)
+}

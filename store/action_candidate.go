@@ -1,0 +1,276 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"treewarden/policy"
+	"treewarden/store/candidates"
+	"treewarden/store/jobs"
+	"treewarden/store/lists"
+)
+
+func init() {
+	register(Kind{
+		Name: "find_candidates", Target: "list", Place: 115, Title: "Find candidates by a rule", Button: "Find",
+		Past: "Found candidates for", Permission: policy.ListEdit, Undoable: true, aspects: []aspect{foundAspect{}},
+	}, findCandidates)
+	register(Kind{
+		Name: "accept_candidates", Target: "list", Place: 116, Title: "Accept candidates", Button: "Accept",
+		Past: "Accepted candidates for", Permission: policy.ListEdit, Undoable: true, aspects: []aspect{verdictAspect{}},
+	}, func(d *actionTx, p VerdictParams) error { return decideCandidates(d, p, candidates.Accept) })
+	register(Kind{
+		Name: "refuse_candidates", Target: "list", Place: 117, Title: "Refuse candidates", Button: "Refuse",
+		Past: "Refused candidates for", Permission: policy.ListEdit, Undoable: true, aspects: []aspect{verdictAspect{}},
+	}, func(d *actionTx, p VerdictParams) error { return decideCandidates(d, p, candidates.Refuse) })
+}
+
+// The limits of a search for candidates.
+const (
+	// MaxCandidates is the number of candidates that one run of a rule adds.
+	MaxCandidates = 100_000
+	// searchAtOnce is the number of messages up to which a search is not made a job,
+	// and the number of messages that a preview looks at.
+	searchAtOnce = 200_000
+	// MaxVerdicts is the number of candidates that one action decides.
+	MaxVerdicts = 1000
+)
+
+// FindParams is the rule of a search for candidates.
+type FindParams struct {
+	Rule candidates.Rule `json:"rule"`
+	hits *candidates.Hits
+	// found receives what was found.
+	found *Found
+}
+
+// Found tells what a search for candidates found.
+type Found struct {
+	Found int64 `json:"found"` // the new candidates
+	// LookedAt is the number of messages that were read. A preview reads at most
+	// the newest 200,000; Complete reports that these were all.
+	LookedAt int64 `json:"looked_at"`
+	Complete bool  `json:"complete"`
+	// More reports that the rule finds more than MaxCandidates. Run it again when
+	// these are decided.
+	More   bool                   `json:"more"`
+	Sample []candidates.Candidate `json:"sample"` // at most 10 of them
+}
+
+// prepare searches before the action begins, so that nothing is locked meanwhile.
+func (p FindParams) prepare(ctx context.Context, s *Store, act Act) (any, error) {
+	search := candidates.Search{Most: MaxCandidates, Progress: act.Progress}
+	if act.Preview {
+		search.Newest = searchAtOnce
+	}
+	if _, err := lists.ByID(ctx, s.pool, act.Target); err != nil {
+		return nil, err
+	}
+	hits, err := candidates.Find(ctx, s.pool, act.Target, p.Rule, search)
+	if err != nil {
+		return nil, err
+	}
+	p.hits = &hits
+	return p, nil
+}
+
+func findCandidates(d *actionTx, p FindParams) error {
+	list, err := d.openList()
+	if err != nil {
+		return err
+	}
+	if p.hits == nil {
+		return fmt.Errorf("the rule for list %s was not run", list.ListID)
+	}
+	d.affected.Messages, err = candidates.Add(d.Ctx, d.Conn, list.ListID, d.id, p.Rule, *p.hits)
+	if err != nil {
+		return err
+	}
+	if p.found != nil {
+		p.found.Found, p.found.LookedAt, p.found.More = d.affected.Messages, p.hits.LookedAt, p.hits.More
+		p.found.Complete = !p.hits.More && !(d.act.Preview && p.hits.LookedAt >= searchAtOnce)
+	}
+	if d.affected.Messages == 0 && !d.act.Preview {
+		return errUnchanged
+	}
+	if err := d.logFound(nil, d.affected.Messages); err != nil || p.found == nil {
+		return err
+	}
+	sample, err := candidates.Sample(d.Ctx, d.Conn, list.ListID, d.id)
+	p.found.Sample = sample
+	return err
+}
+
+// logFound logs the number of candidates of a run before and after.
+func (d *actionTx) logFound(before, after any) error {
+	_, err := d.exec(`INSERT INTO action_objects (action_id, object_type, object_id, aspect, before, after)
+		VALUES ($1, 'list', $2, 'candidates', to_jsonb($3::bigint), to_jsonb($4::bigint))`,
+		d.id, d.act.Target, before, after)
+	return err
+}
+
+// FindCandidates runs a rule for a list: the messages that it finds become
+// candidates. A preview counts them and changes nothing. If more than 200,000
+// messages are to be read, the search becomes a job; then only the job is set.
+// FindCandidates returns Invalid with what is wrong of each field of the rule.
+func (s *Store) FindCandidates(
+	ctx context.Context, actor Actor, list uuid.UUID, r candidates.Rule, preview bool, reason, idempotencyKey string,
+) (Outcome, Found, *jobs.Job, error) {
+	found := Found{Sample: []candidates.Candidate{}}
+	act := Act{Kind: "find_candidates", Target: list, Reason: reason, Preview: preview, IdempotencyKey: idempotencyKey,
+		Params: FindParams{Rule: r, found: &found}}
+	if !preview && actor.UserID != uuid.Nil {
+		if err := need(actor, policy.ListEdit); err != nil {
+			return Outcome{}, found, nil, err
+		}
+		if err := r.Check(); err != nil {
+			return Outcome{}, found, nil, err
+		}
+		few, err := r.Readable(ctx, s.pool, searchAtOnce+1)
+		if err != nil {
+			return Outcome{}, found, nil, err
+		}
+		if few > searchAtOnce {
+			all, err := r.Readable(ctx, s.pool, 0)
+			if err != nil {
+				return Outcome{}, found, nil, err
+			}
+			job, err := s.queue(ctx, actor, act, all)
+			return Outcome{}, found, job, err
+		}
+	}
+	outcome, err := s.Act(ctx, actor, act)
+	return outcome, found, nil, err
+}
+
+// foundAspect is the aspect of the candidates that a rule found.
+type foundAspect struct{}
+
+func (foundAspect) event() string { return "" }
+
+// undo removes the candidates of the run that nobody decided.
+func (foundAspect) undo(d *actionTx, id int64) error {
+	list, err := d.lockList(d.act.Target)
+	if err != nil {
+		return err
+	}
+	removed, err := candidates.Withdraw(d.Ctx, d.Conn, list.ListID, id)
+	if err != nil {
+		return err
+	}
+	return d.logFound(removed, nil)
+}
+
+// VerdictParams are the candidates to decide.
+type VerdictParams struct {
+	Items []uuid.UUID `json:"items"`
+}
+
+func decideCandidates(d *actionTx, p VerdictParams, verdict string) error {
+	ids := slices.Clone(p.Items)
+	slices.SortFunc(ids, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
+	ids = slices.Compact(ids)
+	switch {
+	case len(ids) == 0:
+		return Invalid{"items": "Give at least one candidate."}
+	case len(ids) > MaxVerdicts:
+		return Invalid{"items": fmt.Sprintf("Decide at most %d candidates at once; these are more.", MaxVerdicts)}
+	}
+	list, err := d.openList()
+	if err != nil {
+		return err
+	}
+	decided, other, err := candidates.Decide(d.Ctx, d.Conn, list.ListID, d.id, d.actor.id(), d.at, verdict, ids)
+	if err != nil {
+		return err
+	}
+	if other != nil {
+		return d.standsInTheWay(other.Action, "This candidate has another verdict already ("+other.Verdict+
+			"). Undo that first.")
+	}
+	if len(decided) == 0 {
+		return errUnchanged
+	}
+	d.affected.Messages = int64(len(decided))
+	if verdict == candidates.Refuse {
+		return nil
+	}
+	items := make([]NewItem, len(decided))
+	for i, id := range decided {
+		items[i].MessageID = id
+	}
+	_, _, err = lists.Add(d.Ctx, d.Conn, list, d.id, d.actor.id(), d.at, items)
+	return err
+}
+
+// verdictAspect is the aspect of the verdicts on candidates, with the items that
+// accepted ones became.
+type verdictAspect struct{}
+
+func (verdictAspect) event() string { return "" }
+
+// undo opens the candidates again, and removes the items that they became.
+func (verdictAspect) undo(d *actionTx, id int64) error {
+	list, err := d.lockList(d.act.Target)
+	if err != nil {
+		return err
+	}
+	changed, err := candidates.Reopen(d.Ctx, d.Conn, list.ListID, d.id, id)
+	if err != nil {
+		return err
+	}
+	if changed != uuid.Nil {
+		return d.laterThan(id, candidates.Object, changed, candidates.Aspect(list.ListID))
+	}
+	if err := d.restoreItems(list, id); err != nil && err != errUnchanged {
+		return err
+	}
+	return nil
+}
+
+// DecideCandidate gives a candidate of a list the verdict accept or refuse. It
+// returns the candidate as it is then.
+func (s *Store) DecideCandidate(
+	ctx context.Context, actor Actor, list, message uuid.UUID, verdict, idempotencyKey string,
+) (Outcome, candidates.Candidate, error) {
+	kind, ok := map[string]string{candidates.Accept: "accept_candidates", candidates.Refuse: "refuse_candidates"}[verdict]
+	if !ok {
+		return Outcome{}, candidates.Candidate{}, Invalid{"verdict": "Choose accept or refuse."}
+	}
+	outcome, err := s.Act(ctx, actor, Act{Kind: kind, Target: list, IdempotencyKey: idempotencyKey,
+		Params: VerdictParams{Items: []uuid.UUID{message}}})
+	if err != nil {
+		return outcome, candidates.Candidate{}, err
+	}
+	candidate, err := candidates.ByID(ctx, s.pool, list, message)
+	return outcome, candidate, err
+}
+
+// Candidates returns one page of the candidates of a list, the one found last
+// first.
+func (s *Store) Candidates(
+	ctx context.Context, actor Actor, list uuid.UUID, f candidates.Filter,
+) (List[candidates.Candidate], error) {
+	if _, err := s.ListByID(ctx, actor, list); err != nil {
+		return List[candidates.Candidate]{}, err
+	}
+	return candidates.All(ctx, s.pool, list, f)
+}
+
+// CandidateRuns returns the last runs of rules for a list, and the numbers of its
+// candidates by verdict.
+func (s *Store) CandidateRuns(ctx context.Context, actor Actor, list uuid.UUID) ([]candidates.Run, candidates.Counts, error) {
+	var counts candidates.Counts
+	if _, err := s.ListByID(ctx, actor, list); err != nil {
+		return nil, counts, err
+	}
+	runs, err := candidates.Runs(ctx, s.pool, list)
+	if err != nil {
+		return nil, counts, err
+	}
+	counts, err = candidates.Count(ctx, s.pool, list)
+	return runs, counts, err
+}

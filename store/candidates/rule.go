@@ -1,0 +1,106 @@
+// Package candidates finds messages for lists by rules, and keeps what a person
+// decided of each.
+package candidates
+
+import (
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"treewarden/scoring/rule"
+	"treewarden/store/db"
+	"treewarden/store/messages"
+)
+
+// The parts of a rule that are not about the text alone, named as in its JSON.
+const (
+	Label          = "label"
+	Classifier     = "classifier"
+	NearDuplicates = "near_duplicates"
+)
+
+// Rule is a rule on messages. A message is a candidate if each part that is set
+// holds.
+type Rule struct {
+	rule.Rule
+	Label      string `json:"label,omitempty"`      // a mean label: "spam>0.5"
+	Classifier string `json:"classifier,omitempty"` // a classifier's output: "detoxify.toxicity>0.8"
+}
+
+// Match is what a part of a rule found in a message.
+type Match = rule.Match
+
+// ready is a rule made ready to run.
+type ready struct {
+	Rule
+	matcher    *rule.Matcher // nil if no part is about the text
+	label      *messages.Comparison
+	classifier *messages.Comparison
+}
+
+// ready checks a rule. It returns Invalid with what is wrong of each field.
+func (r Rule) ready() (*ready, error) {
+	r.Label, r.Classifier = strings.TrimSpace(r.Label), strings.TrimSpace(r.Classifier)
+	run, wrong := &ready{Rule: r}, db.Invalid{}
+	var err error
+	switch {
+	case !r.Rule.Empty():
+		run.matcher, err = rule.Compile(r.Rule)
+	case r.Label == "" && r.Classifier == "":
+		wrong["rule"] = "It asks for nothing. Set at least one of its parts, such as words or label."
+	default:
+		err = rule.CheckLang(r.Lang)
+	}
+	if err != nil {
+		addFaults(wrong, err)
+	}
+	for _, text := range []struct{ field, value string }{
+		{rule.Words, strings.Join(r.Words, " ")}, {rule.Regex, r.Regex}, {"lang", r.Lang},
+		{Label, r.Label}, {Classifier, r.Classifier},
+	} {
+		if !utf8.ValidString(text.value) || strings.ContainsRune(text.value, 0) {
+			wrong[text.field] = "This text holds bytes that are not text (NUL or broken UTF-8)."
+		}
+	}
+	for _, part := range []struct {
+		name, text string
+		parse      func(string) (messages.Comparison, error)
+		into       **messages.Comparison
+	}{
+		{Label, r.Label, messages.ParseLabel, &run.label},
+		{Classifier, r.Classifier, messages.ParseClassifier, &run.classifier},
+	} {
+		if part.text == "" {
+			continue
+		}
+		comparison, err := part.parse(part.text)
+		if err != nil {
+			wrong[part.name] = err.Error()
+		}
+		*part.into = &comparison
+	}
+	if len(wrong) > 0 {
+		return nil, wrong
+	}
+	return run, nil
+}
+
+// Check returns Invalid with what is wrong of each field of a rule.
+func (r Rule) Check() error {
+	_, err := r.ready()
+	return err
+}
+
+// addFaults adds the faults that rule.Compile joined.
+func addFaults(wrong db.Invalid, err error) {
+	faults := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		faults = joined.Unwrap()
+	}
+	for _, fault := range faults {
+		var field *rule.Error
+		if errors.As(fault, &field) {
+			wrong[field.Field] = strings.ToUpper(field.Why[:1]) + field.Why[1:] + "."
+		}
+	}
+}
