@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
 
 	"treewarden/admin/openapi"
 	"treewarden/store"
@@ -187,7 +188,11 @@ func (s *Server) decideCandidate(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	outcome, candidate, err := s.store.DecideCandidate(c.UserContext(), s.actor(c), id, message, body.Verdict, key)
+	outcome, err := s.store.DecideCandidates(c.UserContext(), s.actor(c), id, []uuid.UUID{message}, body.Verdict, key)
+	if err != nil {
+		return err
+	}
+	candidate, err := s.store.Candidate(c.UserContext(), s.actor(c), id, message)
 	if err != nil {
 		return err
 	}

@@ -2,22 +2,13 @@
 -- What rules find for lists. A person accepts or refuses each candidate; those
 -- that are accepted become items of the list.
 
--- One run of a rule is one action.
-CREATE TABLE list_rules (
-    action_id bigint PRIMARY KEY,
-    list_id   uuid NOT NULL REFERENCES lists,
-    rule      jsonb NOT NULL,
-    found     bigint NOT NULL
-);
-CREATE INDEX list_rules_by_list ON list_rules (list_id, action_id DESC);
-
 CREATE SEQUENCE list_candidate_ids;
 CREATE TABLE list_candidates (
     list_id        uuid NOT NULL REFERENCES lists,
     message_id     uuid NOT NULL,
     -- Orders the candidates as they were found.
     candidate_id   bigint NOT NULL DEFAULT nextval('list_candidate_ids'),
-    -- The run that found it.
+    -- The action that ran the rule. Its entry in the log holds the rule.
     rule_action    bigint NOT NULL,
     -- What matched, and the MD5 of the text in which it did.
     evidence       jsonb NOT NULL,

@@ -96,19 +96,10 @@ func findCandidates(d *actionTx, p FindParams) error {
 	if d.affected.Messages == 0 && !d.act.Preview {
 		return errUnchanged
 	}
-	if err := d.logFound(nil, d.affected.Messages); err != nil || p.found == nil {
-		return err
+	if p.found == nil {
+		return nil
 	}
-	sample, err := candidates.Sample(d.Ctx, d.Conn, list.ListID, d.id)
-	p.found.Sample = sample
-	return err
-}
-
-// logFound logs the number of candidates of a run before and after.
-func (d *actionTx) logFound(before, after any) error {
-	_, err := d.exec(`INSERT INTO action_objects (action_id, object_type, object_id, aspect, before, after)
-		VALUES ($1, 'list', $2, 'candidates', to_jsonb($3::bigint), to_jsonb($4::bigint))`,
-		d.id, d.act.Target, before, after)
+	p.found.Sample, err = candidates.Sample(d.Ctx, d.Conn, list.ListID, d.id)
 	return err
 }
 
@@ -157,11 +148,7 @@ func (foundAspect) undo(d *actionTx, id int64) error {
 	if err != nil {
 		return err
 	}
-	removed, err := candidates.Withdraw(d.Ctx, d.Conn, list.ListID, id)
-	if err != nil {
-		return err
-	}
-	return d.logFound(removed, nil)
+	return candidates.Withdraw(d.Ctx, d.Conn, list.ListID, d.id, id)
 }
 
 // VerdictParams are the candidates to decide.
@@ -231,22 +218,26 @@ func (verdictAspect) undo(d *actionTx, id int64) error {
 	return nil
 }
 
-// DecideCandidate gives a candidate of a list the verdict accept or refuse. It
-// returns the candidate as it is then.
-func (s *Store) DecideCandidate(
-	ctx context.Context, actor Actor, list, message uuid.UUID, verdict, idempotencyKey string,
-) (Outcome, candidates.Candidate, error) {
+// DecideCandidates gives candidates of a list the verdict accept or refuse.
+// Accepted ones become items of the list. It returns a Conflict if one of them
+// has the other verdict already.
+func (s *Store) DecideCandidates(
+	ctx context.Context, actor Actor, list uuid.UUID, items []uuid.UUID, verdict, idempotencyKey string,
+) (Outcome, error) {
 	kind, ok := map[string]string{candidates.Accept: "accept_candidates", candidates.Refuse: "refuse_candidates"}[verdict]
 	if !ok {
-		return Outcome{}, candidates.Candidate{}, Invalid{"verdict": "Choose accept or refuse."}
+		return Outcome{}, Invalid{"verdict": "Choose accept or refuse."}
 	}
-	outcome, err := s.Act(ctx, actor, Act{Kind: kind, Target: list, IdempotencyKey: idempotencyKey,
-		Params: VerdictParams{Items: []uuid.UUID{message}}})
-	if err != nil {
-		return outcome, candidates.Candidate{}, err
+	return s.Act(ctx, actor, Act{Kind: kind, Target: list, IdempotencyKey: idempotencyKey,
+		Params: VerdictParams{Items: items}})
+}
+
+// Candidate returns a candidate of a list, or ErrNotFound.
+func (s *Store) Candidate(ctx context.Context, actor Actor, list, message uuid.UUID) (candidates.Candidate, error) {
+	if _, err := s.ListByID(ctx, actor, list); err != nil {
+		return candidates.Candidate{}, err
 	}
-	candidate, err := candidates.ByID(ctx, s.pool, list, message)
-	return outcome, candidate, err
+	return candidates.ByID(ctx, s.pool, list, message)
 }
 
 // Candidates returns one page of the candidates of a list, the one found last

@@ -36,7 +36,9 @@ func state(t *testing.T, s *store.Store) string {
 		'reports', (SELECT jsonb_agg(to_jsonb(r) ORDER BY r.report_id) FROM reports r
 			WHERE status <> 'withdrawn'),
 		'lists', (SELECT jsonb_agg(to_jsonb(l) - 'version' ORDER BY l.list_id) FROM lists l WHERE NOT removed),
-		'items', (SELECT jsonb_agg(to_jsonb(i) ORDER BY i.list_id, i.item_id) FROM list_items i)))`).Scan(&all)
+		'items', (SELECT jsonb_agg(to_jsonb(i) ORDER BY i.list_id, i.item_id) FROM list_items i),
+		'candidates', (SELECT jsonb_agg(to_jsonb(c) ORDER BY c.list_id, c.message_id) FROM list_candidates c)))`).
+		Scan(&all)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,10 +99,14 @@ func TestEveryActionIsUndone(t *testing.T) {
 	list, listKind, listed := "A list", "bad", uuid.New()
 	created := store.Act{Kind: "create_list", Params: store.ListParams{Name: &list, Kind: &listKind}}
 	filled := store.Act{Kind: "add_to_list", Params: store.AddParams{Items: []store.NewItem{{MessageID: listed}}}}
+	var rule store.FindParams
+	rule.Rule.ShorterThan = 1000
+	found := store.Act{Kind: "find_candidates", Params: rule}
 	prepared := map[string][]store.Act{
 		"unban": {{Kind: "ban"}}, "undelete": {{Kind: "delete"}}, "resume": {{Kind: "halt"}},
 		"update_list": {created}, "add_to_list": {created}, "remove_from_list": {created, filled},
-		"apply_list": {created, {Kind: "add_to_list"}},
+		"apply_list": {created, {Kind: "add_to_list"}}, "find_candidates": {created},
+		"accept_candidates": {created, found}, "refuse_candidates": {created, found},
 	}
 	acts := []store.Act{
 		{Kind: "ban", Params: store.BanParams{Messages: "delete", Trees: "halt", Until: &until}}, {Kind: "unban"},
@@ -113,6 +119,7 @@ func TestEveryActionIsUndone(t *testing.T) {
 		{Kind: "report"}, {Kind: "halt"}, {Kind: "resume"},
 		created, {Kind: "update_list", Params: store.ListParams{Note: &notes}}, filled,
 		{Kind: "remove_from_list", Params: store.RemoveParams{Items: []uuid.UUID{listed}}}, {Kind: "apply_list"},
+		found, {Kind: "accept_candidates"}, {Kind: "refuse_candidates"},
 	}
 	tried := map[string]bool{}
 	for _, a := range acts {
@@ -129,6 +136,9 @@ func TestEveryActionIsUndone(t *testing.T) {
 					p.Params = store.AddParams{Items: []store.NewItem{{MessageID: w.reply}}}
 				}
 				act(t, w.Store, w.admin, p)
+			}
+			if a.Kind == "accept_candidates" || a.Kind == "refuse_candidates" {
+				a.Params = store.VerdictParams{Items: []uuid.UUID{w.reply, w.deep}}
 			}
 			before := state(t, w.Store)
 			a.Target = target

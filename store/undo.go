@@ -309,7 +309,7 @@ func (d *actionTx) countUndone() error {
 	var other int64
 	err := d.QueryRow(d.Ctx, `SELECT
 			count(DISTINCT object_id) FILTER (WHERE object_type IN ('message', 'list_item', 'candidate')
-				AND aspect <> 'deletion') + coalesce(max((before #>> '{}')::bigint) FILTER (WHERE aspect = 'candidates'), 0),
+				AND aspect <> 'deletion') + coalesce(max((before->>'found')::bigint) FILTER (WHERE aspect = 'candidates'), 0),
 			count(DISTINCT object_id) FILTER (WHERE object_type = 'tree'),
 			count(DISTINCT object_id) FILTER (WHERE object_type = 'user')
 		FROM action_objects WHERE action_id = $1`, d.id).Scan(&other, &d.affected.Trees, &d.affected.Users)

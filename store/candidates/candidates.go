@@ -130,11 +130,12 @@ type Run struct {
 // Runs returns the last runs of rules for a list that were not undone, at most 20,
 // the newest first.
 func Runs(ctx context.Context, c db.Conn, list uuid.UUID) ([]Run, error) {
-	return db.Collect[Run](ctx, c, `SELECT r.action_id, a.at, a.actor_name AS by, r.rule, r.found,
-			(SELECT count(*) FROM list_candidates c WHERE c.list_id = r.list_id AND c.verdict IS NULL
-				AND c.rule_action = r.action_id) AS open
-		FROM list_rules r JOIN actions a ON a.id = r.action_id
-		WHERE r.list_id = $1 AND NOT EXISTS (SELECT FROM actions n WHERE n.undoes = r.action_id)
+	return db.Collect[Run](ctx, c, `SELECT r.action_id, a.at, a.actor_name AS by, r.after->'rule' AS rule,
+			(r.after->>'found')::bigint AS found, (SELECT count(*) FROM list_candidates c
+				WHERE c.list_id = $1 AND c.verdict IS NULL AND c.rule_action = r.action_id) AS open
+		FROM action_objects r JOIN actions a ON a.id = r.action_id
+		WHERE r.object_type = 'list' AND r.object_id = $1 AND r.aspect = 'candidates' AND r.before IS NULL
+			AND NOT EXISTS (SELECT FROM actions n WHERE n.undoes = r.action_id)
 		ORDER BY r.action_id DESC LIMIT 20`, list)
 }
 
@@ -149,12 +150,14 @@ func Count(ctx context.Context, c db.Conn, list uuid.UUID) (n Counts, err error)
 	return n, db.Translate(err)
 }
 
-// Withdraw removes the candidates that a run found and that nobody decided. It
-// returns their number.
-func Withdraw(ctx context.Context, c db.Conn, list uuid.UUID, run int64) (int64, error) {
-	tag, err := c.Exec(ctx, `DELETE FROM list_candidates WHERE list_id = $1 AND rule_action = $2 AND verdict IS NULL`,
-		list, run)
-	return tag.RowsAffected(), err
+// Withdraw removes the candidates that a run found and that nobody decided, and
+// logs their number.
+func Withdraw(ctx context.Context, c db.Conn, list uuid.UUID, action, run int64) error {
+	_, err := c.Exec(ctx, `WITH removed AS (DELETE FROM list_candidates
+			WHERE list_id = $1 AND rule_action = $2 AND verdict IS NULL RETURNING 1)
+		INSERT INTO action_objects (action_id, object_type, object_id, aspect, before)
+		SELECT $3, 'list', $1, 'candidates', jsonb_build_object('found', count(*)) FROM removed`, list, run, action)
+	return err
 }
 
 // Object is the type of candidates among the objects of the log. Their id is the

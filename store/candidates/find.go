@@ -200,7 +200,7 @@ func (r *ready) match(m message) []Match {
 	return found
 }
 
-// Add adds what a rule found to the candidates of a list, and keeps the rule. It
+// Add adds what a rule found to the candidates of a list, and logs the rule. It
 // returns the number of candidates that are new. The caller has locked the list.
 func Add(ctx context.Context, c db.Conn, list uuid.UUID, action int64, r Rule, hits Hits) (int64, error) {
 	ids, hashes := make([]uuid.UUID, len(hits.hits)), make([]uuid.UUID, len(hits.hits))
@@ -227,8 +227,9 @@ func Add(ctx context.Context, c db.Conn, list uuid.UUID, action int64, r Rule, h
 	if err != nil {
 		return 0, err
 	}
-	_, err = c.Exec(ctx, "INSERT INTO list_rules (action_id, list_id, rule, found) VALUES ($1, $2, $3, $4)",
-		action, list, r, tag.RowsAffected())
+	_, err = c.Exec(ctx, `INSERT INTO action_objects (action_id, object_type, object_id, aspect, after)
+		VALUES ($1, 'list', $2, 'candidates', jsonb_build_object('found', $3::bigint, 'rule', $4::jsonb))`,
+		action, list, tag.RowsAffected(), r)
 	return tag.RowsAffected(), err
 }
 
