@@ -69,7 +69,7 @@ var partTitles = map[string]string{
 // The numbers of bytes of a text that the page shows, and of different things that
 // matched.
 const (
-	shownAround   = 600
+	shownAround  = 600
 	shownMatches = 8
 )
 
