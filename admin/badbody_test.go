@@ -56,6 +56,12 @@ func goodBody(r route) map[string]any {
 	if strings.HasSuffix(r.Path, "/candidates/:message") {
 		return map[string]any{"verdict": "refuse"}
 	}
+	if strings.HasSuffix(r.Path, "/rule") {
+		return map[string]any{"words": "idiot", "preview": true}
+	}
+	if strings.HasSuffix(r.Path, "/verdicts") {
+		return map[string]any{"verdict": "refuse", "items": "0c5d7f7e-52a3-4f4b-9d61-8a6a4cf0a001"}
+	}
 	if strings.HasSuffix(r.Path, "/remove") {
 		return map[string]any{"item": "0c5d7f7e-52a3-4f4b-9d61-8a6a4cf0a001"}
 	}
@@ -124,6 +130,10 @@ func bodyOf(r route) any {
 		return auditListBody{}
 	case "/lists/:id/remove":
 		return removeItemBody{}
+	case "/lists/:id/rule":
+		return ruleForm{}
+	case "/lists/:id/verdicts", "/lists/:id/candidates/:message":
+		return verdictForm{}
 	case "/sign-in":
 		return signInBody{}
 	case "/account/password":

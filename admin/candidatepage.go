@@ -293,7 +293,7 @@ func (s *Server) ruleForm(c *fiber.Ctx) error {
 	if err := decodeQuery(c, &q); err != nil {
 		return err
 	}
-	p, err := s.rulePage(c, ruleForm{})
+	p, err := s.rulePage(c)
 	if err != nil {
 		return err
 	}
@@ -311,7 +311,7 @@ func (s *Server) ruleForm(c *fiber.Ctx) error {
 	return s.showRule(c, fiber.StatusOK, p)
 }
 
-func (s *Server) rulePage(c *fiber.Ctx, form ruleForm) (rulePage, error) {
+func (s *Server) rulePage(c *fiber.Ctx) (rulePage, error) {
 	id, err := pathID(c)
 	if err != nil {
 		return rulePage{}, err
@@ -320,7 +320,7 @@ func (s *Server) rulePage(c *fiber.Ctx, form ruleForm) (rulePage, error) {
 	if err != nil {
 		return rulePage{}, err
 	}
-	return rulePage{Layout: s.layout(c, "Find candidates for "+excerpt(list.Name, 60)), List: viewList(list), Form: form,
+	return rulePage{Layout: s.layout(c, "Find candidates for "+excerpt(list.Name, 60)), List: viewList(list),
 		Key: rand.Text()}, nil
 }
 
@@ -335,13 +335,16 @@ func (s *Server) showRule(c *fiber.Ctx, status int, p rulePage) error {
 
 // runRule runs the rule of the form for a list, or previews it.
 func (s *Server) runRule(c *fiber.Ctx) error {
-	var form ruleForm
-	if err := decodeBody(c, &form); err != nil {
-		return err
-	}
-	p, err := s.rulePage(c, form)
+	p, err := s.rulePage(c)
 	if err != nil {
 		return err
+	}
+	values, err := formValues(c)
+	if err != nil {
+		return err
+	}
+	if p.Wrong = fillAll(values, []any{&p.Form}); len(p.Wrong) > 0 {
+		return s.showRule(c, fiber.StatusUnprocessableEntity, p)
 	}
 	found, outcome, job, err := s.runFormRule(c, &p)
 	if err != nil {
@@ -350,7 +353,7 @@ func (s *Server) runRule(c *fiber.Ctx) error {
 		}
 		return s.showRule(c, fiber.StatusUnprocessableEntity, p)
 	}
-	if !form.Preview {
+	if !p.Form.Preview {
 		path := p.List.Path() + candidatesPath
 		if job != nil {
 			return c.Redirect("/jobs/"+job.JobID.String(), fiber.StatusSeeOther)
@@ -405,15 +408,20 @@ func (s *Server) decideOne(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return s.decide(c, func(verdictForm) []uuid.UUID { return []uuid.UUID{message} })
+	return s.decide(c, func(verdictForm) store.VerdictParams {
+		return store.VerdictParams{Items: []uuid.UUID{message}}
+	})
 }
 
-// decideShown accepts or refuses the candidates that a page shows.
+// decideShown accepts or refuses the candidates that a page shows, as far as they
+// still wait.
 func (s *Server) decideShown(c *fiber.Ctx) error {
-	return s.decide(c, func(f verdictForm) []uuid.UUID { return f.Items })
+	return s.decide(c, func(f verdictForm) store.VerdictParams {
+		return store.VerdictParams{Items: f.Items, OpenOnly: true}
+	})
 }
 
-func (s *Server) decide(c *fiber.Ctx, items func(verdictForm) []uuid.UUID) error {
+func (s *Server) decide(c *fiber.Ctx, params func(verdictForm) store.VerdictParams) error {
 	id, err := pathID(c)
 	if err != nil {
 		return err
@@ -422,7 +430,7 @@ func (s *Server) decide(c *fiber.Ctx, items func(verdictForm) []uuid.UUID) error
 	if err := decodeBody(c, &body); err != nil {
 		return err
 	}
-	outcome, err := s.store.DecideCandidates(c.UserContext(), s.actor(c), id, items(body), body.Verdict, "")
+	outcome, err := s.store.DecideCandidates(c.UserContext(), s.actor(c), id, params(body), body.Verdict, "")
 	if err != nil {
 		return err
 	}

@@ -188,7 +188,8 @@ func (s *Server) decideCandidate(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	outcome, err := s.store.DecideCandidates(c.UserContext(), s.actor(c), id, []uuid.UUID{message}, body.Verdict, key)
+	outcome, err := s.store.DecideCandidates(c.UserContext(), s.actor(c), id,
+		store.VerdictParams{Items: []uuid.UUID{message}}, body.Verdict, key)
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,8 @@ var pageTypes = map[string]any{
 	"audit":               auditPage{},
 	"error":               errorPage{},
 	"home":                homePage{},
+	"candidates":          candidatesPage{},
+	"rule":                rulePage{},
 	"list":                itemsPage{},
 	"listadd":             addItemsPage{},
 	"listchoose":          choosePage{},

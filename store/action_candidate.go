@@ -154,6 +154,9 @@ func (foundAspect) undo(d *actionTx, id int64) error {
 // VerdictParams are the candidates to decide.
 type VerdictParams struct {
 	Items []uuid.UUID `json:"items"`
+	// OpenOnly leaves out those that are decided or withdrawn. Without it, they are
+	// an error.
+	OpenOnly bool `json:"open_only"`
 }
 
 func decideCandidates(d *actionTx, p VerdictParams, verdict string) error {
@@ -170,13 +173,14 @@ func decideCandidates(d *actionTx, p VerdictParams, verdict string) error {
 	if err != nil {
 		return err
 	}
-	decided, other, err := candidates.Decide(d.Ctx, d.Conn, list.ListID, d.id, d.actor.id(), d.at, verdict, ids)
+	if !p.OpenOnly {
+		if err := d.refuseDecided(list.ListID, ids, verdict); err != nil {
+			return err
+		}
+	}
+	decided, err := candidates.Decide(d.Ctx, d.Conn, list.ListID, d.id, d.actor.id(), d.at, verdict, ids)
 	if err != nil {
 		return err
-	}
-	if other != nil {
-		return d.standsInTheWay(other.Action, "This candidate has another verdict already ("+other.Verdict+
-			"). Undo that first.")
 	}
 	if len(decided) == 0 {
 		return errUnchanged
@@ -191,6 +195,16 @@ func decideCandidates(d *actionTx, p VerdictParams, verdict string) error {
 	}
 	_, _, err = lists.Add(d.Ctx, d.Conn, list, d.id, d.actor.id(), d.at, items)
 	return err
+}
+
+// refuseDecided returns ErrNotFound if one of the ids is no candidate, and a
+// Conflict if one has the other verdict.
+func (d *actionTx) refuseDecided(list uuid.UUID, ids []uuid.UUID, verdict string) error {
+	other, action, err := candidates.Other(d.Ctx, d.Conn, list, verdict, ids)
+	if err != nil || action == 0 {
+		return err
+	}
+	return d.standsInTheWay(action, "This candidate has another verdict already ("+other+"). Undo that first.")
 }
 
 // verdictAspect is the aspect of the verdicts on candidates, with the items that
@@ -222,14 +236,13 @@ func (verdictAspect) undo(d *actionTx, id int64) error {
 // Accepted ones become items of the list. It returns a Conflict if one of them
 // has the other verdict already.
 func (s *Store) DecideCandidates(
-	ctx context.Context, actor Actor, list uuid.UUID, items []uuid.UUID, verdict, idempotencyKey string,
+	ctx context.Context, actor Actor, list uuid.UUID, p VerdictParams, verdict, idempotencyKey string,
 ) (Outcome, error) {
 	kind, ok := map[string]string{candidates.Accept: "accept_candidates", candidates.Refuse: "refuse_candidates"}[verdict]
 	if !ok {
 		return Outcome{}, Invalid{"verdict": "Choose accept or refuse."}
 	}
-	return s.Act(ctx, actor, Act{Kind: kind, Target: list, IdempotencyKey: idempotencyKey,
-		Params: VerdictParams{Items: items}})
+	return s.Act(ctx, actor, Act{Kind: kind, Target: list, IdempotencyKey: idempotencyKey, Params: p})
 }
 
 // Candidate returns a candidate of a list, or ErrNotFound.

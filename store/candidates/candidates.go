@@ -168,56 +168,43 @@ const Object = "candidate"
 // id, because one message may be a candidate for several lists.
 func Aspect(list uuid.UUID) string { return "candidate:" + list.String() }
 
-// Decided is a candidate that has another verdict already.
-type Decided struct {
-	MessageID uuid.UUID
-	Verdict   string
-	By        string
-	Action    int64
-}
-
 // stateSQL is the state of a candidate c that was decided, in the log.
 const stateSQL = `jsonb_build_object('verdict', c.verdict, 'by', c.decided_by, 'at', c.decided_at,
 	'action', c.decided_action)`
 
-// Decide gives open candidates a verdict, and logs each. It returns the ids of
-// those that it decided; a candidate that has this verdict already is left out. If
-// one is unknown, it returns ErrNotFound; if one has the other verdict, it returns
-// that. The caller has locked the list.
-func Decide(
-	ctx context.Context, c db.Conn, list uuid.UUID, action int64, by any, at time.Time, verdict string, ids []uuid.UUID,
-) (decided []uuid.UUID, other *Decided, err error) {
+// Other returns the verdict of a candidate that has another one than given, and
+// the action that gave it; 0 if there is none. It returns ErrNotFound if one of the
+// ids is no candidate of the list.
+func Other(
+	ctx context.Context, c db.Conn, list uuid.UUID, verdict string, ids []uuid.UUID,
+) (other string, action int64, err error) {
 	var known int
-	err = c.QueryRow(ctx, `SELECT count(*) FROM list_candidates
-		WHERE list_id = $1 AND message_id = ANY ($2::uuid[])`, list, db.IDArray(ids)).Scan(&known)
+	err = c.QueryRow(ctx, `SELECT count(*), coalesce(max(verdict) FILTER (WHERE verdict <> $3), ''),
+			coalesce(max(decided_action) FILTER (WHERE verdict <> $3), 0)
+		FROM list_candidates WHERE list_id = $1 AND message_id = ANY ($2::uuid[])`, list, db.IDArray(ids), verdict).
+		Scan(&known, &other, &action)
 	if err == nil && known < len(ids) {
 		err = db.ErrNotFound
 	}
-	if err != nil {
-		return nil, nil, err
-	}
-	var d Decided
-	err = c.QueryRow(ctx, `SELECT c.message_id, c.verdict, coalesce(a.actor_name, ''), c.decided_action
-		FROM list_candidates c LEFT JOIN actions a ON a.id = c.decided_action
-		WHERE c.list_id = $1 AND c.message_id = ANY ($2::uuid[]) AND c.verdict <> $3 LIMIT 1`,
-		list, db.IDArray(ids), verdict).Scan(&d.MessageID, &d.Verdict, &d.By, &d.Action)
-	if err == nil {
-		return nil, &d, nil
-	}
-	if !errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil, err
-	}
+	return other, action, err
+}
+
+// Decide gives those of the candidates that are open a verdict, and logs each. It
+// returns their ids. The caller has locked the list.
+func Decide(
+	ctx context.Context, c db.Conn, list uuid.UUID, action int64, by any, at time.Time, verdict string, ids []uuid.UUID,
+) ([]uuid.UUID, error) {
 	rows, err := c.Query(ctx, `WITH decided AS (UPDATE list_candidates c
 			SET verdict = $3, decided_by = $4, decided_at = $5, decided_action = $6
-			WHERE list_id = $1 AND message_id = ANY ($2::uuid[]) AND verdict IS NULL RETURNING c.message_id, `+stateSQL+` AS state),
+			WHERE list_id = $1 AND message_id = ANY ($2::uuid[]) AND verdict IS NULL
+			RETURNING c.message_id, `+stateSQL+` AS state),
 		logged AS (INSERT INTO action_objects (action_id, object_type, object_id, aspect, after)
 			SELECT $6, '`+Object+`', message_id, $7, state FROM decided)
 		SELECT message_id FROM decided`, list, db.IDArray(ids), verdict, by, at, action, Aspect(list))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	decided, err = pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-	return decided, nil, err
+	return pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
 }
 
 // Reopen takes back the verdicts of an action, and logs each. If a candidate has
