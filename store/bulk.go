@@ -9,6 +9,7 @@ import (
 	"treewarden/store/boards"
 	"treewarden/store/counters"
 	"treewarden/store/db"
+	"treewarden/store/similar"
 	"treewarden/store/tables"
 )
 
@@ -85,6 +86,9 @@ func (s *Store) load(ctx context.Context, tx pgx.Tx, b Bulk) error {
 		if _, err := tx.CopyFrom(ctx, pgx.Identifier{t.Name}, t.Columns, source); err != nil {
 			return fmt.Errorf("load %s: %w", t.Name, err)
 		}
+	}
+	if err := similar.SketchAll(ctx, tx); err != nil {
+		return err
 	}
 	// Without fresh statistics the server would plan for empty tables. Columns
 	// that are only displayed need none.

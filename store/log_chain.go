@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -15,6 +16,7 @@ import (
 	"treewarden/policy"
 	"treewarden/store/chain"
 	"treewarden/store/db"
+	"treewarden/store/similar"
 )
 
 // commit writes the counters, the log's entry and the events for front ends, and
@@ -30,6 +32,11 @@ func (d *actionTx) commit() (Action, error) {
 	}
 	if d.actor.UserID != uuid.Nil {
 		l.ActorID = &d.actor.UserID
+	}
+	if slices.Contains(d.aspects, aspect(textAspect)) {
+		if err := similar.RefreshEdited(d.Ctx, d.Conn, d.id); err != nil {
+			return Action{}, err
+		}
 	}
 	if err := d.update.Settle(d.Ctx, d.Conn, &d.Batch, d.at); err != nil {
 		return Action{}, err

@@ -9,6 +9,7 @@ import (
 	"treewarden/store/db"
 	"treewarden/store/importer"
 	"treewarden/store/ingest"
+	"treewarden/store/similar"
 )
 
 // Ingest stores the events of a front end: JSON objects, one a line. All valid
@@ -27,6 +28,9 @@ func (s *Store) Ingest(ctx context.Context, actor Actor, lines []byte) (Ingested
 	done, err := into.Run(ctx, lines)
 	return done, db.Translate(err)
 }
+
+// KeepUpSketches keeps the sketches by which similar messages are found.
+func (s *Store) KeepUpSketches(ctx context.Context) error { return similar.KeepUp(ctx, s.pool) }
 
 // Import imports records in batches, each in its own transaction. A
 // *corpus.Fault from the iterator is counted as a refused line; any other error

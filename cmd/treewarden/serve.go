@@ -19,6 +19,10 @@ import (
 // request has 10 seconds.
 const shutdownTime = 12 * time.Second
 
+// sketchInterval is the time between two updates of the index of similar messages.
+// Longer ones sort more at once, which is cheaper; shorter ones find more soon.
+const sketchInterval = 10 * time.Second
+
 // ServeCmd serves the console and the API.
 type ServeCmd struct{}
 
@@ -101,6 +105,9 @@ func serve(app *App, s *store.Store, listener net.Listener) error {
 	})
 	background.Go(func() {
 		every(ctx, time.Second, app.Log, "do jobs", func(ctx context.Context) error { return s.RunJobs(ctx, app.Policy) })
+	})
+	background.Go(func() {
+		every(ctx, sketchInterval, app.Log, "sketch messages", s.KeepUpSketches)
 	})
 	background.Go(func() {
 		every(ctx, time.Second, app.Log, "bring PostgreSQL back", app.Revive)

@@ -13,6 +13,7 @@ import (
 	"treewarden/corpus"
 	"treewarden/store/counters"
 	"treewarden/store/db"
+	"treewarden/store/similar"
 	"treewarden/store/tables"
 )
 
@@ -86,6 +87,7 @@ type run struct {
 	update    *counters.Update // of the current transaction
 	into      Importer
 	knownRows tableRows
+	sketcher  similar.Sketcher
 }
 
 // run reads ahead in a goroutine and imports the batches.

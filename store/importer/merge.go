@@ -11,6 +11,7 @@ import (
 
 	"treewarden/corpus"
 	"treewarden/store/db"
+	"treewarden/store/similar"
 )
 
 // stageSQL creates the session's temporary tables for known messages, with the
@@ -120,9 +121,20 @@ func (w *batchWrite) watch(ctx context.Context, tx pgx.Tx) error {
 
 // mergeMessages updates messages and their children tables in trees that change.
 func (w *batchWrite) mergeMessages(ctx context.Context, tx pgx.Tx, trees []uuid.UUID) error {
-	written, others := map[uuid.UUID]bool{}, map[uuid.UUID]bool{}
+	written, others, texts := map[uuid.UUID]bool{}, map[uuid.UUID]bool{}, map[uuid.UUID]bool{}
+	if !w.batch.older {
+		if err := w.collect(ctx, tx, texts, newTextsSQL, trees); err != nil {
+			return fmt.Errorf("compare texts: %w", err)
+		}
+	}
 	if err := w.collect(ctx, tx, written, messageTable.update(), w.batch.older, trees); err != nil {
 		return fmt.Errorf("update messages: %w", err)
+	}
+	if len(texts) > 0 {
+		if err := similar.Refresh(ctx, tx, "SELECT tree_id, message_id FROM import_messages WHERE message_id = ANY ($1)",
+			slices.Collect(maps.Keys(texts))); err != nil {
+			return err
+		}
 	}
 	for _, m := range childTables {
 		for _, sql := range []string{m.update(), m.insert()} {

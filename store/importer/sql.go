@@ -78,6 +78,11 @@ var messageColumns = []mergeColumn{
 	{"deleted", "m.deleted OR s.deleted AND NOT m.deletion_by_staff"},
 }
 
+// newTextsSQL finds the messages whose text the merge changes, in trees $1. Older
+// rows change no text.
+const newTextsSQL = `SELECT m.message_id FROM import_messages s JOIN messages m ON ` + mergeKey + `
+	WHERE s.tree_id = ANY($1) AND NOT m.edited AND m.text <> s.text`
+
 const mergedEvents = "CASE WHEN $1 THEN coalesce(m.events, s.events) ELSE coalesce(s.events, m.events) END"
 
 // setList joins columns for SET, knownValues and newValues for a comparison of
