@@ -47,6 +47,10 @@ func goodBody(r route) map[string]any {
 		return map[string]any{}
 	case "/lists", "/lists/:id":
 		return map[string]any{"reason": "for the test", "name": "A list", "kind": "good"}
+	case "/samples":
+		return map[string]any{"of": "decisions", "size": 2, "seed": 1}
+	case "/samples/:id/judgements", "/samples/:id/settlements":
+		return map[string]any{"item": "0c5d7f7e-52a3-4f4b-9d61-8a6a4cf0a001", "verdict": "no"}
 	case "/scoring/try":
 		return map[string]any{"weights": map[string]any{"pii": 2}, "toxic_from": 0.25, "frame": "week"}
 	}
@@ -170,6 +174,12 @@ func accepted(r route, field, value string) int {
 	letters, kind := utf8.RuneCountInString(strings.TrimSpace(value)), kindOf(r)
 	if strings.ContainsRune(value, 0) || !utf8.ValidString(value) {
 		return 0
+	}
+	switch field {
+	case "since", "until", "by":
+		if strings.HasPrefix(r.Path, samplesPath) {
+			return -1
+		}
 	}
 	switch field {
 	case "reason":

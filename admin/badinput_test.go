@@ -65,7 +65,7 @@ type world struct {
 	user, banned           uuid.UUID
 	prompt, reply, deleted uuid.UUID
 	halted                 uuid.UUID
-	list, job              uuid.UUID
+	list, job, sample      uuid.UUID
 	action                 int64 // the moderator's own, and can be undone
 }
 
@@ -112,6 +112,14 @@ func newWorld(t *testing.T) *world {
 	w.job = uuid.New()
 	storetest.Exec(t, s, `INSERT INTO jobs (job_id, kind, actor_id, via, request, state, total)
 		VALUES ($1, 'apply_list', $2, 'session', '{}', 'queued', 501)`, w.job, w.actor.UserID)
+	for range 2 {
+		w.sample = uuid.New()
+		storetest.Exec(t, s, `INSERT INTO samples (sample_id, question, strata, seed, population, size, created_date)
+			VALUES ($1, 'remove', '', 1, 2, 2, now())`, w.sample)
+	}
+	storetest.Exec(t, s, `INSERT INTO sample_items (sample_id, message_id, place, lang, kind, reason, action_id, decided_at,
+		first) VALUES ($1, $2, 1, 'en', 'delete', '', 1, now(), true), ($1, $3, 2, 'en', 'delete', '', 1, now(), true)`,
+		w.sample, w.reply, "0c5d7f7e-52a3-4f4b-9d61-8a6a4cf0a001")
 	return w
 }
 
@@ -131,6 +139,8 @@ func (w *world) fill(r route) string {
 		id = w.prompt.String()
 	case strings.HasPrefix(r.Path, "/lists/"):
 		id = w.list.String()
+	case strings.HasPrefix(r.Path, "/samples/"):
+		id = w.sample.String()
 	case strings.HasPrefix(r.Path, "/jobs/"):
 		id = w.job.String()
 	case strings.HasPrefix(r.Path, "/actions/"):

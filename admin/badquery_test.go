@@ -31,6 +31,10 @@ func queryOf(r route) any {
 		}
 	case "GET " + choosePath:
 		return chooseBody{}
+	case "GET /samples/new":
+		return sampleFormQuery{}
+	case "GET /samples/:id":
+		return agreementQuery{}
 	case "GET /lists/new", "GET /lists/:id/edit":
 		return actBody{}
 	case "GET " + scoringPath:

@@ -109,6 +109,15 @@ func routes() []route {
 		{get, "/lists/:id" + addPath, policy.ListEdit, (*Server).addItemsForm, pageOnly},
 		{post, "/lists/:id" + addPath, policy.ListEdit, (*Server).addGivenItems, pageOnly},
 
+		{get, samplesPath, policy.ListRead, (*Server).samples, both},
+		{post, samplesPath, policy.ListEdit, (*Server).createSample, both},
+		{get, "/samples/new", policy.ListEdit, (*Server).newSampleForm, pageOnly},
+		{get, "/samples/:id", policy.ListRead, (*Server).sample, both},
+		{get, "/samples/:id/next", policy.ListRead, (*Server).nextSample, both},
+		{post, "/samples/:id/judgements", policy.ListRead, (*Server).judgeSample, both},
+		{get, "/samples/:id/agreement", policy.ListRead, (*Server).sampleAgreement, apiOnly},
+		{post, "/samples/:id/settlements", policy.ListEdit, (*Server).settleSample, both},
+
 		{get, "/jobs/:id", policy.Read, (*Server).job, apiOnly},
 		{post, "/jobs/:id/cancel", policy.Read, (*Server).cancelJob, apiOnly},
 

@@ -9,6 +9,7 @@ import (
 	"treewarden/store/db"
 	"treewarden/store/lists"
 	"treewarden/store/messages"
+	"treewarden/store/samples"
 )
 
 // Lists returns one page of the lists of messages, the newest first.
@@ -78,4 +79,10 @@ func (s *Store) CompareList(
 		}
 	}
 	return lists.Compare(ctx, s.pool, list, with, p)
+}
+
+// Samples gives an actor who may read lists access to the second looks.
+func (s *Store) Samples(actor Actor) (samples.Desk, error) {
+	return samples.Desk{Pool: s.pool, Now: s.now, Person: actor.UserID, Edit: need(actor, policy.ListEdit)},
+		need(actor, policy.ListRead)
 }
