@@ -247,13 +247,13 @@ func (s *Server) sample(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	p := samplePage{Sample: sampleView{sample}}
-	if isAPI(c) {
-		return s.render(c, "sample", p)
-	}
 	var q agreementQuery
 	if err := decodeQuery(c, &q); err != nil {
 		return err
+	}
+	p := samplePage{Sample: sampleView{sample}}
+	if isAPI(c) {
+		return s.render(c, "sample", p)
 	}
 	ctx := c.UserContext()
 	if p.Agreement, err = desk.Agreement(ctx, sample.SampleID, q.By); err != nil {

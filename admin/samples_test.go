@@ -204,7 +204,7 @@ func TestSameDrawsSame(t *testing.T) {
 	for body, field := range map[string]string{
 		`{}`: "of", `{"of": "list:x"}`: "of", `{"of": "list:` + uuid.NewString() + `"}`: "of",
 		`{"of": "decisions", "size": 0}`: "size", `{"of": "decisions", "size": 1001}`: "size",
-		`{"of": "decisions", "by": "reason"}`: "by", `{"of": "decisions", "since": "2031-01-01T00:00:00Z"}`: "of",
+		`{"of": "decisions", "by": "reason"}`: "by", `{"of": "decisions", "since": "2031-01-01T00:00:00Z"}`: "since",
 		`{"of": "decisions", "since": "2031-01-01T00:00:00Z", "until": "2030-01-01T00:00:00Z"}`: "until",
 	} {
 		a := l.third.send(http.MethodPost, apiPrefix+"/samples", body).want(422)

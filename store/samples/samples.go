@@ -157,7 +157,7 @@ func (d Desk) Draw(ctx context.Context, o Order) (Sample, error) {
 			return err
 		}
 		if len(population) == 0 {
-			return db.Invalid{"of": "There is nothing to draw from: no message fits."}
+			return o.empty()
 		}
 		question := Remove
 		if kind == "custom" {
@@ -199,6 +199,18 @@ func (o Order) check() error {
 		return wrong
 	}
 	return nil
+}
+
+// empty returns the error of an order that no message fits.
+func (o Order) empty() db.Invalid {
+	field := "of"
+	switch {
+	case o.Until != nil:
+		field = "until"
+	case o.Since != nil:
+		field = "since"
+	}
+	return db.Invalid{field: "There is nothing to draw from: no message fits."}
 }
 
 // decidedSQL finds the last decision on each message in a time: a delete, an
