@@ -1,12 +1,14 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
 	"treewarden/admin/openapi"
+	"treewarden/policy"
 	"treewarden/store"
 	"treewarden/store/jobs"
 )
@@ -20,32 +22,105 @@ func init() {
 	})
 }
 
+const jobsPath = "/jobs"
+
 // jobAnswer is the answer to an act that became a job.
 type jobAnswer struct {
 	Job jobs.Job `json:"job"`
 }
 
-// job answers with a job.
-func (s *Server) job(c *fiber.Ctx) error { return s.withJob(c, (*store.Store).Job) }
+// answerJob answers an act that became a job.
+func answerJob(c *fiber.Ctx, job jobs.Job) error {
+	path := jobsPath + "/" + job.JobID.String()
+	switch {
+	case isAPI(c):
+		c.Status(fiber.StatusAccepted)
+		return sendJSON(c, jobAnswer{job})
+	case isPartial(c):
+		c.Set("X-Location", path)
+		return c.SendStatus(fiber.StatusNoContent)
+	}
+	return c.Redirect(path, fiber.StatusSeeOther)
+}
 
-// cancelJob cancels a job. Its body is empty, or an empty object.
+// jobPage is the page of a job. It refreshes itself while the job is open.
+type jobPage struct {
+	Layout
+	Job       jobs.Job
+	Kind      store.Kind
+	Reason    string
+	List      *listView // the list that the job works on
+	Badge     badge
+	Action    *store.Action // what the job led to
+	MayCancel bool
+	MayUndo   bool
+}
+
+func (p jobPage) api() any { return p.Job }
+
+// jobBadges holds the badges of the states of jobs.
+var jobBadges = map[string]badge{
+	jobs.Queued:    {"Waiting", "", "The work begins in a moment"},
+	jobs.Running:   {"Running", "info", "The work is under way"},
+	jobs.Done:      {"Done", "ok", "All of it is done"},
+	jobs.Failed:    {"Failed", "bad", "Nothing was changed"},
+	jobs.Cancelled: {"Cancelled", "warn", "Nothing was changed"},
+}
+
+// job shows a job.
+func (s *Server) job(c *fiber.Ctx) error {
+	job, err := s.jobOf(c, (*store.Store).Job)
+	if err != nil {
+		return err
+	}
+	p := jobPage{Job: job}
+	if isAPI(c) {
+		return s.render(c, "job", p)
+	}
+	ctx, actor := c.UserContext(), s.actor(c)
+	p.Kind, _ = store.KindNamed(job.Kind)
+	p.Badge, p.Reason = jobBadges[job.State], job.Act().Reason
+	if list, err := s.store.ListByID(ctx, actor, job.Act().Target); err == nil {
+		view := viewList(list)
+		p.List = &view
+	}
+	p.Layout = s.layout(c, cmp.Or(p.Kind.Title, job.Kind))
+	p.MayCancel = job.IsOpen() && (job.Actor == p.Person.UserID || p.Person.May(policy.UndoAll))
+	if job.Action != nil {
+		// A person who may not read all of the log sees the number of the action only.
+		if action, err := s.store.Action(ctx, actor, *job.Action); err == nil {
+			p.Action = &action
+			p.MayUndo = action.Undoable && action.UndoneBy == nil && mayUndo(p.Person, action)
+		}
+	}
+	if job.IsOpen() {
+		p.Refresh = 3
+	}
+	return s.render(c, "job", p)
+}
+
+// cancelJob cancels a job. The body of an API call is empty, or an empty object.
 func (s *Server) cancelJob(c *fiber.Ctx) error {
 	if err := decodeBody(c, &struct{}{}); err != nil {
 		return err
 	}
-	return s.withJob(c, (*store.Store).CancelJob)
+	job, err := s.jobOf(c, (*store.Store).CancelJob)
+	switch {
+	case err != nil:
+		return err
+	case isAPI(c):
+		return sendJSON(c, job)
+	}
+	return c.Redirect(jobsPath+"/"+job.JobID.String(), fiber.StatusSeeOther)
 }
 
-func (s *Server) withJob(
+// jobOf reads or cancels the job of a request.
+func (s *Server) jobOf(
 	c *fiber.Ctx, do func(*store.Store, context.Context, store.Actor, uuid.UUID) (jobs.Job, error),
-) error {
+) (jobs.Job, error) {
 	id, err := pathID(c)
 	if err != nil {
-		return err
+		return jobs.Job{}, err
 	}
-	job, err := do(s.store, c.UserContext(), s.actor(c), id)
-	if err != nil {
-		return err
-	}
-	return sendJSON(c, job)
+	return do(s.store, c.UserContext(), s.actor(c), id)
 }

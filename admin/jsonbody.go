@@ -36,7 +36,7 @@ func decodeJSON(body []byte, into []any) (wrong map[string]string, err error) {
 		for i := range v.NumField() {
 			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
 			member, present := members[name]
-			if name == "-" || !present {
+			if name == "-" || name == "" || !present {
 				continue
 			}
 			delete(members, name)

@@ -10,6 +10,7 @@ import (
 	"treewarden/markup"
 	"treewarden/policy"
 	"treewarden/store"
+	"treewarden/store/jobs"
 	"treewarden/store/lists"
 )
 
@@ -23,6 +24,8 @@ type itemsPage struct {
 	States    []stateTab
 	Languages []Choice
 	MayEdit   bool
+	MayApply  bool
+	Jobs      []jobs.Job // the work on the list that has not ended
 	Here      string
 	Pager     Pager
 	CSV       string
@@ -151,12 +154,11 @@ func (s *Server) listItemsPage(c *fiber.Ctx) error {
 		lists.ItemFilter{State: q.State, Lang: q.Lang, Q: q.Q, Page: q.page()}); err != nil {
 		return err
 	}
-	ids := make([]uuid.UUID, len(p.Items.Items))
-	for i, item := range p.Items.Items {
-		ids[i] = item.MessageID
-	}
-	messages, err := s.store.MessagesNamed(ctx, actor, ids)
+	messages, err := s.store.MessagesNamed(ctx, actor, itemIDs(p.Items.Items))
 	if err != nil {
+		return err
+	}
+	if p.Jobs, err = s.store.ListJobs(ctx, actor, id); err != nil {
 		return err
 	}
 	languages, err := s.store.Languages(ctx)
@@ -166,6 +168,7 @@ func (s *Server) listItemsPage(c *fiber.Ctx) error {
 	p.Layout = s.layout(c, "List "+excerpt(list.Name, 60))
 	p.Here = hereWithout(c, "done", "notice")
 	p.MayEdit = p.Person.May(policy.ListEdit) && !list.Archived
+	p.MayApply = p.Person.May(policy.ListApply) && !list.Archived && list.Items > 0
 	p.Lines = newPresenter(p.Person, p.Here).itemLines(p.Items.Items, messages)
 	p.States, p.Languages = p.stateTabs(), languageChoices(languages, q.Lang)
 	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", q.Cursor)

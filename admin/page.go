@@ -24,6 +24,7 @@ type Layout struct {
 	Toast    *Toast
 	Now      time.Time
 	Version  string
+	Refresh  int // seconds after which a browser without scripts reads the page again; 0: never
 }
 
 // page is what a handler passes to render. It embeds a Layout. Its method api

@@ -96,7 +96,8 @@ func routes() []route {
 		{post, "/lists/:id/items", policy.ListEdit, (*Server).addItems, apiOnly},
 		{del, "/lists/:id/items", policy.ListEdit, (*Server).removeItems, apiOnly},
 		{get, "/lists/:id/audit", policy.ListRead, (*Server).listAudit, apiOnly},
-		{post, "/lists/:id/apply", policy.ListApply, (*Server).applyList, apiOnly},
+		{get, "/lists/:id" + applyPath, policy.ListApply, (*Server).applyForm, pageOnly},
+		{post, "/lists/:id" + applyPath, policy.ListApply, (*Server).applyList, both},
 		{get, "/lists/:id/candidates", policy.ListRead, (*Server).candidates, apiOnly},
 		{post, "/lists/:id/candidates", policy.ListEdit, (*Server).findCandidates, apiOnly},
 		{post, "/lists/:id/candidates/:message", policy.ListEdit, (*Server).decideCandidate, apiOnly},
@@ -118,8 +119,8 @@ func routes() []route {
 		{get, "/samples/:id/agreement", policy.ListRead, (*Server).sampleAgreement, apiOnly},
 		{post, "/samples/:id/settlements", policy.ListEdit, (*Server).settleSample, both},
 
-		{get, "/jobs/:id", policy.Read, (*Server).job, apiOnly},
-		{post, "/jobs/:id/cancel", policy.Read, (*Server).cancelJob, apiOnly},
+		{get, jobsPath + "/:id", policy.Read, (*Server).job, both},
+		{post, jobsPath + "/:id/cancel", policy.Read, (*Server).cancelJob, both},
 
 		{get, "/audit", policy.AuditOwn, (*Server).audit, both},
 		{get, "/actions/:id", policy.AuditOwn, (*Server).action, both},

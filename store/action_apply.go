@@ -24,6 +24,8 @@ type ApplyParams struct {
 	// Expected is the number of messages that a preview counted. With another
 	// number now, nothing is done; nil is not checked.
 	Expected *int64 `json:"expected" form:"expected" validate:"omitempty,min=0"`
+
+	extent *lists.Extent // measured by a preview, if it is not nil
 }
 
 // applyList deletes the messages of a list that are present, with their subtrees.
@@ -48,6 +50,15 @@ func applyList(d *actionTx, p ApplyParams) error {
 	if now == 0 && !d.act.Preview {
 		return errUnchanged
 	}
+	if p.extent != nil {
+		mayActOn := func(role string) bool {
+			return d.actor.trusted() || policy.MayActOn(d.actor.Role, role, false) == nil
+		}
+		*p.extent, err = lists.Measure(d.Ctx, d.Conn, d.actor.UserID, mayActOn, found.trees, found.messages)
+		if err != nil {
+			return err
+		}
+	}
 	if found.others, err = lists.CountOutside(d.Ctx, d.Conn, list.ListID, found.messages); err != nil {
 		return err
 	}
@@ -57,6 +68,7 @@ func applyList(d *actionTx, p ApplyParams) error {
 // ListPreview tells what the deletion of what is on a list would do.
 type ListPreview struct {
 	Outcome
+	lists.Extent
 	// Expected is the number of messages, for the parameter of the same name.
 	Expected int64 `json:"expected"`
 	// Left counts the items that stay as they are, by state.
@@ -67,7 +79,9 @@ type ListPreview struct {
 
 // PreviewList counts what an act that applies a list would do.
 func (s *Store) PreviewList(ctx context.Context, actor Actor, act Act) (ListPreview, error) {
-	act.Kind, act.Preview = "apply_list", true
+	params, _ := act.Params.(ApplyParams)
+	params.extent = new(lists.Extent)
+	act.Kind, act.Preview, act.Params = "apply_list", true, params
 	list := act.Target
 	outcome, err := s.Act(ctx, actor, act)
 	if err != nil {
@@ -79,5 +93,5 @@ func (s *Store) PreviewList(ctx context.Context, actor Actor, act Act) (ListPrev
 	}
 	delete(audit.Counts, lists.Present)
 	sample, err := lists.Items(ctx, s.pool, list, lists.ItemFilter{State: lists.Present, Page: Page{Limit: 10}})
-	return ListPreview{outcome, outcome.Affected.Messages, audit.Counts, sample.Items}, err
+	return ListPreview{outcome, *params.extent, outcome.Affected.Messages, audit.Counts, sample.Items}, err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 
 	"github.com/google/uuid"
 
@@ -12,15 +11,8 @@ import (
 	"treewarden/store/jobs"
 )
 
-// jobFrom is the number of messages from which on an act becomes a job.
-const jobFrom = 500
-
-// jobRequest is the act of a job, as the job keeps it.
-type jobRequest struct {
-	Target uuid.UUID       `json:"target"`
-	Reason string          `json:"reason"`
-	Params json.RawMessage `json:"params"`
-}
+// JobFrom is the number of messages from which on an act becomes a job.
+const JobFrom = 500
 
 // ActOrQueue performs an act that can be previewed or, if it changes more than
 // 500 messages, makes a job of it. Either the outcome or the job is set.
@@ -40,7 +32,7 @@ func (s *Store) ActOrQueue(ctx context.Context, actor Actor, act Act) (Outcome, 
 	if err != nil {
 		return Outcome{}, nil, err
 	}
-	if counted.Affected.Messages <= jobFrom || actor.UserID == uuid.Nil {
+	if counted.Affected.Messages <= JobFrom || actor.UserID == uuid.Nil {
 		outcome, err := s.Act(ctx, actor, act)
 		return outcome, nil, err
 	}
@@ -51,7 +43,7 @@ func (s *Store) ActOrQueue(ctx context.Context, actor Actor, act Act) (Outcome, 
 // queue makes a job of an act, or finds the job of an earlier request with the
 // same Idempotency-Key. total is the number of objects that the job works on.
 func (s *Store) queue(ctx context.Context, actor Actor, act Act, total int64) (*jobs.Job, error) {
-	request, err := writeRequest(act)
+	request, err := jobs.NewRequest(act.Target, act.Reason, act.Params)
 	if err != nil {
 		return nil, err
 	}
@@ -75,23 +67,11 @@ func jobID(actor Actor, act Act) uuid.UUID {
 
 // checkAsked returns a Conflict if a job is not the one of an act.
 func checkAsked(job jobs.Job, act Act) error {
-	request, err := writeRequest(act)
+	request, err := jobs.NewRequest(act.Target, act.Reason, act.Params)
 	if err == nil && (job.Kind != act.Kind || !job.Asks(request)) {
 		err = &Conflict{Why: "This Idempotency-Key was used for another request. Send a new one."}
 	}
 	return err
-}
-
-func writeRequest(act Act) (json.RawMessage, error) {
-	params, err := json.Marshal(act.Params)
-	if err != nil {
-		return nil, fmt.Errorf("write down the request: %w", err)
-	}
-	request, err := json.Marshal(jobRequest{act.Target, act.Reason, params})
-	if err != nil {
-		return nil, fmt.Errorf("write down the request: %w", err)
-	}
-	return request, nil
 }
 
 // Job returns a job.
@@ -100,6 +80,14 @@ func (s *Store) Job(ctx context.Context, actor Actor, id uuid.UUID) (jobs.Job, e
 		return jobs.Job{}, err
 	}
 	return jobs.ByID(ctx, s.pool, id)
+}
+
+// ListJobs returns the jobs on a list that have not ended.
+func (s *Store) ListJobs(ctx context.Context, actor Actor, list uuid.UUID) ([]jobs.Job, error) {
+	if err := need(actor, policy.ListRead); err != nil {
+		return nil, err
+	}
+	return jobs.Open(ctx, s.pool, list)
 }
 
 // CancelJob cancels a job of the actor or, with the permission undo.all, of
@@ -131,9 +119,9 @@ func (s *Store) RunJobs(ctx context.Context, p *policy.Policy) error {
 
 // doJob performs the act of a job, as the person who started it may now.
 func (s *Store) doJob(ctx context.Context, p *policy.Policy, job jobs.Job, progress func(int64)) (int64, error) {
-	var request jobRequest
+	request := job.Act()
 	kind, known := KindNamed(job.Kind)
-	if err := json.Unmarshal(job.Request, &request); err != nil || !known || kind.NewParams == nil {
+	if request.Target == uuid.Nil || !known || kind.NewParams == nil {
 		return 0, Malformed("This version of the program cannot do this job.")
 	}
 	params := kind.NewParams()

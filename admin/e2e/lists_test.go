@@ -70,6 +70,17 @@ func (w *world) listOfAll(t *testing.T) string {
 	return path
 }
 
+// jobOf makes a job on a list that nobody takes, and returns the path of its page.
+func (w *world) jobOf(t *testing.T, list, state string, done int) string {
+	t.Helper()
+	return "/jobs/" + w.one(t, `INSERT INTO jobs (job_id, kind, actor_id, via, request, state, done, total, error, heartbeat)
+		VALUES (gen_random_uuid(), 'apply_list', $1, 'session', jsonb_build_object('target', $2::text, 'reason',
+			'Agreed on by two of us', 'params', NULL), $3, $4, 3400,
+			CASE $3 WHEN 'failed' THEN 'The list would delete another number of messages now.' ELSE '' END,
+			now() + interval '1 day') RETURNING job_id::text`,
+		w.staff[policy.Moderator].UserID, strings.TrimPrefix(list, "/lists/"), state, done)
+}
+
 // pasteBadly pastes lines of every kind.
 func pasteBadly(b *tab) {
 	b.paste(uuid.NewString() + "\n" + uuid.NewString() + uuid.NewString() + "\nspam, I think\n1.23E+35\n" +
@@ -123,6 +134,8 @@ func TestLists(t *testing.T) {
 	b.wantStatus(b.follow(toastUndo), 200)
 	b.wantText(".items tbody", "Upside down.")
 
+	w.applyAndUndo(t, strings.Split(b.at(), "?")[0])
+
 	b.visit("/messages/" + ids[2].String())
 	inDialog("Add to list…")(b)
 	b.wantText("#choose-to", "Before the release (bad, 2 items)")
@@ -131,4 +144,25 @@ func TestLists(t *testing.T) {
 	b.wantText(".on-lists", "Before the release")
 	b.wantStatus(b.follow(toastUndo), 200)
 	b.gone(".on-lists")
+}
+
+// applyAndUndo deletes what is on a list as an admin, and takes that back.
+func (w *world) applyAndUndo(t *testing.T, list string) {
+	t.Helper()
+	b := signedIn(t, w, policy.Admin)
+	b.visit(list)
+	b.wantStatus(b.follow(".page-head .actions a.btn-danger"), 200)
+	b.wantText("h1", "Delete what is on a list")
+	b.wantText(".numbers", "2")
+	b.wantText(".apply .feed", "How do bees sleep?")
+	b.fill("#apply-reason", "before the release")
+	b.wantText(".form-foot button", "Delete 2 messages")
+	b.wantStatus(b.follow(".form-foot button"), 200)
+	b.wantText(".toast", "Deleted what is on the list")
+	b.wantStatus(b.follow(".audit-line button"), 200)
+	b.wantText(".states", "Deleted 2")
+	b.visit(list + "?done=" + w.one(t, "SELECT max(id)::text FROM actions WHERE kind = 'apply_list'"))
+	b.wantStatus(b.follow(toastUndo), 200)
+	b.wantStatus(b.follow(".audit-line button"), 200)
+	b.wantText(".states", "Deleted 1")
 }

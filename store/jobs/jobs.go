@@ -5,6 +5,7 @@ package jobs
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -46,6 +47,36 @@ type Job struct {
 	Request json.RawMessage `json:"-"`
 }
 
+// Request is the act of a job, as the job keeps it.
+type Request struct {
+	Target uuid.UUID       `json:"target"`
+	Reason string          `json:"reason"`
+	Params json.RawMessage `json:"params"`
+}
+
+// NewRequest writes down an act.
+func NewRequest(target uuid.UUID, reason string, params any) (json.RawMessage, error) {
+	written, err := json.Marshal(params)
+	if err == nil {
+		written, err = json.Marshal(Request{target, reason, written})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("write down the request: %w", err)
+	}
+	return written, nil
+}
+
+// Act returns the act of a job. It is empty if it cannot be read.
+func (j Job) Act() (r Request) {
+	if json.Unmarshal(j.Request, &r) != nil {
+		return Request{}
+	}
+	return r
+}
+
+// IsOpen reports whether a job has not ended.
+func (j Job) IsOpen() bool { return j.State == Queued || j.State == Running }
+
 const columns = `j.job_id, j.kind, j.state, j.done, j.total, j.action_id AS action, j.error, j.actor_id AS actor,
 	coalesce((SELECT display_name FROM users WHERE user_id = j.actor_id), '') AS actor_name, j.created_at, j.ended_at,
 	j.via, j.request`
@@ -63,6 +94,12 @@ func Add(ctx context.Context, c db.Conn, j Job) (Job, error) {
 // ByID returns a job, or ErrNotFound.
 func ByID(ctx context.Context, c db.Conn, id uuid.UUID) (Job, error) {
 	return one(db.Collect[Job](ctx, c, "SELECT "+columns+" FROM jobs j WHERE j.job_id = $1", id))
+}
+
+// Open returns the jobs on a target that have not ended, the oldest first.
+func Open(ctx context.Context, c db.Conn, target uuid.UUID) ([]Job, error) {
+	return db.Collect[Job](ctx, c, "SELECT "+columns+` FROM jobs j WHERE j.state IN ('queued', 'running')
+		AND j.request->>'target' = $1::text ORDER BY j.created_at`, target.String())
 }
 
 func one(found []Job, err error) (Job, error) {
