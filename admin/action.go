@@ -12,12 +12,14 @@ import (
 
 	"treewarden/admin/openapi"
 	"treewarden/store"
+	"treewarden/store/jobs"
 )
 
 func init() {
 	describe("POST /actions/:id/undo", openapi.Method{
 		Summary: "Take an action back by a further one",
 		ID:      int64(0), Body: actBody{}, Fields: []string{"reason", "preview"}, Answer: store.Outcome{},
+		Job: jobAnswer{},
 	})
 }
 
@@ -156,13 +158,18 @@ func (s *Server) undo(c *fiber.Ctx) error {
 	}
 	var body actBody
 	var outcome store.Outcome
+	var job *jobs.Job
 	err := decodeBody(c, &body)
 	if err == nil {
 		var key string
 		if key, err = idempotencyKey(c, body.Key); err != nil {
 			return err
 		}
-		outcome, err = s.store.Undo(c.UserContext(), s.actor(c), id, body.Reason, body.Preview, key)
+		if body.Preview {
+			outcome, err = s.store.Undo(c.UserContext(), s.actor(c), id, body.Reason, true, key)
+		} else {
+			outcome, job, err = s.store.UndoOrQueue(c.UserContext(), s.actor(c), id, body.Reason, key)
+		}
 	}
 	var invalid store.Invalid
 	switch {
@@ -175,6 +182,8 @@ func (s *Server) undo(c *fiber.Ctx) error {
 		return s.renderAct(c, fiber.StatusUnprocessableEntity, p)
 	case err != nil:
 		return err
+	case job != nil:
+		return answerJob(c, *job)
 	case isAPI(c):
 		c.Set(fiber.HeaderCacheControl, "no-store")
 		return c.JSON(outcome)

@@ -239,4 +239,13 @@ func TestApplyListAsJob(t *testing.T) {
 	if !strings.Contains(form.text(".act-numbers, main"), fmt.Sprint(502)) {
 		t.Errorf("the form of the undo: %s", form.text("main"))
 	}
+	to := a.post(path, url.Values{"reason": {"a mistake"}}).want(303).header.Get("Location")
+	if !strings.HasPrefix(to, "/jobs/") || a.deleted() != 502 {
+		t.Fatalf("the undo leads to %s", to)
+	}
+	run()
+	if page = a.get(to).want(200); !strings.Contains(page.text("#job"), "Done All of 502 messages") || a.deleted() != 0 {
+		t.Errorf("the job of the undo: %s", page.text("main"))
+	}
+	a.post(path, url.Values{"reason": {"a mistake"}}).want(409)
 }

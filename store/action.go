@@ -106,7 +106,8 @@ func always(effect string) func(Concerned) string { return func(Concerned) strin
 var UndoKind = Kind{
 	Name: "undo", Title: "Undo action", Button: "Undo", Past: "Undid", Permission: policy.UndoOwn,
 	Previewable: true, NeedsReason: true, WhyNot: "An undo is not undone: act again instead.",
-	Effect: always("Everything that the action changed goes back to what it was, all or nothing."),
+	Effect:    always("Everything that the action changed goes back to what it was, all or nothing."),
+	NewParams: func() any { return new(undoParams) },
 }
 
 // logged holds the kinds that occur only in the log: changes of formulas,

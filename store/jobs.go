@@ -28,12 +28,12 @@ func (s *Store) ActOrQueue(ctx context.Context, actor Actor, act Act) (Outcome, 
 	}
 	preview := act
 	preview.Preview, preview.IdempotencyKey = true, ""
-	counted, err := s.Act(ctx, actor, preview)
+	counted, err := s.actOrUndo(ctx, actor, preview)
 	if err != nil {
 		return Outcome{}, nil, err
 	}
 	if counted.Affected.Messages <= JobFrom || actor.UserID == uuid.Nil {
-		outcome, err := s.Act(ctx, actor, act)
+		outcome, err := s.actOrUndo(ctx, actor, act)
 		return outcome, nil, err
 	}
 	job, err := s.queue(ctx, actor, act, counted.Affected.Messages)
@@ -72,6 +72,33 @@ func checkAsked(job jobs.Job, act Act) error {
 		err = &Conflict{Why: "This Idempotency-Key was used for another request. Send a new one."}
 	}
 	return err
+}
+
+// UndoOrQueue undoes an action or, if it applied a list to more than 500
+// messages, makes a job of the undo.
+func (s *Store) UndoOrQueue(
+	ctx context.Context, actor Actor, id int64, reason, idempotencyKey string,
+) (Outcome, *jobs.Job, error) {
+	undo := Act{Kind: UndoKind.Name, Reason: reason, Params: &undoParams{id}, IdempotencyKey: idempotencyKey}
+	action, err := actionByID(ctx, s.pool, id)
+	long := err == nil && action.Kind == "apply_list" && action.Affected.Messages > JobFrom
+	if !long || action.UndoneBy != nil || actor.UserID == uuid.Nil || checkReason(reason, true) != nil {
+		outcome, err := s.actOrUndo(ctx, actor, undo)
+		return outcome, nil, err
+	}
+	if err := (&actionTx{actor: actor}).mayUndo(action); err != nil {
+		return Outcome{}, nil, err
+	}
+	undo.Target = uuid.MustParse(action.TargetID)
+	job, err := s.queue(ctx, actor, undo, action.Affected.Messages)
+	return Outcome{}, job, err
+}
+
+func (s *Store) actOrUndo(ctx context.Context, actor Actor, act Act) (Outcome, error) {
+	if undo, ok := act.Params.(*undoParams); ok {
+		return s.Undo(ctx, actor, undo.Action, act.Reason, act.Preview, act.IdempotencyKey)
+	}
+	return s.Act(ctx, actor, act)
 }
 
 // Job returns a job.
@@ -136,8 +163,8 @@ func (s *Store) doJob(ctx context.Context, p *policy.Policy, job jobs.Job, progr
 		return 0, &Forbidden{Why: "The account that started this is no longer active."}
 	}
 	actor := Actor{UserID: user.UserID, Name: user.DisplayName, Role: user.Role, Via: job.Via, Policy: p}
-	outcome, err := s.Act(ctx, actor, Act{Kind: job.Kind, Target: request.Target, Reason: request.Reason, Params: params,
-		IdempotencyKey: "job " + job.JobID.String(), Progress: progress})
+	outcome, err := s.actOrUndo(ctx, actor, Act{Kind: job.Kind, Target: request.Target, Reason: request.Reason,
+		Params: params, IdempotencyKey: "job " + job.JobID.String(), Progress: progress})
 	return outcome.Action.ID, err
 }
 
