@@ -232,7 +232,7 @@ func TestApplyListAsJob(t *testing.T) {
 	}
 	href, _ := page.page().Find("#job-undo").Attr("href")
 	path, _, _ := strings.Cut(href, "?")
-	if _, err := strconv.Atoi(strings.Trim(path, "/actionsundo")); err != nil {
+	if _, err := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(path, "/actions/"), "/undo")); err != nil {
 		t.Fatalf("the undo leads to %q", href)
 	}
 	form := a.get(href).want(200)

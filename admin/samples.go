@@ -134,20 +134,22 @@ type nextItem struct {
 // sampleError turns the errors of samples into those that pages and the API
 // know.
 func sampleError(err error) error {
+	var forbidden samples.Forbidden
+	var conflict samples.Conflict
 	switch {
-	case errors.Is(err, samples.ErrOwn), errors.Is(err, samples.ErrParty):
+	case errors.As(err, &forbidden):
 		return &store.Forbidden{Why: err.Error()}
-	case errors.Is(err, samples.ErrJudged), errors.Is(err, samples.ErrSettled), errors.Is(err, samples.ErrAgreeing):
+	case errors.As(err, &conflict):
 		return &store.Conflict{Why: err.Error()}
 	}
 	return err
 }
 
 // sampleHere returns the sample that a path names, and the person's access.
-func (s *Server) sampleHere(c *fiber.Ctx) (samples.Desk, samples.Sample, error) {
+func (s *Server) sampleHere(c *fiber.Ctx) (samples.Access, samples.Sample, error) {
 	id, err := pathID(c)
 	if err != nil {
-		return samples.Desk{}, samples.Sample{}, err
+		return samples.Access{}, samples.Sample{}, err
 	}
 	desk, err := s.store.Samples(s.actor(c))
 	if err != nil {

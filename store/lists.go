@@ -82,7 +82,7 @@ func (s *Store) CompareList(
 }
 
 // Samples gives an actor who may read lists access to the second looks.
-func (s *Store) Samples(actor Actor) (samples.Desk, error) {
-	return samples.Desk{Pool: s.pool, Now: s.now, Person: actor.UserID, Edit: need(actor, policy.ListEdit)},
+func (s *Store) Samples(actor Actor) (samples.Access, error) {
+	return samples.Access{Pool: s.pool, Now: s.now, Person: actor.UserID, Edit: need(actor, policy.ListEdit)},
 		need(actor, policy.ListRead)
 }

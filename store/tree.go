@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -133,9 +132,4 @@ func (s *Store) Languages(ctx context.Context) ([]string, error) {
 	}
 	languages, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	return languages, db.Translate(err)
-}
-
-func sorted(names []string) []string {
-	slices.Sort(names)
-	return names
 }

@@ -88,7 +88,7 @@ type judged struct {
 
 // Agreement measures the agreement of the judgements that a sample has so far,
 // in all and by group. An empty by is the strata of the sample, or actor.
-func (d Desk) Agreement(ctx context.Context, id uuid.UUID, by string) (Agreement, error) {
+func (d Access) Agreement(ctx context.Context, id uuid.UUID, by string) (Agreement, error) {
 	s, err := d.ByID(ctx, id)
 	if err != nil {
 		return Agreement{}, err

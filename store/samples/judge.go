@@ -28,7 +28,7 @@ type Next struct {
 const free = `sample_id = $1 AND second IS NULL AND ($2::uuid IS NULL OR actor_id IS DISTINCT FROM $2)`
 
 // Next returns the next item of a sample for the person.
-func (d Desk) Next(ctx context.Context, sample uuid.UUID) (Next, error) {
+func (d Access) Next(ctx context.Context, sample uuid.UUID) (Next, error) {
 	var next Next
 	now := d.Now().UTC()
 	// The second query hands out what another person sees too, if nothing else is
@@ -56,7 +56,7 @@ func (d Desk) Next(ctx context.Context, sample uuid.UUID) (Next, error) {
 
 // Left counts the items that the person may still judge, and those that only
 // another person may. It hands out none.
-func (d Desk) Left(ctx context.Context, sample uuid.UUID) (next Next, err error) {
+func (d Access) Left(ctx context.Context, sample uuid.UUID) (next Next, err error) {
 	err = d.Pool.QueryRow(ctx, `SELECT count(*) FILTER (WHERE `+free+`),
 		count(*) FILTER (WHERE second IS NULL AND actor_id = $2) FROM sample_items WHERE sample_id = $1`,
 		sample, d.person()).Scan(&next.Left, &next.Own)
@@ -77,7 +77,7 @@ var Verdicts = []string{"same", "other", "yes", "no"}
 
 // Judge keeps a second judgement. The same one sent again by the same person
 // changes nothing.
-func (d Desk) Judge(ctx context.Context, sample uuid.UUID, j Judgement) error {
+func (d Access) Judge(ctx context.Context, sample uuid.UUID, j Judgement) error {
 	if db.OneOf("verdict", j.Verdict, Verdicts...) != nil {
 		return db.Invalid{"verdict": "Choose yes, no, same or other."}
 	}
@@ -107,7 +107,7 @@ func (d Desk) Judge(ctx context.Context, sample uuid.UUID, j Judgement) error {
 
 // Settle keeps what a third person decided on an item whose two judgements
 // differ: yes or no to the sample's question.
-func (d Desk) Settle(ctx context.Context, sample, item uuid.UUID, verdict string) error {
+func (d Access) Settle(ctx context.Context, sample, item uuid.UUID, verdict string) error {
 	if d.Edit != nil {
 		return d.Edit
 	}

@@ -22,18 +22,28 @@ const (
 	DefaultSize = 100
 )
 
-// The errors of an actor who may use samples, but may not do this.
-var (
-	ErrOwn      = errors.New("You made the first decision on this message, so another person takes the second look.")
-	ErrParty    = errors.New("You are one of the two who differ, so a third person settles this.")
-	ErrJudged   = errors.New("Another judgement of this message was given in the meantime.")
-	ErrSettled  = errors.New("This was settled in the meantime.")
-	ErrAgreeing = errors.New("There is nothing to settle: the two judgements do not differ.")
+// Forbidden is the error of a person who may use samples, but may not do this.
+// Conflict is that of a judgement that came too late.
+type (
+	Forbidden string
+	Conflict  string
 )
 
-// Desk gives one person access to the samples. The package store makes it for
+func (f Forbidden) Error() string { return string(f) }
+func (c Conflict) Error() string  { return string(c) }
+
+// What may go wrong.
+const (
+	ErrOwn      = Forbidden("You made the first decision on this message, so another person takes the second look.")
+	ErrParty    = Forbidden("You are one of the two who differ, so a third person settles this.")
+	ErrJudged   = Conflict("Another judgement of this message was given in the meantime.")
+	ErrSettled  = Conflict("This was settled in the meantime.")
+	ErrAgreeing = Conflict("There is nothing to settle: the two judgements do not differ.")
+)
+
+// Access is one person's access to the samples. The package store makes it for
 // actors who may read lists.
-type Desk struct {
+type Access struct {
 	Pool   *pgxpool.Pool
 	Now    func() time.Time
 	Person uuid.UUID // uuid.Nil for the command line
@@ -43,7 +53,7 @@ type Desk struct {
 }
 
 // person returns the person's id for a column, nil if there is none.
-func (d Desk) person() *uuid.UUID {
+func (d Access) person() *uuid.UUID {
 	if d.Person == uuid.Nil {
 		return nil
 	}
@@ -91,7 +101,7 @@ type Filter struct {
 }
 
 // All returns one page of the samples, the newest first.
-func (d Desk) All(ctx context.Context, f Filter) (db.List[Sample], error) {
+func (d Access) All(ctx context.Context, f Filter) (db.List[Sample], error) {
 	q := db.Query{Columns: columns, From: from}
 	if f.List != nil {
 		q.Where("s.list_id = ?", *f.List)
@@ -111,7 +121,7 @@ func (d Desk) All(ctx context.Context, f Filter) (db.List[Sample], error) {
 }
 
 // ByID returns a sample, or ErrNotFound.
-func (d Desk) ByID(ctx context.Context, id uuid.UUID) (Sample, error) {
+func (d Access) ByID(ctx context.Context, id uuid.UUID) (Sample, error) {
 	found, err := db.Collect[Sample](ctx, d.Pool, "SELECT "+columns+" FROM "+from+" WHERE s.sample_id = $1", id)
 	if err == nil && len(found) == 0 {
 		err = db.ErrNotFound
@@ -133,7 +143,7 @@ type Order struct {
 
 // Draw draws a sample and keeps it. The same order over the same population draws
 // the same messages.
-func (d Desk) Draw(ctx context.Context, o Order) (Sample, error) {
+func (d Access) Draw(ctx context.Context, o Order) (Sample, error) {
 	if d.Edit != nil {
 		return Sample{}, d.Edit
 	}
