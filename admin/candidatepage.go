@@ -57,7 +57,10 @@ func (l candidateLine) Accepted() bool { return l.Verdict != nil && *l.Verdict =
 func (l candidateLine) By() string { return orEmpty(l.DecidedByName) }
 
 // evidenceLine is what a part of a rule found, each thing once.
-type evidenceLine struct{ Part, What string }
+type evidenceLine struct {
+	Part, What string
+	Link       string // the message that a near-duplicate is like
+}
 
 // partTitles are the names of the parts of a rule on pages.
 var partTitles = map[string]string{
@@ -77,7 +80,10 @@ func evidenceLines(matches []candidates.Match) []evidenceLine {
 	var lines []evidenceLine
 	seen := map[evidenceLine]bool{}
 	for _, m := range matches {
-		line := evidenceLine{partTitles[m.Part], m.What}
+		line := evidenceLine{Part: partTitles[m.Part], What: m.What}
+		if m.OtherID != nil {
+			line.Link = "/messages/" + m.OtherID.String()
+		}
 		if !seen[line] && len(lines) < shownMatches {
 			seen[line] = true
 			lines = append(lines, line)
@@ -158,6 +164,9 @@ func ruleText(r candidates.Rule) string {
 	if r.Classifier != "" {
 		add("classifier %s", r.Classifier)
 	}
+	if r.NearDuplicates > 0 {
+		add("near-duplicates from likeness %v", r.NearDuplicates)
+	}
 	if r.Lang != "" {
 		add("in %s", langName(r.Lang))
 	}
@@ -235,7 +244,7 @@ func (p rulePage) api() any { return nil }
 
 // Elsewhere returns the errors of fields that the form does not show.
 func (p rulePage) Elsewhere() string {
-	return elsewhere(p.Wrong, "words", "lang", "regex", "label", "classifier", "shorter_than", "file")
+	return elsewhere(p.Wrong, "words", "lang", "regex", "label", "classifier", "shorter_than", "file", "near_duplicates")
 }
 
 // ruleForm is a rule as the form has it.
@@ -248,11 +257,12 @@ type ruleForm struct {
 	ShorterThan      string `form:"shorter_than" validate:"max=20"`
 	LanguageMismatch bool   `form:"language_mismatch"`
 	Boilerplate      bool   `form:"boilerplate"`
+	NearDuplicates   string `form:"near_duplicates" validate:"max=20"`
 	Preview          bool   `form:"preview"`
 	Key              string `form:"key" validate:"max=100"`
 }
 
-// rule reads the form. It returns Invalid for a length that is no number.
+// rule reads the form. It returns Invalid for a number that is none.
 func (f ruleForm) rule() (candidates.Rule, error) {
 	b := ruleBody{Lang: f.Lang, Regex: f.Regex, Label: f.Label, Classifier: f.Classifier,
 		LanguageMismatch: f.LanguageMismatch, Boilerplate: f.Boilerplate}
@@ -268,6 +278,13 @@ func (f ruleForm) rule() (candidates.Rule, error) {
 		}
 		b.ShorterThan = n
 	}
+	if f.NearDuplicates != "" {
+		n, err := strconv.ParseFloat(strings.TrimSpace(f.NearDuplicates), 64)
+		if err != nil || n == 0 {
+			return b.rule(), store.Invalid{"near_duplicates": "Give a number, such as 0.9."}
+		}
+		b.NearDuplicates = n
+	}
 	return b.rule(), nil
 }
 
@@ -277,6 +294,9 @@ func formOf(r candidates.Rule) ruleForm {
 		Classifier: r.Classifier, LanguageMismatch: r.LanguageMismatch, Boilerplate: r.Boilerplate}
 	if r.ShorterThan > 0 {
 		f.ShorterThan = strconv.Itoa(r.ShorterThan)
+	}
+	if r.NearDuplicates > 0 {
+		f.NearDuplicates = strconv.FormatFloat(r.NearDuplicates, 'g', -1, 64)
 	}
 	return f
 }

@@ -28,7 +28,7 @@ func init() {
 
 // ruleFields are the fields of the body of a search for candidates.
 var ruleFields = []string{"rule", "preview", "reason", "words", "lang", "regex", "shorter_than", "language_mismatch",
-	"boilerplate", "label", "classifier"}
+	"boilerplate", "label", "classifier", "near_duplicates"}
 
 // candidatesQuery is the query of the candidates of a list.
 type candidatesQuery struct {
@@ -52,13 +52,14 @@ type ruleBody struct {
 	ShorterThan      int      `json:"shorter_than"`
 	LanguageMismatch bool     `json:"language_mismatch"`
 	Boilerplate      bool     `json:"boilerplate"`
+	NearDuplicates   float64  `json:"near_duplicates"`
 }
 
 func (b ruleBody) rule() candidates.Rule {
 	var r candidates.Rule
 	r.Words, r.Lang, r.Regex, r.ShorterThan = b.Words, b.Lang, b.Regex, b.ShorterThan
 	r.LanguageMismatch, r.Boilerplate = b.LanguageMismatch, b.Boilerplate
-	r.Label, r.Classifier = b.Label, b.Classifier
+	r.Label, r.Classifier, r.NearDuplicates = b.Label, b.Classifier, b.NearDuplicates
 	return r
 }
 

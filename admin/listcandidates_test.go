@@ -82,7 +82,11 @@ func TestRules(t *testing.T) {
 		"wrongscript": {Text: "Это русский текст, который стоит не на своём месте.", Lang: "en"},
 		"spam":        {Text: "Buy cheap watches here and now.", Lang: "en"},
 		"toxic":       {Text: "I will find you and hurt you.", Lang: "en"},
-		"deleted":     {Text: "An IDIOT wrote this text.", Lang: "de", Deleted: true},
+		"copied": {Text: "The sun rose over the hills, and all the birds began to sing at once.", Lang: "en",
+			At: time.Now().Add(-2 * time.Hour)},
+		"copy":    {Text: "The sun rose over the hills and all the birds began to sing at once!", Lang: "en"},
+		"alike":   {Text: "The sun rose over the hills and all the birds began to sing loudly.", Lang: "en"},
+		"deleted": {Text: "An IDIOT wrote this text.", Lang: "de", Deleted: true},
 	})
 	rater := storetest.User(t, l.store, "Rater")
 	storetest.Vote(t, l.store, named["spam"], rater, "spam", 0.9, time.Now())
@@ -103,6 +107,9 @@ func TestRules(t *testing.T) {
 		{object{"language_mismatch": true}, []string{"wrongscript"}},
 		{object{"label": "spam>0.95"}, nil},
 		{object{"label": "spam>0.5", "regex": "watches", "lang": "en"}, []string{"spam"}},
+		{object{"near_duplicates": 0.99, "lang": "de"}, nil},
+		{object{"near_duplicates": 0.99}, []string{"copy"}},
+		{object{"near_duplicates": 0.99}, nil},
 		{object{"classifier": "detoxify.threat>0.5", "words": []string{"watches"}}, nil}, // both must hold
 		{object{"classifier": "detoxify.threat>0.5"}, []string{"toxic"}},
 	} {
@@ -113,6 +120,11 @@ func TestRules(t *testing.T) {
 	var page store.List[candidates.Candidate]
 	l.get(l.list + "/candidates?limit=200").want(200).json(&page)
 	what := map[uuid.UUID]string{}
+	for _, c := range page.Items {
+		if m := c.Evidence[0]; c.MessageID == named["copy"] && (m.Likeness != 1 || *m.OtherID != named["copied"]) {
+			t.Errorf("the evidence of a near-duplicate is %+v", m)
+		}
+	}
 	for _, c := range page.Items {
 		for _, m := range c.Evidence {
 			what[c.MessageID] += m.Part + " " + m.What + "=" + c.Text[m.Start:m.End] + ";"
@@ -246,6 +258,7 @@ func TestBadRules(t *testing.T) {
 		`{"rule": {"regex": "("}}`: "rule.regex", `{"rule": {"regex": "a*"}}`: "rule.regex",
 		`{"rule": {"regex": "a\u0000b"}}`: "rule.regex", `{"rule": {"words": ["a\u0000b"]}}`: "rule.words",
 		`{"rule": {"label": "spam"}}`: "rule.label", `{"rule": {"label": "colour>0.5"}}`: "rule.label",
+		`{"rule": {"near_duplicates": 0.4}}`: "rule.near_duplicates", `{"rule": {"near_duplicates": 2}}`: "rule.near_duplicates",
 		`{"rule": {"classifier": "toxicity>0.5"}}`:           "rule.classifier",
 		`{"rule": {"shorter_than": -1, "words": ["a"]}}`:     "rule.shorter_than",
 		`{"rule": {"label": "spam>0.5", "lang": "nothing"}}`: "rule.lang",

@@ -65,6 +65,9 @@ func (p FindParams) prepare(ctx context.Context, s *Store, act Act) (any, error)
 	search := candidates.Search{Most: MaxCandidates, Progress: act.Progress}
 	if act.Preview {
 		search.Newest = searchAtOnce
+		if err := p.refuseLongPreview(ctx, s); err != nil {
+			return nil, err
+		}
 	}
 	if _, err := lists.ByID(ctx, s.pool, act.Target); err != nil {
 		return nil, err
@@ -75,6 +78,20 @@ func (p FindParams) prepare(ctx context.Context, s *Store, act Act) (any, error)
 	}
 	p.hits = &hits
 	return p, nil
+}
+
+// refuseLongPreview returns an Invalid for a preview that would take minutes: near-
+// duplicates are looked for among all messages, not among the newest.
+func (p FindParams) refuseLongPreview(ctx context.Context, s *Store) error {
+	if p.Rule.NearDuplicates == 0 {
+		return nil
+	}
+	n, err := p.Rule.Readable(ctx, s.pool, searchAtOnce+1)
+	if err == nil && n > searchAtOnce {
+		err = Invalid{candidates.NearDuplicates: "Near-duplicates are previewed among at most 200,000 messages, and here " +
+			"are more. Run the rule: one undo takes back all that it finds."}
+	}
+	return err
 }
 
 func findCandidates(d *actionTx, p FindParams) error {

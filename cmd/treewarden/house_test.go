@@ -33,7 +33,7 @@ var ourImports = map[string][]string{
 	"store/raters":     {"store/db", "scoring"},
 	"store/messages":   {"store/db", "store/tables", "scoring"},
 	"store/lists":      {"store/db", "store/tables", "scoring"},
-	"store/candidates": {"store/db", "store/messages", "scoring"},
+	"store/candidates": {"store/db", "store/messages", "store/similar", "scoring"},
 	"store/samples":    {"store/db", "scoring"},
 	"store/chain":      {"store/db"},
 	"store/jobs":       {"store/db"},
@@ -44,7 +44,7 @@ var ourImports = map[string][]string{
 		"store/similar", "store/samples",
 		"scoring", "policy", "migrations", "corpus",
 	},
-	"store/storetest": {"store", "store/postgres", "migrations", "policy"},
+	"store/storetest": {"store", "store/postgres", "store/similar", "migrations", "policy"},
 
 	"demo":   {"store", "policy", "scoring", "corpus"},
 	"corpus": {"scoring"}, "scoring": {}, "policy": {}, "views": {}, "migrations": {}, "markup": {},

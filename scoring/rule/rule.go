@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
 	"golang.org/x/text/language"
 )
 
@@ -59,6 +60,10 @@ type Match struct {
 	// about the whole text.
 	Start int `json:"start"`
 	End   int `json:"end"`
+	// OtherID is the message that the text is like, and Likeness tells how much, of
+	// a near-duplicate.
+	OtherID  *uuid.UUID `json:"other_id,omitempty"`
+	Likeness float64    `json:"likeness,omitempty"`
 }
 
 // Error names the field of a rule that is wrong. Why is for people.

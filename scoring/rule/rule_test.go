@@ -94,7 +94,7 @@ func TestWords(t *testing.T) {
 func TestWhat(t *testing.T) {
 	m := compiled(t, Rule{Words: []string{" Kick  Ass ", "kick ass", "sık"}})
 	got := m.Match("KICK\nASS SIK", "")
-	want := []Match{{Words, "Kick  Ass", 0, 8}, {Words, "sık", 9, 12}}
+	want := []Match{{Part: Words, What: "Kick  Ass", Start: 0, End: 8}, {Part: Words, What: "sık", Start: 9, End: 12}}
 	if !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
@@ -104,7 +104,8 @@ func TestOffsets(t *testing.T) {
 	m := compiled(t, Rule{Words: []string{"ass"}})
 	for _, before := range []string{"ß", "İ", "ﬁ", "e\u0301\u0336", "Ｆ", "㍿", "ﷺ", "´", "\u0300", "\xff", "𝐚"} {
 		text := strings.Repeat(before, 3) + " ÄSS ass "
-		want := []Match{{Words, "ass", strings.Index(text, "ass"), strings.Index(text, "ass") + 3}}
+		at := strings.Index(text, "ass")
+		want := []Match{{Part: Words, What: "ass", Start: at, End: at + 3}}
 		if got := m.Match(text, ""); !slices.Equal(got, want) {
 			t.Errorf("%q: %v, want %v", text, got, want)
 		}
@@ -180,10 +181,12 @@ func TestLang(t *testing.T) {
 
 func TestOrder(t *testing.T) {
 	m := compiled(t, Rule{Words: []string{"b", "a"}, Regex: `[ab]`, ShorterThan: 100})
-	got := fmt.Sprint(m.Match("a b", ""))
-	want := "[{regex a 0 1} {shorter_than 3 characters 0 0} {words a 0 1} {regex b 2 3} {words b 2 3}]"
-	if got != want {
-		t.Errorf("%s, want %s", got, want)
+	got := m.Match("a b", "")
+	want := []Match{{Part: Regex, What: "a", End: 1}, {Part: ShorterThan, What: "3 characters"},
+		{Part: Words, What: "a", End: 1}, {Part: Regex, What: "b", Start: 2, End: 3},
+		{Part: Words, What: "b", Start: 2, End: 3}}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 	if n := len(m.Match(strings.Repeat("a ", 49)+"b", "")); n != 71 {
 		t.Errorf("%d matches of a short text, want 50 words, %d of the expression and the length", n, MaxRegexFound)

@@ -45,7 +45,8 @@ func naive(list []string, text string) (found []Match) {
 			}
 		}
 		if best > i {
-			found = append(found, Match{Words, what, int(units[i].from), int(units[best-1].to)})
+			found = append(found, Match{Part: Words, What: what, Start: int(units[i].from),
+				End: int(units[best-1].to)})
 			i = best - 1
 		}
 	}

@@ -14,10 +14,12 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"treewarden/scoring/rule"
 	"treewarden/store/db"
 	"treewarden/store/messages"
+	"treewarden/store/similar"
 )
 
 // Hits are the messages that a rule finds, the newest first.
@@ -58,10 +60,19 @@ type message struct {
 // Find returns the messages that match a rule and are neither deleted nor on a
 // list nor among its candidates. A candidate whose text was edited since and that
 // was not accepted is found again. It returns Invalid for a rule that is wrong.
-func Find(ctx context.Context, c db.Conn, list uuid.UUID, r Rule, s Search) (Hits, error) {
+func Find(ctx context.Context, c *pgxpool.Pool, list uuid.UUID, r Rule, s Search) (Hits, error) {
 	run, err := r.ready()
 	if err != nil {
 		return Hits{}, err
+	}
+	if r.NearDuplicates > 0 {
+		run.duplicates = map[uuid.UUID]similar.Duplicate{}
+		if err := similar.Duplicates(ctx, c, r.NearDuplicates, r.Lang, nil, func(d similar.Duplicate) error {
+			run.duplicates[d.MessageID] = d
+			return nil
+		}); err != nil {
+			return Hits{}, db.Translate(err)
+		}
 	}
 	sql, args, err := run.query(list, s.Newest)
 	if err != nil {
@@ -156,6 +167,14 @@ func (r *ready) query(list uuid.UUID, newest int) (string, []any, error) {
 	if r.classifier != nil {
 		output = r.classifier.OutputSQL(&q)
 	}
+	if r.duplicates != nil {
+		var trees, ids []uuid.UUID
+		for _, d := range r.duplicates {
+			trees, ids = append(trees, d.TreeID), append(ids, d.MessageID)
+		}
+		q.Where("(m.tree_id, m.message_id) IN (SELECT * FROM unnest(?::uuid[], ?::uuid[]))",
+			db.IDArray(trees), db.IDArray(ids))
+	}
 	if r.Lang != "" {
 		q.Where("m.lang ILIKE ?", db.EscapeLike(r.Lang)+"%")
 	}
@@ -196,6 +215,10 @@ func (r *ready) match(m message) []Match {
 	if r.classifier != nil && m.output != nil {
 		found = append(found, Match{Part: Classifier,
 			What: fmt.Sprintf("%s.%s %.2f", r.classifier.Model, r.classifier.Name, *m.output)})
+	}
+	if d, ok := r.duplicates[m.id]; ok {
+		found = append(found, Match{Part: NearDuplicates, What: fmt.Sprintf("likeness %.2f", d.Likeness),
+			OtherID: &d.OtherID, Likeness: d.Likeness})
 	}
 	return found
 }

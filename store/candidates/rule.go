@@ -4,12 +4,16 @@ package candidates
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/google/uuid"
 
 	"treewarden/scoring/rule"
 	"treewarden/store/db"
 	"treewarden/store/messages"
+	"treewarden/store/similar"
 )
 
 // The parts of a rule that are not about the text alone, named as in its JSON.
@@ -25,7 +29,14 @@ type Rule struct {
 	rule.Rule
 	Label      string `json:"label,omitempty"`      // a mean label: "spam>0.5"
 	Classifier string `json:"classifier,omitempty"` // a classifier's output: "detoxify.toxicity>0.8"
+	// NearDuplicates is the likeness from which on a message counts as a duplicate of
+	// one that was written before it, from MinLikeness to 1; 0 is not set.
+	NearDuplicates float64 `json:"near_duplicates,omitempty"`
 }
+
+// MinLikeness is the lowest likeness that a rule may ask for. The index misses
+// more and more pairs below 0.8, see likeness.Sketch.
+const MinLikeness = 0.5
 
 // Match is what a part of a rule found in a message.
 type Match = rule.Match
@@ -36,6 +47,9 @@ type ready struct {
 	matcher    *rule.Matcher // nil if no part is about the text
 	label      *messages.Comparison
 	classifier *messages.Comparison
+	// duplicates are the near-duplicates, each with the message that it is like; nil
+	// if the rule does not ask for them.
+	duplicates map[uuid.UUID]similar.Duplicate
 }
 
 // ready checks a rule. It returns Invalid with what is wrong of each field.
@@ -46,13 +60,16 @@ func (r Rule) ready() (*ready, error) {
 	switch {
 	case !r.Rule.Empty():
 		run.matcher, err = rule.Compile(r.Rule)
-	case r.Label == "" && r.Classifier == "":
+	case r.Label == "" && r.Classifier == "" && r.NearDuplicates == 0:
 		wrong["rule"] = "It asks for nothing. Set at least one of its parts, such as words or label."
 	default:
 		err = rule.CheckLang(r.Lang)
 	}
 	if err != nil {
 		addFaults(wrong, err)
+	}
+	if n := r.NearDuplicates; n != 0 && !(n >= MinLikeness && n <= 1) {
+		wrong[NearDuplicates] = fmt.Sprintf("Give a likeness from %v to 1, such as 0.9.", MinLikeness)
 	}
 	for _, text := range []struct{ field, value string }{
 		{rule.Words, strings.Join(r.Words, " ")}, {rule.Regex, r.Regex}, {"lang", r.Lang},
