@@ -88,7 +88,8 @@ func (s *Server) layout(c *fiber.Ctx, title string) Layout {
 		if !layout.Person.May(p.permission) {
 			continue
 		}
-		inside := c.Path() == p.path || p.path != "/" && strings.HasPrefix(c.Path(), p.path+"/")
+		inside := c.Path() == p.path || p.path != "/" && strings.HasPrefix(c.Path(), p.path+"/") ||
+			p.path == listsPath && strings.HasPrefix(c.Path(), samplesPath)
 		item := NavItem{Title: p.title, Path: p.path, Icon: p.icon, Key: p.key, Current: inside}
 		if p.group != group {
 			item.Group = p.group

@@ -63,6 +63,8 @@ func (w *world) views(t *testing.T) []view {
 	w.secondFormula(t)
 	list, empty := w.listOfAll(t), w.list(t, policy.Moderator, "Empty as yet", "custom", "")
 	good := w.list(t, policy.Moderator, "Good ones", "good", "")
+	found := w.listOfCandidates(t)
+	sample := w.sampleOf(t, list)
 	return []view{
 		{name: "home", path: "/"},
 		{name: "trollboard", path: "/trollboard?frame=total&limit=12"},
@@ -113,6 +115,16 @@ func (w *world) views(t *testing.T) []view {
 		{name: "list-compare", path: list + "/compare"},
 		{name: "list-apply", path: list + "/apply", role: policy.Admin},
 		{name: "list-apply-nothing", path: empty + "/apply", role: policy.Admin},
+		{name: "candidates", path: found + "/candidates?limit=12"},
+		{name: "candidates-refused", path: found + "/candidates?verdict=refuse"},
+		{name: "candidates-none", path: good + "/candidates"},
+		{name: "rule", path: found + "/rule"},
+		{name: "rule-preview", path: good + "/rule", open: previewRule},
+		{name: "rule-wrong", path: good + "/rule", open: wrongRule},
+		{name: "samples", path: "/samples"},
+		{name: "sample-new", path: "/samples/new?of=" + strings.Replace(list, "/lists/", "list:", 1)},
+		{name: "sample", path: sample},
+		{name: "sample-next", path: sample + "/next"},
 		{name: "job", path: w.jobOf(t, list, "running", 1200)},
 		{name: "job-failed", path: w.jobOf(t, empty, "failed", 0), role: policy.Admin},
 		{name: "list-job", path: list + "?limit=2"},
