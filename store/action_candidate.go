@@ -32,9 +32,6 @@ func init() {
 const (
 	// MaxCandidates is the number of candidates that one run of a rule adds.
 	MaxCandidates = 100_000
-	// searchAtOnce is the number of messages up to which a search is not made a job,
-	// and the number of messages that a preview looks at.
-	searchAtOnce = 200_000
 	// MaxVerdicts is the number of candidates that one action decides.
 	MaxVerdicts = 1000
 )
@@ -64,7 +61,7 @@ type Found struct {
 func (p FindParams) prepare(ctx context.Context, s *Store, act Act) (any, error) {
 	search := candidates.Search{Most: MaxCandidates, Progress: act.Progress}
 	if act.Preview {
-		search.Newest = searchAtOnce
+		search.Newest = s.searchAtOnce
 		if err := p.refuseLongPreview(ctx, s); err != nil {
 			return nil, err
 		}
@@ -86,8 +83,8 @@ func (p FindParams) refuseLongPreview(ctx context.Context, s *Store) error {
 	if p.Rule.NearDuplicates == 0 {
 		return nil
 	}
-	n, err := p.Rule.Readable(ctx, s.pool, searchAtOnce+1)
-	if err == nil && n > searchAtOnce {
+	n, err := p.Rule.Readable(ctx, s.pool, s.searchAtOnce+1)
+	if err == nil && n > int64(s.searchAtOnce) {
 		err = Invalid{candidates.NearDuplicates: "Near-duplicates are previewed among at most 200,000 messages, and here " +
 			"are more. Run the rule: one undo takes back all that it finds."}
 	}
@@ -108,7 +105,7 @@ func findCandidates(d *actionTx, p FindParams) error {
 	}
 	if p.found != nil {
 		p.found.Found, p.found.LookedAt, p.found.More = d.affected.Messages, p.hits.LookedAt, p.hits.More
-		p.found.Complete = !p.hits.More && !(d.act.Preview && p.hits.LookedAt >= searchAtOnce)
+		p.found.Complete = !p.hits.More && !(d.act.Preview && p.hits.LookedAt >= int64(d.store.searchAtOnce))
 	}
 	if d.affected.Messages == 0 && !d.act.Preview {
 		return errUnchanged
@@ -137,11 +134,11 @@ func (s *Store) FindCandidates(
 		if err := r.Check(); err != nil {
 			return Outcome{}, found, nil, err
 		}
-		few, err := r.Readable(ctx, s.pool, searchAtOnce+1)
+		few, err := r.Readable(ctx, s.pool, s.searchAtOnce+1)
 		if err != nil {
 			return Outcome{}, found, nil, err
 		}
-		if few > searchAtOnce {
+		if few > int64(s.searchAtOnce) {
 			all, err := r.Readable(ctx, s.pool, 0)
 			if err != nil {
 				return Outcome{}, found, nil, err

@@ -22,6 +22,9 @@ type Store struct {
 	boards *boards.Boards
 	// threshold is the threshold of the counters for toxic messages.
 	threshold counters.Threshold
+	// searchAtOnce is the number of messages up to which a search for candidates is
+	// not made a job, and the number of messages that a preview looks at.
+	searchAtOnce int // 200,000; less in tests
 }
 
 // Open connects to the database at a URL. It does not migrate it.
@@ -40,7 +43,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 		pool.Close()
 		return nil, fmt.Errorf("the database does not answer; check --database-url: %w", err)
 	}
-	s := &Store{pool: pool}
+	s := &Store{pool: pool, searchAtOnce: 200_000}
 	s.SetClock(time.Now)
 	s.boards = boards.New(pool, s.now, &s.threshold, func(ctx context.Context) (scoring.Formula, error) {
 		return formulaInForce(ctx, pool)
