@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"treewarden/policy"
 	"treewarden/store"
 	"treewarden/store/candidates"
 	"treewarden/store/lists"
@@ -273,4 +274,47 @@ func TestBadRules(t *testing.T) {
 	l.get(apiPrefix + "/lists/" + uuid.NewString() + "/candidates").want(404)
 	l.send(http.MethodPost, apiPrefix+"/lists/"+uuid.NewString()+"/candidates",
 		`{"rule": {"words": ["a"]}}`).want(404)
+}
+
+// TestKappaOfRefused draws a sample of a list and of what was refused for it. Both
+// said yes to one of four and no to two; the list alone has "a" too.
+//
+// By hand: agreement 3/4; by chance 1/2*1/4 + 1/2*3/4 = 1/2; kappa (3/4-1/2)/(1/2).
+func TestKappaOfRefused(t *testing.T) {
+	t.Parallel()
+	l := newLead(t)
+	named := newTexts(t, l, map[string]storetest.Node{
+		"a": {Text: "the first idiot"}, "b": {Text: "the second idiot"}, "c": {Text: "the third idiot"},
+		"d": {Text: "the fourth idiot"},
+	})
+	l.find(named, object{"words": []string{"idiot"}})
+	for name, verdict := range map[string]string{"a": "accept", "b": "accept", "c": "refuse", "d": "refuse"} {
+		l.send(http.MethodPost, l.list+"/candidates/"+named[name].String(), object{"verdict": verdict}).want(200)
+	}
+	second := newClient(t, l.server)
+	var err error
+	if second.key, err = l.store.CreateKey(t.Context(), store.CommandLine, "second", policy.DataLead, nil); err != nil {
+		t.Fatal(err)
+	}
+	drawn := l.send(http.MethodPost, apiPrefix+"/samples", object{"of": "list:" + l.list[strings.LastIndex(l.list, "/")+1:],
+		"size": 10, "seed": 1}).want(200)
+	if drawn.field("size") != 4.0 || drawn.field("population") != 4.0 {
+		t.Errorf("the sample is %s", drawn.body)
+	}
+	path := apiPrefix + "/samples/" + drawn.field("sample_id").(string)
+	for range 4 {
+		item := second.get(path + "/next").want(200).field("item").(string)
+		verdict := "no"
+		if item == named["b"].String() {
+			verdict = "yes"
+		}
+		second.send(http.MethodPost, path+"/judgements", object{"item": item, "verdict": verdict}).want(200)
+	}
+	agreement := second.get(path + "/agreement").want(200)
+	if agreement.field("kappa") != 0.5 || agreement.field("n") != 4.0 {
+		t.Errorf("the agreement is %s", agreement.body)
+	}
+	if disputed, _ := agreement.field("disputed").([]any); len(disputed) != 1 {
+		t.Errorf("disputed: %v", disputed)
+	}
 }

@@ -238,12 +238,18 @@ const decidedSQL = `SELECT DISTINCT ON (a.target_id) a.target_id::uuid AS messag
 		AND a.at >= $1 AND a.at < $2
 	ORDER BY a.target_id, a.id DESC`
 
-// listedSQL finds the items of list $3. To be on a bad list says that a message
-// should go, to be on a good one that it should stay.
+// listedSQL finds the items of list $3, and the candidates that were refused for
+// it. To be on a bad list says that a message should go, to be on a good one that
+// it should stay; to be refused says the opposite.
 const listedSQL = `SELECT i.message_id, i.added_by AS actor_id, i.note AS reason, i.action_id, i.added_at AS decided_at,
 	l.kind, l.kind <> 'good' AS first
 	FROM list_items i JOIN lists l USING (list_id)
-	WHERE i.list_id = $3 AND i.added_at >= $1 AND i.added_at < $2`
+	WHERE i.list_id = $3 AND i.added_at >= $1 AND i.added_at < $2
+	UNION ALL
+	SELECT c.message_id, c.decided_by, '', c.decided_action, c.decided_at, 'refused', l.kind = 'good'
+	FROM list_candidates c JOIN lists l USING (list_id)
+	WHERE c.list_id = $3 AND c.verdict = 'refuse' AND c.decided_at >= $1 AND c.decided_at < $2
+		AND NOT EXISTS (SELECT FROM list_items i WHERE i.list_id = c.list_id AND i.message_id = c.message_id)`
 
 // population reads what the sample is drawn from: messages that are here, and
 // whose text is the one that the first person judged.
