@@ -59,7 +59,7 @@ func (t messagePresenter) menu(m store.Message, mine []store.Reaction) messageMe
 	acts := t.acts(m, false)
 	if t.may[policy.ListEdit] {
 		query := url.Values{"message": {m.MessageID.String()}, "return": {t.back}}
-		acts = slices.Insert(acts, 0, menuItem{Text: "Add to list…", Icon: "list", Dialog: true,
+		acts = slices.Insert(acts, 0, menuItem{Text: "Add to list…", Icon: "list", Key: "l", Dialog: true,
 			Href: choosePath + "?" + query.Encode()})
 	}
 	for _, group := range []menuGroup{{false, t.acts(m, true)}, {true, look(m)}, {false, acts}} {

@@ -137,7 +137,8 @@ func TestLists(t *testing.T) {
 	w.applyAndUndo(t, strings.Split(b.at(), "?")[0])
 
 	b.visit("/messages/" + ids[2].String())
-	inDialog("Add to list…")(b)
+	b.press("l")
+	b.see(dialog)
 	b.wantText("#choose-to", "Before the release (bad, 2 items)")
 	b.fill("#choose-note", "by the menu")
 	b.wantStatus(b.follow(confirm), 200)
