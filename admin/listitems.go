@@ -40,22 +40,8 @@ type itemsQuery struct {
 	Q     string `form:"q" validate:"max=500"`
 }
 
-// listItems answers with the items of a list.
-func (s *Server) listItems(c *fiber.Ctx) error {
-	id, err := pathID(c)
-	if err != nil {
-		return err
-	}
-	var q itemsQuery
-	if err := decodeQuery(c, &q); err != nil {
-		return err
-	}
-	found, err := s.store.ListItems(c.UserContext(), s.actor(c), id,
-		lists.ItemFilter{State: q.State, Lang: q.Lang, Q: q.Q, Page: q.page()})
-	if err != nil {
-		return err
-	}
-	return sendJSON(c, found)
+func (q itemsQuery) filter() lists.ItemFilter {
+	return lists.ItemFilter{State: q.State, Lang: q.Lang, Q: q.Q, Page: q.page()}
 }
 
 // itemsBody holds messages to add to a list: ids with notes, or a filter with

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -28,7 +27,7 @@ type itemsPage struct {
 	Jobs      []jobs.Job // the work on the list that has not ended
 	Here      string
 	Pager     Pager
-	CSV       string
+	Exports   []Choice // links, by format
 }
 
 func (p itemsPage) api() any { return p.List.List }
@@ -116,42 +115,40 @@ func (t messagePresenter) itemLines(items []lists.Item, messages map[uuid.UUID]s
 	return lines
 }
 
-func (p itemsPage) csv() (header []string, rows [][]string) {
-	header = []string{"message_id", "state", "since", "action", "lang", "user_id", "author_name", "note", "added_by_name",
-		"added_at", "text"}
-	for _, item := range p.Items.Items {
-		action, user := "", ""
-		if item.Action != nil {
-			action = strconv.FormatInt(*item.Action, 10)
-		}
-		if item.UserID != nil {
-			user = item.UserID.String()
-		}
-		rows = append(rows, []string{item.MessageID.String(), item.State, rfc3339(item.Since), action, orEmpty(item.Lang),
-			user, orEmpty(item.AuthorName), item.Note, item.AddedByName, rfc3339(&item.AddedAt), orEmpty(item.Text)})
-	}
-	return header, rows
-}
-
-// listItemsPage shows a list with its items.
-func (s *Server) listItemsPage(c *fiber.Ctx) error {
+// listItems answers the API with the items of a list. It shows the list with its
+// items on a page, or sends the items as a file.
+func (s *Server) listItems(c *fiber.Ctx) error {
 	id, err := pathID(c)
 	if err != nil {
 		return err
 	}
 	var q itemsQuery
-	if err := decodeQuery(c, &q); err != nil {
+	var export exportQuery
+	into := []any{&q, &export}
+	if isAPI(c) {
+		into = into[:1] // a page's parameter
+	}
+	if err := decodeQuery(c, into...); err != nil {
 		return err
 	}
 	q.Q = strings.TrimSpace(q.Q)
 	ctx, actor := c.UserContext(), s.actor(c)
+	if isAPI(c) {
+		found, err := s.store.ListItems(ctx, actor, id, q.filter())
+		if err != nil {
+			return err
+		}
+		return sendJSON(c, found)
+	}
 	list, err := s.store.ListByID(ctx, actor, id)
 	if err != nil {
 		return err
 	}
+	if export.Format != "" {
+		return s.exportItems(c, list, q.filter(), export.Format)
+	}
 	p := itemsPage{List: viewList(list), Filter: q}
-	if p.Items, err = s.store.ListItems(ctx, actor, id,
-		lists.ItemFilter{State: q.State, Lang: q.Lang, Q: q.Q, Page: q.page()}); err != nil {
+	if p.Items, err = s.store.ListItems(ctx, actor, id, q.filter()); err != nil {
 		return err
 	}
 	messages, err := s.store.MessagesNamed(ctx, actor, itemIDs(p.Items.Items))
@@ -171,7 +168,7 @@ func (s *Server) listItemsPage(c *fiber.Ctx) error {
 	p.MayApply = p.Person.May(policy.ListApply) && !list.Archived && list.Items > 0
 	p.Lines = newPresenter(p.Person, p.Here).itemLines(p.Items.Items, messages)
 	p.States, p.Languages = p.stateTabs(), languageChoices(languages, q.Lang)
-	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", q.Cursor)
+	p.Exports = p.exportLinks()
 	p.Pager = p.pager(p.Items.Prev, p.Items.Next, "")
 	return s.render(c, "list", p)
 }

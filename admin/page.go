@@ -3,6 +3,7 @@ package admin
 import (
 	"encoding/csv"
 	"fmt"
+	"io"
 	"net/url"
 	"strings"
 	"time"
@@ -174,28 +175,35 @@ func isAPI(c *fiber.Ctx) bool { return strings.HasPrefix(c.Path(), apiPrefix+"/"
 // shows the answer in place.
 func isPartial(c *fiber.Ctx) bool { return c.Get("X-Partial") == "dialog" }
 
-// sendCSV sends a list's rows as a file. A cell that a spreadsheet would read
-// as a formula gets an apostrophe at its beginning, so that no contributor's
-// text runs on a moderator's machine.
+// sendCSV sends a list's rows as a file.
 func sendCSV(c *fiber.Ctx, name string, list listPage) error {
 	header, rows := list.csv()
 	var out strings.Builder
-	w := csv.NewWriter(&out)
-	lines := append([][]string{header}, rows...)
-	for _, line := range lines {
-		safe := make([]string, len(line))
-		for i, cell := range line {
-			safe[i] = defuse(cell)
-		}
-		if err := w.Write(safe); err != nil {
-			return fmt.Errorf("write the CSV of %s: %w", name, err)
-		}
+	if err := writeCSV(&out, append([][]string{header}, rows...)); err != nil {
+		return err
 	}
-	w.Flush()
 	c.Set(fiber.HeaderContentType, "text/csv; charset=utf-8")
 	c.Attachment(name + ".csv")
 	c.Set(fiber.HeaderContentType, "text/csv; charset=utf-8")
 	return c.SendString(out.String())
+}
+
+// writeCSV writes rows as CSV. A cell that a spreadsheet would read as a formula
+// gets an apostrophe at its beginning, so that no contributor's text runs on a
+// moderator's machine.
+func writeCSV(out io.Writer, rows [][]string) error {
+	w := csv.NewWriter(out)
+	for _, row := range rows {
+		safe := make([]string, len(row))
+		for i, cell := range row {
+			safe[i] = defuse(cell)
+		}
+		if err := w.Write(safe); err != nil {
+			return fmt.Errorf("write CSV: %w", err)
+		}
+	}
+	w.Flush()
+	return w.Error()
 }
 
 func defuse(cell string) string {

@@ -86,7 +86,7 @@ func routes() []route {
 		{get, choosePath, policy.ListEdit, (*Server).chooseForm, pageOnly},
 		{post, choosePath, policy.ListEdit, (*Server).addToChosen, pageOnly},
 		{get, "/lists/:id", policy.ListRead, (*Server).list, apiOnly},
-		{get, "/lists/:id", policy.ListRead, (*Server).listItemsPage, pageOnly},
+		{get, "/lists/:id", policy.ListRead, (*Server).listItems, pageOnly},
 		{patch, "/lists/:id", policy.ListEdit, (*Server).updateList, apiOnly},
 		{post, "/lists/:id", policy.ListEdit, (*Server).updateList, pageOnly},
 		{get, "/lists/:id/edit", policy.ListEdit, (*Server).editListForm, pageOnly},

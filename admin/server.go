@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -26,6 +27,10 @@ const requestTimeout = 10 * time.Second
 // actTimeout is the time limit of a request that changes something. A ban that
 // deletes all messages of a busy user, or its undo, touches tens of thousands.
 const actTimeout = 2 * time.Minute
+
+// writeTimeout is the time limit for writing an answer, or a part of one that is
+// sent in parts.
+const writeTimeout = 30 * time.Second
 
 // bodyLimit is the limit of the body of a form or an API call, in bytes.
 const bodyLimit = 1 << 20
@@ -95,7 +100,7 @@ func New(config Config) *Server {
 		// Shared links can have long queries.
 		ReadBufferSize: 16 << 10,
 		ReadTimeout:    15 * time.Second,
-		WriteTimeout:   30 * time.Second,
+		WriteTimeout:   writeTimeout,
 		IdleTimeout:    2 * time.Minute,
 		ErrorHandler:   s.showError,
 		Views:          s.engine,
@@ -160,8 +165,11 @@ func limits(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
 }
 
 // isStream reports whether an answer must not be compressed as a whole at its
-// end.
-func isStream(c *fiber.Ctx) bool { return c.Path() == apiPrefix+eventsPath || c.Path() == livePath }
+// end. The compression of an export would hide an error half-way.
+func isStream(c *fiber.Ctx) bool {
+	return c.Path() == apiPrefix+eventsPath || c.Path() == livePath ||
+		strings.HasPrefix(c.Path(), listsPath+"/") && c.Query("format") != ""
+}
 
 // deadline gives the request its time limit, and its store calls a context that
 // ends with it.
