@@ -133,7 +133,7 @@ func bodyOf(r route) any {
 	case "/lists/:id/audit":
 		return auditListBody{}
 	case "/lists/:id/remove":
-		return removeItemBody{}
+		return removeItemsBody{}
 	case "/lists/:id/rule":
 		return ruleForm{}
 	case "/lists/:id/verdicts", "/lists/:id/candidates/:message":

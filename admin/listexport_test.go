@@ -41,7 +41,7 @@ func TestExports(t *testing.T) {
 	author := storetest.User(t, c.store, "=Author")
 	ids := storetest.Tree(t, c.store, storetest.Node{Author: author, Text: "=1+1, \"two\"\nlines <b>"})
 	const n = 2501
-	want, text := map[string]int{ids[0].String(): 1}, ids[0].String()+" -a note\n"
+	want, text := map[string]int{ids[0].String(): 1}, ids[0].String()+" a note\n"
 	for range n - 1 {
 		id := uuid.NewString()
 		want[id] = 1
@@ -64,7 +64,7 @@ func TestExports(t *testing.T) {
 			known = row
 		}
 	}
-	if !maps.Equal(got, want) || known[6] != "'=Author" || known[7] != "'-a note" ||
+	if !maps.Equal(got, want) || known[6] != "'=Author" || known[7] != "a note" ||
 		known[10] != "'=1+1, \"two\"\nlines <b>" {
 		t.Errorf("the CSV has %d rows, one is %q", len(rows), known)
 	}

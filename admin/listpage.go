@@ -195,31 +195,30 @@ func (s *Server) auditListNow(c *fiber.Ctx) error {
 	return c.Redirect(withQuery(back, "notice", "audited"), fiber.StatusSeeOther)
 }
 
-// removeItemBody is the form that removes one item of a list.
-type removeItemBody struct {
-	Item   *uuid.UUID `form:"item"`
-	Return string     `form:"return"`
+// removeItemsBody is the form that removes items of a list.
+type removeItemsBody struct {
+	Items  []uuid.UUID `form:"item"`
+	Return string      `form:"return"`
 }
 
-// removeItemNow removes one item from a list.
-func (s *Server) removeItemNow(c *fiber.Ctx) error {
+// removeItemsNow removes the item of a row, or those that are selected.
+func (s *Server) removeItemsNow(c *fiber.Ctx) error {
 	id, err := pathID(c)
 	if err != nil {
 		return err
 	}
-	var body removeItemBody
+	var body removeItemsBody
 	if err := decodeBody(c, &body); err != nil {
 		return err
-	}
-	var params store.RemoveParams
-	if body.Item != nil {
-		params.Items = []uuid.UUID{*body.Item}
 	}
 	if _, err := s.store.ListByID(c.UserContext(), s.actor(c), id); err != nil {
 		return err
 	}
+	if len(body.Items) == 0 {
+		return store.Invalid{"item": "Select at least one message."}
+	}
 	outcome, err := s.store.Act(c.UserContext(), s.actor(c),
-		store.Act{Kind: "remove_from_list", Target: id, Params: params})
+		store.Act{Kind: "remove_from_list", Target: id, Params: store.RemoveParams{Items: body.Items}})
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/PuerkitoBio/goquery"
 	"github.com/google/uuid"
 
 	"treewarden/policy"
@@ -183,6 +184,39 @@ func TestListItemsPage(t *testing.T) {
 	if rows := c.get(to).want(200).text("tbody"); !strings.Contains(rows, "bees") {
 		t.Errorf("after the undo: %s", rows)
 	}
+}
+
+// TestRemoveSelected removes several items of a list by its form, and undoes that.
+func TestRemoveSelected(t *testing.T) {
+	t.Parallel()
+	c := newCurator(t)
+	author := storetest.User(t, c.store, "Author")
+	ids := storetest.Tree(t, c.store, storetest.Node{Author: author, Text: "How do bees sleep?",
+		Replies: []storetest.Node{{Text: "Upside down."}}})
+	c.upload(ids[0].String()+"\n"+ids[1].String()+"\n"+uuid.NewString(), "").want(200)
+	page := c.get(c.list + "?q=").want(200).page()
+	form := url.Values{}
+	page.Find("#remove-selected input[type=hidden], [form=remove-selected]").Each(func(_ int, field *goquery.Selection) {
+		form.Add(field.AttrOr("name", ""), field.AttrOr("value", ""))
+	})
+	if len(form["item"]) != 3 || page.Find("tbody tr [type=checkbox][aria-label]").Length() != 3 ||
+		form.Get("return") != c.list+"?q=" {
+		t.Fatalf("the form is %v", form)
+	}
+	form["item"] = []string{ids[0].String(), ids[1].String(), ids[1].String(), uuid.NewString()}
+	after := c.get(c.post(c.list+"/remove", form).want(303).header.Get("Location")).want(200)
+	undo, ok := after.page().Find(".toast form").Attr("action")
+	if !ok || after.page().Find("tbody tr").Length() != 1 || !strings.Contains(after.text(".toast"), "(2 messages)") {
+		t.Errorf("after the removal: %s, %s", after.text("tbody"), after.text(".toast"))
+	}
+	to := c.post(undo, url.Values{"reason": {"a mistake"}, "return": {c.list}}).want(303).header.Get("Location")
+	if n := c.get(to).want(200).page().Find("tbody tr").Length(); n != 3 {
+		t.Errorf("after the undo the list has %d items", n)
+	}
+	if none := c.post(c.list+"/remove", nil).want(422); !strings.Contains(none.text("main"), "Select at least one") {
+		t.Errorf("nothing selected: %s", none.text("main"))
+	}
+	c.post(c.list+"/remove", url.Values{"item": {"nonsense"}}).want(422)
 }
 
 // TestListWithoutIDs sends texts that hold no id.

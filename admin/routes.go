@@ -91,7 +91,7 @@ func routes() []route {
 		{post, "/lists/:id", policy.ListEdit, (*Server).updateList, pageOnly},
 		{get, "/lists/:id/edit", policy.ListEdit, (*Server).editListForm, pageOnly},
 		{post, "/lists/:id/audit", policy.ListRead, (*Server).auditListNow, pageOnly},
-		{post, "/lists/:id/remove", policy.ListEdit, (*Server).removeItemNow, pageOnly},
+		{post, "/lists/:id/remove", policy.ListEdit, (*Server).removeItemsNow, pageOnly},
 		{get, "/lists/:id/items", policy.ListRead, (*Server).listItems, apiOnly},
 		{post, "/lists/:id/items", policy.ListEdit, (*Server).addItems, apiOnly},
 		{del, "/lists/:id/items", policy.ListEdit, (*Server).removeItems, apiOnly},

@@ -32,3 +32,28 @@
     }
   });
 }
+
+// Items of a list are selected to be removed at once. The button shows their
+// number.
+{
+  function count() {
+    const form = document.getElementById("remove-selected");
+    const all = form?.querySelector("[data-select-all]");
+    if (!all) return;
+    const boxes = [...form.elements].filter((el) => el.name === "item");
+    const n = boxes.filter((box) => box.checked).length;
+    for (const box of boxes) box.closest("tr").classList.toggle("selected", box.checked);
+    all.checked = n === boxes.length;
+    all.indeterminate = n > 0 && n < boxes.length;
+    form.querySelector(".count").textContent = n > 0 ? ` (${n})` : "";
+    form.querySelector("button").disabled = n === 0;
+  }
+
+  on("change", "[data-select-all]", (event, all) => {
+    for (const el of all.form.elements) if (el.name === "item") el.checked = all.checked;
+    count();
+  });
+  on("change", "[form=remove-selected]", count);
+  addEventListener("pageshow", count); // a browser checks boxes again after the scripts ran
+  enhancers.push(count);
+}
