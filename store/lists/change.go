@@ -140,8 +140,18 @@ func Restore(ctx context.Context, c db.Conn, list List, action, undone int64) (i
 		count(ctx, c, list, action, added.RowsAffected()-removed.RowsAffected())
 }
 
+// manyItems is the number of new items from which on the planner must know of them
+// at once: it expects one row of a list that is newer than its statistics, and
+// reads a message for each item where it had better read all of them.
+const manyItems = 1000
+
 // count changes the number of a list's items, and logs it before and after.
 func count(ctx context.Context, c db.Conn, list List, action, difference int64) error {
+	if difference >= manyItems {
+		if _, err := c.Exec(ctx, "ANALYZE list_items (list_id, message_id)"); err != nil {
+			return err
+		}
+	}
 	_, err := c.Exec(ctx, `WITH counted AS (UPDATE lists SET items = items + $3 WHERE list_id = $2)
 		INSERT INTO action_objects (action_id, object_type, object_id, aspect, before, after)
 		VALUES ($1, 'list', $2, 'items', to_jsonb($4::bigint), to_jsonb($4::bigint + $3::bigint))`,
