@@ -243,8 +243,85 @@ func TestVerdicts(t *testing.T) {
 	if got := l.find(named, rule); !slices.Equal(got, []string{"c"}) {
 		t.Errorf("then the rule finds %v", got)
 	}
+	l.send(http.MethodPost, path("c"), object{"verdict": "accept"}).want(200)
+	l.send(http.MethodDelete, l.list+"/items", object{"items": []uuid.UUID{named["c"]}}).want(200)
+	var back candidateAnswer
+	l.send(http.MethodPost, path("c"), object{"verdict": "accept"}).want(200).json(&back)
+	if page := items(); len(page.Items) != 1 || back.Action.ID == 0 {
+		t.Errorf("accepted again after it was removed: %+v", page.Items)
+	}
+	undo(back.Action.ID)
+	if page := items(); len(page.Items) != 0 {
+		t.Errorf("after the undo: %+v", page.Items)
+	}
 	if _, err := l.store.VerifyChain(t.Context()); err != nil {
 		t.Errorf("the log: %v", err)
+	}
+}
+
+// TestRepeatedRequests sends requests on a list twice with one Idempotency-Key: the
+// second answer is the first one.
+func TestRepeatedRequests(t *testing.T) {
+	t.Parallel()
+	l := newLead(t)
+	named := newTexts(t, l, map[string]storetest.Node{"a": {Text: "the first idiot"}, "b": {Text: "the second idiot"}})
+	twice := func(path, body string) answer {
+		t.Helper()
+		send := func() answer {
+			return l.do(http.MethodPost, path, strings.NewReader(body), "application/json", "Idempotency-Key", path).want(200)
+		}
+		first, second := send(), send()
+		if first.body != second.body {
+			t.Errorf("%s answers\n%s\nand then\n%s", path, first.body, second.body)
+		}
+		return first
+	}
+	added := twice(l.list+"/items", fmt.Sprintf(`{"items": [{"message_id": %q}, {"message_id": %q}, {"message_id": %q}]}`,
+		named["a"], named["a"], uuid.New()))
+	if added.field("added") != 1.0 || added.field("duplicate") != 1.0 {
+		t.Errorf("added: %s", added.body)
+	}
+	if found := twice(l.list+"/candidates", `{"rule": {"words": ["idiot"]}}`); found.field("found") != 1.0 {
+		t.Errorf("found: %s", found.body)
+	}
+	admin := staffKey(t, l)
+	l.key = admin
+	twice(l.list+"/apply", `{"reason": "before the release", "expected": 1}`)
+}
+
+// staffKey makes a key of an admin.
+func staffKey(t *testing.T, l lead) string {
+	t.Helper()
+	key, err := l.store.CreateKey(t.Context(), store.CommandLine, "an admin", policy.Admin, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// TestApplyTakesReplies checks that a preview does not count an item among those
+// that stay if it goes as a reply.
+func TestApplyTakesReplies(t *testing.T) {
+	t.Parallel()
+	l := newLead(t)
+	banned := storetest.User(t, l.store, "Banned")
+	ids := storetest.Tree(t, l.store, storetest.Node{Author: storetest.User(t, l.store, "Author"),
+		Replies: []storetest.Node{{Author: banned}}})
+	other := storetest.Tree(t, l.store, storetest.Node{Author: banned})
+	if _, err := l.store.Act(t.Context(), storetest.Staff(t, l.store, policy.Admin),
+		store.Act{Kind: "ban", Target: banned, Reason: "because"}); err != nil {
+		t.Fatal(err)
+	}
+	l.paste(ids[0].String() + "\n" + ids[1].String() + "\n" + other[0].String())
+	l.key = staffKey(t, l)
+	preview := l.send(http.MethodPost, l.list+"/apply", object{"preview": true}).want(200)
+	if preview.field("expected") != 2.0 || preview.field("left", "author_banned") != 1.0 {
+		t.Errorf("the preview is %s", preview.body)
+	}
+	l.send(http.MethodPost, l.list+"/apply", object{"reason": "because", "expected": 2}).want(200)
+	audit := l.get(l.list + "/audit").want(200)
+	if audit.field("counts", "deleted") != 2.0 || audit.field("counts", "author_banned") != 1.0 {
+		t.Errorf("the audit is %s", audit.body)
 	}
 }
 

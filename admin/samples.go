@@ -310,5 +310,5 @@ func blind(m store.Message) store.Message {
 // questionOf returns a sample's question for people.
 func questionOf(question string) string {
 	return cmp.Or(map[string]string{samples.Belongs: "Does this message belong on the list?"}[question],
-		"Should this message go?")
+		"Should this message be removed?")
 }

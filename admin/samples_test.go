@@ -225,7 +225,7 @@ func TestBlind(t *testing.T) {
 		next := l.second.get(path + "/next").want(200)
 		page := l.second.get(strings.TrimPrefix(path, apiPrefix) + "/next").want(200)
 		main, err := page.page().Find("main").Html()
-		if err != nil || !strings.Contains(main, "the prompt") || !strings.Contains(main, "Should this message go?") {
+		if err != nil || !strings.Contains(main, "the prompt") || !strings.Contains(main, "Should this message be removed?") {
 			t.Fatalf("the page: %s", page.text("main"))
 		}
 		for _, trace := range []string{firstReason, l.first.Name, l.first.UserID.String(), "deleted", "spam", "reject",

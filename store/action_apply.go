@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"treewarden/policy"
-	"treewarden/store/db"
 	"treewarden/store/lists"
 )
 
@@ -13,8 +12,9 @@ func init() {
 		Name: "apply_list", Target: "list", Place: 114, Title: "Delete what is on the list",
 		Button: "Delete", Past: "Deleted what is on the list",
 		Permission: policy.ListApply, Undoable: true, Previewable: true, NeedsReason: true, Destructive: true,
-		Effect: always("The messages on the list that are present go, with all replies below them. Those that were " +
-			"edited since, whose tree is stopped or whose author is banned, stay. One undo brings back exactly these."),
+		Effect: always("The messages on the list that are present go, with all replies below them, also replies that are " +
+			"on the list in another state. Other items that were edited since, whose tree is stopped or whose author is " +
+			"banned, stay. One undo brings back exactly these."),
 		aspects: []aspect{deletionAspect},
 	}, applyList)
 }
@@ -25,7 +25,7 @@ type ApplyParams struct {
 	// number now, nothing is done; nil is not checked.
 	Expected *int64 `json:"expected" form:"expected" validate:"omitempty,min=0"`
 
-	extent *lists.Extent // measured by a preview, if it is not nil
+	preview *ListPreview // receives what a preview measures, if it is not nil
 }
 
 // applyList deletes the messages of a list that are present, with their subtrees.
@@ -50,12 +50,15 @@ func applyList(d *actionTx, p ApplyParams) error {
 	if now == 0 && !d.act.Preview {
 		return errUnchanged
 	}
-	if p.extent != nil {
+	if p.preview != nil {
 		mayActOn := func(role string) bool {
 			return d.actor.trusted() || policy.MayActOn(d.actor.Role, role, false) == nil
 		}
-		*p.extent, err = lists.Measure(d.Ctx, d.Conn, d.actor.UserID, mayActOn, found.trees, found.messages)
+		p.preview.Extent, err = lists.Measure(d.Ctx, d.Conn, d.actor.UserID, mayActOn, found.trees, found.messages)
 		if err != nil {
+			return err
+		}
+		if p.preview.Left, err = lists.CountLeft(d.Ctx, d.Conn, list.ListID, found.messages); err != nil {
 			return err
 		}
 	}
@@ -79,19 +82,16 @@ type ListPreview struct {
 
 // PreviewList counts what an act that applies a list would do.
 func (s *Store) PreviewList(ctx context.Context, actor Actor, act Act) (ListPreview, error) {
+	var preview ListPreview
 	params, _ := act.Params.(ApplyParams)
-	params.extent = new(lists.Extent)
+	params.preview = &preview
 	act.Kind, act.Preview, act.Params = "apply_list", true, params
-	list := act.Target
 	outcome, err := s.Act(ctx, actor, act)
 	if err != nil {
 		return ListPreview{}, err
 	}
-	audit, err := lists.Count(ctx, s.pool, list, s.now().UTC())
-	if err != nil {
-		return ListPreview{}, db.Translate(err)
-	}
-	delete(audit.Counts, lists.Present)
-	sample, err := lists.Items(ctx, s.pool, list, lists.ItemFilter{State: lists.Present, Page: Page{Limit: 10}})
-	return ListPreview{outcome, *params.extent, outcome.Affected.Messages, audit.Counts, sample.Items}, err
+	preview.Outcome, preview.Expected = outcome, outcome.Affected.Messages
+	sample, err := lists.Items(ctx, s.pool, act.Target, lists.ItemFilter{State: lists.Present, Page: Page{Limit: 10}})
+	preview.Sample = sample.Items
+	return preview, err
 }

@@ -113,7 +113,7 @@ func findCandidates(d *actionTx, p FindParams) error {
 	if p.found == nil {
 		return nil
 	}
-	p.found.Sample, err = candidates.Sample(d.Ctx, d.Conn, list.ListID, d.id)
+	p.found.Sample, err = candidates.Sample(d.Ctx, d.Conn, list.ListID, d.id, d.at)
 	return err
 }
 
@@ -148,6 +148,13 @@ func (s *Store) FindCandidates(
 		}
 	}
 	outcome, err := s.Act(ctx, actor, act)
+	if err == nil && outcome.Action.ID != 0 && found.LookedAt == 0 { // a repeated request, which did not act again
+		found.Found, found.LookedAt, found.More, err = candidates.Logged(ctx, s.pool, outcome.Action.ID)
+		if err == nil {
+			found.Complete = !found.More
+			found.Sample, err = candidates.Sample(ctx, s.pool, list, outcome.Action.ID, outcome.Action.At)
+		}
+	}
 	return outcome, found, nil, err
 }
 
@@ -192,23 +199,23 @@ func decideCandidates(d *actionTx, p VerdictParams, verdict string) error {
 			return err
 		}
 	}
-	decided, err := candidates.Decide(d.Ctx, d.Conn, list.ListID, d.id, d.actor.id(), d.at, verdict, ids)
+	now, err := candidates.Decide(d.Ctx, d.Conn, list.ListID, d.id, d.actor.id(), d.at, verdict, ids)
 	if err != nil {
 		return err
 	}
-	if len(decided) == 0 {
-		return errUnchanged
-	}
-	d.affected.Messages = int64(len(decided))
+	d.affected.Messages = int64(len(now))
 	if verdict == candidates.Refuse {
-		return nil
+		return d.counted(d.affected.Messages, nil)
 	}
-	items := make([]NewItem, len(decided))
-	for i, id := range decided {
+	if !p.OpenOnly {
+		now = ids // also those that were accepted before, and removed from the list since
+	}
+	items := make([]NewItem, len(now))
+	for i, id := range now {
 		items[i].MessageID = id
 	}
-	_, _, err = lists.Add(d.Ctx, d.Conn, list, d.id, d.actor.id(), d.at, items)
-	return err
+	_, added, err := lists.Add(d.Ctx, d.Conn, list, d.id, d.actor.id(), d.at, items)
+	return d.counted(max(d.affected.Messages, added), err)
 }
 
 // refuseDecided returns ErrNotFound if one of the ids is no candidate, and a
@@ -218,7 +225,8 @@ func (d *actionTx) refuseDecided(list uuid.UUID, ids []uuid.UUID, verdict string
 	if err != nil || action == 0 {
 		return err
 	}
-	return d.standsInTheWay(action, "This candidate has another verdict already ("+other+"). Undo that first.")
+	return d.standsInTheWay(action, "This candidate has another verdict already ("+other+"). Undo that first, or ask somebody who "+
+		"may.")
 }
 
 // verdictAspect is the aspect of the verdicts on candidates, with the items that

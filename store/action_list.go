@@ -168,10 +168,13 @@ type AddParams struct {
 func (s *Store) AddToList(
 	ctx context.Context, actor Actor, list uuid.UUID, p AddParams, reason, idempotencyKey string,
 ) (Outcome, Added, error) {
-	p.added = &Added{Missing: []uuid.UUID{}}
+	p.added = &Added{}
 	outcome, err := s.Act(ctx, actor, Act{
 		Kind: "add_to_list", Target: list, Reason: reason, Params: p, IdempotencyKey: idempotencyKey,
 	})
+	if err == nil && p.added.Missing == nil { // a repeated request, which did not act again
+		*p.added, err = lists.AddedBy(ctx, s.pool, outcome.Action.ID, len(p.Items))
+	}
 	return outcome, *p.added, err
 }
 

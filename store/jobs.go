@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"treewarden/policy"
+	"treewarden/store/db"
 	"treewarden/store/jobs"
 )
 
@@ -25,6 +26,14 @@ func (s *Store) ActOrQueue(ctx context.Context, actor Actor, act Act) (Outcome, 
 		if !errors.Is(err, ErrNotFound) {
 			return Outcome{}, nil, err
 		}
+		repeated, err := s.wasActed(ctx, actor, act.IdempotencyKey)
+		if err != nil {
+			return Outcome{}, nil, err
+		}
+		if repeated { // the preview would find nothing to do any more
+			outcome, err := s.Act(ctx, actor, act)
+			return outcome, nil, err
+		}
 	}
 	preview := act
 	preview.Preview, preview.IdempotencyKey = true, ""
@@ -38,6 +47,13 @@ func (s *Store) ActOrQueue(ctx context.Context, actor Actor, act Act) (Outcome, 
 	}
 	job, err := s.queue(ctx, actor, act, counted.Affected.Messages)
 	return Outcome{}, job, err
+}
+
+// wasActed reports whether an earlier request with the Idempotency-Key acted.
+func (s *Store) wasActed(ctx context.Context, actor Actor, key string) (acted bool, err error) {
+	err = s.pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM idempotency_keys WHERE actor_id = $1 AND key = $2)",
+		actor.UserID, key).Scan(&acted)
+	return acted, db.Translate(err)
 }
 
 // queue makes a job of an act, or finds the job of an earlier request with the

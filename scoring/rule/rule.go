@@ -58,8 +58,8 @@ type Match struct {
 	What string `json:"what"`
 	// Start and End are byte offsets into the text. Both are 0 if the match is
 	// about the whole text.
-	Start int `json:"start"`
-	End   int `json:"end"`
+	Start int `json:"start" description:"offset into the text, in bytes of UTF-8"`
+	End   int `json:"end" description:"offset into the text, in bytes of UTF-8"`
 	// OtherID is the message that the text is like, and Likeness tells how much, of
 	// a near-duplicate.
 	OtherID  *uuid.UUID `json:"other_id,omitempty"`

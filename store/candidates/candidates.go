@@ -95,13 +95,22 @@ func All(ctx context.Context, c db.Conn, list uuid.UUID, f Filter) (db.List[Cand
 	return db.List[Candidate]{Items: items, Next: next, Prev: prev}, err
 }
 
-// Sample returns 10 of the candidates that a run found.
-func Sample(ctx context.Context, c db.Conn, list uuid.UUID, run int64) ([]Candidate, error) {
-	// A preview has no action in the log.
+// Sample returns 10 of the candidates that a run found at a time.
+func Sample(ctx context.Context, c db.Conn, list uuid.UUID, run int64, at time.Time) ([]Candidate, error) {
+	// A preview has no action in the log, and the run itself has none yet.
 	sql := strings.ReplaceAll("SELECT "+columns+" FROM "+tables, "JOIN actions a", "LEFT JOIN actions a")
-	sql = strings.ReplaceAll(sql, "a.at AS found_at", "coalesce(a.at, now()) AS found_at")
+	sql = strings.ReplaceAll(sql, "a.at AS found_at", "$3::timestamptz AS found_at")
 	return db.Collect[Candidate](ctx, c, sql+" WHERE c.list_id = $1 AND c.rule_action = $2 "+
-		"ORDER BY c.candidate_id DESC LIMIT 10", list, run)
+		"ORDER BY c.candidate_id DESC LIMIT 10", list, run, at)
+}
+
+// Logged returns what the log says of a run: the new candidates, the messages that
+// were read, and whether the rule found more than it added.
+func Logged(ctx context.Context, c db.Conn, run int64) (found, lookedAt int64, more bool, err error) {
+	err = c.QueryRow(ctx, `SELECT (after->>'found')::bigint, (after->>'looked_at')::bigint, (after->>'more')::boolean
+		FROM action_objects WHERE action_id = $1 AND object_type = 'list' AND aspect = 'candidates'`, run).
+		Scan(&found, &lookedAt, &more)
+	return found, lookedAt, more, db.Translate(err)
 }
 
 // ByID returns a candidate of a list, or ErrNotFound.

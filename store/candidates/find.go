@@ -251,8 +251,8 @@ func Add(ctx context.Context, c db.Conn, list uuid.UUID, action int64, r Rule, h
 		return 0, err
 	}
 	_, err = c.Exec(ctx, `INSERT INTO action_objects (action_id, object_type, object_id, aspect, after)
-		VALUES ($1, 'list', $2, 'candidates', jsonb_build_object('found', $3::bigint, 'rule', $4::jsonb))`,
-		action, list, tag.RowsAffected(), r)
+		VALUES ($1, 'list', $2, 'candidates', jsonb_build_object('found', $3::bigint, 'looked_at', $4::bigint,
+			'more', $5::boolean, 'rule', $6::jsonb))`, action, list, tag.RowsAffected(), hits.LookedAt, hits.More, r)
 	return tag.RowsAffected(), err
 }
 

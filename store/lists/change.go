@@ -73,6 +73,30 @@ func Add(
 	return added, touched, count(ctx, c, list, action, touched)
 }
 
+// AddedBy tells what an earlier action added. given is the number of items that it
+// was given, 0 if that is not known.
+func AddedBy(ctx context.Context, c db.Conn, action int64, given int) (Added, error) {
+	added := Added{Missing: []uuid.UUID{}}
+	rows, err := c.Query(ctx, `SELECT object_id, after->>'text' IS NULL FROM action_objects
+		WHERE action_id = $1 AND object_type = 'list_item' AND after IS NOT NULL
+		ORDER BY (after->>'item')::bigint DESC`, action)
+	if err != nil {
+		return added, db.Translate(err)
+	}
+	var id uuid.UUID
+	var missing bool
+	_, err = pgx.ForEachRow(rows, []any{&id, &missing}, func() error {
+		if missing {
+			added.Missing = append(added.Missing, id)
+		} else {
+			added.Added++
+		}
+		return nil
+	})
+	added.Duplicate = max(0, int64(given)-added.Added-int64(len(added.Missing)))
+	return added, db.Translate(err)
+}
+
 // distinct returns the ids and notes of items, each id once with its first note.
 func distinct(items []NewItem) (ids []uuid.UUID, notes []string) {
 	seen := make(map[uuid.UUID]bool, len(items))

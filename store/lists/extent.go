@@ -58,3 +58,25 @@ func Measure(
 	e.Trees = int64(len(slices.Compact(trees)))
 	return e, err
 }
+
+// CountLeft counts the items of a list whose messages are not among those that go,
+// by state.
+func CountLeft(ctx context.Context, c db.Conn, list uuid.UUID, going []uuid.UUID) (map[string]int64, error) {
+	type count struct {
+		State string
+		N     int64
+	}
+	counts, err := db.Collect[count](ctx, c, "SELECT "+stateSQL+" AS state, count(*) AS n FROM "+itemTables+`
+		WHERE i.list_id = $1 AND NOT EXISTS (SELECT FROM unnest($2::uuid[]) g (message_id)
+			WHERE g.message_id = i.message_id) GROUP BY 1`, list, db.IDArray(going))
+	left := map[string]int64{}
+	for _, state := range States {
+		if state != Present {
+			left[state] = 0
+		}
+	}
+	for _, n := range counts {
+		left[n.State] = n.N
+	}
+	return left, err
+}

@@ -62,7 +62,7 @@ func (d Access) person() *uuid.UUID {
 
 // The questions that the two judgements of an item answer by yes or no.
 const (
-	Remove  = "remove"  // should this message go?
+	Remove  = "remove"  // should this message be removed?
 	Belongs = "belongs" // does this message belong on the list?
 )
 
