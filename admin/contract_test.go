@@ -335,7 +335,8 @@ func snapshot(t *testing.T, s *store.Store) string {
 	var tables []string
 	if err := storetest.DB(t, s).QueryRow(t.Context(), `SELECT array_agg(relname ORDER BY relname) FROM pg_class
 		WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
-		AND relname NOT IN ('sessions', 'api_keys', 'sign_in_attempts', 'list_audits', 'sample_items')`).Scan(&tables); err != nil {
+		AND relname NOT IN ('sessions', 'api_keys', 'sign_in_attempts', 'list_audits', 'sample_items')`).
+		Scan(&tables); err != nil {
 		t.Fatal(err)
 	}
 	var all bytes.Buffer

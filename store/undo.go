@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"treewarden/policy"
+	"treewarden/store/counters"
 	"treewarden/store/db"
 )
 
@@ -145,7 +146,32 @@ func (d *actionTx) lockObjects(id int64, action Action) error {
 		") w) ORDER BY tree_id FOR UPDATE", id); err != nil {
 		return err
 	}
+	if kind, _ := KindNamed(action.Kind); len(kind.aspects) == 1 && kind.aspects[0] == aspect(deletionAspect) {
+		return d.watchDeletion(touched, id)
+	}
 	return d.watch(touched, id)
+}
+
+// watchDeletion is watch for a change of nothing but the deletion of messages. It
+// counts what depends on that.
+func (d *actionTx) watchDeletion(query string, args ...any) error {
+	if d.act.Preview {
+		return nil // a preview is rolled back
+	}
+	rows, err := d.Query(d.Ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	var trees, messages []uuid.UUID
+	var tree, message uuid.UUID
+	if _, err := pgx.ForEachRow(rows, []any{&tree, &message}, func() error {
+		trees, messages = append(trees, tree), append(messages, message)
+		return nil
+	}); err != nil {
+		return err
+	}
+	return d.update.WatchSubset(d.Ctx, d.Conn, counters.DeletionSubset,
+		d.update.ToxicFrom, db.IDArray(trees), db.IDArray(messages))
 }
 
 // restoreLateReplies restores the messages that arrived below a deleted message
