@@ -15,6 +15,7 @@ import (
 	"treewarden/store/boards"
 	"treewarden/store/counters"
 	"treewarden/store/db"
+	"treewarden/store/users"
 )
 
 // since returns the start of a window as an argument.
@@ -83,7 +84,7 @@ func (s *Store) Score(ctx context.Context, actor Actor, user uuid.UUID, window s
 	if err != nil {
 		return score, err
 	}
-	stats, err := s.stats(ctx, user, window)
+	stats, err := users.StatsOf(ctx, s.pool, user, s.since(window))
 	if err != nil {
 		return score, err
 	}

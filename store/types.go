@@ -52,21 +52,6 @@ type UserFilter struct {
 	Page
 }
 
-// Stats counts a user's messages and feedback within a window.
-type Stats struct {
-	Messages      int64   `json:"messages"`
-	Prompts       int64   `json:"prompts"`
-	Replies       int64   `json:"replies"`
-	Accepted      int64   `json:"accepted"`
-	Rejected      int64   `json:"rejected"`
-	Deleted       int64   `json:"deleted"`
-	LabelsGiven   int64   `json:"labels_given"`
-	ReactionGiven int64   `json:"reactions_given"`
-	ReportsGiven  int64   `json:"reports_given"`
-	Score         float64 `json:"score"`
-	Rate          float64 `json:"rate"`
-}
-
 // UserDetail is a user with the data of their page.
 type UserDetail struct {
 	User
@@ -157,17 +142,6 @@ type MessageDetail struct {
 	Votes     []Vote     `json:"votes"`
 	Reactions []Reaction `json:"reactions"`
 	Revisions []Revision `json:"-"`
-}
-
-// Feedback is a user's labels, reaction or report on a message.
-type Feedback struct {
-	Kind      string             `json:"kind"` // label, reaction or report
-	MessageID uuid.UUID          `json:"message_id"`
-	Excerpt   string             `json:"excerpt"`
-	At        time.Time          `json:"at"`
-	Labels    map[string]float64 `json:"labels,omitempty"`
-	Emoji     string             `json:"emoji,omitempty"`
-	Reason    string             `json:"reason,omitempty"`
 }
 
 // Tree is one conversation tree.

@@ -12,6 +12,7 @@ import (
 	"treewarden/store/db"
 	"treewarden/store/raters"
 	"treewarden/store/tables"
+	"treewarden/store/users"
 )
 
 type userRow struct {
@@ -140,6 +141,12 @@ func userByID(ctx context.Context, c db.Conn, id uuid.UUID) (User, error) {
 	return user, db.Translate(err)
 }
 
+// What the package users reads, by the names that users of a Store know.
+type (
+	Stats    = users.Stats
+	Feedback = users.Feedback
+)
+
 // User returns one user with their stats and scores in every window.
 func (s *Store) User(ctx context.Context, actor Actor, id uuid.UUID, formula scoring.Formula) (UserDetail, error) {
 	d := UserDetail{
@@ -159,11 +166,11 @@ func (s *Store) User(ctx context.Context, actor Actor, id uuid.UUID, formula sco
 			return d, err
 		}
 	}
-	if d.Languages, err = userLanguages(ctx, s.pool, id); err != nil {
+	if d.Languages, err = users.Languages(ctx, s.pool, id); err != nil {
 		return d, err
 	}
 	for _, window := range scoring.Windows {
-		stats, err := s.stats(ctx, id, window)
+		stats, err := users.StatsOf(ctx, s.pool, id, s.since(window))
 		if err != nil {
 			return d, err
 		}
@@ -195,31 +202,6 @@ func (s *Store) userPrivate(ctx context.Context, id uuid.UUID) (*UserPrivate, er
 	return &p, db.Translate(err)
 }
 
-func userLanguages(ctx context.Context, c db.Conn, id uuid.UUID) ([]string, error) {
-	rows, err := c.Query(ctx, `SELECT lang FROM messages WHERE user_id = $1 AND lang IS NOT NULL GROUP BY lang
-		ORDER BY count(*) DESC, lang`, id)
-	if err != nil {
-		return nil, db.Translate(err)
-	}
-	languages, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	return languages, db.Translate(err)
-}
-
-// stats counts a user's messages and feedback within a window.
-func (s *Store) stats(ctx context.Context, id uuid.UUID, window scoring.Window) (Stats, error) {
-	var t Stats
-	err := s.pool.QueryRow(ctx, `SELECT count(*), count(*) FILTER (WHERE parent_id IS NULL),
-		count(*) FILTER (WHERE parent_id IS NOT NULL),
-			count(*) FILTER (WHERE review_result), count(*) FILTER (WHERE NOT review_result), count(*) FILTER (WHERE deleted),
-			(SELECT count(*) FROM label_votes WHERE user_id = $1 AND at >= $2),
-			(SELECT count(*) FROM reactions WHERE user_id = $1 AND at >= $2),
-			(SELECT count(*) FROM reports WHERE user_id = $1 AND at >= $2 AND status <> 'withdrawn')
-		FROM messages WHERE user_id = $1 AND created_date >= $2`, id, s.since(window)).
-		Scan(&t.Messages, &t.Prompts, &t.Replies, &t.Accepted, &t.Rejected, &t.Deleted, &t.LabelsGiven, &t.ReactionGiven,
-			&t.ReportsGiven)
-	return t, db.Translate(err)
-}
-
 // UserFeedback lists a user's feedback, the newest first.
 func (s *Store) UserFeedback(ctx context.Context, actor Actor, id uuid.UUID, p Page) (List[Feedback], error) {
 	if err := need(actor, policy.Read); err != nil {
@@ -228,33 +210,7 @@ func (s *Store) UserFeedback(ctx context.Context, actor Actor, id uuid.UUID, p P
 	if _, err := userByID(ctx, s.pool, id); err != nil {
 		return List[Feedback]{}, err
 	}
-	q := db.Query{Columns: `g.kind, g.message_id, left(m.text, 200) AS excerpt, g.at, g.labels,
-		coalesce(g.emoji, '') AS emoji, coalesce(g.reason, '') AS reason`}
-	user := q.Arg(id)
-	q.From = `(SELECT 'label' AS kind, v.tree_id, v.message_id, v.at, ` + tables.VotesSQL +
-		` AS labels, NULL AS emoji, NULL AS reason, '' AS detail FROM label_votes v WHERE v.user_id = ` + user + `
-		UNION ALL SELECT 'reaction', r.tree_id, r.message_id, r.at, NULL, r.emoji, NULL, r.emoji FROM reactions r
-			WHERE r.user_id = ` + user + `
-		UNION ALL SELECT 'report', r.tree_id, r.message_id, r.at, NULL, NULL, r.reason, r.report_id::text FROM reports r
-			WHERE r.user_id = ` + user + `) g
-		JOIN messages m ON m.tree_id = g.tree_id AND m.message_id = g.message_id`
-	type row struct {
-		db.Keyed
-		Feedback
-	}
-	order := db.Order{Name: "given", Desc: true, Keys: []db.Key{
-		{Expr: "g.at", Typ: "timestamptz"}, {Expr: "g.message_id", Typ: "uuid"},
-		{Expr: "g.kind", Typ: "text"}, {Expr: "g.detail", Typ: "text"},
-	}}
-	rows, next, prev, err := db.Fetch[row](ctx, s.pool, q, order, p)
-	if err != nil {
-		return List[Feedback]{}, err
-	}
-	given := make([]Feedback, len(rows))
-	for i, r := range rows {
-		given[i] = r.Feedback
-	}
-	return List[Feedback]{Items: given, Next: next, Prev: prev}, nil
+	return users.FeedbackOf(ctx, s.pool, id, p)
 }
 
 // Rater compares a user's feedback with that of others on the same messages.

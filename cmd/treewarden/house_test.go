@@ -40,7 +40,7 @@ var ourImports = map[string][]string{
 	"store/sessions":   {"store/db", "store/tables"},
 	"store": {
 		"store/db", "store/tables", "store/counters", "store/boards", "store/ingest", "store/importer", "store/raters",
-		"store/messages", "store/lists", "store/candidates", "store/chain", "store/sessions", "store/jobs",
+		"store/users", "store/messages", "store/lists", "store/candidates", "store/chain", "store/sessions", "store/jobs",
 		"store/similar", "store/samples",
 		"scoring", "policy", "migrations", "corpus",
 	},

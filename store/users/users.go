@@ -1,0 +1,97 @@
+// Package users reads what users wrote and gave.
+package users
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"treewarden/store/db"
+	"treewarden/store/tables"
+)
+
+// Stats counts a user's messages and feedback within a time.
+type Stats struct {
+	Messages      int64   `json:"messages"`
+	Prompts       int64   `json:"prompts"`
+	Replies       int64   `json:"replies"`
+	Accepted      int64   `json:"accepted"`
+	Rejected      int64   `json:"rejected"`
+	Deleted       int64   `json:"deleted"`
+	LabelsGiven   int64   `json:"labels_given"`
+	ReactionGiven int64   `json:"reactions_given"`
+	ReportsGiven  int64   `json:"reports_given"`
+	Score         float64 `json:"score"`
+	Rate          float64 `json:"rate"`
+}
+
+// Feedback is a user's labels, reaction or report on a message.
+type Feedback struct {
+	Kind      string             `json:"kind"` // label, reaction or report
+	MessageID uuid.UUID          `json:"message_id"`
+	Excerpt   string             `json:"excerpt"`
+	At        time.Time          `json:"at"`
+	Labels    map[string]float64 `json:"labels,omitempty"`
+	Emoji     string             `json:"emoji,omitempty"`
+	Reason    string             `json:"reason,omitempty"`
+}
+
+// Languages returns the languages that a user writes in, the most frequent first.
+func Languages(ctx context.Context, c db.Conn, id uuid.UUID) ([]string, error) {
+	rows, err := c.Query(ctx, `SELECT lang FROM messages WHERE user_id = $1 AND lang IS NOT NULL GROUP BY lang
+		ORDER BY count(*) DESC, lang`, id)
+	if err != nil {
+		return nil, db.Translate(err)
+	}
+	languages, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return languages, db.Translate(err)
+}
+
+// StatsOf counts a user's messages and feedback since a time.
+func StatsOf(ctx context.Context, c db.Conn, id uuid.UUID, since pgtype.Timestamptz) (Stats, error) {
+	var t Stats
+	err := c.QueryRow(ctx, `SELECT count(*), count(*) FILTER (WHERE parent_id IS NULL),
+		count(*) FILTER (WHERE parent_id IS NOT NULL),
+			count(*) FILTER (WHERE review_result), count(*) FILTER (WHERE NOT review_result), count(*) FILTER (WHERE deleted),
+			(SELECT count(*) FROM label_votes WHERE user_id = $1 AND at >= $2),
+			(SELECT count(*) FROM reactions WHERE user_id = $1 AND at >= $2),
+			(SELECT count(*) FROM reports WHERE user_id = $1 AND at >= $2 AND status <> 'withdrawn')
+		FROM messages WHERE user_id = $1 AND created_date >= $2`, id, since).
+		Scan(&t.Messages, &t.Prompts, &t.Replies, &t.Accepted, &t.Rejected, &t.Deleted, &t.LabelsGiven, &t.ReactionGiven,
+			&t.ReportsGiven)
+	return t, db.Translate(err)
+}
+
+// FeedbackOf returns one page of a user's feedback, the newest first.
+func FeedbackOf(ctx context.Context, c db.Conn, id uuid.UUID, p db.Page) (db.List[Feedback], error) {
+	q := db.Query{Columns: `g.kind, g.message_id, left(m.text, 200) AS excerpt, g.at, g.labels,
+		coalesce(g.emoji, '') AS emoji, coalesce(g.reason, '') AS reason`}
+	user := q.Arg(id)
+	q.From = `(SELECT 'label' AS kind, v.tree_id, v.message_id, v.at, ` + tables.VotesSQL +
+		` AS labels, NULL AS emoji, NULL AS reason, '' AS detail FROM label_votes v WHERE v.user_id = ` + user + `
+		UNION ALL SELECT 'reaction', r.tree_id, r.message_id, r.at, NULL, r.emoji, NULL, r.emoji FROM reactions r
+			WHERE r.user_id = ` + user + `
+		UNION ALL SELECT 'report', r.tree_id, r.message_id, r.at, NULL, NULL, r.reason, r.report_id::text FROM reports r
+			WHERE r.user_id = ` + user + `) g
+		JOIN messages m ON m.tree_id = g.tree_id AND m.message_id = g.message_id`
+	type row struct {
+		db.Keyed
+		Feedback
+	}
+	order := db.Order{Name: "given", Desc: true, Keys: []db.Key{
+		{Expr: "g.at", Typ: "timestamptz"}, {Expr: "g.message_id", Typ: "uuid"},
+		{Expr: "g.kind", Typ: "text"}, {Expr: "g.detail", Typ: "text"},
+	}}
+	rows, next, prev, err := db.Fetch[row](ctx, c, q, order, p)
+	if err != nil {
+		return db.List[Feedback]{}, err
+	}
+	given := make([]Feedback, len(rows))
+	for i, r := range rows {
+		given[i] = r.Feedback
+	}
+	return db.List[Feedback]{Items: given, Next: next, Prev: prev}, nil
+}
