@@ -63,12 +63,12 @@ func (s *Server) samples(c *fiber.Ctx) error {
 	if err := decodeQuery(c, &q); err != nil {
 		return err
 	}
-	desk, err := s.store.Samples(s.actor(c))
+	access, err := s.store.Samples(s.actor(c))
 	if err != nil {
 		return err
 	}
 	p := samplesPage{New: samplesPath + "/new"}
-	if p.List, err = desk.All(c.UserContext(), samples.Filter{List: q.List, Page: q.page()}); err != nil {
+	if p.List, err = access.All(c.UserContext(), samples.Filter{List: q.List, Page: q.page()}); err != nil {
 		return err
 	}
 	p.Layout = s.layout(c, "Second looks")
@@ -243,7 +243,7 @@ const shownDisputes = 100
 
 // sample shows a sample.
 func (s *Server) sample(c *fiber.Ctx) error {
-	desk, sample, err := s.sampleHere(c)
+	access, sample, err := s.sampleHere(c)
 	if err != nil {
 		return err
 	}
@@ -256,10 +256,10 @@ func (s *Server) sample(c *fiber.Ctx) error {
 		return s.render(c, "sample", p)
 	}
 	ctx := c.UserContext()
-	if p.Agreement, err = desk.Agreement(ctx, sample.SampleID, q.By); err != nil {
+	if p.Agreement, err = access.Agreement(ctx, sample.SampleID, q.By); err != nil {
 		return err
 	}
-	left, err := desk.Left(ctx, sample.SampleID)
+	left, err := access.Left(ctx, sample.SampleID)
 	if err != nil {
 		return err
 	}

@@ -151,12 +151,12 @@ func (s *Server) sampleHere(c *fiber.Ctx) (samples.Access, samples.Sample, error
 	if err != nil {
 		return samples.Access{}, samples.Sample{}, err
 	}
-	desk, err := s.store.Samples(s.actor(c))
+	access, err := s.store.Samples(s.actor(c))
 	if err != nil {
-		return desk, samples.Sample{}, err
+		return access, samples.Sample{}, err
 	}
-	sample, err := desk.ByID(c.UserContext(), id)
-	return desk, sample, err
+	sample, err := access.ByID(c.UserContext(), id)
+	return access, sample, err
 }
 
 // progress returns how far a sample is, for one person.
@@ -188,16 +188,16 @@ func (s *Server) drawSample(c *fiber.Ctx, body sampleBody) (samples.Sample, erro
 	if err != nil {
 		return samples.Sample{}, err
 	}
-	desk, err := s.store.Samples(s.actor(c))
+	access, err := s.store.Samples(s.actor(c))
 	if err != nil {
 		return samples.Sample{}, err
 	}
-	return desk.Draw(c.UserContext(), order)
+	return access.Draw(c.UserContext(), order)
 }
 
 // judgeSample keeps a second judgement.
 func (s *Server) judgeSample(c *fiber.Ctx) error {
-	desk, sample, err := s.sampleHere(c)
+	access, sample, err := s.sampleHere(c)
 	if err != nil {
 		return err
 	}
@@ -210,17 +210,17 @@ func (s *Server) judgeSample(c *fiber.Ctx) error {
 		return store.Invalid{"item": "This is not the id of a message."}
 	}
 	ctx := c.UserContext()
-	err = desk.Judge(ctx, sample.SampleID, samples.Judgement{Item: item, Verdict: body.Verdict, Note: body.Note})
+	err = access.Judge(ctx, sample.SampleID, samples.Judgement{Item: item, Verdict: body.Verdict, Note: body.Note})
 	if err != nil {
 		return sampleError(err)
 	}
 	if !isAPI(c) {
 		return c.Redirect(samplesPath+"/"+sample.SampleID.String()+"/next", fiber.StatusSeeOther)
 	}
-	if sample, err = desk.ByID(ctx, sample.SampleID); err != nil {
+	if sample, err = access.ByID(ctx, sample.SampleID); err != nil {
 		return err
 	}
-	left, err := desk.Left(ctx, sample.SampleID)
+	left, err := access.Left(ctx, sample.SampleID)
 	if err != nil {
 		return err
 	}
@@ -229,7 +229,7 @@ func (s *Server) judgeSample(c *fiber.Ctx) error {
 
 // settleSample settles a disputed message.
 func (s *Server) settleSample(c *fiber.Ctx) error {
-	desk, sample, err := s.sampleHere(c)
+	access, sample, err := s.sampleHere(c)
 	if err != nil {
 		return err
 	}
@@ -241,13 +241,13 @@ func (s *Server) settleSample(c *fiber.Ctx) error {
 	if !ok {
 		return store.Invalid{"item": "This is not the id of a message."}
 	}
-	if err := desk.Settle(c.UserContext(), sample.SampleID, item, body.Verdict); err != nil {
+	if err := access.Settle(c.UserContext(), sample.SampleID, item, body.Verdict); err != nil {
 		return sampleError(err)
 	}
 	if !isAPI(c) {
 		return c.Redirect(samplesPath+"/"+sample.SampleID.String()+"?notice=settled#disputed", fiber.StatusSeeOther)
 	}
-	agreement, err := desk.Agreement(c.UserContext(), sample.SampleID, "")
+	agreement, err := access.Agreement(c.UserContext(), sample.SampleID, "")
 	if err != nil {
 		return err
 	}
@@ -256,7 +256,7 @@ func (s *Server) settleSample(c *fiber.Ctx) error {
 
 // sampleAgreement answers with the agreement of a sample.
 func (s *Server) sampleAgreement(c *fiber.Ctx) error {
-	desk, sample, err := s.sampleHere(c)
+	access, sample, err := s.sampleHere(c)
 	if err != nil {
 		return err
 	}
@@ -264,7 +264,7 @@ func (s *Server) sampleAgreement(c *fiber.Ctx) error {
 	if err := decodeQuery(c, &q); err != nil {
 		return err
 	}
-	agreement, err := desk.Agreement(c.UserContext(), sample.SampleID, q.By)
+	agreement, err := access.Agreement(c.UserContext(), sample.SampleID, q.By)
 	if err != nil {
 		return err
 	}
@@ -273,11 +273,11 @@ func (s *Server) sampleAgreement(c *fiber.Ctx) error {
 
 // nextSampleItem reads the next message for the person, in its thread.
 func (s *Server) nextSampleItem(c *fiber.Ctx) (nextItem, []store.Message, error) {
-	desk, sample, err := s.sampleHere(c)
+	access, sample, err := s.sampleHere(c)
 	if err != nil {
 		return nextItem{}, nil, err
 	}
-	next, err := desk.Next(c.UserContext(), sample.SampleID)
+	next, err := access.Next(c.UserContext(), sample.SampleID)
 	if err != nil {
 		return nextItem{}, nil, err
 	}
