@@ -7,7 +7,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"treewarden/policy"
-	"treewarden/store/counters"
 	"treewarden/store/db"
 )
 
@@ -91,8 +90,7 @@ func (d *actionTx) takes(c chosen) error {
 	if d.act.Preview || len(c.messages) == 0 {
 		return nil
 	}
-	return d.update.WatchSubset(d.Ctx, d.Conn, counters.DeletionSubset,
-		d.update.ToxicFrom, db.IDArray(c.trees), db.IDArray(c.messages))
+	return d.update.WatchDeletion(d.Ctx, d.Conn, c.trees, c.messages, d.at)
 }
 
 // delete deletes messages that findSubtrees found.

@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"treewarden/policy"
-	"treewarden/store/counters"
 	"treewarden/store/db"
 )
 
@@ -170,8 +169,7 @@ func (d *actionTx) watchDeletion(query string, args ...any) error {
 	}); err != nil {
 		return err
 	}
-	return d.update.WatchSubset(d.Ctx, d.Conn, counters.DeletionSubset,
-		d.update.ToxicFrom, db.IDArray(trees), db.IDArray(messages))
+	return d.update.WatchDeletion(d.Ctx, d.Conn, trees, messages, d.at)
 }
 
 // restoreLateReplies restores the messages that arrived below a deleted message

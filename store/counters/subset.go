@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -42,10 +43,13 @@ func newSubset(with string, columns, branches []string) Subset {
 	return f
 }
 
-// DeletionSubset is the part that a deletion affects, of messages by their keys
+// deletionSubset is the part that a deletion affects, of messages by their keys
 // ($2, $3): all of Open-Assistant's signals, and the deletion by staff. The
-// condition on the reaction record is evaluated once per message.
-var DeletionSubset = func() Subset {
+// condition on the reaction record is evaluated once per message. Signals before a
+// time ($4) count without a date: for many messages, most groups would be hours that
+// no row is kept for.
+var deletionSubset = func() Subset {
+	hourly := []string{hourly[0], "CASE WHEN {at} < $4 THEN '-infinity' ELSE " + hourly[1] + " END"}
 	counted := append(slices.Clone(LegacyColumns), "deleted")
 	var branches []string
 	for _, src := range sources {
@@ -98,6 +102,13 @@ var StateSubset = func() Subset {
 
 // errWatchedTwice is a bug in the caller: changes would count twice.
 var errWatchedTwice = errors.New("a transaction watches all that messages contribute and a part of it")
+
+// WatchDeletion is WatchSubset for a deletion, or its undo, of messages by their
+// keys. now is not after the time of Settle.
+func (t *Update) WatchDeletion(ctx context.Context, c db.Conn, trees, messages []uuid.UUID, now time.Time) error {
+	return t.WatchSubset(ctx, c, deletionSubset, t.ToxicFrom, db.IDArray(trees), db.IDArray(messages),
+		now.Add(-daysKept))
+}
 
 // WatchSubset counts a subset before a change and has it counted again at the
 // end. The trees of the messages are locked already.
