@@ -28,8 +28,14 @@ func KeepUp(ctx context.Context, c Beginner) error {
 		return err
 	}
 	// Without this, the sketches of an import would wait for the next vacuum, and
-	// a search would read all of them.
-	if _, err := c.Exec(ctx, "SELECT gin_clean_pending_list('sketches_by_band')"); err != nil {
+	// a search would read all of them. The more of them fit into memory, the less
+	// often each page of the index is written.
+	err := pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `SET LOCAL maintenance_work_mem = '512MB';
+			SELECT gin_clean_pending_list('sketches_by_band')`)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("sort sketches into their index: %w", err)
 	}
 	return nil
