@@ -134,7 +134,7 @@ func (t messagePresenter) aim(kind store.Kind, m store.Message) (target uuid.UUI
 // message's author.
 func (t messagePresenter) mayActOnAuthor(m store.Message) bool {
 	return m.UserID != nil && m.AuthorRole != nil &&
-		policy.MayActOn(t.person.Role, *m.AuthorRole, t.person.UserID == *m.UserID) == nil
+		t.person.Policy.MayActOn(t.person.Role, *m.AuthorRole, t.person.UserID == *m.UserID) == nil
 }
 
 // mayBan reports whether the person may ban the message's author now.

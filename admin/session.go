@@ -62,7 +62,7 @@ func (s *Server) guard(r route) fiber.Handler {
 		if person := s.person(c); !person.May(r.Permission) {
 			return &store.Forbidden{Permission: r.Permission, Why: fmt.Sprintf(
 				"You may not %s: your role (%s) lacks the permission %s.",
-				r.Permission.Does(), policy.Title(person.Role), r.Permission)}
+				r.Permission.Does(), person.Policy.Title(person.Role), r.Permission)}
 		}
 		return c.Next()
 	}

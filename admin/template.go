@@ -40,7 +40,7 @@ func (s *Server) functions() map[string]any {
 		"percent":  percent,      // 12 %
 		"plain":    undirected,   // contributor text, in the order in which it was written
 		"query":    changeQuery,  // {{query .Query "sort" "rate"}}: the same page, changed
-		"role":     policy.Title, // data lead
+		"role":     s.roleTitle,  // data lead
 		"sentence": sentence,     // Banned Jane
 		"markdown": markup.HTML,  // contributor text
 		"raw":      markup.Raw,   // contributor text as it was written

@@ -252,5 +252,5 @@ func (p trollboardPage) columns() []column {
 // mayActOn reports whether a person may act on a user: the person has the
 // permission, and the rank rules allow it.
 func mayActOn(person store.Person, permission policy.Permission, user uuid.UUID, role string) bool {
-	return person.May(permission) && policy.MayActOn(person.Role, role, person.UserID == user) == nil
+	return person.May(permission) && person.Policy.MayActOn(person.Role, role, person.UserID == user) == nil
 }

@@ -204,7 +204,7 @@ func (s *Server) userPage(c *fiber.Ctx, q userQuery) (userPage, error) {
 		}
 	}
 	erased := p.User.Status == store.Erased
-	if err := policy.MayActOn(p.Person.Role, p.User.Role, p.Person.UserID == id); err != nil {
+	if err := p.Person.Policy.MayActOn(p.Person.Role, p.User.Role, p.Person.UserID == id); err != nil {
 		p.WhyNot = err.Error()
 	}
 	p.MayEdit = p.Person.May(policy.UserEdit) && p.WhyNot == "" && !erased
@@ -241,9 +241,10 @@ func (s *Server) grantable(person store.Person, has string) []Choice {
 		return nil
 	}
 	var roles []Choice
-	for _, role := range policy.Roles {
-		if role == has || s.Policy.MayGrant(person.Role, role) == nil {
-			roles = append(roles, Choice{role, capital(policy.Title(role)), role == has})
+	for _, role := range person.Policy.Roles() {
+		granted := policy.Subject{Role: role.Name}
+		if role.Name == has || person.Policy.MayGrant(policy.Subject{Role: person.Role}, granted) == nil {
+			roles = append(roles, Choice{role.Name, capital(role.Title), role.Name == has})
 		}
 	}
 	return roles

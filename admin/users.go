@@ -96,7 +96,7 @@ func (s *Server) users(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	p.Languages, p.Roles = languageChoices(languages, q.Lang), roleChoices(q.Role)
+	p.Languages, p.Roles = languageChoices(languages, q.Lang), s.roleChoices(q.Role)
 	p.Statuses = choices(q.Status, "", "Any status", store.Active, "Active",
 		store.Banned, "Banned", store.Erased, "Erased")
 	p.Here = hereWithout(c, "done", "notice")
@@ -111,13 +111,16 @@ func (s *Server) users(c *fiber.Ctx) error {
 }
 
 // roleChoices returns the roles to filter by.
-func roleChoices(chosen string) []Choice {
+func (s *Server) roleChoices(chosen string) []Choice {
 	all := []Choice{{"", "Any role", chosen == ""}}
-	for _, role := range policy.Roles {
-		all = append(all, Choice{role, capital(policy.Title(role)), role == chosen})
+	for _, role := range s.Policy.Roles() {
+		all = append(all, Choice{role.Name, capital(role.Title), role.Name == chosen})
 	}
 	return all
 }
+
+// roleTitle returns a role's name on pages.
+func (s *Server) roleTitle(role string) string { return s.Policy.Title(role) }
 
 // columns returns the heads of the list. A second click on one reverses the
 // order.

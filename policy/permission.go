@@ -1,5 +1,7 @@
 package policy
 
+import "strings"
+
 // Permission is the name of one thing that a role may do. Routes, actions and the
 // matrix of roles use these names; policy.csv grants them.
 type Permission string
@@ -73,12 +75,29 @@ var All = []Info{
 	{EventsRead, "read what front ends must act on"},
 }
 
+// places holds the place of each permission in All.
+var places = func() map[Permission]int {
+	all := make(map[Permission]int, len(All))
+	for i, info := range All {
+		all[info.Permission] = i
+	}
+	return all
+}()
+
+// known reports whether the permission exists.
+func (p Permission) known() bool { _, ok := places[p]; return ok }
+
+// HasLanguage reports whether the permission is to act on users, messages or
+// trees, which a limit of languages may exclude.
+func (p Permission) HasLanguage() bool {
+	kind, _, _ := strings.Cut(string(p), ".")
+	return kind == "user" || kind == "message" || kind == "tree" || p == ListApply
+}
+
 // Does returns words that complete the sentence "may …".
 func (p Permission) Does() string {
-	for _, i := range All {
-		if i.Permission == p {
-			return i.Does
-		}
+	if p.known() {
+		return All[places[p]].Does
 	}
 	return string(p)
 }

@@ -52,7 +52,7 @@ func applyList(d *actionTx, p ApplyParams) error {
 	}
 	if p.preview != nil {
 		mayActOn := func(role string) bool {
-			return d.actor.trusted() || policy.MayActOn(d.actor.Role, role, false) == nil
+			return d.actor.trusted() || d.actor.Policy.MayActOn(d.actor.Role, role, false) == nil
 		}
 		p.preview.Extent, err = lists.Measure(d.Ctx, d.Conn, d.actor.UserID, mayActOn, found.trees, found.messages)
 		if err != nil {

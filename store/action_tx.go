@@ -148,6 +148,7 @@ func (s *Store) perform(
 	}
 	request := sha256.Sum256(asked)
 	var outcome Outcome
+	actor.Policy = s.policyFor(actor)
 	err = db.Retry(ctx, func() error {
 		outcome = Outcome{Preview: act.Preview}
 		c, err := s.pool.Acquire(ctx)
@@ -260,7 +261,7 @@ func (d *actionTx) lockUser(id uuid.UUID) (User, error) {
 	}
 	d.label = user.DisplayName
 	if !d.actor.trusted() {
-		if err := policy.MayActOn(d.actor.Role, user.Role, user.UserID == d.actor.UserID); err != nil {
+		if err := d.actor.Policy.MayActOn(d.actor.Role, user.Role, user.UserID == d.actor.UserID); err != nil {
 			return user, &Forbidden{Why: err.Error()}
 		}
 	}

@@ -39,7 +39,7 @@ func (p UserPatch) roleOnly() bool {
 }
 
 func updateUser(d *actionTx, p UserPatch) error {
-	if err := p.check(); err != nil {
+	if err := p.check(d.actor.Policy); err != nil {
 		return err
 	}
 	user, err := d.lockUser(d.act.Target)
@@ -92,19 +92,10 @@ func updateUser(d *actionTx, p UserPatch) error {
 
 // checkGrantable checks that the actor may grant a role.
 func (d *actionTx) checkGrantable(role string) error {
-	if err := need(d.actor, policy.UserRole); err != nil {
-		return err
-	}
-	if d.actor.trusted() {
-		return nil
-	}
-	if err := d.actor.Policy.MayGrant(d.actor.Role, role); err != nil {
-		return &Forbidden{Why: err.Error()}
-	}
-	return nil
+	return d.store.checkGrant(d.actor, role, policy.UserRole)
 }
 
-func (p UserPatch) check() error {
+func (p UserPatch) check(roles *policy.Policy) error {
 	wrong := Invalid{}
 	if p.DisplayName != nil {
 		switch {
@@ -122,8 +113,8 @@ func (p UserPatch) check() error {
 			wrong["notes"] = "These notes hold bytes that are not text (NUL or broken UTF-8)."
 		}
 	}
-	if p.Role != nil && !policy.KnownRole(*p.Role) {
-		wrong["role"] = "There is no such role; it is one of " + strings.Join(policy.Roles, ", ") + "."
+	if p.Role != nil && !roles.KnownRole(*p.Role) {
+		wrong["role"] = "There is no such role; it is one of " + strings.Join(roles.Names(), ", ") + "."
 	}
 	if p == (UserPatch{}) {
 		wrong["display_name"] = "Nothing to change was given."

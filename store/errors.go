@@ -36,5 +36,5 @@ func need(actor Actor, permission policy.Permission) error {
 		return nil
 	}
 	return &Forbidden{permission, fmt.Sprintf("You may not %s: your role (%s) lacks the permission %s.",
-		permission.Does(), policy.Title(actor.Role), permission)}
+		permission.Does(), actor.Policy.Title(actor.Role), permission)}
 }

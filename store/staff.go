@@ -36,17 +36,17 @@ func checkName(name string) error {
 }
 
 // checkGrant checks that an actor may grant a role.
-func checkGrant(actor Actor, role string, permission policy.Permission) error {
+func (s *Store) checkGrant(actor Actor, role string, permission policy.Permission) error {
 	if err := need(actor, permission); err != nil {
 		return err
 	}
-	if !policy.KnownRole(role) {
-		return Invalid{"role": "There is no such role; it is one of " + strings.Join(policy.Roles, ", ") + "."}
+	if p := s.policyFor(actor); !p.KnownRole(role) {
+		return Invalid{"role": "There is no such role; it is one of " + strings.Join(p.Names(), ", ") + "."}
 	}
 	if actor.trusted() {
 		return nil
 	}
-	if err := actor.Policy.MayGrant(actor.Role, role); err != nil {
+	if err := actor.Policy.MayGrant(policy.Subject{Role: actor.Role}, policy.Subject{Role: role}); err != nil {
 		return &Forbidden{Why: err.Error()}
 	}
 	return nil
@@ -71,7 +71,7 @@ func (d *actionTx) aim(user uuid.UUID, label string) {
 // CreateStaff creates an account that can sign in by name and password. Without a
 // password, it can sign in only by a link.
 func (s *Store) CreateStaff(ctx context.Context, actor Actor, name, role, password string) (User, error) {
-	if err := errors.Join(checkName(name), checkGrant(actor, role, policy.StaffManage)); err != nil {
+	if err := errors.Join(checkName(name), s.checkGrant(actor, role, policy.StaffManage)); err != nil {
 		return User{}, firstOf(err)
 	}
 	if role == policy.General || role == policy.Collector {
@@ -183,7 +183,7 @@ func (s *Store) SetStaffRole(ctx context.Context, actor Actor, name, role string
 
 // CreateKey creates an API key and returns it. The key cannot be read again.
 func (s *Store) CreateKey(ctx context.Context, actor Actor, name, role string, expires *time.Time) (string, error) {
-	if err := errors.Join(checkName(name), checkGrant(actor, role, policy.KeyManage)); err != nil {
+	if err := errors.Join(checkName(name), s.checkGrant(actor, role, policy.KeyManage)); err != nil {
 		return "", firstOf(err)
 	}
 	if expires != nil && !expires.After(s.now()) {

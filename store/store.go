@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/store/boards"
 	"treewarden/store/counters"
@@ -20,6 +21,7 @@ type Store struct {
 	pool   *pgxpool.Pool
 	clock  atomic.Pointer[func() time.Time] // replaced by tests
 	boards *boards.Boards
+	policy *policy.Policy // decides about actors who bring none
 	// threshold is the threshold of the counters for toxic messages.
 	threshold counters.Threshold
 	// searchAtOnce is the number of messages up to which a search for candidates is
@@ -29,6 +31,10 @@ type Store struct {
 
 // Open connects to the database at a URL. It does not migrate it.
 func Open(ctx context.Context, url string) (*Store, error) {
+	shipped, err := policy.Shipped()
+	if err != nil {
+		return nil, err
+	}
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("the database URL cannot be read: %w", err)
@@ -43,7 +49,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 		pool.Close()
 		return nil, fmt.Errorf("the database does not answer; check --database-url: %w", err)
 	}
-	s := &Store{pool: pool, searchAtOnce: 200_000}
+	s := &Store{pool: pool, policy: shipped, searchAtOnce: 200_000}
 	s.SetClock(time.Now)
 	s.boards = boards.New(pool, s.now, &s.threshold, func(ctx context.Context) (scoring.Formula, error) {
 		return formulaInForce(ctx, pool)

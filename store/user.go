@@ -93,7 +93,7 @@ func (s *Store) Users(ctx context.Context, actor Actor, f UserFilter) (List[User
 		q.Where("(u.display_name ILIKE ? OR u.username ILIKE ? OR u.user_id::text = lower(?))", like, like, f.Q)
 	}
 	if f.Role != "" {
-		if err := db.OneOf("role", f.Role, policy.Roles...); err != nil {
+		if err := db.OneOf("role", f.Role, s.policyFor(actor).Names()...); err != nil {
 			return List[User]{}, err
 		}
 		q.Where("u.role = ?", f.Role)

@@ -67,7 +67,7 @@ func mark(d *actionTx, p MarkParams) error {
 `},
 		{"policy/permission.go", "	MessageDelete Permission", "	MessageMark Permission = \"message.mark\"\n"},
 		{"policy/permission.go", "	{MessageDelete,", "	{MessageMark, \"mark messages as written by a model\"},\n"},
-		{"policy/policy.csv", "p, moderator, message.delete", "p, moderator, message.mark\np, admin, message.mark\n"},
+		{"policy/policy.csv", "p, moderator, message.delete", "p, moderator, message.mark\n"},
 		{"store/touches_test.go", "", `package store_test
 
 import (
