@@ -57,6 +57,10 @@ func TestLimitsOfLanguages(t *testing.T) {
 				t.Errorf("%s %q on %q: %v", c.role, c.own, c.language, got)
 			}
 		}
+		q := policy.Question{Who: who, Permission: policy.MessageDelete, Language: c.language}
+		if got := p.Explain(q).Allowed; got != c.may {
+			t.Errorf("%s %q on %q: explained as %v", c.role, c.own, c.language, got)
+		}
 	}
 }
 

@@ -140,7 +140,8 @@ func TestARoleIsReadByItsJSONNames(t *testing.T) {
 func TestNobodyIsAGroupOrAnUnknownRole(t *testing.T) {
 	var none *policy.Policy
 	for role, p := range map[string]*policy.Policy{"group:staff": shipped(t), "nobody": shipped(t), policy.Admin: none} {
-		if p.Allows(role, policy.Read) || p.KnownRole(role) {
+		if p.Allows(role, policy.Read) || p.KnownRole(role) || p.Explain(policy.Question{
+			Who: policy.Subject{Role: role}, Permission: policy.Read}).Allowed {
 			t.Errorf("%s entered", role)
 		}
 		if p.MayActOn(role, policy.Admin, false) == nil ||
@@ -194,6 +195,10 @@ func TestAPolicyIsSavedAndLoaded(t *testing.T) {
 		}
 		if !reflect.DeepEqual(p.Roles(), again.Roles()) {
 			t.Errorf("%s: %v became %v", name, p.Roles(), again.Roles())
+		}
+		q := policy.Question{Who: policy.Subject{Role: policy.Admin}, Permission: policy.UserBan}
+		if before, after := p.Explain(q), again.Explain(q); !reflect.DeepEqual(before, after) {
+			t.Errorf("%s: the reasons %v became %v", name, before, after)
 		}
 	}
 }
