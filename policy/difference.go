@@ -1,0 +1,69 @@
+package policy
+
+// Person is somebody whom a change of the policy may touch.
+type Person struct {
+	ID   string
+	Name string
+	Subject
+}
+
+// Change is a permission that a person gains or loses.
+type Change struct {
+	ID         string     `json:"user_id"`
+	Name       string     `json:"display_name"`
+	Permission Permission `json:"permission"`
+	// Languages holds the languages in which the permission is gained or lost, if
+	// the person has it in others before and after.
+	Languages []string `json:"languages,omitempty"`
+	// AllBut says that it is gained or lost in all languages but these.
+	AllBut bool `json:"all_but,omitempty"`
+}
+
+// Difference returns the permissions that people gain and lose when another policy
+// comes into force, by person and then in the order of All.
+func Difference(before, after *Policy, people []Person) (gains, loses []Change) {
+	for _, person := range people {
+		was, is := before.Languages(person.Subject), after.Languages(person.Subject)
+		more, fewer := widening(was, is), widening(is, was)
+		for _, info := range All {
+			change := Change{ID: person.ID, Name: person.Name, Permission: info.Permission}
+			had, has := before.Allows(person.Role, info.Permission), after.Allows(person.Role, info.Permission)
+			switch {
+			case has && !had:
+				gains = append(gains, change)
+			case had && !has:
+				loses = append(loses, change)
+			case has && info.Permission.HasLanguage():
+				gains, loses = more.addTo(gains, change), fewer.addTo(loses, change)
+			}
+		}
+	}
+	return gains, loses
+}
+
+// step is the languages by which a limit becomes wider.
+type step struct {
+	languages []string
+	allBut    bool
+}
+
+// widening returns the languages that a limit allows and a former one does not. A
+// language counts as new if the former limit had only a variety of it.
+func widening(former, limit []string) step {
+	switch {
+	case former == nil:
+		return step{}
+	case limit == nil:
+		return step{former, true}
+	}
+	return step{languages: without(limit, former)}
+}
+
+// addTo adds a change of these languages to changes.
+func (s step) addTo(changes []Change, change Change) []Change {
+	if !s.allBut && len(s.languages) == 0 {
+		return changes
+	}
+	change.Languages, change.AllBut = s.languages, s.allBut
+	return append(changes, change)
+}
