@@ -37,6 +37,9 @@ func kindOf(r route) store.Kind {
 	return store.Kind{}
 }
 
+// disputedItem is a message on which the judgements of the world's sample differ.
+const disputedItem = "0c5d7f7e-52a3-4f4b-9d61-8a6a4cf0a002"
+
 // goodBody returns a valid body for a route's method of the API. It is a
 // preview if the method has one.
 func goodBody(r route) map[string]any {
@@ -49,7 +52,9 @@ func goodBody(r route) map[string]any {
 		return map[string]any{"reason": "for the test", "name": "A list", "kind": "good"}
 	case "/samples":
 		return map[string]any{"of": "decisions", "size": 2, "seed": 1}
-	case "/samples/:id/judgements", "/samples/:id/settlements":
+	case "/samples/:id/settlements":
+		return map[string]any{"item": disputedItem, "verdict": "no"}
+	case "/samples/:id/judgements":
 		return map[string]any{"item": "0c5d7f7e-52a3-4f4b-9d61-8a6a4cf0a001", "verdict": "no"}
 	case "/scoring/try":
 		return map[string]any{"weights": map[string]any{"pii": 2}, "toxic_from": 0.25, "frame": "week"}

@@ -120,6 +120,10 @@ func newWorld(t *testing.T) *world {
 	storetest.Exec(t, s, `INSERT INTO sample_items (sample_id, message_id, place, lang, kind, reason, action_id, decided_at,
 		first) VALUES ($1, $2, 1, 'en', 'delete', '', 1, now(), true), ($1, $3, 2, 'en', 'delete', '', 1, now(), true)`,
 		w.sample, w.reply, "0c5d7f7e-52a3-4f4b-9d61-8a6a4cf0a001")
+	// Two disputes of people who are not here, so that anybody may settle them.
+	storetest.Exec(t, s, `INSERT INTO sample_items (sample_id, message_id, place, lang, kind, reason, action_id,
+		decided_at, first, second) VALUES ($1, $2, 3, '', '', '', 0, now(), true, false), ($1, $3, 4, '', '', '', 0, now(), true, false)`,
+		w.sample, disputedItem, uuid.New())
 	return w
 }
 

@@ -117,6 +117,7 @@ func routes() []route {
 		{get, "/samples/:id/next", policy.ListRead, (*Server).nextSample, both},
 		{post, "/samples/:id/judgements", policy.ListRead, (*Server).judgeSample, both},
 		{get, "/samples/:id/agreement", policy.ListRead, (*Server).sampleAgreement, apiOnly},
+		{get, "/samples/:id/disputed", policy.ListRead, (*Server).disputed, both},
 		{post, "/samples/:id/settlements", policy.ListEdit, (*Server).settleSample, both},
 
 		{get, jobsPath + "/:id", policy.Read, (*Server).job, both},

@@ -9,20 +9,19 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/google/uuid"
 
 	"treewarden/policy"
 	"treewarden/store"
 	"treewarden/store/samples"
 )
 
-func init() { notices["settled"] = "The dispute was settled." }
-
 // sampleView is a sample as pages show it.
 type sampleView struct{ samples.Sample }
 
-// Path returns the address of the sample's page.
-func (s sampleView) Path() string { return samplesPath + "/" + s.SampleID.String() }
+// Path returns the address of the sample's page, and Disputes that of what is
+// disputed.
+func (s sampleView) Path() string     { return samplesPath + "/" + s.SampleID.String() }
+func (s sampleView) Disputes() string { return s.Path() + disputedPath }
 
 // Ask returns the question that the second look answers.
 func (s sampleView) Ask() string { return questionOf(s.Question) }
@@ -48,11 +47,12 @@ func (p samplesPage) api() any { return p.List }
 
 func (p samplesPage) csv() (header []string, rows [][]string) {
 	header = []string{"sample_id", "of", "list_name", "question", "by", "seed", "population", "size", "judged",
-		"created_by_name", "created_date"}
+		"disputed", "disputed_open", "created_by_name", "created_date"}
 	for _, s := range p.List.Items {
 		rows = append(rows, []string{s.SampleID.String(), s.Of, s.ListName, s.Question, s.By,
 			strconv.FormatInt(s.Seed, 10), strconv.FormatInt(s.Population, 10), strconv.Itoa(s.Size),
-			strconv.Itoa(s.Judged), s.CreatedByName, rfc3339(&s.CreatedDate)})
+			strconv.Itoa(s.Judged), strconv.Itoa(s.Disputed),
+			strconv.Itoa(s.Open), s.CreatedByName, rfc3339(&s.CreatedDate)})
 	}
 	return header, rows
 }
@@ -169,18 +169,14 @@ func (s *Server) sampleRefused(c *fiber.Ctx, body sampleBody, err error) error {
 	return s.renderStatus(c, fiber.StatusUnprocessableEntity, "sampleform", p)
 }
 
-// samplePage is the page of a sample: its progress, the agreement so far, and
-// what is disputed.
+// samplePage is the page of a sample: its progress, and the agreement so far.
 type samplePage struct {
 	Layout
 	Sample    sampleView
 	Agreement samples.Agreement
 	Tabs      []Choice // what the agreement is grouped by
-	Disputes  []disputeLine
-	More      int // disputes that the page leaves out
-	Left      int // for this person to judge
+	Left      int      // for this person to judge
 	Own       int
-	MayEdit   bool
 }
 
 func (p samplePage) api() any { return p.Sample.Sample }
@@ -226,21 +222,6 @@ func minus(x float64) string {
 	return text
 }
 
-// disputeLine is a disputed message as a row of the page.
-type disputeLine struct {
-	samples.Dispute
-	Message   *found // nil if the message is not here
-	MaySettle bool
-}
-
-// Words returns a judgement for people.
-func (l disputeLine) Words(verdict string) string {
-	return map[string]string{"yes": "Yes", "no": "No"}[verdict]
-}
-
-// shownDisputes is the number of disputes that the page shows.
-const shownDisputes = 100
-
 // sample shows a sample.
 func (s *Server) sample(c *fiber.Ctx) error {
 	access, sample, err := s.sampleHere(c)
@@ -265,38 +246,9 @@ func (s *Server) sample(c *fiber.Ctx) error {
 	}
 	p.Left, p.Own = left.Left, left.Own
 	p.Layout = s.layout(c, "Second look")
-	p.MayEdit = p.Person.May(policy.ListEdit)
 	for _, by := range samples.Groupings {
 		p.Tabs = append(p.Tabs, Choice{mustQuery(p.Query, "by", by, "notice", "") + "#groups", groupTitles[by],
 			by == p.Agreement.GroupedBy})
-	}
-	return s.showDisputes(c, p)
-}
-
-// showDisputes adds the disputed messages to the page and renders it.
-func (s *Server) showDisputes(c *fiber.Ctx, p samplePage) error {
-	disputes := p.Agreement.Disputed
-	if p.More = max(0, len(disputes)-shownDisputes); p.More > 0 {
-		disputes = disputes[:shownDisputes]
-	}
-	ids := make([]uuid.UUID, len(disputes))
-	for i, d := range disputes {
-		ids[i] = d.Item
-	}
-	messages, err := s.store.MessagesNamed(c.UserContext(), s.actor(c), ids)
-	if err != nil {
-		return err
-	}
-	t := newPresenter(p.Person, p.Sample.Path())
-	self := s.actor(c).UserID
-	is := func(id *uuid.UUID) bool { return id != nil && *id == self }
-	for _, d := range disputes {
-		line := disputeLine{Dispute: d, MaySettle: p.MayEdit && d.Settled == nil && !is(d.FirstBy) && !is(d.SecondBy)}
-		if m, ok := messages[d.Item]; ok {
-			message := t.found(m)
-			line.Message = &message
-		}
-		p.Disputes = append(p.Disputes, line)
 	}
 	return s.render(c, "sample", p)
 }

@@ -39,6 +39,10 @@ func init() {
 		Summary: "How far the two judgements of a sample agree: Cohen's kappa with its interval, and what is disputed",
 		Query:   agreementQuery{}, Answer: samples.Agreement{},
 	})
+	describe("GET /samples/:id/disputed", openapi.Method{
+		Summary: "The messages of a sample on which the two judgements differ: open (default), settled or all",
+		Query:   disputedQuery{}, Answer: store.List[samples.Dispute]{},
+	})
 	describe("POST /samples/:id/settlements", openapi.Method{
 		Summary: "Settle a message on which the two judgements differ: yes or no answers the sample's question",
 		Body:    []any{settlementBody{}}, Fields: []string{"item", "verdict"}, Answer: samples.Agreement{},
@@ -89,12 +93,6 @@ type judgementBody struct {
 	Item    string `json:"item" form:"item" validate:"max=60"`
 	Verdict string `json:"verdict" form:"verdict" validate:"omitempty,oneof=same other yes no"`
 	Note    string `json:"note" form:"note" validate:"max=1000"`
-}
-
-// settlementBody settles a disputed message.
-type settlementBody struct {
-	Item    string `json:"item" form:"item" validate:"max=60"`
-	Verdict string `json:"verdict" form:"verdict" validate:"omitempty,oneof=yes no"`
 }
 
 // agreementQuery is the query of an agreement.
@@ -225,33 +223,6 @@ func (s *Server) judgeSample(c *fiber.Ctx) error {
 		return err
 	}
 	return sendJSON(c, progressOf(sample, left))
-}
-
-// settleSample settles a disputed message.
-func (s *Server) settleSample(c *fiber.Ctx) error {
-	access, sample, err := s.sampleHere(c)
-	if err != nil {
-		return err
-	}
-	var body settlementBody
-	if err := decodeBody(c, &body); err != nil {
-		return err
-	}
-	item, ok := parseID(body.Item)
-	if !ok {
-		return store.Invalid{"item": "This is not the id of a message."}
-	}
-	if err := access.Settle(c.UserContext(), sample.SampleID, item, body.Verdict); err != nil {
-		return sampleError(err)
-	}
-	if !isAPI(c) {
-		return c.Redirect(samplesPath+"/"+sample.SampleID.String()+"?notice=settled#disputed", fiber.StatusSeeOther)
-	}
-	agreement, err := access.Agreement(c.UserContext(), sample.SampleID, "")
-	if err != nil {
-		return err
-	}
-	return sendJSON(c, agreement)
 }
 
 // sampleAgreement answers with the agreement of a sample.

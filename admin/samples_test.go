@@ -178,10 +178,63 @@ func (l secondLook) settle(path string, a samples.Agreement) {
 	l.third.send(http.MethodPost, path+"/settlements", body).want(200)
 	body["verdict"] = "no"
 	l.third.send(http.MethodPost, path+"/settlements", body).want(409)
-	page := l.third.get(strings.TrimPrefix(path, apiPrefix)).want(200)
+	own := strings.TrimPrefix(path, apiPrefix)
+	page := l.third.get(own).want(200)
 	if main := page.text("main"); !strings.Contains(main, "0.40") || !strings.Contains(main, "−0.16 to 0.96") ||
-		page.page().Find("#disputed tbody tr").Length() != 3 || page.page().Find("#disputed tbody form").Length() != 2 {
+		!strings.Contains(page.text("#disputed a"), "2 to settle") {
 		t.Errorf("the page of the sample: %s", main)
+	}
+	if list := l.third.get("/samples"); list.text("td[data-label='To settle']") != "2" {
+		t.Errorf("the disputes in the list of samples: %s", list.text("main"))
+	}
+	l.disputed(path, own)
+}
+
+// disputed reads the disputes page by page, and settles the last two on the page
+// of disputes.
+func (l secondLook) disputed(path, own string) {
+	t := l.t
+	t.Helper()
+	for state, want := range map[string]int{"": 2, "open": 2, "settled": 1, "all": 3} {
+		var read []samples.Dispute
+		cursor := ""
+		for range want {
+			var part store.List[samples.Dispute]
+			l.second.get(path + "/disputed?limit=1&state=" + state + "&cursor=" + cursor).want(200).json(&part)
+			if read = append(read, part.Items...); part.Next == nil {
+				break
+			}
+			cursor = *part.Next
+		}
+		if len(read) != want || !slices.IsSortedFunc(read, func(a, b samples.Dispute) int { return a.Place - b.Place }) {
+			t.Errorf("disputed, %q: %+v", state, read)
+		}
+	}
+	l.second.get(path + "/disputed?state=closed").want(400)
+	page := l.third.get(own + "/disputed").want(200)
+	if main := page.text("main"); page.page().Find("[data-row] form").Length() != 2 ||
+		strings.Count(main, "text ") < 2 || strings.Count(main, ": hm") != 2 || !strings.Contains(main, firstReason) ||
+		!strings.Contains(main, l.first.Name) {
+		t.Errorf("the page of disputes: %s", main)
+	}
+	if party := l.second.get(own + "/disputed").want(200); party.page().Find("[data-row] form").Length() != 0 ||
+		!strings.Contains(party.text("main"), "another person decides") {
+		t.Errorf("the disputes for one of the two: %s", party.text("main"))
+	}
+	for range 2 {
+		page = l.third.get(own + "/disputed").want(200)
+		form := page.page().Find("[data-row] form").First()
+		back := l.third.post(own+"/settlements", url.Values{"item": {attr(form.Find("[name=item]"), "value")},
+			"return": {attr(form.Find("[name=return]"), "value")}, "verdict": {"no"}}).want(303)
+		if to := back.header.Get("Location"); !strings.HasPrefix(to, own+"/disputed") {
+			t.Errorf("settled: back to %s", to)
+		}
+	}
+	if empty := l.third.get(own + "/disputed").want(200).text(".empty"); !strings.Contains(empty, "Nothing is left") {
+		t.Errorf("all settled: %s", empty)
+	}
+	if all := l.third.get(own + "/disputed?state=all").want(200); strings.Count(all.text("main"), "Settled: ") != 3 {
+		t.Errorf("all disputes: %s", all.text("main"))
 	}
 }
 

@@ -22,6 +22,7 @@ var pageTypes = map[string]any{
 	"error":               errorPage{},
 	"home":                homePage{},
 	"candidates":          candidatesPage{},
+	"disputed":            disputedPage{},
 	"rule":                rulePage{},
 	"job":                 jobPage{},
 	"list":                itemsPage{},

@@ -124,6 +124,7 @@ func (w *world) views(t *testing.T) []view {
 		{name: "samples", path: "/samples"},
 		{name: "sample-new", path: "/samples/new?of=" + strings.Replace(list, "/lists/", "list:", 1)},
 		{name: "sample", path: sample},
+		{name: "sample-disputed", path: sample + "/disputed"},
 		{name: "sample-next", path: sample + "/next"},
 		{name: "job", path: w.jobOf(t, list, "running", 1200)},
 		{name: "job-failed", path: w.jobOf(t, empty, "failed", 0), role: policy.Admin},

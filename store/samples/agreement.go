@@ -67,7 +67,9 @@ type Agreement struct {
 	Counts    map[string]int `json:"counts"`
 	GroupedBy string         `json:"grouped_by"` // actor, reason, lang or kind
 	By        []Group        `json:"by"`         // the largest first
-	Disputed  []Dispute      `json:"disputed"`   // those that are open first
+	// Disputed are all items on which the two judgements differ, those that are open
+	// first. A sample has at most MaxSize items.
+	Disputed []Dispute `json:"disputed"`
 }
 
 // Groupings are what an agreement may be grouped by.
@@ -96,12 +98,7 @@ func (d Access) Agreement(ctx context.Context, id uuid.UUID, by string) (Agreeme
 	if by = cmp.Or(by, s.By, "actor"); !slices.Contains(Groupings, by) {
 		return Agreement{}, db.OneOf("by", by, Groupings...)
 	}
-	items, err := db.Collect[judged](ctx, d.Pool, `SELECT i.message_id, i.lang, i.kind, i.actor_id, i.reason, i.action_id,
-		i.decided_at, i.first, i.place, i.second, i.judged_by, i.note, i.settled, i.settled_by, i.settled_at,
-		coalesce(a.display_name, '') AS first_name, coalesce(b.display_name, '') AS second_name,
-		coalesce(c.display_name, '') AS settled_name
-		FROM sample_items i LEFT JOIN users a ON a.user_id = i.actor_id LEFT JOIN users b ON b.user_id = i.judged_by
-		LEFT JOIN users c ON c.user_id = i.settled_by
+	items, err := db.Collect[judged](ctx, d.Pool, "SELECT "+judgedColumns+" FROM "+judgedFrom+`
 		WHERE i.sample_id = $1 AND i.second IS NOT NULL ORDER BY i.settled IS NOT NULL, i.place`, id)
 	if err != nil {
 		return Agreement{}, err

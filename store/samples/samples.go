@@ -79,9 +79,13 @@ type Sample struct {
 	Seed     int64      `json:"seed"`
 	// Population is the number of messages that the sample was drawn from, and Size
 	// the number of items.
-	Population    int64      `json:"population"`
-	Size          int        `json:"size"`
-	Judged        int        `json:"judged"`
+	Population int64 `json:"population"`
+	Size       int   `json:"size"`
+	Judged     int   `json:"judged"`
+	// Disputed is the number of items on which the two judgements differ, and Open
+	// the number of these that nobody has settled.
+	Disputed      int        `json:"disputed"`
+	Open          int        `json:"disputed_open"`
 	CreatedBy     *uuid.UUID `json:"created_by"`
 	CreatedByName string     `json:"created_by_name"`
 	CreatedDate   time.Time  `json:"created_date"`
@@ -89,10 +93,13 @@ type Sample struct {
 
 const columns = `s.sample_id, CASE WHEN s.list_id IS NULL THEN 'decisions' ELSE 'list:' || s.list_id END AS drawn_of,
 	s.list_id, coalesce(l.name, '') AS list_name, s.question, s.since, s.until, s.strata, s.seed, s.population, s.size,
-	(SELECT count(*) FROM sample_items i WHERE i.sample_id = s.sample_id AND i.second IS NOT NULL) AS judged,
+	n.judged, n.disputed, n.open,
 	s.created_by, coalesce(u.display_name, '') AS created_by_name, s.created_date`
 
-const from = "samples s LEFT JOIN lists l ON l.list_id = s.list_id LEFT JOIN users u ON u.user_id = s.created_by"
+const from = `samples s LEFT JOIN lists l ON l.list_id = s.list_id LEFT JOIN users u ON u.user_id = s.created_by
+	CROSS JOIN LATERAL (SELECT count(*) AS judged, count(*) FILTER (WHERE i.first <> i.second) AS disputed,
+		count(*) FILTER (WHERE i.first <> i.second AND i.settled IS NULL) AS open
+		FROM sample_items i WHERE i.sample_id = s.sample_id AND i.second IS NOT NULL) n`
 
 // Filter narrows the samples.
 type Filter struct {
