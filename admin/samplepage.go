@@ -1,6 +1,7 @@
 package admin
 
 import (
+	crand "crypto/rand"
 	"errors"
 	"fmt"
 	"math"
@@ -135,6 +136,7 @@ func (s *Server) sampleForm(c *fiber.Ctx, body sampleBody) (sampleFormPage, erro
 			return p, err
 		}
 	}
+	p.Body.Key = crand.Text()
 	if p.Body.Of == "" {
 		p.Body.Of = "decisions"
 	}

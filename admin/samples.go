@@ -3,7 +3,6 @@ package admin
 import (
 	"cmp"
 	"errors"
-	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -65,16 +64,14 @@ type sampleBody struct {
 	Size  *int       `json:"size" form:"size" validate:"omitempty,min=1,max=1000"`
 	Seed  *int64     `json:"seed" form:"seed"`
 	By    string     `json:"by" form:"by" validate:"omitempty,oneof=lang kind actor"`
+	Key   string     `json:"-" form:"key" validate:"max=100"` // only the form sends it
 }
 
 // order returns the order of a sample, or Invalid.
 func (b sampleBody) order() (samples.Order, error) {
-	o := samples.Order{Since: b.Since, Until: b.Until, Size: samples.DefaultSize, By: b.By, Seed: rand.Int64N(1 << 31)}
+	o := samples.Order{Since: b.Since, Until: b.Until, Size: samples.DefaultSize, By: b.By, Seed: b.Seed}
 	if b.Size != nil {
 		o.Size = *b.Size
-	}
-	if b.Seed != nil {
-		o.Seed = *b.Seed
 	}
 	if b.Of == "decisions" {
 		return o, nil
@@ -186,11 +183,15 @@ func (s *Server) drawSample(c *fiber.Ctx, body sampleBody) (samples.Sample, erro
 	if err != nil {
 		return samples.Sample{}, err
 	}
+	if order.IdempotencyKey, err = idempotencyKey(c, body.Key); err != nil {
+		return samples.Sample{}, err
+	}
 	access, err := s.store.Samples(s.actor(c))
 	if err != nil {
 		return samples.Sample{}, err
 	}
-	return access.Draw(c.UserContext(), order)
+	sample, err := access.Draw(c.UserContext(), order)
+	return sample, sampleError(err)
 }
 
 // judgeSample keeps a second judgement.

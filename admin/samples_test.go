@@ -391,3 +391,34 @@ func TestSampleOfList(t *testing.T) {
 		t.Errorf("the samples of the list: %s", list.text("main"))
 	}
 }
+
+// TestSampleOnce sends the order of a sample again with the same Idempotency-Key.
+func TestSampleOnce(t *testing.T) {
+	t.Parallel()
+	l := newSecondLook(t)
+	order := func(by *client, body, key string) answer {
+		return by.do(http.MethodPost, apiPrefix+"/samples", strings.NewReader(body), "application/json", "Idempotency-Key", key)
+	}
+	const body = `{"of": "decisions", "size": 3}`
+	order(l.third, `{"of": "decisions", "since": "2031-01-01T00:00:00Z"}`, "k").want(422)
+	first := order(l.third, body, "k").want(200)
+	if again := order(l.third, body, "k").want(200); again.body != first.body {
+		t.Errorf("the same order again: %s, then %s", first.body, again.body)
+	}
+	order(l.third, `{"of": "decisions", "size": 4}`, "k").want(409)
+	if other := order(l.second, body, "k").want(200); other.field("sample_id") == first.field("sample_id") {
+		t.Error("another person's key draws the same sample")
+	}
+	if other := order(l.third, body, "l").want(200); other.field("sample_id") == first.field("sample_id") {
+		t.Error("another key draws the same sample")
+	}
+	// A key that an action used up draws no sample, and the other way round.
+	item := apiPrefix + "/messages/" + l.decided[9].String()
+	remove := func(key string) answer {
+		return l.third.do(http.MethodPost, item+"/delete", strings.NewReader(`{"reason": "for the test"}`), "application/json",
+			"Idempotency-Key", key)
+	}
+	remove("k").want(409)
+	remove("m").want(200)
+	order(l.third, body, "m").want(409)
+}

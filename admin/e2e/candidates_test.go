@@ -55,7 +55,8 @@ func (w *world) sampleOf(t *testing.T, list string) string {
 		t.Fatal(err)
 	}
 	id := uuid.MustParse(strings.TrimPrefix(list, "/lists/"))
-	drawn, err := access.Draw(t.Context(), samples.Order{List: &id, Size: 12, Seed: 7})
+	seed := int64(7)
+	drawn, err := access.Draw(t.Context(), samples.Order{List: &id, Size: 12, Seed: &seed})
 	if err != nil {
 		t.Fatal(err)
 	}

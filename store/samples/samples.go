@@ -5,6 +5,7 @@ package samples
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -38,6 +39,7 @@ const (
 	ErrParty    = Forbidden("You are one of the two who differ, so a third person settles this.")
 	ErrJudged   = Conflict("Another judgement of this message was given in the meantime.")
 	ErrSettled  = Conflict("This was settled in the meantime.")
+	ErrKeyUsed  = Conflict("This Idempotency-Key was used for another request. Send a new one.")
 	ErrAgreeing = Conflict("There is nothing to settle: the two judgements do not differ.")
 )
 
@@ -144,8 +146,10 @@ type Order struct {
 	List         *uuid.UUID // nil for decisions
 	Since, Until *time.Time
 	Size         int // 1 to MaxSize
-	Seed         int64
+	Seed         *int64 // nil for any
 	By           string // lang, kind, actor, or empty for no strata
+	// IdempotencyKey makes an order that is sent again draw once.
+	IdempotencyKey string `json:"-"`
 }
 
 // Draw draws a sample and keeps it. The same order over the same population draws
@@ -157,8 +161,11 @@ func (d Access) Draw(ctx context.Context, o Order) (Sample, error) {
 	if err := o.check(); err != nil {
 		return Sample{}, err
 	}
-	id := uuid.New()
+	id := d.newID(o)
 	err := pgx.BeginFunc(ctx, d.Pool, func(tx pgx.Tx) error {
+		if drawn, err := d.useKey(ctx, tx, o); drawn || err != nil {
+			return err
+		}
 		kind := ""
 		if o.List != nil {
 			err := tx.QueryRow(ctx, "SELECT kind FROM lists WHERE list_id = $1 AND NOT removed", *o.List).Scan(&kind)
@@ -180,10 +187,14 @@ func (d Access) Draw(ctx context.Context, o Order) (Sample, error) {
 		if kind == "custom" {
 			question = Belongs
 		}
-		chosen := draw(population, o.Seed, o.Size)
+		seed := rand.Int64N(1 << 31)
+		if o.Seed != nil {
+			seed = *o.Seed
+		}
+		chosen := draw(population, seed, o.Size)
 		if _, err := tx.Exec(ctx, `INSERT INTO samples (sample_id, list_id, question, since, until, strata, seed,
 			population, size, created_by, created_date) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-			id, o.List, question, o.Since, o.Until, o.By, o.Seed, len(population), len(chosen), d.person(),
+			id, o.List, question, o.Since, o.Until, o.By, seed, len(population), len(chosen), d.person(),
 			d.Now().UTC()); err != nil {
 			return err
 		}
