@@ -168,8 +168,8 @@ type Item struct {
 	AddedAt     time.Time  `json:"added_at"`
 	AddedAction int64      `json:"added_action"`
 	State       string     `json:"state"` // one of States
-	// Evidence is what a rule matched in the text that was put on the list, of an item
-	// that was accepted from the candidates.
+	// Evidence is what a rule matched in the text, of an item that was accepted from
+	// the candidates. It is empty while the message has another text.
 	Evidence []rule.Match `json:"evidence"`
 	// Action and Since tell which action led to the state, and when. They are
 	// null where no action did, such as for a message that was imported deleted.
@@ -199,7 +199,7 @@ var itemColumns = `i.message_id, i.note, i.added_by, coalesce(b.display_name, ''
 var itemDetails = ` CROSS JOIN LATERAL (SELECT ` + stateSQL + ` AS state) s
 	LEFT JOIN users b ON b.user_id = i.added_by
 	LEFT JOIN list_candidates k ON k.list_id = i.list_id AND k.message_id = i.message_id AND k.verdict = 'accept'
-		AND k.text_md5 = i.text_md5
+		AND k.text_md5 = md5(m.text)::uuid
 	LEFT JOIN LATERAL (SELECT r.action_id, r.at FROM revisions r WHERE s.state = 'edited_since'
 		AND r.tree_id = m.tree_id AND r.message_id = m.message_id ORDER BY r.revision_id DESC LIMIT 1) e ON true
 	LEFT JOIN LATERAL (SELECT r.text FROM revisions r WHERE s.state = 'edited_since'
