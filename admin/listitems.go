@@ -81,7 +81,7 @@ func (s *Server) addItems(c *fiber.Ctx) error {
 	}
 	answer := itemsAnswer{Malformed: orNone(given.faults)}
 	if given.filter == nil && len(given.items) == 0 && len(given.faults) > 0 {
-		answer.Missing = []uuid.UUID{} // nothing to add, and each line is named
+		answer.Missing, answer.Unchanged = []uuid.UUID{}, true // nothing to add, and each line is named
 		if _, err := s.store.ListByID(c.UserContext(), s.actor(c), id); err != nil {
 			return err
 		}

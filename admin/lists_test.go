@@ -127,7 +127,7 @@ func TestAddItemsAsJSON(t *testing.T) {
 		{"message_id": uuid.NewString(), "note": strings.Repeat("x", 501)},
 	}}).want(200).json(&got)
 	if got.Added.Added != 1 || got.Duplicate != 1 || len(got.Malformed) != 2 || got.Malformed[0].Line != 3 ||
-		got.Action.ID == 0 || !got.Action.Undoable || got.Affected.Messages != 1 {
+		got.Action.ID == 0 || got.Unchanged || !got.Action.Undoable || got.Affected.Messages != 1 {
 		t.Errorf("%+v", got)
 	}
 	var page store.List[lists.Item]
@@ -139,7 +139,7 @@ func TestAddItemsAsJSON(t *testing.T) {
 	l.send(http.MethodPost, l.list+"/items", object{"filter": object{"lang": []int{1}}}).want(422)
 	l.send(http.MethodPost, l.list+"/items", object{}).want(422)
 	l.send(http.MethodPost, l.list+"/items", object{"filter": object{"role": "prompter"}}).want(200).json(&got)
-	if got.Added.Added != 0 || got.Duplicate != 1 || got.Action.ID != 0 {
+	if got.Added.Added != 0 || got.Duplicate != 1 || got.Action.ID != 0 || !got.Unchanged {
 		t.Errorf("the same by a filter: %+v", got)
 	}
 	var removed removeAnswer

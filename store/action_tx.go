@@ -172,7 +172,7 @@ func (s *Store) perform(
 		return d.run(do, &outcome)
 	})
 	if errors.Is(err, errUnchanged) {
-		return Outcome{Preview: act.Preview}, nil
+		return Outcome{Preview: act.Preview, Unchanged: true}, nil
 	}
 	return outcome, db.Translate(err)
 }

@@ -242,7 +242,6 @@ type Act struct {
 	Version *int
 	// IdempotencyKey identifies a request, so that a repeated one acts once.
 	IdempotencyKey string
-
 	// Params are the parameters of the kind, such as BanParams; nil is none.
 	Params any
 
@@ -255,7 +254,8 @@ type undoParams struct{ Action int64 }
 
 // Outcome is the result of an action or its preview.
 type Outcome struct {
-	Preview  bool     `json:"preview,omitempty"`
-	Action   Action   `json:"action"`
-	Affected Affected `json:"affected"`
+	Preview   bool     `json:"preview,omitempty"`
+	Unchanged bool     `json:"unchanged,omitempty" description:"there was nothing to change: action.id is 0"`
+	Action    Action   `json:"action"`
+	Affected  Affected `json:"affected"`
 }

@@ -145,7 +145,7 @@ func (d Access) ByID(ctx context.Context, id uuid.UUID) (Sample, error) {
 type Order struct {
 	List         *uuid.UUID // nil for decisions
 	Since, Until *time.Time
-	Size         int // 1 to MaxSize
+	Size         int    // 1 to MaxSize
 	Seed         *int64 // nil for any
 	By           string // lang, kind, actor, or empty for no strata
 	// IdempotencyKey makes an order that is sent again draw once.
