@@ -49,7 +49,7 @@ func goodBody(r route) map[string]any {
 	case "/jobs/:id/cancel":
 		return map[string]any{}
 	case "/lists", "/lists/:id":
-		return map[string]any{"reason": "for the test", "name": "A list", "kind": "good"}
+		return map[string]any{"reason": "for the test", "name": "A list", "kind": "custom"}
 	case "/samples":
 		return map[string]any{"of": "decisions", "size": 2, "seed": 1}
 	case "/samples/:id/settlements":

@@ -15,8 +15,9 @@ import (
 
 func init() {
 	describe("POST /lists/:id/apply", openapi.Method{
-		Summary: "Delete the messages on a list that are present, with all replies below them",
-		Body:    []any{actBody{}, store.ApplyParams{}}, Fields: []string{"reason", "preview", "expected"},
+		Summary: "Delete the messages on a list that are present, with all replies below them. A good list is 409: it " +
+			"names what must stay",
+		Body: []any{actBody{}, store.ApplyParams{}}, Fields: []string{"reason", "preview", "expected"},
 		Answer: store.Outcome{}, Preview: store.ListPreview{}, Job: jobAnswer{},
 	})
 }
@@ -109,6 +110,9 @@ func (s *Server) applyPage(c *fiber.Ctx, body actBody) (applyPage, error) {
 	if err != nil {
 		return applyPage{}, err
 	}
+	if err := mayApply(list); err != nil {
+		return applyPage{}, err
+	}
 	p := applyPage{Layout: s.layout(c, "Delete what is on "+excerpt(list.Name, 60)), List: viewList(list),
 		Kind: applyKind(), Body: body}
 	p.Body.Key = rand.Text()
@@ -131,6 +135,15 @@ func (s *Server) applyPage(c *fiber.Ctx, body actBody) (applyPage, error) {
 	return p, nil
 }
 
+// mayApply returns a Conflict for a list of messages that must stay.
+func mayApply(list lists.List) error {
+	if list.Kind != "good" {
+		return nil
+	}
+	return &store.Conflict{Why: "This is a good list: it names messages that must stay, so they are not deleted by it. " +
+		"If they should go after all, change the kind of the list first."}
+}
+
 // itemIDs returns the messages of items.
 func itemIDs(items []lists.Item) []uuid.UUID {
 	ids := make([]uuid.UUID, len(items))
@@ -150,6 +163,13 @@ func (s *Server) applyList(c *fiber.Ctx) error {
 	var params store.ApplyParams
 	if err := decodeBody(c, &body, &params); err != nil {
 		return s.applyRefused(c, body, params, err)
+	}
+	list, err := s.store.ListByID(c.UserContext(), s.actor(c), id)
+	if err == nil {
+		err = mayApply(list)
+	}
+	if err != nil {
+		return err
 	}
 	act := body.act(applyKind(), id, params)
 	if body.Preview {

@@ -249,3 +249,31 @@ func TestApplyListAsJob(t *testing.T) {
 	}
 	a.post(path, url.Values{"reason": {"a mistake"}}).want(409)
 }
+
+// TestApplyGoodList checks that a list of what must stay deletes nothing.
+func TestApplyGoodList(t *testing.T) {
+	t.Parallel()
+	a := newApplier(t, func(s *store.Store, _ store.Actor) []uuid.UUID {
+		return storetest.Tree(t, s, storetest.Node{Replies: []storetest.Node{{}}})
+	})
+	if page := a.get(a.list); page.page().Find("a[href='"+a.list+"/apply']").Length() != 1 {
+		t.Errorf("the page of a bad list: %s", page.text("main"))
+	}
+	kind := "good"
+	if _, err := a.store.Act(t.Context(), a.actor, store.Act{Kind: "update_list", Target: a.id,
+		Params: store.ListParams{Kind: &kind}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, preview := range []bool{true, false} {
+		refused := a.send(http.MethodPost, apiPrefix+a.list+"/apply", object{"reason": "because", "preview": preview}).
+			want(409)
+		if !strings.Contains(refused.body, "must stay") {
+			t.Errorf("the refusal: %s", refused.body)
+		}
+	}
+	a.get(a.list + "/apply").want(409)
+	a.post(a.list+"/apply", url.Values{"reason": {"because"}}).want(409)
+	if page := a.get(a.list); page.page().Find("a[href='"+a.list+"/apply']").Length() != 0 {
+		t.Errorf("the page of a good list: %s", page.text("main"))
+	}
+}

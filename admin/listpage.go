@@ -165,7 +165,7 @@ func (s *Server) listItems(c *fiber.Ctx) error {
 	p.Layout = s.layout(c, "List "+excerpt(list.Name, 60))
 	p.Here = hereWithout(c, "done", "notice")
 	p.MayEdit = p.Person.May(policy.ListEdit) && !list.Archived
-	p.MayApply = p.Person.May(policy.ListApply) && !list.Archived && list.Items > 0
+	p.MayApply = p.Person.May(policy.ListApply) && !list.Archived && list.Items > 0 && mayApply(list) == nil
 	p.Lines = newPresenter(p.Person, p.Here).itemLines(p.Items.Items, messages)
 	p.States, p.Languages = p.stateTabs(), languageChoices(languages, q.Lang)
 	p.Exports = p.exportLinks()
