@@ -118,6 +118,15 @@ func TestRules(t *testing.T) {
 			t.Errorf("%v finds %v, want %v", c.rule, got, c.want)
 		}
 	}
+	for _, preview := range []bool{true, false} {
+		unknown := l.send(http.MethodPost, l.list+"/candidates", object{"rule": object{"classifier": "detoxify.treat>0.5"},
+			"preview": preview}).want(422)
+		if why, _ := unknown.field("error", "fields", "rule.classifier").(string); !strings.Contains(why,
+			"detoxify.threat, detoxify.toxicity.") {
+			t.Errorf("an output that no classifier has: %s", unknown.body)
+		}
+	}
+	l.send(http.MethodPost, l.list+"/candidates", object{"rule": object{"label": "spamm>0.5"}}).want(422)
 	var page store.List[candidates.Candidate]
 	l.get(l.list + "/candidates?limit=200").want(200).json(&page)
 	what := map[uuid.UUID]string{}

@@ -131,7 +131,7 @@ func (s *Store) FindCandidates(
 		if err := need(actor, policy.ListEdit); err != nil {
 			return Outcome{}, found, nil, err
 		}
-		if err := r.Check(); err != nil {
+		if err := r.Check(ctx, s.pool); err != nil {
 			return Outcome{}, found, nil, err
 		}
 		few, err := r.Readable(ctx, s.pool, s.searchAtOnce+1)

@@ -61,7 +61,7 @@ type message struct {
 // list nor among its candidates. A candidate whose text was edited since and that
 // was not accepted is found again. It returns Invalid for a rule that is wrong.
 func Find(ctx context.Context, c *pgxpool.Pool, list uuid.UUID, r Rule, s Search) (Hits, error) {
-	run, err := r.ready()
+	run, err := r.known(ctx, c)
 	if err != nil {
 		return Hits{}, err
 	}

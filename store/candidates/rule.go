@@ -3,6 +3,7 @@
 package candidates
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -103,9 +104,22 @@ func (r Rule) ready() (*ready, error) {
 }
 
 // Check returns Invalid with what is wrong of each field of a rule.
-func (r Rule) Check() error {
-	_, err := r.ready()
+func (r Rule) Check(ctx context.Context, c db.Conn) error {
+	_, err := r.known(ctx, c)
 	return err
+}
+
+// known is like ready. It also checks that a classifier has the output.
+func (r Rule) known(ctx context.Context, c db.Conn) (*ready, error) {
+	run, err := r.ready()
+	if err != nil || run.classifier == nil {
+		return run, err
+	}
+	err = messages.CheckOutput(ctx, c, *run.classifier)
+	if why, wrong := err.(db.Malformed); wrong {
+		return nil, db.Invalid{Classifier: string(why)}
+	}
+	return run, err
 }
 
 // addFaults adds the faults that rule.Compile joined.

@@ -1,0 +1,60 @@
+package messages
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"treewarden/store/db"
+)
+
+// CheckOutput returns Malformed if no classifier has the output of a comparison. It
+// names the most similar outputs. While no output of any classifier is known, every
+// name is right.
+func CheckOutput(ctx context.Context, c db.Conn, wanted Comparison) error {
+	type output struct{ Model, Name string }
+	known, err := db.Collect[output](ctx, c, `SELECT name AS model, unnest(outputs) AS name FROM classifier_models`)
+	if err != nil || len(known) == 0 || slices.Contains(known, output{wanted.Model, wanted.Name}) {
+		return err
+	}
+	names := make([]string, len(known))
+	for i, k := range known {
+		names[i] = k.Model + "." + k.Name
+	}
+	name := wanted.Model + "." + wanted.Name
+	return db.Malformed("No classifier has the output " + name + ". Similar: " + strings.Join(Nearest(name, names), ", ") +
+		".")
+}
+
+// Nearest returns the three names that are most similar to a name, the most similar
+// one first.
+func Nearest(name string, names []string) []string {
+	names = slices.Clone(names)
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(cmp.Compare(edits(name, a), edits(name, b)), strings.Compare(a, b))
+	})
+	return names[:min(len(names), 3)]
+}
+
+// edits returns the number of bytes to insert, delete or replace to make one text of
+// another (the Levenshtein distance).
+func edits(from, to string) int {
+	row := make([]int, len(to)+1)
+	for i := range row {
+		row[i] = i
+	}
+	for i := range len(from) {
+		before := row[0]
+		row[0] = i + 1
+		for j := range len(to) {
+			cost := before
+			if from[i] != to[j] {
+				cost++
+			}
+			before = row[j+1]
+			row[j+1] = min(cost, row[j]+1, before+1)
+		}
+	}
+	return row[len(to)]
+}
