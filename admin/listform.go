@@ -2,6 +2,7 @@ package admin
 
 import (
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 
 	"github.com/gofiber/fiber/v2"
@@ -156,6 +157,9 @@ func (s *Server) changeList(c *fiber.Ctx, kind string, id uuid.UUID) error {
 			Kind: kind, Target: target, Reason: body.Reason, Version: body.Version, Params: params, IdempotencyKey: key,
 		})
 	}
+	if err != nil && isAPI(c) && kind == "update_list" && params == (store.ListParams{}) {
+		err = nameNull(c.Body(), err)
+	}
 	if err != nil {
 		return s.listRefused(c, kind, id, body, params, err)
 	}
@@ -171,6 +175,25 @@ func (s *Server) changeList(c *fiber.Ctx, kind string, id uuid.UUID) error {
 		return err
 	}
 	return sendJSON(c, listAnswer{list, outcome})
+}
+
+// nameNull returns the error of a change that gives nothing but null, by its field.
+func nameNull(body []byte, err error) error {
+	var invalid store.Invalid
+	var members map[string]json.RawMessage
+	if !errors.As(err, &invalid) || json.Unmarshal(body, &members) != nil {
+		return err
+	}
+	wrong := store.Invalid{}
+	for _, field := range []string{"name", "kind", "note", "archived"} {
+		if string(members[field]) == "null" {
+			wrong[field] = "null changes nothing. Send the new value, or leave the field out."
+		}
+	}
+	if len(wrong) == 0 {
+		return err
+	}
+	return wrong
 }
 
 // listRefused shows the form again, with what was typed and with its errors or

@@ -165,3 +165,17 @@ func TestAddItemsAsJSON(t *testing.T) {
 		t.Errorf("it is not found: %+v", all.Items)
 	}
 }
+
+// TestNullOfList sends null for the note of a list. The answer names the note.
+func TestNullOfList(t *testing.T) {
+	t.Parallel()
+	l := newLead(t)
+	a := l.send(http.MethodPatch, l.list, object{"note": nil}).want(422)
+	if a.field("error", "fields", "note") == nil || a.field("error", "fields", "name") != nil {
+		t.Errorf("null for the note: %s", a.body)
+	}
+	if a := l.send(http.MethodPatch, l.list, object{}).want(422); a.field("error", "fields", "name") == nil {
+		t.Errorf("nothing to change: %s", a.body)
+	}
+	l.send(http.MethodPatch, l.list, object{"name": "Renamed", "note": nil}).want(200)
+}
