@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -27,8 +28,8 @@ func (s sampleView) Disputes() string { return s.Path() + disputedPath }
 // Ask returns the question that the second look answers.
 func (s sampleView) Ask() string { return questionOf(s.Question) }
 
-// Strata returns what the sample was stratified by, in words.
-func (s sampleView) Strata() string { return groupTitles[s.By] }
+// Strata returns the groups that the sample holds in proportion, in words.
+func (s sampleView) Strata() string { return strings.ToLower(groupTitles[s.By]) }
 
 // groupTitles names what samples and agreements are grouped by.
 var groupTitles = map[string]string{"actor": "Moderator", "lang": "Language", "kind": "Kind", "reason": "Reason"}
@@ -153,7 +154,8 @@ func (s *Server) sampleForm(c *fiber.Ctx, body sampleBody) (sampleFormPage, erro
 	if body.Seed != nil {
 		p.Seed = strconv.FormatInt(*body.Seed, 10)
 	}
-	p.By = choices(body.By, "", "At random", "lang", "By language", "actor", "By moderator", "kind", "By kind")
+	p.By = choices(body.By, "", "At random", "lang", "Each language in proportion", "actor",
+		"Each moderator in proportion", "kind", "Each kind of decision in proportion")
 	return p, nil
 }
 

@@ -317,15 +317,19 @@ func TestJudges(t *testing.T) {
 	if again := l.second.get(path + "/next").field("item"); again != one {
 		t.Errorf("the item changed from %v to %v", one, again)
 	}
-	judge := func(c *client, item any, verdict string, want int) {
+	judge := func(c *client, item any, verdict string, want int) string {
 		t.Helper()
-		c.send(http.MethodPost, path+"/judgements", map[string]any{"item": item, "verdict": verdict}).want(want)
+		return c.send(http.MethodPost, path+"/judgements", map[string]any{"item": item, "verdict": verdict}).want(want).body
 	}
 	judge(l.decider, one, "same", 403)
 	judge(l.second, one, "other", 200)
 	judge(l.second, one, "other", 200)
-	judge(l.second, one, "same", 409)
-	judge(l.third, one, "other", 409)
+	if why := judge(l.second, one, "same", 409); !strings.Contains(why, "You have judged this message before") {
+		t.Errorf("judged again: %s", why)
+	}
+	if why := judge(l.third, one, "other", 409); !strings.Contains(why, "Another judgement") {
+		t.Errorf("judged too late: %s", why)
+	}
 	judge(l.second, two, "same", 200)
 	judge(l.second, uuid.NewString(), "same", 422)
 	judge(l.second, one, "perhaps", 422)

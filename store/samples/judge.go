@@ -87,11 +87,12 @@ func (d Access) Judge(ctx context.Context, sample uuid.UUID, j Judgement) error 
 	if err != nil || tag.RowsAffected() == 1 {
 		return db.Translate(err)
 	}
-	var own, judged, again bool
+	var own, judged, mine, again bool
 	err = d.Pool.QueryRow(ctx, `SELECT coalesce(actor_id = $2, false), second IS NOT NULL,
+		second IS NOT NULL AND judged_by IS NOT DISTINCT FROM $2,
 		coalesce(judged_by IS NOT DISTINCT FROM $2 AND second = `+verdict+`, false)
 		FROM sample_items WHERE sample_id = $1 AND message_id = $4`, sample, d.person(), j.Verdict, j.Item).
-		Scan(&own, &judged, &again)
+		Scan(&own, &judged, &mine, &again)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return db.Invalid{"item": "This message is not in the sample."}
@@ -99,7 +100,11 @@ func (d Access) Judge(ctx context.Context, sample uuid.UUID, j Judgement) error 
 		return db.Translate(err)
 	case own:
 		return ErrOwn
-	case judged && !again:
+	case again:
+		return nil
+	case mine:
+		return ErrAgain
+	case judged:
 		return ErrJudged
 	}
 	return nil

@@ -37,6 +37,7 @@ func (c Conflict) Error() string  { return string(c) }
 const (
 	ErrOwn      = Forbidden("You made the first decision on this message, so another person takes the second look.")
 	ErrParty    = Forbidden("You are one of the two who differ, so a third person settles this.")
+	ErrAgain    = Conflict("You have judged this message before, with the other answer. Your first answer stays.")
 	ErrJudged   = Conflict("Another judgement of this message was given in the meantime.")
 	ErrSettled  = Conflict("This was settled in the meantime.")
 	ErrKeyUsed  = Conflict("This Idempotency-Key was used for another request. Send a new one.")
