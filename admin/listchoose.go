@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -28,6 +29,14 @@ type chooseBody struct {
 	Reason  string     `form:"reason"`
 	Return  string     `form:"return"`
 	Key     string     `form:"key" validate:"max=100"`
+	All     bool       `form:"all"` // confirms that all messages are meant, if the filter is empty
+}
+
+// Everything reports whether a filter leaves no message out but deleted ones.
+func (b chooseBody) Everything() bool {
+	q := b.conditionQuery
+	q.Q, q.Deleted = strings.TrimSpace(q.Q), strings.TrimSuffix(strings.TrimSuffix(q.Deleted, "include"), "exclude")
+	return b.Message == nil && q == (conditionQuery{})
 }
 
 // choosePage is the form, as a page of its own or in a dialog.
@@ -52,7 +61,7 @@ func (p choosePage) Elsewhere() string {
 	if p.Body.Message != nil {
 		return elsewhere(p.Wrong, "to", "note")
 	}
-	return elsewhere(p.Wrong, "to", "reason")
+	return elsewhere(p.Wrong, "to", "reason", "all")
 }
 
 // TooMany reports whether the filter finds more messages than an action adds.
@@ -177,6 +186,9 @@ func (s *Server) addToChosen(c *fiber.Ctx) error {
 	wrong := store.Invalid(fillAll(values, []any{&body}))
 	if len(wrong) == 0 && body.To == nil {
 		wrong = store.Invalid{"to": "Choose a list."}
+	}
+	if len(wrong) == 0 && body.Everything() && !body.All {
+		wrong = store.Invalid{"all": "Confirm that you mean all messages, or go back and set a filter."}
 	}
 	if len(wrong) > 0 {
 		return s.chooseRefused(c, body, values, wrong)

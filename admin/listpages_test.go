@@ -368,4 +368,14 @@ func TestAddToChosenList(t *testing.T) {
 		t.Error("nothing can be added to a list")
 	}
 	c.get("/lists/choose?label=nonsense").want(400)
+	// Without a filter the person confirms that all messages are meant.
+	if form := c.get("/lists/choose?deleted=include").want(200); form.page().Find("input[name=all][required]").Length() != 1 {
+		t.Errorf("the form for all messages: %s", form.text("main"))
+	}
+	all = url.Values{"to": {strings.TrimPrefix(second, "/lists/")}, "q": {" "}}
+	if refused := c.post("/lists/choose", all).want(422); refused.text("#choose-all-more .error") == "" {
+		t.Errorf("all messages without a confirmation: %s", refused.text("main"))
+	}
+	all.Set("all", "true")
+	c.post("/lists/choose", all).want(303)
 }
