@@ -16,7 +16,6 @@ import (
 	"github.com/PuerkitoBio/goquery"
 	"golang.org/x/net/html"
 
-	"treewarden/policy"
 	"treewarden/store"
 	"treewarden/store/storetest"
 )
@@ -26,12 +25,8 @@ func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 // newServer makes a server on a store.
 func newServer(t *testing.T, s *store.Store) *Server {
 	t.Helper()
-	p, err := policy.Shipped()
-	if err != nil {
-		t.Fatal(err)
-	}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	return New(Config{Store: s, Policy: p, Log: log, Version: "test"})
+	return New(Config{Store: s, Log: log, Version: "test"})
 }
 
 // client is a browser with a cookie, or a program with a key.

@@ -66,8 +66,8 @@ func (s *Server) describe(err error) failure {
 	case errors.As(err, &forbidden):
 		f := failure{Status: 403, Code: "forbidden", Title: "You may not do this",
 			Message: forbidden.Why, Missing: forbidden.Permission}
-		if f.Missing != "" && s.Policy != nil {
-			f.Holders = s.Policy.Holders(f.Missing)
+		if f.Missing != "" && s.store != nil {
+			f.Holders = s.store.Policy().Holders(f.Missing)
 			f.Advice = "An admin can give you a role that may."
 		}
 		return f

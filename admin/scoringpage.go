@@ -148,7 +148,7 @@ func (s *Server) saveScoring(c *fiber.Ctx) error {
 
 // scoringPage makes the page with the formula in force in its form.
 func (s *Server) scoringPage(c *fiber.Ctx, window scoring.Window) (scoringPage, error) {
-	p := scoringPage{Layout: s.layout(c, "Scoring"), Holders: s.Policy.Holders(policy.ScoringSave)}
+	p := scoringPage{Layout: s.layout(c, "Scoring"), Holders: s.store.Policy().Holders(policy.ScoringSave)}
 	var err error
 	if p.Scoring, err = s.store.Scoring(c.UserContext(), s.actor(c)); err != nil {
 		return p, err

@@ -78,11 +78,7 @@ func TestCrossOrigin(t *testing.T) {
 func TestSecureCookies(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
-	p, err := policy.Shipped()
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := New(Config{Store: s, Policy: p, Secure: true})
+	server := New(Config{Store: s, Secure: true})
 	makeAccount(t, s, "ada", policy.Admin)
 	a := newClient(t, server).post("/sign-in", url.Values{"username": {"ada"}, "password": {password}}).want(303)
 	if cookie := strings.ToLower(a.header.Get("Set-Cookie")); !strings.HasPrefix(cookie, "__host-treewarden=") ||
@@ -237,11 +233,7 @@ func TestDatabaseAway(t *testing.T) {
 func TestReadiness(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
-	p, err := policy.Shipped()
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := New(Config{Store: s, Policy: p,
+	server := New(Config{Store: s,
 		Ready: func(context.Context) error { return errors.New("the schema is old") }})
 	if a := newClient(t, server).get("/readyz").want(503); strings.Contains(a.body, "the schema is old") {
 		t.Error("the inner reason is shown to everybody")

@@ -16,7 +16,6 @@ import (
 	"github.com/gofiber/template/html/v2"
 	"github.com/valyala/fasthttp"
 
-	"treewarden/policy"
 	"treewarden/store"
 	"treewarden/views"
 )
@@ -38,7 +37,6 @@ const bodyLimit = 1 << 20
 // Config holds the settings of a Server.
 type Config struct {
 	Store   *store.Store
-	Policy  *policy.Policy
 	Log     *slog.Logger
 	Version string
 	// Secure reports whether people use the console over https. If so, browsers

@@ -12,7 +12,6 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"treewarden/policy"
 	"treewarden/store"
 )
 
@@ -106,12 +105,12 @@ func (s *Server) credentials(c *fiber.Ctx) (credentials, error) {
 
 // whose returns the person of the credentials, as the database has them now.
 func (s *Server) whose(ctx context.Context, shown credentials,
-	bySession func(context.Context, string, *policy.Policy) (store.Person, error)) (store.Person, error) {
+	bySession func(context.Context, string) (store.Person, error)) (store.Person, error) {
 	find, secret, nobody := bySession, shown.token, errNotSignedIn
 	if shown.key != "" {
 		find, secret, nobody = s.store.PersonByKey, shown.key, errBadKey
 	}
-	person, err := find(ctx, secret, s.Policy)
+	person, err := find(ctx, secret)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return person, nobody

@@ -113,14 +113,14 @@ func (s *Server) users(c *fiber.Ctx) error {
 // roleChoices returns the roles to filter by.
 func (s *Server) roleChoices(chosen string) []Choice {
 	all := []Choice{{"", "Any role", chosen == ""}}
-	for _, role := range s.Policy.Roles() {
+	for _, role := range s.store.Policy().Roles() {
 		all = append(all, Choice{role.Name, capital(role.Title), role.Name == chosen})
 	}
 	return all
 }
 
 // roleTitle returns a role's name on pages.
-func (s *Server) roleTitle(role string) string { return s.Policy.Title(role) }
+func (s *Server) roleTitle(role string) string { return s.store.Policy().Title(role) }
 
 // columns returns the heads of the list. A second click on one reverses the
 // order.

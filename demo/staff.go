@@ -17,14 +17,14 @@ var Staff = []string{policy.Admin, policy.Moderator, policy.DataLead}
 // names. They have no password: only the links that each start prints open
 // them. An account that was removed from the console is not missing and stays
 // removed.
-func EnsureStaff(ctx context.Context, s *store.Store, p *policy.Policy) (map[string]store.Actor, error) {
+func EnsureStaff(ctx context.Context, s *store.Store) (map[string]store.Actor, error) {
 	there, err := s.Staff(ctx, store.CommandLine)
 	if err != nil {
 		return nil, err
 	}
 	staff := make(map[string]store.Actor)
 	add := func(u store.User) {
-		staff[u.Username] = store.Actor{UserID: u.UserID, Name: u.DisplayName, Role: u.Role, Via: "session", Policy: p}
+		staff[u.Username] = store.Actor{UserID: u.UserID, Name: u.DisplayName, Role: u.Role, Via: "session", Policy: s.Policy()}
 	}
 	for _, u := range there {
 		add(u)

@@ -59,9 +59,11 @@ func widening(former, limit []string) step {
 	return step{languages: without(limit, former)}
 }
 
+func (s step) empty() bool { return !s.allBut && len(s.languages) == 0 }
+
 // addTo adds a change of these languages to changes.
 func (s step) addTo(changes []Change, change Change) []Change {
-	if !s.allBut && len(s.languages) == 0 {
+	if s.empty() {
 		return changes
 	}
 	change.Languages, change.AllBut = s.languages, s.allBut

@@ -11,10 +11,6 @@ const (
 	staffPath = "/settings/staff"
 )
 
-// changesRoles is the permission to change roles: roles decide what accounts may
-// do, and the same people manage both.
-const changesRoles = StaffManage
-
 // The rules that a Reason is about.
 const (
 	RuleRole     = "role"     // the permissions of the role
@@ -73,7 +69,7 @@ func (p *Policy) explainRole(q Question) Reason {
 		return Reason{RuleRole, fmt.Sprintf("There is no role %s, and without a role nobody may do anything.",
 			q.Who.Role), false, staffPath, UserRole}
 	}
-	r := Reason{Code: RuleRole, Where: rolesPath, Needs: changesRoles}
+	r := Reason{Code: RuleRole, Where: rolesPath, Needs: PolicyManage}
 	who, does := capital(p.withArticle(role.Name)), q.Permission.Does()
 	allows, line, err := p.enforcer.EnforceEx(subject{Role: role.Name}, string(q.Permission), "")
 	switch {
@@ -105,7 +101,7 @@ func (p *Policy) explainLanguages(q Question) []Reason {
 		who, where string
 		needs      Permission
 	}{
-		{role.Languages, capital(p.withArticle(q.Who.Role)), rolesPath, changesRoles},
+		{role.Languages, capital(p.withArticle(q.Who.Role)), rolesPath, PolicyManage},
 		{q.Who.Languages, "This person", staffPath, StaffManage},
 	} {
 		if limit.languages == nil {
@@ -131,7 +127,7 @@ func (p *Policy) explainLanguages(q Question) []Reason {
 
 // explainRank explains the rank rules for an act on a user.
 func (p *Policy) explainRank(q Question) Reason {
-	r := Reason{Code: RuleRank, Where: rolesPath, Needs: changesRoles}
+	r := Reason{Code: RuleRank, Where: rolesPath, Needs: PolicyManage}
 	if err := p.MayActOn(q.Who.Role, q.TargetRole, false); err != nil {
 		r.Sentence = err.Error()
 		return r

@@ -17,9 +17,9 @@ const maxTitle = 60 // characters
 
 var roleName = regexp.MustCompile(`^[a-z][a-z0-9_]{1,39}$`)
 
-// keepsAccess holds what admins need to change a policy back: to sign in, and to
-// manage accounts and their roles.
-var keepsAccess = []Permission{Read, UserRole, StaffManage, Account}
+// keepsAccess holds what admins need to change a policy back: to sign in, to change
+// what roles may do, and to manage accounts and their roles.
+var keepsAccess = []Permission{Read, UserRole, PolicyManage, StaffManage, Account}
 
 // Faults is an error that tells what is wrong with roles, by field:
 // "roles[2].permissions".

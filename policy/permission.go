@@ -30,6 +30,7 @@ const (
 	AuditAll      Permission = "audit.all"      // every action
 	UndoOwn       Permission = "undo.own"       // undo own actions
 	UndoAll       Permission = "undo.all"       // undo all actions
+	PolicyManage  Permission = "policy.manage"  // change what roles may do
 	StaffManage   Permission = "staff.manage"   // accounts that can sign in
 	KeyManage     Permission = "key.manage"     // API keys
 	Account       Permission = "account.own"    // own password, sessions, display settings
@@ -68,6 +69,7 @@ var All = []Info{
 	{AuditAll, "see the whole audit log"},
 	{UndoOwn, "undo own actions"},
 	{UndoAll, "undo everybody's actions"},
+	{PolicyManage, "change what roles may do"},
 	{StaffManage, "manage staff accounts"},
 	{KeyManage, "manage API keys"},
 	{Account, "manage the own account"},

@@ -114,6 +114,8 @@ var UndoKind = Kind{
 // accounts and keys, which have their own commands and pages.
 var logged = []Kind{
 	setFormula,
+	setPolicy,
+	restorePolicy,
 	{
 		Name: "create_staff", Target: "user", Title: "Create staff account", Past: "Created account",
 		Permission: policy.StaffManage, WhyNot: "An account stays; give it the role general instead.",

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"treewarden/policy"
+	"treewarden/store/audit"
 	"treewarden/store/db"
 )
 
@@ -211,7 +212,7 @@ func (d *actionTx) refuseDeleted(query string, args ...any) error {
 	}
 	refusal := &Conflict{Why: "The message above is deleted too (" + parent.String() + "). Bring that one back first."}
 	if action != nil {
-		a, err := actionByID(d.Ctx, d.Conn, *action)
+		a, err := audit.ByID(d.Ctx, d.Conn, *action)
 		if err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"treewarden/policy"
+	"treewarden/store/audit"
 	"treewarden/store/counters"
 	"treewarden/store/db"
 	"treewarden/store/messages"
@@ -226,7 +227,7 @@ func (d *actionTx) begin() (done *Action, err error) {
 	if !bytes.Equal(request, d.request) {
 		return nil, &Conflict{Why: "This Idempotency-Key was used for another request. Send a new one."}
 	}
-	action, err := actionByID(d.Ctx, d.Conn, before)
+	action, err := audit.ByID(d.Ctx, d.Conn, before)
 	return &action, err
 }
 
@@ -367,7 +368,7 @@ func (d *actionTx) withLatest(c *Conflict) error {
 	if err != nil {
 		return err
 	}
-	action, err := actionByID(d.Ctx, d.Conn, last)
+	action, err := audit.ByID(d.Ctx, d.Conn, last)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,9 @@ type Actor struct {
 	Name   string
 	Role   string
 	Via    string // "session", "key", "cli" or "system"
-	Policy *policy.Policy
+	// Languages is the person's own limit of languages; nil is none.
+	Languages []string
+	Policy    *policy.Policy // nil for the program itself and the command line
 }
 
 // May reports whether the actor holds a permission. The program itself and its
@@ -27,7 +29,7 @@ func (a Actor) May(permission policy.Permission) bool {
 // its command line bring none.
 func (s *Store) policyFor(actor Actor) *policy.Policy {
 	if actor.trusted() {
-		return s.policy
+		return s.Policy()
 	}
 	return actor.Policy
 }

@@ -2,110 +2,42 @@ package store
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
-	"treewarden/store/boards"
-	"treewarden/store/counters"
+	"treewarden/store/bulk"
 	"treewarden/store/db"
-	"treewarden/store/similar"
-	"treewarden/store/tables"
 )
 
-// loadLock is the advisory lock for filling an empty database. Two processes that
-// start together fill it once.
-const loadLock = 0x7472656577646d
+// What the package bulk loads, by the names that users of a Store know.
+type (
+	Bulk  = bulk.Collection
+	Table = bulk.Table
+)
 
 // NoDate is the value of a missing date.
-var NoDate any = db.Undated
-
-// Table holds rows for one table. The rows are streamed, not buffered.
-type Table struct {
-	Name    string
-	Columns []string
-	Rows    int
-	Row     func(i int) []any
-}
-
-// Bulk is a whole collection by table, with the outputs of one classifier.
-type Bulk struct {
-	Model   string   // the classifier's name
-	Outputs []string // the names of its outputs
-	// Tables returns the tables in the order of their foreign keys. It takes the
-	// classifier's id and the index of each output in its arrays.
-	Tables func(model int16, places []int) []Table
-}
+var NoDate = bulk.NoDate
 
 // Empty reports whether the database holds no contributor and no tree. It may
 // hold staff and keys.
-func (s *Store) Empty(ctx context.Context) (bool, error) { return isEmpty(ctx, s.pool) }
-
-func isEmpty(ctx context.Context, c db.Conn) (bool, error) {
-	var empty bool
-	err := c.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM trees)
-		AND NOT EXISTS (SELECT FROM users WHERE role = 'general')`).Scan(&empty)
-	return empty, db.Translate(err)
-}
+func (s *Store) Empty(ctx context.Context) (bool, error) { return bulk.IsEmpty(ctx, s.pool) }
 
 // Load adds a collection to the database in one transaction and counts its
 // signals. It fails if one of the ids exists.
 func (s *Store) Load(ctx context.Context, b Bulk) error {
 	defer s.boards.MarkAll()
-	return db.Translate(pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.load(ctx, tx, b) }))
+	return db.Translate(pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		return bulk.Load(ctx, tx, s.now(), &s.threshold, b)
+	}))
 }
 
 // Fill loads a collection into an empty database and reports whether it did.
 // Another process may have filled it.
 func (s *Store) Fill(ctx context.Context, b Bulk) (filled bool, err error) {
 	defer s.boards.MarkAll()
-	err = db.Translate(pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(loadLock)); err != nil {
-			return err
-		}
-		if filled, err = isEmpty(ctx, tx); err != nil || !filled {
-			return err
-		}
-		return s.load(ctx, tx, b)
-	}))
-	return filled && err == nil, err
-}
-
-// load copies a collection table by table and recounts everything.
-func (s *Store) load(ctx context.Context, tx pgx.Tx, b Bulk) error {
-	model, err := tables.RegisterModel(ctx, tx, b.Model, b.Outputs, false)
-	if err != nil {
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
+		filled, err = bulk.Fill(ctx, tx, s.now(), &s.threshold, b)
 		return err
-	}
-	places := make([]int, len(b.Outputs))
-	for i, output := range b.Outputs {
-		places[i] = model.At[output]
-	}
-	for _, t := range b.Tables(model.ID, places) {
-		source := pgx.CopyFromSlice(t.Rows, func(i int) ([]any, error) { return t.Row(i), nil })
-		if _, err := tx.CopyFrom(ctx, pgx.Identifier{t.Name}, t.Columns, source); err != nil {
-			return fmt.Errorf("load %s: %w", t.Name, err)
-		}
-	}
-	if err := similar.SketchAll(ctx, tx); err != nil {
-		return err
-	}
-	// Without fresh statistics the server would plan for empty tables. Columns
-	// that are only displayed need none.
-	if _, err := tx.Exec(ctx, `ANALYZE users, trees, message_trees, reactions, reports,
-		messages (tree_id, message_id, parent_id, user_id, created_date, lang, deleted, deleted_root, review_result),
-		label_votes (tree_id, message_id, user_id, at), classifier_outputs (tree_id, message_id, toxicity, at)`); err != nil {
-		return err
-	}
-	from, err := s.threshold.Read(ctx, tx)
-	if err != nil {
-		return err
-	}
-	if err := counters.RebuildIn(ctx, tx, s.now(), from); err != nil {
-		return fmt.Errorf("count the signals: %w", err)
-	}
-	if _, err := tx.Exec(ctx, "ANALYZE user_signals, user_languages"); err != nil {
-		return err
-	}
-	return boards.AnnounceAll(ctx, tx)
+	})
+	return filled && err == nil, db.Translate(err)
 }

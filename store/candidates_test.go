@@ -15,10 +15,6 @@ func TestFindAsJob(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.SetSearchAtOnce(2) // of three messages that are not deleted
-	shipped, err := policy.Shipped()
-	if err != nil {
-		t.Fatal(err)
-	}
 	list, _ := newList(t, w, "Found by a rule")
 	var rule candidates.Rule
 	rule.ShorterThan = 1000
@@ -44,7 +40,7 @@ func TestFindAsJob(t *testing.T) {
 	if job := queue(); job.State != jobs.Queued || job.Total != 3 || queue().JobID != job.JobID {
 		t.Errorf("the job is %+v", job)
 	}
-	if err := w.RunJobs(ctx, shipped); err != nil {
+	if err := w.RunJobs(ctx); err != nil {
 		t.Fatal(err)
 	}
 	done := queue()
@@ -57,7 +53,7 @@ func TestFindAsJob(t *testing.T) {
 		!errors.As(err, &invalid) {
 		t.Errorf("an empty rule becomes the job %v: %v", job, err)
 	}
-	if _, _, _, err := w.FindCandidates(ctx, store.Actor{UserID: w.other, Role: policy.General, Policy: shipped}, list, rule,
+	if _, _, _, err := w.FindCandidates(ctx, store.Actor{UserID: w.other, Role: policy.General, Policy: w.Policy()}, list, rule,
 		false, "", ""); err == nil {
 		t.Error("a contributor may run rules")
 	}

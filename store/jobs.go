@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"treewarden/policy"
+	"treewarden/store/audit"
 	"treewarden/store/db"
 	"treewarden/store/jobs"
 )
@@ -96,7 +97,7 @@ func (s *Store) UndoOrQueue(
 	ctx context.Context, actor Actor, id int64, reason, idempotencyKey string,
 ) (Outcome, *jobs.Job, error) {
 	undo := Act{Kind: UndoKind.Name, Reason: reason, Params: &undoParams{id}, IdempotencyKey: idempotencyKey}
-	action, err := actionByID(ctx, s.pool, id)
+	action, err := audit.ByID(ctx, s.pool, id)
 	long := err == nil && action.Kind == "apply_list" && action.Affected.Messages > JobFrom
 	if !long || action.UndoneBy != nil || actor.UserID == uuid.Nil || checkReason(reason, true) != nil {
 		outcome, err := s.actOrUndo(ctx, actor, undo)
@@ -154,14 +155,12 @@ func (s *Store) CancelJob(ctx context.Context, actor Actor, id uuid.UUID) (jobs.
 
 // RunJobs performs jobs, one after the other, until none waits. Several processes
 // may do so at once.
-func (s *Store) RunJobs(ctx context.Context, p *policy.Policy) error {
-	return jobs.Run(ctx, s.pool, func(ctx context.Context, job jobs.Job, progress func(int64)) (int64, error) {
-		return s.doJob(ctx, p, job, progress)
-	}, isRefusal)
+func (s *Store) RunJobs(ctx context.Context) error {
+	return jobs.Run(ctx, s.pool, s.doJob, isRefusal)
 }
 
 // doJob performs the act of a job, as the person who started it may now.
-func (s *Store) doJob(ctx context.Context, p *policy.Policy, job jobs.Job, progress func(int64)) (int64, error) {
+func (s *Store) doJob(ctx context.Context, job jobs.Job, progress func(int64)) (int64, error) {
 	request := job.Act()
 	kind, known := KindNamed(job.Kind)
 	if request.Target == uuid.Nil || !known || kind.NewParams == nil {
@@ -178,7 +177,10 @@ func (s *Store) doJob(ctx context.Context, p *policy.Policy, job jobs.Job, progr
 	if user.Status != Active {
 		return 0, &Forbidden{Why: "The account that started this is no longer active."}
 	}
-	actor := Actor{UserID: user.UserID, Name: user.DisplayName, Role: user.Role, Via: job.Via, Policy: p}
+	actor := Actor{UserID: user.UserID, Name: user.DisplayName, Role: user.Role, Languages: user.ActsOn, Via: job.Via}
+	if actor.Policy, err = s.policies.Read(ctx, s.pool); err != nil {
+		return 0, err
+	}
 	outcome, err := s.actOrUndo(ctx, actor, Act{Kind: job.Kind, Target: request.Target, Reason: request.Reason,
 		Params: params, IdempotencyKey: "job " + job.JobID.String(), Progress: progress})
 	return outcome.Action.ID, err

@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"treewarden/policy"
 	"treewarden/store"
 	"treewarden/store/jobs"
 	"treewarden/store/lists"
@@ -285,10 +284,6 @@ func TestApplyList(t *testing.T) {
 func TestApplyListAsJob(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	shipped, err := policy.Shipped()
-	if err != nil {
-		t.Fatal(err)
-	}
 	ids := storetest.Tree(t, w.Store, storetest.Node{Author: w.troll, Replies: slices.Repeat([]storetest.Node{{}}, 501)})
 	list, _ := newList(t, w, "A large list")
 	add(t, w, list, ids...)
@@ -306,7 +301,7 @@ func TestApplyListAsJob(t *testing.T) {
 	}
 	run := func() jobs.Job {
 		t.Helper()
-		if err := w.RunJobs(ctx, shipped); err != nil {
+		if err := w.RunJobs(ctx); err != nil {
 			t.Fatal(err)
 		}
 		job, err := w.Job(ctx, w.admin, queue().JobID)

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"treewarden/policy"
+	"treewarden/store/audit"
 	"treewarden/store/chain"
 	"treewarden/store/db"
 	"treewarden/store/similar"
@@ -79,7 +79,9 @@ func actionOf(l chain.Link) Action {
 		ID: l.ID, Seq: l.Seq, At: l.At, ActorID: l.ActorID, ActorName: l.ActorName, ActorRole: l.ActorRole, Via: l.Via,
 		Kind: l.Kind, TargetType: l.TargetType, TargetID: l.TargetID, TargetLabel: l.TargetLabel,
 		StaffAuthor: l.StaffAuthor, Undoes: l.Undoes, Undoable: l.Undoable,
-		Affected: Affected{l.Messages, l.OthersMessages, l.Trees, l.Users}, Reason: l.Reason,
+		Affected: Affected{
+			Messages: l.Messages, OthersMessages: l.OthersMessages, Trees: l.Trees, Users: l.Users,
+		}, Reason: l.Reason,
 		Before: l.Before, After: l.After, Hash: hex.EncodeToString(l.Hash), PrevHash: hex.EncodeToString(l.PrevHash),
 	}
 }
@@ -139,28 +141,5 @@ func (s *Store) ExportActions(ctx context.Context, actor Actor, w io.Writer) err
 	if err := need(actor, policy.AuditAll); err != nil {
 		return err
 	}
-	encoder := json.NewEncoder(w)
-	var total int64
-	rows, err := s.pool.Query(ctx, "SELECT "+actionColumns+db.NoCursorKey+" FROM "+actionTables+" ORDER BY a.seq")
-	if err != nil {
-		return db.Translate(err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		r, err := pgx.RowToStructByName[actionRow](rows)
-		if err != nil {
-			return db.Translate(err)
-		}
-		if err := encoder.Encode(r.action()); err != nil {
-			return fmt.Errorf("write the log: %w", err)
-		}
-		total++
-	}
-	if err := rows.Err(); err != nil {
-		return db.Translate(err)
-	}
-	if err := encoder.Encode(map[string]int64{"total": total}); err != nil {
-		return fmt.Errorf("write the log: %w", err)
-	}
-	return nil
+	return audit.Export(ctx, s.pool, w)
 }

@@ -63,8 +63,8 @@ func (s *Store) RedeemLink(ctx context.Context, link, ip, userAgent string) (str
 // PersonBySession returns the owner of a session's cookie with their current
 // role. It returns ErrNotFound if the session has ended, or the user is banned or
 // has a role without access to the console.
-func (s *Store) PersonBySession(ctx context.Context, token string, p *policy.Policy) (Person, error) {
-	person, err := s.PersonWatching(ctx, token, p)
+func (s *Store) PersonBySession(ctx context.Context, token string) (Person, error) {
+	person, err := s.PersonWatching(ctx, token)
 	if err != nil {
 		return person, err
 	}
@@ -73,13 +73,19 @@ func (s *Store) PersonBySession(ctx context.Context, token string, p *policy.Pol
 
 // PersonWatching is like PersonBySession for the background requests of an open
 // page: they do not extend the session, so that it still ends when idle.
-func (s *Store) PersonWatching(ctx context.Context, token string, p *policy.Policy) (Person, error) {
+func (s *Store) PersonWatching(ctx context.Context, token string) (Person, error) {
 	session, owner, err := sessions.ByToken(ctx, s.pool, token)
 	person := Person{
-		Actor:   Actor{UserID: owner.UserID, Name: owner.Name, Role: owner.Role, Via: "session", Policy: p},
+		Actor: Actor{
+			UserID: owner.UserID, Name: owner.Name, Role: owner.Role, Languages: owner.Languages, Via: "session",
+		},
 		Session: &session, BlurToxic: owner.BlurToxic, Theme: owner.Theme,
 	}
-	if err == nil && !p.EntersConsole(person.Role) {
+	if err != nil {
+		return person, err
+	}
+	person.Policy, err = s.policies.At(ctx, s.pool, owner.PolicyVersion)
+	if err == nil && !person.Policy.EntersConsole(person.Role) {
 		err = ErrNotFound
 	}
 	return person, err

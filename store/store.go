@@ -5,6 +5,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"treewarden/scoring"
 	"treewarden/store/boards"
 	"treewarden/store/counters"
+	"treewarden/store/policies"
 )
 
 // Store is the database. It is safe for concurrent use.
@@ -21,7 +23,9 @@ type Store struct {
 	pool   *pgxpool.Pool
 	clock  atomic.Pointer[func() time.Time] // replaced by tests
 	boards *boards.Boards
-	policy *policy.Policy // decides about actors who bring none
+	// policies is what roles may do. Actors bring the version that was in force when
+	// they were read.
+	policies policies.InForce
 	// threshold is the threshold of the counters for toxic messages.
 	threshold counters.Threshold
 	// searchAtOnce is the number of messages up to which a search for candidates is
@@ -31,10 +35,6 @@ type Store struct {
 
 // Open connects to the database at a URL. It does not migrate it.
 func Open(ctx context.Context, url string) (*Store, error) {
-	shipped, err := policy.Shipped()
-	if err != nil {
-		return nil, err
-	}
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("the database URL cannot be read: %w", err)
@@ -49,11 +49,20 @@ func Open(ctx context.Context, url string) (*Store, error) {
 		pool.Close()
 		return nil, fmt.Errorf("the database does not answer; check --database-url: %w", err)
 	}
-	s := &Store{pool: pool, policy: shipped, searchAtOnce: 200_000}
+	s := &Store{pool: pool, searchAtOnce: 200_000}
 	s.SetClock(time.Now)
 	s.boards = boards.New(pool, s.now, &s.threshold, func(ctx context.Context) (scoring.Formula, error) {
 		return formulaInForce(ctx, pool)
+	}, func(ctx context.Context) {
+		// A request reads the policy anew if this fails.
+		if _, err := s.policies.Read(ctx, pool); err != nil && ctx.Err() == nil {
+			slog.Warn("cannot read what roles may do", "error", err)
+		}
 	})
+	if _, err := s.policies.Read(ctx, pool); err != nil {
+		s.Close()
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -65,6 +74,10 @@ func (s *Store) Close() {
 
 // Ready checks that the database answers.
 func (s *Store) Ready(ctx context.Context) error { return s.pool.Ping(ctx) }
+
+// Policy returns the policy that is in force as far as this process has heard. A
+// person brings the version that was in force when they were read.
+func (s *Store) Policy() *policy.Policy { return s.policies.Held() }
 
 // SetClock replaces the clock, for tests.
 func (s *Store) SetClock(now func() time.Time) { s.clock.Store(&now) }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -33,6 +32,9 @@ type User struct {
 	CreatedDate       time.Time  `json:"created_date"`
 	LastActivityDate  *time.Time `json:"last_activity_date"`
 	Version           int        `json:"version"`
+	// ActsOn is the limit of languages of a member of staff, besides the limit of
+	// their role; nil is none.
+	ActsOn []string `json:"-"`
 	// Private is set only for an actor with the permission user.private.
 	Private *UserPrivate `json:"private,omitempty"`
 }
@@ -181,55 +183,6 @@ type Node struct {
 type TreeDetail struct {
 	Tree
 	Prompt *Node `json:"prompt"`
-}
-
-// Affected counts the objects that an action changed. OthersMessages are the
-// messages that are not by the target user or the author of the target message.
-type Affected struct {
-	Messages       int64 `json:"messages"`
-	OthersMessages int64 `json:"others_messages"`
-	Trees          int64 `json:"trees"`
-	Users          int64 `json:"users"`
-}
-
-// Action is an entry of the log. It is never changed or removed.
-type Action struct {
-	ID          int64           `json:"id"`
-	Seq         int64           `json:"seq"` // its place in the hash chain
-	At          time.Time       `json:"at"`
-	ActorID     *uuid.UUID      `json:"actor_id"`
-	ActorName   string          `json:"actor_name"`
-	ActorRole   string          `json:"actor_role"`
-	Via         string          `json:"via"`
-	Kind        string          `json:"kind"`
-	TargetType  string          `json:"target_type"` // user, message, tree, formula, action, key
-	TargetID    string          `json:"target_id"`
-	TargetLabel string          `json:"target_label"`
-	StaffAuthor bool            `json:"staff_author"` // the message's author was staff
-	Undoes      *int64          `json:"undoes"`
-	UndoneBy    *int64          `json:"undone_by"`
-	Undoable    bool            `json:"undoable"`
-	Affected    Affected        `json:"affected"`
-	Reason      string          `json:"reason"`
-	Before      json.RawMessage `json:"before"`
-	After       json.RawMessage `json:"after"`
-	Hash        string          `json:"hash"` // hex
-	PrevHash    string          `json:"prev_hash"`
-}
-
-// ActionFilter narrows the audit log. Target is the id of a user, message or
-// tree, and selects all actions that changed it.
-type ActionFilter struct {
-	Actor *uuid.UUID
-	// ActorName is a member of staff or a key; an unknown name is Malformed.
-	ActorName string
-	Kind      string
-	Target    string
-	// Concerning is a user, and selects actions on them and on their messages.
-	Concerning *uuid.UUID
-	Since      *time.Time
-	Until      *time.Time
-	Page
 }
 
 // Act is a request for an action. The kind determines which fields are needed.

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"treewarden/policy"
+	"treewarden/store/audit"
 	"treewarden/store/db"
 )
 
@@ -34,7 +35,7 @@ func (s *Store) Undo(ctx context.Context, actor Actor, action int64, reason stri
 }
 
 func (d *actionTx) undo(id int64) error {
-	action, err := actionByID(d.Ctx, d.Conn, id)
+	action, err := audit.ByID(d.Ctx, d.Conn, id)
 	if err != nil {
 		return err
 	}
@@ -60,7 +61,7 @@ func (d *actionTx) undo(id int64) error {
 		return err
 	}
 	// Another undo may have committed while this one waited for the locks.
-	if action, err = actionByID(d.Ctx, d.Conn, id); err != nil {
+	if action, err = audit.ByID(d.Ctx, d.Conn, id); err != nil {
 		return err
 	}
 	if action.UndoneBy != nil {
@@ -305,7 +306,7 @@ func (d *actionTx) laterThan(id int64, objectType string, object uuid.UUID, aspe
 }
 
 func (d *actionTx) standsInTheWay(later int64, why string) error {
-	action, err := actionByID(d.Ctx, d.Conn, later)
+	action, err := audit.ByID(d.Ctx, d.Conn, later)
 	if err != nil {
 		return err
 	}

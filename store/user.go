@@ -28,6 +28,7 @@ type userRow struct {
 	CreatedDate       time.Time
 	LastActivityDate  *time.Time
 	Version           int
+	Languages         []string
 	BannedAt          *time.Time
 	BannedUntil       *time.Time
 	BanReason         *string
@@ -38,7 +39,7 @@ type userRow struct {
 
 const userColumns = `u.user_id, u.display_name, u.auth_method, u.username, u.role,
 	` + tables.UserStatusSQL + ` AS status, u.notes, u.show_on_leaderboard, u.created_date,
-	nullif(u.last_activity_date, '-infinity') AS last_activity_date, u.version,
+	nullif(u.last_activity_date, '-infinity') AS last_activity_date, u.version, u.languages,
 	u.banned_at, u.banned_until, u.ban_reason, u.banned_by,
 	(SELECT b.display_name FROM users b WHERE b.user_id = u.banned_by) AS banned_by_name, u.ban_action`
 
@@ -47,7 +48,7 @@ func (r userRow) user() User {
 		UserID: r.UserID, DisplayName: r.DisplayName, AuthMethod: r.AuthMethod, Username: r.Username,
 		Role: r.Role, Status: r.Status, Notes: r.Notes,
 		ShowOnLeaderboard: r.ShowOnLeaderboard, CreatedDate: r.CreatedDate,
-		LastActivityDate: r.LastActivityDate, Version: r.Version,
+		LastActivityDate: r.LastActivityDate, Version: r.Version, ActsOn: r.Languages,
 	}
 	if r.Status == Banned {
 		u.Ban = &Ban{Since: *r.BannedAt, Until: r.BannedUntil, By: r.BannedBy, Action: r.BanAction}

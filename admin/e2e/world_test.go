@@ -42,20 +42,16 @@ func newWorld(t *testing.T) *world {
 	chromium(t) // before the long work, because it may skip the test
 	l := &lasting{TB: t}
 	outliving = append(outliving, l)
-	shipped, err := policy.Shipped()
-	if err != nil {
-		t.Fatal(err)
-	}
 	w := &world{store: storetest.New(l), staff: map[string]store.Actor{}}
 	for _, role := range []string{policy.Admin, policy.Moderator, policy.DataLead} {
 		user, err := w.store.CreateStaff(t.Context(), store.CommandLine, role, role, "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.staff[role] = store.Actor{UserID: user.UserID, Name: user.DisplayName, Role: role, Via: "session", Policy: shipped}
+		w.staff[role] = store.Actor{UserID: user.UserID, Name: user.DisplayName, Role: role, Via: "session", Policy: w.store.Policy()}
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	app := admin.New(admin.Config{Store: w.store, Policy: shipped, Log: log, Version: "test"}).App()
+	app := admin.New(admin.Config{Store: w.store, Log: log, Version: "test"}).App()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 
 	"treewarden/migrations"
-	"treewarden/policy"
 	"treewarden/store"
 	"treewarden/store/postgres"
 )
@@ -21,7 +20,6 @@ type App struct {
 	Stdout io.Writer
 	Stderr io.Writer
 	Log    *slog.Logger
-	Policy *policy.Policy
 
 	ctx    context.Context // a command lives as long as its context
 	server *postgres.Server
@@ -29,12 +27,7 @@ type App struct {
 	store  *store.Store
 }
 
-func (a *App) prepare(command string) error {
-	a.Log = newLog(a.Settings, command, a.Stderr)
-	shipped, err := policy.Shipped()
-	a.Policy = shipped
-	return err
-}
+func (a *App) prepare(command string) { a.Log = newLog(a.Settings, command, a.Stderr) }
 
 // Context ends when the program receives a signal to stop.
 func (a *App) Context() context.Context { return a.ctx }

@@ -69,7 +69,7 @@ func (c *DemoCmd) fill(ctx context.Context, app *App, s *store.Store) error {
 			return err
 		}
 	}
-	staff, err := demo.EnsureStaff(ctx, s, app.Policy)
+	staff, err := demo.EnsureStaff(ctx, s)
 	if err != nil || !empty {
 		return err
 	}

@@ -108,9 +108,7 @@ func (a *App) run(args []string) (err error) {
 		return err
 	}
 	a.Settings = commands.Settings
-	if err := a.prepare(command.Command()); err != nil {
-		return err
-	}
+	a.prepare(command.Command())
 	defer func() { err = errors.Join(err, a.Close()) }()
 	return a.withLog(command.Run(a))
 }

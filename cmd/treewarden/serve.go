@@ -90,7 +90,7 @@ func serve(app *App, s *store.Store, listener net.Listener) error {
 	ctx, cancel := context.WithCancel(app.Context())
 	defer cancel()
 	web := admin.New(admin.Config{
-		Store: s, Policy: app.Policy, Log: app.Log, Version: programVersion(), Secure: app.Secure,
+		Store: s, Log: app.Log, Version: programVersion(), Secure: app.Secure,
 		TrustedProxies: app.TrustedProxies, Ready: (&readiness{store: s, url: app.url}).check,
 	}).App()
 
@@ -104,7 +104,7 @@ func serve(app *App, s *store.Store, listener net.Listener) error {
 		every(ctx, time.Second, app.Log, "end timed bans", func(ctx context.Context) error { return endBans(ctx, app, s) })
 	})
 	background.Go(func() {
-		every(ctx, time.Second, app.Log, "do jobs", func(ctx context.Context) error { return s.RunJobs(ctx, app.Policy) })
+		every(ctx, time.Second, app.Log, "do jobs", s.RunJobs)
 	})
 	background.Go(func() {
 		every(ctx, sketchInterval, app.Log, "sketch messages", s.KeepUpSketches)

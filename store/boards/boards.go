@@ -56,6 +56,9 @@ type Boards struct {
 
 	// readFormula reads the formula in force from the database.
 	readFormula func(context.Context) (scoring.Formula, error)
+	// readPolicy reads what roles may do from the database. The boards do not show
+	// it: they only hear of changes.
+	readPolicy func(context.Context)
 	// formula is the formula in force. It is cached while the process listens;
 	// changes counts its possible changes.
 	formula struct {
@@ -68,10 +71,11 @@ type Boards struct {
 
 // New returns the boards of a database. They are read on first use.
 func New(pool *pgxpool.Pool, now func() time.Time, threshold *counters.Threshold,
-	readFormula func(context.Context) (scoring.Formula, error)) *Boards {
+	readFormula func(context.Context) (scoring.Formula, error), readPolicy func(context.Context)) *Boards {
 	id := uuid.New()
 	return &Boards{
-		pool: pool, now: now, threshold: threshold, readFormula: readFormula,
+		pool: pool, now: now, threshold: threshold,
+		readFormula: readFormula, readPolicy: readPolicy,
 		name: base64.RawURLEncoding.EncodeToString(id[:6]), board: board.New(),
 		pending: map[uuid.UUID]bool{}, wakeReader: make(chan struct{}, 1), watching: map[chan struct{}]bool{},
 	}
@@ -131,7 +135,7 @@ func (l *Boards) follow(ctx context.Context, conn *pgx.Conn) {
 	for {
 		news, err := conn.WaitForNotification(ctx)
 		if err == nil {
-			l.onNotify(news.Payload)
+			l.onNotify(ctx, news.Payload)
 			continue
 		}
 		l.setListening(false)
@@ -142,6 +146,7 @@ func (l *Boards) follow(ctx context.Context, conn *pgx.Conn) {
 		l.setListening(true)
 		l.threshold.Forget()
 		l.MarkAll() // notifications in the meantime are lost
+		l.readPolicy(ctx)
 	}
 }
 

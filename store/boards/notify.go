@@ -19,8 +19,11 @@ const channel = "treewarden_board"
 // allUsers is the payload for a change of all users.
 const allUsers = "*"
 
-// formulaChanged is the payload for a change of the formula in force.
-const formulaChanged = "formula"
+// The payloads for a change of the formula in force, and of what roles may do.
+const (
+	formulaChanged = "formula"
+	policyChanged  = "policy"
+)
 
 const (
 	idText = 22 // the length of an id in a payload
@@ -36,6 +39,9 @@ func (l *Boards) Announce(batch *pgx.Batch, changed counters.Changed) {
 	payloads := l.payloads(changed.Users)
 	if changed.Formula {
 		payloads = append(payloads, formulaChanged)
+	}
+	if changed.Policy {
+		payloads = append(payloads, policyChanged)
 	}
 	for _, payload := range payloads {
 		batch.Queue("SELECT pg_notify($1, $2)", channel, payload)
@@ -120,7 +126,7 @@ func (l *Boards) payloads(users map[uuid.UUID]bool) []string {
 }
 
 // onNotify handles a payload of any process.
-func (l *Boards) onNotify(payload string) {
+func (l *Boards) onNotify(ctx context.Context, payload string) {
 	switch payload {
 	case allUsers:
 		l.threshold.Forget()
@@ -129,6 +135,9 @@ func (l *Boards) onNotify(payload string) {
 	case formulaChanged:
 		l.forgetFormula()
 		l.notifyWatchers()
+		return
+	case policyChanged:
+		l.readPolicy(ctx)
 		return
 	}
 	from, ids, _ := strings.Cut(payload, ":")

@@ -9,8 +9,9 @@ import (
 type Changed struct {
 	// Users are the users with changed counts, languages or rows.
 	Users map[uuid.UUID]bool
-	// Formula reports whether another formula is put in force.
-	Formula bool
+	// Formula reports whether another formula is put in force, and Policy whether
+	// roles may do other things.
+	Formula, Policy bool
 }
 
 // Add marks users as changed.

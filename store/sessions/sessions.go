@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"treewarden/store/db"
+	"treewarden/store/policies"
 	"treewarden/store/tables"
 )
 
@@ -147,21 +148,24 @@ func RedeemLink(ctx context.Context, pool *pgxpool.Pool, link, ip, userAgent str
 type Owner struct {
 	UserID     uuid.UUID
 	Name, Role string
+	Languages  []string
 	BlurToxic  bool
 	Theme      string
+	// PolicyVersion is the version of the policy in force.
+	PolicyVersion int
 }
 
 // ByToken returns the session of a cookie, and its owner as they are now. It
 // returns ErrNotFound if the session has ended or the owner is not active.
 func ByToken(ctx context.Context, c db.Conn, token string) (session Session, owner Owner, err error) {
 	session.Current = true
-	err = c.QueryRow(ctx, `SELECT u.user_id, u.display_name, u.role, u.blur_toxic, u.theme, s.session_id,
-			s.created_at, s.last_seen_at, s.expires_at, s.ip, s.user_agent
+	err = c.QueryRow(ctx, `SELECT u.user_id, u.display_name, u.role, u.languages, u.blur_toxic, u.theme,
+			`+policies.CurrentSQL+`, s.session_id, s.created_at, s.last_seen_at, s.expires_at, s.ip, s.user_agent
 		FROM sessions s JOIN users u USING (user_id)
 		WHERE s.token_hash = $1 AND s.expires_at > now() AND s.last_seen_at > now() - $2::interval
 			AND (`+tables.UserStatusSQL+`) = 'active'`, HashToken(token), sessionIdle).
-		Scan(&owner.UserID, &owner.Name, &owner.Role, &owner.BlurToxic, &owner.Theme, &session.SessionID,
-			&session.CreatedAt, &session.LastSeenAt, &session.ExpiresAt, &session.IP, &session.UserAgent)
+		Scan(&owner.UserID, &owner.Name, &owner.Role, &owner.Languages, &owner.BlurToxic, &owner.Theme,
+			&owner.PolicyVersion, &session.SessionID, &session.CreatedAt, &session.LastSeenAt, &session.ExpiresAt, &session.IP, &session.UserAgent)
 	return session, owner, db.Translate(err)
 }
 

@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"treewarden/policy"
 	"treewarden/store"
 	"treewarden/store/similar"
 )
@@ -80,14 +79,10 @@ func User(t testing.TB, s *store.Store, name string) uuid.UUID {
 // Staff makes an account of a role and returns it as an actor of a session.
 func Staff(t testing.TB, s *store.Store, role string) store.Actor {
 	t.Helper()
-	shipped, err := policy.Shipped()
-	if err != nil {
-		t.Fatalf("read the shipped policy: %v", err)
-	}
 	id := uuid.New()
 	name := role + " " + id.String()[:4]
 	Exec(t, s, "INSERT INTO users (user_id, display_name, username, role) VALUES ($1, $2, $2, $3)", id, name, role)
-	return store.Actor{UserID: id, Name: name, Role: role, Via: "session", Policy: shipped}
+	return store.Actor{UserID: id, Name: name, Role: role, Via: "session", Policy: s.Policy()}
 }
 
 // Node describes a message and its replies. The zero value of a field takes

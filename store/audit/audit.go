@@ -1,0 +1,227 @@
+// Package audit reads the log: what staff did, to what, and why. The package store
+// writes it.
+package audit
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"treewarden/store/db"
+)
+
+// Affected counts the objects that an action changed. OthersMessages are the
+// messages that are not by the target user or the author of the target message.
+type Affected struct {
+	Messages       int64 `json:"messages"`
+	OthersMessages int64 `json:"others_messages"`
+	Trees          int64 `json:"trees"`
+	Users          int64 `json:"users"`
+}
+
+// Action is an entry of the log. It is never changed or removed.
+type Action struct {
+	ID          int64           `json:"id"`
+	Seq         int64           `json:"seq"` // its place in the hash chain
+	At          time.Time       `json:"at"`
+	ActorID     *uuid.UUID      `json:"actor_id"`
+	ActorName   string          `json:"actor_name"`
+	ActorRole   string          `json:"actor_role"`
+	Via         string          `json:"via"`
+	Kind        string          `json:"kind"`
+	TargetType  string          `json:"target_type"` // user, message, tree, formula, action, key
+	TargetID    string          `json:"target_id"`
+	TargetLabel string          `json:"target_label"`
+	StaffAuthor bool            `json:"staff_author"` // the message's author was staff
+	Undoes      *int64          `json:"undoes"`
+	UndoneBy    *int64          `json:"undone_by"`
+	Undoable    bool            `json:"undoable"`
+	Affected    Affected        `json:"affected"`
+	Reason      string          `json:"reason"`
+	Before      json.RawMessage `json:"before"`
+	After       json.RawMessage `json:"after"`
+	Hash        string          `json:"hash"` // hex
+	PrevHash    string          `json:"prev_hash"`
+}
+
+type row struct {
+	db.Keyed
+	ID, Seq                   int64
+	At                        time.Time
+	ActorID                   *uuid.UUID
+	ActorName, ActorRole, Via string
+	Kind                      string
+	TargetType, TargetID      string
+	TargetLabel               string
+	StaffAuthor               bool
+	Undoes, UndoneBy          *int64
+	Undoable                  bool
+	Messages, OthersMessages  int64
+	Trees, Users              int64
+	Reason                    string
+	Before, After             json.RawMessage
+	PrevHash, Hash            []byte
+}
+
+const columns = `a.id, a.seq, a.at, a.actor_id, a.actor_name, a.actor_role, a.via, a.kind,
+	a.target_type, a.target_id, a.target_label, a.staff_author, a.undoes, b.id AS undone_by, a.undoable,
+	a.messages, a.others_messages, a.trees, a.users, a.reason, a.before, a.after, a.prev_hash, a.hash`
+
+const tables = `actions a LEFT JOIN actions b ON b.undoes = a.id`
+
+func (r row) action() Action {
+	return Action{
+		ID: r.ID, Seq: r.Seq, At: r.At,
+		ActorID: r.ActorID, ActorName: r.ActorName, ActorRole: r.ActorRole, Via: r.Via, Kind: r.Kind,
+		TargetType: r.TargetType, TargetID: r.TargetID, TargetLabel: r.TargetLabel, StaffAuthor: r.StaffAuthor,
+		Undoes: r.Undoes, UndoneBy: r.UndoneBy, Undoable: r.Undoable,
+		Affected: Affected{r.Messages, r.OthersMessages, r.Trees, r.Users},
+		Reason:   r.Reason, Before: r.Before, After: r.After,
+		Hash: hex.EncodeToString(r.Hash), PrevHash: hex.EncodeToString(r.PrevHash),
+	}
+}
+
+// ByID returns one action, or ErrNotFound.
+func ByID(ctx context.Context, c db.Conn, id int64) (Action, error) {
+	rows, err := c.Query(ctx, "SELECT "+columns+db.NoCursorKey+" FROM "+tables+" WHERE a.id = $1", id)
+	if err != nil {
+		return Action{}, db.Translate(err)
+	}
+	r, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[row])
+	return r.action(), db.Translate(err)
+}
+
+// Filter narrows the audit log. Target is the id of a user, message or
+// tree, and selects all actions that changed it.
+type Filter struct {
+	Actor *uuid.UUID
+	// Own limits the list to the actions of a person.
+	Own *uuid.UUID
+	// ActorName is a member of staff or a key; an unknown name is Malformed.
+	ActorName string
+	Kind      string
+	Target    string
+	// Concerning is a user, and selects actions on them and on their messages.
+	Concerning *uuid.UUID
+	Since      *time.Time
+	Until      *time.Time
+	db.Page
+}
+
+// List returns one page of the actions, the newest first.
+func List(ctx context.Context, c db.Conn, f Filter) (db.List[Action], error) {
+	q := db.Query{Columns: columns, From: tables}
+	if f.Own != nil {
+		q.Where("a.actor_id = ?", *f.Own)
+	}
+	if f.Actor != nil {
+		q.Where("a.actor_id = ?", *f.Actor)
+	}
+	if f.ActorName != "" {
+		ids, err := actorsNamed(ctx, c, f.ActorName)
+		if err != nil {
+			return db.List[Action]{}, err
+		}
+		q.Where("a.actor_id = ANY (?::uuid[])", db.IDArray(ids))
+	}
+	if f.Kind != "" {
+		q.Where("a.kind = ?", f.Kind)
+	}
+	if f.Target != "" {
+		target, err := uuid.Parse(f.Target)
+		if err != nil {
+			return db.List[Action]{}, db.Malformed("target is the id of a user, message or tree.")
+		}
+		q.Where(`(a.target_id = ? OR a.id IN (`+touching+`))`, target.String(), target)
+	}
+	if f.Concerning != nil {
+		q.Where(`(a.target_id = ? OR a.id IN (`+touching+`
+			UNION SELECT o.action_id FROM messages m JOIN action_objects o ON o.object_type = 'message'
+				AND o.object_id = m.message_id WHERE m.user_id = ?))`,
+			f.Concerning.String(), *f.Concerning, *f.Concerning)
+	}
+	if f.Since != nil {
+		q.Where("a.at >= ?", *f.Since)
+	}
+	if f.Until != nil {
+		q.Where("a.at < ?", *f.Until)
+	}
+	rows, next, prev, err := db.Fetch[row](ctx, c, q,
+		db.Order{Name: "actions", Desc: true, Keys: []db.Key{{Expr: "a.id", Typ: "bigint"}}}, f.Page)
+	if err != nil {
+		return db.List[Action]{}, err
+	}
+	actions := make([]Action, len(rows))
+	for i, r := range rows {
+		actions[i] = r.action()
+	}
+	return db.List[Action]{Items: actions, Next: next, Prev: prev}, nil
+}
+
+// actorsNamed finds staff and former staff by name: the display name in upper or
+// lower case, or the username.
+func actorsNamed(ctx context.Context, c db.Conn, name string) ([]uuid.UUID, error) {
+	rows, err := c.Query(ctx, `SELECT u.user_id FROM users u
+		WHERE (lower(u.display_name) = lower($1) OR u.auth_method = 'local' AND u.username = $1)
+		AND (u.role <> 'general' OR EXISTS (SELECT FROM actions a WHERE a.actor_id = u.user_id))`, db.ToText(name))
+	if err != nil {
+		return nil, db.Translate(err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err == nil && len(ids) == 0 {
+		err = db.Malformed(fmt.Sprintf("there is no member of staff, and no key, named %q", name))
+	}
+	return ids, db.Translate(err)
+}
+
+// touching is a query for the actions that changed an object.
+const touching = `SELECT o.action_id FROM action_objects o
+	WHERE o.object_id = ? AND o.object_type IN ('user', 'message', 'tree', 'formula')`
+
+// RecentReasons returns the actor's last reasons for a kind of action, the newest
+// first. A form offers them.
+func RecentReasons(ctx context.Context, c db.Conn, actor uuid.UUID, kind string) ([]string, error) {
+	rows, err := c.Query(ctx, `SELECT reason FROM (SELECT id, reason FROM actions
+			WHERE actor_id = $1 AND kind = $2 AND reason <> '' ORDER BY id DESC LIMIT 50) r
+		GROUP BY reason ORDER BY max(id) DESC LIMIT 8`, actor, kind)
+	if err != nil {
+		return nil, db.Translate(err)
+	}
+	reasons, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return reasons, db.Translate(err)
+}
+
+// Export writes the whole log as JSON lines, the oldest first. The last line holds
+// the total.
+func Export(ctx context.Context, c db.Conn, w io.Writer) error {
+	encoder := json.NewEncoder(w)
+	var total int64
+	rows, err := c.Query(ctx, "SELECT "+columns+db.NoCursorKey+" FROM "+tables+" ORDER BY a.seq")
+	if err != nil {
+		return db.Translate(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		r, err := pgx.RowToStructByName[row](rows)
+		if err != nil {
+			return db.Translate(err)
+		}
+		if err := encoder.Encode(r.action()); err != nil {
+			return fmt.Errorf("write the log: %w", err)
+		}
+		total++
+	}
+	if err := rows.Err(); err != nil {
+		return db.Translate(err)
+	}
+	if err := encoder.Encode(map[string]int64{"total": total}); err != nil {
+		return fmt.Errorf("write the log: %w", err)
+	}
+	return nil
+}
