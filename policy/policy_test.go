@@ -33,7 +33,7 @@ func TestShippedTable(t *testing.T) {
 		policy.AuditAll: leads, policy.ScoringSave: leads,
 		policy.UserPrivate: admins, policy.UserRole: admins, policy.UserErase: admins, policy.UndoAll: admins,
 		policy.ListApply:   admins,
-		policy.StaffManage: admins, policy.KeyManage: admins,
+		policy.PolicyManage: admins, policy.StaffManage: admins, policy.KeyManage: admins,
 		// Nobody grants what they do not hold, and admins make collectors' keys.
 		policy.Ingest:     {policy.Collector: true, policy.Admin: true},
 		policy.EventsRead: {policy.Collector: true, policy.Admin: true},
