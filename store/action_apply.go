@@ -42,6 +42,9 @@ func applyList(d *actionTx, p ApplyParams) error {
 	if err != nil {
 		return err
 	}
+	if err := d.checkLanguages(d.permission, found.trees, found.messages); err != nil {
+		return err
+	}
 	now := int64(len(found.messages))
 	if p.Expected != nil && *p.Expected != now {
 		return &Conflict{Why: "The list would delete another number of messages now than the preview counted. Look at " +

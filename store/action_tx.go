@@ -31,6 +31,8 @@ type actionTx struct {
 	actor Actor
 	act   Act
 	kind  Kind
+	// permission is the permission of the act or, for an undo, of the undone action.
+	permission policy.Permission
 	// aspects are the aspects of the kind or, for an undo, of the undone kind.
 	aspects []aspect
 
@@ -92,11 +94,7 @@ func (s *Store) Act(ctx context.Context, actor Actor, act Act) (Outcome, error) 
 	if !ok || kind.do == nil {
 		return Outcome{}, Malformed("There is no action " + act.Kind + ".")
 	}
-	permission := kind.Permission
-	if params, ok := act.Params.(interface{ permission() policy.Permission }); ok {
-		permission = params.permission()
-	}
-	if err := need(actor, permission); err != nil {
+	if err := need(actor, permissionOf(kind, act)); err != nil {
 		return Outcome{}, err
 	}
 	if err := checkReason(act.Reason, kind.NeedsReason); err != nil {
@@ -110,6 +108,14 @@ func (s *Store) Act(ctx context.Context, actor Actor, act Act) (Outcome, error) 
 		act.Params = prepared
 	}
 	return s.perform(ctx, actor, act, kind, kind.do)
+}
+
+// permissionOf returns the permission that an act needs.
+func permissionOf(kind Kind, act Act) policy.Permission {
+	if params, ok := act.Params.(interface{ permission() policy.Permission }); ok {
+		return params.permission()
+	}
+	return kind.Permission
 }
 
 // preparer are parameters of an action that reads much before it begins.
@@ -164,7 +170,8 @@ func (s *Store) perform(
 		defer func() { s.boards.Mark(update.Changed) }()
 		d := &actionTx{
 			Pipe: db.Pipe{Conn: c, Ctx: ctx}, store: s, actor: actor, act: act, kind: kind, aspects: kind.aspects,
-			at: s.now().UTC().Truncate(time.Microsecond), request: request[:], update: update,
+			permission: permissionOf(kind, act),
+			at:         s.now().UTC().Truncate(time.Microsecond), request: request[:], update: update,
 		}
 		if act.Target != uuid.Nil {
 			d.targetType, d.targetID = kind.Target, act.Target.String()
@@ -190,6 +197,9 @@ func (d *actionTx) run(do func(*actionTx) error, outcome *Outcome) error {
 		return nil
 	}
 	if err := do(d); err != nil {
+		return err
+	}
+	if err := d.checkLanguage(d.permission); err != nil {
 		return err
 	}
 	outcome.Affected = d.affected

@@ -2,9 +2,6 @@ package store
 
 import (
 	"context"
-	"time"
-
-	"github.com/google/uuid"
 
 	"treewarden/policy"
 	"treewarden/scoring"
@@ -14,18 +11,10 @@ import (
 
 // Home holds the work that waits for a member of staff.
 type Home struct {
-	OpenReports []HomeReport `json:"open_reports"`
-	Flagged     []BoardRow   `json:"flagged"` // the top of today's board
-	MyActions   []Action     `json:"my_actions"`
-	BansEnding  []User       `json:"bans_ending"` // within the next seven days
-}
-
-// HomeReport is an open report with its message.
-type HomeReport struct {
-	Message Message   `json:"message"`
-	By      string    `json:"by"`
-	Reason  string    `json:"reason"`
-	At      time.Time `json:"at"`
+	OpenReports []messages.Reported `json:"open_reports"`
+	Flagged     []BoardRow          `json:"flagged"` // the top of today's board
+	MyActions   []Action            `json:"my_actions"`
+	BansEnding  []User              `json:"bans_ending"` // within the next seven days
 }
 
 // Home returns the work that waits for the actor.
@@ -35,7 +24,7 @@ func (s *Store) Home(ctx context.Context, actor Actor) (Home, error) {
 		return h, err
 	}
 	var err error
-	if h.OpenReports, err = s.openReports(ctx); err != nil {
+	if h.OpenReports, err = messages.OpenReports(ctx, s.pool); err != nil {
 		return h, err
 	}
 	formula, err := s.FormulaNamed(ctx, "")
@@ -59,37 +48,4 @@ func (s *Store) Home(ctx context.Context, actor Actor) (Home, error) {
 		h.BansEnding = append(h.BansEnding, r.user())
 	}
 	return h, err
-}
-
-// openReports reads the newest open reports.
-func (s *Store) openReports(ctx context.Context) ([]HomeReport, error) {
-	type row struct {
-		TreeID, MessageID uuid.UUID
-		By, Reason        string
-		At                time.Time
-	}
-	rows, err := db.Collect[row](ctx, s.pool, `SELECT r.tree_id, r.message_id, u.display_name AS by, r.reason, r.at
-		FROM reports r JOIN users u USING (user_id) WHERE r.status = 'open' ORDER BY r.at DESC, r.report_id DESC LIMIT 10`)
-	if err != nil || len(rows) == 0 {
-		return nil, err
-	}
-	trees, ids := make([]uuid.UUID, len(rows)), make([]uuid.UUID, len(rows))
-	for i, r := range rows {
-		trees[i], ids[i] = r.TreeID, r.MessageID
-	}
-	found, err := messages.Select(ctx, s.pool,
-		"WHERE (m.tree_id, m.message_id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))", trees, ids)
-	if err != nil {
-		return nil, err
-	}
-	reports := make([]HomeReport, len(rows))
-	for i, r := range rows {
-		reports[i] = HomeReport{By: r.By, Reason: r.Reason, At: r.At}
-		for _, m := range found {
-			if m.MessageID == r.MessageID {
-				reports[i].Message = m
-			}
-		}
-	}
-	return reports, nil
 }

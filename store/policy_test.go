@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"treewarden/policy"
 	"treewarden/store"
 	"treewarden/store/storetest"
@@ -228,5 +230,77 @@ func TestPolicyOfAnOlderProgram(t *testing.T) {
 		!slices.Contains(role.Permissions, policy.UserBan) || slices.Contains(role.Permissions, policy.Read) ||
 		person.Policy.KnownRole(policy.DataLead) {
 		t.Errorf("%+v", role)
+	}
+}
+
+// TestLanguages limits a role and a person to languages: they act on messages and
+// trees in these, and on users who write most in these.
+func TestLanguages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	write := func(name, lang string, n int) (uuid.UUID, uuid.UUID) {
+		author := storetest.User(t, w.Store, name)
+		ids := storetest.Tree(t, w.Store, storetest.Node{Author: author, Lang: lang,
+			Replies: slices.Repeat([]storetest.Node{{Author: author, Lang: lang}}, n)})
+		storetest.Tree(t, w.Store, storetest.Node{Author: author, Lang: "en"})
+		return author, ids[0]
+	}
+	german, prompt := write("Writes German", "de", 2)
+	french, other := write("Writes French", "fr", 2)
+	if err := w.RebuildScores(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.ChangePolicy(ctx, w.admin, store.PolicyChange{Reason: "By language.",
+		Roles: rolesWith(t, w.Store, policy.Moderator, func(r *policy.Role) { r.Languages = []string{"de", "es"} })}); err != nil {
+		t.Fatal(err)
+	}
+	keeper := reread(t, w.Store, w.moderator).Actor
+	tree := func(message uuid.UUID) uuid.UUID {
+		m, err := w.Message(ctx, w.admin, message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m.TreeID
+	}
+	personal := keeper
+	personal.Languages = []string{"es"}
+	for _, c := range []struct {
+		actor  store.Actor
+		kind   string
+		target uuid.UUID
+		may    bool
+	}{
+		{keeper, "delete", prompt, true}, {keeper, "delete", other, false}, {keeper, "delete", w.prompt, false},
+		{keeper, "halt", tree(prompt), true}, {keeper, "halt", tree(other), false},
+		{keeper, "ban", german, true}, {keeper, "ban", french, false},
+		{keeper, "ban", storetest.User(t, w.Store, "Writes nothing"), false},
+		{personal, "delete", prompt, false}, {personal, "ban", german, false},
+		{w.admin, "delete", other, true}, {w.admin, "ban", french, true},
+	} {
+		_, err := w.Act(ctx, c.actor, store.Act{Kind: c.kind, Target: c.target, Reason: "To try it.", Preview: true})
+		var forbidden *store.Forbidden
+		if c.may && err != nil || !c.may && !errors.As(err, &forbidden) {
+			t.Errorf("%s %s by %s: %v", c.kind, c.target, c.actor.Role, err)
+		}
+	}
+	// An undo is an act on the same target.
+	done, err := w.Act(ctx, w.admin, store.Act{Kind: "ban", Target: french, Reason: "A troll."})
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := keeper
+	own.UserID = w.admin.UserID // the action is theirs
+	if _, err := w.Undo(ctx, own, done.Action.ID, "To try it.", false, ""); err == nil {
+		t.Error("an undo outside of one's languages")
+	}
+	// A list is applied if all messages are in one's languages.
+	list, _ := newList(t, w, "Mixed")
+	_, present := write("Writes French too", "fr", 1) // the other one is banned
+	add(t, w, list, prompt, present)
+	lead := w.admin
+	lead.Languages = []string{"de"}
+	_, err = w.Act(ctx, lead, store.Act{Kind: "apply_list", Target: list, Reason: "To try it."})
+	if err == nil || !strings.Contains(err.Error(), "German only, but this is in French") {
+		t.Errorf("a list with another language: %v", err)
 	}
 }

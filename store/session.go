@@ -75,20 +75,26 @@ func (s *Store) PersonBySession(ctx context.Context, token string) (Person, erro
 // page: they do not extend the session, so that it still ends when idle.
 func (s *Store) PersonWatching(ctx context.Context, token string) (Person, error) {
 	session, owner, err := sessions.ByToken(ctx, s.pool, token)
-	person := Person{
-		Actor: Actor{
-			UserID: owner.UserID, Name: owner.Name, Role: owner.Role, Languages: owner.Languages, Via: "session",
-		},
-		Session: &session, BlurToxic: owner.BlurToxic, Theme: owner.Theme,
-	}
 	if err != nil {
-		return person, err
+		return Person{}, err
 	}
-	person.Policy, err = s.policies.At(ctx, s.pool, owner.PolicyVersion)
+	person, err := s.personOf(ctx, owner, "session")
+	person.Session = &session
 	if err == nil && !person.Policy.EntersConsole(person.Role) {
 		err = ErrNotFound
 	}
 	return person, err
+}
+
+// personOf returns the owner of a session or key with the policy in force.
+func (s *Store) personOf(ctx context.Context, owner sessions.Owner, via string) (Person, error) {
+	inForce, err := s.policies.At(ctx, s.pool, owner.PolicyVersion)
+	return Person{
+		Actor: Actor{
+			UserID: owner.UserID, Name: owner.Name, Role: owner.Role, Languages: owner.Languages, Via: via, Policy: inForce,
+		},
+		BlurToxic: owner.BlurToxic, Theme: owner.Theme,
+	}, err
 }
 
 // SignOut ends the session of a cookie.

@@ -13,9 +13,7 @@ import (
 
 	"treewarden/policy"
 	"treewarden/store/db"
-	"treewarden/store/policies"
 	"treewarden/store/sessions"
-	"treewarden/store/tables"
 )
 
 // Key describes an API key, without the key itself.
@@ -244,26 +242,9 @@ func (s *Store) RevokeKey(ctx context.Context, actor Actor, name string) error {
 // PersonByKey returns the owner of an API key, or ErrNotFound if the key is
 // unknown, revoked or expired.
 func (s *Store) PersonByKey(ctx context.Context, key string) (Person, error) {
-	person := Person{Actor: Actor{Via: "key"}, Theme: "system"}
-	var used *time.Time
-	var version int
-	err := s.pool.QueryRow(ctx, `SELECT u.user_id, k.name, u.role, u.languages, k.last_used_at, `+
-		policies.CurrentSQL+` FROM api_keys k
-		JOIN users u USING (user_id)
-		WHERE k.key_hash = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
-			AND (`+tables.UserStatusSQL+`) = 'active'`, sessions.HashToken(key)).
-		Scan(&person.UserID, &person.Name, &person.Role, &person.Languages, &used, &version)
+	owner, err := sessions.ByKey(ctx, s.pool, key)
 	if err != nil {
-		return person, db.Translate(err)
+		return Person{}, err
 	}
-	if person.Policy, err = s.policies.At(ctx, s.pool, version); err != nil {
-		return person, err
-	}
-	if used == nil || time.Since(*used) > time.Minute {
-		if _, err := s.pool.Exec(ctx, "UPDATE api_keys SET last_used_at = now() WHERE key_hash = $1",
-			sessions.HashToken(key)); err != nil {
-			return person, db.Translate(err)
-		}
-	}
-	return person, nil
+	return s.personOf(ctx, owner, "key")
 }

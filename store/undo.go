@@ -68,7 +68,7 @@ func (d *actionTx) undo(id int64) error {
 		return d.standsInTheWay(*action.UndoneBy, "This was undone already.")
 	}
 	kind, _ := KindNamed(action.Kind)
-	d.aspects = kind.aspects
+	d.aspects, d.permission = kind.aspects, kind.Permission
 	for _, a := range d.aspects {
 		if err := a.undo(d, id); err != nil {
 			return err

@@ -144,7 +144,7 @@ func RedeemLink(ctx context.Context, pool *pgxpool.Pool, link, ip, userAgent str
 	return token, db.Translate(err)
 }
 
-// Owner is the owner of a session.
+// Owner is the owner of a session or a key.
 type Owner struct {
 	UserID     uuid.UUID
 	Name, Role string
@@ -167,6 +167,24 @@ func ByToken(ctx context.Context, c db.Conn, token string) (session Session, own
 		Scan(&owner.UserID, &owner.Name, &owner.Role, &owner.Languages, &owner.BlurToxic, &owner.Theme,
 			&owner.PolicyVersion, &session.SessionID, &session.CreatedAt, &session.LastSeenAt, &session.ExpiresAt, &session.IP, &session.UserAgent)
 	return session, owner, db.Translate(err)
+}
+
+// ByKey returns the owner of an API key, as they are now. It returns ErrNotFound if
+// the key is unknown, revoked or expired, or the owner is not active. It notes the
+// use at most once a minute.
+func ByKey(ctx context.Context, c db.Conn, key string) (Owner, error) {
+	owner := Owner{Theme: "system"}
+	var used *time.Time
+	err := c.QueryRow(ctx, `SELECT u.user_id, k.name, u.role, u.languages, k.last_used_at, `+policies.CurrentSQL+`
+		FROM api_keys k JOIN users u USING (user_id)
+		WHERE k.key_hash = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
+			AND (`+tables.UserStatusSQL+`) = 'active'`, HashToken(key)).
+		Scan(&owner.UserID, &owner.Name, &owner.Role, &owner.Languages, &used, &owner.PolicyVersion)
+	if err != nil || used != nil && time.Since(*used) <= time.Minute {
+		return owner, db.Translate(err)
+	}
+	_, err = c.Exec(ctx, "UPDATE api_keys SET last_used_at = now() WHERE key_hash = $1", HashToken(key))
+	return owner, db.Translate(err)
 }
 
 // Seen notes that a session is used. It writes the row at most once a minute, to

@@ -1,0 +1,51 @@
+package messages
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"treewarden/store/db"
+)
+
+// Reported is an open report with its message.
+type Reported struct {
+	Message Message   `json:"message"`
+	By      string    `json:"by"`
+	Reason  string    `json:"reason"`
+	At      time.Time `json:"at"`
+}
+
+// OpenReports reads the newest open reports.
+func OpenReports(ctx context.Context, c db.Conn) ([]Reported, error) {
+	type row struct {
+		TreeID, MessageID uuid.UUID
+		By, Reason        string
+		At                time.Time
+	}
+	rows, err := db.Collect[row](ctx, c, `SELECT r.tree_id, r.message_id, u.display_name AS by, r.reason, r.at
+		FROM reports r JOIN users u USING (user_id) WHERE r.status = 'open' ORDER BY r.at DESC, r.report_id DESC LIMIT 10`)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	trees, ids := make([]uuid.UUID, len(rows)), make([]uuid.UUID, len(rows))
+	for i, r := range rows {
+		trees[i], ids[i] = r.TreeID, r.MessageID
+	}
+	found, err := Select(ctx, c,
+		"WHERE (m.tree_id, m.message_id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))", trees, ids)
+	if err != nil {
+		return nil, err
+	}
+	reports := make([]Reported, len(rows))
+	for i, r := range rows {
+		reports[i] = Reported{By: r.By, Reason: r.Reason, At: r.At}
+		for _, m := range found {
+			if m.MessageID == r.MessageID {
+				reports[i].Message = m
+			}
+		}
+	}
+	return reports, nil
+}
