@@ -38,6 +38,8 @@ func init() {
 type chosen struct {
 	trees, messages []uuid.UUID
 	roots           []uuid.UUID // for a delete: the selected message above each message
+	// authors are, for a delete, those of the selected messages that have one.
+	authors []uuid.UUID
 	// for an undelete: the parents, and their trees
 	parents, parentTrees []uuid.UUID
 	// others counts the messages that are not by actionTx.author.
@@ -57,6 +59,9 @@ func (d *actionTx) find(query string, args ...any) (c chosen, err error) {
 		c.trees, c.messages = append(c.trees, tree), append(c.messages, message)
 		if root != nil {
 			c.roots = append(c.roots, *root)
+			if *root == message && author != nil {
+				c.authors = append(c.authors, *author)
+			}
 		}
 		if parent != nil {
 			c.parents, c.parentTrees = append(c.parents, *parent), append(c.parentTrees, tree)
@@ -84,19 +89,13 @@ func (d *actionTx) findSubtrees(where string, args ...any) (chosen, error) {
 			ORDER BY tree_id, message_id, depth`, args...)
 }
 
-// takes counts the messages that an action deletes or restores, and makes the
-// counters follow them.
-func (d *actionTx) takes(c chosen) error {
+// delete deletes messages that findSubtrees found.
+func (d *actionTx) delete(c chosen) error {
 	d.affected.Messages, d.affected.OthersMessages = int64(len(c.messages)), c.others
 	if d.act.Preview || len(c.messages) == 0 {
 		return nil
 	}
-	return d.update.WatchDeletion(d.Ctx, d.Conn, c.trees, c.messages, d.at)
-}
-
-// delete deletes messages that findSubtrees found.
-func (d *actionTx) delete(c chosen) error {
-	if err := d.takes(c); err != nil || d.act.Preview {
+	if err := d.update.Delete(d.Ctx, d.Conn, c.trees, c.messages, c.authors, d.at); err != nil {
 		return err
 	}
 	for from := 0; from < len(c.messages); from += deletedAtOnce {
@@ -121,8 +120,14 @@ const deletedAtOnce = 5000
 
 // undelete restores messages.
 func (d *actionTx) undelete(c chosen) error {
+	d.affected.Messages, d.affected.OthersMessages = int64(len(c.messages)), c.others
 	if d.act.Preview || len(c.messages) == 0 {
 		return nil
+	}
+	if err := d.update.WatchDeletion(d.Ctx, d.Conn, d.at,
+		"SELECT * FROM unnest($1::uuid[], $2::uuid[]) g (tree_id, message_id)",
+		db.IDArray(c.trees), db.IDArray(c.messages)); err != nil {
+		return err
 	}
 	_, err := d.change(deletionAspect, "chosen AS (SELECT * FROM unnest($2::uuid[], $3::uuid[]) AS c(tree_id, id))",
 		`deleted = false, deleted_at = NULL, deleted_action = NULL, deleted_root = NULL, deletion_by_staff = true`,
@@ -167,9 +172,6 @@ func undeleteMessage(d *actionTx, _ NoParams) error {
 		return err
 	}
 	if err := d.refuseBelowDeleted(found); err != nil {
-		return err
-	}
-	if err := d.takes(found); err != nil {
 		return err
 	}
 	return d.undelete(found)

@@ -158,19 +158,7 @@ func (d *actionTx) watchDeletion(query string, args ...any) error {
 	if d.act.Preview {
 		return nil // a preview is rolled back
 	}
-	rows, err := d.Query(d.Ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	var trees, messages []uuid.UUID
-	var tree, message uuid.UUID
-	if _, err := pgx.ForEachRow(rows, []any{&tree, &message}, func() error {
-		trees, messages = append(trees, tree), append(messages, message)
-		return nil
-	}); err != nil {
-		return err
-	}
-	return d.update.WatchDeletion(d.Ctx, d.Conn, trees, messages, d.at)
+	return d.update.WatchDeletion(d.Ctx, d.Conn, d.at, query, args...)
 }
 
 // restoreLateReplies restores the messages that arrived below a deleted message

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -102,13 +101,6 @@ var StateSubset = func() Subset {
 
 // errWatchedTwice is a bug in the caller: changes would count twice.
 var errWatchedTwice = errors.New("a transaction watches all that messages contribute and a part of it")
-
-// WatchDeletion is WatchSubset for a deletion, or its undo, of messages by their
-// keys. now is not after the time of Settle.
-func (t *Update) WatchDeletion(ctx context.Context, c db.Conn, trees, messages []uuid.UUID, now time.Time) error {
-	return t.WatchSubset(ctx, c, deletionSubset, t.ToxicFrom, db.IDArray(trees), db.IDArray(messages),
-		now.Add(-daysKept))
-}
 
 // WatchSubset counts a subset before a change and has it counted again at the
 // end. The trees of the messages are locked already.
