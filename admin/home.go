@@ -11,6 +11,7 @@ import (
 type homePage struct {
 	Layout
 	store.Home
+	Limited *Limited
 }
 
 func (p homePage) api() any { return p.Home }
@@ -36,9 +37,13 @@ func (p homePage) Excerpt(m store.Message) string { return markup.Excerpt(m.Text
 func (p homePage) Tag(m store.Message) string { return langTag(m.Lang) }
 
 func (s *Server) home(c *fiber.Ctx) error {
-	home, err := s.store.Home(c.UserContext(), s.actor(c))
+	lang := defaultLanguage(c, c.Query("lang"))
+	_, within := languageFilter(s.actor(c), lang)
+	home, err := s.store.Home(c.UserContext(), s.actor(c), within)
 	if err != nil {
 		return err
 	}
-	return s.render(c, "home", homePage{s.layout(c, "Home"), home})
+	p := homePage{Layout: s.layout(c, "Home"), Home: home}
+	p.Limited = p.limited(lang)
+	return s.render(c, "home", p)
 }

@@ -94,7 +94,7 @@ func (s *Server) choosePage(c *fiber.Ctx, body chooseBody, values url.Values) (c
 	} else {
 		p.Return = localPath(body.Return, "/messages")
 		p.Carried = carried(values, filterNames...)
-		f, err := body.filter()
+		f, err := body.filter(s.actor(c))
 		if err != nil {
 			return p, err
 		}
@@ -199,7 +199,7 @@ func (s *Server) addToChosen(c *fiber.Ctx) error {
 		back += "/" + body.Message.String()
 		params.Items = []store.NewItem{{MessageID: *body.Message, Note: body.Note}}
 	} else {
-		f, err := body.filter()
+		f, err := body.filter(s.actor(c))
 		if err != nil {
 			return err
 		}

@@ -117,7 +117,7 @@ func readItems(c *fiber.Ctx) (given givenItems, reason string, err error) {
 		if body.Items != nil {
 			return given, "", store.Invalid{"filter": "Send items or a filter, not both."}
 		}
-		given.filter, err = messageFilter(body.Filter)
+		given.filter, err = messageFilter(current(c).Person.Actor, body.Filter)
 		return given, body.Reason, err
 	}
 	if len(body.Items) > store.MaxListItems {
@@ -171,7 +171,7 @@ func (g *givenItems) readIDs(text []byte) error {
 
 // messageFilter reads a filter with the names and values of the query of the
 // list of messages.
-func messageFilter(members map[string]any) (*store.MessageFilter, error) {
+func messageFilter(actor store.Actor, members map[string]any) (*store.MessageFilter, error) {
 	values := url.Values{}
 	for name, value := range members {
 		switch value := value.(type) {
@@ -194,7 +194,7 @@ func messageFilter(members map[string]any) (*store.MessageFilter, error) {
 	if wrong := fillAll(values, []any{&q}); len(wrong) > 0 {
 		return nil, store.Invalid{"filter": strings.Join(parameters(wrong), "; ")}
 	}
-	f, err := q.filter()
+	f, err := q.filter(actor)
 	if err != nil {
 		return nil, store.Invalid{"filter": err.Error()}
 	}

@@ -57,17 +57,18 @@ type conditionQuery struct {
 	List       *uuid.UUID `form:"list"`
 }
 
-func (q messagesQuery) filter() (store.MessageFilter, error) {
-	f, err := q.conditionQuery.filter()
+func (q messagesQuery) filter(actor store.Actor) (store.MessageFilter, error) {
+	f, err := q.conditionQuery.filter(actor)
 	f.Sort, f.Page = q.Sort, q.page()
 	return f, err
 }
 
-func (q conditionQuery) filter() (store.MessageFilter, error) {
-	f := store.MessageFilter{Q: strings.TrimSpace(q.Q), Lang: q.Lang, Role: q.Role, User: q.User, Tree: q.Tree,
+func (q conditionQuery) filter(actor store.Actor) (store.MessageFilter, error) {
+	f := store.MessageFilter{Q: strings.TrimSpace(q.Q), Role: q.Role, User: q.User, Tree: q.Tree,
 		TreeState: q.TreeState, Deleted: q.Deleted,
 		Review: q.Review, Label: q.Label, Toxicity: q.Toxicity, Classifier: q.Classifier, Since: q.Since, Until: q.Until,
 		Has: q.Has, List: q.List}
+	f.Lang, f.Within = languageFilter(actor, q.Lang)
 	return f, knownState("tree_state", q.TreeState)
 }
 
@@ -94,6 +95,7 @@ type messagesPage struct {
 	Filter    messagesQuery
 	Lines     []found
 	Languages []Choice
+	Limited   *Limited
 	Roles     []Choice
 	Deleteds  []Choice
 	Reviews   []Choice
@@ -114,7 +116,7 @@ func (p messagesPage) csv() (header []string, rows [][]string) { return messageC
 // Filtered reports whether the list leaves out more than the deleted messages.
 func (p messagesPage) Filtered() bool {
 	f := p.Filter
-	return f.Q != "" || f.Lang != "" || f.Role != "" || f.User != nil || f.Tree != nil || f.Review != "" ||
+	return f.Q != "" || f.Lang != "" && f.Lang != ownLanguages || f.Role != "" || f.User != nil || f.Tree != nil || f.Review != "" ||
 		f.List != nil || f.Deleted == "only" || p.MoreFiltered()
 }
 
@@ -147,7 +149,8 @@ func (s *Server) messages(c *fiber.Ctx) error {
 	if err := decodeQuery(c, &q); err != nil {
 		return err
 	}
-	f, err := q.filter()
+	q.Lang = defaultLanguage(c, q.Lang)
+	f, err := q.filter(s.actor(c))
 	if err != nil {
 		return err
 	}
@@ -160,11 +163,12 @@ func (s *Server) messages(c *fiber.Ctx) error {
 		return s.render(c, "messages", p)
 	}
 	p.Layout = s.layout(c, "Messages")
+	p.Limited = p.limited(q.Lang)
 	languages, err := s.store.Languages(c.UserContext())
 	if err != nil {
 		return err
 	}
-	p.Languages = languageChoices(languages, q.Lang)
+	p.Languages = p.languages(languages, q.Lang)
 	p.Roles = choices(q.Role, "", "Any role", "prompter", "Prompter", "assistant", "Assistant")
 	p.Deleteds = choices(q.Deleted, "", "Not deleted", "include", "Deleted too", "only", "Deleted only")
 	p.Reviews = choices(q.Review, "", "Any review", "pending", "Under review", "accepted", "Accepted", "rejected", "Spam")

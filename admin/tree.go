@@ -93,6 +93,7 @@ type treesPage struct {
 	Filter    treesQuery
 	Lines     []treeView
 	Languages []Choice
+	Limited   *Limited
 	States    []Choice
 	Of        string // the user whose trees the list is limited to
 	Pager     Pager
@@ -103,7 +104,7 @@ func (p treesPage) api() any { return p.List }
 
 // Filtered reports whether the list leaves trees out.
 func (p treesPage) Filtered() bool {
-	return p.Filter.State != "" || p.Filter.Lang != "" || p.Filter.Origin != "" || p.Filter.Author != nil
+	return p.Filter.State != "" || p.Filter.Lang != "" && p.Filter.Lang != ownLanguages || p.Filter.Origin != "" || p.Filter.Author != nil
 }
 
 // Carry returns the parameters that the filters' form sends along.
@@ -139,8 +140,9 @@ func (s *Server) trees(c *fiber.Ctx) error {
 	if err := decodeQuery(c, &q); err != nil {
 		return err
 	}
-	f := store.TreeFilter{State: q.State, Lang: q.Lang, Origin: strings.TrimSpace(q.Origin),
-		Author: q.Author, Page: q.page()}
+	q.Lang = defaultLanguage(c, q.Lang)
+	f := store.TreeFilter{State: q.State, Origin: strings.TrimSpace(q.Origin), Author: q.Author, Page: q.page()}
+	f.Lang, f.Within = languageFilter(s.actor(c), q.Lang)
 	list, err := s.store.Trees(c.UserContext(), s.actor(c), f)
 	if err != nil {
 		return err
@@ -150,6 +152,7 @@ func (s *Server) trees(c *fiber.Ctx) error {
 		return s.render(c, "trees", p)
 	}
 	p.Layout = s.layout(c, "Trees")
+	p.Limited = p.limited(q.Lang)
 	languages, err := s.store.Languages(c.UserContext())
 	if err != nil {
 		return err
@@ -159,7 +162,7 @@ func (s *Server) trees(c *fiber.Ctx) error {
 			return err
 		}
 	}
-	p.Languages, p.States = languageChoices(languages, q.Lang), stateChoices(q.State)
+	p.Languages, p.States = p.languages(languages, q.Lang), stateChoices(q.State)
 	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", q.Cursor)
 	p.Pager = p.pager(list.Prev, list.Next, "")
 	t := newPresenter(p.Person, hereWithout(c, "done", "notice"))

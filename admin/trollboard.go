@@ -36,8 +36,9 @@ type boardQuery struct {
 
 // boardFilter returns the query as a store.BoardFilter, with the default for
 // each parameter that the query leaves out.
-func (s *Server) boardFilter(ctx context.Context, q boardQuery) (store.BoardFilter, error) {
-	f := store.BoardFilter{Status: q.Status, Lang: q.Lang, Q: strings.TrimSpace(q.Q), Sort: q.Sort, Page: q.page()}
+func (s *Server) boardFilter(ctx context.Context, actor store.Actor, q boardQuery) (store.BoardFilter, error) {
+	f := store.BoardFilter{Status: q.Status, Q: strings.TrimSpace(q.Q), Sort: q.Sort, Page: q.page()}
+	f.Lang, f.Within = languageFilter(actor, q.Lang)
 	if f.Status == "" {
 		f.Status = store.Active
 	}
@@ -100,6 +101,7 @@ type trollboardPage struct {
 	Tabs      []Choice
 	Statuses  []Choice
 	Languages []Choice
+	Limited   *Limited
 	Formulas  []Choice
 	Columns   []column
 	Here      string // the address of this page without a notice
@@ -140,6 +142,7 @@ func (s *Server) trollboard(c *fiber.Ctx) error {
 	if err := decodeQuery(c, &q); err != nil {
 		return err
 	}
+	q.Lang = defaultLanguage(c, q.Lang)
 	p, err := s.lookAtBoard(c.UserContext(), s.actor(c), q)
 	if err != nil {
 		return err
@@ -148,11 +151,12 @@ func (s *Server) trollboard(c *fiber.Ctx) error {
 		return s.render(c, "trollboard", p)
 	}
 	p.Layout = s.layout(c, "Trollboard")
+	p.Limited = p.limited(q.Lang)
 	languages, err := s.store.Languages(c.UserContext())
 	if err != nil {
 		return err
 	}
-	p.Languages = languageChoices(languages, p.Filter.Lang)
+	p.Languages = p.languages(languages, q.Lang)
 	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", q.Cursor)
 	p.Tabs, p.Formulas, p.Statuses, p.Columns = windowTabs(p.Query, p.Filter.Window), formulaChoices(p.Filter.Formula),
 		p.statuses(), p.columns()
@@ -170,7 +174,7 @@ func (s *Server) trollboard(c *fiber.Ctx) error {
 
 // lookAtBoard reads the page of the board for a query.
 func (s *Server) lookAtBoard(ctx context.Context, actor store.Actor, q boardQuery) (p trollboardPage, err error) {
-	if p.Filter, err = s.boardFilter(ctx, q); err != nil {
+	if p.Filter, err = s.boardFilter(ctx, actor, q); err != nil {
 		return p, err
 	}
 	p.Board, err = s.store.Board(ctx, actor, p.Filter)

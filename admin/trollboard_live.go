@@ -61,7 +61,8 @@ func (s *Server) trollboardLive(c *fiber.Ctx) error {
 	if err := decodeQuery(c, &q); err != nil {
 		return err
 	}
-	if _, err := s.boardFilter(c.UserContext(), q.boardQuery); err != nil {
+	q.Lang = defaultLanguage(c, q.Lang)
+	if _, err := s.boardFilter(c.UserContext(), s.actor(c), q.boardQuery); err != nil {
 		return err
 	}
 	// A client that does not ask for a stream by name would wait for its end.

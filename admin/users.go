@@ -42,6 +42,7 @@ type usersPage struct {
 	Roles     []Choice
 	Statuses  []Choice
 	Languages []Choice
+	Limited   *Limited
 	Columns   []column
 	Here      string
 	Pager     Pager
@@ -53,7 +54,7 @@ func (p usersPage) api() any { return p.List }
 // Filtered reports whether the list leaves users out.
 func (p usersPage) Filtered() bool {
 	return p.Filter.Q != "" || p.Filter.Role != "" || p.Filter.Status != "" && p.Filter.Status != "all" ||
-		p.Filter.Lang != ""
+		p.Filter.Lang != "" && p.Filter.Lang != ownLanguages
 }
 
 // Carry returns the parameters that the filters' form sends along.
@@ -82,8 +83,10 @@ func (s *Server) users(c *fiber.Ctx) error {
 		return err
 	}
 	q.Q = strings.TrimSpace(q.Q)
-	list, err := s.store.Users(c.UserContext(), s.actor(c),
-		store.UserFilter{Q: q.Q, Role: q.Role, Status: q.Status, Lang: q.Lang, Sort: q.Sort, Page: q.page()})
+	q.Lang = defaultLanguage(c, q.Lang)
+	f := store.UserFilter{Q: q.Q, Role: q.Role, Status: q.Status, Sort: q.Sort, Page: q.page()}
+	f.Lang, f.Within = languageFilter(s.actor(c), q.Lang)
+	list, err := s.store.Users(c.UserContext(), s.actor(c), f)
 	if err != nil {
 		return err
 	}
@@ -92,11 +95,12 @@ func (s *Server) users(c *fiber.Ctx) error {
 		return s.render(c, "users", p)
 	}
 	p.Layout = s.layout(c, "Users")
+	p.Limited = p.limited(q.Lang)
 	languages, err := s.store.Languages(c.UserContext())
 	if err != nil {
 		return err
 	}
-	p.Languages, p.Roles = languageChoices(languages, q.Lang), s.roleChoices(q.Role)
+	p.Languages, p.Roles = p.languages(languages, q.Lang), s.roleChoices(q.Role)
 	p.Statuses = choices(q.Status, "", "Any status", store.Active, "Active",
 		store.Banned, "Banned", store.Erased, "Erased")
 	p.Here = hereWithout(c, "done", "notice")

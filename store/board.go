@@ -67,7 +67,8 @@ func (s *Store) Board(ctx context.Context, actor Actor, f BoardFilter) (Board, e
 
 // view returns the filter as a view of the board in memory.
 func (f BoardFilter) view() (board.View, error) {
-	v := board.View{Window: f.Window, Formula: f.Formula, Sort: f.Sort, Status: f.Status, Lang: f.Lang, Name: f.Q}
+	v := board.View{Window: f.Window, Formula: f.Formula, Sort: f.Sort, Status: f.Status, Lang: f.Lang,
+		Within: f.Within, Name: f.Q}
 	if v.Sort == "" {
 		v.Sort = "score"
 	}

@@ -252,7 +252,7 @@ func TestSavedFormulaIsUsed(t *testing.T) {
 	if err != nil || score.Score != 40 {
 		t.Errorf("%+v %v", score, err)
 	}
-	home, err := w.Home(ctx, w.moderator)
+	home, err := w.Home(ctx, w.moderator, nil)
 	if err != nil || len(home.Flagged) == 0 || home.Flagged[0].Score != 40 {
 		t.Errorf("%+v %v", home.Flagged, err)
 	}

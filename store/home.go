@@ -17,21 +17,23 @@ type Home struct {
 	BansEnding  []User              `json:"bans_ending"` // within the next seven days
 }
 
-// Home returns the work that waits for the actor.
-func (s *Store) Home(ctx context.Context, actor Actor) (Home, error) {
+// Home returns the work that waits for the actor, in some languages; nil stands for
+// all.
+func (s *Store) Home(ctx context.Context, actor Actor, within []string) (Home, error) {
 	var h Home
 	if err := need(actor, policy.Read); err != nil {
 		return h, err
 	}
 	var err error
-	if h.OpenReports, err = messages.OpenReports(ctx, s.pool); err != nil {
+	if h.OpenReports, err = messages.OpenReports(ctx, s.pool, within); err != nil {
 		return h, err
 	}
 	formula, err := s.FormulaNamed(ctx, "")
 	if err != nil {
 		return h, err
 	}
-	board, err := s.Board(ctx, actor, BoardFilter{Window: scoring.Day, Formula: formula, Page: Page{Limit: 5}})
+	board, err := s.Board(ctx, actor, BoardFilter{Window: scoring.Day, Formula: formula, Within: within,
+		Page: Page{Limit: 5}})
 	if err != nil {
 		return h, err
 	}
@@ -41,9 +43,11 @@ func (s *Store) Home(ctx context.Context, actor Actor) (Home, error) {
 		return h, err
 	}
 	h.MyActions = mine.Items
-	rows, err := db.Collect[userRow](ctx, s.pool, "SELECT "+userColumns+db.NoCursorKey+` FROM users u
-		WHERE u.banned_at IS NOT NULL AND u.banned_until BETWEEN now() AND now() + interval '7 days'
-			ORDER BY u.banned_until LIMIT 5`)
+	q := db.Query{Columns: userColumns + db.NoCursorKey, From: "users u"}
+	q.Where("u.banned_at IS NOT NULL AND u.banned_until BETWEEN now() AND now() + interval '7 days'")
+	q.WithinLanguages(db.MainLanguageSQL, within)
+	sql, args := q.SQL()
+	rows, err := db.Collect[userRow](ctx, s.pool, sql+" ORDER BY u.banned_until LIMIT 5", args...)
 	for _, r := range rows {
 		h.BansEnding = append(h.BansEnding, r.user())
 	}

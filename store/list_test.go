@@ -234,7 +234,7 @@ func TestReadingNeedsThePermission(t *testing.T) {
 			"Trees":     func() error { _, err := w.Trees(ctx, nobody, store.TreeFilter{}); return err },
 			"Tree":      func() error { _, err := w.Tree(ctx, nobody, w.prompt); return err },
 			"Actions":   func() error { _, err := w.Actions(ctx, nobody, store.ActionFilter{}); return err },
-			"Home":      func() error { _, err := w.Home(ctx, nobody); return err },
+			"Home":      func() error { _, err := w.Home(ctx, nobody, nil); return err },
 			"Staff":     func() error { _, err := w.Staff(ctx, nobody); return err },
 			"Scoring":   func() error { _, err := w.Scoring(ctx, nobody); return err },
 			"Try": func() error {

@@ -65,6 +65,7 @@ func (s *Store) Trees(ctx context.Context, actor Actor, f TreeFilter) (List[Tree
 	if f.Lang != "" {
 		q.Where("t.lang = ?", f.Lang)
 	}
+	q.WithinLanguages("t.lang", f.Within)
 	if f.Origin != "" {
 		q.Where("t.origin = ?", f.Origin)
 	}

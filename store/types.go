@@ -51,6 +51,7 @@ type UserPrivate struct {
 // activity; a leading "-" means descending.
 type UserFilter struct {
 	Q, Role, Status, Lang, Sort string
+	Within                      []string // only users who write most in these languages; nil for all
 	Page
 }
 
@@ -98,6 +99,7 @@ type BoardFilter struct {
 	Formula scoring.Formula
 	Status  string // active, banned or all
 	Lang    string
+	Within  []string // only users who write most in these languages; nil for all
 	Q       string
 	Sort    string
 	Page
@@ -168,6 +170,7 @@ type Tree struct {
 // TreeFilter narrows the list of trees.
 type TreeFilter struct {
 	State, Lang, Origin string
+	Within              []string // only these languages; nil for all
 	Author              *uuid.UUID
 	Page
 }

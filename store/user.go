@@ -109,6 +109,7 @@ func (s *Store) Users(ctx context.Context, actor Actor, f UserFilter) (List[User
 	if f.Lang != "" {
 		q.Where("EXISTS (SELECT FROM messages m WHERE m.user_id = u.user_id AND m.lang = ?)", f.Lang)
 	}
+	q.WithinLanguages(db.MainLanguageSQL, f.Within)
 	rows, next, prev, err := db.Fetch[userRow](ctx, s.pool, q, o, f.Page)
 	if err != nil {
 		return List[User]{}, err

@@ -48,7 +48,10 @@ type View struct {
 	Sort    string
 	Status  string // active, banned or erased; "" or all for all users
 	Lang    string // "" for any
-	Name    string // part of the display name, in any case
+	// Within holds languages of which one, or a variety, is the user's first; nil
+	// for any.
+	Within []string
+	Name   string // part of the display name, in any case
 }
 
 // Place is the position of a user in a view: the value that the view is ordered

@@ -22,6 +22,7 @@ type orderKey struct {
 	legacy             bool
 	weights            [scoring.NumSignals]float64
 	sort, status, lang string
+	within             string // with a separator before each language; empty for nil
 	part               string
 }
 
@@ -45,6 +46,9 @@ func (v View) key() orderKey {
 	k := orderKey{
 		window: v.Window, legacy: v.Formula.Legacy, sort: v.Sort,
 		status: v.Status, lang: v.Lang, part: strings.ToLower(v.Name),
+	}
+	if v.Within != nil {
+		k.within = ";" + strings.Join(v.Within, ";")
 	}
 	for i, info := range scoring.Signals {
 		k.weights[i] = v.Formula.Weights[info.Signal]
@@ -168,8 +172,23 @@ func (o *order) holds(u *User) bool {
 		return false
 	case o.view.Lang != "" && !slices.Contains(u.Languages, o.view.Lang):
 		return false
+	case o.view.Within != nil && !o.view.writesWithin(u):
+		return false
 	}
 	return o.part == "" || strings.Contains(strings.ToLower(u.Name), o.part)
+}
+
+// writesWithin reports whether the language of most messages of a user is one of
+// Within or a variety of one.
+func (v View) writesWithin(u *User) bool {
+	if len(u.Languages) == 0 {
+		return false
+	}
+	main := strings.ToLower(u.Languages[0])
+	return slices.ContainsFunc(v.Within, func(l string) bool {
+		l = strings.ToLower(l)
+		return main == l || strings.HasPrefix(main, l+"-")
+	})
 }
 
 // valueOf returns the value that a user in the view is ordered by.

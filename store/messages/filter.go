@@ -20,6 +20,7 @@ import (
 type Filter struct {
 	Q          string // words; all must occur
 	Lang       string
+	Within     []string // only these languages and their varieties; nil for all
 	Role       string
 	User       *uuid.UUID
 	Tree       *uuid.UUID
@@ -74,6 +75,7 @@ func (f Filter) Narrow(q *db.Query) error {
 	if f.Lang != "" {
 		q.Where("m.lang = ?", f.Lang)
 	}
+	q.WithinLanguages("m.lang", f.Within)
 	if f.User != nil {
 		q.Where("m.user_id = ?", *f.User)
 	}

@@ -17,15 +17,23 @@ type Reported struct {
 	At      time.Time `json:"at"`
 }
 
-// OpenReports reads the newest open reports.
-func OpenReports(ctx context.Context, c db.Conn) ([]Reported, error) {
+// OpenReports reads the newest open reports of messages in some languages; nil
+// stands for all.
+func OpenReports(ctx context.Context, c db.Conn, within []string) ([]Reported, error) {
 	type row struct {
 		TreeID, MessageID uuid.UUID
 		By, Reason        string
 		At                time.Time
 	}
-	rows, err := db.Collect[row](ctx, c, `SELECT r.tree_id, r.message_id, u.display_name AS by, r.reason, r.at
-		FROM reports r JOIN users u USING (user_id) WHERE r.status = 'open' ORDER BY r.at DESC, r.report_id DESC LIMIT 10`)
+	q := db.Query{
+		Columns: "r.tree_id, r.message_id, u.display_name AS by, r.reason, r.at",
+		From: `reports r JOIN users u USING (user_id)
+			JOIN messages m ON m.tree_id = r.tree_id AND m.message_id = r.message_id`,
+	}
+	q.Where("r.status = 'open'")
+	q.WithinLanguages("m.lang", within)
+	sql, args := q.SQL()
+	rows, err := db.Collect[row](ctx, c, sql+" ORDER BY r.at DESC, r.report_id DESC LIMIT 10", args...)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
