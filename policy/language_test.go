@@ -86,7 +86,8 @@ func TestLanguagesWithinBothLimits(t *testing.T) {
 
 func TestPermissionsWithALanguage(t *testing.T) {
 	for permission, want := range map[policy.Permission]bool{policy.MessageDelete: true, policy.UserBan: true,
-		policy.TreeHalt: true, policy.ListApply: true, policy.ListEdit: false, policy.KeyManage: false, policy.Read: false} {
+		policy.TreeHalt: true, policy.ListApply: true, policy.ListEdit: false, policy.KeyManage: false, policy.Read: false,
+		policy.UserPrivate: false} {
 		if permission.HasLanguage() != want {
 			t.Errorf("%s: %v", permission, !want)
 		}

@@ -90,11 +90,11 @@ var places = func() map[Permission]int {
 func (p Permission) known() bool { _, ok := places[p]; return ok }
 
 // HasLanguage reports whether the permission is to act on users, messages or
-// trees, which a limit of languages may exclude. Roles are given in all languages:
-// MayGrant checks the ones of the role.
+// trees, which a limit of languages may exclude. Reading is no act. Roles are given
+// in all languages: MayGrant checks the ones of the role.
 func (p Permission) HasLanguage() bool {
 	kind, _, _ := strings.Cut(string(p), ".")
-	return kind == "user" && p != UserRole || kind == "message" || kind == "tree" || p == ListApply
+	return kind == "user" && p != UserRole && p != UserPrivate || kind == "message" || kind == "tree" || p == ListApply
 }
 
 // Does returns words that complete the sentence "may …".
