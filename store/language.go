@@ -1,10 +1,13 @@
 package store
 
 import (
+	"context"
+
 	"github.com/google/uuid"
 
 	"treewarden/policy"
 	"treewarden/store/db"
+	"treewarden/store/policies"
 )
 
 // Subject is the actor as the policy sees them.
@@ -20,21 +23,10 @@ func (a Actor) ActsOn() []string {
 	return a.Policy.Languages(a.Subject())
 }
 
-// languageOf holds, by type of target, a query for the language of target $1.
-// Everything has one: policy.Undetermined if no message gives it another.
-var languageOf = map[string]string{
-	"message": `SELECT coalesce((SELECT m.lang FROM message_trees x
-		JOIN messages m ON m.tree_id = x.tree_id AND m.message_id = x.message_id WHERE x.message_id = $1), 'und')`,
-	"tree": `SELECT coalesce((SELECT lang FROM messages WHERE tree_id = $1 AND parent_id IS NULL LIMIT 1), 'und')`,
-	// A user is where most of their messages are.
-	"user": `SELECT coalesce((SELECT lang FROM user_languages WHERE user_id = $1 AND messages > 0
-		ORDER BY messages DESC, lang LIMIT 1), 'und')`,
-}
-
 // checkLanguage returns a Forbidden if the target is in a language that the actor
 // may not act on.
 func (d *actionTx) checkLanguage(permission policy.Permission) error {
-	sql, ok := languageOf[d.targetType]
+	sql, ok := policies.LanguageSQL[d.targetType]
 	if !ok || d.actor.ActsOn() == nil || !permission.HasLanguage() {
 		return nil
 	}
@@ -76,4 +68,30 @@ func (d *actionTx) refuseLanguage(permission policy.Permission, language string)
 		}
 	}
 	return nil
+}
+
+// Why tells whether somebody may use a permission on a target, and by which rules.
+// Everybody may ask about themselves. It returns a policies.Missing if the person or
+// the target does not exist.
+func (s *Store) Why(ctx context.Context, actor Actor, q policies.Question) (policies.Answer, error) {
+	err := need(actor, policy.Read)
+	id, noID := uuid.Parse(q.Who)
+	if own := q.Who == "" || q.Who == actor.Name || noID == nil && id == actor.UserID; own && !actor.trusted() {
+		q.Who = actor.UserID.String()
+	} else if err == nil && !actor.May(policy.StaffManage) {
+		err = need(actor, policy.PolicyManage)
+	}
+	if err != nil {
+		return policies.Answer{}, err
+	}
+	return policies.Why(ctx, s.pool, s.policyFor(actor), q)
+}
+
+// RoleHolders counts the people and the keys that have each role above that of
+// contributors.
+func (s *Store) RoleHolders(ctx context.Context, actor Actor) (map[string]policies.Held, error) {
+	if err := need(actor, policy.PolicyManage); err != nil {
+		return nil, err
+	}
+	return policies.Holders(ctx, s.pool)
 }

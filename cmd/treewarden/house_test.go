@@ -37,7 +37,7 @@ var ourImports = map[string][]string{
 	"store/samples":    {"store/db", "scoring"},
 	"store/chain":      {"store/db"},
 	"store/jobs":       {"store/db"},
-	"store/policies":   {"store/db", "policy"},
+	"store/policies":   {"store/db", "store/tables", "policy"},
 	"store/sessions":   {"store/db", "store/tables", "store/policies"},
 	"store/audit":      {"store/db"},
 	"store/bulk":       {"store/db", "store/tables", "store/counters", "store/boards", "store/similar"},
