@@ -132,6 +132,11 @@ func routes() []route {
 		{put, "/scoring", policy.ScoringSave, (*Server).putFormula, apiOnly},
 		{post, "/scoring/try", policy.ScoringRead, (*Server).tryFormula, apiOnly},
 
+		{get, "/policy", policy.PolicyManage, (*Server).showPolicy, apiOnly},
+		{put, "/policy", policy.PolicyManage, (*Server).putPolicy, apiOnly},
+		{post, "/policy/restore", policy.PolicyManage, (*Server).restorePolicy, apiOnly},
+		{get, "/policy/why", policy.Read, (*Server).why, apiOnly},
+
 		{post, ingestPath, policy.Ingest, (*Server).ingest, apiOnly},
 		{get, eventsPath, policy.EventsRead, (*Server).events, apiOnly},
 
