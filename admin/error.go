@@ -37,6 +37,7 @@ type failure struct {
 	Expected *int64
 	Missing  policy.Permission
 	Holders  []string // the roles that have the missing permission
+	Why      string   // the address of the page that explains the refusal; may be empty
 }
 
 // describe returns the failure for an error. An error of an unknown kind is an
@@ -205,6 +206,9 @@ func (s *Server) showError(c *fiber.Ctx, err error) error {
 		if s.identify(c) != nil {
 			r.SignedIn = false
 		}
+	}
+	if r.SignedIn && f.Code == "forbidden" {
+		f.Why = whyRefused(c.Path(), f.Missing, r.Permission)
 	}
 	p := errorPage{Layout: s.layout(c, f.Title), Failure: f, RequestID: r.ID, Back: s.back(c)}
 	p.Toast = nil

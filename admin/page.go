@@ -72,6 +72,7 @@ var pages = []struct {
 	{"Lists", listsPath, "list", "l", policy.ListRead, ""},
 	{"Audit", "/audit", "audit", "a", policy.AuditOwn, ""},
 	{"Scoring", scoringPath, "weights", "s", policy.ScoringRead, "Settings"},
+	{"Roles", rolesPath, "shield", "p", policy.PolicyManage, "Settings"},
 }
 
 // layout makes the layout of a page.

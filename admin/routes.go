@@ -143,6 +143,12 @@ func routes() []route {
 		{get, scoringPath, policy.ScoringRead, (*Server).scoring, pageOnly},
 		{post, scoringPath, policy.ScoringSave, (*Server).saveScoring, pageOnly},
 
+		{get, rolesPath, policy.PolicyManage, (*Server).roles, pageOnly},
+		{post, rolesPath, policy.PolicyManage, (*Server).saveRoles, pageOnly},
+		{get, restorePath, policy.PolicyManage, (*Server).restoreForm, pageOnly},
+		{post, restorePath, policy.PolicyManage, (*Server).restoreRoles, pageOnly},
+		{get, whyPath, policy.Read, (*Server).whyPage, pageOnly},
+
 		{get, "/account", policy.Account, (*Server).account, pageOnly},
 		{post, "/account/password", policy.Account, (*Server).changePassword, pageOnly},
 		{post, "/account/display", policy.Account, (*Server).changeDisplay, pageOnly},

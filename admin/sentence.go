@@ -8,6 +8,7 @@ import (
 
 	"treewarden/policy"
 	"treewarden/store"
+	"treewarden/store/policies"
 )
 
 // mayUndo reports whether a person may undo an action, by the action's author.
@@ -29,6 +30,8 @@ func sentence(action store.Action) string {
 		return past + " the message “" + excerpt(action.TargetLabel, 60) + "”"
 	case action.TargetType == "tree":
 		return past + " the tree “" + excerpt(action.TargetLabel, 60) + "”"
+	case action.TargetType == policies.Target:
+		return past // there is one only
 	case action.TargetType == "list":
 		return past + " “" + excerpt(action.TargetLabel, 60) + "”"
 	}
@@ -61,8 +64,11 @@ func targetPath(action store.Action) string {
 	case "user", "message", "tree", "list":
 		return "/" + action.TargetType + "s/" + action.TargetID
 	}
-	if action.TargetType == "formula" {
+	switch action.TargetType {
+	case "formula":
 		return scoringPath
+	case policies.Target:
+		return rolesPath
 	}
 	return fmt.Sprintf("/actions/%d", action.ID)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"treewarden/policy"
 	"treewarden/store"
 )
 
@@ -20,6 +21,8 @@ type request struct {
 	ID       string
 	Person   store.Person
 	SignedIn bool
+	// Permission is that of the route, if it is guarded.
+	Permission policy.Permission
 }
 
 type requestKey struct{}
@@ -55,6 +58,7 @@ func (s *Server) guard(r route) fiber.Handler {
 		if r.Permission == public {
 			return c.Next()
 		}
+		current(c).Permission = r.Permission
 		if err := s.identify(c); err != nil {
 			return err
 		}
