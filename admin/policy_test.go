@@ -174,9 +174,10 @@ func TestPolicyWhy(t *testing.T) {
 		target, code string // code of the only rule that refuses
 		says         string
 	}{
-		"role":          {moderator, "", policy.UserErase, "", policy.RuleRole, "lacks the permission user.erase"},
-		"no target":     {moderator, "", policy.UserBan, "", "", "A moderator may ban and unban."},
-		"language":      {moderator, keeper.Name, policy.MessageDelete, "message:" + tree.String(), policy.RuleLanguage, "French only"},
+		"role":      {moderator, "", policy.UserErase, "", policy.RuleRole, "lacks the permission user.erase"},
+		"no target": {moderator, "", policy.UserBan, "", "", "A moderator may ban and unban."},
+		"language": {moderator, keeper.Name, policy.MessageDelete, "message:" + tree.String(), policy.RuleLanguage,
+			"French only"},
 		"of a tree":     {moderator, "", policy.TreeHalt, "tree:" + tree.String(), policy.RuleLanguage, "is in German"},
 		"oneself":       {admin, "", policy.UserEdit, user(first.UserID), policy.RuleSelf, "Nobody acts on themselves"},
 		"rank":          {admin, keeper.UserID.String(), policy.UserBan, user(banned.UserID), "*", "not below yours"},

@@ -29,8 +29,10 @@ func roleChanges(before, after *policy.Policy) []roleChange {
 		was, known := before.Role(role.Name)
 		change := roleChange{Title: capital(role.Title)}
 		if !known {
-			change.Lines = append(change.Lines, roleLine{Name: "New role", After: fmt.Sprintf("rank %d", role.Rank)})
-			was = policy.Role{Title: role.Title, Rank: role.Rank}
+			change.Lines = append(change.Lines, roleLine{
+				Name: "New role", After: fmt.Sprintf("rank %d, languages: %s", role.Rank, languageWords(role.Languages)),
+			})
+			was = policy.Role{Title: role.Title, Rank: role.Rank, Languages: role.Languages}
 		}
 		for _, value := range []struct{ name, before, after string }{
 			{"Title", was.Title, role.Title},

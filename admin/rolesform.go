@@ -97,6 +97,9 @@ func (c roleColumn) Holders() string {
 	if c.Name == policy.General && !c.New {
 		return "contributors"
 	}
+	if c.Held == (policies.Held{}) {
+		return "nobody"
+	}
 	text := counted(c.Held.People, "account")
 	if c.Held.Keys > 0 {
 		text += ", " + counted(c.Held.Keys, "key")
@@ -236,10 +239,10 @@ func matrix(columns []roleColumn) []matrixGroup {
 }
 
 func rowOf(permission policy.Permission, columns []roleColumn) matrixRow {
-	row := matrixRow{Permission: permission, Does: permission.Does()}
+	row := matrixRow{Permission: permission, Does: capital(permission.Does())}
 	for _, c := range columns {
 		row.Cells = append(row.Cells, matrixCell{
-			Index: c.Index, Label: c.Heading() + ": " + row.Does, On: c.May[permission],
+			Index: c.Index, Label: c.Heading() + ": " + permission.Does(), On: c.May[permission],
 			Changed: c.InForce == nil && c.May[permission] ||
 				c.InForce != nil && slices.Contains(c.InForce.Permissions, permission) != c.May[permission],
 			Wrong: c.Wrong["permissions"] != "",

@@ -65,12 +65,25 @@ func (p rolesPage) Elsewhere() string {
 			beside = append(beside, fmt.Sprintf("roles[%d].%s", column.Index, field))
 		}
 	}
-	others := slices.DeleteFunc(slices.Sorted(maps.Keys(p.Wrong)), func(f string) bool { return slices.Contains(beside, f) })
 	var text []string
-	for _, field := range others {
-		text = append(text, p.Wrong[field])
+	for _, field := range slices.Sorted(maps.Keys(p.Wrong)) {
+		if !slices.Contains(beside, field) {
+			text = append(text, p.Wrong[field])
+		}
 	}
 	return strings.Join(text, " ")
+}
+
+// Faults returns what is wrong in the columns, each after the title of its role, so
+// that nobody has to look for it in a wide table.
+func (p rolesPage) Faults() []Choice {
+	var faults []Choice
+	for _, column := range p.Columns {
+		for _, field := range slices.Sorted(maps.Keys(column.Wrong)) {
+			faults = append(faults, Choice{Text: column.Heading(), Value: column.Wrong[field]})
+		}
+	}
+	return faults
 }
 
 // AnyWrong reports whether a field of some column is wrong.
@@ -215,7 +228,7 @@ func (s *Server) rolesAgain(c *fiber.Ctx, body rolesBody, columns []roleColumn, 
 	switch {
 	case errors.As(err, &p.Conflict):
 		// If the form is sent again, the person has seen the other change.
-		p.Version = p.Conflict.Version
+		p.Version = p.Policy.Version.Version
 	case errors.As(err, &forbidden):
 		p.Refused = forbidden.Why
 	case errors.As(err, &invalid):

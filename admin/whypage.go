@@ -38,7 +38,8 @@ type whyPage struct {
 	Form    whyForm
 	Answer  *policies.Answer
 	Reasons []whyLine
-	Object  string // the address of the target
+	// Object is the address of the target, and ObjectType what it is.
+	Object, ObjectType string
 }
 
 func (p whyPage) api() any { return p.Answer }
@@ -63,7 +64,7 @@ func (s *Server) whyLines(person store.Person, answer policies.Answer) []whyLine
 	for _, reason := range answer.Reasons {
 		line := whyLine{Reason: reason}
 		if reason.Needs != "" {
-			line.Place = map[bool]string{true: "on the user’s page"}[strings.HasPrefix(reason.Where, "/users/")]
+			line.Place = "on the user’s page"
 			for _, role := range person.Policy.Holders(reason.Needs) {
 				line.By = append(line.By, person.Policy.Title(role))
 			}
@@ -143,7 +144,7 @@ func (s *Server) whyPage(c *fiber.Ctx) error {
 	}
 	p.Answer, p.Reasons = &answer, s.whyLines(p.Person, answer)
 	if kind, id, ok := strings.Cut(answer.Target, ":"); ok {
-		p.Object = "/" + kind + "s/" + id
+		p.Object, p.ObjectType = "/"+kind+"s/"+id, kind
 	}
 	return s.render(c, "why", p)
 }

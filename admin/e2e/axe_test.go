@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,6 +62,7 @@ func (w *world) views(t *testing.T) []view {
 		ORDER BY message_id LIMIT 1`)
 	onMessage := "/messages/" + message
 	w.secondFormula(t)
+	w.secondPolicy(t)
 	list, empty := w.listOfAll(t), w.list(t, policy.Moderator, "Empty as yet", "custom", "")
 	good := w.list(t, policy.Moderator, "Good ones", "good", "")
 	found := w.listOfCandidates(t)
@@ -144,6 +146,13 @@ func (w *world) views(t *testing.T) []view {
 		{name: "scoring-wrong", path: "/settings/scoring?try=1&weights[red_flags]=500&weights[pii]=&toxic_from=2",
 			role: policy.Admin, status: 422},
 		{name: "scoring-read", path: "/settings/scoring"},
+		{name: "roles", path: "/settings/roles", role: policy.Admin, open: opened(".roles details")},
+		{name: "roles-preview", path: "/settings/roles", role: policy.Admin, open: previewRoles},
+		{name: "roles-wrong", path: "/settings/roles", role: policy.Admin, open: wrongRoles},
+		{name: "roles-restore", path: "/settings/roles/restore", role: policy.Admin},
+		{name: "why", path: "/settings/why?permission=user.ban&target=user:" + user, role: policy.Admin},
+		{name: "why-not", path: "/settings/why?permission=user.ban&target=user:" + w.staff[policy.Admin].UserID.String()},
+		{name: "why-wrong", path: "/settings/why?permission=user.ban&target=nobody&user=x", role: policy.Admin, status: 400},
 		{name: "account", path: "/account"},
 		{name: "keys", path: "/", open: func(b *tab) { b.press("?"); b.see("#keys") }},
 		{name: "toast", path: "/messages?limit=4&done=" + lastAction("edit"), open: func(b *tab) { b.see(".toast") }},
@@ -166,6 +175,44 @@ func (w *world) secondFormula(t *testing.T) {
 		"Political content disturbs the groups that write in Spanish", &first, ""); err != nil && !errors.As(err, &late) {
 		t.Fatal(err)
 	}
+}
+
+// secondPolicy makes sure that the roles have a history, and that there is a role that
+// nobody has.
+func (w *world) secondPolicy(t *testing.T) {
+	t.Helper()
+	versions, err := w.store.Policies(t.Context(), w.staff[policy.Admin])
+	if err != nil {
+		t.Fatal(err)
+	}
+	german, known := versions[0].Policy.Role(policy.Moderator)
+	if !known || len(versions) > 1 {
+		return
+	}
+	german.Name, german.Title, german.Languages = "german_moderator", "German moderator", []string{"de"}
+	if _, err := w.store.ChangePolicy(t.Context(), w.staff[policy.Admin], store.PolicyChange{
+		Roles: append(slices.Clone(versions[0].Roles), german), Reason: "A team for German starts in December",
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// previewRoles takes a permission from moderators and gives one to data leads, and
+// opens the preview.
+func previewRoles(b *tab) {
+	b.click("input[aria-label='Moderator: ban and unban']")
+	b.click("input[aria-label='Data lead: halt and resume trees']")
+	b.wantStatus(b.follow("button[value=preview]"), 200)
+}
+
+// wrongRoles sends a form with a wrong language, a wrong rank and without a permission
+// that admins keep.
+func wrongRoles(b *tab) {
+	b.expect(422)
+	b.click("input[aria-label='Admin: change what roles may do']")
+	b.fill("input[aria-label='Moderator: languages']", "de, klingonish")
+	b.fill("input[aria-label='Data lead: rank']", "7")
+	b.wantStatus(b.follow("button[value=preview]"), 422)
 }
 
 // opened opens the folded elements.

@@ -19,7 +19,7 @@ func TestWithoutDatabase(t *testing.T) {
 	}
 	help := must(t, dir, "", "help")
 	for _, words := range []string{"serve", "demo", "migrate status", "import", "score explain", "staff create",
-		"key revoke", "audit export", "completion",
+		"key revoke", "audit export", "policy why", "completion",
 		"TREEWARDEN_DATABASE_URL", "TREEWARDEN_DATA_DIR", "TREEWARDEN_LISTEN", "TREEWARDEN_LOG_FORMAT"} {
 		if !strings.Contains(help, words) {
 			t.Errorf("help does not speak of %s", words)
@@ -47,6 +47,9 @@ func TestWithoutDatabase(t *testing.T) {
 		{"text", []string{"--log-format", "xml", "version"}},
 		{"--scale", []string{"demo", "--scale", "0"}},
 		{"zsh", []string{"completion", "tcsh"}},
+		{"user.ban", []string{"policy", "why", "ada", "user.bann"}},
+		{"message:ID", []string{"policy", "why", "ada", "user.ban", "ada"}},
+		{"--reason", []string{"policy", "restore"}},
 	} {
 		refused(t, dir, "", misuse, wrong.words, wrong.args...)
 	}
@@ -125,6 +128,7 @@ func TestAccountsKeysAndLog(t *testing.T) {
 	testKeys(t, dir)
 	testLog(t, dir)
 	testExplain(t, dir)
+	testPolicy(t, dir)
 	refused(t, dir, "", failed, "no user", "score", "explain", "nobody")
 	if got := must(t, dir, "", "score", "explain", "first admin", "--json"); !json.Valid([]byte(got)) ||
 		!strings.Contains(got, `"parts"`) {

@@ -37,6 +37,7 @@ type commandLine struct {
 	Score      ScoreCmd      `cmd:"" help:"Look into troll scores."`
 	Staff      StaffCmd      `cmd:"" help:"Accounts that can sign in."`
 	Key        KeyCmd        `cmd:"" help:"API keys."`
+	Policy     PolicyCmd     `cmd:"" help:"What each role may do."`
 	Audit      AuditCmd      `cmd:"" help:"The log of actions."`
 	Version    VersionCmd    `cmd:"" help:"Print the version."`
 	Help       HelpCmd       `cmd:"" help:"List commands and flags, or explain one command."`
@@ -56,6 +57,10 @@ func newParser(commands *commandLine, app *App) (*kong.Kong, error) {
 	for _, f := range scoring.Formulas {
 		formulas = append(formulas, f.Name)
 	}
+	permissions := make([]string, len(policy.All))
+	for i, info := range policy.All {
+		permissions[i] = string(info.Permission)
+	}
 	return kong.New(commands,
 		kong.Name("treewarden"),
 		kong.Description("A moderation console for conversation trees."),
@@ -66,7 +71,7 @@ func newParser(commands *commandLine, app *App) (*kong.Kong, error) {
 			"frames": strings.Join(frames, ","), "formulas": strings.Join(formulas, ","), "formula": scoring.Formulas[0].Name,
 			"staff_roles": strings.Join(staffRoles, ","), "any_roles": strings.Join(append(slices.Clone(staffRoles),
 				policy.General), ","),
-			"roles": strings.Join(policy.Roles, ","),
+			"roles": strings.Join(policy.Roles, ","), "permissions": strings.Join(permissions, ","),
 		},
 	)
 }
