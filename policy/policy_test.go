@@ -32,7 +32,7 @@ func TestShippedTable(t *testing.T) {
 		policy.MessageReview: moderators, policy.TreeHalt: moderators, policy.UndoOwn: moderators,
 		policy.AuditAll: leads, policy.ScoringSave: leads,
 		policy.UserPrivate: admins, policy.UserRole: admins, policy.UserErase: admins, policy.UndoAll: admins,
-		policy.ListApply:   admins,
+		policy.ListApply:    admins,
 		policy.PolicyManage: admins, policy.StaffManage: admins, policy.KeyManage: admins,
 		// Nobody grants what they do not hold, and admins make collectors' keys.
 		policy.Ingest:     {policy.Collector: true, policy.Admin: true},
