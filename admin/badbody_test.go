@@ -16,6 +16,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"treewarden/policy"
 	"treewarden/store"
 	"treewarden/store/storetest"
 )
@@ -44,6 +45,12 @@ const disputedItem = "0c5d7f7e-52a3-4f4b-9d61-8a6a4cf0a002"
 // preview if the method has one.
 func goodBody(r route) map[string]any {
 	switch r.Path {
+	case "/policy":
+		shipped, err := policy.Shipped()
+		if err != nil {
+			panic(err)
+		}
+		return map[string]any{"roles": shipped.Roles(), "reason": "for the test", "preview": true}
 	case "/scoring":
 		return map[string]any{"weights": map[string]any{"pii": 2}, "toxic_from": 0.25, "reason": "for the test"}
 	case "/jobs/:id/cancel":
@@ -109,6 +116,8 @@ func goodForm(r route) url.Values {
 		return url.Values{"old": {"a long password"}, "new": {"another password"}, "again": {"another password"}}
 	case "/account/display":
 		return url.Values{"theme": {"dark"}}
+	case rolesPath:
+		return url.Values{"do": {"preview"}, "role": {"0"}, "name.0": {policy.Admin}, "title.0": {"admin"}, "rank.0": {"2"}}
 	}
 	form := url.Values{}
 	for name, value := range goodBody(r) {
@@ -149,6 +158,8 @@ func bodyOf(r route) any {
 		return passwordBody{}
 	case "/account/display":
 		return displayBody{}
+	case rolesPath, restorePath:
+		return rolesBody{}
 	}
 	return struct{}{}
 }
@@ -179,6 +190,9 @@ func accepted(r route, field, value string) int {
 	letters, kind := utf8.RuneCountInString(strings.TrimSpace(value)), kindOf(r)
 	if strings.ContainsRune(value, 0) || !utf8.ValidString(value) {
 		return 0
+	}
+	if r.Path == rolesPath || r.Path == restorePath {
+		return -1 // the button decides, and other versions may be in force
 	}
 	switch field {
 	case "since", "until", "by":

@@ -158,6 +158,8 @@ func (w *world) by(r route) *client {
 	switch {
 	case r.Permission == public || w.actor.May(r.Permission):
 		return w.mod
+	case r.Permission == policy.PolicyManage:
+		return w.asAdmin()
 	case r.Path == ingestPath || r.Path == eventsPath:
 		return w.collector
 	case r.Permission == policy.ListApply:
@@ -169,6 +171,14 @@ func (w *world) by(r route) *client {
 		w.lead = staff(w.t, w.server, policy.DataLead)
 	}
 	return w.lead
+}
+
+// asAdmin returns a client of an admin.
+func (w *world) asAdmin() *client {
+	if w.admin == nil {
+		w.admin = staff(w.t, w.server, policy.Admin)
+	}
+	return w.admin
 }
 
 // addresses returns the addresses of all routes of some methods: the page, the

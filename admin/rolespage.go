@@ -24,7 +24,8 @@ const (
 // rolesBody holds the fields of the form besides the matrix.
 type rolesBody struct {
 	newRole
-	// Do is the pressed button: preview, save, edit, add, or remove.N for a column.
+	// Do is the pressed button: save, edit, add, or remove.N for a column. All else is
+	// a preview.
 	Do      string `form:"do"`
 	Version *int   `form:"version"`
 	Reason  string `form:"reason"`
@@ -180,13 +181,14 @@ func (s *Server) saveRoles(c *fiber.Ctx) error {
 		columns = append(columns, body.newRole.column(len(columns), columns))
 		body.newRole = newRole{}
 	}
-	if number, ok := strings.CutPrefix(body.Do, "remove."); ok {
+	number, removes := strings.CutPrefix(body.Do, "remove.")
+	if removes {
 		if i, err := strconv.Atoi(number); err == nil && i >= 0 && i < len(columns) {
 			columns = slices.Delete(columns, i, i+1)
 		}
 	}
 	saves := body.Do == "save"
-	if !saves && body.Do != "preview" || len(wrong) > 0 {
+	if removes || body.Do == "add" || body.Do == "edit" || len(wrong) > 0 {
 		return s.rolesAgain(c, body, columns, wrong, nil)
 	}
 	change := store.PolicyChange{Roles: []policy.Role{}, Version: body.Version, Reason: body.Reason, Preview: !saves}
@@ -258,7 +260,12 @@ type rolesPreviewPage struct {
 func (p rolesPreviewPage) api() any { return nil }
 
 // Elsewhere returns the errors of fields that the page does not show.
-func (p rolesPreviewPage) Elsewhere() string { return elsewhere(p.Wrong, "reason") }
+func (p rolesPreviewPage) Elsewhere() string {
+	if len(p.Changes) == 0 { // it asks for no reason
+		return elsewhere(p.Wrong)
+	}
+	return elsewhere(p.Wrong, "reason")
+}
 
 // previewRoles answers with the preview of a change; nil roles restore the shipped
 // ones.

@@ -121,13 +121,13 @@ func (s *Server) whyPage(c *fiber.Ctx) error {
 	}
 	q.User, q.Target = strings.TrimSpace(q.User), objectIn(q.Target)
 	p := whyPage{Layout: s.layout(c, "Why?"), Form: newWhyForm(s.person(c), q)}
-	if q.Permission == "" {
-		return s.render(c, "why", p)
-	}
 	question, err := q.question()
 	if err != nil {
 		p.Form.Wrong = store.Invalid{"target": err.Error()}
 		return s.renderStatus(c, fiber.StatusBadRequest, "why", p)
+	}
+	if q.Permission == "" {
+		return s.render(c, "why", p)
 	}
 	answer, err := s.store.Why(c.UserContext(), s.actor(c), question)
 	var missing policies.Missing
