@@ -242,7 +242,9 @@ func TestBadQueriesListed(t *testing.T) {
 		at := where.address + "?" + url.Values{where.name: {value}, "return": {value}}.Encode()
 		a := w.mod.get(at)
 		sound(t, at, a)
-		if a.status != http.StatusOK && a.status != http.StatusBadRequest {
+		// A moderator asks only about themselves why somebody may do something.
+		ofOthers := where.name == "user" && a.status == http.StatusForbidden && strings.HasSuffix(where.address, "/why")
+		if a.status != http.StatusOK && a.status != http.StatusBadRequest && !ofOthers {
 			t.Errorf("%.300s: %d", at, a.status)
 		}
 	}
