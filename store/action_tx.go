@@ -20,6 +20,7 @@ import (
 	"treewarden/store/db"
 	"treewarden/store/messages"
 	"treewarden/store/tables"
+	"treewarden/store/users"
 )
 
 // actionTx is an action in its transaction. Locks are taken in one order, so that
@@ -260,8 +261,8 @@ func (d *actionTx) lockUser(id uuid.UUID) (User, error) {
 		ORDER BY user_id FOR NO KEY UPDATE`, id)
 	d.Queue("SELECT FROM users WHERE user_id = $1 FOR NO KEY UPDATE", id)
 	var user User
-	d.Batch.Queue(userByIDSQL, id).Query(func(rows pgx.Rows) (err error) {
-		user, err = oneUser(rows)
+	d.Batch.Queue(users.ByIDSQL, id).Query(func(rows pgx.Rows) (err error) {
+		user, err = users.One(rows)
 		return err
 	})
 	if err := d.Flush(); err != nil {

@@ -2,44 +2,20 @@ package store
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"time"
 
-	"github.com/google/uuid"
-
 	"treewarden/policy"
-	"treewarden/store/db"
+	"treewarden/store/events"
 )
-
-// maxEvents is the maximum number of events in one answer.
-const maxEvents = 200
 
 // eventPause is the time between two queries of a waiting reader.
 const eventPause = 200 * time.Millisecond
 
-// Event is an event that front ends must act on. Its kind is ban, unban, delete,
-// undelete, edit, halt or resume. Fields that the kind does not need are empty.
-type Event struct {
-	ID       int64      `json:"id"`
-	At       time.Time  `json:"at"`
-	Kind     string     `json:"kind"`
-	ActionID int64      `json:"action_id"`
-	UserID   *uuid.UUID `json:"user_id,omitempty"`
-	// Until is the end of a timed ban.
-	Until     *time.Time `json:"until,omitempty"`
-	MessageID *uuid.UUID `json:"message_id,omitempty"`
-	TreeID    *uuid.UUID `json:"message_tree_id,omitempty"`
-	Text      *string    `json:"text,omitempty"`
-	State     *string    `json:"state,omitempty"`
-}
-
-// Events is a list of events after an event that the front end has read.
-type Events struct {
-	Items []Event `json:"items"`
-	// Next is the last id, from which the next request continues.
-	Next int64 `json:"next"`
-}
+// What front ends must act on, by the names that users of a Store know.
+type (
+	Event  = events.Event
+	Events = events.Events
+)
 
 // Events returns up to 200 events after an id, in the order of their ids, which
 // is the order of the commits. If there are none, it waits for one until wait is
@@ -50,41 +26,15 @@ func (s *Store) Events(ctx context.Context, actor Actor, after int64, wait time.
 	}
 	deadline := time.Now().Add(wait)
 	for {
-		events, err := s.eventsAfter(ctx, after)
+		found, err := events.After(ctx, s.pool, after)
 		left := time.Until(deadline)
-		if err != nil || len(events.Items) > 0 || left <= 0 {
-			return events, err
+		if err != nil || len(found.Items) > 0 || left <= 0 {
+			return found, err
 		}
 		select {
 		case <-ctx.Done():
-			return events, nil
+			return found, nil
 		case <-time.After(min(eventPause, left)):
 		}
 	}
-}
-
-func (s *Store) eventsAfter(ctx context.Context, after int64) (Events, error) {
-	type row struct {
-		ID       int64
-		At       time.Time
-		Kind     string
-		ActionID int64
-		Payload  []byte
-	}
-	events := Events{Items: []Event{}, Next: after}
-	rows, err := db.Collect[row](ctx, s.pool, `SELECT id, at, kind, action_id, payload FROM events
-		WHERE id > $1 ORDER BY id LIMIT $2`, after, maxEvents)
-	if err != nil {
-		return events, err
-	}
-	for _, r := range rows {
-		event := Event{}
-		if err := json.Unmarshal(r.Payload, &event); err != nil {
-			return events, fmt.Errorf("read event %d: %w", r.ID, err)
-		}
-		event.ID, event.At, event.Kind, event.ActionID = r.ID, r.At.UTC(), r.Kind, r.ActionID
-		events.Items = append(events.Items, event)
-		events.Next = r.ID
-	}
-	return events, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"treewarden/policy"
 	"treewarden/scoring"
+	"treewarden/store/boards"
 	"treewarden/store/db"
 )
 
@@ -253,4 +254,39 @@ const formulaLock = 7_051
 func lockFormula(ctx context.Context, c db.Conn) error {
 	_, err := c.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", formulaLock)
 	return err
+}
+
+// Trial compares two formulas, TrialRow is a user whose place differs between them.
+type (
+	Trial    = boards.Trial
+	TrialRow = boards.TrialRow
+)
+
+// TryFormula compares the formula in force with a change of it. It changes
+// nothing.
+func (s *Store) TryFormula(
+	ctx context.Context, actor Actor, change scoring.Change, window scoring.Window,
+) (Trial, error) {
+	if err := need(actor, policy.ScoringRead); err != nil {
+		return Trial{}, err
+	}
+	inForce, err := formulaInForce(ctx, s.pool)
+	if err != nil {
+		return Trial{}, err
+	}
+	tried, wrong := change.Apply(inForce)
+	if len(wrong) > 0 {
+		return Trial{}, Invalid(wrong)
+	}
+	return s.CompareFormulas(ctx, actor, inForce, tried, window)
+}
+
+// CompareFormulas is like TryFormula for any two formulas. The first must use the
+// threshold for toxic messages in force.
+func (s *Store) CompareFormulas(ctx context.Context, actor Actor, old, tried scoring.Formula,
+	window scoring.Window) (Trial, error) {
+	if err := need(actor, policy.ScoringRead); err != nil {
+		return Trial{}, err
+	}
+	return s.boards.Try(ctx, old, tried, window, s.since(window), s.now().UTC())
 }

@@ -7,6 +7,7 @@ import (
 	"treewarden/scoring"
 	"treewarden/store/db"
 	"treewarden/store/messages"
+	"treewarden/store/users"
 )
 
 // Home holds the work that waits for a member of staff.
@@ -43,13 +44,11 @@ func (s *Store) Home(ctx context.Context, actor Actor, within []string) (Home, e
 		return h, err
 	}
 	h.MyActions = mine.Items
-	q := db.Query{Columns: userColumns + db.NoCursorKey, From: "users u"}
+	q := db.Query{Columns: users.Columns + db.NoCursorKey, From: "users u"}
 	q.Where("u.banned_at IS NOT NULL AND u.banned_until BETWEEN now() AND now() + interval '7 days'")
 	q.WithinLanguages(db.MainLanguageSQL, within)
 	sql, args := q.SQL()
-	rows, err := db.Collect[userRow](ctx, s.pool, sql+" ORDER BY u.banned_until LIMIT 5", args...)
-	for _, r := range rows {
-		h.BansEnding = append(h.BansEnding, r.user())
-	}
+	rows, err := db.Collect[users.Row](ctx, s.pool, sql+" ORDER BY u.banned_until LIMIT 5", args...)
+	h.BansEnding = users.Of(rows)
 	return h, err
 }

@@ -38,7 +38,7 @@ func (s *Store) Message(ctx context.Context, actor Actor, id uuid.UUID) (Message
 	if d.Siblings, err = messages.Siblings(ctx, s.pool, tree, d.ParentID); err != nil {
 		return d, err
 	}
-	if d.Tree, err = s.tree(ctx, tree); err != nil {
+	if d.Tree, err = messages.TreeByID(ctx, s.pool, tree); err != nil {
 		return d, err
 	}
 	if d.Revisions, err = messages.Revisions(ctx, s.pool, tree, id); err != nil {

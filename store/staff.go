@@ -14,6 +14,7 @@ import (
 	"treewarden/policy"
 	"treewarden/store/db"
 	"treewarden/store/sessions"
+	"treewarden/store/users"
 )
 
 // Key describes an API key, without the key itself.
@@ -122,13 +123,9 @@ func (s *Store) Staff(ctx context.Context, actor Actor) ([]User, error) {
 	if err := need(actor, policy.StaffManage); err != nil {
 		return nil, err
 	}
-	rows, err := db.Collect[userRow](ctx, s.pool, "SELECT "+userColumns+db.NoCursorKey+` FROM users u
+	rows, err := db.Collect[users.Row](ctx, s.pool, "SELECT "+users.Columns+db.NoCursorKey+` FROM users u
 		WHERE u.role <> 'general' AND u.auth_method <> 'key' ORDER BY u.role, lower(u.display_name), u.user_id`)
-	users := make([]User, len(rows))
-	for i, r := range rows {
-		users[i] = r.user()
-	}
-	return users, err
+	return users.Of(rows), err
 }
 
 // staffByName finds an account by the name it signs in with.

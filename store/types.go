@@ -6,46 +6,13 @@ import (
 	"github.com/google/uuid"
 
 	"treewarden/scoring"
+	"treewarden/store/counters"
+	"treewarden/store/db"
+	"treewarden/store/importer"
+	"treewarden/store/ingest"
+	"treewarden/store/raters"
+	"treewarden/store/tables"
 )
-
-// Ban is a ban in force.
-type Ban struct {
-	Since  time.Time  `json:"since"`
-	Until  *time.Time `json:"until"`
-	Reason string     `json:"reason"`
-	By     *uuid.UUID `json:"by"`
-	ByName string     `json:"by_name"`
-	Action *int64     `json:"action"`
-}
-
-// User is a contributor, a member of staff or a key.
-type User struct {
-	UserID            uuid.UUID  `json:"user_id"`
-	DisplayName       string     `json:"display_name"`
-	AuthMethod        string     `json:"auth_method"`
-	Username          string     `json:"username"`
-	Role              string     `json:"role"`
-	Status            string     `json:"status"`
-	Ban               *Ban       `json:"ban"`
-	Notes             string     `json:"notes"`
-	ShowOnLeaderboard bool       `json:"show_on_leaderboard"`
-	CreatedDate       time.Time  `json:"created_date"`
-	LastActivityDate  *time.Time `json:"last_activity_date"`
-	Version           int        `json:"version"`
-	// ActsOn is the limit of languages of a member of staff, besides the limit of
-	// their role; nil is none.
-	ActsOn []string `json:"-"`
-	// Private is set only for an actor with the permission user.private.
-	Private *UserPrivate `json:"private,omitempty"`
-}
-
-// UserPrivate holds the data of a user that only admins may read.
-type UserPrivate struct {
-	Email      string     `json:"email"`
-	IP         string     `json:"ip"`
-	LastSignIn *time.Time `json:"last_sign_in"`
-	Sessions   int        `json:"sessions"`
-}
 
 // UserFilter narrows the list of users. Sort is name (default), created or
 // activity; a leading "-" means descending.
@@ -148,46 +115,6 @@ type MessageDetail struct {
 	Revisions []Revision `json:"-"`
 }
 
-// Tree is one conversation tree.
-type Tree struct {
-	TreeID           uuid.UUID  `json:"id"`
-	State            string     `json:"state"`
-	Active           bool       `json:"active"`
-	GoalTreeSize     *int       `json:"goal_tree_size"`
-	MaxDepth         *int       `json:"max_depth"`
-	MaxChildrenCount *int       `json:"max_children_count"`
-	Origin           *string    `json:"origin"`
-	Lang             *string    `json:"lang"`
-	CreatedDate      *time.Time `json:"created_date"`
-	Author           *uuid.UUID `json:"author"`
-	AuthorName       *string    `json:"author_name"`
-	HaltedState      *string    `json:"halted_state"` // the state that resume restores
-	Version          int        `json:"version"`
-	Excerpt          string     `json:"excerpt"` // the beginning of the prompt
-	Messages         int        `json:"messages"`
-}
-
-// TreeFilter narrows the list of trees.
-type TreeFilter struct {
-	State, Lang, Origin string
-	Within              []string // only these languages; nil for all
-	Author              *uuid.UUID
-	Page
-}
-
-// Node is a message with its replies, ranked first, then by date.
-type Node struct {
-	Message
-	Replies []*Node `json:"replies"`
-}
-
-// TreeDetail is a tree with its messages nested. Prompt is nil if the tree has no
-// message yet.
-type TreeDetail struct {
-	Tree
-	Prompt *Node `json:"prompt"`
-}
-
 // Act is a request for an action. The kind determines which fields are needed.
 type Act struct {
 	Kind    string
@@ -215,3 +142,49 @@ type Outcome struct {
 	Action    Action   `json:"action"`
 	Affected  Affected `json:"affected"`
 }
+
+// The types and values of the packages below that handlers and commands use.
+type (
+	// Page asks for one page of a list.
+	Page = db.Page
+	// List is one page of a keyset-paged list.
+	List[T any] = db.List[T]
+	// Malformed is a request that cannot be decoded.
+	Malformed = db.Malformed
+	// Invalid maps the invalid fields to reasons.
+	Invalid = db.Invalid
+	// Rater measures how far a user's feedback agrees with that of others.
+	Rater = raters.Rater
+	// RaterLabel compares a rater's answers to one question with those of others.
+	RaterLabel = raters.Label
+	// RaterScale compares a rater's values for one label with those of others.
+	RaterScale = raters.ScaleDifference
+	// RaterFlags counts a rater's flags by their outcome.
+	RaterFlags = raters.Flags
+	// ScoreFault is a counter that differs from the base tables.
+	ScoreFault = counters.Fault
+	// Ingested is the result of one ingest.
+	Ingested = ingest.Result
+	// ImportOptions are the options of an import.
+	ImportOptions = importer.Options
+	// ImportSummary counts the rows that an import changed.
+	ImportSummary = importer.Summary
+)
+
+// The statuses of a user.
+const (
+	Active = tables.Active
+	Banned = tables.Banned
+	Erased = tables.Erased
+)
+
+var (
+	// ErrNotFound means that the requested object does not exist.
+	ErrNotFound = db.ErrNotFound
+	// ErrUnavailable means that the database cannot be reached now.
+	ErrUnavailable = db.ErrUnavailable
+	// Emojis are the reactions that people may give.
+	Emojis = tables.Emojis
+	// TreeStates are the states of a tree, in the order of a tree's life.
+	TreeStates = tables.TreeStates
+)

@@ -2,10 +2,8 @@ package store
 
 import (
 	"context"
-	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"treewarden/policy"
 	"treewarden/scoring"
@@ -15,79 +13,16 @@ import (
 	"treewarden/store/users"
 )
 
-type userRow struct {
-	db.Keyed
-	UserID            uuid.UUID
-	DisplayName       string
-	AuthMethod        string
-	Username          string
-	Role              string
-	Status            string
-	Notes             string
-	ShowOnLeaderboard bool
-	CreatedDate       time.Time
-	LastActivityDate  *time.Time
-	Version           int
-	Languages         []string
-	BannedAt          *time.Time
-	BannedUntil       *time.Time
-	BanReason         *string
-	BannedBy          *uuid.UUID
-	BannedByName      *string
-	BanAction         *int64
-}
-
-const userColumns = `u.user_id, u.display_name, u.auth_method, u.username, u.role,
-	` + tables.UserStatusSQL + ` AS status, u.notes, u.show_on_leaderboard, u.created_date,
-	nullif(u.last_activity_date, '-infinity') AS last_activity_date, u.version, u.languages,
-	u.banned_at, u.banned_until, u.ban_reason, u.banned_by,
-	(SELECT b.display_name FROM users b WHERE b.user_id = u.banned_by) AS banned_by_name, u.ban_action`
-
-func (r userRow) user() User {
-	u := User{
-		UserID: r.UserID, DisplayName: r.DisplayName, AuthMethod: r.AuthMethod, Username: r.Username,
-		Role: r.Role, Status: r.Status, Notes: r.Notes,
-		ShowOnLeaderboard: r.ShowOnLeaderboard, CreatedDate: r.CreatedDate,
-		LastActivityDate: r.LastActivityDate, Version: r.Version, ActsOn: r.Languages,
-	}
-	if r.Status == Banned {
-		u.Ban = &Ban{Since: *r.BannedAt, Until: r.BannedUntil, By: r.BannedBy, Action: r.BanAction}
-		if r.BanReason != nil {
-			u.Ban.Reason = *r.BanReason
-		}
-		if r.BannedByName != nil {
-			u.Ban.ByName = *r.BannedByName
-		}
-	}
-	return u
-}
-
-var userOrders = func() []db.Order {
-	name := []db.Key{{Expr: "lower(u.display_name)", Typ: "text"}, {Expr: "u.user_id", Typ: "uuid"}}
-	created := []db.Key{{Expr: "u.created_date", Typ: "timestamptz"}, {Expr: "u.user_id", Typ: "uuid"}}
-	// The index has the day only, so that a change of the time does not update it.
-	activity := []db.Key{
-		{Expr: "u.active_day", Typ: "date"},
-		{Expr: "u.last_activity_date", Typ: "timestamptz"},
-		{Expr: "u.user_id", Typ: "uuid"},
-	}
-	return []db.Order{
-		{Name: "name", Desc: false, Keys: name}, {Name: "-name", Desc: true, Keys: name},
-		{Name: "created", Desc: false, Keys: created}, {Name: "-created", Desc: true, Keys: created},
-		{Name: "activity", Desc: false, Keys: activity}, {Name: "-activity", Desc: true, Keys: activity},
-	}
-}()
-
 // Users lists users; keys are left out.
 func (s *Store) Users(ctx context.Context, actor Actor, f UserFilter) (List[User], error) {
 	if err := need(actor, policy.Read); err != nil {
 		return List[User]{}, err
 	}
-	o, err := db.ChooseOrder("sort", f.Sort, userOrders...)
+	o, err := db.ChooseOrder("sort", f.Sort, users.Orders...)
 	if err != nil {
 		return List[User]{}, err
 	}
-	q := db.Query{Columns: userColumns, From: "users u"}
+	q := db.Query{Columns: users.Columns, From: "users u"}
 	q.Where("u.auth_method <> 'key'")
 	if f.Q != "" {
 		like := "%" + db.EscapeLike(f.Q) + "%"
@@ -110,43 +45,30 @@ func (s *Store) Users(ctx context.Context, actor Actor, f UserFilter) (List[User
 		q.Where("EXISTS (SELECT FROM messages m WHERE m.user_id = u.user_id AND m.lang = ?)", f.Lang)
 	}
 	q.WithinLanguages(db.MainLanguageSQL, f.Within)
-	rows, next, prev, err := db.Fetch[userRow](ctx, s.pool, q, o, f.Page)
+	rows, next, prev, err := db.Fetch[users.Row](ctx, s.pool, q, o, f.Page)
 	if err != nil {
 		return List[User]{}, err
 	}
-	users := make([]User, len(rows))
-	for i, r := range rows {
-		users[i] = r.user()
-	}
-	return List[User]{Items: users, Next: next, Prev: prev}, nil
-}
-
-// userByIDSQL is the query for one user.
-const userByIDSQL = "SELECT " + userColumns + db.NoCursorKey + " FROM users u WHERE u.user_id = $1"
-
-// oneUser reads the one row of userByIDSQL.
-func oneUser(rows pgx.Rows) (User, error) {
-	r, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[userRow])
-	if err != nil {
-		return User{}, err
-	}
-	return r.user(), nil
+	return List[User]{Items: users.Of(rows), Next: next, Prev: prev}, nil
 }
 
 // userByID reads one user; c may be a transaction.
 func userByID(ctx context.Context, c db.Conn, id uuid.UUID) (User, error) {
-	rows, err := c.Query(ctx, userByIDSQL, id)
+	rows, err := c.Query(ctx, users.ByIDSQL, id)
 	if err != nil {
 		return User{}, db.Translate(err)
 	}
-	user, err := oneUser(rows)
+	user, err := users.One(rows)
 	return user, db.Translate(err)
 }
 
 // What the package users reads, by the names that users of a Store know.
 type (
-	Stats    = users.Stats
-	Feedback = users.Feedback
+	User        = users.User
+	UserPrivate = users.Private
+	Ban         = users.Ban
+	Stats       = users.Stats
+	Feedback    = users.Feedback
 )
 
 // User returns one user with their stats and scores in every window.
