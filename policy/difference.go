@@ -19,23 +19,48 @@ type Change struct {
 	AllBut bool `json:"all_but,omitempty"`
 }
 
+// Sentence returns what is gained or lost, in words: "ban and unban, in German".
+func (c Change) Sentence() string {
+	switch {
+	case c.AllBut:
+		return c.Permission.Does() + ", in all languages but " + languageNames(c.Languages)
+	case c.Languages != nil:
+		return c.Permission.Does() + ", in " + languageNames(c.Languages)
+	}
+	return c.Permission.Does()
+}
+
 // Difference returns the permissions that people gain and lose when another policy
 // comes into force, by person and then in the order of All.
 func Difference(before, after *Policy, people []Person) (gains, loses []Change) {
 	for _, person := range people {
-		was, is := before.Languages(person.Subject), after.Languages(person.Subject)
-		more, fewer := widening(was, is), widening(is, was)
-		for _, info := range All {
-			change := Change{ID: person.ID, Name: person.Name, Permission: info.Permission}
-			had, has := before.Allows(person.Role, info.Permission), after.Allows(person.Role, info.Permission)
-			switch {
-			case has && !had:
-				gains = append(gains, change)
-			case had && !has:
-				loses = append(loses, change)
-			case has && info.Permission.HasLanguage():
-				gains, loses = more.addTo(gains, change), fewer.addTo(loses, change)
-			}
+		more, fewer := compare(before, after, person, person.Subject)
+		gains, loses = append(gains, more...), append(loses, fewer...)
+	}
+	return gains, loses
+}
+
+// Changed returns the permissions that a person gains and loses when they get
+// another role or limit of languages.
+func (p *Policy) Changed(person Person, to Subject) (gains, loses []Change) {
+	return compare(p, p, person, to)
+}
+
+// compare returns the permissions that a person gains and loses when another policy
+// comes into force and they get another role or limit.
+func compare(before, after *Policy, person Person, to Subject) (gains, loses []Change) {
+	was, is := before.Languages(person.Subject), after.Languages(to)
+	more, fewer := widening(was, is), widening(is, was)
+	for _, info := range All {
+		change := Change{ID: person.ID, Name: person.Name, Permission: info.Permission}
+		had, has := before.Allows(person.Role, info.Permission), after.Allows(to.Role, info.Permission)
+		switch {
+		case has && !had:
+			gains = append(gains, change)
+		case had && !has:
+			loses = append(loses, change)
+		case has && info.Permission.HasLanguage():
+			gains, loses = more.addTo(gains, change), fewer.addTo(loses, change)
 		}
 	}
 	return gains, loses

@@ -158,14 +158,24 @@ func (c roleCheck) checkLanguages() {
 	case c.Name == Admin:
 		c.wrong("languages", "Admins act on all languages.")
 		return
-	case len(c.Languages) == 0:
-		c.wrong("languages", "Give at least one language, or null for all.")
 	}
-	for i, lang := range c.Languages {
+	if why := LimitFault(c.Languages); why != "" {
+		c.wrong("languages", "%s", why)
+	}
+}
+
+// LimitFault returns what is wrong with a limit of languages, or "".
+func LimitFault(limit []string) string {
+	if limit != nil && len(limit) == 0 {
+		return "Give at least one language, or null for all."
+	}
+	var faults []string
+	for i, lang := range limit {
 		if why := languageFault(lang); why != "" {
-			c.wrong("languages", "%s", why)
-		} else if covers(append([]string{}, c.Languages[:i]...), lang) {
-			c.wrong("languages", "The language %s is within another one that stands here.", lang)
+			faults = append(faults, why)
+		} else if covers(append([]string{}, limit[:i]...), lang) {
+			faults = append(faults, "The language "+lang+" is within another one that stands here.")
 		}
 	}
+	return strings.Join(faults, " ")
 }

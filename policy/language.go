@@ -112,6 +112,18 @@ func languageName(lang string) string {
 	return lang
 }
 
+// LimitWords returns a limit of languages in words: "all languages", "Danish and
+// German".
+func LimitWords(limit []string) string {
+	switch {
+	case limit == nil:
+		return "all languages"
+	case len(limit) == 0:
+		return "no language"
+	}
+	return languageNames(limit)
+}
+
 // languageNames returns the names of languages in a sentence: "Danish and German".
 func languageNames(langs []string) string {
 	names := make([]string, len(langs))
