@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/google/uuid"
+
 	"treewarden/policy"
 	"treewarden/store"
 )
@@ -23,11 +25,11 @@ func EnsureStaff(ctx context.Context, s *store.Store) (map[string]store.Actor, e
 		return nil, err
 	}
 	staff := make(map[string]store.Actor)
-	add := func(u store.User) {
-		staff[u.Username] = store.Actor{UserID: u.UserID, Name: u.DisplayName, Role: u.Role, Via: "session", Policy: s.Policy()}
+	add := func(id uuid.UUID, username, name, role string) {
+		staff[username] = store.Actor{UserID: id, Name: name, Role: role, Via: "session", Policy: s.Policy()}
 	}
 	for _, u := range there {
-		add(u)
+		add(u.UserID, u.Username, u.DisplayName, u.Role)
 	}
 	for _, role := range Staff {
 		if _, ok := staff[role]; ok {
@@ -41,7 +43,7 @@ func EnsureStaff(ctx context.Context, s *store.Store) (map[string]store.Actor, e
 		if err != nil {
 			return nil, fmt.Errorf("make the account %s: %w", role, err)
 		}
-		add(u)
+		add(u.UserID, u.Username, u.DisplayName, u.Role)
 	}
 	return staff, nil
 }

@@ -116,22 +116,8 @@ var logged = []Kind{
 	setFormula,
 	setPolicy,
 	restorePolicy,
-	{
-		Name: "create_staff", Target: "user", Title: "Create staff account", Past: "Created account",
-		Permission: policy.StaffManage, WhyNot: "An account stays; give it the role general instead.",
-	},
-	{
-		Name: "set_password", Target: "user", Title: "Set password", Past: "Set the password of",
-		Permission: policy.StaffManage, WhyNot: "A former password is not kept.",
-	},
-	{
-		Name: "create_key", Target: "user", Title: "Create key", Past: "Created key",
-		Permission: policy.KeyManage, WhyNot: "Revoke the key instead.",
-	},
-	{
-		Name: "revoke_key", Target: "user", Title: "Revoke key", Past: "Revoked key",
-		Permission: policy.KeyManage, WhyNot: "A revoked key stays revoked; make a new one.",
-	},
+	createStaff, setPassword, updateStaff, InviteStaff, ResetStaff, EndStaffSessions, TakeAccess,
+	createKey, RevokeKeyKind,
 }
 
 // KindNamed returns the kind with a name, from Kinds, UndoKind and logged.

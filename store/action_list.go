@@ -13,6 +13,7 @@ import (
 	"treewarden/store/db"
 	"treewarden/store/lists"
 	"treewarden/store/messages"
+	"treewarden/store/staff"
 )
 
 // MaxListItems is the maximum number of messages that one action adds to a list
@@ -59,7 +60,7 @@ type ListParams struct {
 
 func (p ListParams) check() Invalid {
 	wrong := Invalid{}
-	if p.Name != nil && (!visible(*p.Name) || len([]rune(*p.Name)) > 200) {
+	if p.Name != nil && (!staff.Visible(*p.Name) || len([]rune(*p.Name)) > 200) {
 		wrong["name"] = "A name has 1 to 200 characters, at least one of them visible."
 	}
 	if p.Kind != nil {

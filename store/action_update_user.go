@@ -2,10 +2,10 @@ package store
 
 import (
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"treewarden/policy"
+	"treewarden/store/staff"
 )
 
 // UserPatch holds the changes to a user; a nil field is left alone.
@@ -48,14 +48,14 @@ func updateUser(d *actionTx, p UserPatch) error {
 	}
 	// A form sends the name along with other changes. An existing name may be one
 	// that is not valid for a change.
-	if p.DisplayName != nil && *p.DisplayName != user.DisplayName && !visible(*p.DisplayName) {
+	if p.DisplayName != nil && *p.DisplayName != user.DisplayName && !staff.Visible(*p.DisplayName) {
 		return Invalid{"display_name": "A display name holds at least one visible character."}
 	}
 	if err := d.checkVersion(user.Version); err != nil {
 		return err
 	}
 	if p.Role != nil && *p.Role != user.Role {
-		if err := d.checkGrantable(*p.Role); err != nil {
+		if err := d.checkGrantable(policy.Subject{Role: *p.Role, Languages: user.ActsOn}); err != nil {
 			return err
 		}
 	}
@@ -90,9 +90,10 @@ func updateUser(d *actionTx, p UserPatch) error {
 	return nil
 }
 
-// checkGrantable checks that the actor may grant a role.
-func (d *actionTx) checkGrantable(role string) error {
-	return d.store.checkGrant(d.actor, role, policy.UserRole)
+// checkGrantable checks that the actor may give the target a role with a limit of
+// languages.
+func (d *actionTx) checkGrantable(granted policy.Subject) error {
+	return d.store.checkGrant(d.actor, granted, policy.UserRole)
 }
 
 func (p UserPatch) check(roles *policy.Policy) error {
@@ -131,13 +132,4 @@ func trimmed(text *string) *string {
 	}
 	t := strings.TrimSpace(*text)
 	return &t
-}
-
-// visible reports whether a text has a visible character.
-func visible(text string) bool {
-	return strings.ContainsFunc(text, func(r rune) bool {
-		const blankBraille = 0x2800
-		return unicode.IsGraphic(r) && !unicode.IsSpace(r) && r != blankBraille &&
-			!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
-	})
 }

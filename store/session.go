@@ -9,6 +9,7 @@ import (
 	"treewarden/policy"
 	"treewarden/store/db"
 	"treewarden/store/sessions"
+	"treewarden/store/staff"
 )
 
 // Session is one sign-in of a staff member.
@@ -48,7 +49,7 @@ func (s *Store) SignInLink(ctx context.Context, actor Actor, name string) (strin
 	if err := need(actor, policy.StaffManage); err != nil {
 		return "", err
 	}
-	user, err := staffByName(ctx, s.pool, name)
+	user, err := staff.ByName(ctx, s.pool, name)
 	if err != nil {
 		return "", err
 	}
@@ -58,6 +59,20 @@ func (s *Store) SignInLink(ctx context.Context, actor Actor, name string) (strin
 // RedeemLink opens a session for the secret of a sign-in link, once.
 func (s *Store) RedeemLink(ctx context.Context, link, ip, userAgent string) (string, error) {
 	return sessions.RedeemLink(ctx, s.pool, link, ip, userAgent)
+}
+
+// ReadLink returns whom a sign-in link is for, and does not use it up. It returns
+// ErrSignIn if the link was used or has expired.
+func (s *Store) ReadLink(ctx context.Context, link string) (sessions.LinkOwner, error) {
+	return sessions.ReadLink(ctx, s.pool, link)
+}
+
+// AcceptInvitation is RedeemLink for a person who sets a password with it.
+func (s *Store) AcceptInvitation(ctx context.Context, link, password, ip, userAgent string) (string, error) {
+	if err := checkPassword("password", password); err != nil {
+		return "", err
+	}
+	return sessions.Accept(ctx, s.pool, link, password, ip, userAgent)
 }
 
 // PersonBySession returns the owner of a session's cookie with their current

@@ -4,149 +4,405 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgerrcode"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"treewarden/policy"
 	"treewarden/store/db"
 	"treewarden/store/sessions"
-	"treewarden/store/users"
+	"treewarden/store/staff"
+	"treewarden/store/tables"
 )
 
-// Key describes an API key, without the key itself.
-type Key struct {
-	UserID     uuid.UUID  `json:"user_id"`
-	Name       string     `json:"name"`
-	Role       string     `json:"role"`
-	CreatedAt  time.Time  `json:"created_at"`
-	ExpiresAt  *time.Time `json:"expires_at"`
-	LastUsedAt *time.Time `json:"last_used_at"`
-	RevokedAt  *time.Time `json:"revoked_at"`
-}
-
-func checkName(name string) error {
-	if n := utf8.RuneCountInString(strings.TrimSpace(name)); n < 1 || n > 100 || checkText("", name) != nil {
-		return Invalid{"name": "A name has 1 to 100 characters."}
+// The aspects of an account that its actions change, besides those of every user.
+var (
+	languagesAspect = columnAspect{
+		name: "languages", object: "user", state: "to_jsonb(o.languages)",
+		restore: "languages = CASE WHEN s IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(s)) END",
 	}
-	return nil
-}
+	usernameAspect = columnAspect{
+		name: "username", object: "user", state: "to_jsonb(o.username)", restore: "username = s #>> '{}'",
+	}
+)
 
-// checkGrant checks that an actor may grant a role.
-func (s *Store) checkGrant(actor Actor, role string, permission policy.Permission) error {
+const (
+	inviteStaff, resetStaff = "invite_staff", "reset_staff"
+	endSessions, takeAccess = "end_sessions", "take_access"
+)
+
+// The kinds of actions on an account. Their routes are below /staff.
+var (
+	createStaff = Kind{
+		Name: "create_staff", Target: "user", Title: "Create account", Button: "Create account", Past: "Created account",
+		Permission: policy.StaffManage, WhyNot: "An account stays. Take its access away instead.",
+	}
+	setPassword = Kind{
+		Name: "set_password", Target: "user", Title: "Set password", Past: "Set the password of",
+		Permission: policy.StaffManage, WhyNot: "A former password is not kept.",
+	}
+	updateStaff = Kind{
+		Name: "update_staff", Target: "user", Title: "Change role and languages", Button: "Save", Past: "Changed account",
+		Permission: policy.StaffManage, Undoable: true, Previewable: true, NeedsReason: true,
+		aspects: []aspect{nameAspect, usernameAspect, roleAspect, languagesAspect},
+	}
+	// InviteStaff, ResetStaff, EndStaffSessions and TakeAccess have no parameters.
+	InviteStaff = Kind{
+		Name: inviteStaff, Target: "user", Title: "Invite again", Button: "Make a link", Past: "Invited",
+		Permission: policy.StaffManage, WhyNot: "Invite again, or reset the account: that replaces the link.",
+		do: (*actionTx).onStaff,
+	}
+	ResetStaff = Kind{
+		Name: resetStaff, Target: "user", Title: "Reset account", Button: "Reset", Past: "Reset the account of",
+		Permission: policy.StaffManage, NeedsReason: true, Destructive: true,
+		WhyNot: "Neither the former password nor the sessions are kept.",
+		do:     (*actionTx).onStaff,
+	}
+	EndStaffSessions = Kind{
+		Name: endSessions, Target: "user", Title: "End sessions", Button: "End sessions", Past: "Ended the sessions of",
+		Permission: policy.StaffManage, NeedsReason: true, Destructive: true, WhyNot: "Ended sessions are not kept.",
+		do: (*actionTx).onStaff,
+	}
+	TakeAccess = Kind{
+		Name: takeAccess, Target: "user", Title: "Take access away", Button: "Take access away",
+		Past: "Took access from", Permission: policy.StaffManage, Undoable: true, NeedsReason: true, Destructive: true,
+		aspects: []aspect{roleAspect},
+		do:      (*actionTx).onStaff,
+	}
+)
+
+// Link is a link that opens the console once.
+type Link = sessions.Link
+
+// checkGrant checks that an actor may give somebody a role with a limit of
+// languages.
+func (s *Store) checkGrant(actor Actor, granted policy.Subject, permission policy.Permission) error {
 	if err := need(actor, permission); err != nil {
 		return err
 	}
-	if p := s.policyFor(actor); !p.KnownRole(role) {
+	if p := s.policyFor(actor); !p.KnownRole(granted.Role) {
 		return Invalid{"role": "There is no such role; it is one of " + strings.Join(p.Names(), ", ") + "."}
 	}
 	if actor.trusted() {
 		return nil
 	}
-	if err := actor.Policy.MayGrant(policy.Subject{Role: actor.Role}, policy.Subject{Role: role}); err != nil {
+	if err := actor.Policy.MayGrant(actor.Subject(), granted); err != nil {
 		return &Forbidden{Why: err.Error()}
 	}
 	return nil
 }
 
-// account performs a logged action on an account or a key; do sets the target.
-func (s *Store) account(ctx context.Context, actor Actor, kind string, do func(*actionTx) error) error {
-	k, _ := KindNamed(kind)
-	_, err := s.perform(ctx, actor, Act{Kind: kind}, k, func(d *actionTx) error {
-		d.targetType = "user"
-		d.affected.Users = 1
-		return do(d)
-	})
-	return err
+// checkStaffRole is checkGrant for a role that enters the console.
+func (d *actionTx) checkStaffRole(granted policy.Subject) error {
+	if err := d.store.checkGrant(d.actor, granted, d.permission); err != nil {
+		return err
+	}
+	if !d.actor.Policy.EntersConsole(granted.Role) {
+		return Invalid{"role": "This role does not enter the console. To remove somebody from it, take their access away."}
+	}
+	return nil
 }
 
 // aim sets the target user and its label.
 func (d *actionTx) aim(user uuid.UUID, label string) {
-	d.act.Target, d.targetID, d.label = user, user.String(), label
+	d.act.Target, d.targetType, d.targetID, d.label = user, "user", user.String(), label
+	d.affected.Users = 1
 }
 
 // CreateStaff creates an account that can sign in by name and password. Without a
 // password, it can sign in only by a link.
 func (s *Store) CreateStaff(ctx context.Context, actor Actor, name, role, password string) (User, error) {
-	if err := errors.Join(checkName(name), s.checkGrant(actor, role, policy.StaffManage)); err != nil {
-		return User{}, firstOf(err)
-	}
-	if role == policy.General || role == policy.Collector {
-		return User{}, Invalid{"role": "Staff are moderators, data leads or admins."}
-	}
-	var hash *string
 	if password != "" {
 		if err := checkPassword("password", password); err != nil {
 			return User{}, err
 		}
-		h, err := sessions.HashPassword(ctx, password)
-		if err != nil {
-			return User{}, err
-		}
-		hash = &h
 	}
-	id := uuid.New()
-	err := s.account(ctx, actor, "create_staff", func(d *actionTx) error {
-		d.aim(id, name)
-		_, err := d.exec(`INSERT INTO users (user_id, display_name, username, role, password_hash)
-			VALUES ($1, $2, $2, $3, $4)`, id, strings.TrimSpace(name), role, hash)
-		return taken(err, "There is an account of this name. Choose another one.")
-	})
+	outcome, _, err := s.NewStaff(ctx, actor, staff.Params{Name: &name, Role: &role}, password, Act{})
 	if err != nil {
 		return User{}, err
 	}
-	return userByID(ctx, s.pool, id)
+	return userByID(ctx, s.pool, uuid.MustParse(outcome.Action.TargetID))
 }
 
-// firstOf returns the first of joined errors, so that callers find its type.
-func firstOf(err error) error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return joined.Unwrap()[0]
+// NewStaff creates an account, with an invitation unless it has a password. act
+// holds the reason and the idempotency key: a repeated request gets no link.
+func (s *Store) NewStaff(ctx context.Context, actor Actor, p staff.Params, password string, act Act) (Outcome, Link, error) {
+	if err := need(actor, policy.StaffManage); err != nil {
+		return Outcome{}, Link{}, err
+	}
+	wrong := p.Check()
+	if p.Name == nil {
+		wrong["name"] = "Give the account a name."
+	}
+	if p.Role == nil || *p.Role == "" {
+		wrong["role"] = "Choose a role."
+	}
+	if len(wrong) > 0 {
+		return Outcome{}, Link{}, wrong
+	}
+	if err := checkReason(act.Reason, false); err != nil {
+		return Outcome{}, Link{}, err
+	}
+	var hash *string
+	if password != "" {
+		h, err := sessions.HashPassword(ctx, password)
+		if err != nil {
+			return Outcome{}, Link{}, err
+		}
+		hash = &h
+	}
+	var link Link
+	act.Kind, act.Params = createStaff.Name, p
+	outcome, err := s.perform(ctx, actor, act, createStaff, func(d *actionTx) (err error) {
+		if err := d.checkActor(); err != nil {
+			return err
+		}
+		if err := d.checkStaffRole(policy.Subject{Role: *p.Role, Languages: p.Languages}); err != nil {
+			return err
+		}
+		name := strings.TrimSpace(*p.Name)
+		d.aim(uuid.New(), name)
+		if _, err := d.exec(`INSERT INTO users (user_id, display_name, username, role, languages, password_hash)
+			VALUES ($1, $2, $2, $3, $4, $5)`, d.act.Target, name, *p.Role, p.Languages, hash); err != nil {
+			return db.Taken(err, "name", "There is an account of this name. Choose another one.")
+		}
+		if hash == nil {
+			link, err = sessions.Invite(d.Ctx, d.Conn, d.act.Target)
+		}
+		return err
+	})
+	return outcome, link, err
+}
+
+// StaffOutcome is what a change of an account does.
+type StaffOutcome struct {
+	Outcome
+	Gains []policy.Change `json:"gains"`
+	Loses []policy.Change `json:"loses"`
+}
+
+// ChangeStaff changes the name, the role or the languages of an account.
+func (s *Store) ChangeStaff(ctx context.Context, actor Actor, act Act, p staff.Params) (StaffOutcome, error) {
+	if err := need(actor, policy.StaffManage); err != nil {
+		return StaffOutcome{}, err
+	}
+	wrong := p.Check()
+	if p.Name == nil && p.Role == nil && !p.SetLanguages {
+		wrong["role"] = "Nothing to change was given."
+	}
+	if len(wrong) > 0 {
+		return StaffOutcome{}, wrong
+	}
+	if err := checkReason(act.Reason, !act.Preview); err != nil {
+		return StaffOutcome{}, err
+	}
+	act.Kind, act.Params = updateStaff.Name, p
+	var result StaffOutcome
+	var err error
+	result.Outcome, err = s.perform(ctx, actor, act, updateStaff, func(d *actionTx) (err error) {
+		result.Gains, result.Loses, err = d.changeStaff(p)
+		return err
+	})
+	return result, err
+}
+
+func (d *actionTx) changeStaff(p staff.Params) (gains, loses []policy.Change, err error) {
+	account, err := d.lockStaff()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := d.checkVersion(account.Version); err != nil {
+		return nil, nil, err
+	}
+	to := account.Subject()
+	if p.Role != nil {
+		to.Role = *p.Role
+	}
+	if p.SetLanguages {
+		to.Languages = p.Languages
+	}
+	moved := to.Role != account.Role || !staff.SameLimit(to.Languages, account.Languages)
+	if moved {
+		if err := d.checkStaffRole(to); err != nil {
+			return nil, nil, err
+		}
+		gains, loses = d.actor.Policy.Changed(policy.Person{
+			ID: account.UserID.String(), Name: account.DisplayName, Subject: account.Subject(),
+		}, to)
+	}
+	var changed int64
+	for _, field := range []struct {
+		aspect columnAspect
+		set    string
+		value  any
+		given  bool
+	}{
+		{nameAspect, "display_name = $3", trimmed(p.Name), p.Name != nil},
+		{usernameAspect, "username = $3", trimmed(p.Name), p.Name != nil},
+		{roleAspect, "role = $3", to.Role, moved},
+		{languagesAspect, "languages = $3", to.Languages, moved},
+	} {
+		if !field.given {
+			continue
+		}
+		n, err := d.change(field.aspect, "chosen AS (SELECT $2::uuid AS id)", field.set, account.UserID, field.value)
+		if err != nil {
+			return nil, nil, db.Taken(err, "name", "There is an account of this name. Choose another one.")
+		}
+		changed += n
+	}
+	if changed == 0 {
+		return nil, nil, errUnchanged
+	}
+	d.affected.Users = 1
+	return gains, loses, d.keepAnAdmin()
+}
+
+// lockStaff locks the target account and the actor, and checks the rank rules with
+// the actor as they are now: they may have lost their access since the request
+// began.
+func (d *actionTx) lockStaff() (staff.Account, error) {
+	user, err := d.lockUser(d.act.Target)
+	if err != nil {
+		return staff.Account{}, err
+	}
+	account, err := staff.ByID(d.Ctx, d.Conn, user.UserID)
+	if err == nil && account.Role == policy.General {
+		err = &Conflict{Why: "This is no member of staff any more. Create an account, or undo what took their access."}
+	}
+	if err == nil {
+		err = d.checkActor()
+	}
+	if err != nil || d.actor.trusted() {
+		return account, err
+	}
+	var in bool
+	if err := d.QueryRow(d.Ctx, "SELECT $2 = 'key' OR EXISTS (SELECT FROM sessions WHERE user_id = $1)",
+		d.actor.UserID, d.actor.Via).Scan(&in); err != nil {
+		return account, err
+	}
+	if !in {
+		return account, errActorChanged
+	}
+	return account, nil
+}
+
+var errActorChanged = &Forbidden{Why: "Your own access was changed a moment ago, so that nothing was done."}
+
+// checkActor locks the actor, and returns a Forbidden if their access has changed
+// since the request began.
+func (d *actionTx) checkActor() error {
+	if d.actor.trusted() {
+		return nil
+	}
+	d.Queue("SELECT FROM users WHERE user_id = $1 FOR SHARE", d.actor.UserID)
+	d.Queue("SELECT FROM api_keys WHERE user_id = $1 FOR SHARE", d.actor.UserID)
+	var role string
+	var languages []string
+	d.Each([]any{&role, &languages}, func() {}, `SELECT u.role, u.languages FROM users u
+		WHERE u.user_id = $1 AND (`+tables.UserStatusSQL+`) = 'active'
+			AND NOT EXISTS (SELECT FROM api_keys k WHERE k.user_id = u.user_id AND k.revoked_at IS NOT NULL)`, d.actor.UserID)
+	if err := d.Flush(); err != nil {
+		return err
+	}
+	if role != d.actor.Role || !staff.SameLimit(languages, d.actor.Languages) {
+		return errActorChanged
+	}
+	return nil
+}
+
+// onStaff performs an act on the target account, without the new link.
+func (d *actionTx) onStaff() error {
+	account, err := d.lockStaff()
+	if err != nil {
+		return err
+	}
+	d.affected.Users = 1
+	what := d.kind.Name
+	if what == inviteStaff || what == resetStaff {
+		if err := d.store.checkGrant(d.actor, account.Subject(), d.permission); err != nil {
+			return err
+		}
+		if account.Status == Banned {
+			return &Conflict{Why: "This person is banned, so that no link would let them in. Unban them first."}
+		}
+	}
+	if what != endSessions {
+		if err := sessions.EndLinks(d.Ctx, d.Conn, account.UserID); err != nil {
+			return err
+		}
+	}
+	if what != inviteStaff {
+		if err := sessions.EndAll(d.Ctx, d.Conn, account.UserID); err != nil {
+			return err
+		}
+	}
+	switch what {
+	case resetStaff:
+		_, err = d.exec("UPDATE users SET password_hash = NULL WHERE user_id = $1", account.UserID)
+	case takeAccess:
+		if err := staff.RevokeKeys(d.Ctx, d.Conn, account.UserID, d.at); err != nil {
+			return err
+		}
+		if _, err := d.change(roleAspect, "chosen AS (SELECT $2::uuid AS id)", "role = $3", account.UserID,
+			policy.General); err != nil {
+			return err
+		}
+		err = d.keepAnAdmin()
 	}
 	return err
 }
 
-// taken translates a unique violation to an Invalid.
-func taken(err error, why string) error {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code == pgerrcode.UniqueViolation {
-		return Invalid{"name": why}
+// ActOnStaff performs an act of kind InviteStaff, ResetStaff, EndStaffSessions or
+// TakeAccess. The first two return a link; a repeated request gets none.
+func (s *Store) ActOnStaff(ctx context.Context, actor Actor, kind Kind, act Act) (Outcome, Link, error) {
+	if err := need(actor, kind.Permission); err != nil {
+		return Outcome{}, Link{}, err
 	}
-	return err
+	if err := checkReason(act.Reason, kind.NeedsReason); err != nil {
+		return Outcome{}, Link{}, err
+	}
+	act.Kind = kind.Name
+	var link Link
+	outcome, err := s.perform(ctx, actor, act, kind, func(d *actionTx) error {
+		err := kind.do(d)
+		if err == nil && (kind.Name == inviteStaff || kind.Name == resetStaff) {
+			link, err = sessions.Invite(d.Ctx, d.Conn, d.act.Target)
+		}
+		return err
+	})
+	return outcome, link, err
 }
 
 // Staff lists all users with access to the console.
-func (s *Store) Staff(ctx context.Context, actor Actor) ([]User, error) {
+func (s *Store) Staff(ctx context.Context, actor Actor) ([]staff.Account, error) {
 	if err := need(actor, policy.StaffManage); err != nil {
 		return nil, err
 	}
-	rows, err := db.Collect[users.Row](ctx, s.pool, "SELECT "+users.Columns+db.NoCursorKey+` FROM users u
-		WHERE u.role <> 'general' AND u.auth_method <> 'key' ORDER BY u.role, lower(u.display_name), u.user_id`)
-	return users.Of(rows), err
+	return staff.All(ctx, s.pool)
 }
 
-// staffByName finds an account by the name it signs in with.
-func staffByName(ctx context.Context, c db.Conn, name string) (User, error) {
-	var id uuid.UUID
-	if err := c.QueryRow(ctx, "SELECT user_id FROM users WHERE auth_method = 'local' AND username = $1",
-		strings.TrimSpace(db.ToText(name))).Scan(&id); err != nil {
-		return User{}, db.Translate(err)
-	}
-	return userByID(ctx, c, id)
-}
-
-// SetStaffPassword sets the password of an account and ends its sessions.
-func (s *Store) SetStaffPassword(ctx context.Context, actor Actor, name, password string) error {
+// StaffPage returns one page of the users with access to the console, by name.
+func (s *Store) StaffPage(ctx context.Context, actor Actor, f staff.Filter) (List[staff.Account], error) {
 	if err := need(actor, policy.StaffManage); err != nil {
+		return List[staff.Account]{}, err
+	}
+	return staff.Page(ctx, s.pool, f)
+}
+
+// StaffByID returns an account, or ErrNotFound.
+func (s *Store) StaffByID(ctx context.Context, actor Actor, id uuid.UUID) (staff.Account, error) {
+	if err := need(actor, policy.StaffManage); err != nil {
+		return staff.Account{}, err
+	}
+	return staff.ByID(ctx, s.pool, id)
+}
+
+// SetStaffPassword sets the password of an account and ends its sessions and links.
+func (s *Store) SetStaffPassword(ctx context.Context, actor Actor, name, password string) error {
+	if err := errors.Join(need(actor, policy.StaffManage), checkPassword("password", password)); err != nil {
 		return err
 	}
-	if err := checkPassword("password", password); err != nil {
-		return err
-	}
-	user, err := staffByName(ctx, s.pool, name)
+	account, err := staff.ByName(ctx, s.pool, name)
 	if err != nil {
 		return err
 	}
@@ -154,94 +410,26 @@ func (s *Store) SetStaffPassword(ctx context.Context, actor Actor, name, passwor
 	if err != nil {
 		return err
 	}
-	return s.account(ctx, actor, "set_password", func(d *actionTx) error {
-		d.aim(user.UserID, user.DisplayName)
-		if _, err := d.lockUser(user.UserID); err != nil {
-			return err
-		}
-		if _, err := d.exec("UPDATE users SET password_hash = $2 WHERE user_id = $1", user.UserID, hash); err != nil {
-			return err
-		}
-		_, err := d.exec("DELETE FROM sessions WHERE user_id = $1", user.UserID)
-		return err
-	})
+	_, err = s.perform(ctx, actor, Act{Kind: setPassword.Name, Target: account.UserID}, setPassword,
+		func(d *actionTx) error {
+			d.affected.Users = 1
+			if _, err := d.lockUser(account.UserID); err != nil {
+				return err
+			}
+			if _, err := d.exec("UPDATE users SET password_hash = $2 WHERE user_id = $1", account.UserID, hash); err != nil {
+				return err
+			}
+			return errors.Join(sessions.EndLinks(d.Ctx, d.Conn, account.UserID), sessions.EndAll(d.Ctx, d.Conn, account.UserID))
+		})
+	return err
 }
 
 // SetStaffRole changes the role of an account. The role general removes its
 // access to the console.
 func (s *Store) SetStaffRole(ctx context.Context, actor Actor, name, role string) (Outcome, error) {
-	user, err := staffByName(ctx, s.pool, name)
+	account, err := staff.ByName(ctx, s.pool, name)
 	if err != nil {
 		return Outcome{}, err
 	}
-	return s.Act(ctx, actor, Act{Kind: "update_user", Target: user.UserID, Params: UserPatch{Role: &role}})
-}
-
-// CreateKey creates an API key and returns it. The key cannot be read again.
-func (s *Store) CreateKey(ctx context.Context, actor Actor, name, role string, expires *time.Time) (string, error) {
-	if err := errors.Join(checkName(name), s.checkGrant(actor, role, policy.KeyManage)); err != nil {
-		return "", firstOf(err)
-	}
-	if expires != nil && !expires.After(s.now()) {
-		return "", Invalid{"expires": "The end of a key lies in the future."}
-	}
-	name = strings.TrimSpace(name)
-	secret, _ := sessions.NewToken()
-	key := "tw_" + secret
-	id := uuid.New()
-	err := s.account(ctx, actor, "create_key", func(d *actionTx) error {
-		d.aim(id, name)
-		if _, err := d.exec("INSERT INTO users (user_id, display_name, auth_method, username, role, show_on_leaderboard) "+
-			"VALUES ($1, $2, 'key', $1::uuid::text, $3, false)", id, name, role); err != nil {
-			return err
-		}
-		_, err := d.exec("INSERT INTO api_keys (key_hash, user_id, name, expires_at) VALUES ($1, $2, $3, $4)",
-			sessions.HashToken(key), id, name, expires)
-		return taken(err, "There is a key of this name. Choose another one.")
-	})
-	if err != nil {
-		return "", err
-	}
-	return key, nil
-}
-
-// Keys lists all keys, without the keys themselves.
-func (s *Store) Keys(ctx context.Context, actor Actor) ([]Key, error) {
-	if err := need(actor, policy.KeyManage); err != nil {
-		return nil, err
-	}
-	return db.Collect[Key](ctx, s.pool, `SELECT
-			k.user_id, k.name, u.role, k.created_at, k.expires_at, k.last_used_at, k.revoked_at
-		FROM api_keys k JOIN users u USING (user_id) ORDER BY lower(k.name), k.name`)
-}
-
-// RevokeKey revokes a key for good.
-func (s *Store) RevokeKey(ctx context.Context, actor Actor, name string) error {
-	if err := need(actor, policy.KeyManage); err != nil {
-		return err
-	}
-	return s.account(ctx, actor, "revoke_key", func(d *actionTx) error {
-		var id uuid.UUID
-		var revoked *time.Time
-		if err := d.QueryRow(d.Ctx, "SELECT user_id, revoked_at FROM api_keys WHERE name = $1 FOR UPDATE",
-			strings.TrimSpace(db.ToText(name))).Scan(&id, &revoked); err != nil {
-			return err
-		}
-		d.aim(id, strings.TrimSpace(name))
-		if revoked != nil {
-			return &Conflict{Why: "This key was revoked already."}
-		}
-		_, err := d.exec("UPDATE api_keys SET revoked_at = $2 WHERE user_id = $1", id, d.at)
-		return err
-	})
-}
-
-// PersonByKey returns the owner of an API key, or ErrNotFound if the key is
-// unknown, revoked or expired.
-func (s *Store) PersonByKey(ctx context.Context, key string) (Person, error) {
-	owner, err := sessions.ByKey(ctx, s.pool, key)
-	if err != nil {
-		return Person{}, err
-	}
-	return s.personOf(ctx, owner, "key")
+	return s.Act(ctx, actor, Act{Kind: "update_user", Target: account.UserID, Params: UserPatch{Role: &role}})
 }

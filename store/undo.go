@@ -187,13 +187,16 @@ func (a columnAspect) undo(d *actionTx, id int64) error {
 		}
 	}
 	n, err := d.exec(a.undoSQL(), d.id, id)
+	if a.name == usernameAspect.name {
+		err = db.Taken(err, "name", "Another account has the former name by now. Rename that one first.")
+	}
 	if err != nil {
 		return err
 	}
 	switch a.name {
 	case deletionAspect.name:
 		return d.restoreDeletion(id)
-	case roleAspect.name:
+	case roleAspect.name, languagesAspect.name:
 		if n == 0 {
 			return nil
 		}
@@ -211,14 +214,18 @@ func (a columnAspect) undo(d *actionTx, id int64) error {
 	return nil
 }
 
-// mayRestoreRole checks that the actor may grant the role that the undo restores.
+// mayRestoreRole checks that the actor may grant the role and the languages that
+// the target has after the undo.
 func (d *actionTx) mayRestoreRole() error {
-	var role string
-	if err := d.QueryRow(d.Ctx, "SELECT after #>> '{}' FROM action_objects WHERE action_id = $1 AND aspect = 'role'",
-		d.id).Scan(&role); err != nil {
+	var restored policy.Subject
+	if err := d.QueryRow(d.Ctx, "SELECT role, languages FROM users WHERE user_id = $1", d.act.Target).
+		Scan(&restored.Role, &restored.Languages); err != nil {
 		return err
 	}
-	return d.checkGrantable(role)
+	if d.permission == policy.StaffManage {
+		return d.store.checkGrant(d.actor, restored, policy.StaffManage)
+	}
+	return d.checkGrantable(restored)
 }
 
 // undoRevisions adds the text that the undo of an edit restores to the revisions.

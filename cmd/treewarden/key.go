@@ -66,19 +66,9 @@ func (c *KeyListCmd) Run(app *App) error {
 	fmt.Fprintln(w, "NAME\tROLE\tSTATUS\tCREATED\tEXPIRES\tLAST USED")
 	for _, k := range keys {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n",
-			k.Name, k.Role, keyStatus(k), day(&k.CreatedAt), day(k.ExpiresAt), day(k.LastUsedAt))
+			k.Name, k.Role, k.State(time.Now()), day(&k.CreatedAt), day(k.ExpiresAt), day(k.LastUsedAt))
 	}
 	return w.Flush()
-}
-
-func keyStatus(k store.Key) string {
-	switch {
-	case k.RevokedAt != nil:
-		return "revoked"
-	case k.ExpiresAt != nil && k.ExpiresAt.Before(time.Now()):
-		return "expired"
-	}
-	return "active"
 }
 
 // day writes a date, or a dash for a nil time.

@@ -51,3 +51,12 @@ func Translate(err error) error {
 	}
 	return err
 }
+
+// Taken translates a unique violation to an Invalid of a field.
+func Taken(err error, field, why string) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == pgerrcode.UniqueViolation {
+		return Invalid{field: why}
+	}
+	return err
+}

@@ -19,12 +19,13 @@ import (
 )
 
 // The limits of sessions and sign-ins: the idle and total life of a session, the
-// life of a sign-in link, and the failures of an account or an address per
+// life of a sign-in link and of an invitation, and the failures of an account or an address per
 // quarter of an hour.
 const (
 	sessionIdle     = 12 * time.Hour
 	sessionLife     = 7 * 24 * time.Hour
 	linkLife        = 24 * time.Hour
+	invitationLife  = 7 * 24 * time.Hour
 	attemptWindow   = 15 * time.Minute
 	attemptsAccount = 10
 	attemptsAddress = 50
@@ -79,7 +80,8 @@ func SignIn(ctx context.Context, c db.Conn, username, password, ip, userAgent st
 	if _, err := c.Exec(ctx, "DELETE FROM sign_in_attempts WHERE subject = $1", subjects[0]); err != nil {
 		return "", db.Translate(err)
 	}
-	return open(ctx, c, id, ip, userAgent)
+	// The password may have been taken away while this one was compared.
+	return open(ctx, c, id, &hash, ip, userAgent)
 }
 
 // blocked reports whether one of the subjects has too many recent failures.
@@ -102,14 +104,21 @@ func failed(ctx context.Context, c db.Conn, subjects []string) error {
 	return db.Translate(err)
 }
 
-func open(ctx context.Context, c db.Conn, user uuid.UUID, ip, userAgent string) (string, error) {
-	token, hash := NewToken()
+// open opens a session of an active user, and notes when they came. It returns
+// ErrSignIn if they are not active, or have another password than hash.
+func open(ctx context.Context, c db.Conn, user uuid.UUID, hash *string, ip, userAgent string) (string, error) {
+	token, tokenHash := NewToken()
 	if len(userAgent) > 300 {
 		userAgent = userAgent[:300]
 	}
-	_, err := c.Exec(ctx, `INSERT INTO sessions (token_hash, user_id, expires_at, ip, user_agent)
-		VALUES ($1, $2, now() + $3::interval, $4, $5)`,
-		hash, user, sessionLife, ip, db.ToText(userAgent))
+	tag, err := c.Exec(ctx, `WITH came AS (UPDATE users u SET last_seen_at = now() WHERE u.user_id = $2
+			AND ($6::text IS NULL OR u.password_hash = $6) AND (`+tables.UserStatusSQL+`) = 'active' RETURNING u.user_id)
+		INSERT INTO sessions (token_hash, user_id, expires_at, ip, user_agent)
+		SELECT $1, user_id, now() + $3::interval, $4, $5 FROM came`,
+		tokenHash, user, sessionLife, ip, db.ToText(userAgent), hash)
+	if err == nil && tag.RowsAffected() == 0 {
+		err = ErrSignIn
+	}
 	if err != nil {
 		return "", db.Translate(err)
 	}
@@ -119,26 +128,104 @@ func open(ctx context.Context, c db.Conn, user uuid.UUID, ip, userAgent string) 
 
 // NewLink returns the secret of a link that signs a user in once.
 func NewLink(ctx context.Context, c db.Conn, user uuid.UUID) (string, error) {
-	token, hash := NewToken()
-	_, err := c.Exec(ctx, `INSERT INTO sign_in_links (token_hash, user_id, expires_at)
-		VALUES ($1, $2, now() + $3::interval)`, hash, user, linkLife)
-	return token, db.Translate(err)
+	link, err := newLink(ctx, c, user, linkLife)
+	return link.Secret, err
+}
+
+// Link opens the console once, for one user.
+type Link struct {
+	Secret  string
+	Expires time.Time
+}
+
+// Invite returns a link for a new member of staff, which replaces all other links
+// of theirs.
+func Invite(ctx context.Context, c db.Conn, user uuid.UUID) (Link, error) {
+	if err := EndLinks(ctx, c, user); err != nil {
+		return Link{}, err
+	}
+	return newLink(ctx, c, user, invitationLife)
+}
+
+func newLink(ctx context.Context, c db.Conn, user uuid.UUID, life time.Duration) (link Link, err error) {
+	secret, hash := NewToken()
+	link.Secret = secret
+	err = c.QueryRow(ctx, `INSERT INTO sign_in_links (token_hash, user_id, expires_at)
+		VALUES ($1, $2, now() + $3::interval) RETURNING expires_at`, hash, user, life).Scan(&link.Expires)
+	return link, db.Translate(err)
+}
+
+// EndLinks makes all links of a user useless.
+func EndLinks(ctx context.Context, c db.Conn, user uuid.UUID) error {
+	_, err := c.Exec(ctx, "DELETE FROM sign_in_links WHERE user_id = $1", user)
+	return db.Translate(err)
+}
+
+// LinkOwner is whom a link is for.
+type LinkOwner struct {
+	Name    string
+	Expires time.Time
+}
+
+// ReadLink returns whom a link is for, and does not use it up. It returns ErrSignIn
+// if the link was used or has expired, or the user is not active.
+func ReadLink(ctx context.Context, c db.Conn, link string) (owner LinkOwner, err error) {
+	err = c.QueryRow(ctx, `SELECT u.username, l.expires_at FROM sign_in_links l JOIN users u USING (user_id)
+		WHERE l.token_hash = $1 AND l.expires_at > now() AND (`+tables.UserStatusSQL+`) = 'active'`, HashToken(link)).
+		Scan(&owner.Name, &owner.Expires)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return owner, ErrSignIn
+	}
+	return owner, db.Translate(err)
 }
 
 // RedeemLink opens a session for the secret of a sign-in link, once.
 func RedeemLink(ctx context.Context, pool *pgxpool.Pool, link, ip, userAgent string) (string, error) {
+	return redeem(ctx, pool, link, nil, ip, userAgent)
+}
+
+// Accept is RedeemLink for a person who sets a password with it. It ends their
+// other sessions.
+func Accept(ctx context.Context, pool *pgxpool.Pool, link, password, ip, userAgent string) (string, error) {
+	if _, err := ReadLink(ctx, pool, link); err != nil {
+		return "", err // before the work of a hash
+	}
+	hash, err := HashPassword(ctx, password)
+	if err != nil {
+		return "", err
+	}
+	return redeem(ctx, pool, link, &hash, ip, userAgent)
+}
+
+// redeem locks the user before the link, as actions do that take links away.
+func redeem(ctx context.Context, pool *pgxpool.Pool, link string, password *string, ip, userAgent string) (string, error) {
 	var token string
 	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		var id uuid.UUID
-		err := tx.QueryRow(ctx, `DELETE FROM sign_in_links l USING users u WHERE l.token_hash = $1 AND u.user_id = l.user_id
-			AND l.expires_at > now() AND (`+tables.UserStatusSQL+`) = 'active' RETURNING u.user_id`, HashToken(link)).Scan(&id)
+		err := tx.QueryRow(ctx, `SELECT u.user_id FROM users u JOIN sign_in_links l USING (user_id)
+			WHERE l.token_hash = $1 FOR NO KEY UPDATE OF u`, HashToken(link)).Scan(&id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return ErrSignIn
 		}
 		if err != nil {
 			return err
 		}
-		token, err = open(ctx, tx, id, ip, userAgent)
+		tag, err := tx.Exec(ctx, "DELETE FROM sign_in_links WHERE token_hash = $1 AND expires_at > now()", HashToken(link))
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return ErrSignIn
+		}
+		if password != nil {
+			if _, err := tx.Exec(ctx, "UPDATE users SET password_hash = $2 WHERE user_id = $1", id, password); err != nil {
+				return err
+			}
+			if err := EndAll(ctx, tx, id); err != nil {
+				return err
+			}
+		}
+		token, err = open(ctx, tx, id, nil, ip, userAgent)
 		return err
 	})
 	return token, db.Translate(err)
@@ -193,7 +280,12 @@ func Seen(ctx context.Context, c db.Conn, token string, session Session) error {
 	if time.Since(session.LastSeenAt) <= time.Minute {
 		return nil
 	}
-	_, err := c.Exec(ctx, "UPDATE sessions SET last_seen_at = now() WHERE token_hash = $1", HashToken(token))
+	// Two transactions: actions lock a user before they end their sessions.
+	if _, err := c.Exec(ctx, "UPDATE sessions SET last_seen_at = now() WHERE token_hash = $1", HashToken(token)); err != nil {
+		return db.Translate(err)
+	}
+	_, err := c.Exec(ctx, `UPDATE users SET last_seen_at = now()
+		WHERE user_id = (SELECT user_id FROM sessions WHERE token_hash = $1)`, HashToken(token))
 	return db.Translate(err)
 }
 
@@ -202,6 +294,15 @@ func End(ctx context.Context, c db.Conn, token string) error {
 	_, err := c.Exec(ctx, "DELETE FROM sessions WHERE token_hash = $1", HashToken(token))
 	return db.Translate(err)
 }
+
+// EndAll ends all sessions of a user.
+func EndAll(ctx context.Context, c db.Conn, user uuid.UUID) error {
+	_, err := c.Exec(ctx, "DELETE FROM sessions WHERE user_id = $1", user)
+	return db.Translate(err)
+}
+
+// OpenSQL is the condition for a session s that is open.
+const OpenSQL = "s.expires_at > now() AND s.last_seen_at > now() - interval '12 hours'" // sessionIdle
 
 // Of lists the sessions of a user and marks the current one.
 func Of(ctx context.Context, c db.Conn, user, current uuid.UUID) ([]Session, error) {

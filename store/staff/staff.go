@@ -1,0 +1,263 @@
+// Package staff reads the accounts that can sign in and the API keys, and makes
+// the changes of them that are not kept for an undo: links, sessions, revoked keys.
+// The package store checks who may do so and logs it.
+package staff
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"treewarden/policy"
+	"treewarden/store/db"
+	"treewarden/store/sessions"
+	"treewarden/store/tables"
+)
+
+// Invited is the status of an account without a password that was never used.
+const Invited = "invited"
+
+// Account is a member of staff.
+type Account struct {
+	UserID      uuid.UUID `json:"user_id"`
+	DisplayName string    `json:"display_name"`
+	Username    string    `json:"username"` // the name to sign in with
+	Role        string    `json:"role"`
+	Languages   []string  `json:"languages"` // the person's own limit, besides the role's; null is none
+	Status      string    `json:"status" validate:"oneof=active banned erased invited"`
+	CreatedDate time.Time `json:"created_date"`
+	// LastSeen is when the person last used the console, null before that.
+	LastSeen *time.Time `json:"last_seen"`
+	Sessions int64      `json:"sessions"` // sessions that are open now
+	Keys     int64      `json:"keys"`     // keys in use that the person made, or that these keys made
+	// InvitedUntil is the end of an open invitation, null if there is none.
+	InvitedUntil *time.Time `json:"invited_until"`
+	Version      int        `json:"version"`
+}
+
+// Subject is the account as the policy sees it.
+func (a Account) Subject() policy.Subject {
+	return policy.Subject{Role: a.Role, Languages: a.Languages}
+}
+
+// madeKeys counts the keys in use that user u made, or that those keys made.
+const madeKeys = `WITH RECURSIVE made AS (
+		SELECT k.user_id, k.revoked_at, k.expires_at FROM api_keys k WHERE k.created_by = u.user_id
+		UNION SELECT k.user_id, k.revoked_at, k.expires_at FROM api_keys k JOIN made m ON k.created_by = m.user_id)
+	SELECT count(*) FROM made WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`
+
+const columns = `u.user_id, u.display_name, u.username, u.role, u.languages,
+	CASE WHEN ` + tables.UserStatusSQL + ` = 'active' AND u.password_hash IS NULL AND u.last_seen_at IS NULL
+		AND s.newest IS NULL THEN '` + Invited + `' ELSE ` + tables.UserStatusSQL + ` END AS status,
+	u.created_date, greatest(u.last_seen_at, s.newest) AS last_seen, s.open AS sessions,
+	(` + madeKeys + `) AS keys, l.until AS invited_until, u.version`
+
+const from = `users u
+	CROSS JOIN LATERAL (SELECT max(last_seen_at) AS newest, count(*) FILTER (WHERE ` + sessions.OpenSQL + `) AS open
+		FROM sessions s WHERE s.user_id = u.user_id) s
+	CROSS JOIN LATERAL (SELECT max(expires_at) AS until FROM sign_in_links l
+		WHERE l.user_id = u.user_id AND l.expires_at > now()) l`
+
+// with is the condition for the accounts that are listed.
+const with = "u.role <> 'general' AND u.auth_method = 'local'"
+
+// All returns all accounts, by role and name.
+func All(ctx context.Context, c db.Conn) ([]Account, error) {
+	return db.Collect[Account](ctx, c, "SELECT "+columns+" FROM "+from+" WHERE "+with+
+		" ORDER BY u.role, lower(u.display_name), u.user_id")
+}
+
+// ByID returns an account, or ErrNotFound. A former one has the role general.
+func ByID(ctx context.Context, c db.Conn, id uuid.UUID) (Account, error) {
+	return one(db.Collect[Account](ctx, c, "SELECT "+columns+" FROM "+from+
+		" WHERE u.auth_method = 'local' AND u.user_id = $1", id))
+}
+
+// ByName returns the account that signs in with a name, or ErrNotFound.
+func ByName(ctx context.Context, c db.Conn, name string) (Account, error) {
+	return one(db.Collect[Account](ctx, c, "SELECT "+columns+" FROM "+from+
+		" WHERE u.auth_method = 'local' AND u.username = $1", strings.TrimSpace(db.ToText(name))))
+}
+
+func one[T any](found []T, err error) (T, error) {
+	if err == nil && len(found) == 0 {
+		err = db.ErrNotFound
+	}
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return found[0], nil
+}
+
+// Filter narrows the list of accounts to names that hold a text, and to a role.
+type Filter struct {
+	Q, Role string
+	db.Page
+}
+
+// Page returns one page of the accounts, by name.
+func Page(ctx context.Context, c db.Conn, f Filter) (db.List[Account], error) {
+	q := db.Query{Columns: columns, From: from}
+	q.Where(with)
+	if f.Q != "" {
+		like := "%" + db.EscapeLike(f.Q) + "%"
+		q.Where("(u.display_name ILIKE ? OR u.username ILIKE ?)", like, like)
+	}
+	if f.Role != "" {
+		q.Where("u.role = ?", f.Role)
+	}
+	type row struct {
+		db.Keyed
+		Account
+	}
+	rows, next, prev, err := db.Fetch[row](ctx, c, q, db.Order{Name: "staff", Keys: []db.Key{
+		{Expr: "lower(u.display_name)", Typ: "text"}, {Expr: "u.user_id", Typ: "uuid"},
+	}}, f.Page)
+	items := make([]Account, len(rows))
+	for i, r := range rows {
+		items[i] = r.Account
+	}
+	return db.List[Account]{Items: items, Next: next, Prev: prev}, err
+}
+
+// Key describes an API key, without the key itself.
+type Key struct {
+	UserID     uuid.UUID  `json:"user_id"`
+	Name       string     `json:"name"`
+	Role       string     `json:"role"`
+	Languages  []string   `json:"languages"` // the key's own limit, besides the role's; null is none
+	CreatedAt  time.Time  `json:"created_at"`
+	CreatedBy  *string    `json:"created_by"` // the name of the maker, null for the command line
+	ExpiresAt  *time.Time `json:"expires_at"`
+	LastUsedAt *time.Time `json:"last_used_at"`
+	RevokedAt  *time.Time `json:"revoked_at"`
+}
+
+// The states of a key.
+const (
+	KeyActive  = "active"
+	KeyExpired = "expired"
+	KeyRevoked = "revoked"
+)
+
+// State returns the state of a key at a time.
+func (k Key) State(now time.Time) string {
+	switch {
+	case k.RevokedAt != nil:
+		return KeyRevoked
+	case k.ExpiresAt != nil && !k.ExpiresAt.After(now):
+		return KeyExpired
+	}
+	return KeyActive
+}
+
+const (
+	keyColumns = `k.user_id, k.name, u.role, u.languages, k.created_at,
+		(SELECT m.display_name FROM users m WHERE m.user_id = k.created_by) AS created_by,
+		k.expires_at, k.last_used_at, k.revoked_at`
+	keyFrom = "api_keys k JOIN users u USING (user_id)"
+)
+
+// Keys returns all keys, by name.
+func Keys(ctx context.Context, c db.Conn) ([]Key, error) {
+	return db.Collect[Key](ctx, c, "SELECT "+keyColumns+" FROM "+keyFrom+" ORDER BY lower(k.name), k.name")
+}
+
+// KeyByID returns a key, or ErrNotFound.
+func KeyByID(ctx context.Context, c db.Conn, id uuid.UUID) (Key, error) {
+	return one(db.Collect[Key](ctx, c, "SELECT "+keyColumns+" FROM "+keyFrom+" WHERE k.user_id = $1", id))
+}
+
+// KeyByName returns the key of a name, or ErrNotFound.
+func KeyByName(ctx context.Context, c db.Conn, name string) (Key, error) {
+	return one(db.Collect[Key](ctx, c, "SELECT "+keyColumns+" FROM "+keyFrom+" WHERE k.name = $1",
+		strings.TrimSpace(db.ToText(name))))
+}
+
+// KeyPage returns one page of the keys, by name.
+func KeyPage(ctx context.Context, c db.Conn, p db.Page) (db.List[Key], error) {
+	type row struct {
+		db.Keyed
+		Key
+	}
+	rows, next, prev, err := db.Fetch[row](ctx, c, db.Query{Columns: keyColumns, From: keyFrom},
+		db.Order{Name: "keys", Keys: []db.Key{
+			{Expr: "lower(k.name)", Typ: "text"}, {Expr: "k.user_id", Typ: "uuid"},
+		}}, p)
+	items := make([]Key, len(rows))
+	for i, r := range rows {
+		items[i] = r.Key
+	}
+	return db.List[Key]{Items: items, Next: next, Prev: prev}, err
+}
+
+// RevokeKeys revokes the keys that a user made, and those that these keys made. A
+// key may make another one at the same moment, so it looks until there is none.
+func RevokeKeys(ctx context.Context, c db.Conn, maker uuid.UUID, at time.Time) error {
+	for {
+		tag, err := c.Exec(ctx, `WITH RECURSIVE made AS (
+				SELECT user_id FROM api_keys WHERE created_by = $1
+				UNION SELECT k.user_id FROM api_keys k JOIN made m ON k.created_by = m.user_id)
+			UPDATE api_keys k SET revoked_at = $2 FROM made WHERE made.user_id = k.user_id AND k.revoked_at IS NULL`, maker, at)
+		if err != nil || tag.RowsAffected() == 0 {
+			return db.Translate(err)
+		}
+	}
+}
+
+// Params are a new account, or the changes of one. A nil field of a change is left
+// alone.
+type Params struct {
+	Name *string
+	Role *string
+	// Languages is the account's own limit of languages if SetLanguages is set; nil
+	// is none.
+	Languages    []string
+	SetLanguages bool
+}
+
+// Check returns what is wrong with the values by themselves.
+func (p Params) Check() db.Invalid {
+	wrong := db.Invalid{}
+	if p.Name != nil {
+		var invalid db.Invalid
+		if errors.As(CheckName(*p.Name), &invalid) {
+			wrong = invalid
+		}
+	}
+	if why := policy.LimitFault(p.Languages); why != "" {
+		wrong["languages"] = why
+	}
+	return wrong
+}
+
+// SameLimit reports whether two limits of languages are the same.
+func SameLimit(a, b []string) bool { return (a == nil) == (b == nil) && slices.Equal(a, b) }
+
+// CheckName returns an Invalid unless a name has 1 to 100 characters, at least one
+// of them visible.
+func CheckName(name string) error {
+	if n := utf8.RuneCountInString(strings.TrimSpace(name)); n > 100 || !Visible(name) {
+		return db.Invalid{"name": "A name has 1 to 100 characters, at least one of them visible."}
+	}
+	if !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
+		return db.Invalid{"name": "This name holds bytes that are not text (NUL or broken UTF-8)."}
+	}
+	return nil
+}
+
+// Visible reports whether a text has a visible character.
+func Visible(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool {
+		const blankBraille = 0x2800
+		return unicode.IsGraphic(r) && !unicode.IsSpace(r) && r != blankBraille &&
+			!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+	})
+}
