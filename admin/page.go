@@ -73,6 +73,8 @@ var pages = []struct {
 	{"Audit", "/audit", "audit", "a", policy.AuditOwn, ""},
 	{"Scoring", scoringPath, "weights", "s", policy.ScoringRead, "Settings"},
 	{"Roles", rolesPath, "shield", "p", policy.PolicyManage, "Settings"},
+	{"Staff", staffPath, "staff", "f", policy.StaffManage, "Settings"},
+	{"API keys", keysPath, "key", "k", policy.KeyManage, "Settings"},
 }
 
 // layout makes the layout of a page.

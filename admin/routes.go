@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"slices"
+
 	"github.com/gofiber/fiber/v2"
 
 	"treewarden/policy"
@@ -55,6 +57,8 @@ func routes() []route {
 		{get, "/sign-in", public, (*Server).signInPage, pageOnly},
 		{post, "/sign-in", public, (*Server).signIn, pageOnly},
 		{get, "/sign-in/link", public, (*Server).redeemLink, pageOnly},
+		{get, invitationPath, public, (*Server).showInvitation, pageOnly},
+		{post, invitationPath, public, (*Server).acceptInvitation, pageOnly},
 		{post, "/sign-out", public, (*Server).signOut, pageOnly},
 
 		{get, "/", policy.Read, (*Server).home, pageOnly},
@@ -148,6 +152,24 @@ func routes() []route {
 		{get, restorePath, policy.PolicyManage, (*Server).restoreForm, pageOnly},
 		{post, restorePath, policy.PolicyManage, (*Server).restoreRoles, pageOnly},
 		{get, whyPath, policy.Read, (*Server).whyPage, pageOnly},
+		{get, "/staff", policy.StaffManage, (*Server).staffList, apiOnly},
+		{post, "/staff", policy.StaffManage, (*Server).createStaff, apiOnly},
+		{patch, "/staff/:id", policy.StaffManage, (*Server).updateStaff, apiOnly},
+		{del, "/staff/:id", policy.StaffManage, staffAct(store.TakeAccess), apiOnly},
+		{get, staffPath, policy.StaffManage, (*Server).staffList, pageOnly},
+		{post, staffPath, policy.StaffManage, (*Server).createStaff, pageOnly},
+		{get, staffPath + "/new", policy.StaffManage, (*Server).newStaffForm, pageOnly},
+		{get, staffPath + "/:id/edit", policy.StaffManage, (*Server).editStaffForm, pageOnly},
+		{post, staffPath + "/:id", policy.StaffManage, (*Server).updateStaff, pageOnly},
+
+		{get, "/keys", policy.KeyManage, (*Server).keys, apiOnly},
+		{post, "/keys", policy.KeyManage, (*Server).createKey, apiOnly},
+		{del, "/keys/:id", policy.KeyManage, (*Server).revokeKey, apiOnly},
+		{get, keysPath, policy.KeyManage, (*Server).keys, pageOnly},
+		{post, keysPath, policy.KeyManage, (*Server).createKey, pageOnly},
+		{get, keysPath + "/new", policy.KeyManage, (*Server).newKeyForm, pageOnly},
+		{get, keysPath + "/:id/revoke", policy.KeyManage, (*Server).revokeKeyForm, pageOnly},
+		{post, keysPath + "/:id/revoke", policy.KeyManage, (*Server).revokeKey, pageOnly},
 
 		{get, "/account", policy.Account, (*Server).account, pageOnly},
 		{post, "/account/password", policy.Account, (*Server).changePassword, pageOnly},
@@ -174,4 +196,29 @@ func actRoutes() []route {
 	return all
 }
 
-func allRoutes() []route { return append(actRoutes(), routes()...) }
+// staffRoutes returns the routes of the acts on an account: a form, its POST, and
+// the method of the API.
+func staffRoutes() []route {
+	var all []route
+	for _, act := range []struct {
+		path string
+		kind store.Kind
+		api  bool
+	}{
+		{"/invite", store.InviteStaff, true},
+		{"/reset", store.ResetStaff, true},
+		{"/end-sessions", store.EndStaffSessions, true},
+		{"/remove", store.TakeAccess, false}, // DELETE /staff/:id
+	} {
+		path := staffPath + "/:id" + act.path
+		all = append(all,
+			route{get, path, act.kind.Permission, staffActForm(act.kind), pageOnly},
+			route{post, path, act.kind.Permission, staffAct(act.kind), pageOnly})
+		if act.api {
+			all = append(all, route{post, "/staff/:id" + act.path, act.kind.Permission, staffAct(act.kind), apiOnly})
+		}
+	}
+	return all
+}
+
+func allRoutes() []route { return slices.Concat(actRoutes(), staffRoutes(), routes()) }

@@ -23,7 +23,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 		known[info.Permission] = true
 	}
 	mayBePublic := []string{"/healthz", "/readyz", "/metrics", "/api/openapi.json",
-		"/static/:name", "/sign-in", "/sign-in/link", "/sign-out"}
+		"/static/:name", "/sign-in", "/sign-in/link", "/sign-out", invitationPath}
 	seen := map[string]bool{}
 	for _, r := range allRoutes() {
 		name := r.Method + " " + r.Path

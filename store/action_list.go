@@ -10,10 +10,10 @@ import (
 
 	"treewarden/corpus"
 	"treewarden/policy"
+	"treewarden/store/accounts"
 	"treewarden/store/db"
 	"treewarden/store/lists"
 	"treewarden/store/messages"
-	"treewarden/store/staff"
 )
 
 // MaxListItems is the maximum number of messages that one action adds to a list
@@ -60,7 +60,7 @@ type ListParams struct {
 
 func (p ListParams) check() Invalid {
 	wrong := Invalid{}
-	if p.Name != nil && (!staff.Visible(*p.Name) || len([]rune(*p.Name)) > 200) {
+	if p.Name != nil && (!accounts.Visible(*p.Name) || len([]rune(*p.Name)) > 200) {
 		wrong["name"] = "A name has 1 to 200 characters, at least one of them visible."
 	}
 	if p.Kind != nil {

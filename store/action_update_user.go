@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 
 	"treewarden/policy"
-	"treewarden/store/staff"
+	"treewarden/store/accounts"
 )
 
 // UserPatch holds the changes to a user; a nil field is left alone.
@@ -48,7 +48,7 @@ func updateUser(d *actionTx, p UserPatch) error {
 	}
 	// A form sends the name along with other changes. An existing name may be one
 	// that is not valid for a change.
-	if p.DisplayName != nil && *p.DisplayName != user.DisplayName && !staff.Visible(*p.DisplayName) {
+	if p.DisplayName != nil && *p.DisplayName != user.DisplayName && !accounts.Visible(*p.DisplayName) {
 		return Invalid{"display_name": "A display name holds at least one visible character."}
 	}
 	if err := d.checkVersion(user.Version); err != nil {

@@ -8,9 +8,9 @@ import (
 	"github.com/google/uuid"
 
 	"treewarden/policy"
+	"treewarden/store/accounts"
 	"treewarden/store/db"
 	"treewarden/store/sessions"
-	"treewarden/store/staff"
 )
 
 // The kinds of actions on keys.
@@ -27,7 +27,7 @@ var (
 )
 
 // Key describes an API key, without the key itself.
-type Key = staff.Key
+type Key = accounts.Key
 
 // KeyParams are a new API key.
 type KeyParams struct {
@@ -84,7 +84,7 @@ func (s *Store) NewKey(ctx context.Context, actor Actor, p KeyParams, act Act) (
 }
 
 func (s *Store) checkKey(p KeyParams) error {
-	if err := staff.CheckName(p.Name); err != nil {
+	if err := accounts.CheckName(p.Name); err != nil {
 		return err
 	}
 	if why := policy.LimitFault(p.Languages); why != "" {
@@ -101,7 +101,7 @@ func (s *Store) Keys(ctx context.Context, actor Actor) ([]Key, error) {
 	if err := need(actor, policy.KeyManage); err != nil {
 		return nil, err
 	}
-	return staff.Keys(ctx, s.pool)
+	return accounts.Keys(ctx, s.pool)
 }
 
 // KeyPage returns one page of the keys, by name.
@@ -109,7 +109,7 @@ func (s *Store) KeyPage(ctx context.Context, actor Actor, p Page) (List[Key], er
 	if err := need(actor, policy.KeyManage); err != nil {
 		return List[Key]{}, err
 	}
-	return staff.KeyPage(ctx, s.pool, p)
+	return accounts.KeyPage(ctx, s.pool, p)
 }
 
 // KeyByID returns a key, or ErrNotFound.
@@ -117,7 +117,7 @@ func (s *Store) KeyByID(ctx context.Context, actor Actor, id uuid.UUID) (Key, er
 	if err := need(actor, policy.KeyManage); err != nil {
 		return Key{}, err
 	}
-	return staff.KeyByID(ctx, s.pool, id)
+	return accounts.KeyByID(ctx, s.pool, id)
 }
 
 // RevokeKey revokes the key of a name for good.
@@ -125,7 +125,7 @@ func (s *Store) RevokeKey(ctx context.Context, actor Actor, name string) error {
 	if err := need(actor, policy.KeyManage); err != nil {
 		return err
 	}
-	key, err := staff.KeyByName(ctx, s.pool, name)
+	key, err := accounts.KeyByName(ctx, s.pool, name)
 	if err == nil {
 		_, err = s.RevokeKeyByID(ctx, actor, Act{Target: key.UserID})
 	}
@@ -148,7 +148,7 @@ func (s *Store) RevokeKeyByID(ctx context.Context, actor Actor, act Act) (Outcom
 		if _, err := d.exec("SELECT FROM api_keys WHERE user_id = $1 FOR UPDATE", d.act.Target); err != nil {
 			return err
 		}
-		key, err := staff.KeyByID(d.Ctx, d.Conn, d.act.Target)
+		key, err := accounts.KeyByID(d.Ctx, d.Conn, d.act.Target)
 		if err != nil {
 			return err
 		}

@@ -7,9 +7,9 @@ import (
 	"github.com/google/uuid"
 
 	"treewarden/policy"
+	"treewarden/store/accounts"
 	"treewarden/store/db"
 	"treewarden/store/sessions"
-	"treewarden/store/staff"
 )
 
 // Session is one sign-in of a staff member.
@@ -49,7 +49,7 @@ func (s *Store) SignInLink(ctx context.Context, actor Actor, name string) (strin
 	if err := need(actor, policy.StaffManage); err != nil {
 		return "", err
 	}
-	user, err := staff.ByName(ctx, s.pool, name)
+	user, err := accounts.ByName(ctx, s.pool, name)
 	if err != nil {
 		return "", err
 	}

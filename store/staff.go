@@ -8,9 +8,9 @@ import (
 	"github.com/google/uuid"
 
 	"treewarden/policy"
+	"treewarden/store/accounts"
 	"treewarden/store/db"
 	"treewarden/store/sessions"
-	"treewarden/store/staff"
 	"treewarden/store/tables"
 )
 
@@ -116,7 +116,7 @@ func (s *Store) CreateStaff(ctx context.Context, actor Actor, name, role, passwo
 			return User{}, err
 		}
 	}
-	outcome, _, err := s.NewStaff(ctx, actor, staff.Params{Name: &name, Role: &role}, password, Act{})
+	outcome, _, err := s.NewStaff(ctx, actor, accounts.Params{Name: &name, Role: &role}, password, Act{})
 	if err != nil {
 		return User{}, err
 	}
@@ -125,7 +125,7 @@ func (s *Store) CreateStaff(ctx context.Context, actor Actor, name, role, passwo
 
 // NewStaff creates an account, with an invitation unless it has a password. act
 // holds the reason and the idempotency key: a repeated request gets no link.
-func (s *Store) NewStaff(ctx context.Context, actor Actor, p staff.Params, password string, act Act) (Outcome, Link, error) {
+func (s *Store) NewStaff(ctx context.Context, actor Actor, p accounts.Params, password string, act Act) (Outcome, Link, error) {
 	if err := need(actor, policy.StaffManage); err != nil {
 		return Outcome{}, Link{}, err
 	}
@@ -181,7 +181,7 @@ type StaffOutcome struct {
 }
 
 // ChangeStaff changes the name, the role or the languages of an account.
-func (s *Store) ChangeStaff(ctx context.Context, actor Actor, act Act, p staff.Params) (StaffOutcome, error) {
+func (s *Store) ChangeStaff(ctx context.Context, actor Actor, act Act, p accounts.Params) (StaffOutcome, error) {
 	if err := need(actor, policy.StaffManage); err != nil {
 		return StaffOutcome{}, err
 	}
@@ -205,7 +205,7 @@ func (s *Store) ChangeStaff(ctx context.Context, actor Actor, act Act, p staff.P
 	return result, err
 }
 
-func (d *actionTx) changeStaff(p staff.Params) (gains, loses []policy.Change, err error) {
+func (d *actionTx) changeStaff(p accounts.Params) (gains, loses []policy.Change, err error) {
 	account, err := d.lockStaff()
 	if err != nil {
 		return nil, nil, err
@@ -220,7 +220,7 @@ func (d *actionTx) changeStaff(p staff.Params) (gains, loses []policy.Change, er
 	if p.SetLanguages {
 		to.Languages = p.Languages
 	}
-	moved := to.Role != account.Role || !staff.SameLimit(to.Languages, account.Languages)
+	moved := to.Role != account.Role || !accounts.SameLimit(to.Languages, account.Languages)
 	if moved {
 		if err := d.checkStaffRole(to); err != nil {
 			return nil, nil, err
@@ -260,12 +260,12 @@ func (d *actionTx) changeStaff(p staff.Params) (gains, loses []policy.Change, er
 // lockStaff locks the target account and the actor, and checks the rank rules with
 // the actor as they are now: they may have lost their access since the request
 // began.
-func (d *actionTx) lockStaff() (staff.Account, error) {
+func (d *actionTx) lockStaff() (accounts.Account, error) {
 	user, err := d.lockUser(d.act.Target)
 	if err != nil {
-		return staff.Account{}, err
+		return accounts.Account{}, err
 	}
-	account, err := staff.ByID(d.Ctx, d.Conn, user.UserID)
+	account, err := accounts.ByID(d.Ctx, d.Conn, user.UserID)
 	if err == nil && account.Role == policy.General {
 		err = &Conflict{Why: "This is no member of staff any more. Create an account, or undo what took their access."}
 	}
@@ -304,7 +304,7 @@ func (d *actionTx) checkActor() error {
 	if err := d.Flush(); err != nil {
 		return err
 	}
-	if role != d.actor.Role || !staff.SameLimit(languages, d.actor.Languages) {
+	if role != d.actor.Role || !accounts.SameLimit(languages, d.actor.Languages) {
 		return errActorChanged
 	}
 	return nil
@@ -340,7 +340,7 @@ func (d *actionTx) onStaff() error {
 	case resetStaff:
 		_, err = d.exec("UPDATE users SET password_hash = NULL WHERE user_id = $1", account.UserID)
 	case takeAccess:
-		if err := staff.RevokeKeys(d.Ctx, d.Conn, account.UserID, d.at); err != nil {
+		if err := accounts.RevokeKeys(d.Ctx, d.Conn, account.UserID, d.at); err != nil {
 			return err
 		}
 		if _, err := d.change(roleAspect, "chosen AS (SELECT $2::uuid AS id)", "role = $3", account.UserID,
@@ -374,27 +374,27 @@ func (s *Store) ActOnStaff(ctx context.Context, actor Actor, kind Kind, act Act)
 }
 
 // Staff lists all users with access to the console.
-func (s *Store) Staff(ctx context.Context, actor Actor) ([]staff.Account, error) {
+func (s *Store) Staff(ctx context.Context, actor Actor) ([]accounts.Account, error) {
 	if err := need(actor, policy.StaffManage); err != nil {
 		return nil, err
 	}
-	return staff.All(ctx, s.pool)
+	return accounts.All(ctx, s.pool)
 }
 
 // StaffPage returns one page of the users with access to the console, by name.
-func (s *Store) StaffPage(ctx context.Context, actor Actor, f staff.Filter) (List[staff.Account], error) {
+func (s *Store) StaffPage(ctx context.Context, actor Actor, f accounts.Filter) (List[accounts.Account], error) {
 	if err := need(actor, policy.StaffManage); err != nil {
-		return List[staff.Account]{}, err
+		return List[accounts.Account]{}, err
 	}
-	return staff.Page(ctx, s.pool, f)
+	return accounts.Page(ctx, s.pool, f)
 }
 
 // StaffByID returns an account, or ErrNotFound.
-func (s *Store) StaffByID(ctx context.Context, actor Actor, id uuid.UUID) (staff.Account, error) {
+func (s *Store) StaffByID(ctx context.Context, actor Actor, id uuid.UUID) (accounts.Account, error) {
 	if err := need(actor, policy.StaffManage); err != nil {
-		return staff.Account{}, err
+		return accounts.Account{}, err
 	}
-	return staff.ByID(ctx, s.pool, id)
+	return accounts.ByID(ctx, s.pool, id)
 }
 
 // SetStaffPassword sets the password of an account and ends its sessions and links.
@@ -402,7 +402,7 @@ func (s *Store) SetStaffPassword(ctx context.Context, actor Actor, name, passwor
 	if err := errors.Join(need(actor, policy.StaffManage), checkPassword("password", password)); err != nil {
 		return err
 	}
-	account, err := staff.ByName(ctx, s.pool, name)
+	account, err := accounts.ByName(ctx, s.pool, name)
 	if err != nil {
 		return err
 	}
@@ -427,7 +427,7 @@ func (s *Store) SetStaffPassword(ctx context.Context, actor Actor, name, passwor
 // SetStaffRole changes the role of an account. The role general removes its
 // access to the console.
 func (s *Store) SetStaffRole(ctx context.Context, actor Actor, name, role string) (Outcome, error) {
-	account, err := staff.ByName(ctx, s.pool, name)
+	account, err := accounts.ByName(ctx, s.pool, name)
 	if err != nil {
 		return Outcome{}, err
 	}

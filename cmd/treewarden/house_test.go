@@ -39,7 +39,7 @@ var ourImports = map[string][]string{
 	"store/jobs":       {"store/db"},
 	"store/policies":   {"store/db", "store/tables", "policy"},
 	"store/sessions":   {"store/db", "store/tables", "store/policies"},
-	"store/staff":      {"store/db", "store/tables", "store/sessions", "policy"},
+	"store/accounts":   {"store/db", "store/tables", "store/sessions", "policy"},
 	"store/users":      {"store/db", "store/tables"},
 	"store/events":     {"store/db"},
 	"store/audit":      {"store/db"},
@@ -47,7 +47,7 @@ var ourImports = map[string][]string{
 	"store": {
 		"store/db", "store/tables", "store/counters", "store/boards", "store/ingest", "store/importer", "store/raters",
 		"store/users", "store/messages", "store/lists", "store/candidates", "store/chain", "store/sessions", "store/jobs",
-		"store/similar", "store/samples", "store/policies", "store/audit", "store/bulk", "store/staff",
+		"store/similar", "store/samples", "store/policies", "store/audit", "store/bulk", "store/accounts",
 		"store/events",
 		"scoring", "policy", "migrations", "corpus",
 	},

@@ -1,7 +1,7 @@
-// Package staff reads the accounts that can sign in and the API keys, and makes
+// Package accounts reads the accounts that can sign in and the API keys, and makes
 // the changes of them that are not kept for an undo: links, sessions, revoked keys.
 // The package store checks who may do so and logs it.
-package staff
+package accounts
 
 import (
 	"context"
