@@ -55,6 +55,12 @@ func goodBody(r route) map[string]any {
 		return map[string]any{"weights": map[string]any{"pii": 2}, "toxic_from": 0.25, "reason": "for the test"}
 	case "/jobs/:id/cancel":
 		return map[string]any{}
+	case "/staff", staffPath, "/keys", keysPath:
+		return map[string]any{"name": "A colleague", "role": "moderator"}
+	case "/staff/:id", staffPath + "/:id":
+		if r.Method != del {
+			return map[string]any{"role": "moderator", "reason": "for the test", "preview": true}
+		}
 	case "/lists", "/lists/:id":
 		return map[string]any{"reason": "for the test", "name": "A list", "kind": "custom"}
 	case "/samples":
@@ -92,6 +98,9 @@ func goodBody(r route) map[string]any {
 		return map[string]any{"reason": "for the test", "items": []any{map[string]any{"message_id": item}}}
 	}
 	body := map[string]any{"reason": "for the test", "preview": true}
+	if within(r.Path, "/staff", staffPath, "/keys", keysPath) {
+		delete(body, "preview") // an act that has none
+	}
 	switch kindOf(r).Name {
 	case "update_user":
 		return map[string]any{"notes": "a note"}
@@ -110,6 +119,8 @@ func goodBody(r route) map[string]any {
 // goodForm returns the form of a route's page.
 func goodForm(r route) url.Values {
 	switch r.Path {
+	case invitationPath:
+		return url.Values{"token": {"nobody"}, "password": {"a long password"}, "again": {"a long password"}}
 	case "/sign-in":
 		return url.Values{"username": {"nobody"}, "password": {"a long password"}}
 	case "/account/password":
@@ -152,6 +163,12 @@ func bodyOf(r route) any {
 		return ruleForm{}
 	case "/lists/:id/verdicts", "/lists/:id/candidates/:message":
 		return verdictForm{}
+	case staffPath, staffPath + "/:id":
+		return staffBody{}
+	case keysPath:
+		return keyBody{}
+	case invitationPath:
+		return invitationBody{}
 	case "/sign-in":
 		return signInBody{}
 	case "/account/password":
@@ -161,7 +178,15 @@ func bodyOf(r route) any {
 	case rolesPath, restorePath:
 		return rolesBody{}
 	}
+	if within(r.Path, staffPath, keysPath) {
+		return actBody{}
+	}
 	return struct{}{}
+}
+
+// within reports whether a path is below one of some.
+func within(path string, above ...string) bool {
+	return slices.ContainsFunc(above, func(a string) bool { return strings.HasPrefix(path, a+"/") })
 }
 
 // fieldsOf returns the fields of the structs that a route decodes its body

@@ -56,6 +56,7 @@ func listed(t *testing.T) []string {
 
 // world holds something of every kind that a route can have as its target.
 type world struct {
+	colleague, key         uuid.UUID // an account of staff, and an API key
 	t                      *testing.T
 	store                  *store.Store
 	server                 *Server
@@ -124,6 +125,17 @@ func newWorld(t *testing.T) *world {
 	storetest.Exec(t, s, `INSERT INTO sample_items (sample_id, message_id, place, lang, kind, reason, action_id,
 		decided_at, first, second) VALUES ($1, $2, 3, '', '', '', 0, now(), true, false), ($1, $3, 4, '', '', '', 0, now(), true, false)`,
 		w.sample, disputedItem, uuid.New())
+	w.colleague = storetest.Staff(t, s, policy.Moderator).UserID
+	for _, key := range []string{"first", "second"} {
+		if _, err := s.CreateKey(t.Context(), store.CommandLine, key, policy.Moderator, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keys, err := s.Keys(t.Context(), store.CommandLine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.key = keys[0].UserID
 	return w
 }
 
@@ -147,6 +159,10 @@ func (w *world) fill(r route) string {
 		id = w.sample.String()
 	case strings.HasPrefix(r.Path, "/jobs/"):
 		id = w.job.String()
+	case within(r.Path, "/staff", staffPath):
+		id = w.colleague.String()
+	case within(r.Path, "/keys", keysPath):
+		id = w.key.String()
 	case strings.HasPrefix(r.Path, "/actions/"):
 		id = strconv.FormatInt(w.action, 10)
 	}
@@ -162,7 +178,7 @@ func (w *world) by(r route) *client {
 		return w.asAdmin()
 	case r.Path == ingestPath || r.Path == eventsPath:
 		return w.collector
-	case r.Permission == policy.ListApply:
+	case r.Permission == policy.ListApply, r.Permission == policy.StaffManage, r.Permission == policy.KeyManage:
 		if w.admin == nil {
 			w.admin = staff(w.t, w.server, policy.Admin)
 		}

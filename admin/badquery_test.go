@@ -41,6 +41,17 @@ func queryOf(r route) any {
 		return whyQuery{}
 	case "GET " + scoringPath:
 		return scoringQuery{}
+	case "GET " + staffPath:
+		return staffQuery{}
+	case "GET " + staffPath + "/new", "GET " + staffPath + "/:id/edit":
+		return staffBody{}
+	case "GET " + keysPath:
+		return keysQuery{}
+	case "GET " + keysPath + "/new":
+		return keyFormQuery{}
+	}
+	if r.Method == get && within(r.Path, staffPath, keysPath) {
+		return actBody{}
 	}
 	if d := describeMethod(r); d.Query != nil {
 		return d.Query

@@ -246,7 +246,7 @@ func (s *Server) createStaff(c *fiber.Ctx) error {
 		if key, err = idempotencyKey(c, body.Key); err != nil {
 			return err
 		}
-		outcome, link, err = s.store.NewStaff(c.UserContext(), s.actor(c), body.params(c), "",
+		outcome, link, err = s.store.NewStaff(c.UserContext(), s.actor(c), body.params(c),
 			store.Act{Reason: body.Reason, IdempotencyKey: key})
 	}
 	if err != nil {

@@ -116,16 +116,22 @@ func (s *Store) CreateStaff(ctx context.Context, actor Actor, name, role, passwo
 			return User{}, err
 		}
 	}
-	outcome, _, err := s.NewStaff(ctx, actor, accounts.Params{Name: &name, Role: &role}, password, Act{})
+	outcome, _, err := s.newStaff(ctx, actor, accounts.Params{Name: &name, Role: &role}, password, false, Act{})
 	if err != nil {
 		return User{}, err
 	}
 	return userByID(ctx, s.pool, uuid.MustParse(outcome.Action.TargetID))
 }
 
-// NewStaff creates an account, with an invitation unless it has a password. act
-// holds the reason and the idempotency key: a repeated request gets no link.
-func (s *Store) NewStaff(ctx context.Context, actor Actor, p accounts.Params, password string, act Act) (Outcome, Link, error) {
+// NewStaff creates an account with an invitation. act holds the reason and the
+// idempotency key: a repeated request gets no link.
+func (s *Store) NewStaff(ctx context.Context, actor Actor, p accounts.Params, act Act) (Outcome, Link, error) {
+	return s.newStaff(ctx, actor, p, "", true, act)
+}
+
+func (s *Store) newStaff(
+	ctx context.Context, actor Actor, p accounts.Params, password string, invite bool, act Act,
+) (Outcome, Link, error) {
 	if err := need(actor, policy.StaffManage); err != nil {
 		return Outcome{}, Link{}, err
 	}
@@ -165,7 +171,7 @@ func (s *Store) NewStaff(ctx context.Context, actor Actor, p accounts.Params, pa
 			VALUES ($1, $2, $2, $3, $4, $5)`, d.act.Target, name, *p.Role, p.Languages, hash); err != nil {
 			return db.Taken(err, "name", "There is an account of this name. Choose another one.")
 		}
-		if hash == nil {
+		if invite {
 			link, err = sessions.Invite(d.Ctx, d.Conn, d.act.Target)
 		}
 		return err
