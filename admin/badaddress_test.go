@@ -70,15 +70,16 @@ func TestBadIDs(t *testing.T) {
 func TestBadCursors(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	lists := map[string]string{}
+	lists, by := map[string]string{}, map[string]*client{}
 	for address, r := range w.addresses(get) {
 		if _, ok := reflect.TypeOf(queryOf(r)).FieldByName("Cursor"); !ok || !strings.HasPrefix(address, apiPrefix) {
 			continue
 		}
-		first := w.mod.get(address + "?limit=1").want(http.StatusOK)
+		first := w.by(r).get(address + "?limit=1").want(http.StatusOK)
 		if first.field("items") == nil {
 			continue // one thing with lists on its page only
 		}
+		by[address] = w.by(r)
 		lists[address], _ = first.field("next").(string)
 	}
 	keys := []string{"", "NaN", "Infinity", "-Infinity", "infinity", "1e999", "-1e999", "9223372036854775808", "1.5",
@@ -91,7 +92,7 @@ func TestBadCursors(t *testing.T) {
 				kindOfList(other) == kindOfList(address) {
 				continue
 			}
-			if a := w.mod.get(address + "?cursor=" + url.QueryEscape(foreign)); a.status != http.StatusBadRequest {
+			if a := by[address].get(address + "?cursor=" + url.QueryEscape(foreign)); a.status != http.StatusBadRequest {
 				t.Errorf("%s takes a cursor of %s: %d", address, other, a.status)
 			}
 		}
@@ -140,7 +141,7 @@ func TestBadCursors(t *testing.T) {
 		}
 		for _, text := range bad {
 			at := address + "?cursor=" + url.QueryEscape(text)
-			a := w.mod.get(at)
+			a := by[address].get(at)
 			sound(t, at, a)
 			if a.status != http.StatusOK && a.status != http.StatusBadRequest {
 				t.Errorf("%s with the cursor %.200q: %d", address, text, a.status)

@@ -16,6 +16,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
+
 	"treewarden/policy"
 	"treewarden/store"
 	"treewarden/store/storetest"
@@ -34,6 +36,18 @@ func kindOf(r route) store.Kind {
 		return kind
 	case "/actions/:id/undo":
 		return store.UndoKind
+	}
+	if within(r.Path, "/staff", staffPath) {
+		for suffix, kind := range map[string]store.Kind{
+			"/invite": store.InviteStaff, "/reset": store.ResetStaff, "/end-sessions": store.EndStaffSessions,
+			"/remove": store.TakeAccess,
+		} {
+			if strings.HasSuffix(r.Path, suffix) {
+				return kind
+			}
+		}
+		kind, _ := store.KindNamed("update_staff")
+		return kind
 	}
 	return store.Kind{}
 }
@@ -56,7 +70,7 @@ func goodBody(r route) map[string]any {
 	case "/jobs/:id/cancel":
 		return map[string]any{}
 	case "/staff", staffPath, "/keys", keysPath:
-		return map[string]any{"name": "A colleague", "role": "moderator"}
+		return map[string]any{"name": "A colleague " + uuid.NewString(), "role": "moderator"}
 	case "/staff/:id", staffPath + "/:id":
 		if r.Method != del {
 			return map[string]any{"role": "moderator", "reason": "for the test", "preview": true}
@@ -71,6 +85,9 @@ func goodBody(r route) map[string]any {
 		return map[string]any{"item": "0c5d7f7e-52a3-4f4b-9d61-8a6a4cf0a001", "verdict": "no"}
 	case "/scoring/try":
 		return map[string]any{"weights": map[string]any{"pii": 2}, "toxic_from": 0.25, "frame": "week"}
+	}
+	if kindOf(r).Permission == policy.StaffManage {
+		return map[string]any{"reason": "for the test"}
 	}
 	if strings.HasSuffix(r.Path, "/candidates") {
 		return map[string]any{"reason": "for the test", "preview": true, "rule": map[string]any{"shorter_than": 5}}
@@ -98,8 +115,8 @@ func goodBody(r route) map[string]any {
 		return map[string]any{"reason": "for the test", "items": []any{map[string]any{"message_id": item}}}
 	}
 	body := map[string]any{"reason": "for the test", "preview": true}
-	if within(r.Path, "/staff", staffPath, "/keys", keysPath) {
-		delete(body, "preview") // an act that has none
+	if within(r.Path, "/keys", keysPath) {
+		delete(body, "preview") // it has none
 	}
 	switch kindOf(r).Name {
 	case "update_user":
@@ -229,7 +246,7 @@ func accepted(r route, field, value string) int {
 	case "reason":
 		// a preview needs none
 		return truth[letters >= 3 && letters <= 500 || letters == 0 && !kind.NeedsReason || value == "" &&
-			kind.Name != "undo"]
+			kind.Name != "undo" && (kind.Previewable && r.Kind != pageOnly || kind.Permission != policy.StaffManage)]
 	case "text":
 		return truth[letters > 0 && utf8.RuneCountInString(value) <= 20_000]
 	case "display_name":
@@ -275,6 +292,7 @@ func TestBadFields(t *testing.T) {
 					continue
 				}
 				cases++
+				w.restoreAccess()
 				var a answer
 				if api {
 					a = w.sendField(r, address, name, value)
@@ -294,6 +312,12 @@ func TestBadFields(t *testing.T) {
 		}
 	}
 	t.Logf("%d requests", cases)
+}
+
+// restoreAccess gives the colleague and the key back what a request before took.
+func (w *world) restoreAccess() {
+	storetest.Exec(w.t, w.store, "UPDATE users SET role = 'moderator' WHERE user_id = $1", w.colleague)
+	storetest.Exec(w.t, w.store, "UPDATE api_keys SET revoked_at = NULL WHERE user_id = $1", w.key)
 }
 
 // sendField sends a good body with one field changed.
@@ -410,7 +434,7 @@ var badBodies = map[string]int{
 // bad lines (see TestBadIngest), and to cancel a job needs no member.
 func anyBody(r route, body string) bool {
 	return r.Path == ingestPath ||
-		r.Path == "/jobs/:id/cancel" && slices.Contains([]string{"", "{}"}, strings.TrimSpace(body))
+		(r.Path == "/jobs/:id/cancel" || r.Path == "/staff/:id/invite") && slices.Contains([]string{"", "{}"}, strings.TrimSpace(body))
 }
 
 func TestBadBodies(t *testing.T) {

@@ -155,7 +155,7 @@ func (p keyFormPage) api() any { return nil }
 
 // Elsewhere returns the errors of fields that the form does not show.
 func (p keyFormPage) Elsewhere() string {
-	return elsewhere(p.Wrong, "name", "role", "expires", "languages", "limit")
+	return elsewhere(p.Wrong, "name", "role", "expires", "languages")
 }
 
 // Ends returns the end that was typed, as the field takes it.

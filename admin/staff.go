@@ -62,7 +62,7 @@ type staffBody struct {
 	Role      *string   `json:"role" form:"role"`
 	Languages *[]string `json:"languages"`
 	Reason    string    `json:"reason" form:"reason"`
-	Preview   bool      `json:"preview" form:"preview"`
+	Preview   bool      `json:"preview"`
 	Version   *int      `json:"version" form:"version"`
 
 	// Only the forms of the pages send these.

@@ -45,8 +45,8 @@ func (p staffFormPage) api() any { return nil }
 
 // Elsewhere returns the errors of fields that the form does not show.
 func (p staffFormPage) Elsewhere() string {
-	shown := []string{"name", "role", "languages", "limit"}
-	if p.Preview != nil {
+	shown := []string{"name", "role", "languages"}
+	if p.Preview != nil && !p.Preview.Unchanged {
 		shown = append(shown, "reason")
 	}
 	return elsewhere(p.Wrong, shown...)
@@ -59,6 +59,9 @@ func (s *Server) staffForm(c *fiber.Ctx, id uuid.UUID, body staffBody) (staffFor
 	p := staffFormPage{New: id == uuid.Nil, Post: staffPath, Body: body, Dialog: isPartial(c)}
 	p.Body.Key = rand.Text()
 	p.Return = localPath(body.Return, staffPath)
+	if orEmpty(body.Role) != "" && c.Method() == fiber.MethodGet && !person.Policy.EntersConsole(*body.Role) {
+		return p, store.Malformed("role: there is no such role of staff")
+	}
 	role := ""
 	if p.New {
 		p.Layout = s.layout(c, "New account")
@@ -131,6 +134,12 @@ func (s *Server) editStaffForm(c *fiber.Ctx) error {
 	}
 	if id == uuid.Nil {
 		return store.ErrNotFound
+	}
+	if orEmpty(body.Role) == "" {
+		body.Role = nil
+	}
+	if orEmpty(body.Name) == "" {
+		body.Name = nil
 	}
 	p, err := s.staffForm(c, id, body)
 	if err != nil {

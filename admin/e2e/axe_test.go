@@ -7,12 +7,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/google/uuid"
 
 	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/store"
+	"treewarden/store/accounts"
 	"treewarden/store/storetest"
 )
 
@@ -67,6 +70,7 @@ func (w *world) views(t *testing.T) []view {
 	good := w.list(t, policy.Moderator, "Good ones", "good", "")
 	found := w.listOfCandidates(t)
 	sample := w.sampleOf(t, list)
+	colleague := w.colleague(t)
 	return []view{
 		{name: "home", path: "/"},
 		{name: "trollboard", path: "/trollboard?frame=total&limit=12"},
@@ -153,6 +157,34 @@ func (w *world) views(t *testing.T) []view {
 		{name: "why", path: "/settings/why?permission=user.ban&target=user:" + user, role: policy.Admin},
 		{name: "why-not", path: "/settings/why?permission=user.ban&target=user:" + w.staff[policy.Admin].UserID.String()},
 		{name: "why-wrong", path: "/settings/why?permission=user.ban&target=nobody&user=x", role: policy.Admin, status: 400},
+		{name: "staff", path: "/settings/staff", role: policy.Admin},
+		{name: "staff-menu", path: "/settings/staff", role: policy.Admin, open: func(b *tab) {
+			b.click("tr:has(a[href$='" + colleague + "?tab=actions']) .menu > summary")
+			b.see(".menu[open] .menu-items")
+		}},
+		{name: "staff-none", path: "/settings/staff?q=nobody+is+called+this", role: policy.Admin},
+		{name: "staff-new", path: "/settings/staff", role: policy.Admin, open: func(b *tab) {
+			b.click("a[href^='/settings/staff/new']")
+			b.see(dialog)
+		}},
+		{name: "staff-form", path: "/settings/staff/new", role: policy.Admin},
+		{name: "staff-edit", path: "/settings/staff/" + colleague + "/edit", role: policy.Admin},
+		{name: "staff-change", path: "/settings/staff/" + colleague + "/edit?role=data_lead&limit=some&languages=de",
+			role: policy.Admin},
+		{name: "staff-remove", path: "/settings/staff/" + colleague + "/remove", role: policy.Admin},
+		{name: "staff-link", path: "/settings/staff/" + colleague + "/invite", role: policy.Admin, open: func(b *tab) {
+			b.follow(".dialog-foot button.btn-primary")
+			b.see("#secret")
+		}},
+		{name: "api-keys", path: "/settings/keys", role: policy.Admin},
+		{name: "api-key-new", path: "/settings/keys/new", role: policy.Admin},
+		{name: "api-key-made", path: "/settings/keys/new", role: policy.Admin, open: makeKey()},
+		{name: "api-key-revoke", path: "/settings/keys", role: policy.Admin, open: func(b *tab) {
+			b.click("a[href*='/revoke']")
+			b.see(dialog)
+		}},
+		{name: "invitation", path: "/sign-in/invitation?token=" + w.invitation(t), role: "nobody"},
+		{name: "invitation-used", path: "/sign-in/invitation?token=used", role: "nobody", status: 401},
 		{name: "account", path: "/account"},
 		{name: "keys", path: "/", open: func(b *tab) { b.press("?"); b.see("#keys") }},
 		{name: "toast", path: "/messages?limit=4&done=" + lastAction("edit"), open: func(b *tab) { b.see(".toast") }},
@@ -162,6 +194,59 @@ func (w *world) views(t *testing.T) []view {
 		{name: "404", path: "/messages/00000000-0000-4000-8000-000000000000", status: 404},
 		{name: "400", path: "/trollboard?frame=decade", status: 400},
 		{name: "409", path: onMessage + "/undelete", status: 409},
+	}
+}
+
+// colleague makes accounts and keys with long names and names from right to left, and
+// returns the id of one account.
+func (w *world) colleague(t *testing.T) string {
+	t.Helper()
+	const name = "مشرفة المحتوى العربي"
+	if id := w.idOf(t, name); id != "" {
+		return id
+	}
+	admin := w.staff[policy.Admin]
+	for _, n := range []string{name, strings.Repeat("Moderatorin", 9), "<b>Robert</b>"} {
+		role := policy.Moderator
+		p := accounts.Params{Name: &n, Role: &role, SetLanguages: true, Languages: []string{"ar", "de", "pt-BR"}}
+		if _, _, err := w.store.NewStaff(t.Context(), admin, p, store.Act{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	soon := time.Now().AddDate(0, 1, 0)
+	for n, role := range map[string]string{"web front end": policy.Collector, strings.Repeat("Auswertung", 10): policy.DataLead} {
+		if _, err := w.store.CreateKey(t.Context(), admin, n, role, &soon); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return w.idOf(t, name)
+}
+
+// idOf returns the id of an account, "" if there is none.
+func (w *world) idOf(t *testing.T, name string) string {
+	t.Helper()
+	return w.one(t, "SELECT coalesce((SELECT user_id::text FROM users WHERE username = $1), '')", name)
+}
+
+// invitation returns the secret of an open invitation.
+func (w *world) invitation(t *testing.T) string {
+	t.Helper()
+	_, link, err := w.store.ActOnStaff(t.Context(), store.CommandLine, store.InviteStaff,
+		store.Act{Target: uuid.MustParse(w.idOf(t, "<b>Robert</b>"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return link.Secret
+}
+
+// makeKey creates a key of another name each time.
+func makeKey() func(*tab) {
+	made := 0
+	return func(b *tab) {
+		made++
+		b.fill("#key-name", fmt.Sprint("script ", made))
+		b.follow(".dialog-foot button.btn-primary")
+		b.see("#secret")
 	}
 }
 
