@@ -214,7 +214,9 @@ func (w *world) colleague(t *testing.T) string {
 		}
 	}
 	soon := time.Now().AddDate(0, 1, 0)
-	for n, role := range map[string]string{"web front end": policy.Collector, strings.Repeat("Auswertung", 10): policy.DataLead} {
+	for n, role := range map[string]string{
+		"web front end": policy.Collector, strings.Repeat("Auswertung", 10): policy.DataLead,
+	} {
 		if _, err := w.store.CreateKey(t.Context(), admin, n, role, &soon); err != nil {
 			t.Fatal(err)
 		}
