@@ -34,8 +34,8 @@ type invitationPage struct {
 func (p invitationPage) api() any { return nil }
 
 // usedLink is the answer to a link that opens nothing.
-const usedLink = "This link was used already, was replaced by a new one, or has expired. Sign in with your password, or " +
-	"ask an admin for a new link."
+const usedLink = "This link was used already, was replaced by a new one, or has expired. Sign in with your " +
+	"password, or ask an admin for a new link."
 
 // showInvitation shows the form in which a person sets their password.
 func (s *Server) showInvitation(c *fiber.Ctx) error {

@@ -92,7 +92,7 @@ func (b staffBody) params(c *fiber.Ctx) accounts.Params {
 // languageCodes reads codes with commas or spaces between them.
 func languageCodes(text string) []string {
 	codes := []string{}
-	return append(codes, strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ';' || r == ' ' || r == '\n' })...)
+	return append(codes, strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(",; \n", r) })...)
 }
 
 // sentNull reports whether a JSON object has a member that is null.

@@ -226,7 +226,8 @@ func TestStaffRules(t *testing.T) {
 	a.want(303)
 	for _, role := range []string{policy.Admin, policy.Moderator, policy.DataLead} {
 		mia.send(post, staffAPI, map[string]any{"name": "of Mia", "role": role, "languages": []string{"de"}}).want(403)
-		mia.send(post, apiPrefix+"/keys", map[string]any{"name": "of Mia", "role": role, "languages": []string{"de"}}).want(403)
+		mia.send(post, apiPrefix+"/keys",
+			map[string]any{"name": "of Mia", "role": role, "languages": []string{"de"}}).want(403)
 	}
 	for _, c := range []struct {
 		languages any
@@ -247,7 +248,8 @@ func TestStaffRules(t *testing.T) {
 		t.Errorf("no limit gains nothing: %s", narrowed.body)
 	}
 	// What an undo gives back counts as given.
-	limited := mia.send(patch, staffAPI+"/"+id, map[string]any{"languages": []string{"de"}, "reason": "for the test"}).want(200)
+	limited := mia.send(patch, staffAPI+"/"+id,
+		map[string]any{"languages": []string{"de"}, "reason": "for the test"}).want(200)
 	mia.send(post, fmt.Sprintf("%s/actions/%.0f/undo", apiPrefix, limited.field("action", "id")), because).want(403)
 	// Nobody below the rank is acted on by an equal.
 	other, _ := w.hire(w.admin, "Uma", "manager", nil)
@@ -303,7 +305,8 @@ func TestStaffChange(t *testing.T) {
 	version := w.account(id)["version"]
 	first := w.admin.send(patch, path, map[string]any{"name": " Ada L ", "role": policy.DataLead,
 		"languages": []string{"de", "pt-BR"}, "version": version, "reason": "for the test"}).want(200)
-	if first.field("display_name") != "Ada L" || first.field("username") != "Ada L" || first.field("role") != policy.DataLead {
+	if first.field("display_name") != "Ada L" || first.field("username") != "Ada L" ||
+		first.field("role") != policy.DataLead {
 		t.Errorf("changed to %.300s", first.body)
 	}
 	if code := w.admin.send(patch, path, map[string]any{"role": policy.Moderator, "version": version,
@@ -403,7 +406,8 @@ func TestAPIKeys(t *testing.T) {
 func TestStaffPages(t *testing.T) {
 	t.Parallel()
 	w := newCrew(t)
-	hostile := []string{`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, "\u202eAda", "=cmd|' /C calc'!A0", "مشرفة"}
+	hostile := []string{`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, "\u202eAda",
+		"=cmd|' /C calc'!A0", "مشرفة"}
 	for i, name := range hostile {
 		form := url.Values{"name": {name}, "role": {policy.Moderator}, "limit": {"some"}, "languages": {"de, pt-BR"}}
 		shown := w.admin.post(staffPath, form).want(200)

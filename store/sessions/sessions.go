@@ -198,7 +198,9 @@ func Accept(ctx context.Context, pool *pgxpool.Pool, link, password, ip, userAge
 }
 
 // redeem locks the user before the link, as actions do that take links away.
-func redeem(ctx context.Context, pool *pgxpool.Pool, link string, password *string, ip, userAgent string) (string, error) {
+func redeem(
+	ctx context.Context, pool *pgxpool.Pool, link string, password *string, ip, userAgent string,
+) (string, error) {
 	var token string
 	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		var id uuid.UUID
@@ -281,7 +283,8 @@ func Seen(ctx context.Context, c db.Conn, token string, session Session) error {
 		return nil
 	}
 	// Two transactions: actions lock a user before they end their sessions.
-	if _, err := c.Exec(ctx, "UPDATE sessions SET last_seen_at = now() WHERE token_hash = $1", HashToken(token)); err != nil {
+	if _, err := c.Exec(ctx, "UPDATE sessions SET last_seen_at = now() WHERE token_hash = $1",
+		HashToken(token)); err != nil {
 		return db.Translate(err)
 	}
 	_, err := c.Exec(ctx, `UPDATE users SET last_seen_at = now()
