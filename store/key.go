@@ -49,7 +49,7 @@ func (s *Store) NewKey(ctx context.Context, actor Actor, p KeyParams, act Act) (
 	if err := need(actor, policy.KeyManage); err != nil {
 		return Outcome{}, "", err
 	}
-	if err := s.checkKey(p); err != nil {
+	if err := accounts.CheckKey(p.Name, p.Languages, p.Expires, s.now()); err != nil {
 		return Outcome{}, "", err
 	}
 	if err := checkReason(act.Reason, false); err != nil {
@@ -81,19 +81,6 @@ func (s *Store) NewKey(ctx context.Context, actor Actor, p KeyParams, act Act) (
 		key = ""
 	}
 	return outcome, key, err
-}
-
-func (s *Store) checkKey(p KeyParams) error {
-	if err := accounts.CheckName(p.Name); err != nil {
-		return err
-	}
-	if why := policy.LimitFault(p.Languages); why != "" {
-		return Invalid{"languages": why}
-	}
-	if p.Expires != nil && (!p.Expires.After(s.now()) || p.Expires.UTC().Year() > 9999) {
-		return Invalid{"expires": "The end of a key lies in the future, before the year 10000."}
-	}
-	return nil
 }
 
 // Keys lists all keys, without the keys themselves.

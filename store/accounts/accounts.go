@@ -253,6 +253,20 @@ func CheckName(name string) error {
 	return nil
 }
 
+// CheckKey returns an Invalid unless the values of a new key are right.
+func CheckKey(name string, languages []string, expires *time.Time, now time.Time) error {
+	if err := CheckName(name); err != nil {
+		return err
+	}
+	if why := policy.LimitFault(languages); why != "" {
+		return db.Invalid{"languages": why}
+	}
+	if expires != nil && (!expires.After(now) || expires.UTC().Year() > 9999) {
+		return db.Invalid{"expires": "The end of a key lies in the future, before the year 10000."}
+	}
+	return nil
+}
+
 // Visible reports whether a text has a visible character.
 func Visible(text string) bool {
 	return strings.ContainsFunc(text, func(r rune) bool {
