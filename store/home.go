@@ -39,11 +39,13 @@ func (s *Store) Home(ctx context.Context, actor Actor, within []string) (Home, e
 		return h, err
 	}
 	h.Flagged = board.Items
-	mine, err := s.Actions(ctx, actor, ActionFilter{Actor: &actor.UserID, Page: Page{Limit: 5}})
-	if err != nil {
-		return h, err
+	if actor.May(policy.AuditOwn) || actor.May(policy.AuditAll) {
+		mine, err := s.Actions(ctx, actor, ActionFilter{Actor: &actor.UserID, Page: Page{Limit: 5}})
+		if err != nil {
+			return h, err
+		}
+		h.MyActions = mine.Items
 	}
-	h.MyActions = mine.Items
 	q := db.Query{Columns: users.Columns + db.NoCursorKey, From: "users u"}
 	q.Where("u.banned_at IS NOT NULL AND u.banned_until BETWEEN now() AND now() + interval '7 days'")
 	q.WithinLanguages(db.MainLanguageSQL, within)
