@@ -240,19 +240,22 @@ func TestBadQueriesListed(t *testing.T) {
 	t.Parallel()
 	values := badInput(t)
 	w := newWorld(t)
-	type place struct{ address, name string }
+	type place struct {
+		address, name string
+		by            *client
+	}
 	var places []place
 	for address, r := range w.addresses(get) {
 		for _, f := range reflect.VisibleFields(reflect.TypeOf(queryOf(r))) {
 			if f.Tag.Get("form") != "" && f.Type.Kind() == reflect.String {
-				places = append(places, place{address, f.Tag.Get("form")})
+				places = append(places, place{address, f.Tag.Get("form"), w.by(r)})
 			}
 		}
 	}
 	for i, value := range values {
 		where := places[i%len(places)]
 		at := where.address + "?" + url.Values{where.name: {value}, "return": {value}}.Encode()
-		a := w.mod.get(at)
+		a := where.by.get(at)
 		sound(t, at, a)
 		// A moderator asks only about themselves why somebody may do something.
 		ofOthers := where.name == "user" && a.status == http.StatusForbidden && strings.HasSuffix(where.address, "/why")
