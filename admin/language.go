@@ -45,8 +45,8 @@ type Limited struct {
 
 // languages returns the languages to filter a page by that shows what its person may
 // act on.
-func (l *Layout) languages(languages []string, chosen string) []Choice {
-	if l.Person.ActsOn() == nil {
+func (f *Layout) languages(languages []string, chosen string) []Choice {
+	if f.Person.ActsOn() == nil {
 		if chosen == ownLanguages || chosen == allLanguages {
 			chosen = ""
 		}
@@ -61,17 +61,17 @@ func (l *Layout) languages(languages []string, chosen string) []Choice {
 }
 
 // limited makes a page's links carry the language, and returns its limit.
-func (l *Layout) limited(lang string) *Limited {
-	own := l.Person.ActsOn()
+func (f *Layout) limited(lang string) *Limited {
+	own := f.Person.ActsOn()
 	if own == nil || lang != ownLanguages && lang != allLanguages {
 		return nil
 	}
 	query := url.Values{}
-	for name, values := range l.Query {
+	for name, values := range f.Query {
 		query[name] = values
 	}
 	query.Set("lang", lang)
-	l.Query = query
+	f.Query = query
 	other := allLanguages
 	if lang == allLanguages {
 		other = ""
