@@ -35,7 +35,7 @@ func (s *Server) showAccount(c *fiber.Ctx, status int, wrong store.Invalid) erro
 }
 
 type passwordBody struct {
-	Old   string `form:"old" validate:"required,max=1024"`
+	Old   string `form:"old" validate:"max=1024"`
 	New   string `form:"new" validate:"required,max=1024"`
 	Again string `form:"again" validate:"required,max=1024"`
 }

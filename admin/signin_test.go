@@ -192,6 +192,23 @@ func TestAccount(t *testing.T) {
 	newClient(t, server).post("/sign-in", url.Values{"username": {"ada"}, "password": {password}}).want(401)
 }
 
+// TestFirstPassword lets somebody who came by a link set a password: the page asks
+// for no present one. Afterwards it does.
+func TestFirstPassword(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	c := staff(t, newServer(t, s), policy.Moderator)
+	asked := func() bool { return c.get("/account").want(200).page().Find("#old").Length() > 0 }
+	if asked() {
+		t.Error("the page asks for a password that there is not")
+	}
+	c.post("/account/password", url.Values{"new": {"a whole new one"}, "again": {"a whole new one"}}).want(303)
+	if !asked() {
+		t.Error("the page does not ask for the present password")
+	}
+	c.post("/account/password", url.Values{"new": {"another whole one"}, "again": {"another whole one"}}).want(422)
+}
+
 func TestDisplay(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)

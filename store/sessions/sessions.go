@@ -40,6 +40,9 @@ type Session struct {
 	IP         string    `json:"ip"`
 	UserAgent  string    `json:"user_agent"`
 	Current    bool      `json:"current"`
+	// HasPassword reports, for the current session, whether its owner can also sign in
+	// by a password.
+	HasPassword bool `json:"-" db:"-"`
 }
 
 // ErrSignIn is a failed sign-in; it does not give the cause.
@@ -249,12 +252,14 @@ type Owner struct {
 func ByToken(ctx context.Context, c db.Conn, token string) (session Session, owner Owner, err error) {
 	session.Current = true
 	err = c.QueryRow(ctx, `SELECT u.user_id, u.display_name, u.role, u.languages, u.blur_toxic, u.theme,
-			`+policies.CurrentSQL+`, s.session_id, s.created_at, s.last_seen_at, s.expires_at, s.ip, s.user_agent
+			`+policies.CurrentSQL+`, s.session_id, s.created_at, s.last_seen_at, s.expires_at, s.ip, s.user_agent,
+			u.password_hash IS NOT NULL
 		FROM sessions s JOIN users u USING (user_id)
 		WHERE s.token_hash = $1 AND s.expires_at > now() AND s.last_seen_at > now() - $2::interval
 			AND (`+tables.UserStatusSQL+`) = 'active'`, HashToken(token), sessionIdle).
 		Scan(&owner.UserID, &owner.Name, &owner.Role, &owner.Languages, &owner.BlurToxic, &owner.Theme,
-			&owner.PolicyVersion, &session.SessionID, &session.CreatedAt, &session.LastSeenAt, &session.ExpiresAt, &session.IP, &session.UserAgent)
+			&owner.PolicyVersion, &session.SessionID, &session.CreatedAt, &session.LastSeenAt, &session.ExpiresAt,
+			&session.IP, &session.UserAgent, &session.HasPassword)
 	return session, owner, db.Translate(err)
 }
 
