@@ -56,7 +56,7 @@ func (f *Layout) languages(languages []string, chosen string) []Choice {
 	for i := range all {
 		all[i].Chosen = all[i].Value == chosen
 	}
-	return append([]Choice{{"", "Languages I act on", chosen == ownLanguages},
+	return append([]Choice{{"", "My languages", chosen == ownLanguages},
 		{allLanguages, "All languages", chosen == allLanguages}}, all...)
 }
 
