@@ -43,9 +43,9 @@ var System = Actor{Name: "treewarden", Role: policy.Admin, Via: "system"}
 var CommandLine = Actor{Name: "command line", Role: policy.Admin, Via: "cli"}
 
 // id returns the actor's user id, nil for the program and its command line.
-func (a Actor) id() any {
+func (a Actor) id() *uuid.UUID {
 	if a.UserID == uuid.Nil {
 		return nil
 	}
-	return a.UserID
+	return &a.UserID
 }

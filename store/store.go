@@ -15,6 +15,7 @@ import (
 	"treewarden/scoring"
 	"treewarden/store/boards"
 	"treewarden/store/counters"
+	"treewarden/store/formulas"
 	"treewarden/store/policies"
 )
 
@@ -52,7 +53,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	s := &Store{pool: pool, searchAtOnce: 200_000}
 	s.SetClock(time.Now)
 	s.boards = boards.New(pool, s.now, &s.threshold, func(ctx context.Context) (scoring.Formula, error) {
-		return formulaInForce(ctx, pool)
+		return formulas.InForce(ctx, pool)
 	}, func(ctx context.Context) {
 		// A request reads the policy anew if this fails.
 		if _, err := s.policies.Read(ctx, pool); err != nil && ctx.Err() == nil {

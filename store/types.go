@@ -33,30 +33,12 @@ type UserDetail struct {
 	History   []NoteVersion                     `json:"notes_history"`
 }
 
-// DaySignals counts the signals of one day (UTC), for the chart of 30 days.
-type DaySignals struct {
-	Day     string `json:"day"` // 2006-01-02
-	Against int64  `json:"against"`
-	For     int64  `json:"for"`
-}
-
 // NoteVersion is one state of a user's notes.
 type NoteVersion struct {
 	At     time.Time `json:"at"`
 	By     string    `json:"by"`
 	Notes  string    `json:"notes"`
 	Action int64     `json:"action"`
-}
-
-// Score is a user's score with its parts.
-type Score struct {
-	UserID   uuid.UUID                      `json:"user_id"`
-	Window   scoring.Window                 `json:"frame"`
-	Formula  string                         `json:"formula"`
-	Score    float64                        `json:"score"`
-	Rate     float64                        `json:"rate"`
-	Parts    []scoring.Part                 `json:"parts"`
-	Evidence map[scoring.Signal][]uuid.UUID `json:"evidence"` // at most 50 messages a signal, newest first
 }
 
 // BoardFilter selects a trollboard. Sort is score (default), rate, red_flags,

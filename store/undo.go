@@ -12,6 +12,7 @@ import (
 	"treewarden/policy"
 	"treewarden/store/audit"
 	"treewarden/store/db"
+	"treewarden/store/formulas"
 )
 
 // Undo undoes an action by a further one. It restores every aspect that the
@@ -48,7 +49,7 @@ func (d *actionTx) undo(id int64) error {
 		return fmt.Errorf("action %d: %w", id, err)
 	}
 	if action.TargetType == setFormula.Target {
-		if err := lockFormula(d.Ctx, d.Conn); err != nil {
+		if err := formulas.Lock(d.Ctx, d.Conn); err != nil {
 			return err
 		}
 	}

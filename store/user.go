@@ -9,6 +9,7 @@ import (
 	"treewarden/scoring"
 	"treewarden/store/db"
 	"treewarden/store/raters"
+	"treewarden/store/scores"
 	"treewarden/store/tables"
 	"treewarden/store/users"
 )
@@ -98,7 +99,7 @@ func (s *Store) User(ctx context.Context, actor Actor, id uuid.UUID, formula sco
 		if err != nil {
 			return d, err
 		}
-		counts, err := s.counted(ctx, id, window, formula)
+		counts, err := scores.Kept(ctx, s.pool, id, window, s.now(), formula)
 		if err != nil {
 			return d, err
 		}
@@ -106,7 +107,7 @@ func (s *Store) User(ctx context.Context, actor Actor, id uuid.UUID, formula sco
 		stats.Rate = scoring.Rate(stats.Score, stats.Messages)
 		d.Stats[window], d.Scores[window], d.Parts[window] = stats, stats.Score, formula.Parts(counts)
 	}
-	if d.Days, err = s.days(ctx, id, formula); err != nil {
+	if d.Days, err = scores.Days(ctx, s.pool, id, s.now(), formula); err != nil {
 		return d, err
 	}
 	d.History, err = db.Collect[NoteVersion](ctx, s.pool, `SELECT
