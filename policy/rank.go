@@ -67,9 +67,13 @@ func (p *Policy) MayGrant(actor, granted Subject) error {
 	return nil
 }
 
-// withArticle returns a role's title with "a" or "an".
+// withArticle returns a role's title with "a" or "an". The role of contributors
+// ships with the title "general", which is no word for a person.
 func (p *Policy) withArticle(role string) string {
 	title := p.Title(role)
+	if role == General && title == General {
+		title = "contributor"
+	}
 	return article(title) + " " + title
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"treewarden/policy"
+	"treewarden/store/db"
 	"treewarden/store/lists"
 )
 
@@ -42,7 +43,8 @@ func applyList(d *actionTx, p ApplyParams) error {
 	if err != nil {
 		return err
 	}
-	if err := d.checkLanguages(d.permission, found.trees, found.messages); err != nil {
+	if err := d.checkLanguages(d.permission, "SELECT * FROM unnest($1::uuid[], $2::uuid[])",
+		db.IDArray(found.trees), db.IDArray(found.messages)); err != nil {
 		return err
 	}
 	now := int64(len(found.messages))

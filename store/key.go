@@ -140,12 +140,12 @@ func (s *Store) RevokeKeyByID(ctx context.Context, actor Actor, act Act) (Outcom
 			return err
 		}
 		d.aim(key.UserID, key.Name)
+		if key.RevokedAt != nil {
+			return &Conflict{Why: "This key was revoked already."}
+		}
 		if err := s.checkGrant(d.actor, policy.Subject{Role: key.Role, Languages: key.Languages},
 			policy.KeyManage); err != nil {
 			return err
-		}
-		if key.RevokedAt != nil {
-			return &Conflict{Why: "This key was revoked already."}
 		}
 		_, err = d.exec("UPDATE api_keys SET revoked_at = $2 WHERE user_id = $1", key.UserID, d.at)
 		return err

@@ -37,15 +37,16 @@ func (d *actionTx) checkLanguage(permission policy.Permission) error {
 	return d.refuseLanguage(permission, language)
 }
 
-// checkLanguages is checkLanguage for messages.
-func (d *actionTx) checkLanguages(permission policy.Permission, trees, messages []uuid.UUID) error {
-	if d.actor.ActsOn() == nil {
+// checkLanguages is checkLanguage for the messages that a query for tree_id and
+// message_id returns.
+func (d *actionTx) checkLanguages(permission policy.Permission, query string, args ...any) error {
+	if d.actor.ActsOn() == nil || !permission.HasLanguage() {
 		return nil
 	}
 	type row struct{ Language string }
 	languages, err := db.Collect[row](d.Ctx, d.Conn, `SELECT DISTINCT coalesce(m.lang, 'und') AS language
-		FROM unnest($1::uuid[], $2::uuid[]) AS g(tree_id, message_id)
-		JOIN messages m ON m.tree_id = g.tree_id AND m.message_id = g.message_id ORDER BY 1`, trees, messages)
+		FROM (`+query+`) AS g(tree_id, message_id)
+		JOIN messages m ON m.tree_id = g.tree_id AND m.message_id = g.message_id ORDER BY 1`, args...)
 	for _, of := range languages {
 		if err := d.refuseLanguage(permission, of.Language); err != nil {
 			return err

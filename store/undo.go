@@ -70,6 +70,12 @@ func (d *actionTx) undo(id int64) error {
 	}
 	kind, _ := KindNamed(action.Kind)
 	d.aspects, d.permission = kind.aspects, kind.Permission
+	if action.TargetType == "list" {
+		if err := d.checkLanguages(d.permission, `SELECT tree_id, object_id FROM action_objects
+			WHERE action_id = $1 AND object_type = 'message'`, id); err != nil {
+			return err
+		}
+	}
 	for _, a := range d.aspects {
 		if err := a.undo(d, id); err != nil {
 			return err

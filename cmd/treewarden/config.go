@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -44,9 +43,6 @@ type commandLine struct {
 	Completion CompletionCmd `cmd:"" help:"Print the script that completes commands in a shell."`
 }
 
-// staffRoles lists the roles of accounts that sign in.
-var staffRoles = []string{policy.Moderator, policy.DataLead, policy.Admin}
-
 // newParser makes the parser of the command line. It prints help to standard
 // output, because help is the result that was asked for.
 func newParser(commands *commandLine, app *App) (*kong.Kong, error) {
@@ -69,9 +65,7 @@ func newParser(commands *commandLine, app *App) (*kong.Kong, error) {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Vars{
 			"frames": strings.Join(frames, ","), "formulas": strings.Join(formulas, ","), "formula": scoring.Formulas[0].Name,
-			"staff_roles": strings.Join(staffRoles, ","), "any_roles": strings.Join(append(slices.Clone(staffRoles),
-				policy.General), ","),
-			"roles": strings.Join(policy.Roles, ","), "permissions": strings.Join(permissions, ","),
+			"permissions": strings.Join(permissions, ","),
 		},
 	)
 }

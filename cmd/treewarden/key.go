@@ -18,7 +18,7 @@ type KeyCmd struct {
 // KeyCreateCmd makes a key.
 type KeyCreateCmd struct {
 	Name      string        `help:"Name of the key; it acts under this name." required:"" placeholder:"N"`
-	Role      string        `help:"Role: ${enum}." enum:"${roles}" default:"general" placeholder:"R"`
+	Role      string        `help:"Role; policy show lists the roles." default:"general" placeholder:"R"`
 	ExpiresIn time.Duration `help:"How long the key works, such as 720h; for ever where nothing is given." placeholder:"DURATION"`
 }
 
@@ -29,6 +29,9 @@ func (c *KeyCreateCmd) Run(app *App) error {
 	}
 	s, err := app.Store(app.Context())
 	if err != nil {
+		return err
+	}
+	if err := checkRole(s, c.Role, false); err != nil {
 		return err
 	}
 	var expires *time.Time

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -18,6 +19,21 @@ type PolicyCmd struct {
 	Show    PolicyShowCmd    `cmd:"" help:"Show what each role may do."`
 	Restore PolicyRestoreCmd `cmd:"" help:"Restore the roles that ship with the program; an action that can be undone."`
 	Why     PolicyWhyCmd     `cmd:"" help:"Explain why somebody may do something, or not. Exit status: 0 if they may, 1 if not, 2 if the question is wrong."`
+}
+
+// checkRole returns a usageError if no role of a name is in force, or if staff has
+// to have it and it does not enter the console.
+func checkRole(s *store.Store, name string, staff bool) error {
+	var roles []string
+	for _, role := range s.Policy().Names() {
+		if !staff || s.Policy().EntersConsole(role) {
+			roles = append(roles, role)
+		}
+	}
+	if slices.Contains(roles, name) {
+		return nil
+	}
+	return usageError(fmt.Sprintf("%q is no role for this; choose one of %s", name, strings.Join(roles, ", ")))
 }
 
 // PolicyShowCmd shows the roles in force.

@@ -47,6 +47,9 @@ func TestPolicyInTwoProcesses(t *testing.T) {
 			role["permissions"] = []string{"message.delete"}
 		}
 	}
+	policy.Roles = append(policy.Roles, map[string]any{
+		"name": "helper", "title": "helper", "rank": 1, "permissions": []string{"console.read"},
+	})
 	policy.Reason = "Moderators have a holiday."
 	text, err := json.Marshal(policy)
 	if err != nil {
@@ -56,6 +59,14 @@ func TestPolicyInTwoProcesses(t *testing.T) {
 		t.Fatalf("the policy answers %d: %s", status, body)
 	}
 	board(http.StatusForbidden)
+	// The commands know the roles in force.
+	must(t, dir, "correct horse battery", "staff", "create", "--name", "hal", "--role", "helper", "--password-stdin")
+	key("helping", "helper")
+	refused(t, dir, "", misuse, "helper", "staff", "role", "hal", "boss")
+	must(t, dir, "", "staff", "role", "hal", "moderator")
+	must(t, dir, "", "staff", "role", "hal", "helper")
+	must(t, dir, "", "staff", "role", "hal", "general") // a role goes only when nobody has it
+	must(t, dir, "", "key", "revoke", "helping")
 	if status, body := there.call(t, http.MethodPost, "/api/v1/policy/restore", admin,
 		`{"reason": "The holiday is over."}`); status != http.StatusOK {
 		t.Fatalf("the restored policy answers %d: %s", status, body)

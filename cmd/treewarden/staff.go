@@ -26,17 +26,20 @@ type StaffCmd struct {
 // StaffCreateCmd makes an account.
 type StaffCreateCmd struct {
 	Name          string `help:"Name to sign in with." required:"" placeholder:"N"`
-	Role          string `help:"Role: ${enum}." required:"" enum:"${staff_roles}" placeholder:"R"`
+	Role          string `help:"Role of staff; policy show lists the roles." required:"" placeholder:"R"`
 	PasswordStdin bool   `help:"Read the password from standard input (its first line), for scripts."`
 }
 
 // Run makes the account and prints its id.
 func (c *StaffCreateCmd) Run(app *App) error {
-	password, err := readPassword(app, c.Name, c.PasswordStdin)
+	s, err := app.Store(app.Context())
 	if err != nil {
 		return err
 	}
-	s, err := app.Store(app.Context())
+	if err := checkRole(s, c.Role, true); err != nil {
+		return err
+	}
+	password, err := readPassword(app, c.Name, c.PasswordStdin)
 	if err != nil {
 		return err
 	}
@@ -78,13 +81,16 @@ func (c *StaffListCmd) Run(app *App) error {
 // StaffRoleCmd gives an account another role.
 type StaffRoleCmd struct {
 	Name string `arg:"" help:"The account's name."`
-	Role string `arg:"" help:"Role: ${enum}." enum:"${any_roles}"`
+	Role string `arg:"" help:"Role; policy show lists the roles."`
 }
 
 // Run changes the role.
 func (c *StaffRoleCmd) Run(app *App) error {
 	s, err := app.Store(app.Context())
 	if err != nil {
+		return err
+	}
+	if err := checkRole(s, c.Role, false); err != nil {
 		return err
 	}
 	if _, err := s.SetStaffRole(app.Context(), store.CommandLine, c.Name, c.Role); err != nil {

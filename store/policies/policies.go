@@ -301,7 +301,12 @@ func Lock(ctx context.Context, c db.Conn) error {
 	return err
 }
 
-// People returns the people who have a role above that of contributors, and keys.
+// notRevoked is a condition on users u: they are no API key that was revoked, which
+// never works again and so holds no role.
+const notRevoked = `NOT EXISTS (SELECT FROM api_keys k WHERE k.user_id = u.user_id AND k.revoked_at IS NOT NULL)`
+
+// People returns the people who have a role above that of contributors, and the
+// keys that are not revoked.
 func People(ctx context.Context, c db.Conn) ([]policy.Person, error) {
 	type row struct {
 		UserID      uuid.UUID
@@ -309,8 +314,8 @@ func People(ctx context.Context, c db.Conn) ([]policy.Person, error) {
 		Role        string
 		Languages   []string
 	}
-	rows, err := db.Collect[row](ctx, c, `SELECT user_id, display_name, role, languages FROM users
-		WHERE role <> 'general' ORDER BY lower(display_name), user_id`)
+	rows, err := db.Collect[row](ctx, c, `SELECT user_id, display_name, role, languages FROM users u
+		WHERE role <> 'general' AND `+notRevoked+` ORDER BY lower(display_name), user_id`)
 	people := make([]policy.Person, len(rows))
 	for i, r := range rows {
 		people[i] = policy.Person{

@@ -289,7 +289,8 @@ func Holders(ctx context.Context, c db.Conn) (map[string]Held, error) {
 		People, Keys int
 	}
 	rows, err := db.Collect[row](ctx, c, `SELECT role, count(*) FILTER (WHERE auth_method <> 'key') AS people,
-		count(*) FILTER (WHERE auth_method = 'key') AS keys FROM users WHERE role <> 'general' GROUP BY role`)
+		count(*) FILTER (WHERE auth_method = 'key') AS keys
+		FROM users u WHERE role <> 'general' AND `+notRevoked+` GROUP BY role`)
 	held := make(map[string]Held, len(rows))
 	for _, r := range rows {
 		held[r.Role] = Held{r.People, r.Keys}
