@@ -38,7 +38,10 @@ type Account struct {
 	Keys     int64      `json:"keys"`     // keys in use that the person made, or that these keys made
 	// InvitedUntil is the end of an open invitation, null if there is none.
 	InvitedUntil *time.Time `json:"invited_until"`
-	Version      int        `json:"version"`
+	// SecondFactor is whether the person signs in with a second factor, which the
+	// console does not offer yet: it is false for everybody.
+	SecondFactor bool `json:"second_factor" db:"-"`
+	Version      int  `json:"version"`
 }
 
 // Subject is the account as the policy sees it.
