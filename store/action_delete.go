@@ -46,47 +46,74 @@ type chosen struct {
 	others int64
 }
 
-// find runs a query for tree_id, message_id, user_id, root and parent_id. root is
-// null for an undelete, and parent_id is null for a delete.
+// find runs a query for tree_id, message_id, user_id and parent_id of the messages
+// that an undelete restores.
 func (d *actionTx) find(query string, args ...any) (c chosen, err error) {
 	rows, err := d.Query(d.Ctx, query, args...)
 	if err != nil {
 		return c, err
 	}
 	var tree, message uuid.UUID
-	var author, root, parent *uuid.UUID
-	_, err = pgx.ForEachRow(rows, []any{&tree, &message, &author, &root, &parent}, func() error {
-		c.trees, c.messages = append(c.trees, tree), append(c.messages, message)
-		if root != nil {
-			c.roots = append(c.roots, *root)
-			if *root == message && author != nil {
-				c.authors = append(c.authors, *author)
-			}
-		}
+	var author, parent *uuid.UUID
+	_, err = pgx.ForEachRow(rows, []any{&tree, &message, &author, &parent}, func() error {
+		c.add(d, tree, message, author, nil)
 		if parent != nil {
 			c.parents, c.parentTrees = append(c.parents, *parent), append(c.parentTrees, tree)
-		}
-		if (author == nil) != (d.author == nil) || author != nil && *author != *d.author {
-			c.others++
 		}
 		return nil
 	})
 	return c, err
 }
 
+// add adds a message. root is nil for an undelete.
+func (c *chosen) add(d *actionTx, tree, message uuid.UUID, author, root *uuid.UUID) {
+	c.trees, c.messages = append(c.trees, tree), append(c.messages, message)
+	if root != nil {
+		c.roots = append(c.roots, *root)
+		if *root == message && author != nil {
+			c.authors = append(c.authors, *author)
+		}
+	}
+	if (author == nil) != (d.author == nil) || author != nil && *author != *d.author {
+		c.others++
+	}
+}
+
 // findSubtrees finds the messages m that fulfil a condition and are not deleted,
 // with all replies below them. The root of a reply below several of them is the
 // topmost, whose undelete restores it.
-func (d *actionTx) findSubtrees(where string, args ...any) (chosen, error) {
-	return d.find(`WITH RECURSIVE below AS (
-			SELECT m.tree_id, m.message_id, m.user_id, m.deleted, m.message_id AS root, m.depth
+//
+// The query visits each message once, however many of those above it fulfil the
+// condition: it does not carry roots, which follow from the parents. So a chain of
+// replies to oneself costs no more than as many single messages.
+func (d *actionTx) findSubtrees(where string, args ...any) (c chosen, err error) {
+	rows, err := d.Query(d.Ctx, `WITH RECURSIVE below AS (
+			SELECT m.tree_id, m.message_id, m.parent_id, m.user_id, m.deleted, m.depth
 				FROM messages m WHERE NOT m.deleted AND `+where+`
-			UNION SELECT c.tree_id, c.message_id, c.user_id, c.deleted, b.root, b.depth
-				FROM below b, LATERAL (SELECT tree_id, message_id, user_id, deleted FROM messages
-					WHERE tree_id = b.tree_id AND parent_id = b.message_id OFFSET 0) c)
-		SELECT DISTINCT ON (tree_id, message_id) tree_id, message_id, user_id, root, NULL::uuid
-			FROM below WHERE NOT deleted
-			ORDER BY tree_id, message_id, depth`, args...)
+			UNION SELECT c.* FROM below b, LATERAL (SELECT tree_id, message_id, parent_id, user_id, deleted, depth
+				FROM messages WHERE tree_id = b.tree_id AND parent_id = b.message_id OFFSET 0) c)
+		SELECT tree_id, message_id, parent_id, user_id, deleted FROM below ORDER BY tree_id, depth, message_id`, args...)
+	if err != nil {
+		return c, err
+	}
+	var tree, message uuid.UUID
+	var parent, author *uuid.UUID
+	var deleted bool
+	roots := map[uuid.UUID]uuid.UUID{} // parents come before their replies
+	_, err = pgx.ForEachRow(rows, []any{&tree, &message, &parent, &author, &deleted}, func() error {
+		root := message
+		if parent != nil {
+			if above, ok := roots[*parent]; ok {
+				root = above
+			}
+		}
+		roots[message] = root
+		if !deleted {
+			c.add(d, tree, message, author, &root)
+		}
+		return nil
+	})
+	return c, err
 }
 
 // delete deletes messages that findSubtrees found.
@@ -164,7 +191,7 @@ func undeleteMessage(d *actionTx, _ NoParams) error {
 	if err := d.checkVersion(m.Version); err != nil {
 		return err
 	}
-	found, err := d.find(`SELECT tree_id, message_id, user_id, NULL::uuid, parent_id FROM messages
+	found, err := d.find(`SELECT tree_id, message_id, user_id, parent_id FROM messages
 		WHERE tree_id = $1 AND deleted
 		AND (message_id = $2 OR deleted_root = $3) AND deleted_action IS NOT DISTINCT FROM $4`,
 		m.TreeID, m.MessageID, m.Deletion.Root, m.Deletion.Action)
