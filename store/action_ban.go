@@ -27,7 +27,9 @@ type BanParams struct {
 
 // UnbanParams are the parameters of the action unban.
 type UnbanParams struct {
-	Messages string `json:"messages" form:"messages" validate:"omitempty,oneof=keep"`
+	// Messages is restore to bring back the messages that the ban deleted; keep, the
+	// default, leaves them deleted.
+	Messages string `json:"messages" form:"messages" validate:"omitempty,oneof=keep restore"`
 }
 
 func init() {
@@ -35,8 +37,7 @@ func init() {
 		Name: "ban", Target: "user", Path: "ban", Place: 80, Title: "Ban user", Button: "Ban", Past: "Banned",
 		Permission: policy.UserBan, Undoable: true, Previewable: true, NeedsReason: true, Destructive: true,
 		Fields: "ban",
-		Effect: always("They can no longer contribute, and signals that they gave stop counting. " +
-			"What they wrote stays unless you choose otherwise here."),
+		Effect: effectOfBan,
 		Menu: []MenuEntry{{
 			Text: "Ban author…", Icon: "ban", Key: "b",
 			Shows: func(m Message) bool { return m.AuthorStatus != nil && *m.AuthorStatus == Active },
@@ -46,9 +47,21 @@ func init() {
 	register(Kind{
 		Name: "unban", Target: "user", Path: "unban", Place: 85, Title: "Unban user", Button: "Unban", Past: "Unbanned",
 		Permission: policy.UserBan, Undoable: true, Previewable: true, NeedsReason: true,
-		Effect:  always("They can contribute again, and signals that they gave count again."),
-		aspects: []aspect{banAspect},
+		WhyNot: "The ban ended by itself on its date.", Fields: "unban",
+		Effect: always("They can contribute again, and signals that they gave count again. " +
+			"What the ban deleted stays deleted unless you choose otherwise here."),
+		aspects: []aspect{banAspect, deletionAspect},
 	}, unban)
+}
+
+// effectOfBan says of a banned user that the ban in force is replaced.
+func effectOfBan(on Concerned) string {
+	if on.User != nil && on.User.Status == Banned {
+		return "They are banned already. The reason and the end that you give here replace those in force; an undo " +
+			"brings these back. What they wrote stays as it is unless you choose otherwise here."
+	}
+	return "They can no longer contribute, and signals that they gave stop counting. " +
+		"What they wrote stays unless you choose otherwise here."
 }
 
 // banLengths are the lengths of a ban that its form offers.
@@ -79,10 +92,7 @@ func ban(d *actionTx, p BanParams) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case user.Status == Banned:
-		return d.withLatest(&Conflict{Why: user.DisplayName + " is banned already.", Version: user.Version})
-	case user.Status == Erased:
+	if user.Status == Erased {
 		return &Conflict{Why: "This user was erased: nobody can sign in as them.", Version: user.Version}
 	}
 	if err := d.checkVersion(user.Version); err != nil {
@@ -95,9 +105,14 @@ func ban(d *actionTx, p BanParams) error {
 	if err := d.watchFeedback(user.UserID); err != nil {
 		return err
 	}
+	// A ban over a ban replaces its terms; the user stays banned since the first.
+	since := d.at
+	if user.Ban != nil && user.Status == Banned {
+		since = user.Ban.Since
+	}
 	if _, err := d.change(banAspect, "chosen AS (SELECT $2::uuid AS id)",
 		"banned_at = $3, banned_until = $4, ban_reason = $5, banned_by = $6, ban_action = $1",
-		user.UserID, d.at, p.Until, strings.TrimSpace(d.act.Reason), d.actor.id()); err != nil {
+		user.UserID, since, p.Until, strings.TrimSpace(d.act.Reason), d.actor.id()); err != nil {
 		return err
 	}
 	d.affected.Users = 1
@@ -122,15 +137,15 @@ func ban(d *actionTx, p BanParams) error {
 	return nil
 }
 
-// check checks that the end of a ban lies within 100 years and that the choices
+// check checks that a ban ends between now and the year 9999 and that the choices
 // are valid.
 func (p BanParams) check(now time.Time) error {
 	wrong := Invalid{}
 	if p.Until != nil && !p.Until.After(now) {
 		wrong["until"] = "The end of a ban lies in the future; leave it empty to ban for good."
 	}
-	if p.Until != nil && p.Until.After(now.AddDate(100, 0, 0)) {
-		wrong["until"] = "That is more than 100 years away; leave it empty to ban for good."
+	if p.Until != nil && p.Until.UTC().Year() > 9999 {
+		wrong["until"] = "A ban ends before the year 10000; leave it empty to ban for good."
 	}
 	maps.Copy(wrong, oneOfField("messages", p.Messages, "keep", "delete"))
 	maps.Copy(wrong, oneOfField("trees", p.Trees, "keep", "halt"))
@@ -193,7 +208,16 @@ func (d *actionTx) watchFeedback(user uuid.UUID) error {
 	return d.update.WatchSubset(d.Ctx, d.Conn, counters.FeedbackSubset, user)
 }
 
-func unban(d *actionTx, _ UnbanParams) error {
+// bansSQL selects the ids of the actions that made the ban in force of user $1: the
+// first one, and those that replaced its terms.
+const bansSQL = `SELECT o.action_id FROM action_objects o JOIN users u ON u.user_id = o.object_id
+	WHERE o.object_type = 'user' AND o.object_id = $1 AND o.aspect = 'ban'
+		AND (o.after->>'since')::timestamptz = u.banned_at`
+
+func unban(d *actionTx, p UnbanParams) error {
+	if wrong := oneOfField("messages", p.Messages, "keep", "restore"); wrong != nil {
+		return wrong
+	}
 	user, err := d.lockUser(d.act.Target)
 	if err != nil {
 		return err
@@ -205,12 +229,29 @@ func unban(d *actionTx, _ UnbanParams) error {
 	if err := d.checkVersion(user.Version); err != nil {
 		return err
 	}
-	d.affected.Users = 1
-	if err := d.lockTrees(feedbackTreesSQL("$1"), user.UserID); err != nil {
+	d.affected.Users, d.author = 1, &user.UserID
+	touched := feedbackTreesSQL("$1")
+	if p.Messages == "restore" {
+		touched += " UNION ALL SELECT tree_id FROM messages WHERE deleted_action IN (" + bansSQL + ")"
+	}
+	if err := d.lockTrees(touched, user.UserID); err != nil {
 		return err
 	}
 	if err := d.watchFeedback(user.UserID); err != nil {
 		return err
+	}
+	if p.Messages == "restore" {
+		condition, args := d.inLockedTrees("tree_id", "deleted AND deleted_action IN ("+bansSQL+")", user.UserID)
+		found, err := d.find("SELECT tree_id, message_id, user_id, parent_id FROM messages WHERE "+condition, args...)
+		if err != nil {
+			return err
+		}
+		if err := d.refuseBelowDeleted(found); err != nil {
+			return err
+		}
+		if err := d.undelete(found); err != nil {
+			return err
+		}
 	}
 	_, err = d.change(banAspect, "chosen AS (SELECT $2::uuid AS id)",
 		"banned_at = NULL, banned_until = NULL, ban_reason = NULL, banned_by = NULL, ban_action = NULL", user.UserID)
@@ -241,6 +282,7 @@ func (s *Store) EndExpiredBans(ctx context.Context) (int, error) {
 
 func (s *Store) endBan(ctx context.Context, user uuid.UUID) error {
 	kind, _ := KindNamed("unban")
+	kind.Undoable = false // an undo would put the ban into the past
 	act := Act{Kind: kind.Name, Target: user, Reason: "The ban ended on its date."}
 	_, err := s.perform(ctx, System, act, kind, func(d *actionTx) error {
 		var due bool

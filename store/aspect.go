@@ -29,8 +29,19 @@ type columnAspect struct {
 	// state reads the value from a row o of the object's table. restore is the
 	// SET list that writes it back from a jsonb s.
 	state, restore string
+	// ended is a condition on a jsonb s: the state has ended by itself, so that it
+	// equals no state at all. Empty is never.
+	ended string
 	// eventOf is the event of a change; the zero value is none.
 	eventOf event
+}
+
+// standing returns the expression for a jsonb state, null if it has ended.
+func (a columnAspect) standing(state string) string {
+	if a.ended == "" {
+		return state
+	}
+	return "(SELECT CASE WHEN NOT coalesce(" + a.ended + ", false) THEN s END FROM (SELECT " + state + " AS s) s)"
 }
 
 // event describes an event for front ends, as SQL over a row of action_objects.
@@ -61,6 +72,7 @@ var (
 			'reason', o.ban_reason, 'by', o.banned_by, 'action', o.ban_action) END`,
 		restore: `banned_at = (s->>'since')::timestamptz, banned_until = (s->>'until')::timestamptz,
 			ban_reason = s->>'reason', banned_by = (s->>'by')::uuid, ban_action = (s->>'action')::bigint`,
+		ended: "(s->>'until')::timestamptz <= now()",
 		eventOf: event{
 			kind:    "CASE WHEN after IS NULL THEN 'unban' ELSE 'ban' END",
 			payload: "json_build_object('user_id', object_id, 'until', after->'until')", rank: 1,
@@ -197,17 +209,17 @@ func (a columnAspect) changeSQL(chosen, set string) string {
 }
 
 // conflictSQL returns a query for an object of action $1 whose aspect has changed
-// since the action.
+// since the action. That a state has ended by itself is no change.
 func (a columnAspect) conflictSQL() string {
 	return fmt.Sprintf(`SELECT w.object_id
 		FROM (SELECT object_id, object_id AS id, tree_id, after FROM action_objects
 			WHERE action_id = $1 AND object_type = '%s' AND aspect = '%s') w
-		LEFT JOIN %s o ON %s WHERE %s IS DISTINCT FROM w.after LIMIT 1`,
-		a.object, a.name, a.table(), a.match("w"), a.state)
+		LEFT JOIN %s o ON %s WHERE %s IS DISTINCT FROM %s LIMIT 1`,
+		a.object, a.name, a.table(), a.match("w"), a.standing(a.state), a.standing("w.after"))
 }
 
 // undoSQL returns a statement that restores the state before action $2.
 func (a columnAspect) undoSQL() string {
-	return a.changeSQL(fmt.Sprintf(`chosen AS (SELECT object_id AS id, tree_id, before AS s FROM action_objects
-		WHERE action_id = $2 AND object_type = '%s' AND aspect = '%s')`, a.object, a.name), a.restore)
+	return a.changeSQL(fmt.Sprintf(`chosen AS (SELECT object_id AS id, tree_id, %s AS s FROM action_objects
+		WHERE action_id = $2 AND object_type = '%s' AND aspect = '%s')`, a.standing("before"), a.object, a.name), a.restore)
 }

@@ -318,7 +318,8 @@ func (d *actionTx) standsInTheWay(later int64, why string) error {
 	}
 }
 
-// countUndone counts the objects that the undo changed.
+// countUndone counts the objects that the undo changed. It returns errUnchanged if
+// there are none.
 func (d *actionTx) countUndone() error {
 	if err := d.QueryRow(d.Ctx, `WITH touched AS (SELECT m.user_id, m.message_id FROM action_objects o
 			JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id
@@ -333,13 +334,16 @@ func (d *actionTx) countUndone() error {
 		Scan(&d.affected.Messages, &d.affected.OthersMessages); err != nil {
 		return err
 	}
-	var other int64
-	err := d.QueryRow(d.Ctx, `SELECT
+	var changed, other int64
+	err := d.QueryRow(d.Ctx, `SELECT count(*),
 			count(DISTINCT object_id) FILTER (WHERE object_type IN ('message', 'list_item', 'candidate')
 				AND aspect <> 'deletion') + coalesce(max((before->>'found')::bigint) FILTER (WHERE aspect = 'candidates'), 0),
 			count(DISTINCT object_id) FILTER (WHERE object_type = 'tree'),
 			count(DISTINCT object_id) FILTER (WHERE object_type = 'user')
-		FROM action_objects WHERE action_id = $1`, d.id).Scan(&other, &d.affected.Trees, &d.affected.Users)
+		FROM action_objects WHERE action_id = $1`, d.id).Scan(&changed, &other, &d.affected.Trees, &d.affected.Users)
+	if err == nil && changed == 0 {
+		return errUnchanged // such as a ban that ended by itself
+	}
 	if d.affected.Messages == 0 {
 		d.affected.Messages = other
 	}
