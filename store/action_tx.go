@@ -49,6 +49,7 @@ type actionTx struct {
 	request     []byte // SHA-256 of the act as JSON
 	update      *counters.Update
 	lockedTrees []uuid.UUID // set by lockTrees
+	began       currentActor
 }
 
 // exec runs one statement of the action and returns the rows it affected.
@@ -216,7 +217,8 @@ func (d *actionTx) run(do func(*actionTx) error, outcome *Outcome) error {
 	return err
 }
 
-// begin begins the transaction and takes the action's id. It returns the action
+// begin begins the transaction, takes the action's id and reads the actor as they
+// are now. It returns the action
 // of an earlier request with the same Idempotency-Key. Requests with the same key
 // wait for each other here.
 func (d *actionTx) begin() (done *Action, err error) {
@@ -232,7 +234,12 @@ func (d *actionTx) begin() (done *Action, err error) {
 			"SELECT action_id, request FROM idempotency_keys WHERE actor_id = $1 AND key = $2", d.actor.UserID, key)
 	}
 	d.Each([]any{&d.id}, func() {}, "SELECT nextval('action_ids')")
-	if err := d.Flush(); err != nil || before == 0 {
+	var actor currentActor
+	d.queueActor(&actor)
+	if err := d.Flush(); err != nil {
+		return nil, err
+	}
+	if err := d.takeActor(actor); err != nil || before == 0 {
 		return nil, err
 	}
 	if !bytes.Equal(request, d.request) {

@@ -11,13 +11,13 @@ import (
 )
 
 // ban bans the troll.
-func (w *world) ban(t *testing.T, until *time.Time, reason string, p store.BanParams) store.Outcome {
+func (w world) ban(t *testing.T, until *time.Time, reason string, p store.BanParams) store.Outcome {
 	t.Helper()
 	p.Until = until
 	return act(t, w.Store, w.admin, store.Act{Kind: "ban", Target: w.troll, Reason: reason, Params: p})
 }
 
-func (w *world) trollNow(t *testing.T) store.User {
+func (w world) trollNow(t *testing.T) store.User {
 	t.Helper()
 	user, err := w.User(ctx, w.admin, w.troll, scoring.Treewarden)
 	if err != nil {
@@ -27,7 +27,7 @@ func (w *world) trollNow(t *testing.T) store.User {
 }
 
 // deletedOfTroll counts the troll's deleted messages.
-func (w *world) deletedOfTroll(t *testing.T) (n int) {
+func (w world) deletedOfTroll(t *testing.T) (n int) {
 	t.Helper()
 	list, err := w.Messages(ctx, w.admin, store.MessageFilter{User: &w.troll, Deleted: "only"})
 	if err != nil {

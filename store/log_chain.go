@@ -38,6 +38,8 @@ func (d *actionTx) commit() (Action, error) {
 			return Action{}, err
 		}
 	}
+	var actor currentActor
+	d.queueActorAgain(&actor)
 	if err := d.update.Settle(d.Ctx, d.Conn, &d.Batch, d.at); err != nil {
 		return Action{}, err
 	}
@@ -51,6 +53,9 @@ func (d *actionTx) commit() (Action, error) {
 	found := false
 	d.Each([]any{&l.Seq, &l.PrevHash}, func() { found = true }, "SELECT seq + 1, hash FROM action_chain FOR UPDATE")
 	if err := d.Flush(); err != nil {
+		return Action{}, err
+	}
+	if err := d.sameActor(actor); err != nil {
 		return Action{}, err
 	}
 	if !found {

@@ -262,8 +262,11 @@ func TestLanguages(t *testing.T) {
 		}
 		return m.TreeID
 	}
-	personal := keeper
-	personal.Languages = []string{"es"}
+	limit := func(actor store.Actor, languages ...string) store.Actor {
+		storetest.Exec(t, w.Store, "UPDATE users SET languages = $2 WHERE user_id = $1", actor.UserID, languages)
+		return reread(t, w.Store, actor).Actor
+	}
+	personal := limit(storetest.Staff(t, w.Store, policy.Moderator), "es")
 	for _, c := range []struct {
 		actor  store.Actor
 		kind   string
@@ -288,19 +291,24 @@ func TestLanguages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own := keeper
-	own.UserID = w.admin.UserID // the action is theirs
-	if _, err := w.Undo(ctx, own, done.Action.ID, "To try it.", false, ""); err == nil {
-		t.Error("an undo outside of one's languages")
-	}
-	// A list is applied if all messages are in one's languages.
+	// A list is applied, and that is undone, if all messages are in one's languages.
 	list, _ := newList(t, w, "Mixed")
 	_, present := write("Writes French too", "fr", 1) // the other one is banned
 	add(t, w, list, prompt, present)
-	lead := w.admin
-	lead.Languages = []string{"de"}
-	_, err = w.Act(ctx, lead, store.Act{Kind: "apply_list", Target: list, Reason: "To try it."})
-	if err == nil || !strings.Contains(err.Error(), "German only, but this is in French") {
+	apply := store.Act{Kind: "apply_list", Target: list, Reason: "To try it."}
+	unlimited := storetest.Staff(t, w.Store, policy.Admin)
+	limited := limit(w.admin, "de")
+	const refusal = "German only, but this is in French"
+	if _, err := w.Undo(ctx, limited, done.Action.ID, "To try it.", false, ""); err == nil ||
+		!strings.Contains(err.Error(), refusal) {
+		t.Errorf("an undo outside of one's languages: %v", err)
+	}
+	if _, err = w.Act(ctx, limited, apply); err == nil || !strings.Contains(err.Error(), refusal) {
 		t.Errorf("a list with another language: %v", err)
+	}
+	applied := act(t, w.Store, unlimited, apply)
+	if _, err = w.Undo(ctx, limited, applied.Action.ID, "To try it.", false, ""); err == nil ||
+		!strings.Contains(err.Error(), refusal) {
+		t.Errorf("the undo of a list with another language: %v", err)
 	}
 }

@@ -1,0 +1,121 @@
+package store_test
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+
+	"treewarden/policy"
+	"treewarden/store"
+	"treewarden/store/storetest"
+)
+
+// TestActorChangesWhileWaiting lets an action wait for a lock while its actor
+// loses their access: the action is refused, and nothing is done.
+func TestActorChangesWhileWaiting(t *testing.T) {
+	t.Parallel()
+	asAdmin := func(t *testing.T, w world, a store.Act) {
+		t.Helper()
+		act(t, w.Store, w.admin, a)
+	}
+	general := policy.General
+	for name, change := range map[string]func(t *testing.T, w world){
+		"banned": func(t *testing.T, w world) {
+			t.Helper()
+			asAdmin(t, w, store.Act{Kind: "ban", Target: w.moderator.UserID})
+		},
+		"another role": func(t *testing.T, w world) {
+			t.Helper()
+			asAdmin(t, w, store.Act{Kind: "update_user", Target: w.moderator.UserID, Params: store.UserPatch{Role: &general}})
+		},
+		"other permissions": func(t *testing.T, w world) {
+			t.Helper()
+			roles := slices.Clone(w.Policy().Roles())
+			for i := range roles {
+				if roles[i].Name == policy.Moderator {
+					roles[i].Permissions = []policy.Permission{policy.Read}
+				}
+			}
+			if _, err := w.ChangePolicy(ctx, store.CommandLine, store.PolicyChange{Roles: roles,
+				Reason: "Moderators only read."}); err != nil {
+				t.Error(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			tx := holding(t, w.Store, "SELECT FROM trees FOR UPDATE")
+			var both sync.WaitGroup
+			both.Go(func() {
+				var forbidden *store.Forbidden
+				if _, err := w.Act(ctx, w.moderator, store.Act{Kind: "delete", Target: w.reply,
+					Reason: "because"}); !errors.As(err, &forbidden) {
+					t.Errorf("the waiting action: %v, want it refused", err)
+				}
+			})
+			waiting(t, w.Store, 1)
+			change(t, w)
+			commit(t, tx)
+			both.Wait()
+			wantOne(t, w.Store, "0", "SELECT count(*) FROM actions WHERE kind = 'delete'")
+			verify(t, w.Store)
+		})
+	}
+}
+
+// TestRevokedKeyWhileWaiting is like TestActorChangesWhileWaiting for a key.
+func TestRevokedKeyWhileWaiting(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	key, err := w.CreateKey(ctx, store.CommandLine, "a tool", policy.Moderator, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	person, err := w.PersonByKey(ctx, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx := holding(t, w.Store, "SELECT FROM trees FOR UPDATE")
+	var both sync.WaitGroup
+	both.Go(func() {
+		var forbidden *store.Forbidden
+		if _, err := w.Act(ctx, person.Actor, store.Act{Kind: "delete", Target: w.reply,
+			Reason: "because"}); !errors.As(err, &forbidden) {
+			t.Errorf("the waiting action: %v, want it refused", err)
+		}
+	})
+	waiting(t, w.Store, 1)
+	if err := w.RevokeKey(ctx, store.CommandLine, "a tool"); err != nil {
+		t.Error(err)
+	}
+	commit(t, tx)
+	both.Wait()
+	wantOne(t, w.Store, "0", "SELECT count(*) FROM actions WHERE kind = 'delete'")
+}
+
+// TestTwoAdminsBanEachOther lets several admins ban each other at once: one ban is
+// refused, since its actor was banned before.
+func TestTwoAdminsBanEachOther(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for range 5 {
+		pair := [2]store.Actor{storetest.Staff(t, w.Store, policy.Admin), storetest.Staff(t, w.Store, policy.Admin)}
+		errs := [2]error{}
+		var both sync.WaitGroup
+		for i := range pair {
+			both.Go(func() {
+				_, errs[i] = w.Act(ctx, pair[i], store.Act{Kind: "ban", Target: pair[1-i].UserID, Reason: "because"})
+			})
+		}
+		both.Wait()
+		var forbidden *store.Forbidden
+		if (errs[0] == nil) == (errs[1] == nil) || !errors.As(errors.Join(errs[:]...), &forbidden) {
+			t.Errorf("the two bans: %v and %v, want one refused", errs[0], errs[1])
+		}
+		wantOne(t, w.Store, "1", "SELECT count(*) FROM users WHERE banned_at IS NOT NULL AND user_id IN ($1, $2)",
+			[]any{pair[0].UserID, pair[1].UserID}...)
+	}
+	verify(t, w.Store)
+}
