@@ -190,14 +190,11 @@ func (s *Server) undoForm(c *fiber.Ctx) error {
 }
 
 func (s *Server) undoPage(c *fiber.Ctx, body actBody) (actPage, error) {
-	id, ok := actionID(c.Params("id"))
-	if !ok {
-		return actPage{}, store.Malformed("an action has a number")
-	}
-	action, err := s.store.Action(c.UserContext(), s.actor(c), id)
+	action, err := s.readAction(c)
 	if err != nil {
 		return actPage{}, err
 	}
+	id := action.ID
 	p := actPage{Layout: s.layout(c, store.UndoKind.Title), Kind: store.UndoKind,
 		Body: body, Undoes: &action, Dialog: isPartial(c)}
 	p.Toast = nil

@@ -23,9 +23,33 @@ func init() {
 		Query:   auditQuery{}, Answer: store.List[store.Action]{},
 	})
 	describe("GET /actions/:id", openapi.Method{
-		Summary: "An action",
-		ID:      int64(0), Answer: store.Action{},
+		Summary: "An action: one's own, or one on the user, message, tree or list named as target; with audit.all, any",
+		ID:      int64(0), Query: actionQuery{}, Answer: store.Action{},
 	})
+}
+
+// actionQuery is the query of an action's page.
+type actionQuery struct {
+	Target string `form:"target" validate:"max=100"` // the user, message, tree or list that the person looks at
+}
+
+// readAction reads the action of a route, as far as the person may see it.
+func (s *Server) readAction(c *fiber.Ctx) (store.Action, error) {
+	id, ok := actionID(c.Params("id"))
+	if !ok {
+		return store.Action{}, store.Malformed("an action has a number, such as 42")
+	}
+	var q actionQuery
+	if err := decodeQuery(c, &q); err != nil {
+		return store.Action{}, err
+	}
+	target := uuid.Nil
+	if q.Target != "" {
+		if target, ok = parseID(q.Target); !ok {
+			return store.Action{}, store.Malformed("target is the id of a user, message, tree or list")
+		}
+	}
+	return s.store.Action(c.UserContext(), s.actor(c), id, target)
 }
 
 // auditQuery is the query of the log's page.
@@ -163,15 +187,11 @@ type change struct {
 }
 
 func (s *Server) action(c *fiber.Ctx) error {
-	id, ok := actionID(c.Params("id"))
-	if !ok {
-		return store.Malformed("an action has a number, such as 42")
-	}
-	action, err := s.store.Action(c.UserContext(), s.actor(c), id)
+	action, err := s.readAction(c)
 	if err != nil {
 		return err
 	}
-	p := actionPage{Layout: s.layout(c, fmt.Sprintf("Action %d", id)), Action: action}
+	p := actionPage{Layout: s.layout(c, fmt.Sprintf("Action %d", action.ID)), Action: action}
 	p.Kind, _ = store.KindNamed(action.Kind)
 	p.MayUndo = action.Undoable && action.UndoneBy == nil && mayUndo(p.Person, action)
 	p.Changes = changes(action.Before, action.After)

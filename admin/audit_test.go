@@ -3,11 +3,16 @@ package admin
 import (
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/PuerkitoBio/goquery"
+	"github.com/google/uuid"
 
 	"treewarden/policy"
 	"treewarden/store"
@@ -150,7 +155,7 @@ func TestActionPage(t *testing.T) {
 	one, _, ids := actions(t, s)
 	c := signedIn(t, server, one)
 	row := c.get("/audit?target=" + ids[1]).want(200).page().Find("tbody tr")
-	address := attr(row.Find("a[data-open]"), "href")
+	address, _, _ := strings.Cut(attr(row.Find("a[data-open]"), "href"), "?")
 	page := c.get(address).want(200)
 	if h1 := page.text("h1"); h1 != "Deleted the message “Upside down.”" {
 		t.Errorf("the head: %s", h1)
@@ -246,5 +251,88 @@ func TestHome(t *testing.T) {
 	}
 	if strings.Contains(page.body, "<script>") {
 		t.Error("a reason is not escaped")
+	}
+}
+
+// TestOthersActions checks that a moderator reads the actions of others only from
+// the user, message or tree that they are on, as in the list, and those on accounts
+// and keys not at all.
+func TestOthersActions(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	server := newServer(t, s)
+	boss, keeper := storetest.Staff(t, s, policy.Admin), storetest.Staff(t, s, policy.Moderator)
+	troll := storetest.User(t, s, "Trollo")
+	message := storetest.Tree(t, s, storetest.Node{Author: troll, Text: "Buy now"})[0]
+	act := func(actor store.Actor, a store.Act) store.Action {
+		t.Helper()
+		a.Reason = "a test"
+		done, err := s.Act(t.Context(), actor, a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return done.Action
+	}
+	ban := act(boss, store.Act{Kind: "ban", Target: troll})
+	deletion := act(boss, store.Act{Kind: "delete", Target: message})
+	own := act(keeper, store.Act{Kind: "unban", Target: troll})
+	if _, err := s.CreateKey(t.Context(), boss, "a key", policy.Collector, nil); err != nil {
+		t.Fatal(err)
+	}
+	made, err := s.CreateStaff(t.Context(), boss, "colleague", policy.Moderator, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := s.Actions(t.Context(), boss, store.ActionFilter{})
+	if err != nil || len(all.Items) < 5 {
+		t.Fatalf("%d actions, %v", len(all.Items), err)
+	}
+	moderator, admin := signedIn(t, server, keeper), signedIn(t, server, boss)
+	none := uuid.NewString()
+	for _, c := range []struct {
+		action int64
+		target string
+		want   int
+	}{
+		{own.ID, "", 200},
+		{ban.ID, "", 403}, {ban.ID, none, 403}, {ban.ID, message.String(), 403}, {ban.ID, troll.String(), 200},
+		{deletion.ID, "", 403}, {deletion.ID, message.String(), 200}, {deletion.ID, troll.String(), 200},
+		{99_999_999, "", 404}, {99_999_999, none, 404},
+		{all.Items[0].ID, "", 403}, {all.Items[0].ID, all.Items[0].TargetID, 403}, // create_staff
+		{all.Items[1].ID, "", 403}, {all.Items[1].ID, all.Items[1].TargetID, 403}, // create_key
+	} {
+		for _, path := range []string{"/actions/%d", apiPrefix + "/actions/%d", "/actions/%d/undo"} {
+			path = fmt.Sprintf(path, c.action)
+			if c.target != "" {
+				path += "?target=" + c.target
+			}
+			want := c.want
+			if want == http.StatusOK && strings.Contains(path, "/undo") && c.action != own.ID {
+				want = http.StatusForbidden // they see it, but may not undo it
+			}
+			if a := moderator.get(path); a.status != want {
+				t.Errorf("%s by a moderator: %d, want %d", path, a.status, want)
+			}
+			if c.action < 99_999_999 && c.target != none && !strings.Contains(path, "/undo") {
+				admin.get(path).want(http.StatusOK)
+			}
+		}
+	}
+	if a := moderator.get(apiPrefix + "/audit?target=" + made.UserID.String()).want(http.StatusOK); strings.Contains(a.body,
+		"create_staff") {
+		t.Errorf("the list shows how an account came to be: %s", a.body)
+	}
+	// The links of the pages that they look at lead on.
+	for _, path := range []string{"/messages/" + message.String(), "/users/" + troll.String() + "?tab=actions"} {
+		links := 0
+		moderator.get(path).want(http.StatusOK).page().Find(`a[href^="/actions/"]`).Each(func(_ int, a *goquery.Selection) {
+			links++
+			if to := a.AttrOr("href", ""); !strings.Contains(to, "/undo") {
+				moderator.get(to).want(http.StatusOK)
+			}
+		})
+		if links == 0 {
+			t.Errorf("%s leads to no action", path)
+		}
 	}
 }

@@ -88,7 +88,7 @@ func (s *Server) job(c *fiber.Ctx) error {
 	p.MayCancel = job.IsOpen() && (job.Actor == p.Person.UserID || p.Person.May(policy.UndoAll))
 	if job.Action != nil {
 		// A person who may not read all of the log sees the number of the action only.
-		if action, err := s.store.Action(ctx, actor, *job.Action); err == nil {
+		if action, err := s.store.Action(ctx, actor, *job.Action, job.Act().Target); err == nil {
 			p.Action = &action
 			p.MayUndo = action.Undoable && action.UndoneBy == nil && mayUndo(p.Person, action)
 		}

@@ -125,7 +125,7 @@ func (s *Server) toast(c *fiber.Ctx, person store.Person) *Toast {
 	if !ok {
 		return nil
 	}
-	action, err := s.store.Action(c.UserContext(), person.Actor, id)
+	action, err := s.store.Action(c.UserContext(), person.Actor, id, person.UserID)
 	// Show it only to the person who acted, and only for a short time.
 	if err != nil || action.ActorName != person.Name || time.Since(action.At) > 15*time.Minute {
 		return nil

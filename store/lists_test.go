@@ -329,7 +329,7 @@ func TestApplyListAsJob(t *testing.T) {
 	if job.State != jobs.Done || job.Done != expected || job.Action == nil || job.Error != "" || job.EndedAt == nil {
 		t.Fatalf("then the job is %+v", job)
 	}
-	action, err := w.Action(ctx, w.admin, *job.Action)
+	action, err := w.Action(ctx, w.admin, *job.Action, uuid.Nil)
 	if err != nil || action.Affected.Messages != expected || action.ActorName != w.admin.Name {
 		t.Errorf("its action is %+v %v", action, err)
 	}

@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"slices"
+
+	"github.com/google/uuid"
 
 	"treewarden/policy"
 	"treewarden/store/audit"
@@ -15,14 +18,45 @@ type (
 )
 
 // Action returns one action. An actor without the permission audit.all may read
-// any action by its id, because the pages of users and messages show it too.
-func (s *Store) Action(ctx context.Context, actor Actor, id int64) (Action, error) {
-	if !actor.May(policy.AuditAll) {
-		if err := need(actor, policy.AuditOwn); err != nil {
-			return Action{}, err
-		}
+// their own actions, and those on the target that they look at: the id of a user,
+// of one of their messages, of a tree or of a list; uuid.Nil is none.
+func (s *Store) Action(ctx context.Context, actor Actor, id int64, target uuid.UUID) (Action, error) {
+	if actor.May(policy.AuditAll) {
+		return audit.ByID(ctx, s.pool, id)
 	}
-	return audit.ByID(ctx, s.pool, id)
+	if err := need(actor, policy.AuditOwn); err != nil {
+		return Action{}, err
+	}
+	action, err := audit.ByID(ctx, s.pool, id)
+	switch {
+	case err != nil || action.ActorID != nil && *action.ActorID == actor.UserID:
+		return action, err
+	case target == uuid.Nil || slices.Contains(settingsKinds(), action.Kind):
+		return Action{}, errOthersAction
+	}
+	touches, err := audit.Touches(ctx, s.pool, action, target)
+	if err == nil && !touches {
+		err = errOthersAction
+	}
+	if err != nil {
+		return Action{}, err
+	}
+	return action, nil
+}
+
+var errOthersAction = &Forbidden{
+	policy.AuditAll, "You see your own actions, and those on the user, message or tree that you look at. Open the action " +
+		"from there.",
+}
+
+// settingsKinds returns the names of the kinds of actions on accounts, keys, roles
+// and formulas. Only actors with the permission audit.all see those of others.
+func settingsKinds() []string {
+	names := make([]string, len(logged))
+	for i, kind := range logged {
+		names[i] = kind.Name
+	}
+	return names
 }
 
 // Actions lists actions, the newest first. Without the permission audit.all it
@@ -35,6 +69,7 @@ func (s *Store) Actions(ctx context.Context, actor Actor, f ActionFilter) (List[
 		if f.Target == "" && f.Concerning == nil {
 			f.Own = &actor.UserID
 		}
+		f.Settings = &audit.Settings{Kinds: settingsKinds(), Own: actor.UserID}
 	}
 	if f.Kind != "" {
 		if _, ok := KindNamed(f.Kind); !ok {

@@ -103,6 +103,8 @@ type Filter struct {
 	Actor *uuid.UUID
 	// Own limits the list to the actions of a person.
 	Own *uuid.UUID
+	// Settings hides kinds of actions, save those of a person. Nil hides none.
+	Settings *Settings
 	// ActorName is a member of staff or a key; an unknown name is Malformed.
 	ActorName string
 	Kind      string
@@ -114,11 +116,32 @@ type Filter struct {
 	db.Page
 }
 
+// Settings are kinds of actions that are shown only to their own actor.
+type Settings struct {
+	Kinds []string
+	Own   uuid.UUID
+}
+
+// Touches reports whether an action is on a target or changed it: a user, one of
+// their messages, a message, a tree or a list.
+func Touches(ctx context.Context, c db.Conn, a Action, target uuid.UUID) (touches bool, err error) {
+	if a.TargetID == target.String() {
+		return true, nil
+	}
+	err = c.QueryRow(ctx, `SELECT EXISTS (SELECT FROM action_objects o WHERE o.action_id = $1 AND (o.object_id = $2
+		OR o.object_type = 'message' AND EXISTS (SELECT FROM messages m
+			WHERE m.tree_id = o.tree_id AND m.message_id = o.object_id AND m.user_id = $2)))`, a.ID, target).Scan(&touches)
+	return touches, db.Translate(err)
+}
+
 // List returns one page of the actions, the newest first.
 func List(ctx context.Context, c db.Conn, f Filter) (db.List[Action], error) {
 	q := db.Query{Columns: columns, From: tables}
 	if f.Own != nil {
 		q.Where("a.actor_id = ?", *f.Own)
+	}
+	if f.Settings != nil {
+		q.Where("(a.actor_id = ? OR a.kind <> ALL (?::text[]))", f.Settings.Own, f.Settings.Kinds)
 	}
 	if f.Actor != nil {
 		q.Where("a.actor_id = ?", *f.Actor)
