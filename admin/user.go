@@ -204,7 +204,7 @@ func (s *Server) userPage(c *fiber.Ctx, q userQuery) (userPage, error) {
 		}
 	}
 	erased := p.User.Status == store.Erased
-	if err := p.Person.Policy.MayActOn(p.Person.Role, p.User.Role, p.Person.UserID == id); err != nil {
+	if err := p.Person.MayActOn(p.User.User); err != nil {
 		p.WhyNot = err.Error()
 	}
 	p.MayEdit = p.Person.May(policy.UserEdit) && p.WhyNot == "" && !erased

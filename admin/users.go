@@ -109,7 +109,7 @@ func (s *Server) users(c *fiber.Ctx) error {
 	p.Pager = p.pager(list.Prev, list.Next, "")
 	for _, u := range list.Items {
 		p.Lines = append(p.Lines, userLine{u,
-			u.Status != store.Erased && mayActOn(p.Person, policy.UserBan, u.UserID, u.Role)})
+			u.Status != store.Erased && p.Person.May(policy.UserBan) && p.Person.MayActOn(u) == nil})
 	}
 	return s.render(c, "users", p)
 }

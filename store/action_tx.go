@@ -279,12 +279,10 @@ func (d *actionTx) lockUser(id uuid.UUID) (User, error) {
 		d.update.Changed.Add(id)
 	}
 	d.label = user.DisplayName
-	if !d.actor.trusted() {
-		if err := d.actor.Policy.MayActOn(d.actor.Role, user.Role, user.UserID == d.actor.UserID); err != nil {
-			return user, &Forbidden{Why: err.Error()}
-		}
+	if d.actor.trusted() {
+		return user, nil
 	}
-	return user, nil
+	return user, d.actor.MayActOn(user)
 }
 
 // lockRater prevents a ban or unban of the actor while the action adds feedback

@@ -25,6 +25,19 @@ func (a Actor) May(permission policy.Permission) bool {
 	return a.trusted() || a.Policy.Allows(a.Role, permission)
 }
 
+// MayActOn checks the rank rules for an act on a user, and that only who manages
+// keys acts on the user of a key: without the key, a front end delivers nothing. It
+// returns a Forbidden or nil.
+func (a Actor) MayActOn(user User) error {
+	if err := a.Policy.MayActOn(a.Role, user.Role, user.UserID == a.UserID); err != nil {
+		return &Forbidden{Why: err.Error()}
+	}
+	if user.AuthMethod == "key" && !a.May(policy.KeyManage) {
+		return &Forbidden{policy.KeyManage, "This user is an API key. Ask somebody who manages keys to revoke it."}
+	}
+	return nil
+}
+
 // policyFor returns the policy that decides about an actor: the program itself and
 // its command line bring none.
 func (s *Store) policyFor(actor Actor) *policy.Policy {

@@ -119,3 +119,29 @@ func TestTwoAdminsBanEachOther(t *testing.T) {
 	}
 	verify(t, w.Store)
 }
+
+// TestActOnKey checks that only who manages keys acts on the user of a key.
+func TestActOnKey(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	if _, err := w.CreateKey(ctx, store.CommandLine, "front end", policy.General, nil); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := w.Keys(ctx, store.CommandLine)
+	if err != nil || len(keys) != 1 {
+		t.Fatalf("%d keys, %v", len(keys), err)
+	}
+	name := "Renamed"
+	for _, a := range []store.Act{
+		{Kind: "update_user", Params: store.UserPatch{DisplayName: &name}}, {Kind: "ban"}, {Kind: "unban"},
+	} {
+		a.Target, a.Reason = keys[0].UserID, "because"
+		var forbidden *store.Forbidden
+		if _, err := w.Act(ctx, w.moderator, a); !errors.As(err, &forbidden) || forbidden.Permission != policy.KeyManage {
+			t.Errorf("%s by a moderator: %v", a.Kind, err)
+		}
+		if _, err := w.Act(ctx, w.admin, a); err != nil {
+			t.Errorf("%s by an admin: %v", a.Kind, err)
+		}
+	}
+}
