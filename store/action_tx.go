@@ -375,9 +375,9 @@ func (d *actionTx) checkVersion(current int) error {
 // withLatest adds the last action on the target to a conflict.
 func (d *actionTx) withLatest(c *Conflict) error {
 	var last int64
-	err := d.QueryRow(d.Ctx, `SELECT max(action_id) FROM action_objects WHERE object_type = $1 AND object_id = $2
-		AND action_id <> $3 HAVING count(*) > 0`,
-		d.targetType, d.act.Target, d.id).Scan(&last)
+	err := d.QueryRow(d.Ctx, `SELECT a.id FROM action_objects o JOIN actions a ON a.id = o.action_id
+		WHERE o.object_type = $1 AND o.object_id = $2 ORDER BY a.seq DESC LIMIT 1`,
+		d.targetType, d.act.Target).Scan(&last)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return c
 	}

@@ -8,6 +8,7 @@ import (
 
 	"treewarden/scoring"
 	"treewarden/store"
+	"treewarden/store/storetest"
 )
 
 // ban bans the troll.
@@ -142,4 +143,39 @@ func TestUnbanRestores(t *testing.T) {
 		t.Errorf("the undo leaves %+v and %d deleted messages", now, w.deletedOfTroll(t))
 	}
 	verify(t, w.Store)
+}
+
+// TestUndoNamesTheLaterAction lets an action take its id and wait, while others
+// commit: it is the later one, although its id is lower, and an undo names it.
+func TestUndoNamesTheLaterAction(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	message := storetest.Tree(t, w.Store, storetest.Node{Author: w.troll})[0]
+	tx := holding(t, w.Store, "SELECT FROM users WHERE user_id = $1 FOR UPDATE", w.troll)
+	banned := make(chan store.Outcome, 1)
+	go func() {
+		done, err := w.Act(ctx, w.admin, store.Act{Kind: "ban", Target: w.troll, Reason: "because",
+			Params: store.BanParams{Messages: "delete"}})
+		if err != nil {
+			t.Error(err)
+		}
+		banned <- done
+	}()
+	waiting(t, w.Store, 1)
+	act(t, w.Store, w.moderator, store.Act{Kind: "delete", Target: message})
+	undeleted := act(t, w.Store, w.moderator, store.Act{Kind: "undelete", Target: message})
+	commit(t, tx)
+	ban := <-banned
+	if ban.Action.Seq < undeleted.Action.Seq {
+		t.Fatalf("the ban did not wait: %d, %d", ban.Action.Seq, undeleted.Action.Seq)
+	}
+	var conflict *store.Conflict
+	if _, err := w.Undo(ctx, w.moderator, undeleted.Action.ID, "a mistake", false, ""); !errors.As(err, &conflict) ||
+		conflict.Action == nil || conflict.Action.ID != ban.Action.ID {
+		t.Errorf("the undo: %v, want it to name action %d", err, ban.Action.ID)
+	}
+	_, err := w.Act(ctx, w.moderator, store.Act{Kind: "delete", Target: message, Reason: "again"})
+	if !errors.As(err, &conflict) || conflict.Action == nil || conflict.Action.ID != ban.Action.ID {
+		t.Errorf("the delete: %v, want it to name action %d", err, ban.Action.ID)
+	}
 }

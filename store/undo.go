@@ -293,17 +293,21 @@ func (feedbackAspect) undo(d *actionTx, id int64) error {
 // laterThan returns a Conflict with the later action that changed the same aspect
 // of the same object.
 func (d *actionTx) laterThan(id int64, objectType string, object uuid.UUID, aspect string) error {
-	var later *int64
-	if err := d.QueryRow(d.Ctx, `SELECT max(action_id) FROM action_objects
-		WHERE object_type = $1 AND object_id = $2 AND aspect = $3
-		AND action_id > $4 AND action_id <> $5`, objectType, object, aspect, id, d.id).Scan(&later); err != nil {
-		return err
-	}
-	if later == nil {
+	// The chain has the order of commits. An action takes its id before its locks, so
+	// that one with a lower id may have been the later one.
+	var later int64
+	err := d.QueryRow(d.Ctx, `SELECT a.id FROM action_objects o JOIN actions a ON a.id = o.action_id
+		WHERE o.object_type = $1 AND o.object_id = $2 AND o.aspect = $3
+			AND a.seq > (SELECT seq FROM actions WHERE id = $4)
+		ORDER BY a.seq DESC LIMIT 1`, objectType, object, aspect, id).Scan(&later)
+	if errors.Is(err, pgx.ErrNoRows) {
 		return &Conflict{Why: "An import has changed this " + objectType + " since (" + object.String() +
 			"), so that it cannot be put back as it was."}
 	}
-	return d.standsInTheWay(*later, "A later action stands in the way.")
+	if err != nil {
+		return err
+	}
+	return d.standsInTheWay(later, "A later action stands in the way.")
 }
 
 func (d *actionTx) standsInTheWay(later int64, why string) error {
