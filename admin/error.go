@@ -99,6 +99,10 @@ func (s *Server) describe(err error) failure {
 			Message: fmt.Sprintf("An ingest may have %d lines; this one has more, and none was taken in.", ingestLines)}
 	case errors.As(err, &web):
 		return describeWeb(web)
+	case errors.Is(err, store.ErrUnsure):
+		return failure{Status: 503, Code: "unsure", Title: "It is not known whether this was done",
+			Message: "The connection to the database was lost while this was saved.",
+			Advice:  "Look at the audit log for what you did last, before you do it again."}
 	case errors.Is(err, context.DeadlineExceeded):
 		return failure{Status: 503, Code: "too_slow", Title: "This took too long",
 			Message: "The database did not answer in time.",

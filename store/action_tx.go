@@ -50,6 +50,7 @@ type actionTx struct {
 	update      *counters.Update
 	lockedTrees []uuid.UUID // set by lockTrees
 	began       currentActor
+	sent        bool // COMMIT was sent
 }
 
 // exec runs one statement of the action and returns the rows it affected.
@@ -157,6 +158,7 @@ func (s *Store) perform(
 	}
 	request := sha256.Sum256(asked)
 	var outcome Outcome
+	var last *actionTx
 	actor.Policy = s.policyFor(actor)
 	err = db.Retry(ctx, func() error {
 		outcome = Outcome{Preview: act.Preview}
@@ -179,8 +181,12 @@ func (s *Store) perform(
 			d.targetType, d.targetID = kind.Target, act.Target.String()
 		}
 		defer d.Rollback() // does nothing after a commit
+		last = d
 		return d.run(do, &outcome)
 	})
+	if err != nil && last != nil && last.sent {
+		outcome.Action, err = last.afterCommit(err)
+	}
 	if errors.Is(err, errUnchanged) {
 		return Outcome{Preview: act.Preview, Unchanged: true}, nil
 	}

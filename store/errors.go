@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 
 	"treewarden/policy"
@@ -29,6 +30,10 @@ type Conflict struct {
 }
 
 func (c *Conflict) Error() string { return c.Why }
+
+// ErrUnsure means that the connection was lost while an action was saved, so that
+// it is not known whether it was done.
+var ErrUnsure = errors.New("it is not known whether this was done")
 
 // need returns a Forbidden unless the actor holds the permission.
 func need(actor Actor, permission policy.Permission) error {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -72,10 +73,43 @@ func (d *actionTx) commit() (Action, error) {
 		l.DetailHash, l.ObjectsHash, l.PrevHash, l.Hash)
 	d.Queue("UPDATE action_chain SET seq = $1, hash = $2", l.Seq, l.Hash)
 	d.writeEvents()
+	d.sent = true
 	if err := d.Commit(false); err != nil {
 		return Action{}, err
 	}
 	return actionOf(l), nil
+}
+
+// afterCommit finds out what became of an action whose COMMIT got no answer, such as
+// when the connection was lost. It returns the action if it stands in the log, the
+// cause if it does not, and ErrUnsure if it cannot be known.
+func (d *actionTx) afterCommit(cause error) (Action, error) {
+	if db.IsRefused(cause) {
+		return Action{}, cause
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(d.Ctx), 5*time.Second)
+	defer cancel()
+	action, err := d.inLog(ctx)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return Action{}, cause
+	case err != nil:
+		return Action{}, errors.Join(ErrUnsure, cause, err)
+	}
+	return action, nil
+}
+
+// inLog reads the action from the log after the transaction that may have written
+// it has ended: until then it holds the end of the chain.
+func (d *actionTx) inLog(ctx context.Context) (action Action, err error) {
+	err = pgx.BeginFunc(ctx, d.store.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SELECT FROM action_chain FOR UPDATE"); err != nil {
+			return err
+		}
+		action, err = audit.ByID(ctx, tx, d.id)
+		return err
+	})
+	return action, err
 }
 
 // actionOf returns an entry of the log as an Action.

@@ -52,6 +52,13 @@ func Translate(err error) error {
 	return err
 }
 
+// IsRefused reports whether the server itself refused a statement. After an error of
+// another kind, such as a lost connection, the statement may have been done.
+func IsRefused(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && !pgerrcode.IsOperatorIntervention(pg.Code)
+}
+
 // Taken translates a unique violation to an Invalid of a field.
 func Taken(err error, field, why string) error {
 	var pg *pgconn.PgError
