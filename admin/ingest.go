@@ -3,12 +3,14 @@ package admin
 import (
 	"bytes"
 	"context"
+	"math"
 	"mime"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
 	"treewarden/admin/openapi"
+	"treewarden/corpus"
 	"treewarden/store"
 )
 
@@ -64,11 +66,14 @@ func (s *Server) ingest(c *fiber.Ctx) error {
 
 // ingestSchema describes a line. Its fields depend on its type.
 var ingestSchema = func() object {
-	text, id, date, number := object{"type": "string"}, object{"type": "string", "format": "uuid"},
-		object{"type": "string", "format": "date-time"}, object{"type": "integer", "minimum": 0}
+	text := func(limit int) object { return object{"type": "string", "maxLength": limit} }
+	id, date, number := object{"type": "string", "format": "uuid"}, object{"type": "string", "format": "date-time"},
+		object{"type": "integer", "minimum": 0, "maximum": math.MaxInt32}
+	word := text(corpus.MaxName)
 	line := func(kind string, required []string, fields object) object {
 		properties := object{"type": object{"const": kind},
-			"id": object{"type": "string", "maxLength": 200, "description": "the event's own id: sent again, it counts once"},
+			"id": object{"type": "string", "minLength": 1, "maxLength": corpus.MaxEventID, "description": "the " +
+				"event's own id, of one sender and one content: sent again, it counts once"},
 			"at": date}
 		for name, schema := range fields {
 			properties[name] = schema
@@ -77,26 +82,27 @@ var ingestSchema = func() object {
 	}
 	optional := func(schema object) object { return object{"anyOf": []object{schema, {"type": "null"}}} }
 	return object{"oneOf": []object{
-		line("user", []string{"user_id"}, object{"user_id": id, "display_name": optional(text),
-			"auth_method": optional(text), "username": optional(text)}),
+		line("user", []string{"user_id"}, object{"user_id": id, "display_name": optional(object{"type": "string"}),
+			"auth_method": optional(text(corpus.MaxAuthMethod)), "username": optional(text(corpus.MaxUsername))}),
 		line("tree", []string{"message_tree_id"}, object{"message_tree_id": id, "state": object{"type": "string",
-			"enum": store.TreeStates}, "lang": optional(text),
-			"origin": optional(text), "goal_tree_size": optional(number), "max_depth": optional(number),
+			"enum": store.TreeStates}, "lang": optional(word),
+			"origin": optional(text(corpus.MaxOrigin)), "goal_tree_size": optional(number), "max_depth": optional(number),
 			"max_children_count": optional(number)}),
 		line("message", []string{"message_id", "user_id", "role", "text"},
 			object{"message_id": id, "parent_id": optional(id), "message_tree_id": optional(id), "user_id": id,
 				"role": object{"type": "string", "enum": []string{"prompter", "assistant"}},
-				"text": object{"type": "string", "maxLength": 20000}, "lang": optional(text),
-				"created_date": optional(date), "synthetic": object{"type": "boolean"}, "model_name": optional(text)}),
+				"text": text(corpus.MaxText), "lang": optional(word), "created_date": optional(date),
+				"synthetic": object{"type": "boolean"}, "model_name": optional(text(corpus.MaxModelName))}),
 		line("label", []string{"message_id", "user_id", "labels"}, object{"message_id": id, "user_id": id,
-			"labels": object{"type": "object", "minProperties": 1,
+			"labels": object{"type": "object", "minProperties": 1, "maxProperties": corpus.MaxNames,
 				"additionalProperties": object{"type": "number", "minimum": 0, "maximum": 1}}}),
 		line("reaction", []string{"message_id", "user_id", "emoji"},
-			object{"message_id": id, "user_id": id, "emoji": text,
+			object{"message_id": id, "user_id": id, "emoji": word,
 				"op": object{"type": "string", "enum": []string{"add", "remove"}}}),
 		line("report", []string{"message_id", "user_id", "reason"},
-			object{"message_id": id, "user_id": id, "reason": object{"type": "string", "maxLength": 2000}}),
-		line("classifier_output", []string{"message_id", "model", "scores"}, object{"message_id": id, "model": text,
-			"scores": object{"type": "object", "minProperties": 1, "additionalProperties": object{"type": "number"}}}),
+			object{"message_id": id, "user_id": id, "reason": text(corpus.MaxReportReason)}),
+		line("classifier_output", []string{"message_id", "model", "scores"}, object{"message_id": id, "model": word,
+			"scores": object{"type": "object", "minProperties": 1, "maxProperties": corpus.MaxNames,
+				"additionalProperties": object{"type": "number"}}}),
 	}}
 }()

@@ -16,6 +16,9 @@ var (
 func (p *Parser) emojis() (map[string]int, error) {
 	found := map[string]int{}
 	add := func(name string, c cell) error {
+		if _, again := found[name]; again {
+			return fault(RepeatedKey, "emojis names %q twice", clip(name))
+		}
 		if c.count == nil {
 			return fault(MissingField, "emojis has no count of %q", clip(name))
 		}
@@ -41,6 +44,9 @@ func (p *Parser) emojis() (map[string]int, error) {
 func (p *Parser) labels() (map[string]Label, error) {
 	found := map[string]Label{}
 	add := func(name string, c cell) error {
+		if _, again := found[name]; again {
+			return fault(RepeatedKey, "labels names %q twice", clip(name))
+		}
 		if c.value != nil && (*c.value < -labelSlack || *c.value > 1+labelSlack) {
 			return fault(WrongValue, "label %q has the value %v; it must lie between 0 and 1", clip(name), *c.value)
 		}
@@ -82,9 +88,13 @@ func (p *Parser) cell(c *cell, what *words) error {
 	if _, err := p.dec.ReadToken(); err != nil {
 		return err
 	}
+	keys := p.keySet()
 	for p.dec.PeekKind() != '}' {
 		name, err := p.name()
 		if err != nil {
+			return err
+		}
+		if err := p.addKey(&keys, what.entry, name); err != nil {
 			return err
 		}
 		switch name {
@@ -101,6 +111,7 @@ func (p *Parser) cell(c *cell, what *words) error {
 			return err
 		}
 	}
+	p.endKeys(keys)
 	_, err := p.dec.ReadToken()
 	return err
 }
@@ -123,7 +134,7 @@ func (p *Parser) aggregate(what *words, named func(name string) error, add func(
 		return false, err
 	}
 	var lists columns
-	plain := false
+	plain, keys := false, p.keySet()
 	for n := 0; p.dec.PeekKind() != '}'; n++ {
 		if n >= MaxNames {
 			return false, fault(TooMany, "%s has more than %d entries", what.whole, MaxNames)
@@ -133,6 +144,9 @@ func (p *Parser) aggregate(what *words, named func(name string) error, add func(
 			return false, err
 		}
 		if err := checkWord(what.name, name); err != nil {
+			return false, err
+		}
+		if err := p.addKey(&keys, what.whole, name); err != nil {
 			return false, err
 		}
 		if took, err := p.column(&lists, what, name); err != nil {
@@ -145,6 +159,7 @@ func (p *Parser) aggregate(what *words, named func(name string) error, add func(
 			return false, err
 		}
 	}
+	p.endKeys(keys)
 	if _, err := p.dec.ReadToken(); err != nil {
 		return false, err
 	}

@@ -31,12 +31,10 @@ func (p *Parser) column(c *columns, what *words, name string) (bool, error) {
 	}
 	c.any = true
 	switch name {
-	case "name":
-		c.names = c.names[:0]
 	case "value":
-		c.values, c.hasValues = c.values[:0], true
+		c.hasValues = true
 	case "count":
-		c.counts, c.hasCounts = c.counts[:0], true
+		c.hasCounts = true
 	}
 	for n := 0; p.dec.PeekKind() != ']'; n++ {
 		if n >= MaxNames {

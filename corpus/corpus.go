@@ -13,12 +13,9 @@ import (
 // The limits of one line. They are far above real data, and low enough to hold a
 // line in memory.
 const (
-	MaxLine     = 64 << 20  // bytes of a line
-	MaxDepth    = 1000      // levels of replies below a prompt
-	MaxMessages = 100_000   // messages of a line
-	MaxNames    = 1000      // emojis, labels, models or outputs of a message
-	MaxName     = 256       // bytes of such a name, of a language or a state
-	MaxPeople   = 1_000_000 // users with one reaction or label on a message
+	MaxLine     = 64 << 20 // bytes of a line
+	MaxDepth    = 1000     // levels of replies below a prompt
+	MaxMessages = 100_000  // messages of a line
 )
 
 // The roles in a conversation.
@@ -90,8 +87,8 @@ type Label struct {
 
 // Tree is the data of a line about its tree, without its messages.
 type Tree struct {
-	// ID is the tree's id in the line. It may differ from the prompt's id (in
-	// anonymised exports); then the prompt's id is used.
+	// ID is the tree's id in the line, wherever in it. It is that of the tree's
+	// prompt, as far as the line alone shows.
 	ID               *uuid.UUID
 	State            *string
 	Origin           *string

@@ -14,12 +14,16 @@ const (
 	id2 = "00000000-0000-4000-8000-000000000002"
 )
 
-// message makes a line of a message with further keys.
+// message makes a line of a message with further keys; a text is the first of them.
 func message(id, more string) string {
 	if more != "" {
 		more = ", " + more
 	}
-	return `{"message_id": "` + id + `", "text": "a", "role": "prompter"` + more + `}`
+	text := `"text": "a", `
+	if strings.HasPrefix(more, `, "text": `) {
+		text = ""
+	}
+	return `{"message_id": "` + id + `", ` + text + `"role": "prompter"` + more + `}`
 }
 
 func TestBadLines(t *testing.T) {
@@ -80,7 +84,40 @@ func TestBadLines(t *testing.T) {
 		{WrongValue, message(id1, `"labels": {"spam": {"value": 1, "count": -1}}`)},
 		{WrongValue, message(id1, `"labels": {"name": ["a", "b"], "value": [1], "count": [1, 2]}`)},
 		{WrongValue, message(id1, `"detoxify": {"toxicity": 1e400}`)},
-		{WrongValue, message(id1, `"lang": "`+strings.Repeat("x", MaxName+1)+`"`)},
+		{TooLong, message(id1, `"lang": "`+strings.Repeat("x", MaxName+1)+`"`)},
+		{TooLong, message(id1, `"model_name": "`+strings.Repeat("x", MaxModelName+1)+`"`)},
+		{TooLong, message(id1, `"origin": "`+strings.Repeat("x", MaxOrigin+1)+`"`)},
+		{TooLong, message(id1, `"emojis": {"`+strings.Repeat("x", MaxName+1)+`": 1}`)},
+		{TooLong, `{"message_id": "` + id1 + `", "role": "prompter", "text": "` + strings.Repeat("ä", MaxText+1) + `"}`},
+		{RepeatedKey, message(id1, `"lang": "en", "lang": "de"`)},
+		{RepeatedKey, message(id1, `"lang": null, "text": "b"`)},
+		{RepeatedKey, message(id1, `"te\u0078t": "b"`)},
+		{RepeatedKey, message(id1, `"message_id": "`+id1+`"`)},
+		{RepeatedKey, message(id1, `"rank": null, "rank": null`)},
+		{RepeatedKey, message(id1, `"colour": 1, "colour": 1`)},
+		{RepeatedKey, message(id1, `"replies": [`+message(id2, "")+`], "replies": null`)},
+		{RepeatedKey, message(id1, `"replies": [`+message(id2, `"rank": 1, "text": "b"`)+`]`)},
+		{RepeatedKey, message(id1, `"emojis": {"+1": 1, "+1": 1}`)},
+		{RepeatedKey, message(id1, `"emojis": {"+1": 1, "name": ["+1"], "count": [1]}`)},
+		{RepeatedKey, message(id1, `"emojis": {"name": ["+1"], "name": ["+1"], "count": [1]}`)},
+		{RepeatedKey, message(id1, `"emojis": {"name": ["+1", "+1"], "count": [1, 2]}`)},
+		{RepeatedKey, message(id1, `"emojis": [{"name": "+1", "count": 1}, {"name": "+1", "count": 1}]`)},
+		{RepeatedKey, message(id1, `"labels": {"spam": {"value": 1, "count": 1}, "spam": null}`)},
+		{RepeatedKey, message(id1, `"labels": {"spam": {"value": 1, "value": 0, "count": 1}}`)},
+		{RepeatedKey, message(id1, `"labels": {"name": ["spam", "spam"], "value": [1, 0], "count": [1, 1]}`)},
+		{RepeatedKey, message(id1, `"labels": [{"name": "spam", "value": 1}, {"name": "spam", "value": 1}]`)},
+		{RepeatedKey, message(id1, `"detoxify": {"toxicity": 1, "toxicity": 0}`)},
+		{RepeatedKey, message(id1, `"classifiers": {"m": {"a": 1}, "m": {"b": 1}}`)},
+		{RepeatedKey, message(id1, `"detoxify": {"toxicity": 1}, "classifiers": {"detoxify": {"toxicity": 0}}`)},
+		{RepeatedKey, message(id1, many(100, func(i int) string { return fmt.Sprintf(`"k%d": 1`, i) })+`, "k70": 1`)},
+		{RepeatedKey, message(id1, many(100, func(i int) string { return fmt.Sprintf(`"k%d": 1`, i) })+`, "k7": 1`)},
+		{RepeatedKey, `{"prompt": ` + message(id1, "") + `, "prompt": ` + message(id2, "") + `}`},
+		{WrongTree, `{"prompt": ` + message(id1, "") + `, "message_tree_id": "` + id2 + `"}`},
+		{WrongTree, `{"message_tree_id": "` + id2 + `", "prompt": ` + message(id1, "") + `}`},
+		{WrongTree, `{"prompt": ` + message(id1, `"message_tree_id": "`+id2+`"`) + `}`},
+		{WrongTree, `{"message_tree_id": "` + id1 + `", "prompt": ` + message(id1, `"message_tree_id": "`+id2+`"`) + `}`},
+		{WrongTree, message(id1, `"message_tree_id": "`+id1+`", "replies": [`+
+			message(id2, `"message_tree_id": "`+id2+`"`)+`]`)},
 		{MissingField, message(id1, `"emojis": [{"count": 1}]`)},
 		{MissingField, message(id1, `"emojis": {"name": ["a"]}`)},
 		{UnknownRole, `{"message_id": "` + id1 + `", "text": "a", "role": "system"}`},
@@ -91,10 +128,11 @@ func TestBadLines(t *testing.T) {
 		{BadID, `{"message_id": "", "text": "a", "role": "prompter"}`},
 		{BadID, `{"message_id": "00000000-0000-0000-0000-000000000000", "text": "a", "role": "prompter"}`},
 		{BadID, `{"message_id": "` + strings.Repeat("ab", 32) + `", "text": "a", "role": "prompter"}`},
-		{BadID, `{"message_id": "{` + id1 + `}", "text": "a", "role": "prompter"}`},
 		{BadID, message(id1, `"user_id": "nobody"`)},
 		{BadID, message(id1, `"parent_id": "`+id2[1:]+`g"`)},
 		{BadID, message(id1, `"message_tree_id": "tree"`)},
+		{BadID, message(id1, `"user_id": "/messages/`+id2+`"`)},
+		{BadID, message(id1, `"user_id": "(`+id2+`)"`)},
 		{BadDate, message(id1, `"created_date": "yesterday"`)},
 		{BadDate, message(id1, `"created_date": "2023-02-30T00:00:00Z"`)},
 		{BadDate, message(id1, `"created_date": ""`)},
@@ -149,16 +187,18 @@ func TestGoodOddities(t *testing.T) {
 		message(id1, `"text": "\\u0000"`),
 		message(id1, `"unknown": "\u0000", "\u0000": "\\\u0000"`),
 		message(id1, `"unknown": [1e999, -0, {"a": {"a": 1, "a": 2}}]`),
-		message(id1, `"lang": "en", "lang": "de"`),
+		message(id1, `"events": {"a": 1, "a": 2}`),
+		message(id1, `"replies": [`+message(id2, "")+`], "labels": {"spam": null}, "emojis": {"name": [], "count": []}`),
+		message(id1, many(100, func(i int) string { return fmt.Sprintf(`"k%d": 1`, i) })),
+		message(id1, `"model_name": "`+strings.Repeat("ä", MaxModelName)+`"`),
+		`{"message_id": "` + id1 + `", "role": "prompter", "text": "` + strings.Repeat("ä", MaxText) + `"}`,
 		message(id1, `"rank": 3.0, "review_count": 1e1`),
-		message(id1, `"replies": [`+message(id2, "")+`], "replies": null`),
-		message(id1, `"replies": [`+message(id2, "")+`], "replies": [`+message(id2, "")+`]`),
 		message(id1, `"created_date": "2023-02-05 12:23:50+00"`),
 		message(id1, `"created_date": "2023-02-05T12:23:50.922881"`),
 		message(id1, `"created_date": "2023-02-05T14:23:50.922881999+02:00"`),
 		message(strings.ToUpper("abcdef00-0000-4000-8000-000000000001"), ""),
 		`{"message\u005fid": "` + id1 + `", "text": "a", "role": "prompter"}`,
-		`{"prompt": ` + message(id1, "") + `, "message_tree_id": "` + id2 + `"}`,
+		`{"prompt": ` + message(id1, `"message_tree_id": "{`+id1+`}"`) + `, "message_tree_id": "` + id1 + `"}`,
 		" \t" + message(id1, "") + " ",
 	} {
 		if _, bad := NewParser().Parse([]byte(line)); bad != nil {

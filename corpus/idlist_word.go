@@ -177,13 +177,19 @@ func wordOf(word string) (wordKind, uuid.UUID) {
 	return plainWord, uuid.Nil
 }
 
-// ParseID reads the id of a message in any usual spelling: in upper case, in
-// braces, without dashes, with urn:uuid: before it, or in the address of a message.
+// ParseID reads the id of a message in any spelling that ParseUUID reads, or in the
+// address of a message.
 func ParseID(s string) (uuid.UUID, bool) {
 	if strings.IndexByte(s, '/') >= 0 {
 		id, why := addressID(s)
 		return id, why == ""
 	}
+	return ParseUUID(s)
+}
+
+// ParseUUID reads an id in any usual spelling: in upper case, in braces, without
+// dashes, with urn:uuid: before it.
+func ParseUUID(s string) (uuid.UUID, bool) {
 	if len(s) > 2 && s[0] == '{' && s[len(s)-1] == '}' {
 		s = s[1 : len(s)-1]
 	}

@@ -28,9 +28,16 @@ func (p *Parser) object(n *node, at int) error {
 	if _, err := p.dec.ReadToken(); err != nil {
 		return err
 	}
+	what, keys := "the line", p.keySet()
+	if at > 0 {
+		what = "a message"
+	}
 	for p.dec.PeekKind() != '}' {
 		name, err := p.name()
 		if err != nil {
+			return err
+		}
+		if err := p.addKey(&keys, what, name); err != nil {
 			return err
 		}
 		if at == 0 && len(p.keys) < cap(p.keys) {
@@ -40,6 +47,7 @@ func (p *Parser) object(n *node, at int) error {
 			return err
 		}
 	}
+	p.endKeys(keys)
 	if _, err := p.dec.ReadToken(); err != nil {
 		return err
 	}
@@ -63,7 +71,7 @@ func (p *Parser) field(n *node, name string, at int) (err error) {
 		n.CreatedDate, err = p.date(name)
 	case "text":
 		var text *string
-		if text, err = p.optionalText(name); text != nil {
+		if text, err = p.optionalText(name, MaxText); text != nil {
 			n.Text, n.text = *text, true
 		}
 	case "role":
@@ -81,7 +89,7 @@ func (p *Parser) field(n *node, name string, at int) (err error) {
 	case "synthetic":
 		n.Synthetic, err = p.isTrue(name)
 	case "model_name":
-		n.ModelName, err = p.optionalText(name)
+		n.ModelName, err = p.optionalText(name, MaxModelName)
 	case "edited":
 		n.Edited, err = p.isTrue(name)
 	case "emojis":
@@ -95,14 +103,17 @@ func (p *Parser) field(n *node, name string, at int) (err error) {
 	case "events":
 		n.Events, err = p.events()
 	case "replies":
-		err = p.replies(n, at)
+		err = p.replies(n)
 	case "depth", "children_count", "version":
 		err = p.dec.SkipValue() // follow from other keys
 	default:
 		if at == 0 {
 			return p.treeField(n, name)
 		}
-		if name == "message_tree_id" || name == "tree_state" {
+		switch name {
+		case "message_tree_id":
+			return p.treeID()
+		case "tree_state":
 			return p.dec.SkipValue() // the line's first object says it
 		}
 		return p.ignore(name)
@@ -115,8 +126,8 @@ func (p *Parser) treeField(n *node, name string) (err error) {
 	tree := &p.record.Tree
 	switch name {
 	case "message_tree_id":
-		tree.ID, err = p.id(name)
 		n.treeID = true
+		err = p.treeID()
 	case "tree_state":
 		if tree.State, err = p.word(name); err == nil && tree.State != nil {
 			if _, known := states[*tree.State]; !known {
@@ -124,7 +135,7 @@ func (p *Parser) treeField(n *node, name string) (err error) {
 			}
 		}
 	case "origin":
-		tree.Origin, err = p.optionalText(name)
+		tree.Origin, err = p.optionalText(name, MaxOrigin)
 	case "goal_tree_size":
 		tree.GoalTreeSize, err = p.count(name)
 	case "max_depth":
@@ -133,7 +144,6 @@ func (p *Parser) treeField(n *node, name string) (err error) {
 		tree.MaxChildrenCount, err = p.count(name)
 	case "prompt":
 		p.prompt = true
-		p.record.Messages = p.record.Messages[:1]
 		if null, err := p.null(); null || err != nil {
 			return err
 		}
@@ -156,10 +166,23 @@ func (p *Parser) role(n *node) error {
 	return nil
 }
 
-// replies reads the replies to a message, which follow it in the record. A
-// repeated key replaces the first one.
-func (p *Parser) replies(n *node, at int) error {
-	p.record.Messages = p.record.Messages[:at+1]
+// treeID reads the id of the tree from the line's object or one inside of it. All
+// that name one must name the same.
+func (p *Parser) treeID() error {
+	id, err := p.id("message_tree_id")
+	if err != nil || id == nil {
+		return err
+	}
+	known := p.record.Tree.ID
+	if known != nil && *known != *id {
+		return fault(WrongTree, "message_tree_id is %s in one place of the line and %s in another", known, id)
+	}
+	p.record.Tree.ID = id
+	return nil
+}
+
+// replies reads the replies to a message, which follow it in the record.
+func (p *Parser) replies(n *node) error {
 	if null, err := p.null(); null || err != nil {
 		return err
 	}

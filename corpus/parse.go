@@ -30,6 +30,7 @@ type Parser struct {
 	ignored map[string]int
 	ids     map[uuid.UUID]int // the line's messages, by place
 	keys    []string          // of the line's outermost object, the first ones
+	read    []string          // of the objects that are open, all
 	scratch []byte
 	record  *Record
 	prompt  bool // the line had a prompt
@@ -48,8 +49,9 @@ func NewParser() *Parser {
 	return p
 }
 
-// decoding accepts repeated keys, of which the last one is used, as in most JSON
-// readers. Invalid UTF-8 is refused.
+// decoding leaves repeated keys to keySet, which knows what is wrong with them. In
+// values that are ignored, and in events, which are kept as they are, they do no harm.
+// Invalid UTF-8 is refused.
 var decoding = jsontext.AllowDuplicateNames(true)
 
 // Parse reads one line. The record shares no memory with it.
@@ -69,7 +71,7 @@ func (p *Parser) Parse(line []byte) (*Record, *Fault) {
 func (p *Parser) parse(line []byte) (*Record, error) {
 	*p.buf = *bytes.NewBuffer(line)
 	p.dec.Reset(p.buf, decoding)
-	p.record, p.prompt, p.keys = &Record{Size: len(line)}, false, p.keys[:0]
+	p.record, p.prompt, p.keys, p.read = &Record{Size: len(line)}, false, p.keys[:0], p.read[:0]
 
 	if kind := p.dec.PeekKind(); kind != '{' {
 		if err := p.dec.SkipValue(); err != nil {
@@ -188,13 +190,20 @@ func (p *Parser) link() error {
 		}
 		above = append(above, i)
 	}
-	if root := &messages[0]; root.ParentID != nil {
+	root := &messages[0]
+	if tree := p.record.Tree.ID; tree != nil && p.prompt && *tree != root.MessageID {
+		return fault(WrongTree, "the tree %s has the prompt %s; a tree has the id of its prompt", tree, root.MessageID)
+	}
+	if root.ParentID != nil {
 		if _, inside := p.ids[*root.ParentID]; inside {
 			return fault(Cycle, "message %s has its own reply %s as its parent", root.MessageID, *root.ParentID)
 		}
 	}
 	if len(p.ids) > 4*MaxNames {
 		p.ids = map[uuid.UUID]int{} // free the memory of a large line
+	}
+	if cap(p.read) > 4*MaxNames {
+		p.read = nil
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
@@ -59,7 +60,7 @@ func (p *Parser) intern(name []byte) string {
 	return s
 }
 
-// text reads a string of any length.
+// text reads a string.
 func (p *Parser) text(name string) (string, error) {
 	if err := p.expect('"', name, "a string"); err != nil {
 		return "", err
@@ -94,19 +95,26 @@ func checkWord(name, s string) error {
 	if strings.IndexByte(s, 0) >= 0 {
 		return fault(NUL, "%s holds the character U+0000, which cannot be stored", name)
 	}
-	if len(s) > MaxName {
-		return fault(WrongValue, "%s is longer than %d bytes", name, MaxName)
+	return checkLength(name, s, MaxName)
+}
+
+func checkLength(name, s string, limit int) error {
+	if TooLongFor(s, limit) {
+		return fault(TooLong, "%s has %d characters; %d is the most", name, utf8.RuneCountInString(s), limit)
 	}
 	return nil
 }
 
-// optionalText reads a string of any length, or null.
-func (p *Parser) optionalText(name string) (*string, error) {
+// optionalText reads a string of so many characters at most, or null.
+func (p *Parser) optionalText(name string, limit int) (*string, error) {
 	if null, err := p.null(); null || err != nil {
 		return nil, err
 	}
 	s, err := p.text(name)
-	return &s, err
+	if err != nil {
+		return nil, err
+	}
+	return &s, checkLength(name, s, limit)
 }
 
 // id reads a UUID or null.
@@ -121,11 +129,20 @@ func (p *Parser) id(name string) (*uuid.UUID, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Only the canonical form is accepted, because programs compare ids as texts.
-	if len(raw) == len(uuid.Nil.String())+2 {
-		if id, err := uuid.ParseBytes(raw[1 : len(raw)-1]); err == nil && id != uuid.Nil {
+	text := raw[1 : len(raw)-1]
+	if len(text) == len(uuid.Nil.String()) { // the most usual spelling
+		if id, err := uuid.ParseBytes(text); err == nil && id != uuid.Nil {
 			return &id, nil
 		}
+	}
+	if bytes.IndexByte(raw, '\\') >= 0 {
+		if p.scratch, err = jsontext.AppendUnquote(p.scratch[:0], raw); err != nil {
+			return nil, err
+		}
+		text = p.scratch
+	}
+	if id, ok := ParseUUID(string(text)); ok && id != uuid.Nil {
+		return &id, nil
 	}
 	return nil, fault(BadID, "%s is %s, which is not a UUID", name, clip(string(raw)))
 }
@@ -200,17 +217,6 @@ func (p *Parser) people(name string) (*int, error) {
 	return n, err
 }
 
-// layouts are the date formats of exports (the first one), of databases and of
-// data frames. A date without a zone is in UTC.
-var layouts = []string{
-	time.RFC3339Nano,
-	"2006-01-02 15:04:05.999999999Z07:00",
-	"2006-01-02 15:04:05.999999999Z07",
-	"2006-01-02T15:04:05.999999999",
-	"2006-01-02 15:04:05.999999999",
-	time.DateOnly,
-}
-
 // date reads a date or null.
 func (p *Parser) date(name string) (*time.Time, error) {
 	if null, err := p.null(); null || err != nil {
@@ -224,14 +230,8 @@ func (p *Parser) date(name string) (*time.Time, error) {
 		return nil, err
 	}
 	text := token.String()
-	for _, layout := range layouts {
-		if t, err := time.Parse(layout, text); err == nil {
-			t = t.UTC().Truncate(time.Microsecond)
-			if t.Year() < 1 || t.Year() > 9999 { // an offset can lead there
-				return nil, fault(BadDate, "%s is %q, which lies outside of the years 1 to 9999", name, clip(text))
-			}
-			return &t, nil
-		}
+	if t, _, ok := ParseTime(text); ok {
+		return &t, nil
 	}
-	return nil, fault(BadDate, "%s is %q, which is not a date such as 2023-02-05T12:23:50.922881+00:00", name, clip(text))
+	return nil, fault(BadDate, "%s is %q, which is not a date such as 2023-02-05T12:23:50.922881+00:00, in the years 1 to 9999", name, clip(text))
 }

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"treewarden/corpus"
 	"treewarden/policy"
-	"treewarden/store/tables"
 )
 
 // EditParams are the parameters of the action edit.
@@ -25,11 +25,8 @@ func init() {
 }
 
 func edit(d *actionTx, p EditParams) error {
-	switch n := utf8.RuneCountInString(p.Text); {
-	case strings.TrimSpace(p.Text) == "":
+	if strings.TrimSpace(p.Text) == "" {
 		return Invalid{"text": "A message is not empty. Delete it if nothing of it should stay."}
-	case n > tables.MaxText:
-		return Invalid{"text": fmt.Sprintf("A message has at most %d characters; this one has %d.", tables.MaxText, n)}
 	}
 	if err := checkText("text", p.Text); err != nil {
 		return err
@@ -43,6 +40,10 @@ func edit(d *actionTx, p EditParams) error {
 	}
 	if m.Text == p.Text {
 		return Invalid{"text": "The text is as it was."}
+	}
+	// A text from before the limit may become shorter step by step.
+	if n := utf8.RuneCountInString(p.Text); n > corpus.MaxText && n >= utf8.RuneCountInString(m.Text) {
+		return Invalid{"text": fmt.Sprintf("A message has at most %d characters; this one has %d.", corpus.MaxText, n)}
 	}
 	if err := d.keepRevisions(p.Text, m); err != nil {
 		return err

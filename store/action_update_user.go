@@ -1,9 +1,10 @@
 package store
 
 import (
+	"fmt"
 	"strings"
-	"unicode/utf8"
 
+	"treewarden/corpus"
 	"treewarden/policy"
 	"treewarden/store/accounts"
 )
@@ -48,8 +49,13 @@ func updateUser(d *actionTx, p UserPatch) error {
 	}
 	// A form sends the name along with other changes. An existing name may be one
 	// that is not valid for a change.
-	if p.DisplayName != nil && *p.DisplayName != user.DisplayName && !accounts.Visible(*p.DisplayName) {
-		return Invalid{"display_name": "A display name holds at least one visible character."}
+	if p.DisplayName != nil && *p.DisplayName != user.DisplayName {
+		switch {
+		case !accounts.Visible(*p.DisplayName):
+			return Invalid{"display_name": "A display name holds at least one visible character."}
+		case corpus.TooLongFor(strings.TrimSpace(*p.DisplayName), corpus.MaxDisplayName):
+			return Invalid{"display_name": fmt.Sprintf("A display name has at most %d characters.", corpus.MaxDisplayName)}
+		}
 	}
 	if err := d.checkVersion(user.Version); err != nil {
 		return err
@@ -99,16 +105,13 @@ func (d *actionTx) checkGrantable(granted policy.Subject) error {
 func (p UserPatch) check(roles *policy.Policy) error {
 	wrong := Invalid{}
 	if p.DisplayName != nil {
-		switch {
-		case utf8.RuneCountInString(strings.TrimSpace(*p.DisplayName)) > 256:
-			wrong["display_name"] = "A display name has at most 256 characters."
-		case checkText("", *p.DisplayName) != nil:
+		if checkText("", *p.DisplayName) != nil {
 			wrong["display_name"] = "This name holds bytes that are not text (NUL or broken UTF-8)."
 		}
 	}
 	if p.Notes != nil {
 		switch {
-		case utf8.RuneCountInString(*p.Notes) > 10_000:
+		case corpus.TooLongFor(*p.Notes, corpus.MaxNotes):
 			wrong["notes"] = "Notes have at most 10,000 characters."
 		case checkText("", *p.Notes) != nil:
 			wrong["notes"] = "These notes hold bytes that are not text (NUL or broken UTF-8)."

@@ -271,10 +271,12 @@ func TestImportBadValues(t *testing.T) {
 	}
 	summary, named := importNamed(t, s, lines.String())
 	for i, text := range texts {
-		if fault := named[kinds*i+1]; fault != nil {
+		long := utf8.RuneCountInString(text) > corpus.MaxOrigin
+		if fault := named[kinds*i+1]; long != (fault != nil) || long && fault.Code != corpus.TooLong {
 			t.Errorf("the text %.60q is refused: %v", text, fault)
 		}
-		if fault := named[kinds*i+2]; fault != nil && (len(text) <= corpus.MaxName || fault.Code != corpus.WrongValue) {
+		if fault := named[kinds*i+2]; fault != nil && (utf8.RuneCountInString(text) <= corpus.MaxName ||
+			fault.Code != corpus.TooLong) {
 			t.Errorf("the name %.60q is refused: %v", text, fault)
 		}
 	}
@@ -292,6 +294,9 @@ func TestImportBadValues(t *testing.T) {
 	}
 	half, quarter, whole := 0.5, 0.25, 1.0
 	for i, text := range texts {
+		if named[kinds*i+1] != nil {
+			continue
+		}
 		id := uuid.MustParse(testID(2*(kinds*i) + 1))
 		m, ok := byID[id]
 		if origin := origins[id]; !ok || m.Text != text || m.ModelName == nil || *m.ModelName != text || origin == nil ||
@@ -379,7 +384,7 @@ func TestImportExtremes(t *testing.T) {
 			`{"toxicity": 9223372}`, `{"toxicity": 9223373}`, `{"toxicity": 5e-324}`,
 			`{"toxicity": 1e999}`, `{"insult": 1e308}`, `{"toxicity": -0.0}`},
 		"created_date": {`"0001-01-01T00:00:00Z"`, `"0000-01-01T00:00:00Z"`, `"0000-01-01T00:00:00+14:00"`,
-			`"0001-01-01T00:00:00+23:59"`, `"9999-12-31T23:59:59.999999999Z"`,
+			`"0001-01-01T00:00:00+23:59"`, `"2025-12-31T23:59:59.999999999Z"`,
 			`"9999-12-31T23:59:59-14:00"`, `"294277-01-01T00:00:00Z"`, `"-0001-01-01T00:00:00Z"`, `"1970-01-01"`, `"infinity"`,
 			`"-infinity"`, `"now"`, `"2023-02-05T24:00:00Z"`,
 			`"2016-12-31T23:59:60Z"`, `"2023-02-05T00:00:00+25:00"`},

@@ -389,7 +389,7 @@ func TestImportMemory(t *testing.T) {
 	source := func(yield func(*corpus.Record, error) bool) {
 		parser := corpus.NewParser()
 		for ; at < lines; at++ {
-			record, bad := parser.Parse([]byte(strings.TrimSpace(line(1+at, 0, `"text": "`+body+`"`))))
+			record, bad := parser.Parse([]byte(strings.TrimSpace(line(1+at, 0, `"events": ["`+body+`"]`))))
 			if bad != nil {
 				t.Error(bad)
 				return

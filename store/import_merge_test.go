@@ -63,8 +63,8 @@ func TestImportAddsToMessages(t *testing.T) {
 		before := dump(t, s, true)
 		if c.more != "" {
 			more := line(1, 0, c.more)
-			if c.what != "text" { // of two keys text, the last one counts
-				more = line(1, 0, c.more+`, "text": "`+one(t, s, `SELECT text FROM messages`)+`"`)
+			if c.what != "text" {
+				more = line(1, 0, `"text": "`+one(t, s, `SELECT text FROM messages`)+`", `+c.more)
 			}
 			summary := importText(t, s, more)
 			if known := strings.HasPrefix(c.what, "a lower") || strings.HasPrefix(c.what, "fewer") ||
@@ -119,7 +119,11 @@ func TestImportKeepsDecisions(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := dump(t, s, true)
-	wantCounts(t, importText(t, s, file), 0, 0, 0, 0, 2, 0, 0)
+	again := importText(t, s, file)
+	wantCounts(t, again, 0, 0, 0, 0, 1, 1, 0)
+	if again.Errors[0].Code != corpus.UserErased {
+		t.Errorf("the text of an erased user: %v", again.Errors)
+	}
 	if d := diff(before, dump(t, s, true)); d != "" {
 		t.Errorf("an import changed a decision: %s", d)
 	}

@@ -186,11 +186,6 @@ func TestImportTree(t *testing.T) {
 		`SELECT (display_name, auth_method, username, created_date, last_activity_date) FROM users
 			WHERE user_id = 'a0000000-0000-4000-8000-000000000003'`)
 	wantOne(t, s, "5", `SELECT count(*) FROM message_trees`)
-
-	// Anonymised exports change the prompt's id, but not the tree's.
-	wantCounts(t, importText(t, s, `{"message_tree_id": "`+testID(77)+`", "prompt": `+strings.TrimSpace(line(1, 0, ""))+
-		"}\n"), 1, 1, 0, 0, 0, 0, 0)
-	wantOne(t, s, testID(1), `SELECT tree_id FROM messages WHERE message_id = $1`, testID(1))
 }
 
 // TestImportTwiceChangesNothing checks that a second import writes no row.
@@ -227,7 +222,10 @@ func line(id, parent int, more string) string {
 	if more != "" {
 		more = ", " + more
 	}
-	return fmt.Sprintf(`{"message_id": "%s", "parent_id": %s, "text": "text %d", "role": "%s"%s}`+"\n", testID(id), p, id,
+	if !strings.HasPrefix(more, `, "text": `) {
+		more = fmt.Sprintf(`, "text": "text %d"`, id) + more
+	}
+	return fmt.Sprintf(`{"message_id": "%s", "parent_id": %s, "role": "%s"%s}`+"\n", testID(id), p,
 		[]string{"assistant", "prompter"}[id%2], more)
 }
 

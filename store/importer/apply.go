@@ -35,6 +35,10 @@ func (im *run) applyOne(ctx context.Context, tx pgx.Tx, b *batch, done *Summary)
 		// A retried batch is placed again.
 		item.state, item.fault, item.depth, item.roots = unplaced, nil, 0, nil
 	}
+	b.refuseFuture(im.into.Now())
+	if err := im.refuseErased(ctx, tx, b, known); err != nil {
+		return nil, err
+	}
 	if err := b.learnModels(ctx, tx, im.models, im.o.DryRun); err != nil {
 		return nil, err
 	}

@@ -125,6 +125,9 @@ func (i *incoming) refuse(code, format string, args ...any) {
 // records with too many. A dry run only reads.
 func (b *batch) learnModels(ctx context.Context, tx pgx.Tx, m tables.Models, dry bool) error {
 	for _, item := range b.items {
+		if item.state == refused {
+			continue
+		}
 		for i := range item.record.Messages {
 			message := &item.record.Messages[i]
 			if m.Knows(message.Classifiers) {

@@ -174,6 +174,10 @@ func (w *batchWrite) mergeMessages(ctx context.Context, tx pgx.Tx, trees []uuid.
 
 // collect adds the ids that a statement returns.
 func (w *batchWrite) collect(ctx context.Context, tx pgx.Tx, ids map[uuid.UUID]bool, sql string, args ...any) error {
+	return collectIDs(ctx, tx, ids, sql, args...)
+}
+
+func collectIDs(ctx context.Context, tx pgx.Tx, ids map[uuid.UUID]bool, sql string, args ...any) error {
 	rows, err := tx.Query(ctx, sql, args...)
 	if err != nil {
 		return err

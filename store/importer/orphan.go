@@ -70,7 +70,7 @@ func (im *run) adopt(ctx context.Context, tx pgx.Tx, parents []uuid.UUID, done *
 	}
 	for {
 		// A record is imported with or after its parent.
-		records, err := im.takeOrphans(ctx, tx, `WITH RECURSIVE waiting AS (
+		records, err := im.takeOrphans(ctx, tx, done, `WITH RECURSIVE waiting AS (
 				SELECT message_id FROM import_orphans WHERE parent_id = ANY($1)
 				UNION SELECT o.message_id FROM import_orphans o JOIN waiting w ON o.parent_id = w.message_id)
 			SELECT message_id FROM waiting LIMIT $2`, parents, adoptedAtATime)
@@ -89,7 +89,10 @@ func (im *run) adopt(ctx context.Context, tx pgx.Tx, parents []uuid.UUID, done *
 }
 
 // takeOrphans removes and returns the records of the messages that a query selects.
-func (im *run) takeOrphans(ctx context.Context, tx pgx.Tx, chosen string, args ...any) ([]*corpus.Record, error) {
+// It refuses those that can no longer be read.
+func (im *run) takeOrphans(
+	ctx context.Context, tx pgx.Tx, done *Summary, chosen string, args ...any,
+) ([]*corpus.Record, error) {
 	rows, err := tx.Query(ctx, `WITH gone AS (DELETE FROM import_orphans WHERE message_id IN (`+chosen+
 		`) RETURNING message_id, record)
 		SELECT r.value::text, coalesce(s.file, ''), coalesce(s.line, 0)
@@ -100,21 +103,25 @@ func (im *run) takeOrphans(ctx context.Context, tx pgx.Tx, chosen string, args .
 		return nil, fmt.Errorf("find messages whose parent has come: %w", err)
 	}
 	parser := corpus.NewParser()
-	records, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*corpus.Record, error) {
-		var text, file string
-		var line int
-		if err := row.Scan(&text, &file, &line); err != nil {
-			return nil, err
-		}
+	var records []*corpus.Record
+	var text, file string
+	var line int
+	_, err = pgx.ForEachRow(rows, []any{&text, &file, &line}, func() error {
 		record, bad := parser.Parse([]byte(text))
-		if bad != nil {
-			return nil, fmt.Errorf("a record that was kept aside cannot be read: %w", bad)
+		if bad != nil { // kept by a program that took more
+			bad.File, bad.Line, bad.Size = file, line, 0
+			done.reject(*bad)
+			return nil
 		}
 		record.File, record.Line, record.Size = file, line, 0
-		return record, nil
+		records = append(records, record)
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read messages whose parent has come: %w", err)
+	}
+	if text != "" && len(records) == 0 { // there may be further ones
+		return im.takeOrphans(ctx, tx, done, chosen, args...)
 	}
 	return records, nil
 }
@@ -172,7 +179,7 @@ func (im *run) finish(ctx context.Context) error {
 // import.
 func (im *run) adoptKnown(ctx context.Context, tx pgx.Tx, done *Summary) error {
 	for {
-		records, err := im.takeOrphans(ctx, tx, `SELECT o.message_id FROM import_orphans o
+		records, err := im.takeOrphans(ctx, tx, done, `SELECT o.message_id FROM import_orphans o
 			JOIN message_trees d ON d.message_id = o.parent_id
 			JOIN messages m ON m.tree_id = d.tree_id AND m.message_id = d.message_id
 			LIMIT $1`, adoptedAtATime)

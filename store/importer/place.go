@@ -3,6 +3,9 @@ package importer
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -34,6 +37,79 @@ const knownSQL = `SELECT m.message_id, m.tree_id, m.parent_id, m.depth, m.role,
 	FROM unnest($1::uuid[]) i(id) JOIN message_trees d ON d.message_id = i.id
 	JOIN messages m ON m.tree_id = d.tree_id AND m.message_id = d.message_id
 	LEFT JOIN users u ON u.user_id = m.user_id`
+
+// erasedSQL finds the users of $1 who were erased.
+const erasedSQL = `SELECT user_id FROM users WHERE erased_at IS NOT NULL AND user_id = ANY ($1)`
+
+// otherTextsSQL finds the messages of $1 whose text differs from that in $2.
+const otherTextsSQL = `SELECT m.message_id FROM unnest($1::uuid[], $2::text[]) n(id, text)
+	JOIN message_trees d ON d.message_id = n.id
+	JOIN messages m ON m.tree_id = d.tree_id AND m.message_id = d.message_id WHERE m.text <> n.text`
+
+// refuseErased refuses records that bring texts of erased users back. A known text
+// that stayed is no harm.
+func (im *run) refuseErased(ctx context.Context, tx pgx.Tx, b *batch, known map[uuid.UUID]knownMessage) error {
+	authors := map[uuid.UUID]bool{}
+	for _, item := range b.items {
+		for i := range item.record.Messages {
+			if author := item.record.Messages[i].UserID; author != nil {
+				authors[*author] = true
+			}
+		}
+	}
+	erased := map[uuid.UUID]bool{}
+	if err := collectIDs(ctx, tx, erased, erasedSQL, db.IDArray(slices.Collect(maps.Keys(authors)))); err != nil {
+		return fmt.Errorf("look for erased users: %w", err)
+	}
+	var ids []uuid.UUID
+	var texts []string
+	b.eachErased(known, erased, func(_ *incoming, m *corpus.Message) {
+		if _, there := known[m.MessageID]; there {
+			ids, texts = append(ids, m.MessageID), append(texts, m.Text)
+		}
+	})
+	differ := map[uuid.UUID]bool{}
+	if len(ids) > 0 {
+		if err := collectIDs(ctx, tx, differ, otherTextsSQL, db.IDArray(ids), texts); err != nil {
+			return fmt.Errorf("compare texts of erased users: %w", err)
+		}
+	}
+	b.eachErased(known, erased, func(item *incoming, m *corpus.Message) {
+		if _, there := known[m.MessageID]; item.state != refused && (!there || differ[m.MessageID]) {
+			item.refuse(corpus.UserErased, "message %s would bring back a text of a user who was erased", m.MessageID)
+		}
+	})
+	return nil
+}
+
+// eachErased calls each for the messages by erased users, as the line or the known
+// message names them.
+func (b *batch) eachErased(
+	known map[uuid.UUID]knownMessage, erased map[uuid.UUID]bool, each func(*incoming, *corpus.Message),
+) {
+	for _, item := range b.items {
+		for i := range item.record.Messages {
+			m := &item.record.Messages[i]
+			if m.UserID != nil && erased[*m.UserID] || known[m.MessageID].Erased {
+				each(item, m)
+			}
+		}
+	}
+}
+
+// refuseFuture refuses records with a date in the future.
+func (b *batch) refuseFuture(now time.Time) {
+	latest := now.Add(corpus.MaxAhead)
+	for _, item := range b.items {
+		for i := range item.record.Messages {
+			m := &item.record.Messages[i]
+			if item.state != refused && m.CreatedDate != nil && m.CreatedDate.After(latest) {
+				item.refuse(corpus.BadDate, "created_date of message %s is %s, which is more than a day ahead of our clock",
+					m.MessageID, m.CreatedDate.Format(time.RFC3339))
+			}
+		}
+	}
+}
 
 // lookUp returns the known messages among those of a batch and their parents.
 func (im *run) lookUp(ctx context.Context, tx pgx.Tx, b *batch) (map[uuid.UUID]knownMessage, error) {
@@ -128,8 +204,13 @@ func (p *placer) below(item *incoming, parent uuid.UUID, above **uuid.UUID) bool
 	return true
 }
 
-// check refuses a record that contradicts known data.
+// check refuses a record that contradicts itself or known data.
 func (p *placer) check(item *incoming) {
+	if tree := item.record.Tree.ID; tree != nil && *tree != item.tree {
+		item.refuse(corpus.WrongTree, "message %s belongs to tree %s, the line puts it into tree %s",
+			item.record.Messages[0].MessageID, item.tree, tree)
+		return
+	}
 	for i := range item.record.Messages {
 		m := &item.record.Messages[i]
 		if depth := item.depth + m.Depth; depth > corpus.MaxDepth {

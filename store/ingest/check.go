@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -35,34 +34,39 @@ func (i *lineItem) noNUL() error {
 
 // date reads the date of the event; for a message it is created_date.
 func (i *lineItem) date(now time.Time) error {
-	name, text := "at", i.At
-	if i.kind == "message" && i.CreatedDate != nil {
-		name, text = "created_date", i.CreatedDate
+	if err := i.readDate("at", i.At, now); err != nil || i.kind != "message" {
+		return err
 	}
+	return i.readDate("created_date", i.CreatedDate, now)
+}
+
+// readDate reads a date, if there is one, as the date of the event.
+func (i *lineItem) readDate(name string, text *string, now time.Time) error {
 	if text == nil {
 		return nil
 	}
-	at, err := time.Parse(time.RFC3339Nano, *text)
-	if err != nil || at.UTC().Year() < 1 || at.UTC().Year() > 9999 {
+	at, _, ok := corpus.ParseTime(*text)
+	if !ok {
 		return refuse(corpus.BadDate, "%s is %.60q, which is not a time such as 2026-11-30T12:00:00Z.", name, *text)
 	}
-	if at.After(now.Add(maxAhead)) {
+	if at.After(now.Add(corpus.MaxAhead)) {
 		return refuse(corpus.BadDate, "%s is %s, which is more than a day ahead of our clock.", name, *text)
 	}
-	i.at = at.UTC().Truncate(time.Microsecond)
+	i.at, *text = at, at.Format(time.RFC3339Nano)
 	return nil
 }
 
-// readID parses an id in its canonical form.
+// readID parses an id in any usual spelling and gives it the one in which ids are
+// written.
 func readID(name string, text *string, into *uuid.UUID) error {
 	if text == nil {
 		return refuse(corpus.MissingField, "The line has no %s.", name)
 	}
-	id, err := uuid.Parse(*text)
-	if err != nil || len(*text) != len(id.String()) || id == uuid.Nil {
+	id, ok := corpus.ParseUUID(*text)
+	if !ok || id == uuid.Nil {
 		return refuse(corpus.BadID, "%s is %.60q, which is not a UUID.", name, *text)
 	}
-	*into = id
+	*into, *text = id, id.String()
 	return nil
 }
 
@@ -78,21 +82,21 @@ func (i *lineItem) checkUser() error {
 	if err := readID("user_id", i.UserID, &i.user); err != nil {
 		return err
 	}
-	for name, text := range map[string]*string{"display_name": i.DisplayName, "username": i.Username} {
-		switch {
-		case text == nil:
-		case strings.TrimSpace(*text) == "":
-			return refuse(corpus.WrongValue, "%s holds no visible character.", name)
-		case utf8.RuneCountInString(*text) > maxUserName:
-			return refuse(corpus.TooLong, "%s is longer than %d characters.", name, maxUserName)
+	// Any display name is taken: without its user, all other lines of theirs would be
+	// refused. A username that is blank is none.
+	if i.Username != nil {
+		if name := strings.TrimSpace(*i.Username); name == "" {
+			i.Username = nil
+		} else if corpus.TooLongFor(name, corpus.MaxUsername) {
+			return refuse(corpus.TooLong, "username is longer than %d characters.", corpus.MaxUsername)
 		}
 	}
 	switch method := i.AuthMethod; {
 	case method == nil:
 	case *method == "" || *method == "key":
 		return refuse(corpus.WrongValue, "auth_method is %q, which is no way to sign in for a contributor.", *method)
-	case len(*method) > maxAuthMethod:
-		return refuse(corpus.TooLong, "auth_method is longer than %d bytes.", maxAuthMethod)
+	case corpus.TooLongFor(*method, corpus.MaxAuthMethod):
+		return refuse(corpus.TooLong, "auth_method is longer than %d characters.", corpus.MaxAuthMethod)
 	}
 	return nil
 }
@@ -115,10 +119,16 @@ func (i *lineItem) checkTree() error {
 
 // checkWords checks the length of short strings.
 func (i *lineItem) checkWords() error {
-	for name, word := range map[string]*string{"lang": i.Lang, "origin": i.Origin, "model_name": i.ModelName,
-		"model": i.Model} {
-		if word != nil && len(*word) > corpus.MaxName {
-			return refuse(corpus.TooLong, "%s is longer than %d bytes.", name, corpus.MaxName)
+	for _, word := range []struct {
+		name  string
+		text  *string
+		limit int
+	}{
+		{"lang", i.Lang, corpus.MaxName}, {"model", i.Model, corpus.MaxName}, {"origin", i.Origin, corpus.MaxOrigin},
+		{"model_name", i.ModelName, corpus.MaxModelName},
+	} {
+		if word.text != nil && corpus.TooLongFor(*word.text, word.limit) {
+			return refuse(corpus.TooLong, "%s is longer than %d characters.", word.name, word.limit)
 		}
 	}
 	return nil
@@ -146,10 +156,10 @@ func (i *lineItem) checkMessage() error {
 		return refuse(corpus.UnknownRole, "role is %.60q; it must be prompter or assistant.", *i.Role)
 	case i.Text == nil:
 		return refuse(corpus.MissingField, "The message has no text.")
-	case utf8.RuneCountInString(*i.Text) > tables.MaxText:
-		return refuse(corpus.TooLong, "A message has at most %d characters.", tables.MaxText)
+	case corpus.TooLongFor(*i.Text, corpus.MaxText):
+		return refuse(corpus.TooLong, "A message has at most %d characters.", corpus.MaxText)
 	case i.parent == nil && i.tree != uuid.Nil && i.tree != i.message:
-		return refuse(wrongTree, "A prompt's message_tree_id is its own message_id.")
+		return refuse(corpus.WrongTree, "A prompt's message_tree_id is its own message_id.")
 	case i.parent != nil && *i.parent == i.message:
 		return refuse(corpus.Cycle, "The message is its own parent.")
 	}
@@ -173,12 +183,12 @@ func checkNames(field string, values map[string]*float64) error {
 	if len(values) == 0 {
 		return refuse(corpus.MissingField, "The line has no %s.", field)
 	}
-	if len(values) > maxNames {
-		return refuse(corpus.TooMany, "%s has more than %d entries.", field, maxNames)
+	if len(values) > corpus.MaxNames {
+		return refuse(corpus.TooMany, "%s has more than %d entries.", field, corpus.MaxNames)
 	}
 	for name := range values {
-		if name == "" || len(name) > corpus.MaxName {
-			return refuse(corpus.TooLong, "A name in %s has 1 to %d bytes.", field, corpus.MaxName)
+		if name == "" || corpus.TooLongFor(name, corpus.MaxName) {
+			return refuse(corpus.TooLong, "A name in %s has 1 to %d characters.", field, corpus.MaxName)
 		}
 	}
 	return nil
@@ -207,8 +217,8 @@ func (i *lineItem) checkReport() error {
 	if i.Reason == nil || strings.TrimSpace(*i.Reason) == "" {
 		return refuse(corpus.MissingField, "The report has no reason.")
 	}
-	if utf8.RuneCountInString(*i.Reason) > maxReportReason {
-		return refuse(corpus.TooLong, "A reason has at most %d characters.", maxReportReason)
+	if corpus.TooLongFor(*i.Reason, corpus.MaxReportReason) {
+		return refuse(corpus.TooLong, "A reason has at most %d characters.", corpus.MaxReportReason)
 	}
 	return nil
 }

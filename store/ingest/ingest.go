@@ -28,6 +28,8 @@ var errDuplicate = errors.New("taken in before")
 
 // Ingester holds the dependencies of an ingest.
 type Ingester struct {
+	// Sender is the user of the key that sends the lines; Nil is the command line.
+	Sender    uuid.UUID
 	Pool      *pgxpool.Pool
 	Now       func() time.Time
 	Threshold *counters.Threshold
@@ -70,7 +72,7 @@ func (e Ingester) once(ctx context.Context, items []*lineItem, done *Result) err
 	}
 	defer func() { e.Publisher.Mark(update.Changed) }()
 	in := &run{
-		Pipe: db.Pipe{Conn: c, Ctx: ctx}, now: e.Now(), items: items,
+		Pipe: db.Pipe{Conn: c, Ctx: ctx}, now: e.Now(), items: items, sender: e.Sender,
 		models: tables.Models{}, update: update, publisher: e.Publisher,
 	}
 	for _, step := range []func(*Result) error{in.read, in.take, in.store} {
@@ -86,10 +88,11 @@ func (e Ingester) once(ctx context.Context, items []*lineItem, done *Result) err
 // events by id (taken only here), models, users by id, trees by id, counters.
 type run struct {
 	db.Pipe
-	now   time.Time
-	items []*lineItem
+	now    time.Time
+	items  []*lineItem
+	sender uuid.UUID
 
-	fresh     map[string]bool // events that were not sent before
+	events    map[string]*knownEvent
 	users     map[uuid.UUID]*knownUser
 	trees     map[uuid.UUID]*knownTree
 	messages  map[uuid.UUID]*knownMessage
@@ -156,8 +159,11 @@ func (in *run) take(done *Result) error {
 // settle applies one line and records its outcome.
 func (in *run) settle(done *Result, item *lineItem, take func(*lineItem) error) {
 	err := error(nil)
+	event := in.events[item.event]
 	switch {
-	case !in.fresh[item.event]:
+	case event.taken && event.digest != uuid.Nil && event.digest != item.digest:
+		err = refuse(idReused, "The id %.60q belongs to another event; each has an id of its own.", item.event)
+	case event.taken:
 		err = errDuplicate
 	case item.fault != nil:
 		err = item.fault
@@ -165,9 +171,11 @@ func (in *run) settle(done *Result, item *lineItem, take func(*lineItem) error) 
 		err = take(item)
 	}
 	var fault *Fault
+	if err == nil || errors.Is(err, errDuplicate) {
+		event.take(item)
+	}
 	switch {
 	case err == nil:
-		in.fresh[item.event] = false // a line below with the same id is a duplicate
 		done.Accepted++
 		in.changes.active(item)
 	case errors.As(err, &fault):
@@ -176,32 +184,5 @@ func (in *run) settle(done *Result, item *lineItem, take func(*lineItem) error) 
 		done.Errors = append(done.Errors, *fault)
 	default:
 		done.Duplicate++
-	}
-}
-
-// claim inserts the events of the lines and finds those that are new. Concurrent
-// requests with the same events wait here.
-func (in *run) claim() {
-	ids := make([]string, len(in.items))
-	for i, item := range in.items {
-		ids[i] = item.event
-	}
-	in.fresh = make(map[string]bool, len(ids))
-	var id string
-	in.Each([]any{&id}, func() { in.fresh[id] = true }, `INSERT INTO ingest_events (event_id, at)
-		SELECT id, $2 FROM unnest($1::text[]) i(id) GROUP BY id ORDER BY id ON CONFLICT DO NOTHING
-			RETURNING event_id`, ids, in.now)
-}
-
-// release deletes the events of rejected lines, so that they can be sent again.
-func (in *run) release() {
-	var ids []string
-	for id, unused := range in.fresh {
-		if unused {
-			ids = append(ids, id)
-		}
-	}
-	if len(ids) > 0 {
-		in.Queue("DELETE FROM ingest_events WHERE event_id = ANY ($1)", ids)
 	}
 }

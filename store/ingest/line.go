@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -25,26 +26,17 @@ const (
 	unknownParent  = "unknown_parent"
 	unknownEmoji   = "unknown_emoji"
 	userBanned     = "user_banned"
-	userErased     = "user_erased"
 	nameTaken      = "name_taken"
-	wrongTree      = "wrong_tree"
+	idReused       = "id_reused"
 )
 
-// The limits of one line.
-const (
-	maxLine         = 1 << 20 // bytes
-	maxEventID      = 200     // bytes
-	maxUserName     = 256     // characters, as in UserPatch
-	maxAuthMethod   = 64      // bytes
-	maxReportReason = 2000    // characters
-	maxNames        = 100     // labels or outputs
-	// maxReportText is the length in bytes from which further reasons are not
-	// appended to an open report, so that a broken front end cannot grow it
-	// without limit.
-	maxReportText = 10_000
-	// maxAhead is how far the clock of a front end may be ahead.
-	maxAhead = 24 * time.Hour
-)
+// maxLine is the maximum length of a line in bytes. The limits of its fields are in
+// package corpus.
+const maxLine = 1 << 20
+
+// maxReportText is the length in bytes from which further reasons are not appended
+// to an open report, so that a broken front end cannot grow it without limit.
+const maxReportText = 10_000
 
 // emojis are the valid reactions: those of users, and the records of skipped
 // tasks that front ends store as reactions.
@@ -97,8 +89,10 @@ type rawLine struct {
 // lineItem is a line that is valid as far as the line alone shows.
 type lineItem struct {
 	rawLine
-	line    int
-	event   string
+	line  int
+	event string
+	// digest is the digest of the line's content.
+	digest  uuid.UUID
 	kind    string
 	at      time.Time
 	user    uuid.UUID
@@ -164,8 +158,8 @@ func parseLine(line []byte, now time.Time) (*lineItem, error) {
 		return nil, refuse(corpus.MissingField, "The line has no id; each event has one of its own, so that it can be "+
 			"sent again.")
 	}
-	if len(*item.ID) > maxEventID {
-		return nil, refuse(corpus.TooLong, "The id is longer than %d bytes.", maxEventID)
+	if corpus.TooLongFor(*item.ID, corpus.MaxEventID) {
+		return nil, refuse(corpus.TooLong, "The id is longer than %d characters.", corpus.MaxEventID)
 	}
 	if item.Type == nil {
 		return nil, refuse(corpus.MissingField, "The line has no type.")
@@ -179,15 +173,35 @@ func parseLine(line []byte, now time.Time) (*lineItem, error) {
 	if err := item.date(now); err != nil {
 		return nil, err
 	}
-	return item, check(item)
+	if err := check(item); err != nil {
+		return nil, err
+	}
+	var err error
+	item.digest, err = item.rawLine.sum()
+	return item, err
+}
+
+// sum returns a digest of what a line says, however it is spelled: the order of its
+// keys does not count, nor do keys that are not read.
+func (l rawLine) sum() (uuid.UUID, error) {
+	text, err := json.Marshal(l, json.Deterministic(true))
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("write a line: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	return uuid.UUID(sum[:16]), nil
 }
 
 // unreadable returns the Fault of a line that is not a valid object.
 func unreadable(line []byte, err error) *Fault {
 	var semantic *json.SemanticError
+	var syntax *jsontext.SyntacticError
 	switch {
 	case errors.As(err, &semantic) && semantic.JSONPointer == "":
 		return refuse(corpus.WrongType, "The line is not a JSON object.")
+	case errors.As(err, &syntax) && errors.Is(syntax.Err, jsontext.ErrDuplicateName):
+		return refuse(corpus.RepeatedKey, "The line has the key %.60q twice.",
+			strings.TrimPrefix(string(syntax.JSONPointer), "/"))
 	case errors.As(err, &semantic):
 		return refuse(corpus.WrongType, "%s is not of the type that it should be.",
 			strings.TrimPrefix(string(semantic.JSONPointer), "/"))

@@ -147,7 +147,7 @@ func (in *run) placeMessage(item *lineItem) error {
 		case parent == nil:
 			return refuse(unknownParent, "There is no message %s to reply to.", *item.parent)
 		case item.tree != uuid.Nil && item.tree != parent.tree:
-			return refuse(wrongTree, "The message that it replies to is in tree %s.", parent.tree)
+			return refuse(corpus.WrongTree, "The message that it replies to is in tree %s.", parent.tree)
 		case parent.depth >= corpus.MaxDepth:
 			return refuse(corpus.TooDeep, "The message would stand more than %d levels below its prompt.", corpus.MaxDepth)
 		}

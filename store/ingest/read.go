@@ -43,7 +43,7 @@ func (in *run) learnModels() error {
 		return err
 	}
 	for _, item := range in.items {
-		if item.kind == "classifier_output" && in.fresh[item.event] && there[item.message] {
+		if item.kind == "classifier_output" && !in.events[item.event].taken && there[item.message] {
 			if err := in.learnModel(item); err != nil {
 				return err
 			}

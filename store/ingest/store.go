@@ -34,7 +34,7 @@ func (in *run) store(*Result) error {
 	in.storeReports()
 	in.storeOutputs()
 	in.storeActivity()
-	in.release()
+	in.storeEvents()
 	in.update.Write(&in.Batch, in.now, in.weighed)
 	in.publisher.Announce(&in.Batch, in.update.Changed)
 	return in.Commit(in.weighed)

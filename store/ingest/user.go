@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"treewarden/corpus"
 	"treewarden/store/db"
 	"treewarden/store/tables"
 )
@@ -121,8 +122,12 @@ func (in *run) account(item *lineItem) account {
 // takeUser applies a line about a user, except to data set by staff.
 func (in *run) takeUser(item *lineItem, owners map[account]uuid.UUID) error {
 	u := in.users[item.user]
-	if u != nil && (u.staff || u.status == tables.Erased) {
-		return nil // staff keep their names, and erased users stay erased
+	switch {
+	case u == nil:
+	case u.status == tables.Erased && (item.DisplayName != nil || item.AuthMethod != nil || item.Username != nil):
+		return refuse(corpus.UserErased, "The user %s was erased, with their names.", item.user)
+	case u.staff || u.status == tables.Erased:
+		return nil // staff keep their names
 	}
 	a := in.account(item)
 	if owner, taken := owners[a]; taken && owner != item.user {
@@ -139,8 +144,8 @@ func (in *run) takeUser(item *lineItem, owners map[account]uuid.UUID) error {
 		}
 		in.users[item.user] = u
 	}
-	if item.DisplayName != nil && !u.named && u.name != strings.TrimSpace(*item.DisplayName) {
-		u.name, u.changed = strings.TrimSpace(*item.DisplayName), true
+	if item.DisplayName != nil && !u.named && u.name != *item.DisplayName {
+		u.name, u.changed = *item.DisplayName, true
 	}
 	if a.method != u.method || a.username != u.username {
 		u.method, u.username, u.changed, u.resigned = a.method, a.username, true, true
@@ -206,7 +211,7 @@ func (in *run) submits(item *lineItem) error {
 	case u.status == tables.Banned:
 		return refuse(userBanned, "The user %s is banned.", item.user)
 	case u.status == tables.Erased:
-		return refuse(userErased, "The user %s was erased.", item.user)
+		return refuse(corpus.UserErased, "The user %s was erased.", item.user)
 	}
 	return nil
 }

@@ -40,9 +40,6 @@ var Emojis = []string{
 	"+1", "-1", "red_flag", "100", "rofl", "clap", "diamond", "heart_eyes", "disappointed", "poop", "skull",
 }
 
-// MaxText is the maximum length of an edited text in characters.
-const MaxText = 20_000
-
 func SameID(a, b *uuid.UUID) bool {
 	return a == nil && b == nil || a != nil && b != nil && *a == *b
 }

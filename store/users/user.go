@@ -110,7 +110,7 @@ func Of(rows []Row) []User {
 
 // Orders are the orders of lists of users.
 var Orders = func() []db.Order {
-	name := []db.Key{{Expr: "lower(u.display_name)", Typ: "text"}, {Expr: "u.user_id", Typ: "uuid"}}
+	name := []db.Key{{Expr: "left(lower(u.display_name), 100)", Typ: "text"}, {Expr: "u.user_id", Typ: "uuid"}}
 	created := []db.Key{{Expr: "u.created_date", Typ: "timestamptz"}, {Expr: "u.user_id", Typ: "uuid"}}
 	// The index has the day only, so that a change of the time does not update it.
 	activity := []db.Key{
