@@ -1,7 +1,6 @@
 package store
 
 import (
-	"fmt"
 	"strings"
 
 	"treewarden/corpus"
@@ -47,15 +46,10 @@ func updateUser(d *actionTx, p UserPatch) error {
 	if err != nil {
 		return err
 	}
-	// A form sends the name along with other changes. An existing name may be one
-	// that is not valid for a change.
-	if p.DisplayName != nil && *p.DisplayName != user.DisplayName {
-		switch {
-		case !accounts.Visible(*p.DisplayName):
-			return Invalid{"display_name": "A display name holds at least one visible character."}
-		case corpus.TooLongFor(strings.TrimSpace(*p.DisplayName), corpus.MaxDisplayName):
-			return Invalid{"display_name": fmt.Sprintf("A display name has at most %d characters.", corpus.MaxDisplayName)}
-		}
+	// A form sends the name along with other changes, also one that came from elsewhere.
+	if p.DisplayName != nil && *p.DisplayName != user.DisplayName && (!accounts.Visible(*p.DisplayName) ||
+		corpus.TooLongFor(strings.TrimSpace(*p.DisplayName), corpus.MaxDisplayName)) {
+		return Invalid{"display_name": "A display name has at least one visible character, and at most 256 in all."}
 	}
 	if err := d.checkVersion(user.Version); err != nil {
 		return err
@@ -110,10 +104,9 @@ func (p UserPatch) check(roles *policy.Policy) error {
 		}
 	}
 	if p.Notes != nil {
-		switch {
-		case corpus.TooLongFor(*p.Notes, corpus.MaxNotes):
+		if corpus.TooLongFor(*p.Notes, corpus.MaxNotes) {
 			wrong["notes"] = "Notes have at most 10,000 characters."
-		case checkText("", *p.Notes) != nil:
+		} else if checkText("", *p.Notes) != nil {
 			wrong["notes"] = "These notes hold bytes that are not text (NUL or broken UTF-8)."
 		}
 	}
