@@ -111,12 +111,12 @@ func authorName(m store.Message) string {
 	case m.Synthetic && m.ModelName != nil && *m.ModelName != "":
 		return *m.ModelName
 	case m.UserID != nil:
-		return nameless
+		return named("", *m.UserID)
 	}
 	return "unknown author"
 }
 
-// nameless replaces a name that has no visible character.
+// nameless replaces a name that has no visible character, and no id.
 const nameless = "(no name)"
 
 // canBeSeen reports whether a name has a visible character.

@@ -202,7 +202,7 @@ func (s *Server) nameOf(c *fiber.Ctx, id uuid.UUID) (string, error) {
 	if errors.Is(err, store.ErrNotFound) {
 		return "", nil
 	}
-	return user.DisplayName, err
+	return named(user.DisplayName, user.UserID), err
 }
 
 // tableExcerpt is the length of a text in a table of messages, in characters.

@@ -173,7 +173,7 @@ func (s *Server) score(c *fiber.Ctx) error {
 	if p.User, err = s.store.User(c.UserContext(), s.actor(c), id, formula); err != nil {
 		return err
 	}
-	p.Layout = s.layout(c, "Score of "+named(p.User.DisplayName))
+	p.Layout = s.layout(c, "Score of "+named(p.User.DisplayName, p.User.UserID))
 	p.Sheet.Page = ""
 	p.Tabs, p.Formulas = windowTabs(p.Query, window), formulaChoices(formula)
 	return s.render(c, "score", p)

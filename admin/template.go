@@ -11,9 +11,11 @@ import (
 	"unicode"
 
 	"github.com/dustin/go-humanize"
+	"github.com/google/uuid"
 	"golang.org/x/text/language"
 	"golang.org/x/text/language/display"
 
+	"treewarden/corpus"
 	"treewarden/markup"
 	"treewarden/policy"
 	"treewarden/store"
@@ -228,14 +230,30 @@ func initials(name string) string {
 
 // named returns a display name as pages show it. It removes characters that
 // change the direction, because "\u202enimda" would be shown as admin. It
-// replaces an invisible name by a stand-in, because a link needs a visible
-// text.
-func named(name string) string {
+// replaces an invisible name by the beginning of the id of who bears it, because a
+// link needs a visible text. It cuts a name that no list could show.
+func named(name string, who ...any) string {
 	if name = undirected(name); canBeSeen(name) {
+		if corpus.TooLongFor(name, longestName) {
+			return string([]rune(name)[:longestName-1]) + "…"
+		}
 		return name
+	}
+	for _, id := range who {
+		switch id := id.(type) {
+		case uuid.UUID:
+			return id.String()[:8]
+		case *uuid.UUID:
+			if id != nil {
+				return id.String()[:8]
+			}
+		}
 	}
 	return nameless
 }
+
+// longestName is the longest part of a name that pages show, in characters.
+const longestName = corpus.MaxDisplayName
 
 // undirected returns a text without the characters that change its direction.
 func undirected(text string) string {

@@ -55,7 +55,7 @@ func viewTree(tree store.Tree, t messagePresenter) treeView {
 	v := treeView{Tree: tree, Title: stateTitle(tree.State), Mood: moods[tree.State],
 		Prompt: markup.Excerpt(tree.Excerpt, tableExcerpt), Halted: tree.State == haltedState}
 	if tree.Author != nil {
-		v.AuthorShown = named(orEmpty(tree.AuthorName))
+		v.AuthorShown = named(orEmpty(tree.AuthorName), *tree.Author)
 	}
 	if tree.HaltedState != nil {
 		v.Restarting = stateTitle(*tree.HaltedState)

@@ -184,7 +184,7 @@ func (s *Server) userPage(c *fiber.Ctx, q userQuery) (userPage, error) {
 	if p.User, err = s.store.User(c.UserContext(), s.actor(c), id, p.Formula); err != nil || isAPI(c) {
 		return p, err
 	}
-	p.Layout = s.layout(c, named(p.User.DisplayName))
+	p.Layout = s.layout(c, named(p.User.DisplayName, p.User.UserID))
 	p.Self = "/users/" + id.String()
 	p.Here = hereWithout(c, "done", "notice")
 	if c.Method() != fiber.MethodGet {

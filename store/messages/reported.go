@@ -12,6 +12,7 @@ import (
 // Reported is an open report with its message.
 type Reported struct {
 	Message Message   `json:"message"`
+	UserID  uuid.UUID `json:"user_id"` // who reported it
 	By      string    `json:"by"`
 	Reason  string    `json:"reason"`
 	At      time.Time `json:"at"`
@@ -22,11 +23,12 @@ type Reported struct {
 func OpenReports(ctx context.Context, c db.Conn, within []string) ([]Reported, error) {
 	type row struct {
 		TreeID, MessageID uuid.UUID
+		UserID            uuid.UUID
 		By, Reason        string
 		At                time.Time
 	}
 	q := db.Query{
-		Columns: "r.tree_id, r.message_id, u.display_name AS by, r.reason, r.at",
+		Columns: "r.tree_id, r.message_id, r.user_id, u.display_name AS by, r.reason, r.at",
 		From: `reports r JOIN users u USING (user_id)
 			JOIN messages m ON m.tree_id = r.tree_id AND m.message_id = r.message_id`,
 	}
@@ -48,7 +50,7 @@ func OpenReports(ctx context.Context, c db.Conn, within []string) ([]Reported, e
 	}
 	reports := make([]Reported, len(rows))
 	for i, r := range rows {
-		reports[i] = Reported{By: r.By, Reason: r.Reason, At: r.At}
+		reports[i] = Reported{UserID: r.UserID, By: r.By, Reason: r.Reason, At: r.At}
 		for _, m := range found {
 			if m.MessageID == r.MessageID {
 				reports[i].Message = m
