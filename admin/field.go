@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/url"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -141,16 +142,36 @@ func set(field reflect.Value, value string) string {
 	return ""
 }
 
+// wholeTime matches a day, or a day and a time of day with or without a zone. The
+// package time alone would take more: a comma before the fraction, an hour of
+// one digit, and offsets of 24:00 or +14:60.
+var wholeTime = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?` +
+	`([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)?)?$`)
+
 // parseTime reads RFC 3339, a plain day, and the format of a browser's date and
 // time fields, which it takes as UTC.
 func parseTime(value string) (time.Time, bool) {
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04", "2006-01-02T15:04:05", "2006-01-02"} {
+	if !wholeTime.MatchString(value) {
+		return time.Time{}, false
+	}
+	value = strings.Replace(strings.ToUpper(value), " ", "T", 1)
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04", "2006-01-02T15:04:05", time.DateOnly} {
 		// The offset can move a time out of the years of RFC 3339.
 		if t, err := time.Parse(layout, value); err == nil && t.UTC().Year() >= 1 && t.UTC().Year() <= 9999 {
 			return t.UTC(), true
 		}
 	}
 	return time.Time{}, false
+}
+
+// zoned matches the end of a time that has a zone.
+var zoned = regexp.MustCompile(`([Zz]|[+-]\d{2}:\d{2})$`)
+
+// parseZonedTime reads RFC 3339. A program has no place whose time could be
+// meant, so it must send the zone.
+func parseZonedTime(value string) (time.Time, bool) {
+	t, ok := parseTime(value)
+	return t, ok && strings.Contains(value, ":") && zoned.MatchString(value)
 }
 
 // parseID reads an id in its one canonical form.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -62,6 +63,9 @@ func setJSON(field reflect.Value, value json.RawMessage) string {
 			}
 		}
 	}
+	if at, isTime := target.(**time.Time); isTime {
+		return setJSONTime(at, value)
+	}
 	err := json.Unmarshal(value, target)
 	var kind *json.UnmarshalTypeError
 	switch text := reflect.Indirect(field); {
@@ -71,11 +75,30 @@ func setJSON(field reflect.Value, value json.RawMessage) string {
 		return "must be " + plainType(kind.Type)
 	case errors.As(err, &kind):
 		return fmt.Sprintf("is %s, and must be %s", withArticle(kind.Value), plainType(kind.Type))
-	case err != nil: // a time is the only type of field with an error of its own
-		return "must be a time such as 2026-11-30T12:00:00Z"
+	case err != nil:
+		return "is wrong"
 	case text.IsValid() && text.Kind() == reflect.String && strings.ContainsRune(text.String(), 0):
 		return "holds a NUL character"
 	}
+	return ""
+}
+
+// setJSONTime sets a time that may be null. It has rules of its own, because the
+// package json takes offsets that are none, such as +24:00.
+func setJSONTime(target **time.Time, value json.RawMessage) string {
+	var text *string
+	if json.Unmarshal(value, &text) != nil {
+		return "must be a time such as 2026-11-30T12:00:00Z"
+	}
+	*target = nil
+	if text == nil {
+		return ""
+	}
+	at, ok := parseZonedTime(*text)
+	if !ok {
+		return "must be a time with a zone, such as 2026-11-30T12:00:00Z, and before the year 10000 in UTC"
+	}
+	*target = &at
 	return ""
 }
 
