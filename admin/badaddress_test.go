@@ -72,7 +72,7 @@ func TestBadCursors(t *testing.T) {
 	w := newWorld(t)
 	lists, by := map[string]string{}, map[string]*client{}
 	for address, r := range w.addresses(get) {
-		if _, ok := reflect.TypeOf(queryOf(r)).FieldByName("Cursor"); !ok || !strings.HasPrefix(address, apiPrefix) {
+		if _, ok := reflect.TypeOf(queryAt(address, r)).FieldByName("Cursor"); !ok || !strings.HasPrefix(address, apiPrefix) {
 			continue
 		}
 		first := w.by(r).get(address + "?limit=1").want(http.StatusOK)

@@ -138,7 +138,7 @@ func TestShapes(t *testing.T) {
 	user, banned, reply, prompt := "/users/"+w.user.String(), "/users/"+w.banned.String(), "/messages/"+w.reply.String(),
 		"/trees/"+w.prompt.String()
 
-	board := w.mod.get(apiPrefix + "/trollboard?status=all")
+	board := w.mod.get(apiPrefix + "/trollboard?status=all&parts=true")
 	for _, row := range boardShape.items(t, "the trollboard", board) {
 		for _, p := range part(row, "parts").([]any) {
 			partShape.check(t, "a part on the trollboard", p)

@@ -11,6 +11,7 @@ import (
 
 	"treewarden/policy"
 	"treewarden/store"
+	"treewarden/store/events"
 )
 
 var (
@@ -35,6 +36,7 @@ type failure struct {
 	Action  *store.Action // the action that is in conflict
 	// Expected is the number of objects now, if another one was expected.
 	Expected *int64
+	Last     *int64 // the id of the last event, if a later one was named
 	Missing  policy.Permission
 	Holders  []string // the roles that have the missing permission
 	Why      string   // the address of the page that explains the refusal; may be empty
@@ -49,6 +51,7 @@ func (s *Server) describe(err error) failure {
 		forbidden *store.Forbidden
 		conflict  *store.Conflict
 		refusal   policy.Refusal
+		ahead     events.AheadError
 		web       *fiber.Error
 	)
 	switch {
@@ -78,6 +81,8 @@ func (s *Server) describe(err error) failure {
 		return failure{Status: 409, Code: "conflict", Title: "This cannot be done now", Message: conflict.Why,
 			Version: conflict.Version, Action: conflict.Action, Expected: conflict.Expected, Advice: "Nothing was done. Look at it as it is now, then " +
 				"decide again."}
+	case errors.As(err, &ahead):
+		return failure{Status: 409, Code: "conflict", Title: "There is no such event", Message: ahead.Error(), Last: &ahead.Last}
 	case errors.Is(err, errNotSignedIn):
 		return failure{Status: 401, Code: "not_signed_in", Title: "You are not signed in",
 			Message: "Your session has ended, or you have not signed in yet.",
@@ -179,10 +184,11 @@ func (p errorPage) api() any {
 		Version   int               `json:"version,omitempty" description:"with 409: the current version"`
 		Action    *store.Action     `json:"action,omitempty"`
 		Expected  *int64            `json:"expected,omitempty" description:"with 409: the number of objects now"`
+		Last      *int64            `json:"last,omitempty" description:"with 409: the id of the last event"`
 	}
 	f := p.Failure
 	b := errorBody{Code: f.Code, Message: f.Message, Fields: f.Fields, Version: f.Version, Action: f.Action,
-		Expected: f.Expected}
+		Expected: f.Expected, Last: f.Last}
 	if f.Status >= 500 {
 		b.RequestID = p.RequestID
 	}

@@ -84,8 +84,7 @@ func fillMap(values url.Values, name string, field reflect.Value, wrong map[stri
 			continue
 		}
 		number, err := strconv.ParseFloat(last(all), 64)
-		if err != nil || math.IsNaN(number) || math.IsInf(number, 0) || !utf8.ValidString(key) ||
-			strings.ContainsRune(key, 0) {
+		if err != nil || math.IsNaN(number) || math.IsInf(number, 0) || !isText(key) {
 			wrong[name] = "must be numbers"
 			continue
 		}
@@ -96,9 +95,12 @@ func fillMap(values url.Values, name string, field reflect.Value, wrong map[stri
 	}
 }
 
+// isText reports whether PostgreSQL can store a string as text.
+func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
+
 // set sets a field to a value. It returns why it cannot, or "".
 func set(field reflect.Value, value string) string {
-	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+	if !isText(value) {
 		return "holds a NUL character or invalid UTF-8"
 	}
 	if field.Kind() == reflect.Pointer {

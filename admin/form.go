@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/go-playground/validator/v10"
 	"github.com/gofiber/fiber/v2"
@@ -52,16 +51,9 @@ func query(c *fiber.Ctx) url.Values {
 
 // decodeQuery decodes the query into structs.
 func decodeQuery(c *fiber.Ctx, into ...any) error {
-	values, err := url.ParseQuery(string(c.Request().URI().QueryString()))
+	values, err := parseQuery(c)
 	if err != nil {
-		return store.Malformed("the query cannot be decoded: write % as %25 and ; as %3B")
-	}
-	for name, all := range values {
-		for _, value := range append(all, name) {
-			if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
-				return store.Malformed("the query holds a NUL character or invalid UTF-8")
-			}
-		}
+		return err
 	}
 	if wrong := fillAll(values, into); len(wrong) > 0 {
 		return store.Malformed("wrong in the query: " + strings.Join(parameters(wrong), "; "))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -133,7 +134,7 @@ func (s *Server) mount() {
 			s.add(r.Method, r.Path, handlers)
 		}
 		if r.Kind != pageOnly {
-			s.add(r.Method, apiPrefix+r.Path, handlers)
+			s.add(r.Method, apiPrefix+r.Path, slices.Insert(handlers, 1, knownParameters(r)))
 		}
 	}
 }

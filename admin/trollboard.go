@@ -32,12 +32,15 @@ type boardQuery struct {
 	Q      string     `form:"q" validate:"max=200"`
 	Sort   string     `form:"sort" validate:"omitempty,oneof=score rate red_flags downvotes spam toxicity messages"`
 	Open   *uuid.UUID `form:"open"`
+	// Parts adds the parts of each score to the rows.
+	Parts bool `form:"parts"`
 }
 
 // boardFilter returns the query as a store.BoardFilter, with the default for
 // each parameter that the query leaves out.
 func (s *Server) boardFilter(ctx context.Context, actor store.Actor, q boardQuery) (store.BoardFilter, error) {
-	f := store.BoardFilter{Status: q.Status, Q: strings.TrimSpace(q.Q), Sort: q.Sort, Page: q.page()}
+	f := store.BoardFilter{Status: q.Status, Q: strings.TrimSpace(q.Q), Sort: q.Sort, Parts: q.Parts,
+		Page: q.page()}
 	f.Lang, f.Within = languageFilter(actor, q.Lang)
 	if f.Status == "" {
 		f.Status = store.Active
@@ -143,6 +146,7 @@ func (s *Server) trollboard(c *fiber.Ctx) error {
 		return err
 	}
 	q.Lang = defaultLanguage(c, q.Lang)
+	q.Parts = q.Parts || !isAPI(c) // the fingerprints of rows hold them
 	p, err := s.lookAtBoard(c.UserContext(), s.actor(c), q)
 	if err != nil {
 		return err

@@ -61,7 +61,7 @@ func (s *Server) trollboardLive(c *fiber.Ctx) error {
 	if err := decodeQuery(c, &q); err != nil {
 		return err
 	}
-	q.Lang = defaultLanguage(c, q.Lang)
+	q.Lang, q.Parts = defaultLanguage(c, q.Lang), true // as the page's rows
 	if _, err := s.boardFilter(c.UserContext(), s.actor(c), q.boardQuery); err != nil {
 		return err
 	}

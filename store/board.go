@@ -33,7 +33,8 @@ func (s *Store) Board(ctx context.Context, actor Actor, f BoardFilter) (Board, e
 	if err != nil {
 		return list, err
 	}
-	by := db.Order{Name: "board " + view.Sort, Desc: true, Keys: make([]db.Key, 2)}
+	by := db.Order{Name: "board " + view.Sort, Desc: true, Keys: make([]db.Key, 2)}.
+		Bound(view.Window, view.Formula.Name, view.Status, view.Lang, view.Within, view.Name)
 	from, back, err := boardPlace(f.Cursor, by)
 	if err != nil {
 		return list, err
@@ -45,9 +46,15 @@ func (s *Store) Board(ctx context.Context, actor Actor, f BoardFilter) (Board, e
 	rows, before, after := users.Page(view, from, back, limit)
 	list.Items = make([]BoardRow, len(rows))
 	scorer := f.Formula.Scorer()
-	parts := make([]scoring.Part, 0, len(rows)*len(scoring.Signals)) // of all rows, in one allocation
+	var parts []scoring.Part // of all rows, in one allocation
+	if f.Parts {
+		parts = make([]scoring.Part, 0, len(rows)*len(scoring.Signals))
+	}
 	for i := range rows {
 		list.Items[i] = boardRow(&rows[i], &f, scorer)
+		if !f.Parts {
+			continue
+		}
 		begin := len(parts)
 		parts = scorer.Parts(parts, rows[i].User.Counters(f.Window))
 		list.Items[i].Parts = slices.Clip(parts[begin:])

@@ -24,7 +24,7 @@ func boardRowBy(t *testing.T, s *store.Store, window scoring.Window, user uuid.U
 	formula scoring.Formula) (row store.BoardRow, ok bool) {
 	t.Helper()
 	page, err := s.Board(ctx, store.CommandLine, store.BoardFilter{Window: window, Formula: formula, Status: "all",
-		Page: store.Page{Limit: 200}})
+		Parts: true, Page: store.Page{Limit: 200}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,7 +84,8 @@ func board(t *testing.T, s *store.Store, actor store.Actor, window scoring.Windo
 	formula scoring.Formula) map[uuid.UUID]store.BoardRow {
 	t.Helper()
 	rows := map[uuid.UUID]store.BoardRow{}
-	filter := store.BoardFilter{Window: window, Formula: formula, Status: "all", Page: store.Page{Limit: 200}}
+	filter := store.BoardFilter{Window: window, Formula: formula, Status: "all", Parts: true,
+		Page: store.Page{Limit: 200}}
 	for {
 		page, err := s.Board(ctx, actor, filter)
 		if err != nil {

@@ -51,6 +51,7 @@ type BoardFilter struct {
 	Within  []string // only users who write most in these languages; nil for all
 	Q       string
 	Sort    string
+	Parts   bool // whether the rows have the parts of their scores
 	Page
 }
 
@@ -73,7 +74,7 @@ type BoardRow struct {
 	Messages       int64          `json:"messages"`
 	Languages      []string       `json:"languages"`
 	LastActivity   *time.Time     `json:"last_activity"`
-	Parts          []scoring.Part `json:"parts"`
+	Parts          []scoring.Part `json:"parts,omitempty" description:"of the score; only with parts=true"`
 }
 
 // Board is one page of a trollboard.

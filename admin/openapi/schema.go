@@ -111,13 +111,45 @@ func (s *schemas) query(value any) []Object {
 	schema := s.of(value, jsonschema.InlineRefs, jsonschema.PropertyNameTag("form"),
 		jsonschema.InterceptNullability(notNull))
 	var all []Object
-	for _, name := range slices.Sorted(maps.Keys(schema.Properties)) {
-		if name == "open" || name == "tab" { // only pages read these
-			continue
-		}
+	for _, name := range Parameters(value) {
 		all = append(all, Object{"name": name, "in": "query", "schema": schema.Properties[name]})
 	}
 	return all
+}
+
+// Parameters returns the names of the parameters of a query, sorted. It leaves
+// out those that only pages read.
+func Parameters(query any) []string {
+	if query == nil {
+		return nil
+	}
+	var names []string
+	for _, field := range reflect.VisibleFields(reflect.TypeOf(query)) {
+		if name := field.Tag.Get("form"); name != "" && name != "open" && name != "tab" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// BodyFields returns the names of the fields of a method's body, sorted.
+func BodyFields(m Method) []string {
+	bodies, several := m.Body.([]any)
+	if !several && m.Body != nil {
+		bodies = []any{m.Body}
+	}
+	var names []string
+	for _, body := range bodies {
+		for _, field := range reflect.VisibleFields(reflect.Indirect(reflect.ValueOf(body)).Type()) {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			if name != "" && name != "-" && (len(m.Fields) == 0 || slices.Contains(m.Fields, name)) {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // componentName turns the name of a Go type into a component's name:

@@ -19,7 +19,7 @@ var ErrUnavailable = errors.New("the database does not answer")
 var badText = []string{
 	pgerrcode.InvalidTextRepresentation, pgerrcode.NumericValueOutOfRange, pgerrcode.InvalidDatetimeFormat,
 	pgerrcode.DatetimeFieldOverflow, pgerrcode.CharacterNotInRepertoire, pgerrcode.InvalidParameterValue,
-	pgerrcode.UntranslatableCharacter,
+	pgerrcode.UntranslatableCharacter, pgerrcode.InvalidTimeZoneDisplacementValue,
 }
 
 // Translate translates errors of the driver to the errors of this package.

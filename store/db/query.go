@@ -2,11 +2,13 @@ package db
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -63,7 +65,7 @@ func (k Keyed) cursorKey() []string { return k.CursorKey }
 
 // Cursor is the content of an opaque cursor.
 type Cursor struct {
-	Order string   `json:"o"`
+	Order string   `json:"o"` // the order's name with a digest of the list and its filter
 	Keys  []string `json:"k"`
 	Back  bool     `json:"b,omitempty"`
 }
@@ -86,7 +88,39 @@ func ParseCursor(text string, o Order) (Cursor, error) {
 	return c, nil
 }
 
-const ErrForeignCursor = Malformed("The cursor does not belong to this list. Leave it out to begin at the first page.")
+const ErrForeignCursor = Malformed("The cursor does not belong to this list with this filter and sort. " +
+	"Leave it out to begin at the first page.")
+
+// Bound returns the order of a list with a filter. Its name holds a digest of
+// the filter, so that the cursors of the same order with another filter are
+// refused. Filters must not hold the time of a request: use now() in SQL.
+func (o Order) Bound(filter ...any) Order {
+	text, err := json.Marshal(filter)
+	if err != nil {
+		panic(err) // a filter holds texts, numbers, ids and times only
+	}
+	sum := sha256.Sum256(text)
+	o.Name += " " + base64.RawURLEncoding.EncodeToString(sum[:9])
+	return o
+}
+
+// bound returns the order of the query's rows, bound to its conditions. The
+// columns do not matter: the place of a row does not depend on them.
+func (q *Query) bound(o Order) Order {
+	args := slices.Clone(q.args)
+	for i, v := range args {
+		if t, ok := v.(time.Time); ok {
+			args[i] = t.UTC().String() // JSON has no year 10000, which the end of a filter may reach
+		}
+	}
+	return o.Bound(q.From, q.conditions, args)
+}
+
+// Owns reports whether a cursor belongs to the rows of a query in an order.
+func (q *Query) Owns(o Order, cursor string) bool {
+	_, err := ParseCursor(cursor, q.bound(o))
+	return err == nil
+}
 
 // Page asks for one page of a list.
 type Page struct {
@@ -127,6 +161,7 @@ func Fetch[R interface{ cursorKey() []string }](
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	o = q.bound(o)
 	at := Cursor{Order: o.Name}
 	if p.Cursor != "" {
 		if at, err = ParseCursor(p.Cursor, o); err != nil {

@@ -38,7 +38,29 @@ type Events struct {
 	Next int64 `json:"next"`
 }
 
-// After returns up to 200 events after an id, in the order of their ids.
+// AheadError is the error of a reader that has read an event that is not there: the
+// database is another one, or an older backup of it.
+type AheadError struct {
+	After, Last int64 // Last is the id of the last event, 0 if there is none
+}
+
+func (a AheadError) Error() string {
+	return fmt.Sprintf("There is no event %d: the last one is %d. The database may have been restored from a backup. Read "+
+		"again from an event that you are sure of, with after=0 from the first.", a.After, a.Last)
+}
+
+// checkLast returns an AheadError if an id is beyond the last event.
+func checkLast(ctx context.Context, c db.Conn, after int64) error {
+	a := AheadError{After: after}
+	err := c.QueryRow(ctx, "SELECT coalesce(max(id), 0) FROM events").Scan(&a.Last)
+	if err == nil && after > a.Last {
+		return a
+	}
+	return db.Translate(err)
+}
+
+// After returns up to 200 events after an id, in the order of their ids. It
+// returns an AheadError if the id is beyond the last one.
 func After(ctx context.Context, c db.Conn, after int64) (Events, error) {
 	type row struct {
 		ID       int64
@@ -61,6 +83,9 @@ func After(ctx context.Context, c db.Conn, after int64) (Events, error) {
 		event.ID, event.At, event.Kind, event.ActionID = r.ID, r.At.UTC(), r.Kind, r.ActionID
 		events.Items = append(events.Items, event)
 		events.Next = r.ID
+	}
+	if len(rows) == 0 && after > 0 {
+		return events, checkLast(ctx, c, after)
 	}
 	return events, nil
 }

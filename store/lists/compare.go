@@ -44,16 +44,11 @@ func Compare(ctx context.Context, c db.Conn, list uuid.UUID, with Other, p db.Pa
 		{"only_other", "%[2]s EXCEPT %[1]s", &found.OnlyOther},
 	} {
 		order := db.Order{Name: "compare " + part.name, Keys: []db.Key{{Expr: "c.message_id", Typ: "uuid"}}}
-		page := p
-		if _, err := db.ParseCursor(p.Cursor, order); err != nil {
-			page.Cursor = ""
-		} else {
-			belongs = true
-		}
-		var err error
-		if *part.into, err = compareIDs(ctx, c, list, with, part.sql, order, page); err != nil {
+		ids, owns, err := compareIDs(ctx, c, list, with, part.sql, order, p)
+		if err != nil {
 			return found, err
 		}
+		*part.into, belongs = ids, belongs || owns
 	}
 	if !belongs {
 		return found, db.ErrForeignCursor
@@ -61,11 +56,12 @@ func Compare(ctx context.Context, c db.Conn, list uuid.UUID, with Other, p db.Pa
 	return found, nil
 }
 
-// compareIDs reads one part of a comparison. The parts of sql are the ids of the
-// list and the other ids.
+// compareIDs reads one part of a comparison, its first page if the cursor is of
+// another part; owns reports that it is of this one. The parts of sql are the ids
+// of the list and the other ids.
 func compareIDs(
 	ctx context.Context, c db.Conn, list uuid.UUID, with Other, sql string, order db.Order, p db.Page,
-) (ids IDs, err error) {
+) (ids IDs, owns bool, err error) {
 	query := func(columns string) db.Query {
 		q := db.Query{Columns: columns}
 		const items = "SELECT message_id FROM list_items WHERE list_id = "
@@ -79,16 +75,20 @@ func compareIDs(
 	counted := query("count(*)")
 	text, args := counted.SQL()
 	if err := c.QueryRow(ctx, text, args...).Scan(&ids.Count); err != nil {
-		return ids, db.Translate(err)
+		return ids, false, db.Translate(err)
+	}
+	q := query("c.message_id")
+	if owns = q.Owns(order, p.Cursor); !owns {
+		p.Cursor = ""
 	}
 	type row struct {
 		db.Keyed
 		MessageID uuid.UUID
 	}
-	rows, next, prev, err := db.Fetch[row](ctx, c, query("c.message_id"), order, p)
+	rows, next, prev, err := db.Fetch[row](ctx, c, q, order, p)
 	ids.IDs = db.List[uuid.UUID]{Items: make([]uuid.UUID, len(rows)), Next: next, Prev: prev}
 	for i, r := range rows {
 		ids.IDs.Items[i] = r.MessageID
 	}
-	return ids, err
+	return ids, owns, err
 }
