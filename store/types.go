@@ -14,14 +14,6 @@ import (
 	"treewarden/store/tables"
 )
 
-// UserFilter narrows the list of users. Sort is name (default), created or
-// activity; a leading "-" means descending.
-type UserFilter struct {
-	Q, Role, Status, Lang, Sort string
-	Within                      []string // only users who write most in these languages; nil for all
-	Page
-}
-
 // UserDetail is a user with the data of their page.
 type UserDetail struct {
 	User

@@ -10,7 +10,6 @@ import (
 	"treewarden/store/db"
 	"treewarden/store/raters"
 	"treewarden/store/scores"
-	"treewarden/store/tables"
 	"treewarden/store/users"
 )
 
@@ -19,38 +18,12 @@ func (s *Store) Users(ctx context.Context, actor Actor, f UserFilter) (List[User
 	if err := need(actor, policy.Read); err != nil {
 		return List[User]{}, err
 	}
-	o, err := db.ChooseOrder("sort", f.Sort, users.Orders...)
-	if err != nil {
-		return List[User]{}, err
-	}
-	q := db.Query{Columns: users.Columns, From: "users u"}
-	q.Where("u.auth_method <> 'key'")
-	if f.Q != "" {
-		like := "%" + db.EscapeLike(f.Q) + "%"
-		q.Where("(u.display_name ILIKE ? OR u.username ILIKE ? OR u.user_id::text = lower(?))", like, like, f.Q)
-	}
 	if f.Role != "" {
 		if err := db.OneOf("role", f.Role, s.policyFor(actor).Names()...); err != nil {
 			return List[User]{}, err
 		}
-		q.Where("u.role = ?", f.Role)
 	}
-	switch f.Status {
-	case "", "all":
-	case Active, Banned, Erased:
-		q.Where("("+tables.UserStatusSQL+") = ?", f.Status)
-	default:
-		return List[User]{}, db.OneOf("status", f.Status, Active, Banned, Erased, "all")
-	}
-	if f.Lang != "" {
-		q.Where("EXISTS (SELECT FROM messages m WHERE m.user_id = u.user_id AND m.lang = ?)", f.Lang)
-	}
-	q.WithinLanguages(db.MainLanguageSQL, f.Within)
-	rows, next, prev, err := db.Fetch[users.Row](ctx, s.pool, q, o, f.Page)
-	if err != nil {
-		return List[User]{}, err
-	}
-	return List[User]{Items: users.Of(rows), Next: next, Prev: prev}, nil
+	return users.Page(ctx, s.pool, f)
 }
 
 // userByID reads one user; c may be a transaction.
@@ -70,6 +43,7 @@ type (
 	Ban         = users.Ban
 	Stats       = users.Stats
 	Feedback    = users.Feedback
+	UserFilter  = users.Filter
 )
 
 // User returns one user with their stats and scores in every window.

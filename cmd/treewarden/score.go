@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/google/uuid"
+	"golang.org/x/text/unicode/norm"
 
 	"treewarden/scoring"
 	"treewarden/store"
@@ -114,7 +115,7 @@ func (c *ScoreExplainCmd) find(app *App, s *store.Store) (store.User, error) {
 			if u.UserID == id {
 				return u, nil
 			}
-			if strings.EqualFold(u.DisplayName, c.User) || u.Username == c.User {
+			if strings.EqualFold(norm.NFC.String(u.DisplayName), norm.NFC.String(c.User)) || u.Username == c.User {
 				found = append(found, u)
 			}
 		}

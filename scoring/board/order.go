@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/google/uuid"
+	"golang.org/x/text/unicode/norm"
 
 	"treewarden/scoring"
 )
@@ -32,7 +33,8 @@ type order struct {
 	view   View
 	window int
 	scorer scoring.Scorer
-	part   string // the part of the name, in lower case
+	part   string // the part of the name, in lower case and composed
+	forms  bool   // whether part has two Unicode forms
 	used   int    // the time of the last use
 
 	followed int // the number of the next change to follow
@@ -45,7 +47,7 @@ type order struct {
 func (v View) key() orderKey {
 	k := orderKey{
 		window: v.Window, legacy: v.Formula.Legacy, sort: v.Sort,
-		status: v.Status, lang: v.Lang, part: strings.ToLower(v.Name),
+		status: v.Status, lang: v.Lang, part: norm.NFC.String(strings.ToLower(v.Name)),
 	}
 	if v.Within != nil {
 		k.within = ";" + strings.Join(v.Within, ";")
@@ -67,7 +69,8 @@ func (b *Board) order(v View) *order {
 		if len(b.orders) >= ordersKept {
 			b.forgetOne()
 		}
-		o = &order{view: v, window: slices.Index(scoring.Windows, v.Window), scorer: v.Formula.Scorer(), part: key.part}
+		o = &order{view: v, window: slices.Index(scoring.Windows, v.Window), scorer: v.Formula.Scorer(), part: key.part,
+			forms: norm.NFD.String(key.part) != key.part}
 		b.orders[key] = o
 	}
 	o.used = b.clock
@@ -175,7 +178,14 @@ func (o *order) holds(u *User) bool {
 	case o.view.Within != nil && !o.view.writesWithin(u):
 		return false
 	}
-	return o.part == "" || strings.Contains(strings.ToLower(u.Name), o.part)
+	return o.part == "" || o.named(u.Name)
+}
+
+// named reports whether a name holds the part of the view, in any case and in
+// either Unicode form.
+func (o *order) named(name string) bool {
+	name = strings.ToLower(name)
+	return strings.Contains(name, o.part) || o.forms && strings.Contains(norm.NFC.String(name), o.part)
 }
 
 // writesWithin reports whether the language of most messages of a user is one of

@@ -110,8 +110,7 @@ func Page(ctx context.Context, c db.Conn, f Filter) (db.List[Account], error) {
 	q := db.Query{Columns: columns, From: from}
 	q.Where(with)
 	if f.Q != "" {
-		like := "%" + db.EscapeLike(f.Q) + "%"
-		q.Where("(u.display_name ILIKE ? OR u.username ILIKE ?)", like, like)
+		q.Where(q.Holds(f.Q, "u.display_name", "u.username"))
 	}
 	if f.Role != "" {
 		q.Where("u.role = ?", f.Role)

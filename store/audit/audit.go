@@ -191,7 +191,7 @@ func List(ctx context.Context, c db.Conn, f Filter) (db.List[Action], error) {
 // lower case, or the username.
 func actorsNamed(ctx context.Context, c db.Conn, name string) ([]uuid.UUID, error) {
 	rows, err := c.Query(ctx, `SELECT u.user_id FROM users u
-		WHERE (left(lower(u.display_name), 100) = left(lower($1), 100) AND lower(u.display_name) = lower($1) OR u.auth_method = 'local' AND u.username = $1)
+		WHERE (`+db.NamedSQL("u.display_name", "$1")+` OR u.auth_method = 'local' AND u.username = $1)
 		AND (u.role <> 'general' OR EXISTS (SELECT FROM actions a WHERE a.actor_id = u.user_id))`, db.ToText(name))
 	if err != nil {
 		return nil, db.Translate(err)

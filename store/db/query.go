@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/text/unicode/norm"
 )
 
 // Query builds a SELECT statement with its arguments.
@@ -32,6 +33,36 @@ func (q *Query) Where(condition string, values ...any) {
 		condition = strings.Replace(condition, "?", q.Arg(v), 1)
 	}
 	q.conditions = append(q.conditions, condition)
+}
+
+// Holds returns the condition that one of the texts holds a part, in upper or lower
+// case and in either Unicode form: é is one character for some keyboards,
+// and e with an accent for others. Only parts that have two forms cost more.
+func (q *Query) Holds(part string, texts ...string) string {
+	composed := norm.NFC.String(part)
+	pattern := q.Arg("%" + EscapeLike(composed) + "%")
+	held := make([]string, len(texts))
+	for i, text := range texts {
+		held[i] = text + " ILIKE " + pattern
+		if composed != norm.NFD.String(part) {
+			held[i] += " OR (" + text + " IS NOT NFC NORMALIZED AND normalize(" + text + ", NFC) ILIKE " + pattern + ")"
+		}
+	}
+	return "(" + strings.Join(held, " OR ") + ")"
+}
+
+// NamedSQL is the condition that a name is the argument in full, in upper or lower
+// case and in either Unicode form. An index on left(lower(name), 100) serves it:
+// names have any length, and an index's entry has not.
+func NamedSQL(name, argument string) string {
+	var starts, forms []string
+	for _, form := range []string{"%s", "normalize(%s, NFC)", "normalize(%s, NFD)"} {
+		form = "lower(" + fmt.Sprintf(form, argument+"::text") + ")"
+		starts, forms = append(starts, "left("+form+", 100)"), append(forms, form)
+	}
+	name = "lower(" + name + ")"
+	return "(left(" + name + ", 100) IN (" + strings.Join(starts, ", ") + ") AND " + name + " IN (" +
+		strings.Join(forms, ", ") + "))"
 }
 
 func (q *Query) sql() string {

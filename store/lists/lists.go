@@ -72,7 +72,7 @@ func All(ctx context.Context, c db.Conn, f Filter) (db.List[List], error) {
 		q.Where("l.kind = ?", f.Kind)
 	}
 	for _, word := range strings.Fields(f.Q) {
-		q.Where("l.name ILIKE ?", "%"+db.EscapeLike(word)+"%")
+		q.Where(q.Holds(word, "l.name"))
 	}
 	if f.Message != nil {
 		q.Where("l.list_id IN (SELECT list_id FROM list_items WHERE message_id = ?)", *f.Message)
@@ -230,8 +230,7 @@ func Items(ctx context.Context, c db.Conn, list uuid.UUID, f ItemFilter) (db.Lis
 		q.Where("m.lang = ?", f.Lang)
 	}
 	for _, word := range strings.Fields(f.Q) {
-		pattern := "%" + db.EscapeLike(word) + "%"
-		q.Where("(m.text ILIKE ? OR i.note ILIKE ?)", pattern, pattern)
+		q.Where(q.Holds(word, "m.text", "i.note"))
 	}
 	type row struct {
 		db.Keyed

@@ -70,7 +70,7 @@ func All(ctx context.Context, c db.Conn, f Filter) (db.List[Message], error) {
 // Malformed for a value that a field cannot have.
 func (f Filter) Narrow(q *db.Query) error {
 	for _, word := range strings.Fields(f.Q) {
-		q.Where("m.text ILIKE ?", "%"+db.EscapeLike(word)+"%")
+		q.Where(q.Holds(word, "m.text"))
 	}
 	if f.Lang != "" {
 		q.Where("m.lang = ?", f.Lang)

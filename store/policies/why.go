@@ -112,8 +112,7 @@ func find(ctx context.Context, c db.Conn, who string) (account, error) {
 	if id, err := uuid.Parse(who); err == nil {
 		return byID(ctx, c, id, "user")
 	}
-	named, err := db.Collect[account](ctx, c, accountSQL+`left(lower(u.display_name), 100) = left(lower($1), 100)
-		AND lower(u.display_name) = lower($1)
+	named, err := db.Collect[account](ctx, c, accountSQL+db.NamedSQL("u.display_name", "$1")+`
 		ORDER BY u.role = 'general', u.user_id LIMIT 20`, db.ToText(who))
 	if err != nil {
 		return account{}, err

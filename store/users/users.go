@@ -13,6 +13,50 @@ import (
 	"treewarden/store/tables"
 )
 
+// Filter narrows the list of users. Sort is name (default), created or activity; a
+// leading "-" means descending.
+type Filter struct {
+	Q, Role, Status, Lang, Sort string
+	Within                      []string // only users who write most in these languages; nil for all
+	db.Page
+}
+
+// Page returns one page of the users; keys are left out. The role is a known one.
+func Page(ctx context.Context, c db.Conn, f Filter) (db.List[User], error) {
+	o, err := db.ChooseOrder("sort", f.Sort, Orders...)
+	if err != nil {
+		return db.List[User]{}, err
+	}
+	q := db.Query{Columns: Columns, From: "users u"}
+	q.Where("u.auth_method <> 'key'")
+	if f.Q != "" {
+		named := q.Holds(f.Q, "u.display_name", "u.username")
+		if id, err := uuid.Parse(f.Q); err == nil {
+			named = "(" + named + " OR u.user_id = " + q.Arg(id) + ")"
+		}
+		q.Where(named)
+	}
+	if f.Role != "" {
+		q.Where("u.role = ?", f.Role)
+	}
+	switch f.Status {
+	case "", "all":
+	case tables.Active, tables.Banned, tables.Erased:
+		q.Where("("+tables.UserStatusSQL+") = ?", f.Status)
+	default:
+		return db.List[User]{}, db.OneOf("status", f.Status, tables.Active, tables.Banned, tables.Erased, "all")
+	}
+	if f.Lang != "" {
+		q.Where("EXISTS (SELECT FROM messages m WHERE m.user_id = u.user_id AND m.lang = ?)", f.Lang)
+	}
+	q.WithinLanguages(db.MainLanguageSQL, f.Within)
+	rows, next, prev, err := db.Fetch[Row](ctx, c, q, o, f.Page)
+	if err != nil {
+		return db.List[User]{}, err
+	}
+	return db.List[User]{Items: Of(rows), Next: next, Prev: prev}, nil
+}
+
 // Stats counts a user's messages and feedback within a time.
 type Stats struct {
 	Messages      int64   `json:"messages"`
