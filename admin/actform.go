@@ -100,8 +100,11 @@ func actForm(kind store.Kind) func(*Server, *fiber.Ctx) error {
 		if err != nil {
 			return err
 		}
-		if edit, ok := params.(*store.EditParams); ok && !c.Context().QueryArgs().Has("text") {
-			edit.Text = p.Message.Text
+		if edit, ok := params.(*store.EditParams); ok {
+			p.Body.Was = formBase(map[string]string{"text": p.Message.Text})
+			if !c.Context().QueryArgs().Has("text") {
+				edit.Text = p.Message.Text
+			}
 		}
 		if p.Body.Version == nil && p.Message != nil {
 			p.Body.Version = &p.Message.Version

@@ -33,6 +33,7 @@ type actBody struct {
 	// Only the forms of the pages send these.
 	Return string `json:"-" form:"return"`
 	Key    string `json:"-" form:"key" validate:"max=100"`
+	Was    string `json:"-" form:"was" validate:"max=2000"`
 }
 
 func (b actBody) act(kind store.Kind, target uuid.UUID, params any) store.Act {
@@ -102,7 +103,9 @@ func (s *Server) refused(c *fiber.Ctx, kind store.Kind, id uuid.UUID, body actBo
 	}
 	if typed {
 		// If the form is sent again, the person has seen the newer text.
-		p.Conflict, p.Body.Version = conflict, &conflict.Version
+		p.Conflict, p.Body.Version = conflict, &p.Message.Version
+		edit.Text = newStaleForm(body.Was).field("text", edit.Text, p.Message.Text)
+		p.Body.Was = formBase(map[string]string{"text": p.Message.Text})
 		p.Body.Key = rand.Text()
 		return s.renderAct(c, fiber.StatusConflict, p)
 	}

@@ -82,7 +82,8 @@ func (s *Server) describe(err error) failure {
 			Version: conflict.Version, Action: conflict.Action, Expected: conflict.Expected, Advice: "Nothing was done. Look at it as it is now, then " +
 				"decide again."}
 	case errors.As(err, &ahead):
-		return failure{Status: 409, Code: "conflict", Title: "There is no such event", Message: ahead.Error(), Last: &ahead.Last}
+		return failure{Status: 409, Code: "conflict", Title: "There is no such event", Message: ahead.Error(),
+			Last: &ahead.Last}
 	case errors.Is(err, errNotSignedIn):
 		return failure{Status: 401, Code: "not_signed_in", Title: "You are not signed in",
 			Message: "Your session has ended, or you have not signed in yet.",

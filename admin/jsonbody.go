@@ -41,6 +41,10 @@ func decodeJSON(body []byte, into []any) (wrong map[string]string, err error) {
 				continue
 			}
 			delete(members, name)
+			if name == "version" && string(member) == "null" {
+				wrong[name] = "must be the version that you read, and not null"
+				continue
+			}
 			if why := setJSON(v.Field(i), member); why != "" {
 				wrong[name] = why
 			}

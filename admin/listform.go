@@ -26,6 +26,7 @@ type listFormPage struct {
 	Kinds    []Choice
 	Wrong    store.Invalid
 	Conflict *store.Conflict
+	Both     map[string]otherValue // of fields that another person changed too
 	Dialog   bool
 }
 
@@ -52,6 +53,8 @@ func (s *Server) listForm(c *fiber.Ctx, id uuid.UUID, body actBody) (listFormPag
 		if p.Body.Version == nil {
 			p.Body.Version = &list.Version
 		}
+		p.Body.Was = formBase(map[string]string{
+			"name": list.Name, "note": list.Note, "kind": list.Kind, "archived": boxText(list.Archived)})
 	}
 	p.Toast = nil
 	p.Return = localPath(body.Return, p.Post)
@@ -81,6 +84,21 @@ func (p *listFormPage) fill(typed store.ListParams) {
 	if typed.Kind != nil {
 		p.chooseKind(*typed.Kind)
 	}
+}
+
+// merge puts what was typed into a stale form, which holds the list as it is now.
+func (p *listFormPage) merge(stale *staleForm, typed store.ListParams) {
+	now := ""
+	for _, kind := range p.Kinds {
+		if kind.Chosen {
+			now = kind.Value
+		}
+	}
+	p.fill(store.ListParams{
+		Name: stale.text("name", typed.Name, p.Name), Note: stale.text("note", typed.Note, p.Note),
+		Kind: stale.text("kind", typed.Kind, now), Archived: stale.box("archived", typed.Archived, p.Archived),
+	})
+	p.Both = stale.Both
 }
 
 func (s *Server) renderListForm(c *fiber.Ctx, status int, p listFormPage) error {
@@ -207,16 +225,21 @@ func (s *Server) listRefused(
 	if isAPI(c) || !wrong && !late || kind == "update_list" && id == uuid.Nil {
 		return err
 	}
+	was := body.Was
+	if late {
+		// If the form is sent again, the person has seen the other change.
+		body.Version = nil
+	}
 	p, pageErr := s.listForm(c, id, body)
 	if pageErr != nil {
 		return errors.Join(err, pageErr)
 	}
-	p.fill(typed)
-	p.Wrong = invalid
-	if late {
-		// If the form is sent again, the person has seen the other change.
-		p.Conflict, p.Body.Version = conflict, &conflict.Version
+	if late && kind == "update_list" {
+		p.merge(newStaleForm(was), typed)
+		p.Conflict = conflict
 		return s.renderListForm(c, fiber.StatusConflict, p)
 	}
+	p.fill(typed)
+	p.Wrong, p.Body.Was = invalid, was
 	return s.renderListForm(c, fiber.StatusUnprocessableEntity, p)
 }

@@ -53,7 +53,8 @@ func TestUnknownParametersAreRefused(t *testing.T) {
 	for _, address := range []string{"/ban?preview=true", "/ban?reason=x", "/ban?x=1", "/ban?until=2030-01-01T00:00:00Z",
 		"/unban?preview=true"} {
 		a := key.send(http.MethodPost, path+address, body).want(400)
-		if name := address[strings.Index(address, "?")+1 : strings.Index(address, "=")]; !strings.Contains(a.body, name+": ") {
+		name := address[strings.Index(address, "?")+1 : strings.Index(address, "=")]
+		if !strings.Contains(a.body, name+": ") {
 			t.Errorf("%s: %s", address, a.body)
 		}
 	}
@@ -67,7 +68,8 @@ func TestUnknownParametersAreRefused(t *testing.T) {
 	newClient(t, server).get("/api/v1/users?stauts=banned").want(401)
 	// Links to pages may have parameters that somebody else added.
 	moderator := staff(t, server, policy.Moderator)
-	for _, page := range []string{"/users?utm_source=mail", "/trollboard?fbclid=x&sort=rate", "/messages?limit=1&limit=2"} {
+	for _, page := range []string{"/users?utm_source=mail", "/trollboard?fbclid=x&sort=rate",
+		"/messages?limit=1&limit=2"} {
 		moderator.get(page).want(200)
 	}
 }

@@ -138,7 +138,13 @@ func (s *Server) saveScoring(c *fiber.Ctx) error {
 		return s.showScoring(c, p, invalid)
 	case errors.As(err, &conflict):
 		// If the form is sent again, the person has seen the other change.
-		p.Conflict, p.Version = conflict, conflict.Version
+		base := p.Version
+		if p, err = s.scoringPage(c, scoring.Total); err != nil {
+			return err
+		}
+		p.read(values)
+		p.merge(base)
+		p.Conflict = conflict
 		return s.showScoring(c, p, nil)
 	case err != nil:
 		return err
@@ -231,6 +237,26 @@ func (p *scoringPage) read(values url.Values) (scoring.Change, store.Invalid) {
 	p.Note = last(values["note"])
 	_, faults := change.Apply(p.Scoring.Formula)
 	return change, merge(wrong, faults)
+}
+
+// merge gives the weights that the form left as they were in a version their
+// values in force, which somebody else may have changed since.
+func (p *scoringPage) merge(version int) {
+	i := slices.IndexFunc(p.Versions, func(v versionLine) bool { return v.Version == version })
+	if i < 0 {
+		return
+	}
+	for j := range p.Weights {
+		p.Weights[j].keep(p.Versions[i].Weights[scoring.Signal(p.Weights[j].Name)])
+	}
+	p.Toxic.keep(p.Versions[i].ToxicFrom)
+}
+
+// keep shows the value in force if the form has the former one.
+func (l *weightLine) keep(former float64) {
+	if n, err := strconv.ParseFloat(l.Value, 64); err == nil && n == former {
+		l.Value, l.Changed = plainNumber(l.InForce), false
+	}
 }
 
 // showScoring answers with the page: 422 if fields are wrong, 409 if another

@@ -70,6 +70,23 @@ type staffBody struct {
 	Codes  string `json:"-" form:"languages" validate:"max=400"`
 	Return string `json:"-" form:"return"`
 	Key    string `json:"-" form:"key" validate:"max=100"`
+	Was    string `json:"-" form:"was" validate:"max=2000"`
+}
+
+// limit returns the languages of the form as one text, as limitText does.
+func (b staffBody) limit() string {
+	if b.Limit == "all" {
+		return limitText(nil)
+	}
+	return limitText(languageCodes(b.Codes))
+}
+
+// limitText returns the languages of an account as one text; nil is all.
+func limitText(languages []string) string {
+	if languages == nil {
+		return "all"
+	}
+	return "only " + strings.Join(languages, ", ")
 }
 
 // params returns the account that a request describes.

@@ -11,6 +11,7 @@ import (
 
 	"treewarden/policy"
 	"treewarden/store"
+	"treewarden/store/accounts"
 )
 
 // staffFormPage is the form of a new account, or of the changes of one.
@@ -28,7 +29,8 @@ type staffFormPage struct {
 	Roles    []Choice
 	Wrong    store.Invalid
 	Conflict *store.Conflict
-	Refusal  string // why the change may not be made
+	Both     map[string]otherValue // of fields that another person changed too
+	Refusal  string                // why the change may not be made
 	Dialog   bool
 	// Preview is what the change would do, nil before it was asked for.
 	Preview *staffPreview
@@ -80,6 +82,10 @@ func (s *Server) staffForm(c *fiber.Ctx, id uuid.UUID, body staffBody) (staffFor
 		p.Codes = strings.Join(account.Languages, ", ")
 		if p.Body.Version == nil {
 			p.Body.Version = &account.Version
+		}
+		if p.Body.Was == "" {
+			p.Body.Was = formBase(map[string]string{
+				"name": account.Username, "role": account.Role, "languages": limitText(account.Languages)})
 		}
 	}
 	p.Toast = nil
@@ -193,14 +199,22 @@ func (s *Server) staffRefused(c *fiber.Ctx, id uuid.UUID, body staffBody, err er
 	if isAPI(c) || !wrong && !late {
 		return err
 	}
+	status := fiber.StatusUnprocessableEntity
+	stale := newStaleForm(body.Was)
+	if late {
+		status = fiber.StatusConflict
+		account, readErr := s.store.StaffByID(c.UserContext(), s.actor(c), id)
+		if readErr != nil {
+			return errors.Join(err, readErr)
+		}
+		body.merge(stale, account)
+	}
 	p, pageErr := s.staffForm(c, id, body)
 	if pageErr != nil {
 		return errors.Join(err, pageErr)
 	}
-	status := fiber.StatusUnprocessableEntity
 	if late {
-		// If the form is sent again, the person has seen the other change.
-		status, p.Conflict, p.Body.Version = fiber.StatusConflict, conflict, &conflict.Version
+		p.Conflict, p.Both = conflict, stale.Both
 	}
 	if !p.New {
 		if _, err := s.previewStaff(c, id, &p); err != nil {
@@ -211,6 +225,20 @@ func (s *Server) staffRefused(c *fiber.Ctx, id uuid.UUID, body staffBody, err er
 		p.Wrong = invalid
 	}
 	return s.renderStaffForm(c, status, p)
+}
+
+// merge merges a stale form with the account as it is now. The form then carries
+// the present version: if it is sent again, the person has seen the other change.
+func (b *staffBody) merge(stale *staleForm, account accounts.Account) {
+	b.Name = stale.text("name", b.Name, account.Username)
+	b.Role = stale.text("role", b.Role, account.Role)
+	if now := limitText(account.Languages); b.Limit != "" && stale.field("languages", b.limit(), now) == now {
+		b.Limit, b.Codes = "all", strings.Join(account.Languages, ", ")
+		if account.Languages != nil {
+			b.Limit = "some"
+		}
+	}
+	b.Version, b.Was = nil, ""
 }
 
 // staffActForm shows the form of an act on an account.

@@ -84,6 +84,7 @@ type userPage struct {
 	Roles     []Choice // the options of the form; empty if the role must stay
 	Wrong     store.Invalid
 	Conflict  *store.Conflict
+	Both      map[string]otherValue // of fields that another person changed too
 	// MayEdit and MayBan report whether the person has the permission and the
 	// rank rules allow it. WhyNot is the rule that does not.
 	MayEdit, MayBan bool
@@ -210,7 +211,9 @@ func (s *Server) userPage(c *fiber.Ctx, q userQuery) (userPage, error) {
 	p.MayEdit = p.Person.May(policy.UserEdit) && p.WhyNot == "" && !erased
 	p.MayBan = p.Person.May(policy.UserBan) && p.WhyNot == "" && !erased
 	p.Form = userBody{DisplayName: &p.User.DisplayName, Notes: &p.User.Notes, ShowOnLeaderboard: &p.User.ShowOnLeaderboard,
-		Version: &p.User.Version, Key: rand.Text()}
+		Version: &p.User.Version, Key: rand.Text(), Was: formBase(map[string]string{
+			"display_name": p.User.DisplayName, "notes": p.User.Notes, "role": p.User.Role,
+			"show_on_leaderboard": boxText(p.User.ShowOnLeaderboard)})}
 	if p.MayEdit {
 		p.Roles = s.grantable(p.Person, p.User.Role)
 	}

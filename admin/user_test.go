@@ -280,7 +280,7 @@ func TestPatchUser(t *testing.T) {
 		a.field("error", "action", "kind") != "update_user" {
 		t.Errorf("the conflict is %s", a.body)
 	}
-	moderator.send(http.MethodPatch, path, map[string]any{"notes": "seen"}).want(http.StatusOK)
+	moderator.send(http.MethodPatch, path, map[string]any{"notes": "seen", "version": 2}).want(http.StatusOK)
 	for _, body := range []string{`{"display_name":""}`, `{"nots":"x"}`, `{"notes":7}`, `{}`, `{"notes":"\u0000"}`} {
 		if a := moderator.send(http.MethodPatch, path, body).want(http.StatusUnprocessableEntity); a.field("error",
 			"fields") == nil {

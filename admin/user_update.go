@@ -23,10 +23,11 @@ type userBody struct {
 	ShowOnLeaderboard *bool   `json:"show_on_leaderboard" form:"show_on_leaderboard"`
 	Role              *string `json:"role" form:"role"`
 	Reason            string  `json:"reason" form:"reason"`
-	Version           *int    `json:"version" form:"version"`
+	Version           *int    `json:"version" form:"version" required:"true"`
 
-	// Only the form of the page sends it.
+	// Only the form of the page sends these.
 	Key string `json:"-" form:"key" validate:"max=100"`
+	Was string `json:"-" form:"was" validate:"max=2000"`
 }
 
 // Shown reports whether the form's box is checked.
@@ -60,9 +61,11 @@ func (s *Server) updateUser(c *fiber.Ctx) error {
 		if key, err = idempotencyKey(c, body.Key); err != nil {
 			return err
 		}
+		patch := body.patch()
+		patch.NeedVersion = isAPI(c)
 		outcome, err = s.store.Act(c.UserContext(), s.actor(c),
 			store.Act{Kind: "update_user", Target: id, Reason: body.Reason, Version: body.Version,
-				IdempotencyKey: key, Params: body.patch()})
+				IdempotencyKey: key, Params: patch})
 	}
 	switch {
 	case err != nil:
@@ -95,6 +98,11 @@ func (s *Server) updateRefused(c *fiber.Ctx, body userBody, err error) error {
 	}
 	current := p.Form
 	p.Form, p.Form.Key = body, current.Key
+	status := fiber.StatusUnprocessableEntity
+	if late {
+		p.mergeForm(current)
+		p.Conflict, status = conflict, fiber.StatusConflict
+	}
 	if p.Form.DisplayName == nil {
 		p.Form.DisplayName = current.DisplayName
 	}
@@ -104,16 +112,26 @@ func (s *Server) updateRefused(c *fiber.Ctx, body userBody, err error) error {
 	if p.Form.ShowOnLeaderboard == nil {
 		p.Form.ShowOnLeaderboard = current.ShowOnLeaderboard
 	}
-	if body.Role != nil {
+	if p.Form.Role != nil {
 		for i := range p.Roles {
-			p.Roles[i].Chosen = p.Roles[i].Value == *body.Role
+			p.Roles[i].Chosen = p.Roles[i].Value == *p.Form.Role
 		}
 	}
 	p.Wrong = invalid
-	if late {
-		// If the form is sent again, the person has seen the other change.
-		p.Conflict, p.Form.Version = conflict, &conflict.Version
-		return s.showUser(c, fiber.StatusConflict, p)
+	return s.showUser(c, status, p)
+}
+
+// mergeForm merges a stale form with the user as they are now. If the form is
+// sent again, the person has seen the other change.
+func (p *userPage) mergeForm(current userBody) {
+	stale := newStaleForm(p.Form.Was)
+	var former []string // notes
+	for _, version := range p.User.History[min(len(p.User.History), 1):] {
+		former = append(former, version.Notes)
 	}
-	return s.showUser(c, fiber.StatusUnprocessableEntity, p)
+	p.Form.DisplayName = stale.text("display_name", p.Form.DisplayName, p.User.DisplayName)
+	p.Form.Notes = stale.text("notes", p.Form.Notes, p.User.Notes, append(former, "")...)
+	p.Form.ShowOnLeaderboard = stale.box("show_on_leaderboard", p.Form.ShowOnLeaderboard, p.User.ShowOnLeaderboard)
+	p.Form.Role = stale.text("role", p.Form.Role, p.User.Role)
+	p.Form.Version, p.Form.Was, p.Both = current.Version, current.Was, stale.Both
 }

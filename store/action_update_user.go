@@ -14,6 +14,9 @@ type UserPatch struct {
 	Notes             *string `json:"notes" form:"notes"`
 	ShowOnLeaderboard *bool   `json:"show_on_leaderboard" form:"show_on_leaderboard"`
 	Role              *string `json:"role" form:"role"`
+
+	// NeedVersion refuses a change by a program that does not say what it read.
+	NeedVersion bool `json:"-"`
 }
 
 func init() {
@@ -50,6 +53,9 @@ func updateUser(d *actionTx, p UserPatch) error {
 	if p.DisplayName != nil && *p.DisplayName != user.DisplayName && (!accounts.Visible(*p.DisplayName) ||
 		corpus.TooLongFor(strings.TrimSpace(*p.DisplayName), corpus.MaxDisplayName)) {
 		return Invalid{"display_name": "A display name has at least one visible character, and at most 256 in all."}
+	}
+	if p.NeedVersion && d.act.Version == nil {
+		return Invalid{"version": "must be given: the version that you read, so that no other change is lost"}
 	}
 	if err := d.checkVersion(user.Version); err != nil {
 		return err
@@ -113,7 +119,7 @@ func (p UserPatch) check(roles *policy.Policy) error {
 	if p.Role != nil && !roles.KnownRole(*p.Role) {
 		wrong["role"] = "There is no such role; it is one of " + strings.Join(roles.Names(), ", ") + "."
 	}
-	if p == (UserPatch{}) {
+	if p == (UserPatch{NeedVersion: p.NeedVersion}) {
 		wrong["display_name"] = "Nothing to change was given."
 	}
 	if len(wrong) > 0 {

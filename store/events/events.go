@@ -45,8 +45,8 @@ type AheadError struct {
 }
 
 func (a AheadError) Error() string {
-	return fmt.Sprintf("There is no event %d: the last one is %d. The database may have been restored from a backup. Read "+
-		"again from an event that you are sure of, with after=0 from the first.", a.After, a.Last)
+	return fmt.Sprintf("There is no event %d: the last one is %d. The database may have been restored from a backup. "+
+		"Read again from an event that you are sure of, with after=0 from the first.", a.After, a.Last)
 }
 
 // checkLast returns an AheadError if an id is beyond the last event.
