@@ -133,6 +133,22 @@ func goodBody(r route) map[string]any {
 	return body
 }
 
+// goodBody returns a good body for an address: the change of a user has the
+// version of that user.
+func (w *world) goodBody(r route, address string) map[string]any {
+	w.t.Helper()
+	body := goodBody(r)
+	if r.Method == patch && r.Path == "/users/:id" {
+		var version int
+		if err := storetest.DB(w.t, w.store).QueryRow(w.t.Context(), "SELECT version FROM users WHERE user_id = $1",
+			address[strings.LastIndex(address, "/")+1:]).Scan(&version); err != nil {
+			w.t.Fatal(err)
+		}
+		body["version"] = version
+	}
+	return body
+}
+
 // goodForm returns the form of a route's page.
 func goodForm(r route) url.Values {
 	switch r.Path {
@@ -322,7 +338,7 @@ func (w *world) restoreAccess() {
 
 // sendField sends a good body with one field changed.
 func (w *world) sendField(r route, address, name, value string) answer {
-	body := goodBody(r)
+	body := w.goodBody(r, address)
 	body[name] = value
 	if utf8.ValidString(value) {
 		return w.by(r).send(r.Method, address, body)
@@ -361,7 +377,7 @@ func TestBadTypes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	values := map[string]string{
-		"true": "bool", "0": "number", "-1": "number", "1.5": "fraction", "1e3": "fraction", "1e999": "fraction",
+		"true": "bool", "0": "number", "-1": "number", "1.5": "fraction", "1e3": "number", "1e999": "fraction",
 		"-0": "number", "9223372036854775808": "fraction", `"x"`: "string", `"1"`: "string", `"true"`: "string",
 		"[]": "list", "[[]]": "list", `["x"]`: "list", "{}": "object", `{"a": 1}`: "object", `{"a": {"b": []}}`: "object",
 		`{"spam": "1"}`: "object", `{"spam": null}`: "object", `{"spam": 1.01}`: "object",
@@ -390,7 +406,7 @@ func TestBadTypes(t *testing.T) {
 					continue
 				}
 				cases++
-				good := goodBody(r)
+				good := w.goodBody(r, address)
 				good[name] = json.RawMessage(value)
 				a := w.by(r).send(r.Method, address, good)
 				sound(t, address, a)
@@ -402,10 +418,10 @@ func TestBadTypes(t *testing.T) {
 			if name == "preview" {
 				continue
 			}
-			good := goodBody(r)
+			good := w.goodBody(r, address)
 			delete(good, name)
 			without := w.by(r).send(r.Method, address, good).status
-			good = goodBody(r) // a name of its own
+			good = w.goodBody(r, address) // a name of its own
 			good[name] = nil
 			if a := w.by(r).send(r.Method, address, good); a.status != without {
 				t.Errorf("%s %s with %s: null answers %d, without it %d", r.Method, address, name, a.status, without)

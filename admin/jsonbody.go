@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -41,10 +43,6 @@ func decodeJSON(body []byte, into []any) (wrong map[string]string, err error) {
 				continue
 			}
 			delete(members, name)
-			if name == "version" && string(member) == "null" {
-				wrong[name] = "must be the version that you read, and not null"
-				continue
-			}
 			if why := setJSON(v.Field(i), member); why != "" {
 				wrong[name] = why
 			}
@@ -70,6 +68,9 @@ func setJSON(field reflect.Value, value json.RawMessage) string {
 	if at, isTime := target.(**time.Time); isTime {
 		return setJSONTime(at, value)
 	}
+	if isWhole(field.Type()) {
+		value = wholeNumber(value)
+	}
 	err := json.Unmarshal(value, target)
 	var kind *json.UnmarshalTypeError
 	switch text := reflect.Indirect(field); {
@@ -85,6 +86,25 @@ func setJSON(field reflect.Value, value json.RawMessage) string {
 		return "holds a NUL character"
 	}
 	return ""
+}
+
+// isWhole reports whether a field is a whole number, which may be left out.
+func isWhole(t reflect.Type) bool {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.Kind() == reflect.Int || t.Kind() == reflect.Int64
+}
+
+// wholeNumber writes a whole number such as 3.0 or 3e0 as 3. It returns all else as
+// it is.
+func wholeNumber(value json.RawMessage) json.RawMessage {
+	const exact = 1 << 53 // up to here, every whole number has a float of its own
+	n, err := strconv.ParseFloat(string(value), 64)
+	if err != nil || n != math.Trunc(n) || math.Abs(n) > exact || !bytes.ContainsAny(value, ".eE") {
+		return value
+	}
+	return strconv.AppendInt(nil, int64(n), 10)
 }
 
 // setJSONTime sets a time that may be null. It has rules of its own, because the

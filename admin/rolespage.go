@@ -231,6 +231,11 @@ func (s *Server) rolesAgain(c *fiber.Ctx, body rolesBody, columns []roleColumn, 
 	case errors.As(err, &p.Conflict):
 		// If the form is sent again, the person has seen the other change.
 		p.Version = p.Policy.Version.Version
+		for _, v := range p.Policy.Earlier {
+			if body.Version != nil && v.Version == *body.Version {
+				p.Columns = mergeColumns(columns, v.Roles, p.Policy.Roles)
+			}
+		}
 	case errors.As(err, &forbidden):
 		p.Refused = forbidden.Why
 	case errors.As(err, &invalid):

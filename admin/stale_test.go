@@ -123,14 +123,10 @@ func TestPatchNeedsTheVersion(t *testing.T) {
 			t.Errorf("%s: %s", body, a.body)
 		}
 	}
-	list := key.send(http.MethodPost, "/api/v1/lists", map[string]any{"name": "x", "kind": "bad"}).want(200).
-		field("list_id").(string)
-	a := key.send(http.MethodPatch, "/api/v1/lists/"+list, `{"note": "x", "version": null}`).want(422)
-	if a.field("error", "fields", "version") == nil {
-		t.Errorf("a list: %s", a.body)
-	}
 	key.send(http.MethodPatch, path, `{"notes": "x", "version": 9}`).want(409)
 	key.send(http.MethodPatch, path, `{"notes": "x", "version": 1}`).want(200)
+	key.send(http.MethodPatch, path, `{"notes": "y", "version": 2.0}`).want(200)
+	key.send(http.MethodPatch, path, `{"notes": "z", "version": 3e0}`).want(200)
 }
 
 // TestStaleListFormKeepsTheOthersChange (fault 3): the same for a list.
@@ -254,5 +250,45 @@ func TestStaleWeightsKeepTheOthersChange(t *testing.T) {
 	weights := mine.get("/api/v1/scoring").want(200)
 	if weights.field("weights", "pii") != 7.0 || weights.field("weights", "downvotes") != 5.0 {
 		t.Errorf("after both: %.400s", weights.body)
+	}
+}
+
+// TestStaleRolesKeepTheOthersChange (fault 3): the same for the roles, also where
+// somebody else added one.
+func TestStaleRolesKeepTheOthersChange(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	server := newServer(t, s)
+	mine, theirs := staff(t, server, policy.Admin), staff(t, server, policy.Admin)
+	stale, at := rolesForm(t, mine.get(rolesPath).want(200))
+	other, _ := rolesForm(t, theirs.get(rolesPath).want(200))
+	lead, moderator := at(policy.DataLead), at(policy.Moderator)
+	other.Add("may."+lead, string(policy.UserBan))
+	other.Set("title."+lead, "lead of data")
+	other.Set("new_name", "watcher")
+	other.Set("new_title", "watcher")
+	other.Set("new_rank", "1")
+	other.Set("new_from", policy.Moderator)
+	other.Set("do", "save")
+	other.Set("reason", "for the test")
+	theirs.post(rolesPath, other).want(303)
+	stale.Set("title."+moderator, "keeper of peace")
+	stale.Set("do", "save")
+	stale.Set("reason", "for the test")
+	again, at := rolesForm(t, mine.post(rolesPath, stale).want(409))
+	if at("watcher") == "" {
+		t.Fatalf("the role that a colleague added is gone: %v", again["role"])
+	}
+	again.Set("do", "save")
+	again.Set("reason", "for the test")
+	mine.post(rolesPath, again).want(303)
+	roles := map[string]map[string]any{}
+	for _, role := range mine.get("/api/v1/policy").want(200).field("roles").([]any) {
+		role := role.(map[string]any)
+		roles[role["name"].(string)] = role
+	}
+	if roles["watcher"] == nil || roles[policy.DataLead]["title"] != "lead of data" ||
+		roles[policy.Moderator]["title"] != "keeper of peace" {
+		t.Errorf("after both: %v", roles)
 	}
 }

@@ -51,6 +51,15 @@ func TestSearchFindsBothUnicodeForms(t *testing.T) {
 			}
 		}
 	}
+	// A name in full, of somebody in the log.
+	for _, stored := range []string{"Renée", norm.NFD.String("Zoé")} {
+		actor := storetest.Staff(t, s, policy.Moderator)
+		storetest.Exec(t, s, "UPDATE users SET display_name = $1 WHERE user_id = $2", stored, actor.UserID)
+		for _, typed := range []string{norm.NFC.String(stored), norm.NFD.String(stored)} {
+			key.get("/api/v1/audit?actor=" + url.QueryEscape(typed)).want(200)
+			key.get("/api/v1/policy/why?permission=user.ban&user=" + url.QueryEscape(typed)).want(200)
+		}
+	}
 	// Another accent is another letter, and a wildcard is none.
 	for _, typed := range []string{"Josè", "Jos_é", "%é", "Zoê"} {
 		for _, address := range []string{"/users?q=", "/trollboard?q=", "/messages?q="} {
