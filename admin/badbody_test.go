@@ -139,12 +139,7 @@ func (w *world) goodBody(r route, address string) map[string]any {
 	w.t.Helper()
 	body := goodBody(r)
 	if r.Method == patch && r.Path == "/users/:id" {
-		var version int
-		if err := storetest.DB(w.t, w.store).QueryRow(w.t.Context(), "SELECT version FROM users WHERE user_id = $1",
-			address[strings.LastIndex(address, "/")+1:]).Scan(&version); err != nil {
-			w.t.Fatal(err)
-		}
-		body["version"] = version
+		return versioned(w.t, w.store, address, body)
 	}
 	return body
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -94,6 +95,26 @@ func (c *client) send(method, path string, body any) answer {
 		text = string(encoded)
 	}
 	return c.do(method, path, strings.NewReader(text), "application/json")
+}
+
+// changeUser changes a user by the API, from the version in force. The path ends
+// with the user's id.
+func (c *client) changeUser(path string, fields map[string]any) answer {
+	c.t.Helper()
+	return c.send(http.MethodPatch, path, versioned(c.t, c.server.store, path, fields))
+}
+
+// versioned adds the version in force of the user with the id at the end of a path.
+func versioned(t *testing.T, s *store.Store, path string, fields map[string]any) map[string]any {
+	t.Helper()
+	var version int
+	if err := storetest.DB(t, s).QueryRow(t.Context(), "SELECT version FROM users WHERE user_id = $1",
+		path[strings.LastIndex(path, "/")+1:]).Scan(&version); err != nil {
+		t.Fatal(err)
+	}
+	fields = maps.Clone(fields)
+	fields["version"] = version
+	return fields
 }
 
 // do sends a request; headers are names and values.

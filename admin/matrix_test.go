@@ -132,7 +132,11 @@ func TestActs(t *testing.T) {
 					if prefix == "" {
 						a = c.post(path, goodForm(r))
 					} else {
-						a = c.send(r.Method, path, goodBody(r))
+						body := goodBody(r)
+						if r.Method == patch {
+							body = versioned(t, s, path, body)
+						}
+						a = c.send(r.Method, path, body)
 					}
 					may := s.Policy().Allows(actor.role, kind.Permission) && (actor.languages == nil ||
 						slices.Contains(actor.languages, lang))

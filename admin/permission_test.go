@@ -152,7 +152,12 @@ func TestRanks(t *testing.T) {
 					want = map[bool]int{true: want, false: no}[roleOf(name) == policy.Admin]
 				}
 				method, path, _ := strings.Cut(act, " ")
-				a := c.send(method, apiPrefix+"/users/"+id.String()+strings.TrimSpace(path), body)
+				path = apiPrefix + "/users/" + id.String() + strings.TrimSpace(path)
+				sent := body
+				if method == patch {
+					sent = versioned(t, s, path, body)
+				}
+				a := c.send(method, path, sent)
 				if a.status != want {
 					t.Errorf("%s, %s, target %d: %d, want %d: %.200s", name, act, i, a.status, want, a.body)
 				}
@@ -172,11 +177,11 @@ func TestLastAdmin(t *testing.T) {
 	first, second := storetest.Staff(t, s, policy.Admin), storetest.Staff(t, s, policy.Admin)
 	c, bot := signedIn(t, server, first), program(t, server, policy.Admin)
 	path := apiPrefix + "/users/" + second.UserID.String()
-	c.send(patch, path, map[string]any{"role": policy.Moderator}).want(200)
+	c.changeUser(path, map[string]any{"role": policy.Moderator}).want(200)
 	last := apiPrefix + "/users/" + first.UserID.String()
-	bot.send(patch, last, map[string]any{"role": policy.Moderator}).want(403)
+	bot.changeUser(last, map[string]any{"role": policy.Moderator}).want(403)
 	bot.send(post, last+"/ban", map[string]any{"reason": "a coup"}).want(403)
-	bot.send(patch, path, map[string]any{"role": policy.Admin}).want(200)
+	bot.changeUser(path, map[string]any{"role": policy.Admin}).want(200)
 	bot.send(post, last+"/ban", map[string]any{"reason": "a coup"}).want(200)
 	c.get("/").want(303)
 }
@@ -341,13 +346,13 @@ func TestRoleAndBanTakeEffect(t *testing.T) {
 	ban := apiPrefix + "/users/" + w.user.String() + "/ban"
 	body := map[string]any{"reason": "for the test", "preview": true}
 	w.mod.send(post, ban, body).want(200)
-	admin.send(patch, own, map[string]any{"role": policy.DataLead}).want(200)
+	admin.changeUser(own, map[string]any{"role": policy.DataLead}).want(200)
 	w.mod.send(post, ban, body).want(403)
 	w.mod.get("/audit").want(200)
-	admin.send(patch, own, map[string]any{"role": policy.General}).want(200)
+	admin.changeUser(own, map[string]any{"role": policy.General}).want(200)
 	w.mod.send(post, ban, body).want(401)
 	w.mod.get("/trollboard").want(303)
-	admin.send(patch, own, map[string]any{"role": policy.Admin}).want(200)
+	admin.changeUser(own, map[string]any{"role": policy.Admin}).want(200)
 	w.mod.send(post, ban, body).want(200)
 	done := admin.send(post, own+"/ban", map[string]any{"reason": "for the test"}).want(200)
 	w.mod.send(post, ban, body).want(401)

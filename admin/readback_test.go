@@ -45,11 +45,11 @@ func TestTextsComeBack(t *testing.T) {
 		switch turn := i % 6; turn {
 		case 0:
 			want, fine = trimmed, canBeSeen(text) && letters <= 256
-			a = w.mod.send(patch, apiPrefix+user, map[string]any{"display_name": text})
+			a = w.mod.changeUser(apiPrefix+user, map[string]any{"display_name": text})
 			got = w.listedUser()["display_name"]
 		case 1:
 			fine = true
-			a = w.mod.send(patch, apiPrefix+user, map[string]any{"notes": text})
+			a = w.mod.changeUser(apiPrefix+user, map[string]any{"notes": text})
 			got = w.listedUser()["notes"]
 		case 2:
 			want, fine = strings.ReplaceAll(text, "\r\n", "\n"), true // a form ends its lines with CR LF
