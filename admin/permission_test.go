@@ -435,7 +435,8 @@ func TestIdempotencyKeys(t *testing.T) {
 	send(admin, post, path+"/undelete", `{"reason": "for the test"}`, "one").want(200) // others have their own keys
 	before := w.mod.get(apiPrefix + "/users/" + w.user.String()).field("version")
 	for range 3 {
-		send(w.mod, patch, apiPrefix+"/users/"+w.user.String(), `{"notes": "for the test"}`, "three").want(200)
+		send(w.mod, patch, apiPrefix+"/users/"+w.user.String(),
+			fmt.Sprintf(`{"notes": "for the test", "version": %v}`, before), "three").want(200)
 	}
 	if after := w.mod.get(apiPrefix + "/users/" + w.user.String()).field("version"); after != before.(float64)+1 {
 		t.Errorf("three copies of a change led from version %v to %v", before, after)
