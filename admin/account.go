@@ -53,6 +53,9 @@ func (s *Server) changePassword(c *fiber.Ctx) error {
 	switch {
 	case errors.As(err, &wrong):
 		return s.showAccount(c, fiber.StatusUnprocessableEntity, wrong)
+	case errors.Is(err, store.ErrTooMany):
+		return s.showAccount(c, fiber.StatusTooManyRequests, store.Invalid{
+			"old": "Too many wrong passwords. Wait a quarter of an hour, then try again."})
 	case err != nil:
 		return err
 	}

@@ -73,9 +73,9 @@ func (s *Server) acceptInvitation(c *fiber.Ctx) error {
 	}
 	var session string
 	if err == nil && body.Without {
-		session, err = s.store.RedeemLink(c.UserContext(), body.Token, c.IP(), userAgent(c))
+		session, err = s.store.RedeemLink(c.UserContext(), body.Token, clientIP(c), userAgent(c))
 	} else if err == nil {
-		session, err = s.store.AcceptInvitation(c.UserContext(), body.Token, body.Password, c.IP(), userAgent(c))
+		session, err = s.store.AcceptInvitation(c.UserContext(), body.Token, body.Password, clientIP(c), userAgent(c))
 	}
 	var wrong store.Invalid
 	switch {

@@ -353,6 +353,8 @@ func TestRoleAndBanTakeEffect(t *testing.T) {
 	w.mod.send(post, ban, body).want(401)
 	w.mod.get("/trollboard").want(303)
 	admin.changeUser(own, map[string]any{"role": policy.Admin}).want(200)
+	w.mod.send(post, ban, body).want(401) // the session has ended
+	w.mod = signedIn(t, w.server, w.actor)
 	w.mod.send(post, ban, body).want(200)
 	done := admin.send(post, own+"/ban", map[string]any{"reason": "for the test"}).want(200)
 	w.mod.send(post, ban, body).want(401)
@@ -361,7 +363,8 @@ func TestRoleAndBanTakeEffect(t *testing.T) {
 	}
 	admin.send(post, fmt.Sprintf("%s/actions/%.0f/undo", apiPrefix, done.field("action", "id")),
 		map[string]any{"reason": "for the test"}).want(200)
-	w.mod.send(post, ban, body).want(200)
+	w.mod.send(post, ban, body).want(401)
+	signedIn(t, w.server, w.actor).send(post, ban, body).want(200)
 }
 
 // TestOtherSites checks that unsafe routes do nothing with the cookie of a

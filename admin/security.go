@@ -25,6 +25,9 @@ func (s *Server) setSecurityHeaders(c *fiber.Ctx) {
 	c.Set(fiber.HeaderContentSecurityPolicy, contentPolicy)
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	c.Set(fiber.HeaderXFrameOptions, "DENY")
+	// Answers are for one person, and cookies for one browser. Handlers of public
+	// files set another value.
+	c.Set(fiber.HeaderCacheControl, "no-store")
 	// Our URLs hold ids of users and messages. No other site may learn them.
 	c.Set(fiber.HeaderReferrerPolicy, "same-origin")
 	c.Set("Cross-Origin-Opener-Policy", "same-origin")

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -65,6 +66,7 @@ type Server struct {
 	streams    *boardStreams
 
 	description descriptionOnce
+	warnOfTLS   sync.Once
 }
 
 // New makes a server. It panics if an embedded template or file is broken: that
@@ -106,7 +108,6 @@ func New(config Config) *Server {
 		// Without a trusted proxy, no header names the client's address.
 		EnableTrustedProxyCheck: true,
 		TrustedProxies:          config.TrustedProxies,
-		ProxyHeader:             "X-Real-IP",
 	})
 	s.app.Server().HeaderReceived = limits
 	s.mount()

@@ -139,7 +139,7 @@ func (s *Server) cookieName() string {
 func (s *Server) setSession(c *fiber.Ctx, token string) {
 	cookie := &fiber.Cookie{
 		Name: s.cookieName(), Value: token, Path: "/",
-		HTTPOnly: true, Secure: s.Secure, SameSite: fiber.CookieSameSiteLaxMode,
+		HTTPOnly: true, Secure: s.overTLS(c), SameSite: fiber.CookieSameSiteLaxMode,
 	}
 	if token == "" {
 		cookie.MaxAge = -1

@@ -43,7 +43,7 @@ func (s *Server) signIn(c *fiber.Ctx) error {
 	err := decodeBody(c, &body)
 	var token string
 	if err == nil {
-		token, err = s.store.SignIn(c.UserContext(), body.Username, body.Password, c.IP(), userAgent(c))
+		token, err = s.store.SignIn(c.UserContext(), body.Username, body.Password, clientIP(c), userAgent(c))
 	}
 	if err == nil {
 		s.setSession(c, token)
@@ -51,12 +51,15 @@ func (s *Server) signIn(c *fiber.Ctx) error {
 	}
 	p := signInPage{Layout: s.layout(c, "Sign in"), Username: body.Username, Return: localPath(body.Return, "/")}
 	status := fiber.StatusUnauthorized
+	var noAccess *store.NoAccess
 	switch {
 	case errors.As(err, &p.Wrong):
 		status = fiber.StatusUnprocessableEntity
 	case errors.Is(err, store.ErrTooMany):
 		status = fiber.StatusTooManyRequests
 		p.Refusal = "Too many attempts. Wait a few minutes, then try again."
+	case errors.As(err, &noAccess):
+		p.Refusal = noAccess.Why
 	case errors.Is(err, store.ErrSignIn):
 		p.Refusal = "This name and password do not open the console. Check both; an admin can set a new password."
 	default:
@@ -77,7 +80,7 @@ func (s *Server) redeemLink(c *fiber.Ctx) error {
 	if link == "" || !printable(link) {
 		return store.Malformed("this sign-in link is not whole: copy all of it")
 	}
-	token, err := s.store.RedeemLink(c.UserContext(), link, c.IP(), userAgent(c))
+	token, err := s.store.RedeemLink(c.UserContext(), link, clientIP(c), userAgent(c))
 	switch {
 	case errors.Is(err, store.ErrSignIn) || errors.Is(err, store.ErrNotFound):
 		if s.identify(c) == nil { // the same person opened the link again

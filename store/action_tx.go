@@ -15,11 +15,11 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"treewarden/policy"
+	"treewarden/store/accounts"
 	"treewarden/store/audit"
 	"treewarden/store/counters"
 	"treewarden/store/db"
 	"treewarden/store/messages"
-	"treewarden/store/tables"
 	"treewarden/store/users"
 )
 
@@ -299,18 +299,15 @@ func (d *actionTx) lockRater() error {
 }
 
 // keepAnAdmin returns a Forbidden if the action leaves the console without an
-// admin. If there was none before, actions that change no admin are allowed.
+// admin who can sign in. If there was none before, actions that change no admin are allowed.
 func (d *actionTx) keepAnAdmin() error {
-	var admins, touched int
-	if err := d.QueryRow(d.Ctx, `SELECT (SELECT count(*) FROM users u WHERE u.role = 'admin' AND u.auth_method <> 'key'
-		AND (`+tables.UserStatusSQL+`) = 'active'),
-			(SELECT count(*) FROM action_objects o JOIN users u ON u.user_id = o.object_id WHERE o.action_id = $1
-				AND (u.role = 'admin' OR o.before #>> '{}' = 'admin'))`,
-		d.id).Scan(&admins, &touched); err != nil {
+	none, err := accounts.NoAdminLeft(d.Ctx, d.Conn, d.id)
+	if err != nil {
 		return err
 	}
-	if admins == 0 && touched > 0 {
-		return &Forbidden{Why: "This would leave the console without an admin. Make somebody else an admin first."}
+	if none {
+		return &Forbidden{Why: "This would leave the console without an admin who can sign in. Make somebody else an " +
+			"admin first, and give them a password or an invitation."}
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"treewarden/corpus"
 	"treewarden/policy"
 	"treewarden/store/accounts"
+	"treewarden/store/db"
 )
 
 // UserPatch holds the changes to a user; a nil field is left alone.
@@ -75,14 +76,14 @@ func updateUser(d *actionTx, p UserPatch) error {
 		{nameAspect, "display_name = $3", trimmed(p.DisplayName), p.DisplayName != nil && *p.DisplayName != user.DisplayName},
 		{notesAspect, "notes = $3", p.Notes, p.Notes != nil},
 		{leaderboardAspect, "show_on_leaderboard = $3", p.ShowOnLeaderboard, p.ShowOnLeaderboard != nil},
-		{roleAspect, "role = $3", p.Role, p.Role != nil},
+		{roleAspect, accounts.SetRoleSQL, p.Role, p.Role != nil},
 	} {
 		if !field.given {
 			continue
 		}
 		n, err := d.change(field.aspect, "chosen AS (SELECT $2::uuid AS id)", field.set, user.UserID, field.value)
 		if err != nil {
-			return err
+			return db.Taken(err, "role", accounts.NameTaken)
 		}
 		changed += n
 	}

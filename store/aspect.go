@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"treewarden/store/accounts"
 	"treewarden/store/tables"
 )
 
@@ -89,7 +90,7 @@ var (
 		state: "to_jsonb(o.show_on_leaderboard)", restore: "show_on_leaderboard = s::boolean",
 	}
 	roleAspect = columnAspect{
-		name: "role", object: "user", state: "to_jsonb(o.role)", restore: "role = s #>> '{}'",
+		name: "role", object: "user", state: "to_jsonb(o.role)", restore: accounts.RestoreRoleSQL,
 	}
 
 	deletionAspect = columnAspect{

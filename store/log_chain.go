@@ -17,6 +17,7 @@ import (
 	"treewarden/store/audit"
 	"treewarden/store/chain"
 	"treewarden/store/db"
+	"treewarden/store/sessions"
 	"treewarden/store/similar"
 )
 
@@ -38,6 +39,9 @@ func (d *actionTx) commit() (Action, error) {
 		if err := similar.RefreshEdited(d.Ctx, d.Conn, d.id); err != nil {
 			return Action{}, err
 		}
+	}
+	if err := d.endSessions(); err != nil {
+		return Action{}, err
 	}
 	var actor currentActor
 	d.queueActorAgain(&actor)
@@ -110,6 +114,18 @@ func (d *actionTx) inLog(ctx context.Context) (action Action, err error) {
 		return err
 	})
 	return action, err
+}
+
+// endSessions ends the sessions and links of those whom the action keeps out.
+func (d *actionTx) endSessions() error {
+	has := func(a aspect) bool { return slices.Contains(d.aspects, a) }
+	switch {
+	case has(policyAspect{}):
+		return sessions.EndOutside(d.Ctx, d.Conn)
+	case has(banAspect) || has(roleAspect):
+		return sessions.EndLost(d.Ctx, d.Conn, d.id)
+	}
+	return nil
 }
 
 // actionOf returns an entry of the log as an Action.

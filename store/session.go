@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -23,20 +22,15 @@ type Person struct {
 	Theme     string // system, light or dark
 }
 
+// NoAccess is a sign-in with the right password by a person who may not enter.
+type NoAccess = sessions.NoAccess
+
 // The errors of a sign-in: a failed one, without the cause, and one that was
 // refused after too many failures.
 var (
 	ErrSignIn  = sessions.ErrSignIn
 	ErrTooMany = sessions.ErrTooMany
 )
-
-// checkPassword checks the length of a new password.
-func checkPassword(field, password string) error {
-	if n := utf8.RuneCountInString(password); n < 10 || n > 200 {
-		return Invalid{field: "A password has 10 to 200 characters."}
-	}
-	return nil
-}
 
 // SignIn opens a session for a name and password. It takes the same time whether
 // or not the account exists.
@@ -69,7 +63,7 @@ func (s *Store) ReadLink(ctx context.Context, link string) (sessions.LinkOwner, 
 
 // AcceptInvitation is RedeemLink for a person who sets a password with it.
 func (s *Store) AcceptInvitation(ctx context.Context, link, password, ip, userAgent string) (string, error) {
-	if err := checkPassword("password", password); err != nil {
+	if err := accounts.CheckPassword("password", password); err != nil {
 		return "", err
 	}
 	return sessions.Accept(ctx, s.pool, link, password, ip, userAgent)
@@ -136,27 +130,19 @@ func (s *Store) EndSession(ctx context.Context, person Person, id uuid.UUID) err
 }
 
 // ChangePassword sets a person's own password and ends their other sessions. An
-// account without a password (created with a link) needs no old one.
+// account without a password (created with a link) needs no old one. A key has none.
 func (s *Store) ChangePassword(ctx context.Context, person Person, old, password string) error {
-	if err := checkPassword("new", password); err != nil {
+	if person.Session == nil {
+		return &Forbidden{Why: "An API key has no password. Sign in as a person to set yours."}
+	}
+	if err := accounts.CheckPassword("new", password); err != nil {
 		return err
 	}
-	var before *string
-	if err := s.pool.QueryRow(ctx, "SELECT password_hash FROM users WHERE user_id = $1",
-		person.UserID).Scan(&before); err != nil {
-		return db.Translate(err)
-	}
-	if before != nil {
-		fits, err := sessions.PasswordFits(ctx, old, *before)
-		if err != nil {
-			return err
-		}
-		if !fits {
-			return Invalid{"old": "This is not your password."}
-		}
-	}
-	return sessions.SetPassword(ctx, s.pool, person.UserID, password, person.current())
+	return sessions.ChangePassword(ctx, s.pool, person.UserID, old, password, person.current())
 }
+
+// ForgetSignIns removes expired links, ended sessions and old failures to sign in.
+func (s *Store) ForgetSignIns(ctx context.Context) error { return sessions.Forget(ctx, s.pool) }
 
 // SetDisplay stores a person's display settings.
 func (s *Store) SetDisplay(ctx context.Context, person Person, blurToxic bool, theme string) error {

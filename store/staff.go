@@ -112,7 +112,7 @@ func (d *actionTx) aim(user uuid.UUID, label string) {
 // password, it can sign in only by a link.
 func (s *Store) CreateStaff(ctx context.Context, actor Actor, name, role, password string) (User, error) {
 	if password != "" {
-		if err := checkPassword("password", password); err != nil {
+		if err := accounts.CheckPassword("password", password); err != nil {
 			return User{}, err
 		}
 	}
@@ -167,8 +167,8 @@ func (s *Store) newStaff(
 		}
 		name := strings.TrimSpace(*p.Name)
 		d.aim(uuid.New(), name)
-		if _, err := d.exec(`INSERT INTO users (user_id, display_name, username, role, languages, password_hash)
-			VALUES ($1, $2, $2, $3, $4, $5)`, d.act.Target, name, *p.Role, p.Languages, hash); err != nil {
+		if _, err := d.exec(`INSERT INTO users (user_id, display_name, username, role, languages, password_hash,
+			account) VALUES ($1, $2, $2, $3, $4, $5, true)`, d.act.Target, name, *p.Role, p.Languages, hash); err != nil {
 			return db.Taken(err, "name", "There is an account of this name. Choose another one.")
 		}
 		if invite {
@@ -405,7 +405,7 @@ func (s *Store) StaffByID(ctx context.Context, actor Actor, id uuid.UUID) (accou
 
 // SetStaffPassword sets the password of an account and ends its sessions and links.
 func (s *Store) SetStaffPassword(ctx context.Context, actor Actor, name, password string) error {
-	if err := errors.Join(need(actor, policy.StaffManage), checkPassword("password", password)); err != nil {
+	if err := errors.Join(need(actor, policy.StaffManage), accounts.CheckPassword("password", password)); err != nil {
 		return err
 	}
 	account, err := accounts.ByName(ctx, s.pool, name)

@@ -116,6 +116,9 @@ func serve(app *App, s *store.Store, listener net.Listener) error {
 		every(ctx, time.Hour, app.Log, "forget the hours and days that no score counts any more", s.ForgetCounters)
 	})
 	background.Go(func() {
+		every(ctx, time.Minute, app.Log, "remove old links and failures to sign in", s.ForgetSignIns)
+	})
+	background.Go(func() {
 		<-ctx.Done()
 		if err := web.ShutdownWithTimeout(shutdownTime); err != nil {
 			app.Log.Warn("some requests were cut off", "error", err)

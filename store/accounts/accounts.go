@@ -85,7 +85,39 @@ func ByID(ctx context.Context, c db.Conn, id uuid.UUID) (Account, error) {
 // ByName returns the account that signs in with a name, or ErrNotFound.
 func ByName(ctx context.Context, c db.Conn, name string) (Account, error) {
 	return one(db.Collect[Account](ctx, c, "SELECT "+columns+" FROM "+from+
-		" WHERE u.auth_method = 'local' AND u.username = $1", strings.TrimSpace(db.ToText(name))))
+		" WHERE u.auth_method = 'local' AND u.username = $1 AND u.account", strings.TrimSpace(db.ToText(name))))
+}
+
+// SetRoleSQL sets the role of a user o to $3. A contributor who becomes a member of
+// staff has an account from then on, and keeps it: its name is unique among staff.
+const SetRoleSQL = "role = $3, account = o.account OR o.auth_method = 'local' AND $3 <> 'general'"
+
+// RestoreRoleSQL restores the role of a user o from a jsonb s. A contributor who
+// never used their account has none after that.
+const RestoreRoleSQL = `role = s #>> '{}', account = o.account AND (s #>> '{}' <> 'general'
+	OR o.password_hash IS NOT NULL OR o.last_seen_at IS NOT NULL)`
+
+// NameTaken says why a contributor gets no role.
+const NameTaken = "An account signs in by the name of this contributor. Give that account another name first."
+
+// Contributors returns the users without an account who have an id or a local
+// sign-in name, or else the display name, at most 10.
+func Contributors(ctx context.Context, c db.Conn, who string) ([]Account, error) {
+	who = strings.TrimSpace(db.ToText(who))
+	return db.Collect[Account](ctx, c, `WITH named AS (SELECT user_id, user_id::text = lower($1) OR username = $1 AS exact
+			FROM users WHERE auth_method = 'local' AND NOT account AND (user_id::text = lower($1) OR username = $1
+				OR lower(display_name) = lower($1)))
+		SELECT `+columns+" FROM "+from+` JOIN named n USING (user_id)
+		WHERE n.exact OR NOT EXISTS (SELECT FROM named WHERE exact) ORDER BY u.user_id LIMIT 10`, who)
+}
+
+// NoAdminLeft reports whether an action changed an admin, and no admin is left who can
+// sign in.
+func NoAdminLeft(ctx context.Context, c db.Conn, action int64) (none bool, err error) {
+	err = c.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM users u WHERE u.role = 'admin' AND `+tables.CanSignInSQL+`)
+		AND EXISTS (SELECT FROM action_objects o JOIN users u ON u.user_id = o.object_id WHERE o.action_id = $1
+			AND (u.role = 'admin' OR o.before #>> '{}' = 'admin'))`, action).Scan(&none)
+	return none, db.Translate(err)
 }
 
 func one[T any](found []T, err error) (T, error) {
@@ -265,6 +297,15 @@ func CheckKey(name string, languages []string, expires *time.Time, now time.Time
 	}
 	if expires != nil && (!expires.After(now) || expires.UTC().Year() > 9999) {
 		return db.Invalid{"expires": "The end of a key lies in the future, before the year 10000."}
+	}
+	return nil
+}
+
+// CheckPassword returns an Invalid for the field unless a new password has 10 to 200
+// characters.
+func CheckPassword(field, password string) error {
+	if n := utf8.RuneCountInString(password); n < 10 || n > 200 {
+		return db.Invalid{field: "A password has 10 to 200 characters."}
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ func (in *run) lockUsers() bool {
 		known := u
 		in.users[u.id] = &known
 	}, `SELECT u.user_id, `+tables.UserStatusSQL+
-		`, u.banned_at IS NULL, u.role <> 'general' OR u.password_hash IS NOT NULL OR u.auth_method = 'key',
+		`, u.banned_at IS NULL, u.account OR u.role <> 'general' OR u.auth_method = 'key',
 			u.display_name, u.auth_method, u.username, u.last_activity_date
 		FROM users u WHERE u.user_id = ANY ($1) ORDER BY u.user_id FOR NO KEY UPDATE`, db.IDArray(ids))
 	if len(lines) == 0 {
@@ -91,7 +91,7 @@ func (in *run) takeUsers(done *Result) error {
 	var owner uuid.UUID
 	in.Each([]any{&a.method, &a.username, &owner}, func() { owners[a] = owner },
 		`SELECT u.auth_method, u.username, u.user_id FROM users u JOIN unnest($1::text[], $2::text[]) a(method, username)
-		ON u.auth_method = a.method AND u.username = a.username`, methods, names)
+		ON u.auth_method = a.method AND u.username = a.username AND NOT u.account`, methods, names)
 	if err := in.Flush(); err != nil {
 		return err
 	}

@@ -167,6 +167,15 @@ func Current(ctx context.Context, c db.Conn) (Version, error) {
 	return versions[0], nil
 }
 
+// Entering returns the roles that enter the console, by the version in force.
+func Entering(ctx context.Context, c db.Conn) ([]string, error) {
+	now, err := Current(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(now.Policy.Names(), func(role string) bool { return !now.Policy.EntersConsole(role) }), nil
+}
+
 // All reads versions, the newest first. There is at least one: a migration inserts
 // it, and none is ever removed.
 func All(ctx context.Context, c db.Conn, limit int) ([]Version, error) {

@@ -266,14 +266,14 @@ func (a account) lastAdmin(ctx context.Context, c db.Conn, permission policy.Per
 		return nil, nil
 	}
 	var others int
-	err := c.QueryRow(ctx, `SELECT count(*) FROM users u WHERE u.role = 'admin' AND u.auth_method <> 'key'
-		AND u.user_id <> $1 AND (`+tables.UserStatusSQL+`) = 'active'`, a.UserID).Scan(&others)
+	err := c.QueryRow(ctx, `SELECT count(*) FROM users u WHERE u.role = 'admin' AND u.user_id <> $1
+		AND `+tables.CanSignInSQL, a.UserID).Scan(&others)
 	if err != nil || others > 0 {
 		return nil, db.Translate(err)
 	}
 	return []policy.Reason{{
 		Code:     RuleLastAdmin,
-		Sentence: a.DisplayName + " is the last admin, whom nobody can ban, erase or give another role.",
+		Sentence: a.DisplayName + " is the last admin who can sign in, whom nobody can ban, erase or give another role.",
 		Where:    "/settings/staff", Needs: policy.StaffManage,
 	}}, nil
 }

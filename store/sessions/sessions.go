@@ -5,6 +5,7 @@ package sessions
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -18,17 +19,13 @@ import (
 	"treewarden/store/tables"
 )
 
-// The limits of sessions and sign-ins: the idle and total life of a session, the
-// life of a sign-in link and of an invitation, and the failures of an account or an address per
-// quarter of an hour.
+// The limits of sessions: the idle and total life of a session, the
+// life of a sign-in link and of an invitation.
 const (
-	sessionIdle     = 12 * time.Hour
-	sessionLife     = 7 * 24 * time.Hour
-	linkLife        = 24 * time.Hour
-	invitationLife  = 7 * 24 * time.Hour
-	attemptWindow   = 15 * time.Minute
-	attemptsAccount = 10
-	attemptsAddress = 50
+	sessionIdle    = 12 * time.Hour // as in tables.SessionOpenSQL
+	sessionLife    = 7 * 24 * time.Hour
+	linkLife       = 24 * time.Hour
+	invitationLife = 7 * 24 * time.Hour
 )
 
 // Session is one sign-in of a staff member.
@@ -51,25 +48,38 @@ var ErrSignIn = errors.New("name and password do not fit together, or this accou
 // ErrTooMany is a sign-in that was refused after too many failures.
 var ErrTooMany = errors.New("too many failed sign-ins; wait a quarter of an hour and try again")
 
-// SignIn opens a session for a name and password. It takes the same time whether
-// or not the account exists.
+// NoAccess is a sign-in with the right password by a person who may not enter the
+// console. It is an ErrSignIn.
+type NoAccess struct{ Why string }
+
+func (e *NoAccess) Error() string { return e.Why }
+
+// Is reports whether the target is ErrSignIn.
+func (e *NoAccess) Is(target error) bool { return target == ErrSignIn }
+
+// SignIn opens a session for a name and password. It takes the same time whether or not the account exists. It returns a NoAccess
+// only to a person who knows the password.
 func SignIn(ctx context.Context, c db.Conn, username, password, ip, userAgent string) (string, error) {
 	if !utf8.ValidString(username) || strings.ContainsRune(username, 0) {
 		return "", ErrSignIn
 	}
-	subjects := []string{"account " + username, "address " + ip}
-	blocked, err := blocked(ctx, c, subjects)
+	from := network(ip)
+	limits := []limit{{"account " + username + " from " + from, attemptsAccount}, {"network " + from, attemptsNetwork}}
+	leave, err := takeTurn(ctx, limits[0].subject)
 	if err != nil {
 		return "", err
 	}
-	if blocked {
-		return "", ErrTooMany
+	defer leave()
+	if err := countGuess(ctx, c, limits...); err != nil {
+		return "", err
 	}
 	var id uuid.UUID
+	var role, status string
+	var until *time.Time
 	hash := noPassword
-	err = c.QueryRow(ctx, `SELECT u.user_id, u.password_hash FROM users u
-		WHERE u.auth_method = 'local' AND u.username = $1 AND u.password_hash IS NOT NULL
-			AND (`+tables.UserStatusSQL+`) = 'active'`, username).Scan(&id, &hash)
+	err = c.QueryRow(ctx, `SELECT u.user_id, u.password_hash, u.role, `+tables.UserStatusSQL+`, u.banned_until
+		FROM users u WHERE u.auth_method = 'local' AND u.username = $1 AND u.account AND u.password_hash IS NOT NULL`,
+		username).Scan(&id, &hash, &role, &status, &until)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return "", db.Translate(err)
 	}
@@ -78,54 +88,47 @@ func SignIn(ctx context.Context, c db.Conn, username, password, ip, userAgent st
 		return "", err
 	}
 	if !fits || id == uuid.Nil {
-		return "", errors.Join(ErrSignIn, failed(ctx, c, subjects))
+		return "", ErrSignIn
 	}
-	if _, err := c.Exec(ctx, "DELETE FROM sign_in_attempts WHERE subject = $1", subjects[0]); err != nil {
-		return "", db.Translate(err)
+	if err := forgive(ctx, c, limits...); err != nil {
+		return "", err
+	}
+	enters, err := mayEnter(ctx, c, role)
+	switch {
+	case err != nil:
+		return "", err
+	case status == tables.Banned && until != nil:
+		return "", &NoAccess{"You are banned until " + until.UTC().Format("2 January 2006, 15:04 UTC") + "."}
+	case status == tables.Banned:
+		return "", &NoAccess{"You are banned. An admin can lift the ban."}
+	case status == tables.Active && !enters:
+		return "", &NoAccess{"Your account has no access to the console. An admin can give you a role that has."}
 	}
 	// The password may have been taken away while this one was compared.
 	return open(ctx, c, id, &hash, ip, userAgent)
 }
 
-// blocked reports whether one of the subjects has too many recent failures.
-func blocked(ctx context.Context, c db.Conn, subjects []string) (bool, error) {
-	var blocked bool
-	err := c.QueryRow(ctx, `SELECT EXISTS (SELECT FROM sign_in_attempts WHERE window_start > now() - $3::interval
-		AND ((subject = $1 AND failures >= $4) OR (subject = $2 AND failures >= $5)))`,
-		subjects[0], subjects[1], attemptWindow, attemptsAccount, attemptsAddress).Scan(&blocked)
-	return blocked, db.Translate(err)
-}
-
-// failed counts a failure for each subject.
-func failed(ctx context.Context, c db.Conn, subjects []string) error {
-	_, err := c.Exec(ctx, `INSERT INTO sign_in_attempts AS a (subject, window_start, failures)
-		SELECT unnest($1::text[]), now(), 1
-		ON CONFLICT (subject) DO UPDATE SET
-			failures = CASE WHEN a.window_start > now() - $2::interval THEN a.failures + 1 ELSE 1 END,
-			window_start = CASE WHEN a.window_start > now() - $2::interval THEN a.window_start ELSE now() END`,
-		subjects, attemptWindow)
-	return db.Translate(err)
-}
-
-// open opens a session of an active user, and notes when they came. It returns
-// ErrSignIn if they are not active, or have another password than hash.
+// open opens a session of an active user whose role enters the console, and notes
+// when they came. It returns ErrSignIn if they are not such a user, or have another
+// password than hash.
 func open(ctx context.Context, c db.Conn, user uuid.UUID, hash *string, ip, userAgent string) (string, error) {
+	roles, err := policies.Entering(ctx, c)
+	if err != nil {
+		return "", err
+	}
 	token, tokenHash := NewToken()
 	if len(userAgent) > 300 {
 		userAgent = userAgent[:300]
 	}
 	tag, err := c.Exec(ctx, `WITH came AS (UPDATE users u SET last_seen_at = now() WHERE u.user_id = $2
-			AND ($6::text IS NULL OR u.password_hash = $6) AND (`+tables.UserStatusSQL+`) = 'active' RETURNING u.user_id)
+			AND ($6::text IS NULL OR u.password_hash = $6) AND (`+tables.UserStatusSQL+`) = 'active'
+			AND u.role = ANY ($7) RETURNING u.user_id)
 		INSERT INTO sessions (token_hash, user_id, expires_at, ip, user_agent)
 		SELECT $1, user_id, now() + $3::interval, $4, $5 FROM came`,
-		tokenHash, user, sessionLife, ip, db.ToText(userAgent), hash)
+		tokenHash, user, sessionLife, ip, db.ToText(userAgent), hash, roles)
 	if err == nil && tag.RowsAffected() == 0 {
 		err = ErrSignIn
 	}
-	if err != nil {
-		return "", db.Translate(err)
-	}
-	_, err = c.Exec(ctx, "DELETE FROM sessions WHERE expires_at < now()")
 	return token, db.Translate(err)
 }
 
@@ -188,7 +191,7 @@ func RedeemLink(ctx context.Context, pool *pgxpool.Pool, link, ip, userAgent str
 }
 
 // Accept is RedeemLink for a person who sets a password with it. It ends their
-// other sessions.
+// other sessions and links.
 func Accept(ctx context.Context, pool *pgxpool.Pool, link, password, ip, userAgent string) (string, error) {
 	if _, err := ReadLink(ctx, pool, link); err != nil {
 		return "", err // before the work of a hash
@@ -226,7 +229,7 @@ func redeem(
 			if _, err := tx.Exec(ctx, "UPDATE users SET password_hash = $2 WHERE user_id = $1", id, password); err != nil {
 				return err
 			}
-			if err := EndAll(ctx, tx, id); err != nil {
+			if err := errors.Join(EndAll(ctx, tx, id), EndLinks(ctx, tx, id)); err != nil {
 				return err
 			}
 		}
@@ -310,7 +313,7 @@ func EndAll(ctx context.Context, c db.Conn, user uuid.UUID) error {
 }
 
 // OpenSQL is the condition for a session s that is open.
-const OpenSQL = "s.expires_at > now() AND s.last_seen_at > now() - interval '12 hours'" // sessionIdle
+const OpenSQL = tables.SessionOpenSQL
 
 // Of lists the sessions of a user and marks the current one.
 func Of(ctx context.Context, c db.Conn, user, current uuid.UUID) ([]Session, error) {
@@ -329,17 +332,88 @@ func EndOne(ctx context.Context, c db.Conn, user, id uuid.UUID) error {
 	return db.Translate(err)
 }
 
-// SetPassword sets the password of a user and ends their other sessions.
-func SetPassword(ctx context.Context, pool *pgxpool.Pool, user uuid.UUID, password string, keep uuid.UUID) error {
+// EndLost ends the sessions and links of the users that an action banned, or left
+// with a role that does not enter the console.
+func EndLost(ctx context.Context, c db.Conn, action int64) error {
+	return endOf(ctx, c, `u.user_id IN (SELECT object_id FROM action_objects
+			WHERE action_id = $2 AND object_type = 'user' AND aspect IN ('ban', 'role'))
+		AND ((`+tables.UserStatusSQL+`) <> 'active' OR u.role <> ALL ($1))`, action)
+}
+
+// EndOutside ends the sessions and links of all users with a role that does not
+// enter the console.
+func EndOutside(ctx context.Context, c db.Conn) error { return endOf(ctx, c, "u.role <> ALL ($1)") }
+
+// endOf ends the sessions and links of some users; $1 are the roles that enter the
+// console.
+func endOf(ctx context.Context, c db.Conn, users string, args ...any) error {
+	roles, err := policies.Entering(ctx, c)
+	if err != nil {
+		return err
+	}
+	for _, table := range []string{"sign_in_links", "sessions"} {
+		if _, err := c.Exec(ctx, "DELETE FROM "+table+" t USING users u WHERE u.user_id = t.user_id AND "+users,
+			append([]any{roles}, args...)...); err != nil {
+			return db.Translate(err)
+		}
+	}
+	return nil
+}
+
+// mayEnter reports whether a role enters the console.
+func mayEnter(ctx context.Context, c db.Conn, role string) (bool, error) {
+	roles, err := policies.Entering(ctx, c)
+	return slices.Contains(roles, role), err
+}
+
+// ChangePassword sets the password of a user who gives their old one, and ends their
+// other sessions and all links. A user without a password needs no old one. It
+// returns an Invalid that names the field of a wrong old password.
+func ChangePassword(
+	ctx context.Context, pool *pgxpool.Pool, user uuid.UUID, old, password string, keep uuid.UUID,
+) error {
+	guess := limit{"password of " + user.String(), attemptsOld}
+	leave, err := takeTurn(ctx, guess.subject)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	var before *string
+	if err := pool.QueryRow(ctx, "SELECT password_hash FROM users WHERE user_id = $1", user).Scan(&before); err != nil {
+		return db.Translate(err)
+	}
+	if before != nil {
+		if err := countGuess(ctx, pool, guess); err != nil {
+			return err
+		}
+		fits, err := PasswordFits(ctx, old, *before)
+		if err != nil {
+			return err
+		}
+		if !fits {
+			return db.Invalid{"old": "This is not your password."}
+		}
+		if err := forgive(ctx, pool, guess); err != nil {
+			return err
+		}
+	}
 	hash, err := HashPassword(ctx, password)
 	if err != nil {
 		return err
 	}
 	return db.Translate(pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "UPDATE users SET password_hash = $2 WHERE user_id = $1", user, hash); err != nil {
+		// Another request, or an admin, may have changed the password meanwhile.
+		tag, err := tx.Exec(ctx, `UPDATE users SET password_hash = $2 WHERE user_id = $1
+			AND password_hash IS NOT DISTINCT FROM $3`, user, hash, before)
+		if err == nil && tag.RowsAffected() == 0 {
+			return db.Invalid{"old": "Your password was changed a moment ago. Sign in again."}
+		}
+		if err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, "DELETE FROM sessions WHERE user_id = $1 AND session_id <> $2", user, keep)
-		return err
+		if _, err := tx.Exec(ctx, "DELETE FROM sessions WHERE user_id = $1 AND session_id <> $2", user, keep); err != nil {
+			return err
+		}
+		return EndLinks(ctx, tx, user)
 	}))
 }

@@ -17,6 +17,13 @@ const (
 	userBannedSQL = `(u.banned_at IS NOT NULL AND (u.banned_until IS NULL OR u.banned_until > now()))`
 	UserStatusSQL = `CASE WHEN u.erased_at IS NOT NULL THEN 'erased' WHEN ` + userBannedSQL +
 		` THEN 'banned' ELSE 'active' END`
+	// CanSignInSQL is true for a user u who can sign in, if their role lets them: by a
+	// password or a link. Somebody who is signed in can set a password.
+	CanSignInSQL = `(u.account AND ` + UserStatusSQL + ` = 'active' AND (u.password_hash IS NOT NULL
+		OR EXISTS (SELECT FROM sign_in_links l WHERE l.user_id = u.user_id AND l.expires_at > now())
+		OR EXISTS (SELECT FROM sessions s WHERE s.user_id = u.user_id AND ` + SessionOpenSQL + `)))`
+	// SessionOpenSQL is true for a session s that is open.
+	SessionOpenSQL = "s.expires_at > now() AND s.last_seen_at > now() - interval '12 hours'"
 )
 
 // TreeStates are the states of a tree, in the order of a tree's life.
