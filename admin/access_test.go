@@ -83,9 +83,11 @@ func TestAddressOfTheClient(t *testing.T) {
 		server       *Server
 		header, want string
 	}{
-		{trusting, "192.0.2.7", "192.0.2.7"}, {trusting, " 2001:DB8::1 ", "2001:db8::1"}, {trusting, "fe80::1%eth0", "fe80::1"},
+		{trusting, "192.0.2.7", "192.0.2.7"}, {trusting, " 2001:DB8::1 ", "2001:db8::1"},
+		{trusting, "fe80::1%eth0", "fe80::1"},
 		{trusting, "", "0.0.0.0"}, {trusting, "<script>", "0.0.0.0"}, {trusting, "192.0.2.7, 192.0.2.8", "0.0.0.0"},
-		{trusting, "192.0.2.999", "0.0.0.0"}, {trusting, strings.Repeat("a", 5000), "0.0.0.0"}, {plain, "192.0.2.7", "0.0.0.0"},
+		{trusting, "192.0.2.999", "0.0.0.0"}, {trusting, strings.Repeat("a", 5000), "0.0.0.0"},
+		{plain, "192.0.2.7", "0.0.0.0"},
 	} {
 		signInFrom(newClient(t, x.server), x.header, "ada", password).want(303)
 		var ip string
@@ -349,7 +351,7 @@ func TestOnlyAdminsWhoCanSignInCount(t *testing.T) {
 			t.Errorf("%s: %d %s", name, a.status, a.body)
 		}
 	}
-	why := admin.get(apiPrefix + "/policy/why?user=" + url.QueryEscape(storetest.Staff(t, s, policy.Admin).UserID.String()) +
+	why := admin.get(apiPrefix + "/policy/why?user=" + storetest.Staff(t, s, policy.Admin).UserID.String() +
 		"&permission=user.ban&target=user:" + last.UserID.String()).want(200)
 	if !strings.Contains(why.body, "last admin") {
 		t.Errorf("the explanation says %s", why.body)
@@ -394,8 +396,8 @@ func TestNamesOfStaffAndContributors(t *testing.T) {
 		}
 	}
 	// Two accounts of one name cannot be.
-	if a := admin.send(patch, apiPrefix+"/users/"+second, map[string]any{"role": policy.Moderator}).want(422); a.field("error",
-		"fields", "role") == nil {
+	a := admin.send(patch, apiPrefix+"/users/"+second, map[string]any{"role": policy.Moderator}).want(422)
+	if a.field("error", "fields", "role") == nil {
 		t.Errorf("a second account of a name is answered %s", a.body)
 	}
 	// A contributor of another name becomes staff, and stops when it is undone.
@@ -461,7 +463,8 @@ func TestOldSignInsAreForgotten(t *testing.T) {
 	}
 	for _, table := range []string{"sign_in_attempts", "sign_in_links", "sessions"} {
 		var left int
-		if err := storetest.DB(t, s).QueryRow(t.Context(), "SELECT count(*) FROM "+table).Scan(&left); err != nil || left != 1 {
+		err := storetest.DB(t, s).QueryRow(t.Context(), "SELECT count(*) FROM "+table).Scan(&left)
+		if err != nil || left != 1 {
 			t.Errorf("%s has %d rows left, want 1 (%v)", table, left, err)
 		}
 	}

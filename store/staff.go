@@ -430,12 +430,16 @@ func (s *Store) SetStaffPassword(ctx context.Context, actor Actor, name, passwor
 	return err
 }
 
-// SetStaffRole changes the role of an account. The role general removes its
-// access to the console.
-func (s *Store) SetStaffRole(ctx context.Context, actor Actor, name, role string) (Outcome, error) {
-	account, err := accounts.ByName(ctx, s.pool, name)
-	if err != nil {
-		return Outcome{}, err
+// PeopleNamed returns the account of a name, or else the contributors of it.
+func (s *Store) PeopleNamed(ctx context.Context, actor Actor, name string) ([]accounts.Found, error) {
+	if err := need(actor, policy.StaffManage); err != nil {
+		return nil, err
 	}
-	return s.Act(ctx, actor, Act{Kind: "update_user", Target: account.UserID, Params: UserPatch{Role: &role}})
+	return accounts.Named(ctx, s.pool, name)
+}
+
+// SetStaffRole changes the role of a person. The role general removes the access to
+// the console.
+func (s *Store) SetStaffRole(ctx context.Context, actor Actor, id uuid.UUID, role string) (Outcome, error) {
+	return s.Act(ctx, actor, Act{Kind: "update_user", Target: id, Params: UserPatch{Role: &role}})
 }

@@ -12,7 +12,9 @@ import (
 
 	"golang.org/x/term"
 
+	"treewarden/policy"
 	"treewarden/store"
+	"treewarden/store/accounts"
 )
 
 // StaffCmd makes and changes the accounts that can sign in.
@@ -80,11 +82,12 @@ func (c *StaffListCmd) Run(app *App) error {
 
 // StaffRoleCmd gives an account another role.
 type StaffRoleCmd struct {
-	Name string `arg:"" help:"The account's name."`
+	Name string `arg:"" help:"The account's name, or the name or id of a contributor."`
 	Role string `arg:"" help:"Role; policy show lists the roles."`
+	Yes  bool   `help:"Do not ask before a contributor becomes a member of staff, for scripts."`
 }
 
-// Run changes the role.
+// Run changes the role. It asks before a contributor becomes a member of staff.
 func (c *StaffRoleCmd) Run(app *App) error {
 	s, err := app.Store(app.Context())
 	if err != nil {
@@ -93,11 +96,82 @@ func (c *StaffRoleCmd) Run(app *App) error {
 	if err := checkRole(s, c.Role, false); err != nil {
 		return err
 	}
-	if _, err := s.SetStaffRole(app.Context(), store.CommandLine, c.Name, c.Role); err != nil {
+	found, err := s.PeopleNamed(app.Context(), store.CommandLine, c.Name)
+	if err != nil {
 		return named(err, "account", c.Name, "treewarden staff list")
 	}
-	_, err = fmt.Fprintf(app.Stdout, "%s is %s now\n", c.Name, c.Role)
+	who := found[0]
+	switch {
+	case len(found) > 1:
+		return severalNamed(c.Name, found)
+	case !who.Account && c.Role == policy.General:
+		return fmt.Errorf("%s is a contributor and has no role to lose", described(who))
+	case !who.Account && !c.Yes:
+		if err := confirm(app, who, c.Role); err != nil {
+			return err
+		}
+	}
+	if _, err := s.SetStaffRole(app.Context(), store.CommandLine, who.UserID, c.Role); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(app.Stdout, "%s is %s now (%s, %s before)\n", who.Username, c.Role, who.UserID, who.Role)
 	return err
+}
+
+// described names a person so that nobody is taken for another one.
+func described(p accounts.Found) string {
+	return fmt.Sprintf("%s (signs in as %q, %s, known since %s)", printable(p.DisplayName), p.Username, p.UserID,
+		p.CreatedDate.UTC().Format(time.DateOnly))
+}
+
+// severalNamed is the error for a name that several contributors have.
+func severalNamed(name string, found []accounts.Found) error {
+	var all []string
+	for _, p := range found {
+		all = append(all, described(p))
+	}
+	return fmt.Errorf("no account has the name %q, and several contributors do: %s; give the id of the one you mean",
+		name, strings.Join(all, ", "))
+}
+
+// confirm asks whether a contributor becomes a member of staff.
+func confirm(app *App, who accounts.Found, role string) error {
+	terminal, ok := app.Stdin.(*os.File)
+	if !ok || !term.IsTerminal(int(terminal.Fd())) {
+		return fmt.Errorf("no account has this name; it is that of a contributor, %s; give --yes to make them a member of "+
+			"staff (%s), or use \"treewarden staff create\" to make an account of this name", described(who), role)
+	}
+	fmt.Fprintf(app.Stderr, "This is a contributor: %s.\nMake them a member of staff (%s)? [y/N] ", described(who), role)
+	answer, err := readLine(app, terminal)
+	if err != nil {
+		return err
+	}
+	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
+		return errors.New("nothing was changed")
+	}
+	return nil
+}
+
+// readLine reads a line from a terminal, until the program receives a signal to stop.
+func readLine(app *App, terminal io.Reader) (string, error) {
+	type answer struct {
+		line string
+		err  error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		line, err := bufio.NewReader(terminal).ReadString('\n')
+		answers <- answer{line, err}
+	}()
+	select {
+	case a := <-answers:
+		if a.err != nil && !errors.Is(a.err, io.EOF) {
+			return "", fmt.Errorf("read the answer: %w", a.err)
+		}
+		return a.line, nil
+	case <-app.Context().Done():
+		return "", app.Context().Err()
+	}
 }
 
 // StaffPasswordCmd sets an account's password.

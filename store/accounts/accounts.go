@@ -100,15 +100,30 @@ const RestoreRoleSQL = `role = s #>> '{}', account = o.account AND (s #>> '{}' <
 // NameTaken says why a contributor gets no role.
 const NameTaken = "An account signs in by the name of this contributor. Give that account another name first."
 
-// Contributors returns the users without an account who have an id or a local
-// sign-in name, or else the display name, at most 10.
-func Contributors(ctx context.Context, c db.Conn, who string) ([]Account, error) {
-	who = strings.TrimSpace(db.ToText(who))
-	return db.Collect[Account](ctx, c, `WITH named AS (SELECT user_id, user_id::text = lower($1) OR username = $1 AS exact
-			FROM users WHERE auth_method = 'local' AND NOT account AND (user_id::text = lower($1) OR username = $1
-				OR lower(display_name) = lower($1)))
-		SELECT `+columns+" FROM "+from+` JOIN named n USING (user_id)
-		WHERE n.exact OR NOT EXISTS (SELECT FROM named WHERE exact) ORDER BY u.user_id LIMIT 10`, who)
+// Found is a person whom a name or an id means.
+type Found struct {
+	UserID                      uuid.UUID
+	DisplayName, Username, Role string
+	CreatedDate                 time.Time
+	// Account reports whether this is a member of staff, or was one.
+	Account bool
+}
+
+// Named returns the account that signs in with a name or has an id. Without one, it
+// returns the contributors with the name or id, or else with the display name, at
+// most 10. It returns ErrNotFound if there is nobody.
+func Named(ctx context.Context, c db.Conn, who string) ([]Found, error) {
+	found, err := db.Collect[Found](ctx, c, `WITH named AS (
+			SELECT user_id, display_name, username, role, created_date, account, CASE WHEN account THEN 1
+				WHEN username = $1 OR user_id::text = lower($1) THEN 2 ELSE 3 END AS place
+			FROM users WHERE auth_method = 'local' AND (username = $1 OR user_id::text = lower($1)
+				OR NOT account AND lower(display_name) = lower($1)))
+		SELECT user_id, display_name, username, role, created_date, account FROM named
+		WHERE place = (SELECT min(place) FROM named) ORDER BY user_id LIMIT 10`, strings.TrimSpace(db.ToText(who)))
+	if err == nil && len(found) == 0 {
+		err = db.ErrNotFound
+	}
+	return found, err
 }
 
 // NoAdminLeft reports whether an action changed an admin, and no admin is left who can

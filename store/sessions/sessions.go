@@ -57,8 +57,9 @@ func (e *NoAccess) Error() string { return e.Why }
 // Is reports whether the target is ErrSignIn.
 func (e *NoAccess) Is(target error) bool { return target == ErrSignIn }
 
-// SignIn opens a session for a name and password. It takes the same time whether or not the account exists. It returns a NoAccess
-// only to a person who knows the password.
+// SignIn opens a session for a name and password. It takes the same time whether or
+// not the account exists. It returns a NoAccess only to a person who knows the
+// password.
 func SignIn(ctx context.Context, c db.Conn, username, password, ip, userAgent string) (string, error) {
 	if !utf8.ValidString(username) || strings.ContainsRune(username, 0) {
 		return "", ErrSignIn
