@@ -122,10 +122,14 @@ func (a account) command(ctx context.Context, dir, program string, args ...strin
 }
 
 // ensureDir makes a folder in the data folder that only the server's account can
-// enter. A folder that exists, perhaps from a backup, gets the same permissions.
+// enter. A folder that exists, perhaps from a backup, gets the same permissions if
+// this program made what it holds.
 func (a account) ensureDir(path string) error {
 	err := os.Mkdir(path, 0o700)
 	if errors.Is(err, os.ErrExist) {
+		if err := checkContents(path); err != nil {
+			return err
+		}
 		err = os.Chmod(path, 0o700)
 	}
 	if err == nil && a.switched {

@@ -47,6 +47,9 @@ func openFolder(dataDir string) (folder, error) {
 	if err != nil {
 		return folder{}, err
 	}
+	if err := f.checkOurs(); err != nil {
+		return folder{}, err
+	}
 	return f, f.allowPassage()
 }
 
