@@ -103,6 +103,9 @@ func (s *Server) describe(err error) failure {
 	case errors.Is(err, errTooManyLines):
 		return failure{Status: 413, Code: "too_large", Title: "Too much at once", Advice: "Send fewer at once.",
 			Message: fmt.Sprintf("An ingest may have %d lines; this one has more, and none was taken in.", ingestLines)}
+	case errors.Is(err, errTooManyBodies):
+		return failure{Status: 503, Code: "busy", Title: "Too much at once", Message: capital(errTooManyBodies.Error()) + ".",
+			Advice: "Nothing was done. Try again in a moment."}
 	case errors.As(err, &web):
 		return describeWeb(web)
 	case errors.Is(err, store.ErrUnsure):

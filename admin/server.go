@@ -64,6 +64,7 @@ type Server struct {
 
 	chainWatch chainWatch
 	streams    *boardStreams
+	bodies     chan struct{} // held by requests with big bodies
 
 	description descriptionOnce
 	warnOfTLS   sync.Once
@@ -78,7 +79,7 @@ func New(config Config) *Server {
 	if config.Ready == nil {
 		config.Ready = config.Store.Ready
 	}
-	s := &Server{Config: config, store: config.Store, metrics: newMetrics()}
+	s := &Server{Config: config, store: config.Store, metrics: newMetrics(), bodies: make(chan struct{}, bigBodies)}
 	s.streams = newBoardStreams(s.metrics.registry)
 	s.loadAssets()
 	s.engine = html.NewFileSystem(http.FS(views.Templates()), ".html")
@@ -93,7 +94,9 @@ func New(config Config) *Server {
 		Immutable:     true,
 		CaseSensitive: true,
 		StrictRouting: true,
-		BodyLimit:     bodyLimit,
+		// readBody reads bodies, after it knows who sends them.
+		BodyLimit:         bodyLimit,
+		StreamRequestBody: true,
 		// The handler reads a multipart form. A server that read it with the
 		// headers would do so for anybody, and an error in it would hide the
 		// address.
@@ -109,8 +112,9 @@ func New(config Config) *Server {
 		EnableTrustedProxyCheck: true,
 		TrustedProxies:          config.TrustedProxies,
 	})
-	s.app.Server().HeaderReceived = limits
+	s.app.Server().HeaderReceived = s.announced
 	s.mount()
+	s.app.Server().Handler = closeUnread(s.app.Server().Handler)
 	return s
 }
 
@@ -125,6 +129,7 @@ func (s *Server) mount() {
 		s.observe,
 		recoverPanic,
 		deadline,
+		s.readBody,
 		refuseEncoded,
 		s.refuseCrossOrigin,
 	)
@@ -148,9 +153,9 @@ func (s *Server) add(method, path string, handlers []fiber.Handler) {
 	s.app.Add(method, path, handlers...)
 }
 
-// limits gives an ingest with a key, and the adding of messages to a list with a
-// key or a session, a higher limit than other requests.
-func limits(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
+// limitOf returns the limit of a request's body: a higher one for an ingest with a
+// key, and for the adding of messages to a list with a key or a session.
+func limitOf(header *fasthttp.RequestHeader) int {
 	path, _, _ := bytes.Cut(header.RequestURI(), []byte("?"))
 	toList := func(prefix, suffix string) bool {
 		return bytes.HasPrefix(path, []byte(prefix+listsPath+"/")) && bytes.HasSuffix(path, []byte(suffix))
@@ -159,9 +164,9 @@ func limits(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	session := bytes.Contains(header.Peek(fiber.HeaderCookie), []byte(sessionCookie+"="))
 	if key && (string(path) == apiPrefix+ingestPath || toList(apiPrefix, "/items")) ||
 		(key || session) && toList("", addPath) {
-		return fasthttp.RequestConfig{MaxRequestBodySize: ingestLimit}
+		return ingestLimit
 	}
-	return fasthttp.RequestConfig{}
+	return bodyLimit
 }
 
 // isStream reports whether an answer must not be compressed as a whole at its

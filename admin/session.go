@@ -93,14 +93,18 @@ func (s *Server) identify(c *fiber.Ctx) error {
 type credentials struct{ key, token string }
 
 func (s *Server) credentials(c *fiber.Ctx) (credentials, error) {
-	if header := c.Get(fiber.HeaderAuthorization); header != "" {
+	return credentialsOf(c.Get(fiber.HeaderAuthorization), c.Cookies(s.cookieName()))
+}
+
+// credentialsOf reads the header Authorization, or else a session's cookie.
+func credentialsOf(header, token string) (credentials, error) {
+	if header != "" {
 		scheme, key, _ := strings.Cut(header, " ")
 		if !strings.EqualFold(scheme, "Bearer") || key == "" || !printable(key) {
 			return credentials{}, errBadKey
 		}
 		return credentials{key: key}, nil
 	}
-	token := c.Cookies(s.cookieName())
 	if token == "" || !printable(token) {
 		return credentials{}, errNotSignedIn
 	}
