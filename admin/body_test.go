@@ -45,7 +45,8 @@ func TestKeyBeforeBody(t *testing.T) {
 	for i := range 60 {
 		shown := []string{"Bearer unknown", "Basic YTpi", "x"}[i%3]
 		open = append(open, dial(t, address, fmt.Sprintf("POST /api/v1/ingest HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n"+
-			"Content-Type: application/x-ndjson\r\nContent-Length: %d\r\n\r\n%s", shown, ingestLimit, part[:len(part)*(i%2)])))
+			"Content-Type: application/x-ndjson\r\nContent-Length: %d\r\n\r\n%s", shown, ingestLimit,
+			part[:len(part)*(i%2)])))
 	}
 	for i, c := range open {
 		answer, err := http.ReadResponse(bufio.NewReader(c), nil)
@@ -136,7 +137,8 @@ func TestBodiesOfUnknownPeople(t *testing.T) {
 		length, want int
 	}{
 		{"/sign-in", openBody, 422}, {"/sign-in", openBody + 1, 413}, {"/sign-in", bodyLimit + 1, 413},
-		{apiPrefix + "/lists", openBody, 401}, {apiPrefix + "/lists", openBody + 1, 401}, {apiPrefix + "/lists", bodyLimit, 401},
+		{apiPrefix + "/lists", openBody, 401}, {apiPrefix + "/lists", openBody + 1, 401},
+		{apiPrefix + "/lists", bodyLimit, 401},
 		{apiPrefix + "/lists", bodyLimit + 1, 413}, {"/nowhere", openBody, 404},
 	} {
 		a := newClient(t, w.server).do(http.MethodPost, x.path, strings.NewReader(strings.Repeat("a", x.length)),
@@ -174,7 +176,8 @@ func TestUnreadBodyIsNoRequest(t *testing.T) {
 	address := listen(t, w.server)
 	hidden := strings.Repeat("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 4000)
 	for _, line := range []string{"HELLO /healthz", "POST /api/v1/ingest", "POST /sign-in", "GET /nowhere", "OPTIONS *"} {
-		c := dial(t, address, fmt.Sprintf("%s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", line, len(hidden), hidden))
+		c := dial(t, address, fmt.Sprintf("%s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", line,
+			len(hidden), hidden))
 		text, _ := io.ReadAll(c) // the connection may be reset
 		if n := strings.Count(string(text), "HTTP/1.1 "); n > 1 {
 			t.Errorf("%s: %d answers: %.300s", line, n, text)

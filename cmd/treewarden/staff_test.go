@@ -25,7 +25,8 @@ func TestStaffAndContributorsOfOneName(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.address+"/api/v1/ingest", bytes.NewReader(line))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.address+"/api/v1/ingest",
+			bytes.NewReader(line))
 		if err != nil {
 			t.Fatal(err)
 		}
