@@ -39,16 +39,6 @@ func init() {
 	}, removeFromList)
 }
 
-// listAspect is the list itself, without its items. A list whose creation was
-// undone is removed.
-var listAspect = columnAspect{
-	name: "list", object: "list",
-	state: `CASE WHEN NOT o.removed THEN jsonb_build_object('name', o.name, 'kind', o.kind, 'note', o.note,
-		'archived', o.archived) END`,
-	restore: `removed = s IS NULL, name = coalesce(s->>'name', name), kind = coalesce(s->>'kind', kind),
-		note = coalesce(s->>'note', note), archived = coalesce((s->>'archived')::boolean, archived)`,
-}
-
 // ListParams describes a list. A nil field of a change is left alone; a new list
 // needs a name and a kind.
 type ListParams struct {

@@ -82,9 +82,9 @@ func (d *actionTx) ids(query string, args ...any) ([]uuid.UUID, error) {
 	return pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
 }
 
-// change runs the aspect's changeSQL; $1 is the action.
+// change runs the aspect's ChangeSQL; $1 is the action.
 func (d *actionTx) change(a columnAspect, chosen, set string, args ...any) (int64, error) {
-	return d.exec(a.changeSQL(chosen, set), append([]any{d.id}, args...)...)
+	return d.exec(a.ChangeSQL(chosen, set), append([]any{d.id}, args...)...)
 }
 
 // Act performs or previews one action. The change, its audit row and the events

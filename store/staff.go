@@ -14,17 +14,6 @@ import (
 	"treewarden/store/tables"
 )
 
-// The aspects of an account that its actions change, besides those of every user.
-var (
-	languagesAspect = columnAspect{
-		name: "languages", object: "user", state: "to_jsonb(o.languages)",
-		restore: "languages = CASE WHEN s IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(s)) END",
-	}
-	usernameAspect = columnAspect{
-		name: "username", object: "user", state: "to_jsonb(o.username)", restore: "username = s #>> '{}'",
-	}
-)
-
 const (
 	inviteStaff, resetStaff = "invite_staff", "reset_staff"
 	endSessions, takeAccess = "end_sessions", "take_access"

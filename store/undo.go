@@ -180,29 +180,29 @@ func (d *actionTx) restoreLateReplies(id int64) error {
 
 func (a columnAspect) undo(d *actionTx, id int64) error {
 	var object uuid.UUID
-	err := d.QueryRow(d.Ctx, a.conflictSQL(), id).Scan(&object)
+	err := d.QueryRow(d.Ctx, a.ConflictSQL(), id).Scan(&object)
 	if err == nil {
-		return d.laterThan(id, a.object, object, a.name)
+		return d.laterThan(id, a.Object, object, a.Name)
 	}
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return err
 	}
-	if a.name == textAspect.name {
+	if a.Name == textAspect.Name {
 		if err := d.undoRevisions(id); err != nil {
 			return err
 		}
 	}
-	n, err := d.exec(a.undoSQL(), d.id, id)
-	if a.name == usernameAspect.name {
+	n, err := d.exec(a.UndoSQL(), d.id, id)
+	if a.Name == usernameAspect.Name {
 		err = db.Taken(err, "name", "Another account has the former name by now. Rename that one first.")
 	}
 	if err != nil {
 		return err
 	}
-	switch a.name {
-	case deletionAspect.name:
+	switch a.Name {
+	case deletionAspect.Name:
 		return d.restoreDeletion(id)
-	case roleAspect.name, languagesAspect.name:
+	case roleAspect.Name, languagesAspect.Name:
 		if n == 0 {
 			return nil
 		}
@@ -210,11 +210,11 @@ func (a columnAspect) undo(d *actionTx, id int64) error {
 			return err
 		}
 		return d.keepAnAdmin()
-	case banAspect.name:
+	case banAspect.Name:
 		if n > 0 {
 			return d.keepAnAdmin()
 		}
-	case listAspect.name:
+	case listAspect.Name:
 		return d.refuseItems()
 	}
 	return nil
