@@ -1,6 +1,9 @@
 package policy
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // The built-in roles. General and Collector have no access to the console.
 const (
@@ -52,6 +55,11 @@ func (p *Policy) Names() []string {
 		names = append(names, role.Name)
 	}
 	return names
+}
+
+// Entering returns the names of the roles that enter the console.
+func (p *Policy) Entering() []string {
+	return slices.DeleteFunc(p.Names(), func(role string) bool { return !p.EntersConsole(role) })
 }
 
 // Role returns the role of a name, and whether there is one.

@@ -292,6 +292,7 @@ func TestRankRules(t *testing.T) {
 		t.Errorf("the last admin was demoted: %v", err)
 	}
 	second := storetest.Staff(t, w.Store, policy.Admin)
+	storetest.Exec(t, w.Store, "UPDATE users SET password_hash = 'a hash' WHERE user_id = $1", second.UserID)
 	act(t, w.Store, second, store.Act{Kind: "ban", Target: w.admin.UserID})
 }
 

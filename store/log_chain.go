@@ -17,6 +17,7 @@ import (
 	"treewarden/store/audit"
 	"treewarden/store/chain"
 	"treewarden/store/db"
+	"treewarden/store/policies"
 	"treewarden/store/sessions"
 	"treewarden/store/similar"
 )
@@ -116,14 +117,19 @@ func (d *actionTx) inLog(ctx context.Context) (action Action, err error) {
 	return action, err
 }
 
-// endSessions ends the sessions and links of those whom the action keeps out.
+// endSessions queues the end of the sessions and links of those whom the action
+// keeps out.
 func (d *actionTx) endSessions() error {
 	has := func(a aspect) bool { return slices.Contains(d.aspects, a) }
 	switch {
 	case has(policyAspect{}):
-		return sessions.EndOutside(d.Ctx, d.Conn)
+		entering, err := policies.Entering(d.Ctx, d.Conn)
+		if err != nil {
+			return err
+		}
+		sessions.QueueEndOutside(&d.Batch, entering)
 	case has(banAspect) || has(roleAspect):
-		return sessions.EndLost(d.Ctx, d.Conn, d.id)
+		sessions.QueueEndLost(&d.Batch, d.id, d.store.policyFor(d.actor).Entering())
 	}
 	return nil
 }

@@ -173,7 +173,7 @@ func Entering(ctx context.Context, c db.Conn) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(now.Policy.Names(), func(role string) bool { return !now.Policy.EntersConsole(role) }), nil
+	return now.Policy.Entering(), nil
 }
 
 // All reads versions, the newest first. There is at least one: a migration inserts

@@ -333,32 +333,22 @@ func EndOne(ctx context.Context, c db.Conn, user, id uuid.UUID) error {
 	return db.Translate(err)
 }
 
-// EndLost ends the sessions and links of the users that an action banned, or left
-// with a role that does not enter the console.
-func EndLost(ctx context.Context, c db.Conn, action int64) error {
-	return endOf(ctx, c, `u.user_id IN (SELECT object_id FROM action_objects
+// QueueEndLost queues statements that end the sessions and links of the users whom
+// an action banned or left with a role that is not among those that enter the console.
+func QueueEndLost(b *pgx.Batch, action int64, entering []string) {
+	queueEnd(b, `u.user_id IN (SELECT object_id FROM action_objects
 			WHERE action_id = $2 AND object_type = 'user' AND aspect IN ('ban', 'role'))
-		AND ((`+tables.UserStatusSQL+`) <> 'active' OR u.role <> ALL ($1))`, action)
+		AND ((`+tables.UserStatusSQL+`) <> 'active' OR u.role <> ALL ($1))`, entering, action)
 }
 
-// EndOutside ends the sessions and links of all users with a role that does not
-// enter the console.
-func EndOutside(ctx context.Context, c db.Conn) error { return endOf(ctx, c, "u.role <> ALL ($1)") }
+// QueueEndOutside queues statements that end the sessions and links of all users with
+// a role that is not among those that enter the console.
+func QueueEndOutside(b *pgx.Batch, entering []string) { queueEnd(b, "u.role <> ALL ($1)", entering) }
 
-// endOf ends the sessions and links of some users; $1 are the roles that enter the
-// console.
-func endOf(ctx context.Context, c db.Conn, users string, args ...any) error {
-	roles, err := policies.Entering(ctx, c)
-	if err != nil {
-		return err
-	}
+func queueEnd(b *pgx.Batch, users string, args ...any) {
 	for _, table := range []string{"sign_in_links", "sessions"} {
-		if _, err := c.Exec(ctx, "DELETE FROM "+table+" t USING users u WHERE u.user_id = t.user_id AND "+users,
-			append([]any{roles}, args...)...); err != nil {
-			return db.Translate(err)
-		}
+		b.Queue("DELETE FROM "+table+" t USING users u WHERE u.user_id = t.user_id AND "+users, args...)
 	}
-	return nil
 }
 
 // mayEnter reports whether a role enters the console.
