@@ -149,22 +149,33 @@ func TestAccessEndsForGood(t *testing.T) {
 	admin := staff(t, server, policy.Admin)
 	reason := map[string]any{"reason": "for the test"}
 	role := func(name string) map[string]any { return map[string]any{"role": name, "reason": "for the test"} }
-	for name, x := range map[string]struct{ out, back func(own string) answer }{
+	for name, x := range map[string]struct {
+		from      string
+		out, back func(own string) answer
+	}{
 		"ban and unban": {
+			policy.Moderator,
 			func(own string) answer { return admin.send(post, own+"/ban", reason) },
 			func(own string) answer { return admin.send(post, own+"/unban", reason) },
 		},
+		"a lower rank": {
+			policy.Admin,
+			func(own string) answer { return admin.changeUser(own, role(policy.Moderator)) },
+			func(own string) answer { return admin.changeUser(own, role(policy.Admin)) },
+		},
 		"demotion and promotion": {
+			policy.Moderator,
 			func(own string) answer { return admin.changeUser(own, role(policy.General)) },
 			func(own string) answer { return admin.changeUser(own, role(policy.Moderator)) },
 		},
 		"a role without a console": {
+			policy.Moderator,
 			func(own string) answer { return admin.changeUser(own, role(policy.Collector)) },
 			func(own string) answer { return admin.changeUser(own, role(policy.Moderator)) },
 		},
 	} {
 		for _, undo := range []bool{false, true} {
-			actor := storetest.Staff(t, server.store, policy.Moderator)
+			actor := storetest.Staff(t, server.store, x.from)
 			c := signedIn(t, server, actor)
 			link, err := server.store.SignInLink(t.Context(), store.CommandLine, actor.Name)
 			if err != nil {

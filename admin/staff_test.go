@@ -161,13 +161,18 @@ func TestStaffAccessEnds(t *testing.T) {
 	}
 
 	w.admin.send(patch, staffAPI+"/"+id, map[string]any{"role": policy.Moderator, "reason": "for the test"}).want(200)
+	ada.get(staffAPI).want(401) // a demotion ends the sessions
+	signIn := func() {
+		ada.post("/sign-in", url.Values{"username": {"Ada"}, "password": {"a password of Ada"}}).want(303)
+	}
+	signIn()
 	ada.get(staffAPI).want(403)
 	w.admin.send(patch, staffAPI+"/"+id, map[string]any{"role": policy.Admin, "reason": "for the test"}).want(200)
 	ada.get(staffAPI).want(200)
 
 	w.admin.send(post, staffAPI+"/"+id+"/end-sessions", because).want(200)
 	ada.get(staffAPI).want(401)
-	ada.post("/sign-in", url.Values{"username": {"Ada"}, "password": {"a password of Ada"}}).want(303)
+	signIn()
 	ada.get(staffAPI).want(200)
 
 	reset := w.admin.send(post, staffAPI+"/"+id+"/reset", because).want(200)

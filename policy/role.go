@@ -62,6 +62,18 @@ func (p *Policy) Entering() []string {
 	return slices.DeleteFunc(p.Names(), func(role string) bool { return !p.EntersConsole(role) })
 }
 
+// Demotions returns all pairs of roles of which the second has the lower rank.
+func (p *Policy) Demotions() (from, to []string) {
+	for _, was := range p.Roles() {
+		for _, now := range p.Roles() {
+			if now.Rank < was.Rank {
+				from, to = append(from, was.Name), append(to, now.Name)
+			}
+		}
+	}
+	return from, to
+}
+
 // Role returns the role of a name, and whether there is one.
 func (p *Policy) Role(name string) (Role, bool) {
 	if p == nil {

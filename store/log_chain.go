@@ -129,7 +129,7 @@ func (d *actionTx) endSessions() error {
 		}
 		sessions.QueueEndOutside(&d.Batch, entering)
 	case has(banAspect) || has(roleAspect):
-		sessions.QueueEndLost(&d.Batch, d.id, d.store.policyFor(d.actor).Entering())
+		sessions.QueueEndLost(&d.Batch, d.id, d.store.policyFor(d.actor))
 	}
 	return nil
 }

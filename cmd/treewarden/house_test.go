@@ -38,7 +38,7 @@ var ourImports = map[string][]string{
 	"store/chain":      {"store/db"},
 	"store/jobs":       {"store/db"},
 	"store/policies":   {"store/db", "store/tables", "policy"},
-	"store/sessions":   {"store/db", "store/tables", "store/policies"},
+	"store/sessions":   {"store/db", "store/tables", "store/policies", "policy"},
 	"store/accounts":   {"store/db", "store/tables", "store/sessions", "policy"},
 	"store/users":      {"store/db", "store/tables"},
 	"store/events":     {"store/db"},

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"treewarden/policy"
 	"treewarden/store/db"
 	"treewarden/store/policies"
 	"treewarden/store/tables"
@@ -334,11 +335,14 @@ func EndOne(ctx context.Context, c db.Conn, user, id uuid.UUID) error {
 }
 
 // QueueEndLost queues statements that end the sessions and links of the users whom
-// an action banned or left with a role that is not among those that enter the console.
-func QueueEndLost(b *pgx.Batch, action int64, entering []string) {
-	queueEnd(b, `u.user_id IN (SELECT object_id FROM action_objects
-			WHERE action_id = $2 AND object_type = 'user' AND aspect IN ('ban', 'role'))
-		AND ((`+tables.UserStatusSQL+`) <> 'active' OR u.role <> ALL ($1))`, entering, action)
+// an action banned, demoted, or left with a role that does not enter the console.
+func QueueEndLost(b *pgx.Batch, action int64, p *policy.Policy) {
+	from, to := p.Demotions()
+	queueEnd(b, `EXISTS (SELECT FROM action_objects o
+		WHERE o.action_id = $2 AND o.object_type = 'user' AND o.object_id = u.user_id AND o.aspect IN ('ban', 'role')
+			AND ((`+tables.UserStatusSQL+`) <> 'active' OR u.role <> ALL ($1) OR o.aspect = 'role'
+				AND (o.before #>> '{}', o.after #>> '{}') IN (SELECT * FROM unnest($3::text[], $4::text[]))))`,
+		p.Entering(), action, from, to)
 }
 
 // QueueEndOutside queues statements that end the sessions and links of all users with
