@@ -134,8 +134,10 @@ func TestDialog(t *testing.T) {
 	if days := time.Until(*user.Ban.Until).Hours() / 24; days < 7 || days > 7.1 {
 		t.Errorf("banned for %.2f days, want 7", days)
 	}
-	if late := send("Insults people").want(409); strings.Contains(late.body, "<html") ||
-		!strings.Contains(late.text(".notice"), "Banned Mallory") {
+	path = "/users/" + author.String() + "/unban"
+	send("They apologised").want(204)
+	if late := send("They apologised").want(409); strings.Contains(late.body, "<html") ||
+		!strings.Contains(late.text(".notice"), "Unbanned Mallory") {
 		t.Errorf("too late: %s", late.text("*"))
 	}
 }

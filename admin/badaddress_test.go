@@ -22,8 +22,8 @@ func TestBadIDs(t *testing.T) {
 	w := newWorld(t)
 	malformed := []string{"x", "%00", "%ff", "%25", "0", "-1", "1.5", "1e3", "+1", "01", "NaN", "9223372036854775808",
 		"%D9%A3", strings.Repeat("9", 300), strings.Repeat("a", 5000), uuid.Nil.String() + "0",
-		"urn:uuid:" + uuid.NewString(), "%7B" + uuid.NewString() + "%7D", strings.ReplaceAll(uuid.NewString(), "-", ""), "g" +
-			uuid.NewString()[1:], "%3Cscript%3E", "'%20OR%201=1--", "%0d%0aX-Injected:%201", "%E2%80%AE", "a;b", "null"}
+		"urn:uuid:" + uuid.NewString()[1:], "%7B" + uuid.NewString(), strings.ReplaceAll(uuid.NewString(), "-", "") + "0",
+		"g" + uuid.NewString()[1:], "%3Cscript%3E", "'%20OR%201=1--", "%0d%0aX-Injected:%201", "%E2%80%AE", "a;b", "null"}
 	for _, r := range allRoutes() {
 		if !strings.Contains(r.Path, ":id") || r.Kind == apiOnly && r.Method == get {
 			continue
@@ -206,5 +206,30 @@ func TestBadHeaders(t *testing.T) {
 				sound(t, header+" "+value, a)
 			}
 		}
+	}
+}
+
+// TestIDsInAnySpelling reads ids in the usual spellings, in paths, queries and
+// bodies, and answers with the one that the console writes. Pages redirect to it.
+func TestIDsInAnySpelling(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.user.String()
+	for _, spelling := range []string{strings.ToUpper(id), "{" + id + "}", strings.ReplaceAll(id, "-", ""),
+		"urn:uuid:" + id} {
+		escaped := url.PathEscape(spelling)
+		if a := w.mod.get("/users/" + escaped + "?tab=actions"); a.status != http.StatusMovedPermanently ||
+			a.header.Get("Location") != "/users/"+id+"?tab=actions" {
+			t.Errorf("the page of %s: %d %s", spelling, a.status, a.header.Get("Location"))
+		}
+		if got := w.mod.get(apiPrefix + "/users/" + escaped).want(200).field("user_id"); got != id {
+			t.Errorf("the API reads %s as %v", spelling, got)
+		}
+		w.mod.get(apiPrefix + "/messages?user=" + url.QueryEscape(spelling)).want(200)
+		w.mod.send(post, apiPrefix+"/users/"+escaped+"/ban", map[string]any{"reason": "for the test",
+			"preview": true}).want(200)
+	}
+	for _, wrong := range []string{id + "0", "{" + id, "(" + id + ")", id[:35], "x" + id[1:]} {
+		w.mod.get(apiPrefix + "/users/" + url.PathEscape(wrong)).want(400)
 	}
 }

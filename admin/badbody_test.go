@@ -527,7 +527,7 @@ func TestBadForms(t *testing.T) {
 			a := w.by(r).do(post, address, strings.NewReader(body[1]), body[0])
 			sound(t, fmt.Sprint(address, " with form ", i), a)
 			shows := a.status == http.StatusOK && within(r.Path, staffPath) // a link, once
-			if !shows && !slices.Contains([]int{303, 400, 401, 404, 409, 422, 429}, a.status) {
+			if !shows && !slices.Contains([]int{303, 400, 401, 404, 409, 413, 422, 429}, a.status) {
 				t.Errorf("%s with %.100q: %d", address, body, a.status)
 			}
 		}
@@ -598,10 +598,10 @@ func TestBanEnds(t *testing.T) {
 	year := time.Now().Year()
 	for until, fine := range map[string]bool{
 		fmt.Sprint(year+1, "-01-01T00:00:00Z"): true, fmt.Sprint(year+1, "-01-01T00:00:00.123456789+14:00"): true,
-		fmt.Sprint(year+99, "-01-01T00:00:00Z"): true, fmt.Sprint(year+102, "-01-01T00:00:00Z"): false,
+		fmt.Sprint(year+99, "-01-01T00:00:00Z"): true, fmt.Sprint(year+102, "-01-01T00:00:00Z"): true,
 		"2001-01-01T00:00:00Z": false, "0000-01-01T00:00:00+14:00": false, "9999-12-31T23:59:59-14:00": false,
 		fmt.Sprint(year+1, "-02-30T00:00:00Z"): false, fmt.Sprint(year+1, "-01-01T24:00:00Z"): false,
-		fmt.Sprint(year+1, "-01-01t00:00:00z"): false, fmt.Sprint(year+1, "-01-01 00:00:00Z"): false, "tomorrow": false,
+		fmt.Sprint(year+1, "-01-01t00:00:00z"): true, fmt.Sprint(year+1, "-01-01 00:00:00Z"): true, "tomorrow": false,
 		"0": false,
 	} {
 		a := w.mod.send(post, apiPrefix+path, map[string]any{"preview": true, "until": until})

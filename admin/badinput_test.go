@@ -40,8 +40,8 @@ var badValues = []string{
 	"//evil.example/", "https://evil.example/", `/\evil.example`, "/\r\nSet-Cookie: treewarden=x",
 	"a\r\nX-Injected: 1\r\n\r\n<script>alert(1)</script>", "../../etc/passwd",
 	"spam>1e999", "spam>NaN", ">>0.5", "nothing>0.5", "detoxify>0.5", ".>1", "=1+1", "@SUM(A1)",
-	uuid.Nil.String(), "urn:uuid:0f3a7b1c-5d2e-4f60-8a9b-0c1d2e3f4a5b", "{0f3a7b1c-5d2e-4f60-8a9b-0c1d2e3f4a5b}",
-	"0f3a7b1c5d2e4f608a9b0c1d2e3f4a5b",
+	uuid.Nil.String(), "urn:uuid:0f3a7b1c-5d2e-4f60-8a9b-0c1d2e3f4a5", "{0f3a7b1c-5d2e-4f60-8a9b-0c1d2e3f4a5b",
+	"0f3a7b1c5d2e4f608a9b0c1d2e3f4a5",
 }
 
 // listed holds the values of the public lists. It is empty if

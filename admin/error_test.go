@@ -17,8 +17,8 @@ func TestErrorsNameFieldsForPeople(t *testing.T) {
 	c := program(t, newServer(t, s), policy.Admin)
 	user := storetest.User(t, s, "Cleo").String()
 	for _, test := range []struct{ method, path, body, message, field string }{
-		{"PATCH", "/users/" + user, `{"display_name": " "}`, "Display name: A display name holds at least one visible " +
-			"character.", "display_name"},
+		{"PATCH", "/users/" + user, `{"display_name": " "}`, "Display name: A display name has at least one visible " +
+			"character, and at most 256 in all.", "display_name"},
 		{"PATCH", "/users/" + user, `{"display_name": {}}`,
 			"Display name: is an object, and must be a string", "display_name"},
 		{"PATCH", "/users/" + user, `{"show_on_leaderboard": 1}`, "Show on leaderboard: is a number, and must be true or " +

@@ -4,7 +4,6 @@ import (
 	"math"
 	"net/url"
 	"reflect"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"treewarden/corpus"
 	"treewarden/store"
 )
 
@@ -144,54 +144,72 @@ func set(field reflect.Value, value string) string {
 	return ""
 }
 
-// wholeTime matches a day, or a day and a time of day with or without a zone. The
-// package time alone would take more: a comma before the fraction, an hour of
-// one digit, and offsets of 24:00 or +14:60.
-var wholeTime = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?` +
-	`([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)?)?$`)
+// minuteLayout is the format of a browser's date and time fields.
+const minuteLayout = "2006-01-02T15:04"
 
-// parseTime reads RFC 3339, a plain day, and the format of a browser's date and
-// time fields, which it takes as UTC.
+// parseTime reads what corpus.ParseTime reads, and the format of a browser's date
+// and time fields, which it takes as UTC.
 func parseTime(value string) (time.Time, bool) {
-	if !wholeTime.MatchString(value) {
-		return time.Time{}, false
+	if len(value) == len(minuteLayout) {
+		value += ":00"
 	}
-	value = strings.Replace(strings.ToUpper(value), " ", "T", 1)
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04", "2006-01-02T15:04:05", time.DateOnly} {
-		// The offset can move a time out of the years of RFC 3339.
-		if t, err := time.Parse(layout, value); err == nil && t.UTC().Year() >= 1 && t.UTC().Year() <= 9999 {
-			return t.UTC(), true
-		}
-	}
-	return time.Time{}, false
+	t, _, ok := corpus.ParseTime(value)
+	return t, ok
 }
 
-// zoned matches the end of a time that has a zone.
-var zoned = regexp.MustCompile(`([Zz]|[+-]\d{2}:\d{2})$`)
-
-// parseZonedTime reads RFC 3339. A program has no place whose time could be
+// parseZonedTime reads a time with a zone. A program has no place whose time could be
 // meant, so it must send the zone.
 func parseZonedTime(value string) (time.Time, bool) {
-	t, ok := parseTime(value)
-	return t, ok && strings.Contains(value, ":") && zoned.MatchString(value)
+	t, zoned, ok := corpus.ParseTime(value)
+	return t, ok && zoned
 }
 
-// parseID reads an id in its one canonical form.
-func parseID(value string) (uuid.UUID, bool) {
-	id, err := uuid.Parse(value)
-	return id, err == nil && len(value) == 36
-}
+// parseID reads an id in any usual spelling.
+func parseID(value string) (uuid.UUID, bool) { return corpus.ParseUUID(value) }
 
 // pathID reads the id in a path.
 func pathID(c *fiber.Ctx) (uuid.UUID, error) { return pathIDNamed(c, "id") }
 
 // pathIDNamed reads the id of another name in a path.
 func pathIDNamed(c *fiber.Ctx, name string) (uuid.UUID, error) {
-	id, ok := parseID(c.Params(name))
+	id, ok := parseID(pathParam(c, name))
 	if !ok {
 		return id, store.Malformed("this is not an id: one reads like 0f3a7b1c-5d2e-4f60-8a9b-0c1d2e3f4a5b")
 	}
 	return id, nil
+}
+
+// pathParam returns a part of the path, without its escapes.
+func pathParam(c *fiber.Ctx, name string) string {
+	value := c.Params(name)
+	if plain, err := url.PathUnescape(value); err == nil {
+		return plain
+	}
+	return value
+}
+
+// writtenOtherwise returns the address of a page whose path has an id in another
+// spelling than the one that the console writes, with that one; "" if it has none.
+func writtenOtherwise(c *fiber.Ctx) string {
+	path := strings.Split(c.Path(), "/")
+	changed := false
+	for i, part := range path {
+		plain, err := url.PathUnescape(part)
+		if err != nil {
+			continue
+		}
+		if id, ok := parseID(plain); ok && id.String() != part {
+			path[i], changed = id.String(), true
+		}
+	}
+	if !changed {
+		return ""
+	}
+	to := strings.Join(path, "/")
+	if query := c.Context().QueryArgs().String(); query != "" {
+		to += "?" + query
+	}
+	return to
 }
 
 // actionID reads the number of an action in its one canonical form.

@@ -65,7 +65,7 @@ func TestFillRefuses(t *testing.T) {
 		"text=a": "text", "text=abcdef": "text", "choice=c": "choice", "on=perhaps": "on", "count=1.5": "count",
 		"count=99999999999999999999": "count",
 		"at=tomorrow":                "at", "at=10000-01-01": "at", "id=7": "id",
-		"id={0f3a7b1c-5d2e-4f60-8a9b-0c1d2e3f4a5b}": "id",
+		"id={0f3a7b1c-5d2e-4f60-8a9b-0c1d2e3f4a5b": "id",
 		"ids=7":          "ids",
 		"values[x]=much": "values", "values[%00]=1": "values", "text=%00ab": "text", "text=%ff%fe": "text",
 		"limit=0": "limit", "limit=-1": "limit", "limit=201": "limit",

@@ -182,6 +182,8 @@ func TestLastAdmin(t *testing.T) {
 	bot.changeUser(last, map[string]any{"role": policy.Moderator}).want(403)
 	bot.send(post, last+"/ban", map[string]any{"reason": "a coup"}).want(403)
 	bot.changeUser(path, map[string]any{"role": policy.Admin}).want(200)
+	bot.send(post, last+"/ban", map[string]any{"reason": "a coup"}).want(403) // nor if the other one cannot sign in
+	storetest.Exec(t, s, "UPDATE users SET password_hash = 'a hash' WHERE user_id = $1", second.UserID)
 	bot.send(post, last+"/ban", map[string]any{"reason": "a coup"}).want(200)
 	c.get("/").want(303)
 }
@@ -210,7 +212,7 @@ func TestUndoTable(t *testing.T) {
 			if a.status != want {
 				t.Errorf("%s undoes what %s did: %d, want %d: %.200s", name, other, a.status, want, a.body)
 			}
-			if has := c.get(action).want(200).page().Find(`form[action="`+action+`/undo"], a[href^="`+action+
+			if has := c.get(action+"?target="+id.String()).want(200).page().Find(`form[action="`+action+`/undo"], a[href^="`+action+
 				`/undo"]`).Length() > 0; has && a.status == http.StatusForbidden {
 				t.Errorf("%s is offered an undo of what %s did", name, other)
 			}

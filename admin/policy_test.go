@@ -182,10 +182,10 @@ func TestPolicyWhy(t *testing.T) {
 		"oneself":       {admin, "", policy.UserEdit, user(first.UserID), policy.RuleSelf, "Nobody acts on themselves"},
 		"rank":          {admin, keeper.UserID.String(), policy.UserBan, user(banned.UserID), "*", "not below yours"},
 		"reading":       {admin, keeper.Name, policy.Read, user(first.UserID), "", "A moderator may see"},
-		"an author":     {admin, "", policy.UserBan, "message:" + tree.String(), "", "An admin may act on a general"},
+		"an author":     {admin, "", policy.UserBan, "message:" + tree.String(), "", "An admin may act on a contributor"},
 		"banned":        {admin, banned.Name, policy.Read, "", policies.RuleBanned, "is banned"},
 		"erased":        {admin, "", policy.UserBan, user(erased), policies.RuleErased, "nothing left to act on"},
-		"a contributor": {admin, "ann", policy.Read, "", policy.RuleRole, "A general may not see"},
+		"a contributor": {admin, "ann", policy.Read, "", policy.RuleRole, "A contributor may not see"},
 	} {
 		q := url.Values{"user": {c.who}, "permission": {string(c.permission)}, "target": {c.target}}
 		for field, values := range q {

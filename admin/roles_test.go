@@ -230,7 +230,7 @@ func TestWhyPage(t *testing.T) {
 	page := lead.get(link).want(200)
 	text := page.text("main")
 	for _, words := range []string{"You may not ban and unban, on this user", "lacks the permission user.ban",
-		"Can be changed in the roles by admin.", "A data lead may act on a general"} {
+		"Can be changed in the roles by admin.", "A data lead may act on a contributor"} {
 		if !strings.Contains(text, words) {
 			t.Errorf("%s lacks %q: %s", link, words, text)
 		}

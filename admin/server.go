@@ -135,7 +135,14 @@ func (s *Server) mount() {
 	)
 	s.routes = allRoutes()
 	for _, r := range s.routes {
-		handlers := []fiber.Handler{s.guard(r), func(c *fiber.Ctx) error { return r.Handler(s, c) }}
+		handlers := []fiber.Handler{s.guard(r), func(c *fiber.Ctx) error {
+			if r.Method == get && !isAPI(c) {
+				if to := writtenOtherwise(c); to != "" {
+					return c.Redirect(to, fiber.StatusMovedPermanently)
+				}
+			}
+			return r.Handler(s, c)
+		}}
 		if r.Kind != apiOnly {
 			s.add(r.Method, r.Path, handlers)
 		}

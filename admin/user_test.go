@@ -352,7 +352,7 @@ func TestUserTabs(t *testing.T) {
 	ban(t, s, crowd.troll)
 	done := admin.get("/users/" + crowd.troll.String() + "?tab=actions").want(http.StatusOK)
 	if link := done.page().Find(".done a[data-dialog]").First().AttrOr("href", ""); !strings.HasPrefix(link,
-		"/actions/") || !strings.Contains(link, "/undo?return=") {
+		"/actions/") || !strings.Contains(link, "/undo?target="+crowd.troll.String()+"&return=") {
 		t.Errorf("the undo link is %q", link)
 	}
 	for _, tab := range []string{"messages", "given", "actions"} {

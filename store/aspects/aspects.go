@@ -3,6 +3,7 @@
 package aspects
 
 import (
+	"cmp"
 	"fmt"
 
 	"treewarden/store/accounts"
@@ -176,6 +177,33 @@ func (a Column) ConflictSQL() string {
 			WHERE action_id = $1 AND object_type = '%s' AND aspect = '%s') w
 		LEFT JOIN %s o ON %s WHERE %s IS DISTINCT FROM %s LIMIT 1`,
 		a.Object, a.Name, a.table(), a.match("w"), a.standing(a.State), a.standing("w.after"))
+}
+
+// DriftSQL returns a query for the objects that are not as the last action on the
+// aspect left them, each as a sentence. when is a condition on the object's row o.
+func (a Column) DriftSQL(when string) string {
+	return fmt.Sprintf(`SELECT '%[1]s ' || w.id || ': %[2]s is not as action ' || w.seq || ' left it'
+		FROM (SELECT DISTINCT ON (l.object_id) l.object_id AS id, l.tree_id, l.after, x.seq
+			FROM action_objects l JOIN actions x ON x.id = l.action_id
+			WHERE l.object_type = '%[1]s' AND l.aspect = '%[2]s' ORDER BY l.object_id, x.seq DESC) w
+		LEFT JOIN %[3]s o ON %[4]s
+		WHERE (%[5]s) IS NOT FALSE AND %[6]s IS DISTINCT FROM %[7]s`,
+		a.Object, a.Name, a.table(), a.match("w"), when, a.standing(a.State), a.standing("w.after"))
+}
+
+// MissedEventSQL returns a query for the events of all actions that are not there,
+// each as a sentence. It is empty if the aspect has none.
+func (a Column) MissedEventSQL() string {
+	if a.Event.kind == "" {
+		return ""
+	}
+	return fmt.Sprintf(`SELECT 'the event of action ' || x.seq || ' on %[1]s ' || e.object_id || ' is missing or was changed'
+		FROM (SELECT l.action_id, l.object_id, %[2]s AS kind, %[3]s AS payload FROM action_objects l
+			WHERE l.aspect = '%[4]s' AND (%[5]s)) e
+		JOIN actions x ON x.id = e.action_id
+		WHERE NOT EXISTS (SELECT FROM events v WHERE v.action_id = e.action_id AND v.kind = e.kind
+			AND v.payload::text = e.payload::text)`,
+		a.Object, a.Event.kind, a.Event.payload, a.Name, cmp.Or(a.Event.when, "true"))
 }
 
 // UndoSQL returns a statement that restores the state before action $2.
