@@ -72,6 +72,9 @@ func (s *Store) NewKey(ctx context.Context, actor Actor, p KeyParams, act Act) (
 			d.act.Target, name, p.Role, p.Languages); err != nil {
 			return err
 		}
+		if err := d.logRole(p.Role); err != nil {
+			return err
+		}
 		made = true
 		_, err := d.exec(`INSERT INTO api_keys (key_hash, user_id, name, expires_at, created_by)
 			VALUES ($1, $2, $3, $4, $5)`, sessions.HashToken(key), d.act.Target, name, p.Expires, d.actor.id())

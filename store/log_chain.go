@@ -18,6 +18,7 @@ import (
 	"treewarden/store/chain"
 	"treewarden/store/db"
 	"treewarden/store/policies"
+	"treewarden/store/proof"
 	"treewarden/store/sessions"
 	"treewarden/store/similar"
 )
@@ -188,12 +189,36 @@ var errNoChain = errors.New("the row of action_chain was removed: nothing can be
 // chain, or a *BrokenChain for the first entry that was changed, removed or
 // inserted.
 func (s *Store) VerifyChain(ctx context.Context) (status ChainStatus, err error) {
-	err = pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly},
-		func(tx pgx.Tx) (err error) {
-			status, err = chain.Verify(ctx, tx)
+	err = s.snapshot(ctx, func(tx pgx.Tx) (err error) {
+		status, err = chain.Verify(ctx, tx)
+		return err
+	})
+	return status, err
+}
+
+// VerifyLog is VerifyChain, and compares the state of things with the log. kept is a
+// former end of the chain that was kept elsewhere; the log must still hold it. Nil is
+// none. differences are sentences, at most 100 of each kind.
+func (s *Store) VerifyLog(ctx context.Context, kept *ChainStatus) (status ChainStatus, differences []string, err error) {
+	err = s.snapshot(ctx, func(tx pgx.Tx) (err error) {
+		if status, err = chain.Verify(ctx, tx); err != nil {
 			return err
-		})
-	return status, db.Translate(err)
+		}
+		if kept != nil {
+			if err := chain.Holds(ctx, tx, *kept); err != nil {
+				return err
+			}
+		}
+		differences, err = proof.State(ctx, tx)
+		return err
+	})
+	return status, differences, err
+}
+
+// snapshot runs do in one snapshot of the database.
+func (s *Store) snapshot(ctx context.Context, do func(pgx.Tx) error) error {
+	return db.Translate(pgx.BeginTxFunc(ctx, s.pool,
+		pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, do))
 }
 
 // ExportActions writes the whole log as JSON lines, the oldest first. The last

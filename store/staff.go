@@ -97,6 +97,13 @@ func (d *actionTx) aim(user uuid.UUID, label string) {
 	d.affected.Users = 1
 }
 
+// logRole logs the role that a new account or key has from the start.
+func (d *actionTx) logRole(role string) error {
+	_, err := d.exec(`INSERT INTO action_objects (action_id, object_type, object_id, aspect, before, after)
+		VALUES ($1, 'user', $2, $3, NULL, to_jsonb($4::text))`, d.id, d.act.Target, roleAspect.Name, role)
+	return err
+}
+
 // CreateStaff creates an account that can sign in by name and password. Without a
 // password, it can sign in only by a link.
 func (s *Store) CreateStaff(ctx context.Context, actor Actor, name, role, password string) (User, error) {
@@ -159,6 +166,9 @@ func (s *Store) newStaff(
 		if _, err := d.exec(`INSERT INTO users (user_id, display_name, username, role, languages, password_hash,
 			account) VALUES ($1, $2, $2, $3, $4, $5, true)`, d.act.Target, name, *p.Role, p.Languages, hash); err != nil {
 			return db.Taken(err, "name", "There is an account of this name. Choose another one.")
+		}
+		if err := d.logRole(*p.Role); err != nil {
+			return err
 		}
 		if invite {
 			link, err = sessions.Invite(d.Ctx, d.Conn, d.act.Target)

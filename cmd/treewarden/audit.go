@@ -2,28 +2,39 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 
 	"treewarden/store"
 )
 
 // AuditCmd checks and exports the log of actions.
 type AuditCmd struct {
-	Verify AuditVerifyCmd `cmd:"" help:"Walk the log's hash chain and name the first entry that does not hold."`
-	Export AuditExportCmd `cmd:"" help:"Print all actions as JSON lines, and the total."`
+	Verify     AuditVerifyCmd     `cmd:"" help:"Walk the log's hash chain, and compare the state of things with the log."`
+	Checkpoint AuditCheckpointCmd `cmd:"" help:"Print the end of the log, to be kept elsewhere for audit verify."`
+	Export     AuditExportCmd     `cmd:"" help:"Print all actions as JSON lines, and the total."`
 }
 
 // AuditVerifyCmd walks the hash chain.
-type AuditVerifyCmd struct{}
+type AuditVerifyCmd struct {
+	Checkpoint string `help:"File with a checkpoint that the log must still hold; - is standard input." placeholder:"FILE"`
+}
 
-// Run prints the chain's length and head, or the first broken entry.
+// Run prints the chain's length and head, or the first broken entry and what differs
+// from the log.
 func (c *AuditVerifyCmd) Run(app *App) error {
+	kept, err := c.checkpoint(app)
+	if err != nil {
+		return err
+	}
 	s, err := app.Store(app.Context())
 	if err != nil {
 		return err
 	}
-	status, err := s.VerifyChain(app.Context())
+	status, differences, err := s.VerifyLog(app.Context(), kept)
 	var broken *store.BrokenChain
 	if errors.As(err, &broken) {
 		fmt.Fprintln(app.Stdout, broken)
@@ -33,7 +44,60 @@ func (c *AuditVerifyCmd) Run(app *App) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(app.Stdout, "%s, chain holds, head %s\n", plural(int(status.Seq), "action"), status.Hash)
+	fmt.Fprintf(app.Stdout, "%s, chain holds, head %s\n", plural(int(status.Seq), "action"), status.Hash)
+	for _, difference := range differences {
+		fmt.Fprintln(app.Stdout, difference)
+	}
+	if len(differences) > 0 {
+		return fmt.Errorf("the log holds, but the database was changed past this program in %s (%w); look at each, and "+
+			"act on it anew or restore a backup", plural(len(differences), "place"), errFaults)
+	}
+	return nil
+}
+
+// checkpoint reads the checkpoint, nil if none was named.
+func (c *AuditVerifyCmd) checkpoint(app *App) (*store.ChainStatus, error) {
+	if c.Checkpoint == "" {
+		return nil, nil
+	}
+	from := app.Stdin
+	if c.Checkpoint != "-" {
+		file, err := os.Open(c.Checkpoint)
+		if err != nil {
+			return nil, fmt.Errorf("open the checkpoint: %w", err)
+		}
+		defer file.Close()
+		from = file
+	}
+	text, err := io.ReadAll(io.LimitReader(from, 1<<16))
+	if err != nil {
+		return nil, fmt.Errorf("read the checkpoint: %w", err)
+	}
+	var kept store.ChainStatus
+	if err := json.Unmarshal(text, &kept); err != nil || kept.Seq < 0 || kept.Seq > 0 && len(kept.Hash) != 64 {
+		return nil, fmt.Errorf("%s is no checkpoint: write one by audit checkpoint > FILE", c.Checkpoint)
+	}
+	return &kept, nil
+}
+
+// AuditCheckpointCmd prints the end of the log.
+type AuditCheckpointCmd struct{}
+
+// Run prints the number, the hash and the time of the last entry as one JSON object.
+func (c *AuditCheckpointCmd) Run(app *App) error {
+	s, err := app.Store(app.Context())
+	if err != nil {
+		return err
+	}
+	status, err := s.ChainStatus(app.Context())
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(status)
+	if err != nil {
+		return fmt.Errorf("write the checkpoint: %w", err)
+	}
+	_, err = fmt.Fprintln(app.Stdout, string(text))
 	return err
 }
 

@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -196,6 +198,16 @@ func testLog(t *testing.T, dir string) {
 	if got := must(t, dir, "", "audit", "verify"); !strings.HasPrefix(got, "6 actions, chain holds, head ") {
 		t.Errorf("audit verify prints %q", got)
 	}
+	kept := filepath.Join(t.TempDir(), "checkpoint")
+	if err := os.WriteFile(kept, []byte(must(t, dir, "", "audit", "checkpoint")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	must(t, dir, "", "audit", "verify", "--checkpoint", kept)
+	if r := tool(t, dir, `{"seq": 2, "hash": "`+strings.Repeat("0", 64)+`"}`, "audit", "verify", "--checkpoint",
+		"-"); r.status != failed || !strings.Contains(r.stdout, "another one than the checkpoint names") {
+		t.Errorf("a checkpoint of another log: %+v", r)
+	}
+	refused(t, dir, "nonsense", failed, "is no checkpoint", "audit", "verify", "--checkpoint", "-")
 	lines := strings.Split(strings.TrimSuffix(must(t, dir, "", "audit", "export"), "\n"), "\n")
 	var last map[string]int
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || len(lines) != 7 || last["total"] != 6 {

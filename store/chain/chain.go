@@ -154,6 +154,27 @@ func Verify(ctx context.Context, tx pgx.Tx) (status Status, err error) {
 	return status, nil
 }
 
+// Holds checks that the log still holds an end of the chain that was kept elsewhere.
+// It returns a *Broken if the entry is gone or is another one: whoever owns the
+// database can write a whole chain anew, but not to the same hash.
+func Holds(ctx context.Context, tx pgx.Tx, kept Status) error {
+	if kept.Seq == 0 {
+		return nil
+	}
+	var id int64
+	var hash []byte
+	err := tx.QueryRow(ctx, "SELECT id, hash FROM actions WHERE seq = $1", kept.Seq).Scan(&id, &hash)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return &Broken{kept.Seq, 0, "the checkpoint names it, and the log ends before it"}
+	case err != nil:
+		return err
+	case hex.EncodeToString(hash) != kept.Hash:
+		return &Broken{kept.Seq, id, "it is another one than the checkpoint names"}
+	}
+	return nil
+}
+
 // follows checks an entry against the entry before it.
 func (l Link) follows(last Link) error {
 	broken := func(why string) error { return &Broken{l.Seq, l.ID, why} }
