@@ -1,9 +1,14 @@
 package store
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 
+	"github.com/jackc/pgx/v5"
+
+	"treewarden/policy"
 	"treewarden/store/accounts"
 	"treewarden/store/db"
 	"treewarden/store/sessions"
@@ -69,4 +74,25 @@ func (d *actionTx) sameActor(now currentActor) error {
 		return nil
 	}
 	return errActorMoved
+}
+
+// stillMay reads an actor again, and returns a Forbidden if they are no longer active
+// or do not hold a permission any more.
+func (s *Store) stillMay(ctx context.Context, actor Actor, permission policy.Permission) error {
+	if actor.trusted() {
+		return nil
+	}
+	var now currentActor
+	err := s.pool.QueryRow(ctx, sessions.ActorSQL, actor.UserID).Scan(&now.role, &now.languages, &now.policyVersion)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return errActorChanged
+	}
+	if err != nil {
+		return db.Translate(err)
+	}
+	actor.Role, actor.Languages = now.role, now.languages
+	if actor.Policy, err = s.policies.At(ctx, s.pool, now.policyVersion); err != nil {
+		return err
+	}
+	return need(actor, permission)
 }

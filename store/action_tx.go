@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -239,7 +241,11 @@ func (d *actionTx) begin() (done *Action, err error) {
 		d.Each([]any{&before, &request}, func() {},
 			"SELECT action_id, request FROM idempotency_keys WHERE actor_id = $1 AND key = $2", d.actor.UserID, key)
 	}
-	d.Each([]any{&d.id}, func() {}, "SELECT nextval('action_ids')")
+	if d.act.Preview {
+		d.id = -1 - rand.Int64N(math.MaxInt64-1) // a preview uses up no number
+	} else {
+		d.Each([]any{&d.id}, func() {}, "SELECT nextval('action_ids')")
+	}
 	var actor currentActor
 	d.queueActor(&actor)
 	if err := d.Flush(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"treewarden/policy"
 	"treewarden/store"
@@ -145,5 +146,36 @@ func TestActOnKey(t *testing.T) {
 		if _, err := w.Act(ctx, w.admin, a); err != nil {
 			t.Errorf("%s by an admin: %v", a.Kind, err)
 		}
+	}
+}
+
+// TestEventsAfterRevocation lets a key wait for events, revokes it, and makes an
+// event: the key does not get it.
+func TestEventsAfterRevocation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	key, err := w.CreateKey(ctx, store.CommandLine, "front end", policy.Collector, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	person, err := w.PersonByKey(ctx, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	waited := make(chan error, 1)
+	asked := make(chan struct{})
+	go func() {
+		close(asked)
+		_, err := w.Events(ctx, person.Actor, 0, 20*time.Second)
+		waited <- err
+	}()
+	<-asked
+	if err := w.RevokeKey(ctx, store.CommandLine, "front end"); err != nil {
+		t.Fatal(err)
+	}
+	act(t, w.Store, w.admin, store.Act{Kind: "ban", Target: w.troll})
+	var forbidden *store.Forbidden
+	if err := <-waited; !errors.As(err, &forbidden) {
+		t.Errorf("the revoked key gets the event: %v", err)
 	}
 }

@@ -29,6 +29,9 @@ func (s *Store) Events(ctx context.Context, actor Actor, after int64, wait time.
 		found, err := events.After(ctx, s.pool, after)
 		left := time.Until(deadline)
 		if err != nil || len(found.Items) > 0 || left <= 0 {
+			if err == nil && len(found.Items) > 0 { // the actor may have waited since the request began
+				err = s.stillMay(ctx, actor, policy.EventsRead)
+			}
 			return found, err
 		}
 		select {

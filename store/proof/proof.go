@@ -113,8 +113,9 @@ func noAction(table, where, thing string) check {
 	return check{fmt.Sprintf("SELECT %s || ', by no action in the log' FROM %s o WHERE %s", thing, table, where)}
 }
 
-// missing finds rows o of a table that name an action that is not in the log.
+// missing finds rows o of a table that name an action that is not in the log. −1
+// stands for a request that is no action, such as a new sample.
 func missing(table, thing string) check {
 	return check{fmt.Sprintf(`SELECT %s || ' names an action that is not in the log' FROM %s o
-		WHERE o.action_id IS NOT NULL AND NOT EXISTS (SELECT FROM actions a WHERE a.id = o.action_id)`, thing, table)}
+		WHERE o.action_id <> -1 AND NOT EXISTS (SELECT FROM actions a WHERE a.id = o.action_id)`, thing, table)}
 }
