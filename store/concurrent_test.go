@@ -3,6 +3,8 @@ package store_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -62,6 +64,58 @@ func TestManyWritersAtOnce(t *testing.T) {
 	q.check()
 	q.Close() // a connection reports its deadlocks when it ends, at the latest
 	wantOne(t, q.Store, "0", "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+}
+
+// TestWritersOfThreeInstances writes about a few users and trees through three
+// instances at once. No count is lost, the log and the state of things agree, and all
+// instances come to show the same boards. TREEWARDEN_WALK_STEPS is the number of
+// steps, 90 if it is not set.
+func TestWritersOfThreeInstances(t *testing.T) {
+	t.Parallel()
+	steps := 90
+	if text := os.Getenv("TREEWARDEN_WALK_STEPS"); text != "" {
+		var err error
+		if steps, err = strconv.Atoi(text); err != nil {
+			t.Fatalf("TREEWARDEN_WALK_STEPS: %v", err)
+		}
+	}
+	seed := uint64(time.Now().UnixNano())
+	q := newSequence(t, seed)
+	q.users, q.nodes = q.users[:5], q.nodes[:12]
+	instances := []*store.Store{q.Store, storetest.Another(t, q.Store), storetest.Another(t, q.Store)}
+	var wait sync.WaitGroup
+	for i, instance := range instances {
+		if i > 0 {
+			instance.SetClock(func() time.Time { return q.now }) // no step moves the clock
+		}
+		w := *q
+		w.Store, w.random = instance, rand.New(rand.NewPCG(seed, uint64(i)+1))
+		wait.Go(func() {
+			for round := range steps / len(instances) {
+				if err := w.write(round); err != nil {
+					t.Errorf("instance %d of seed %d, round %d: %v", i, seed, round, err)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	q.log = []string{"three instances at once"}
+	verify(t, q.Store)
+	for _, formula := range scoring.Formulas {
+		want := board(t, q.Store, q.staff[0], scoring.Total, formula)
+		for i, instance := range instances[1:] {
+			eventually(t, fmt.Sprintf("instance %d shows the board of the first (seed %d)", i+2, seed), func() bool {
+				got := board(t, instance, q.staff[0], scoring.Total, formula)
+				for user, row := range want {
+					if unlike(got[user], row) != "" {
+						return false
+					}
+				}
+				return len(got) == len(want)
+			})
+		}
+	}
+	q.check()
 }
 
 // write does one random thing. It returns errors except refusals.

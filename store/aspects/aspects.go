@@ -180,7 +180,8 @@ func (a Column) ConflictSQL() string {
 }
 
 // DriftSQL returns a query for the objects that are not as the last action on the
-// aspect left them, each as a sentence. when is a condition on the object's row o.
+// aspect left them, each as a sentence. when is a condition on the object's row o and
+// the last action w.
 func (a Column) DriftSQL(when string) string {
 	return fmt.Sprintf(`SELECT '%[1]s ' || w.id || ': %[2]s is not as action ' || w.seq || ' left it'
 		FROM (SELECT DISTINCT ON (l.object_id) l.object_id AS id, l.tree_id, l.after, x.seq

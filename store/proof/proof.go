@@ -46,8 +46,12 @@ var triggers = []string{
 // onlyAccounts are aspects that front ends may change too, save those of accounts.
 const onlyAccounts = "o.account"
 
+// byStaff is true where the last action w left what front ends and files may not
+// change. An undo may leave what came with the message, which they may change again.
+const byStaff = "(w.after->>'by_staff')::boolean"
+
 // followed are the aspects whose last action says how a thing is now, each with a
-// condition on the row o of the thing.
+// condition on the row o of the thing and the last action w.
 var followed = []struct {
 	aspect aspects.Column
 	when   string
@@ -59,10 +63,10 @@ var followed = []struct {
 	{aspects.Leaderboard, "o.erased_at IS NULL"},
 	{aspects.DisplayName, onlyAccounts},
 	{aspects.Username, onlyAccounts},
-	{aspects.Deletion, "true"},
-	{aspects.Text, "true"},
-	{aspects.Review, "true"},
-	{aspects.State, "true"},
+	{aspects.Deletion, byStaff},
+	{aspects.Text, "(w.after->>'edited')::boolean"},
+	{aspects.Review, byStaff},
+	{aspects.State, byStaff},
 	{aspects.List, "true"},
 }
 
