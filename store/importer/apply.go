@@ -220,6 +220,9 @@ func (w *batchWrite) write(ctx context.Context, tx pgx.Tx) error {
 	if err := w.rows.send(ctx, tx, "messages", "emoji_aggregates", "label_aggregates", "classifier_outputs"); err != nil {
 		return err
 	}
+	if err := w.deleteLate(ctx, tx); err != nil {
+		return err
+	}
 	w.countNew()
 	if err := w.sketcher.Send(ctx, tx); err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"treewarden/corpus"
 	"treewarden/store/counters"
 	"treewarden/store/db"
+	"treewarden/store/events"
 	"treewarden/store/similar"
 	"treewarden/store/tables"
 )
@@ -85,6 +86,7 @@ type run struct {
 	orphans   bool
 	rows      tableRows        // reused memory
 	update    *counters.Update // of the current transaction
+	late      events.Late      // of the current transaction
 	into      Importer
 	knownRows tableRows
 	sketcher  similar.Sketcher
@@ -170,6 +172,7 @@ func (im *run) attempt(ctx context.Context, work func(pgx.Tx, *Summary) error) (
 			return err
 		}
 		im.update.CountLanguages = true
+		im.late = events.Late{}
 		if err := work(tx, &done); err != nil || im.o.DryRun {
 			return err
 		}
@@ -178,6 +181,7 @@ func (im *run) attempt(ctx context.Context, work func(pgx.Tx, *Summary) error) (
 			return fmt.Errorf("count signals: %w", err)
 		}
 		im.into.Publisher.Announce(batch, im.update.Changed)
+		im.late.Queue(batch, im.into.Now())
 		if err := db.SendBatch(ctx, tx, batch); err != nil {
 			return fmt.Errorf("count signals: %w", err)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"treewarden/store/counters"
 	"treewarden/store/db"
+	"treewarden/store/events"
 	"treewarden/store/tables"
 )
 
@@ -101,6 +102,8 @@ type run struct {
 	changes   changes
 	update    *counters.Update
 	publisher counters.Publisher
+	// late are the new messages below those that an action deleted.
+	late events.Late
 	// weighed reports whether a count used the threshold of toxicity.
 	weighed bool
 }

@@ -37,6 +37,7 @@ func (in *run) store(*Result) error {
 	in.storeEvents()
 	in.update.Write(&in.Batch, in.now, in.weighed)
 	in.publisher.Announce(&in.Batch, in.update.Changed)
+	in.late.Queue(&in.Batch, in.now)
 	return in.Commit(in.weighed)
 }
 
@@ -117,6 +118,9 @@ func (in *run) storeMessages() {
 		roles[i], langs[i], texts[i], models[i], depths[i] = m.role, item.Lang, *m.text, item.ModelName, m.depth
 		synthetic[i], deleted[i], byStaff[i] = item.Synthetic != nil && *item.Synthetic, m.deleted, m.byStaff
 		deletedAt[i], deletedBy[i], roots[i] = m.deletedAt, m.deletedBy, m.root
+		if m.deletedBy != nil {
+			in.late.Add(m.tree, m.id, *m.deletedBy)
+		}
 	}
 	in.Queue(`INSERT INTO message_trees (message_id, tree_id) SELECT * FROM unnest($1::uuid[], $2::uuid[]) m(id, tree)
 		ORDER BY id`, db.IDArray(ids), db.IDArray(trees))
