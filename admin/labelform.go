@@ -46,18 +46,20 @@ var questions = func() []scoring.Label {
 	return asked
 }()
 
-// The answers to a yes-or-no question, and to a question of five steps.
+// The answers to a yes-or-no question, and to a question of five steps. Without an
+// answer nothing is stored: it is no "no".
 var (
-	yesOrNo = []Choice{{Value: "1", Text: "Yes"}, {Value: "0", Text: "No"}}
-	steps   = []Choice{
+	yesOrNo  = []Choice{{Value: "1", Text: "Yes"}, {Value: "0", Text: "No"}}
+	noAnswer = Choice{Value: "", Text: "No answer"}
+	steps    = []Choice{
 		{Value: "0", Text: "1 of 5"}, {Value: "0.25", Text: "2 of 5"}, {Value: "0.5", Text: "3 of 5"},
 		{Value: "0.75", Text: "4 of 5"}, {Value: "1", Text: "5 of 5"},
 	}
 )
 
 // LabelForm returns the form of labels. It is filled in with what the person
-// typed, or else with their earlier labels of the message. A flag that is not
-// set means no; a scale may be empty.
+// typed, or else with their earlier labels of the message. Only the answer to a
+// required question may not be left out.
 func (p actPage) LabelForm() labelForm {
 	var labels map[string]float64
 	if params, ok := p.Params.(*store.LabelParams); ok {
@@ -78,10 +80,10 @@ func (p actPage) LabelForm() labelForm {
 		choice := labelChoice{Name: l.Name, Title: l.Question, Hint: l.Hint, Low: l.Low, High: l.High, Required: l.Required}
 		switch {
 		case l.Flag:
-			choice.Answers = []Choice{{"1", l.Question, labels[l.Name] > 0}}
+			choice.Answers = yesNoAnswers(labels, l)
 			form.Flags = append(form.Flags, choice)
 		case l.Answer == scoring.YesNo:
-			choice.Answers = answers(labels, l.Name, yesOrNo)
+			choice.Answers = yesNoAnswers(labels, l)
 			form.YesNo = append(form.YesNo, choice)
 		default:
 			choice.Answers = answers(labels, l.Name, steps)
@@ -89,6 +91,25 @@ func (p actPage) LabelForm() labelForm {
 		}
 	}
 	return form
+}
+
+// yesNoAnswers returns the answers to a yes-or-no question. The one that is nearest
+// to the person's label is marked.
+func yesNoAnswers(labels map[string]float64, l scoring.Label) []Choice {
+	choices := slices.Clone(yesOrNo)
+	if !l.Required {
+		choices = append(choices, noAnswer)
+	}
+	switch value, ok := labels[l.Name]; {
+	case !ok && l.Required:
+	case !ok:
+		choices[2].Chosen = true
+	case value >= scoring.YesFrom:
+		choices[0].Chosen = true
+	default:
+		choices[1].Chosen = true
+	}
+	return choices
 }
 
 // answers marks the choice that equals the person's label.

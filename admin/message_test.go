@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/PuerkitoBio/goquery"
 	"github.com/google/uuid"
 
 	"treewarden/policy"
@@ -245,7 +246,7 @@ func TestLabelsReactionsAndReports(t *testing.T) {
 	if n := c.get(at(g.prompt, "/labels")).page().Find("fieldset").Length(); n != 7 {
 		t.Errorf("the label form of a prompt has %d questions, want 7", n)
 	}
-	c.post(at(g.first, "/labels"), url.Values{"labels[spam]": {"0"}, "labels[hate_speech]": {"0", "1"},
+	c.post(at(g.first, "/labels"), url.Values{"labels[spam]": {"0"}, "labels[hate_speech]": {"1"},
 		"labels[pii]": {"0"}, "labels[quality]": {"0.75"}}).want(303)
 	var m store.MessageDetail
 	c.get("/api/v1" + at(g.first)).want(200).json(&m)
@@ -275,6 +276,93 @@ func TestLabelsReactionsAndReports(t *testing.T) {
 	c.post(at(g.first, "/report"), url.Values{"reason": {"sells saws"}}).want(303)
 	if reason := c.get(at(g.first)).text(".report-reason"); reason != "sells saws" {
 		t.Errorf("the report reads %q", reason)
+	}
+}
+
+// browserForm returns what a browser sends of a form: the controls that are on.
+func browserForm(form *goquery.Selection) url.Values {
+	sent := url.Values{}
+	form.Find("input[name], textarea[name]").Each(func(_ int, in *goquery.Selection) {
+		kind := attr(in, "type")
+		if _, on := in.Attr("checked"); on || kind != "radio" && kind != "checkbox" {
+			sent.Add(attr(in, "name"), in.AttrOr("value", in.Text()))
+		}
+	})
+	return sent
+}
+
+// TestLabelFormStoresOnlyAnswers sends the form of labels as a browser does: a
+// question without an answer is neither stored nor counted as a no (fault 13).
+func TestLabelFormStoresOnlyAnswers(t *testing.T) {
+	s := storetest.New(t)
+	server := newServer(t, s)
+	g := plant(t, s)
+	for _, rater := range []string{"One", "Two"} {
+		storetest.Vote(t, s, g.first, storetest.User(t, s, rater), "not_appropriate", 1, time.Now())
+	}
+	c := staff(t, server, policy.Moderator)
+	path := at(g.first, "/labels")
+	send := func(answers map[string]string) {
+		t.Helper()
+		form := browserForm(c.get(path).want(200).page().Find(`form:has([name="labels[spam]"])`))
+		for name, value := range answers {
+			form.Set("labels["+name+"]", value)
+		}
+		c.post(path, form).want(303)
+	}
+	votes := func(want string) {
+		t.Helper()
+		var m store.MessageDetail
+		c.get("/api/v1" + at(g.first)).want(200).json(&m)
+		got := ""
+		for _, v := range m.Votes {
+			if strings.HasPrefix(v.By, policy.Moderator) {
+				got = fmt.Sprint(v.Labels)
+			}
+		}
+		if got != want {
+			t.Errorf("stored are %s, want %s", got, want)
+		}
+	}
+	inappropriate := func(value float64, count int) {
+		t.Helper()
+		var m store.MessageDetail
+		c.get("/api/v1" + at(g.first)).want(200).json(&m)
+		if l := m.Labels["not_appropriate"]; l.Count != count || *l.Value != value {
+			t.Errorf("inappropriate is %v by %d, want %v by %d", *l.Value, l.Count, value, count)
+		}
+	}
+	send(map[string]string{"spam": "1"})
+	votes("map[spam:1]")
+	inappropriate(1, 2)
+	send(map[string]string{"spam": "1", "not_appropriate": "0", "pii": "1"})
+	votes("map[not_appropriate:0 pii:1 spam:1]")
+	inappropriate(2.0/3, 3)
+	send(map[string]string{"quality": "0.5"}) // the form holds the earlier answers
+	votes("map[not_appropriate:0 pii:1 quality:0.5 spam:1]")
+	send(map[string]string{"not_appropriate": "", "pii": "0"}) // an answer is taken back
+	votes("map[pii:0 quality:0.5 spam:1]")
+	inappropriate(1, 2)
+
+	api := "/api/v1" + path
+	c.send("POST", api, map[string]any{"labels": map[string]any{"spam": 1, "pii": nil}}).want(422)
+	votes("map[pii:0 quality:0.5 spam:1]")
+	c.send("POST", api, map[string]any{"labels": map[string]any{"spam": 0}}).want(200)
+	votes("map[spam:0]")
+	p := program(t, server, policy.Collector)
+	user := storetest.User(t, s, policy.Moderator+" of a front end")
+	line := func(labels string) string {
+		return `{"type": "label", "id": "` + uuid.NewString() + `", "message_id": "` + g.first.String() + `", "user_id": "` +
+			user.String() + `", "labels": ` + labels + `}`
+	}
+	for labels, accepted := range map[string]any{`{"spam": null}`: 0.0, `{"pii": 1}`: 1.0} {
+		if got := p.ingestLines(line(labels)).want(200).field("accepted"); got != accepted {
+			t.Errorf("of the labels %s, %v lines were accepted", labels, got)
+		}
+	}
+	votes("map[pii:1]") // the later one
+	if differs, err := s.VerifyScores(t.Context()); err != nil || len(differs) > 0 {
+		t.Errorf("the counters differ: %v, %v", differs, err)
 	}
 }
 
