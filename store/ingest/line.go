@@ -28,6 +28,9 @@ const (
 	userBanned     = "user_banned"
 	nameTaken      = "name_taken"
 	idReused       = "id_reused"
+	staffUser      = "staff_user"  // a line under the id of an account or a key
+	givenByStaff   = "staff_gave"  // it would change what a person gave in the console
+	staffState     = "staff_state" // only staff bring a tree into the state
 )
 
 // maxLine is the maximum length of a line in bytes. The limits of its fields are in

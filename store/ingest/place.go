@@ -65,8 +65,7 @@ func (m *knownMessage) standing() counters.Standing {
 // place applies a line that is not about a user, in memory.
 func (in *run) place(item *lineItem) error {
 	if item.kind == "tree" {
-		in.placeTree(item)
-		return nil
+		return in.placeTree(item)
 	}
 	if item.kind != "classifier_output" {
 		if err := in.submits(item); err != nil {
@@ -79,6 +78,9 @@ func (in *run) place(item *lineItem) error {
 	m := in.messages[item.message]
 	if m == nil {
 		return refuse(unknownMessage, "There is no message %s.", item.message)
+	}
+	if err := in.keepGiven(item); err != nil {
+		return err
 	}
 	switch item.kind {
 	case "label":
@@ -93,14 +95,19 @@ func (in *run) place(item *lineItem) error {
 	return nil
 }
 
-// placeTree applies a line about a tree, except to a state set by staff.
-func (in *run) placeTree(item *lineItem) {
+// placeTree applies a line about a tree, except to a state set by staff. A tree
+// that a moderator stopped elsewhere, as an import says, stays stopped too.
+func (in *run) placeTree(item *lineItem) error {
 	t := in.trees[item.tree]
+	stops := item.State != nil && *item.State == tables.Halted
+	if stops && (t == nil || !t.byStaff && t.state != tables.Halted) {
+		return refuse(staffState, "Only staff stop a tree: the state %s is theirs to give.", tables.Halted)
+	}
 	if t == nil {
 		t = &knownTree{id: item.tree, fresh: true, state: tables.InReview, created: &item.at}
 		in.trees[item.tree] = t
 	}
-	if item.State != nil && *item.State != t.state && !t.byStaff {
+	if item.State != nil && *item.State != t.state && !t.byStaff && t.state != tables.Halted {
 		t.state, t.restated, t.changed = *item.State, true, true
 	}
 	for _, word := range []struct{ from, into **string }{{&item.Lang, &t.lang}, {&item.Origin, &t.origin}} {
@@ -117,6 +124,7 @@ func (in *run) placeTree(item *lineItem) {
 			*n.into, t.changed = &whole, true
 		}
 	}
+	return nil
 }
 
 // placeMessage adds a new message to its tree.

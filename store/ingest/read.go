@@ -163,6 +163,7 @@ type knownFeedback struct {
 	reactions map[reactionKey]pgtype.Timestamptz
 	reports   map[raterKey]bool // open ones
 	outputs   map[uuid.UUID]map[int16]knownOutput
+	given     map[givenKey]bool // what people gave in the console, or took back there
 }
 
 // knownVote holds a user's labels that count.
@@ -184,6 +185,7 @@ func (in *run) readFeedback() {
 		reactions: map[reactionKey]pgtype.Timestamptz{},
 		reports:   map[raterKey]bool{},
 		outputs:   map[uuid.UUID]map[int16]knownOutput{},
+		given:     map[givenKey]bool{},
 	}
 	type pairs struct{ messages, users []uuid.UUID }
 	asked := map[string]*pairs{}
@@ -217,6 +219,15 @@ func (in *run) readFeedback() {
 	var emoji string
 	ask("reaction", []any{&emoji, &at}, func() { in.feedback.reactions[reactionKey{who, emoji}] = at },
 		feedbackSQL("reactions", "g.emoji, g.at", ""))
+	var given pairs
+	for _, kind := range []string{"label", "reaction", "report"} {
+		if p := asked[kind]; p != nil {
+			given.messages, given.users = append(given.messages, p.messages...), append(given.users, p.users...)
+		}
+	}
+	if len(given.messages) > 0 {
+		in.readGiven(given.messages, given.users)
+	}
 	ask("report", nil, func() { in.feedback.reports[who] = true }, feedbackSQL("reports", "", "g.status = 'open'"))
 	if p := asked["classifier_output"]; p != nil {
 		var model int16

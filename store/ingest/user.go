@@ -19,6 +19,7 @@ type knownUser struct {
 	counts   bool // their feedback counts; false from a ban until it is removed
 	active   pgtype.Timestamptz
 	staff    bool // may sign in to the console
+	account  bool // of the console itself, or of a key: no contributor
 	named    bool // staff set the display name
 	name     string
 	method   string
@@ -51,12 +52,12 @@ func (in *run) lockUsers() bool {
 		return false
 	}
 	var u knownUser
-	in.Each([]any{&u.id, &u.status, &u.counts, &u.staff, &u.name, &u.method, &u.username, &u.active}, func() {
+	in.Each([]any{&u.id, &u.status, &u.counts, &u.staff, &u.account, &u.name, &u.method, &u.username, &u.active}, func() {
 		known := u
 		in.users[u.id] = &known
 	}, `SELECT u.user_id, `+tables.UserStatusSQL+
 		`, u.banned_at IS NULL, u.account OR u.role <> 'general' OR u.auth_method = 'key',
-			u.display_name, u.auth_method, u.username, u.last_activity_date
+			u.account OR u.auth_method = 'key', u.display_name, u.auth_method, u.username, u.last_activity_date
 		FROM users u WHERE u.user_id = ANY ($1) ORDER BY u.user_id FOR NO KEY UPDATE`, db.IDArray(ids))
 	if len(lines) == 0 {
 		return false
@@ -212,6 +213,9 @@ func (in *run) submits(item *lineItem) error {
 		return refuse(userBanned, "The user %s is banned.", item.user)
 	case u.status == tables.Erased:
 		return refuse(corpus.UserErased, "The user %s was erased.", item.user)
+	case u.account:
+		return refuse(staffUser, "%s is an account of the console, not a contributor; what they give, they give there.",
+			item.user)
 	}
 	return nil
 }

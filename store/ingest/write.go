@@ -80,8 +80,8 @@ func (w *changes) label(m *knownMessage, item *lineItem) {
 // cannot add them to their own messages.
 func (w *changes) reaction(m *knownMessage, item *lineItem) {
 	who, emoji := raterKey{m.tree, m.id, item.user}, *item.Emoji
-	opposite := map[string]string{"+1": "-1", "-1": "+1"}[emoji]
-	if opposite != "" && m.author != nil && *m.author == item.user {
+	other := opposite(emoji)
+	if other != "" && m.author != nil && *m.author == item.user {
 		return
 	}
 	of := func(emoji string) *reactionChange {
@@ -98,10 +98,13 @@ func (w *changes) reaction(m *knownMessage, item *lineItem) {
 	if r := of(emoji); r.add == nil {
 		r.add = &item.at
 	}
-	if opposite != "" {
-		*of(opposite) = reactionChange{remove: true}
+	if other != "" {
+		*of(other) = reactionChange{remove: true}
 	}
 }
+
+// opposite returns the vote that an emoji excludes, or "".
+func opposite(emoji string) string { return map[string]string{"+1": "-1", "-1": "+1"}[emoji] }
 
 // report joins a user's reasons, so that they count as one report.
 func (w *changes) report(m *knownMessage, item *lineItem) {
