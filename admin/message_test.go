@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/PuerkitoBio/goquery"
 	"github.com/google/uuid"
 
+	"treewarden/corpus"
 	"treewarden/policy"
 	"treewarden/store"
 	"treewarden/store/storetest"
@@ -406,6 +408,66 @@ func TestEditKeepsHistory(t *testing.T) {
 	badges := c.get(at(g.second)).text("article[aria-current] .message-view-badges")
 	if !strings.Contains(badges, "Edited") {
 		t.Errorf("an edited message is marked %q", badges)
+	}
+}
+
+// TestImportedTextsHaveHistory checks that a text that an import replaces stands in the
+// history, with nobody of staff behind the new one (fault 8).
+func TestImportedTextsHaveHistory(t *testing.T) {
+	s := storetest.New(t)
+	server := newServer(t, s)
+	c := staff(t, server, policy.Moderator)
+	id := uuid.New()
+	send := func(texts ...string) store.ImportSummary {
+		t.Helper()
+		var lines strings.Builder
+		for _, text := range texts {
+			fmt.Fprintf(&lines, `{"message_id": %q, "role": "prompter", "text": %q}`+"\n", id, text)
+		}
+		done, err := s.Import(t.Context(), corpus.NewReader(strings.NewReader(lines.String()), "").All(), store.ImportOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return done
+	}
+	texts := func(want ...string) {
+		t.Helper()
+		var list store.List[store.Revision]
+		c.get("/api/v1" + at(id, "/history")).want(200).json(&list)
+		var got []string
+		for i, r := range list.Items {
+			if r.Original != (i == 0) || r.UserID != nil || r.Action != nil {
+				t.Errorf("revision %d is %+v", i, r)
+			}
+			got = append(got, r.Text)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("the texts are %q, want %q", got, want)
+		}
+	}
+	send("How old is the moon?")
+	texts()
+	send("How old is the sun?")
+	send("How old is the sun?")
+	texts("How old is the moon?", "How old is the sun?")
+	page := c.get(at(id, "/history")).want(200)
+	if head := page.text(".version:first-of-type .card-head"); !strings.Contains(head, "by an import") ||
+		strings.Contains(head, "Original") {
+		t.Errorf("the head of an imported text says %q", head)
+	}
+	if c.get(at(id)).page().Find(fmt.Sprintf(`a[href="%s"]`, at(id, "/history"))).Length() == 0 {
+		t.Error("the page of the message does not lead to its history")
+	}
+	send("How old is the earth?")
+	texts("How old is the moon?", "How old is the sun?", "How old is the earth?")
+	if m := c.get("/api/v1" + at(id)).want(200); m.field("text") != "How old is the earth?" {
+		t.Errorf("the text is %v", m.field("text"))
+	}
+	// What staff wrote stays.
+	c.post(at(id, "/edit"), url.Values{"version": {fmt.Sprint(c.get("/api/v1" + at(id)).field("version"))},
+		"text": {"How old is the wind?"}, "reason": {"kinder words"}}).want(303)
+	if done := send("How old is the sea?"); done.Updated != 0 {
+		t.Errorf("an import changed a text of staff: %+v", done)
 	}
 }
 

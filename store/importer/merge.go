@@ -127,12 +127,21 @@ func (w *batchWrite) mergeMessages(ctx context.Context, tx pgx.Tx, trees []uuid.
 			return fmt.Errorf("compare texts: %w", err)
 		}
 	}
+	changed := db.IDArray(slices.Collect(maps.Keys(texts)))
+	if len(texts) > 0 {
+		if _, err := tx.Exec(ctx, firstTextsSQL, changed); err != nil {
+			return fmt.Errorf("keep former texts: %w", err)
+		}
+	}
 	if err := w.collect(ctx, tx, written, messageTable.update(), w.batch.older, trees); err != nil {
 		return fmt.Errorf("update messages: %w", err)
 	}
 	if len(texts) > 0 {
+		if _, err := tx.Exec(ctx, laterTextsSQL, changed, w.into.Now()); err != nil {
+			return fmt.Errorf("keep new texts: %w", err)
+		}
 		if err := similar.Refresh(ctx, tx, "SELECT tree_id, message_id FROM import_messages WHERE message_id = ANY ($1)",
-			slices.Collect(maps.Keys(texts))); err != nil {
+			changed); err != nil {
 			return err
 		}
 	}

@@ -83,6 +83,18 @@ var messageColumns = []mergeColumn{
 const newTextsSQL = `SELECT m.message_id FROM import_messages s JOIN messages m ON ` + mergeKey + `
 	WHERE s.tree_id = ANY($1) AND NOT m.edited AND m.text <> s.text`
 
+// firstTextsSQL adds the texts of the messages $1 in the import to their revisions, as
+// the first ones, unless they have some. laterTextsSQL adds the texts after the merge,
+// by nobody and no action.
+const (
+	firstTextsSQL = `INSERT INTO revisions (tree_id, message_id, text, user_id, at)
+		SELECT m.tree_id, m.message_id, m.text, m.user_id, m.created_date
+		FROM import_messages s JOIN messages m ON ` + mergeKey + ` WHERE s.message_id = ANY($1)
+			AND NOT EXISTS (SELECT FROM revisions r WHERE r.tree_id = m.tree_id AND r.message_id = m.message_id)`
+	laterTextsSQL = `INSERT INTO revisions (tree_id, message_id, text, at) SELECT m.tree_id, m.message_id, m.text, $2
+		FROM import_messages s JOIN messages m ON ` + mergeKey + ` WHERE s.message_id = ANY($1)`
+)
+
 const mergedEvents = "CASE WHEN $1 THEN coalesce(m.events, s.events) ELSE coalesce(s.events, m.events) END"
 
 // setList joins columns for SET, knownValues and newValues for a comparison of
