@@ -176,6 +176,9 @@ func (c *ImportCmd) print(app *App, summary store.ImportSummary, source *importS
 		number(summary.Trees, "tree"), number(summary.Messages, "message"), number(summary.Users, "user"))
 	fmt.Fprintf(&b, "known    %s updated, %s unchanged\n", number(summary.Updated, "message"),
 		humanize.Comma(summary.Unchanged))
+	if n := summary.Superseded; n > 0 {
+		fmt.Fprintf(&b, "versions %s replaced by a later one about the same message\n", number(n, "line"))
+	}
 	fmt.Fprintf(&b, "refused  %s; %s kept aside until the parent comes\n", number(summary.Rejected, "line"),
 		number(summary.Orphans, "orphan"))
 	fmt.Fprintf(&b, "read     %s in %.1f s\n", humanize.Bytes(uint64(max(summary.Bytes, 0))), summary.Seconds)

@@ -18,6 +18,7 @@ import (
 
 // apply imports a batch and the orphans below its messages.
 func (im *run) apply(ctx context.Context, tx pgx.Tx, b *batch, done *Summary) error {
+	im.current = b
 	fresh, err := im.applyOne(ctx, tx, b, done)
 	if err != nil {
 		return err
@@ -34,6 +35,7 @@ func (im *run) applyOne(ctx context.Context, tx pgx.Tx, b *batch, done *Summary)
 	for _, item := range b.items {
 		// A retried batch is placed again.
 		item.state, item.fault, item.depth, item.roots = unplaced, nil, 0, nil
+		item.skip = map[int]bool{}
 	}
 	b.refuseFuture(im.into.Now())
 	if err := im.refuseErased(ctx, tx, b, known); err != nil {
@@ -61,6 +63,9 @@ func (im *run) applyOne(ctx context.Context, tx pgx.Tx, b *batch, done *Summary)
 	if err := im.keepOrphans(ctx, tx, orphans, b.older); err != nil {
 		return nil, err
 	}
+	if err := im.hold(ctx, tx, b, known); err != nil {
+		return nil, err
+	}
 	w := batchWrite{
 		run: im, batch: b, known: known,
 		trees:   map[uuid.UUID]*treeInfo{},
@@ -71,6 +76,9 @@ func (im *run) applyOne(ctx context.Context, tx pgx.Tx, b *batch, done *Summary)
 		return nil, err
 	}
 	if err := w.write(ctx, tx); err != nil {
+		return nil, err
+	}
+	if err := w.noteVersions(ctx, tx, done); err != nil {
 		return nil, err
 	}
 	w.count(done)
@@ -112,6 +120,9 @@ func (w *batchWrite) gather() error {
 		w.tree(item)
 		w.repeats += int64(len(item.repeats) * len(item.record.Messages))
 		for i := range item.record.Messages {
+			if item.skip[i] {
+				continue
+			}
 			if err := w.message(item, i); err != nil {
 				return err
 			}
@@ -187,7 +198,9 @@ func (w *batchWrite) tree(item *incoming) {
 		w.trees[item.tree] = tree
 		w.inOrder = append(w.inOrder, tree)
 	}
-	tree.merge(&item.record.Tree)
+	if !item.skip[0] {
+		tree.merge(&item.record.Tree)
+	}
 	if _, known := w.known[item.tree]; item.parent == nil && !known {
 		tree.root = &item.record.Messages[0]
 		w.newTrees++

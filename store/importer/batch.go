@@ -24,6 +24,8 @@ type batch struct {
 	// older reports whether the records were read before the data in the
 	// database: they only fill missing values.
 	older bool
+	// held reports whether the records waited for the end of the import.
+	held bool
 }
 
 // place is the place of a message in a batch.
@@ -47,6 +49,8 @@ type incoming struct {
 	// roots holds, for each deleted message, the topmost message of the unbroken
 	// run of deleted messages above it, else the zero UUID.
 	roots []uuid.UUID
+	// skip holds the indexes of messages that wait for the end of the import.
+	skip map[int]bool
 }
 
 type state int8

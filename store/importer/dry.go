@@ -29,7 +29,7 @@ var shadowSQL = []string{
 
 // dryKnownSQL adds the messages that the dry run would have created to the known ones.
 const dryKnownSQL = `
-	UNION ALL SELECT d.message_id, d.tree_id, d.parent_id, d.depth, d.role, d.deleted_root, false, d.said
+	UNION ALL SELECT d.message_id, d.tree_id, d.parent_id, d.depth, d.role, d.deleted_root, false, 0, d.said
 	FROM unnest($1::uuid[]) i(id) JOIN import_dry d ON d.message_id = i.id`
 
 // shadow prepares a dry run's session.
@@ -91,7 +91,7 @@ func (w *batchWrite) noteDigest(m *corpus.Message, before *uuid.UUID) {
 	said := uuid.UUID(sum[:16])
 	if before == nil {
 		w.digests[m.MessageID] = said
-	} else if said != *before {
+	} else if said != *before && !w.batch.older {
 		w.updated[m.MessageID] = true
 	}
 }

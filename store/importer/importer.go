@@ -89,7 +89,12 @@ type run struct {
 	late      events.Late      // of the current transaction
 	into      Importer
 	knownRows tableRows
-	sketcher  similar.Sketcher
+	current   *batch // the one that apply imports
+	// versions reports whether messages came in several versions in one import, and
+	// written holds the transactions of this one.
+	versions bool
+	written  map[int64]bool
+	sketcher similar.Sketcher
 }
 
 // run reads ahead in a goroutine and imports the batches.
@@ -165,6 +170,7 @@ func (im *run) commit(ctx context.Context, b *batch) error {
 // resets the caches.
 func (im *run) attempt(ctx context.Context, work func(pgx.Tx, *Summary) error) (Summary, error) {
 	var done Summary
+	var id int64 // of the transaction
 	staged, orphans := im.staged, im.orphans
 	err := pgx.BeginFunc(ctx, im.conn, func(tx pgx.Tx) error {
 		var err error
@@ -175,6 +181,9 @@ func (im *run) attempt(ctx context.Context, work func(pgx.Tx, *Summary) error) (
 		im.late = events.Late{}
 		if err := work(tx, &done); err != nil || im.o.DryRun {
 			return err
+		}
+		if err := tx.QueryRow(ctx, `SELECT pg_current_xact_id()::xid::text::bigint`).Scan(&id); err != nil {
+			return fmt.Errorf("read the transaction's id: %w", err)
 		}
 		batch := &pgx.Batch{}
 		if err := im.update.Settle(ctx, tx, batch, im.into.Now()); err != nil {
@@ -194,6 +203,8 @@ func (im *run) attempt(ctx context.Context, work func(pgx.Tx, *Summary) error) (
 		im.staged, im.orphans = staged, orphans
 		im.models.Forget()
 		im.users.forget()
+		return done, err
 	}
-	return done, err
+	im.written[id] = true
+	return done, nil
 }

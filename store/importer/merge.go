@@ -36,7 +36,7 @@ func (w *batchWrite) stage(ctx context.Context, tx pgx.Tx) error {
 			}
 		}
 		w.staged = true
-	} else if w.batch.older { // not the first batch of the transaction
+	} else if w.batch.older || w.batch.held { // not the first batch of the transaction
 		if _, err := tx.Exec(ctx, `TRUNCATE import_messages, import_emojis, import_labels, import_outputs`); err != nil {
 			return fmt.Errorf("empty the import's temporary tables: %w", err)
 		}

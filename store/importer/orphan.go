@@ -128,10 +128,20 @@ func (im *run) takeOrphans(
 
 // takeIn imports former orphans and returns the ids of new messages.
 func (im *run) takeIn(ctx context.Context, tx pgx.Tx, records []*corpus.Record, done *Summary) ([]uuid.UUID, error) {
+	if err := im.noteOrphans(ctx, tx, records, done); err != nil {
+		return nil, err
+	}
+	return im.inBatches(ctx, tx, records, func(b *batch) { b.older = true }, done)
+}
+
+// inBatches imports records in as many batches as they need and returns the ids of new
+// messages.
+func (im *run) inBatches(ctx context.Context, tx pgx.Tx, records []*corpus.Record, set func(*batch), done *Summary,
+) ([]uuid.UUID, error) {
 	var fresh []uuid.UUID
 	for len(records) > 0 {
 		batch := newBatch()
-		batch.older = true
+		set(batch)
 		n := 0
 		for n < len(records) && batch.add(records[n], 0) {
 			n++
@@ -148,6 +158,12 @@ func (im *run) takeIn(ctx context.Context, tx pgx.Tx, records []*corpus.Record, 
 
 // finish imports the remaining orphans with a known parent and lists the others.
 func (im *run) finish(ctx context.Context) error {
+	im.current = nil
+	if im.versions {
+		if err := im.mergeHeld(ctx); err != nil {
+			return err
+		}
+	}
 	if im.orphans {
 		done, err := im.attempt(ctx, func(tx pgx.Tx, done *Summary) error {
 			if err := im.adoptKnown(ctx, tx, done); err != nil {

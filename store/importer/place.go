@@ -27,13 +27,16 @@ type knownMessage struct {
 	DeletedRoot *uuid.UUID
 	// Erased reports whether the author's texts were erased.
 	Erased bool
+	// Xmin is the transaction that wrote the message last.
+	Xmin int64
 	// Digest is the digest of a line of this dry run about a message that only
 	// the dry run would have created. It is nil for messages in the database.
 	Digest *uuid.UUID
 }
 
 const knownSQL = `SELECT m.message_id, m.tree_id, m.parent_id, m.depth, m.role,
-	CASE WHEN m.deleted AND m.deleted_action IS NULL THEN m.deleted_root END, u.erased_at IS NOT NULL, NULL::uuid
+	CASE WHEN m.deleted AND m.deleted_action IS NULL THEN m.deleted_root END, u.erased_at IS NOT NULL,
+	m.xmin::text::bigint, NULL::uuid
 	FROM unnest($1::uuid[]) i(id) JOIN message_trees d ON d.message_id = i.id
 	JOIN messages m ON m.tree_id = d.tree_id AND m.message_id = d.message_id
 	LEFT JOIN users u ON u.user_id = m.user_id`
@@ -136,7 +139,7 @@ func (im *run) lookUp(ctx context.Context, tx pgx.Tx, b *batch) (map[uuid.UUID]k
 	found := map[uuid.UUID]knownMessage{}
 	var k knownMessage // pgx allocates new pointers
 	_, err = pgx.ForEachRow(rows, []any{
-		&k.MessageID, &k.TreeID, &k.ParentID, &k.Depth, &k.Role, &k.DeletedRoot, &k.Erased, &k.Digest,
+		&k.MessageID, &k.TreeID, &k.ParentID, &k.Depth, &k.Role, &k.DeletedRoot, &k.Erased, &k.Xmin, &k.Digest,
 	}, func() error {
 		found[k.MessageID] = k
 		return nil

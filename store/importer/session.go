@@ -39,6 +39,9 @@ func (im *run) prepare(ctx context.Context) error {
 			return fmt.Errorf("prepare the session: %w", err)
 		}
 	}
+	if err := im.prepareVersions(ctx); err != nil {
+		return err
+	}
 	if im.o.DryRun {
 		return im.shadow(ctx)
 	}

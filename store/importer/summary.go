@@ -13,6 +13,9 @@ type Summary struct {
 	Users     int64 `json:"users"`
 	Updated   int64 `json:"updated"`
 	Unchanged int64 `json:"unchanged"`
+	// Superseded counts lines about a message that a later line of the same import says
+	// otherwise. The last one holds.
+	Superseded int64 `json:"superseded,omitempty"`
 	// Rejected counts refused lines, Orphans stored lines with an unknown parent.
 	Rejected int64 `json:"rejected"`
 	Orphans  int64 `json:"orphans"`
@@ -45,6 +48,7 @@ func (s *Summary) add(b Summary) {
 	s.Users += b.Users
 	s.Updated += b.Updated
 	s.Unchanged += b.Unchanged
+	s.Superseded += b.Superseded
 	s.Rejected += b.Rejected
 	s.Orphans += b.Orphans
 	for _, f := range b.Errors {
