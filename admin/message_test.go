@@ -424,7 +424,8 @@ func TestImportedTextsHaveHistory(t *testing.T) {
 		for _, text := range texts {
 			fmt.Fprintf(&lines, `{"message_id": %q, "role": "prompter", "text": %q}`+"\n", id, text)
 		}
-		done, err := s.Import(t.Context(), corpus.NewReader(strings.NewReader(lines.String()), "").All(), store.ImportOptions{})
+		records := corpus.NewReader(strings.NewReader(lines.String()), "").All()
+		done, err := s.Import(t.Context(), records, store.ImportOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,8 +15,8 @@ import (
 // eventsOf returns the kinds of the events about a message, in order.
 func eventsOf(t testing.TB, s *store.Store, message string) string {
 	t.Helper()
-	return one(t, s, `SELECT coalesce(string_agg(kind, ' ' ORDER BY id), '') FROM events WHERE payload->>'message_id' = $1`,
-		message)
+	return one(t, s, `SELECT coalesce(string_agg(kind, ' ' ORDER BY id), '') FROM events
+		WHERE payload->>'message_id' = $1`, message)
 }
 
 // TestLateRepliesFallWithTheDeletion brings messages below a message that staff

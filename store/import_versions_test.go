@@ -15,8 +15,8 @@ func TestImportOfSeveralVersions(t *testing.T) {
 	t.Parallel()
 	text := func(id, parent int, text string) string { return line(id, parent, `"text": "`+text+`"`) }
 	tree := func(state, reply string) string {
-		return `{"message_tree_id": "` + testID(1) + `", "tree_state": "` + state + `", "prompt": ` + strings.TrimSpace(line(1, 0,
-			`"replies": [`+strings.TrimSpace(text(2, 1, reply))+`]`)) + "}\n"
+		return `{"message_tree_id": "` + testID(1) + `", "tree_state": "` + state + `", "prompt": ` +
+			strings.TrimSpace(line(1, 0, `"replies": [`+strings.TrimSpace(text(2, 1, reply))+`]`)) + "}\n"
 	}
 	files := map[string]struct {
 		file       string
@@ -45,11 +45,12 @@ func TestImportOfSeveralVersions(t *testing.T) {
 				lines := int64(strings.Count(f.file, "\n"))
 				dry := importWith(t, s, f.file, store.ImportOptions{Batch: batch, DryRun: true})
 				first := send(f.file)
-				if first.Superseded != f.superseded || first.Rejected > 0 || dry.Superseded == 0 || dry.Messages != first.Messages {
+				if first.Superseded != f.superseded || first.Rejected > 0 || dry.Superseded == 0 ||
+					dry.Messages != first.Messages {
 					t.Errorf("the first import: %+v, a dry run: %+v", first, dry)
 				}
-				wantOne(t, s, f.want, `SELECT (text, lang) FROM messages WHERE message_id IN ($1, $2) ORDER BY message_id DESC LIMIT 1`,
-					testID(1), testID(2))
+				wantOne(t, s, f.want, `SELECT (text, lang) FROM messages WHERE message_id IN ($1, $2)
+					ORDER BY message_id DESC LIMIT 1`, testID(1), testID(2))
 				before := dump(t, s, true) + one(t, s, "SELECT count(*) FROM revisions")
 				for range 2 {
 					if again := importWith(t, s, f.file, store.ImportOptions{Batch: batch, DryRun: true}); again.Updated != 0 {

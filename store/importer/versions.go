@@ -71,7 +71,8 @@ func (im *run) hold(ctx context.Context, tx pgx.Tx, b *batch, known map[uuid.UUI
 			ids = append(ids, id)
 		}
 	}
-	rows, err := tx.Query(ctx, `SELECT message_id, digest FROM import_versions WHERE message_id = ANY ($1)`, db.IDArray(ids))
+	rows, err := tx.Query(ctx, `SELECT message_id, digest FROM import_versions WHERE message_id = ANY ($1)`,
+		db.IDArray(ids))
 	if err != nil {
 		return fmt.Errorf("look up versions: %w", err)
 	}
