@@ -51,7 +51,7 @@ type Info struct {
 var Signals = [...]Info{
 	{
 		Signal: RedFlags, Title: "Red flags", Weight: 3, LegacyWeight: 3,
-		Counts: "red-flag reactions, and reports that are open or were upheld",
+		Counts: "red-flag reactions, and reports that are open or were upheld; one person’s on one message as one",
 	}, {
 		Signal: Upvotes, Title: "Upvotes", Weight: -1, LegacyWeight: -1, Favourable: true,
 		Counts: "👍 reactions",

@@ -155,10 +155,23 @@ func (o *oracle) add(m oracleMessage) {
 		o.labels[author] = append(o.labels[author], toxicitySum{*mean.Value * float64(n), n, m.Created})
 	}
 	counts := func(g oracleFeedback) bool { return !g.Banned && g.UserID != author }
+	// flagged is when each user spoke against the message first, by a red flag or a
+	// report.
+	flagged := map[uuid.UUID]time.Time{}
+	flag := func(g oracleFeedback) {
+		add(scoring.RedFlags, 1, &g.At, false, legacy)
+		if first, before := flagged[g.UserID]; counts(g) && (!before || g.At.Before(first)) {
+			flagged[g.UserID] = g.At
+		}
+	}
 	for _, r := range m.Reactions {
-		if signal, ok := map[string]scoring.Signal{"+1": scoring.Upvotes, "-1": scoring.Downvotes,
-			"red_flag": scoring.RedFlags}[r.Emoji]; ok {
-			add(signal, 1, &r.At, counts(r), legacy)
+		switch r.Emoji {
+		case "+1":
+			add(scoring.Upvotes, 1, &r.At, counts(r), legacy)
+		case "-1":
+			add(scoring.Downvotes, 1, &r.At, counts(r), legacy)
+		case "red_flag":
+			flag(r)
 		}
 	}
 	for _, v := range m.Votes {
@@ -173,8 +186,11 @@ func (o *oracle) add(m oracleMessage) {
 	}
 	for _, r := range m.Reports {
 		if r.Status == "open" || r.Status == "upheld" {
-			add(scoring.RedFlags, 1, &r.At, counts(r), legacy)
+			flag(r)
 		}
+	}
+	for _, at := range flagged {
+		add(scoring.RedFlags, 1, &at, true, false)
 	}
 	if m.Parent == nil && m.State == "aborted_low_grade" {
 		add(scoring.SpamPrompts, 1, m.Created, true, true)

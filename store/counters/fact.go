@@ -21,6 +21,9 @@ type Standing struct {
 	// ByOther reports whether the rater is neither banned nor the message's
 	// author. It is ignored for facts without a rater.
 	ByOther bool
+	// Repeated reports whether the rater flagged or reported the message before. One
+	// person's red flag and reports count as one by the current rules.
+	Repeated bool
 }
 
 // counts reports whether a fact counts by the current rules and by
@@ -28,7 +31,7 @@ type Standing struct {
 // source.condition is the same rule in SQL, and tests compare the two.
 func (f Fact) counts(s Standing) (current, legacy bool) {
 	src := &sources[f]
-	current = src.rater == "" || s.ByOther
+	current = src.rater == "" || s.ByOther && !s.Repeated
 	switch {
 	case src.evenDeleted:
 		legacy = true
@@ -56,9 +59,12 @@ var CountedNames = func() (names []string) {
 	return append(names, scoring.ToxicityLabel)
 }()
 
+// RedFlag is the name of the red-flag reaction.
+const RedFlag = "red_flag"
+
 // reactionSignals maps the reactions that count to their signals.
 var reactionSignals = map[string]scoring.Signal{
-	"red_flag": scoring.RedFlags, "+1": scoring.Upvotes, "-1": scoring.Downvotes,
+	RedFlag: scoring.RedFlags, "+1": scoring.Upvotes, "-1": scoring.Downvotes,
 }
 
 // quoted returns the keys of a map as a list of SQL strings.
@@ -189,6 +195,12 @@ func (d *Deltas) written() { d.add(scoring.MessagesColumn, 1) }
 func (d *Deltas) Once(f Fact, s Standing) {
 	current, legacy := f.counts(s)
 	d.signal(placeOfFact[f], 1, current, legacy)
+}
+
+// Flag adds a user's red flag (Reaction) or report.
+func (d *Deltas) Flag(f Fact, s Standing) {
+	current, legacy := f.counts(s)
+	d.signal(redFlags, 1, current, legacy)
 }
 
 // Reaction adds one user's reaction, if it has a signal.

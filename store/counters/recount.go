@@ -60,11 +60,21 @@ type lateSignal struct {
 	at      db.Moment
 }
 
+// flag is a red flag or a report. Whether it is the first of its rater on the
+// message is known when both tables were read.
+type flag struct {
+	message int32
+	fact    Fact
+	rater   uuid.UUID
+	at      db.Moment
+}
+
 type messageShard struct {
 	sync.Mutex
-	at   map[uuid.UUID]int32
-	all  []countedMessage
-	late []lateSignal
+	at    map[uuid.UUID]int32
+	all   []countedMessage
+	late  []lateSignal
+	flags []flag
 }
 
 // span is an hour or a day of one author.

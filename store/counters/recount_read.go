@@ -160,16 +160,27 @@ func (r *recountReader) readReaction(raw [][]byte) {
 	if m == nil {
 		return
 	}
+	standing, at := record(shard, m), db.ReadMoment(raw[2])
+	if string(raw[3]) == RedFlag {
+		shard.flag(raw[0], Reaction, raw[1], at)
+		return
+	}
 	d := r.start()
-	d.Reaction(string(raw[3]), r.by(m.author, raw[1], record(shard, m)))
-	r.add(m.author, db.ReadMoment(raw[2]), d)
+	d.Reaction(string(raw[3]), r.by(m.author, uuid.UUID(raw[1]), standing))
+	r.add(m.author, at, d)
+}
+
+// flag keeps a red flag or a report of a message.
+func (s *messageShard) flag(message []byte, f Fact, rater []byte, at db.Moment) {
+	s.Lock()
+	defer s.Unlock()
+	s.flags = append(s.flags, flag{s.at[uuid.UUID(message)], f, uuid.UUID(rater), at})
 }
 
 // by adds to the standing of feedback whether it comes from somebody other than
 // the author who is not banned.
-func (r *recount) by(author int32, rater []byte, s Standing) Standing {
-	id := uuid.UUID(rater)
-	s.ByOther = id != r.ids[author] && (len(r.banned) == 0 || !r.banned[id])
+func (r *recount) by(author int32, rater uuid.UUID, s Standing) Standing {
+	s.ByOther = rater != r.ids[author] && (len(r.banned) == 0 || !r.banned[rater])
 	return s
 }
 
@@ -191,7 +202,7 @@ func (r *recountReader) readVote(raw [][]byte) {
 		l.Sum, l.Number = toFixed(db.ReadFloat8(raw[4]), 1), 1
 	}
 	d := r.start()
-	d.Labels(Vote, &l, r.by(m.author, raw[1], m.standing()))
+	d.Labels(Vote, &l, r.by(m.author, uuid.UUID(raw[1]), m.standing()))
 	r.add(m.author, db.ReadMoment(raw[2]), d)
 }
 
@@ -212,10 +223,8 @@ func (r *recountReader) readAggregate(raw [][]byte) {
 }
 
 func (r *recountReader) readReport(raw [][]byte) {
-	if _, m := r.find(raw[0]); m != nil {
-		d := r.start()
-		d.Once(Report, r.by(m.author, raw[1], m.standing()))
-		r.add(m.author, db.ReadMoment(raw[2]), d)
+	if shard, m := r.find(raw[0]); m != nil {
+		shard.flag(raw[0], Report, raw[1], db.ReadMoment(raw[2]))
 	}
 }
 

@@ -1,6 +1,9 @@
 package counters
 
 import (
+	"bytes"
+	"cmp"
+	"slices"
 	"time"
 
 	"treewarden/scoring"
@@ -77,6 +80,24 @@ func (r *recount) countMessages() {
 			d.Once(late.fact, m.standing())
 			r.add(m.author, late.at, &d)
 		}
+		r.countFlags(shard)
+	}
+}
+
+// countFlags counts red flags and reports, the first of each rater on a message
+// before the others.
+func (r *recount) countFlags(shard *messageShard) {
+	slices.SortFunc(shard.flags, func(a, b flag) int {
+		return cmp.Or(cmp.Compare(a.message, b.message), bytes.Compare(a.rater[:], b.rater[:]), cmp.Compare(a.at, b.at),
+			cmp.Compare(a.fact, b.fact))
+	})
+	for i, f := range shard.flags {
+		m := &shard.all[f.message]
+		standing := r.by(m.author, f.rater, m.standing())
+		standing.Repeated = i > 0 && shard.flags[i-1].message == f.message && shard.flags[i-1].rater == f.rater
+		var d Deltas
+		d.Flag(f.fact, standing)
+		r.add(m.author, f.at, &d)
 	}
 }
 

@@ -23,6 +23,9 @@ type source struct {
 	// have one; it is joined as g. Signals by banned users and by authors
 	// themselves do not count.
 	rater string
+	// first is the condition that a row is the first that its rater gave, for sources
+	// of which one rater's rows count as one. An empty one means that all count.
+	first string
 	// recorded reports whether a row of the source implies a reaction record.
 	recorded bool
 	// evenDeleted makes Open-Assistant's way count deleted messages too.
@@ -60,6 +63,12 @@ func on(table, alias string) string {
 	return fmt.Sprintf("JOIN %[1]s %[2]s ON %[2]s.tree_id = m.tree_id AND %[2]s.message_id = m.message_id", table, alias)
 }
 
+// sameRater selects the rows z of a table on the message and by the rater of a row.
+func sameRater(table, row string) string {
+	return fmt.Sprintf(`SELECT FROM %[1]s z WHERE z.tree_id = %[2]s.tree_id AND z.message_id = %[2]s.message_id
+			AND z.user_id = %[2]s.user_id`, table, row)
+}
+
 // A Fact is a kind of information on a message that counts for its author.
 type Fact int
 
@@ -95,6 +104,8 @@ var sources = [numFacts]source{
 	},
 	Reaction: {
 		join: on("reactions", "r"), at: "r.at", rater: "r.user_id", recorded: true,
+		first: "(r.emoji <> 'red_flag' OR NOT EXISTS (" + sameRater("reports", "r") + `
+			AND z.at < r.at AND z.status IN ('open', 'upheld')))`,
 		where: "r.emoji IN (" + quoted(reactionSignals) + ")",
 		counts: map[string]string{
 			"red_flags": "(r.emoji = 'red_flag')::int", "upvotes": "(r.emoji = '+1')::int", "downvotes": "(r.emoji = '-1')::int",
@@ -107,6 +118,10 @@ var sources = [numFacts]source{
 	},
 	Report: {
 		join: on("reports", "p"), at: "p.at", rater: "p.user_id",
+		// A red flag comes before a report of the same time.
+		first: "NOT EXISTS (" + sameRater("reactions", "p") + ` AND z.at <= p.at AND z.emoji = 'red_flag')
+			AND NOT EXISTS (` + sameRater("reports", "p") + `
+			AND (z.at, z.report_id) < (p.at, p.report_id) AND z.status IN ('open', 'upheld'))`,
 		where:  "p.status IN ('open', 'upheld')",
 		counts: map[string]string{"red_flags": "1"},
 	},
@@ -217,6 +232,14 @@ func (src source) signals() bool {
 // ban counts until it is removed, so that it ends at one time for all counters.
 const countsFromRater = "g.banned_at IS NULL AND g.user_id <> m.user_id"
 
+// ofRater is the condition on a row of a source with a rater by the current rules.
+func (src source) ofRater() string {
+	if src.first == "" {
+		return countsFromRater
+	}
+	return countsFromRater + " AND " + src.first
+}
+
 // condition returns the rule of Fact.counts as SQL, for one way of counting.
 func (src source) condition(legacy bool) string {
 	switch {
@@ -227,7 +250,7 @@ func (src source) condition(legacy bool) string {
 	case legacy:
 		return "NOT m.deleted AND " + hasRecord
 	case src.rater != "":
-		return countsFromRater
+		return src.ofRater()
 	}
 	return ""
 }

@@ -86,8 +86,9 @@ var FeedbackSubset = func() Subset {
 	slices.Sort(counted)
 	for _, src := range giving {
 		// The condition is added below, so that the rows of a banned user are not read.
+		condition := "g.user_id = $1 AND " + src.ofRater()
 		src.join, src.rater = src.joined(), ""
-		branches = append(branches, src.branch(counted, "messages m", "g.user_id = $1 AND "+countsFromRater, hourly))
+		branches = append(branches, src.branch(counted, "messages m", condition, hourly))
 	}
 	return newSubset("", counted, branches)
 }()

@@ -1,7 +1,9 @@
 package ingest
 
 import (
+	"cmp"
 	"maps"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -31,12 +33,7 @@ func (in *run) count() error {
 		}
 		in.countFeedback(who, db.Timestamp(item.at), 1, countVote(item.Labels))
 	}
-	for who, report := range in.changes.reports {
-		if !in.feedback.reports[who] { // further reasons of an open report do not count
-			in.countFeedback(who, db.Timestamp(report.at), 1,
-				func(d *counters.Deltas, s counters.Standing) { d.Once(counters.Report, s) })
-		}
-	}
+	in.countFlags()
 	in.countOutputs()
 	return nil
 }
@@ -68,7 +65,76 @@ func (in *run) once(f counters.Fact, author uuid.UUID, at pgtype.Timestamptz, si
 	in.update.Add(author, at, sign, &d)
 }
 
-// countReactions counts reactions. If a message gained or lost its reaction
+// flag is a red flag or a report of one user on a message.
+type flag struct {
+	fact counters.Fact
+	at   pgtype.Timestamptz
+}
+
+// countFlags counts the red flags and reports of each user on each message before
+// and after the changes: which of them counts depends on the others.
+func (in *run) countFlags() {
+	changed := map[raterKey]bool{}
+	for who := range in.changes.reactions {
+		if who.emoji == counters.RedFlag {
+			changed[who.raterKey] = true
+		}
+	}
+	for who := range in.changes.reports {
+		changed[who] = true
+	}
+	for who := range changed {
+		before, after := in.flagsOf(who)
+		in.countOfOne(who, before, -1)
+		in.countOfOne(who, after, 1)
+	}
+}
+
+// flagsOf returns the red flag and the reports of one user on a message before and
+// after the changes, of known reports the first one.
+func (in *run) flagsOf(who raterKey) (before, after []flag) {
+	key := reactionKey{who, counters.RedFlag}
+	at, had := in.feedback.reactions[key]
+	var gone, made bool
+	change := in.changes.reactions[key]
+	if change != nil {
+		gone, made = change.becomes(had)
+	}
+	if had {
+		before = append(before, flag{counters.Reaction, at})
+	}
+	if had && !gone {
+		after = append(after, flag{counters.Reaction, at})
+	}
+	if made {
+		after = append(after, flag{counters.Reaction, db.Timestamp(*change.add)})
+	}
+	known := in.feedback.reports[who]
+	if known != nil {
+		before = append(before, flag{counters.Report, known.first})
+		after = append(after, flag{counters.Report, known.first})
+	}
+	// Further reasons of an open report do not count.
+	if report := in.changes.reports[who]; report != nil && (known == nil || !known.open) {
+		after = append(after, flag{counters.Report, db.Timestamp(report.at)})
+	}
+	return before, after
+}
+
+// countOfOne counts the red flag and the reports of one user on a message.
+func (in *run) countOfOne(who raterKey, flags []flag, sign int64) {
+	slices.SortFunc(flags, func(a, b flag) int {
+		return cmp.Or(db.CompareTimes(a.at, b.at), cmp.Compare(a.fact, b.fact))
+	})
+	for i, f := range flags {
+		in.countFeedback(who, f.at, sign, func(d *counters.Deltas, s counters.Standing) {
+			s.Repeated = i > 0
+			d.Flag(f.fact, s)
+		})
+	}
+}
+
+// countReactions counts reactions but red flags. If a message gained or lost its reaction
 // record, it queries the signals that Open-Assistant counts only with a record.
 func (in *run) countReactions() {
 	was := map[*knownMessage]bool{}
@@ -103,6 +169,9 @@ func (in *run) countReactions() {
 }
 
 func (in *run) countReaction(who reactionKey, at pgtype.Timestamptz, sign int64) {
+	if who.emoji == counters.RedFlag {
+		return // see countFlags
+	}
 	in.countFeedback(who.raterKey, at, sign, func(d *counters.Deltas, s counters.Standing) { d.Reaction(who.emoji, s) })
 }
 

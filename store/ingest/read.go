@@ -161,9 +161,15 @@ func (in *run) lockTrees() {
 type knownFeedback struct {
 	votes     map[raterKey]*knownVote
 	reactions map[reactionKey]pgtype.Timestamptz
-	reports   map[raterKey]bool // open ones
+	reports   map[raterKey]*knownReports
 	outputs   map[uuid.UUID]map[int16]knownOutput
 	given     map[givenKey]bool // what people gave in the console, or took back there
+}
+
+// knownReports are the reports of one user on a message that count.
+type knownReports struct {
+	first pgtype.Timestamptz
+	open  bool // one of them is open
 }
 
 // knownVote holds a user's labels that count.
@@ -183,18 +189,27 @@ func (in *run) readFeedback() {
 	in.feedback = knownFeedback{
 		votes:     map[raterKey]*knownVote{},
 		reactions: map[reactionKey]pgtype.Timestamptz{},
-		reports:   map[raterKey]bool{},
+		reports:   map[raterKey]*knownReports{},
 		outputs:   map[uuid.UUID]map[int16]knownOutput{},
 		given:     map[givenKey]bool{},
 	}
 	type pairs struct{ messages, users []uuid.UUID }
 	asked := map[string]*pairs{}
-	for _, item := range in.items {
-		if asked[item.kind] == nil {
-			asked[item.kind] = &pairs{}
+	want := func(kind string, item *lineItem) {
+		if asked[kind] == nil {
+			asked[kind] = &pairs{}
 		}
-		p := asked[item.kind]
+		p := asked[kind]
 		p.messages, p.users = append(p.messages, item.message), append(p.users, item.user)
+	}
+	for _, item := range in.items {
+		want(item.kind, item)
+		switch { // a red flag and reports of one user count as one
+		case item.kind == "report":
+			want("reaction", item)
+		case item.kind == "reaction" && *item.Emoji == counters.RedFlag:
+			want("report", item)
+		}
 	}
 	var who raterKey
 	var at pgtype.Timestamptz
@@ -228,7 +243,18 @@ func (in *run) readFeedback() {
 	if len(given.messages) > 0 {
 		in.readGiven(given.messages, given.users)
 	}
-	ask("report", nil, func() { in.feedback.reports[who] = true }, feedbackSQL("reports", "", "g.status = 'open'"))
+	var open bool
+	ask("report", []any{&at, &open}, func() {
+		known := in.feedback.reports[who]
+		if known == nil {
+			known = &knownReports{first: at}
+			in.feedback.reports[who] = known
+		}
+		if db.CompareTimes(at, known.first) < 0 {
+			known.first = at
+		}
+		known.open = known.open || open
+	}, feedbackSQL("reports", "g.at, g.status = 'open'", "g.status IN ('open', 'upheld')"))
 	if p := asked["classifier_output"]; p != nil {
 		var model int16
 		var known knownOutput
