@@ -21,7 +21,8 @@ type Revision struct {
 	Original   bool       `json:"original"`
 }
 
-// Report is one user's report of a message.
+// Report is one user's report of a message. Further reports of the same user with the
+// same status are further lines of its reason.
 type Report struct {
 	ReportID  int64     `json:"report_id"`
 	MessageID uuid.UUID `json:"message_id"`
@@ -81,12 +82,15 @@ func Revisions(ctx context.Context, c db.Conn, tree, id uuid.UUID) ([]Revision, 
 			ORDER BY r.revision_id`, tree, id)
 }
 
-// Reports returns the reports of a message, the newest first.
+// Reports returns the reports of a message, one for each user and status, the newest
+// first.
 func Reports(ctx context.Context, c db.Conn, tree, id uuid.UUID) ([]Report, error) {
 	return db.Collect[Report](ctx, c, `SELECT
 			r.report_id, r.message_id, r.user_id, u.display_name AS by, r.reason, r.at, r.status
-		FROM reports r JOIN users u USING (user_id) WHERE r.tree_id = $1 AND r.message_id = $2
-			ORDER BY r.at DESC`, tree, id)
+		FROM (SELECT min(report_id) AS report_id, message_id, user_id, status, min(at) AS at,
+				string_agg(reason, E'\n' ORDER BY at, report_id) AS reason
+			FROM reports WHERE tree_id = $1 AND message_id = $2 GROUP BY message_id, user_id, status) r
+		JOIN users u USING (user_id) ORDER BY r.at DESC, r.report_id DESC`, tree, id)
 }
 
 // Votes returns the labels of a message by each rater, the oldest first.

@@ -94,7 +94,8 @@ func Languages(ctx context.Context, c db.Conn, id uuid.UUID) ([]string, error) {
 	return languages, db.Translate(err)
 }
 
-// StatsOf counts a user's messages and feedback since a time.
+// StatsOf counts a user's messages and feedback since a time. Reports of one message are
+// one, of the time of the first.
 func StatsOf(ctx context.Context, c db.Conn, id uuid.UUID, since pgtype.Timestamptz) (Stats, error) {
 	var t Stats
 	err := c.QueryRow(ctx, `SELECT count(*), count(*) FILTER (WHERE parent_id IS NULL),
@@ -102,14 +103,16 @@ func StatsOf(ctx context.Context, c db.Conn, id uuid.UUID, since pgtype.Timestam
 			count(*) FILTER (WHERE review_result), count(*) FILTER (WHERE NOT review_result), count(*) FILTER (WHERE deleted),
 			(SELECT count(*) FROM label_votes WHERE user_id = $1 AND at >= $2),
 			(SELECT count(*) FROM reactions WHERE user_id = $1 AND at >= $2),
-			(SELECT count(*) FROM reports WHERE user_id = $1 AND at >= $2 AND status <> 'withdrawn')
+			(SELECT count(*) FROM (SELECT min(at) AS at FROM reports WHERE user_id = $1 AND status <> 'withdrawn'
+				GROUP BY tree_id, message_id) p WHERE at >= $2)
 		FROM messages WHERE user_id = $1 AND created_date >= $2`, id, since).
 		Scan(&t.Messages, &t.Prompts, &t.Replies, &t.Accepted, &t.Rejected, &t.Deleted, &t.LabelsGiven, &t.ReactionGiven,
 			&t.ReportsGiven)
 	return t, db.Translate(err)
 }
 
-// FeedbackOf returns one page of a user's feedback, the newest first.
+// FeedbackOf returns one page of a user's feedback, the newest first. Reports of one
+// message are one with all their reasons.
 func FeedbackOf(ctx context.Context, c db.Conn, id uuid.UUID, p db.Page) (db.List[Feedback], error) {
 	q := db.Query{Columns: `g.kind, g.message_id, left(m.text, 200) AS excerpt, g.at, g.labels,
 		coalesce(g.emoji, '') AS emoji, coalesce(g.reason, '') AS reason`}
@@ -118,8 +121,9 @@ func FeedbackOf(ctx context.Context, c db.Conn, id uuid.UUID, p db.Page) (db.Lis
 		` AS labels, NULL AS emoji, NULL AS reason, '' AS detail FROM label_votes v WHERE v.user_id = ` + user + `
 		UNION ALL SELECT 'reaction', r.tree_id, r.message_id, r.at, NULL, r.emoji, NULL, r.emoji FROM reactions r
 			WHERE r.user_id = ` + user + `
-		UNION ALL SELECT 'report', r.tree_id, r.message_id, r.at, NULL, NULL, r.reason, r.report_id::text FROM reports r
-			WHERE r.user_id = ` + user + `) g
+		UNION ALL SELECT 'report', r.tree_id, r.message_id, min(r.at), NULL, NULL,
+				string_agg(r.reason, E'\n' ORDER BY r.at, r.report_id), min(r.report_id)::text FROM reports r
+			WHERE r.user_id = ` + user + ` GROUP BY r.tree_id, r.message_id, r.status = 'withdrawn') g
 		JOIN messages m ON m.tree_id = g.tree_id AND m.message_id = g.message_id`
 	type row struct {
 		db.Keyed
