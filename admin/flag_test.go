@@ -47,7 +47,8 @@ func TestFiveReportsOfOnePersonAreOne(t *testing.T) {
 		}
 		a := moderator.get("/api/v1" + message).want(http.StatusOK)
 		var detail store.MessageDetail
-		if a.json(&detail); len(detail.Reports) != 1 || !slices.Equal(strings.Split(detail.Reports[0].Reason, "\n"), reasons) {
+		a.json(&detail)
+		if len(detail.Reports) != 1 || !slices.Equal(strings.Split(detail.Reports[0].Reason, "\n"), reasons) {
 			t.Errorf("the message: %+v", detail.Reports)
 		}
 		if a.field("open_reports") != open {

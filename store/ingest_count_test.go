@@ -80,6 +80,15 @@ func newCountedStore(t *testing.T, random *rand.Rand) *countedStore {
 		"FROM messages $where")
 	chosen("INSERT INTO label_aggregates (tree_id, message_id, spam, spam_count, toxicity, toxicity_count) SELECT " +
 		"tree_id, message_id, 0.5, 4, 0.25, 3 FROM messages $where")
+	// Two users flagged messages or reported them, or did both, in any order.
+	for _, user := range c.users[1:3] {
+		chosen("INSERT INTO reactions (tree_id, message_id, user_id, emoji, at) SELECT tree_id, message_id, '" +
+			user.String() + "', 'red_flag', now() - random() * interval '5 days' FROM messages $where")
+		for _, status := range []string{"open", "upheld", "upheld", "dismissed"} {
+			chosen("INSERT INTO reports (tree_id, message_id, user_id, reason, status, at) SELECT tree_id, message_id, '" +
+				user.String() + "', 'why', '" + status + "', now() - random() * interval '5 days' FROM messages $where")
+		}
+	}
 	storetest.Exec(t, c.s, "INSERT INTO classifier_models (name, outputs) VALUES ('old', '{toxicity,insult}')")
 	chosen("INSERT INTO classifier_outputs (tree_id, message_id, model_id, toxicity, scores) SELECT tree_id, " +
 		"message_id, 1, random(), '{0.5}' FROM messages $where")

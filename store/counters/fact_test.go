@@ -60,6 +60,8 @@ func TestRules(t *testing.T) {
 		{Report, Standing{Recorded: true}, false, true}, // by a banned user or the author
 		{Report, Standing{ByOther: true}, true, false},  // no reaction record
 		{Report, Standing{Recorded: true, ByOther: true, Deleted: true}, true, false},
+		{Report, Standing{Recorded: true, ByOther: true, Repeated: true}, false, true}, // the rater flagged it before
+		{Reaction, Standing{ByOther: true, Repeated: true}, false, true},
 		{Reaction, Standing{ByOther: true}, true, true}, // the reaction is itself a record
 		{Reaction, Standing{Deleted: true}, false, false},
 		{SpamPrompt, Standing{Deleted: true}, true, true},
