@@ -40,7 +40,8 @@ func (in *run) keepGiven(item *lineItem) error {
 	case "label":
 		aspects = []string{"label:" + user}
 	case "report":
-		if m := in.messages[item.message]; in.feedback.reports[raterKey{m.tree, m.id, item.user}] {
+		m := in.messages[item.message]
+		if known := in.feedback.reports[raterKey{m.tree, m.id, item.user}]; known != nil && known.open {
 			aspects = []string{"report:" + user}
 		}
 	case "reaction":
