@@ -164,11 +164,11 @@ func (s *Store) perform(
 	actor.Policy = s.policyFor(actor)
 	err = db.Retry(ctx, func() error {
 		outcome = Outcome{Preview: act.Preview}
-		c, err := s.pool.Acquire(ctx)
+		c, release, err := s.pools.Act(ctx, act.Preview)
 		if err != nil {
 			return err
 		}
-		defer c.Release() // closes the connection if a transaction is still open
+		defer release()
 		update, err := counters.Begin(ctx, c, &s.threshold)
 		if err != nil {
 			return err

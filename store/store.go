@@ -4,7 +4,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -15,13 +14,18 @@ import (
 	"treewarden/scoring"
 	"treewarden/store/boards"
 	"treewarden/store/counters"
+	"treewarden/store/db"
 	"treewarden/store/formulas"
 	"treewarden/store/policies"
 )
 
+// MinConnections is the least number of connections of a store.
+const MinConnections = db.MinConnections
+
 // Store is the database. It is safe for concurrent use.
 type Store struct {
-	pool   *pgxpool.Pool
+	pool   *pgxpool.Pool // for reads, and for changes that are no actions
+	pools  *db.Pools
 	clock  atomic.Pointer[func() time.Time] // replaced by tests
 	boards *boards.Boards
 	// policies is what roles may do. Actors bring the version that was in force when
@@ -35,22 +39,16 @@ type Store struct {
 }
 
 // Open connects to the database at a URL. It does not migrate it.
-func Open(ctx context.Context, url string) (*Store, error) {
-	config, err := pgxpool.ParseConfig(url)
+func Open(ctx context.Context, url string) (*Store, error) { return OpenWith(ctx, url, 0) }
+
+// OpenWith is like Open, with a number of connections; with 0 it is the default.
+func OpenWith(ctx context.Context, url string, connections int) (*Store, error) {
+	pools, err := db.OpenPools(ctx, url, connections)
 	if err != nil {
-		return nil, fmt.Errorf("the database URL cannot be read: %w", err)
+		return nil, err
 	}
-	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
-	config.ConnConfig.RuntimeParams["application_name"] = "treewarden"
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		return nil, fmt.Errorf("open the database: %w", err)
-	}
-	if err := pool.Ping(ctx); err != nil {
-		pool.Close()
-		return nil, fmt.Errorf("the database does not answer; check --database-url: %w", err)
-	}
-	s := &Store{pool: pool, searchAtOnce: 200_000}
+	pool := pools.Reads
+	s := &Store{pool: pool, pools: pools, searchAtOnce: 200_000}
 	s.SetClock(time.Now)
 	s.boards = boards.New(pool, s.now, &s.threshold, func(ctx context.Context) (scoring.Formula, error) {
 		return formulas.InForce(ctx, pool)
@@ -70,7 +68,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 // Close ends all connections.
 func (s *Store) Close() {
 	s.boards.Close()
-	s.pool.Close()
+	s.pools.Close()
 }
 
 // Ready checks that the database answers.

@@ -27,7 +27,9 @@ func (s *Store) Ingest(ctx context.Context, actor Actor, lines []byte) (Ingested
 	if err := need(actor, policy.Ingest); err != nil {
 		return Ingested{}, err
 	}
-	into := ingest.Ingester{Sender: actor.UserID, Pool: s.pool, Now: s.now, Threshold: &s.threshold, Publisher: s.boards}
+	into := ingest.Ingester{
+		Sender: actor.UserID, Pool: s.pools.Lines, Now: s.now, Threshold: &s.threshold, Publisher: s.boards,
+	}
 	done, err := into.Run(ctx, lines)
 	return done, db.Translate(err)
 }

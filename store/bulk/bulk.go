@@ -51,8 +51,10 @@ func IsEmpty(ctx context.Context, c db.Conn) (bool, error) {
 // Fill loads a collection into an empty database and reports whether it did.
 // Another process may have filled it.
 func Fill(ctx context.Context, tx pgx.Tx, now time.Time, threshold *counters.Threshold, b Collection) (bool, error) {
-	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(lock)); err != nil {
-		return false, err
+	for _, sql := range []string{"SET LOCAL lock_timeout = 0", fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", lock)} {
+		if _, err := tx.Exec(ctx, sql); err != nil {
+			return false, err
+		}
 	}
 	if empty, err := IsEmpty(ctx, tx); err != nil || !empty {
 		return false, err

@@ -26,8 +26,11 @@ func InOneSnapshot(ctx context.Context, pool *pgxpool.Pool, lock string, do func
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead}
 	return pgx.BeginTxFunc(ctx, pool, options, func(tx pgx.Tx) error {
 		if lock != "" {
-			if _, err := tx.Exec(ctx, lock); err != nil {
-				return err
+			// What is counted anew waits for all writers.
+			for _, sql := range []string{"SET LOCAL lock_timeout = 0", lock} {
+				if _, err := tx.Exec(ctx, sql); err != nil {
+					return err
+				}
 			}
 		}
 		var snapshot string

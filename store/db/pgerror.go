@@ -35,8 +35,11 @@ func Translate(err error) error {
 		switch {
 		case slices.Contains(badText, pg.Code):
 			return Malformed("A value in the request cannot be read. Leave out the cursor, or check the dates.")
-		case pgerrcode.IsOperatorIntervention(pg.Code) && pg.Code != pgerrcode.QueryCanceled ||
-			pg.Code == pgerrcode.TooManyConnections:
+		case pgerrcode.IsOperatorIntervention(pg.Code) && pg.Code != pgerrcode.QueryCanceled:
+			return errors.Join(ErrUnavailable, err)
+		case pg.Code == pgerrcode.LockNotAvailable, pg.Code == pgerrcode.TooManyConnections:
+			return errors.Join(ErrBusy, err)
+		case errors.As(err, &connect): // the server accepts no connection
 			return errors.Join(ErrUnavailable, err)
 		}
 		return err
@@ -51,6 +54,13 @@ func Translate(err error) error {
 	}
 	return err
 }
+
+// IsBusy reports whether an error means that others hold what is needed, so that
+// another try in a moment can succeed.
+func IsBusy(err error) bool { return errors.Is(Translate(err), ErrBusy) }
+
+// IsUnavailable reports whether an error means that the database cannot be reached.
+func IsUnavailable(err error) bool { return errors.Is(Translate(err), ErrUnavailable) }
 
 // IsRefused reports whether the server itself refused a statement. After an error of
 // another kind, such as a lost connection, the statement may have been done.

@@ -62,7 +62,7 @@ func (e Ingester) once(ctx context.Context, items []*lineItem, done *Result) err
 	if len(items) == 0 {
 		return nil
 	}
-	c, err := e.Pool.Acquire(ctx)
+	c, err := db.Acquire(ctx, e.Pool)
 	if err != nil {
 		return err
 	}

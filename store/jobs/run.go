@@ -71,10 +71,25 @@ func runBeating(
 			}
 		}
 	}()
-	action, err = do(ctx, job, done.Store)
+	action, err = doAgain(ctx, func() (int64, error) { return do(ctx, job, done.Store) })
 	close(ended)
 	<-beating
 	return action, cancelled, err
+}
+
+// doAgain does something until it does not find what it changes held by others.
+func doAgain(ctx context.Context, do func() (int64, error)) (int64, error) {
+	for {
+		action, err := do()
+		if !db.IsBusy(err) {
+			return action, err
+		}
+		select {
+		case <-ctx.Done():
+			return action, err
+		case <-time.After(beat):
+		}
+	}
 }
 
 // Asks reports whether a job's request holds the same value as another JSON text.

@@ -65,6 +65,9 @@ type Options struct {
 	BinDir string
 	// Log receives messages about the server. Nil means slog.Default().
 	Log *slog.Logger
+	// Connections is the number of connections that one process opens, 0 if that is not
+	// configured. The server allows more, for other commands and instances.
+	Connections int
 	// Fast is for tests and benchmarks. The server is faster, but a crash of the
 	// machine may destroy the data.
 	Fast bool

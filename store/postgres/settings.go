@@ -17,7 +17,7 @@ const (
 // settings returns the settings file of a server that shares its machine with this
 // program and others. The server's cache gets an eighth of the memory. Commits are
 // durable.
-func settings(logDir string) string {
+func settings(logDir string, connections int) string {
 	memory := memorySize()
 	var b strings.Builder
 	b.WriteString("# Treewarden writes this file at each start. ALTER SYSTEM overrides it.\n")
@@ -26,7 +26,7 @@ func settings(logDir string) string {
 		{"effective_cache_size", sizeOf(memory/2, 512*megabyte, 64*gigabyte)},
 		{"maintenance_work_mem", sizeOf(memory/48, 64*megabyte, gigabyte)},
 		{"work_mem", "32MB"},
-		{"max_connections", "100"},
+		{"max_connections", strconv.Itoa(max(100, connections+50))},
 		{"max_wal_size", "4GB"},
 		{"min_wal_size", "256MB"},
 		{"checkpoint_timeout", "15min"},

@@ -18,11 +18,15 @@ import (
 // pools holds, for each store of a test, connections for plain SQL.
 var pools sync.Map
 
+// connections is the number of connections of a test's store. Many tests share one
+// server.
+const connections = 12
+
 // New returns a store on a migrated, empty database of its own.
 func New(t testing.TB) *store.Store {
 	t.Helper()
 	url := Database(t)
-	s, err := store.Open(context.Background(), url)
+	s, err := store.OpenWith(context.Background(), url, connections)
 	if err != nil {
 		t.Fatalf("open the test's store: %v", err)
 	}
@@ -41,7 +45,7 @@ func New(t testing.TB) *store.Store {
 // process would.
 func Another(t testing.TB, s *store.Store) *store.Store {
 	t.Helper()
-	other, err := store.Open(context.Background(), DB(t, s).Config().ConnString())
+	other, err := store.OpenWith(context.Background(), DB(t, s).Config().ConnString(), connections)
 	if err != nil {
 		t.Fatalf("open the test's database again: %v", err)
 	}
