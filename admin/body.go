@@ -26,12 +26,16 @@ const bigBodyWait = 5 * time.Second
 
 var errTooManyBodies = errors.New("other requests with as much to read are under way")
 
+var errUnclear = errors.New("the headers of this request do not say in one way where its body ends")
+
 // The header that announced sets instead of the body that is not read, and its
 // values. No client can set it.
 const (
 	unreadHeader = "X-Treewarden-Unread"
 	unreadLong   = "long"
 	unreadBy     = "unknown"
+	// unreadUnclear: it is not clear where the body ends.
+	unreadUnclear = "unclear"
 )
 
 // announced looks at the header of a request. The web server waits for the beginning
@@ -39,6 +43,10 @@ const (
 // is not known.
 func (s *Server) announced(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	header.Del(unreadHeader)
+	if !isFramed(header) {
+		leaveUnread(header, unreadUnclear)
+		return fasthttp.RequestConfig{}
+	}
 	size, why := header.ContentLength(), ""
 	switch {
 	case size <= openBody: // or not known
@@ -50,11 +58,44 @@ func (s *Server) announced(header *fasthttp.RequestHeader) fasthttp.RequestConfi
 	default:
 		return fasthttp.RequestConfig{}
 	}
+	leaveUnread(header, why)
+	return fasthttp.RequestConfig{}
+}
+
+// leaveUnread has the web server read no body, and close the connection.
+func leaveUnread(header *fasthttp.RequestHeader, why string) {
 	header.Set(unreadHeader, why)
+	header.Del(fiber.HeaderTransferEncoding)
 	header.SetContentLength(0)
 	header.SetConnectionClose()
 	header.Del(fiber.HeaderExpect)
-	return fasthttp.RequestConfig{}
+}
+
+// isFramed reports whether a request says in one way only where its body ends. A proxy
+// could read another way than the web server, and take a part of the body for a
+// request of somebody else.
+func isFramed(header *fasthttp.RequestHeader) bool {
+	lengths, encodings := 0, 0
+	for line := range bytes.Lines(header.RawHeaders()) {
+		line = bytes.TrimRight(line, "\r\n")
+		if len(line) == 0 {
+			continue
+		}
+		name, value, found := bytes.Cut(line, []byte(":"))
+		if !found || bytes.ContainsAny(name, " \t") { // also a line that goes on
+			return false
+		}
+		switch strings.ToLower(string(name)) {
+		case "content-length":
+			lengths++
+		case "transfer-encoding":
+			encodings++
+			if !strings.EqualFold(strings.TrimSpace(string(value)), "chunked") || !header.IsHTTP11() {
+				return false
+			}
+		}
+	}
+	return lengths+encodings <= 1
 }
 
 // knows reports whether a request shows a key or a session that is valid.
@@ -73,6 +114,8 @@ func (s *Server) knows(header *fasthttp.RequestHeader) bool {
 // the memory.
 func (s *Server) readBody(c *fiber.Ctx) error {
 	switch c.Get(unreadHeader) {
+	case unreadUnclear:
+		return errUnclear
 	case unreadLong:
 		return fiber.ErrRequestEntityTooLarge
 	case unreadBy:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"treewarden/policy"
 	"treewarden/store"
+	"treewarden/store/db"
 	"treewarden/store/events"
 )
 
@@ -32,8 +34,10 @@ type failure struct {
 	Message string // what is wrong
 	Advice  string // what to do
 	Fields  map[string]string
-	Version int
-	Action  *store.Action // the action that is in conflict
+	// RetryAfter is the number of seconds after which another try makes sense.
+	RetryAfter int
+	Version    int
+	Action     *store.Action // the action that is in conflict
 	// Expected is the number of objects now, if another one was expected.
 	Expected *int64
 	Last     *int64 // the id of the last event, if a later one was named
@@ -100,11 +104,15 @@ func (s *Server) describe(err error) failure {
 	case errors.Is(err, errCrossOrigin):
 		return failure{Status: 403, Code: "cross_origin", Title: "Refused", Message: capital(errCrossOrigin.Error()) + ".",
 			Advice: "Open the console itself and do it there."}
+	case errors.Is(err, errUnclear):
+		return failure{Status: 400, Code: "bad_request", Title: "This request cannot be read", Message: capital(errUnclear.Error()) +
+			".",
+			Advice: "Send either Content-Length or Transfer-Encoding: chunked, with no space before the colon."}
 	case errors.Is(err, errTooManyLines):
 		return failure{Status: 413, Code: "too_large", Title: "Too much at once", Advice: "Send fewer at once.",
 			Message: fmt.Sprintf("An ingest may have %d lines; this one has more, and none was taken in.", ingestLines)}
 	case errors.Is(err, errTooManyBodies):
-		return failure{Status: 503, Code: "busy", Title: "Too much at once", Message: capital(errTooManyBodies.Error()) + ".",
+		return failure{Status: 503, Code: "busy", Title: "Too much at once", RetryAfter: 2, Message: capital(errTooManyBodies.Error()) + ".",
 			Advice: "Nothing was done. Try again in a moment."}
 	case errors.As(err, &web):
 		return describeWeb(web)
@@ -112,12 +120,20 @@ func (s *Server) describe(err error) failure {
 		return failure{Status: 503, Code: "unsure", Title: "It is not known whether this was done",
 			Message: "The connection to the database was lost while this was saved.",
 			Advice:  "Look at the audit log for what you did last, before you do it again."}
+	case db.IsBusy(err):
+		return failure{Status: 503, Code: "busy", Title: "Others are at work on this", RetryAfter: 2,
+			Message: "Others are changing the same, or too much is being changed at once.",
+			Advice:  "Nothing was done. Try again in a moment."}
+	case errors.Is(err, context.Canceled):
+		return failure{Status: 503, Code: "left", Title: "This was given up", RetryAfter: 1,
+			Message: "The client left before the answer, or the program is stopping.",
+			Advice:  "Nothing was done. Try again in a moment."}
 	case errors.Is(err, context.DeadlineExceeded):
 		return failure{Status: 503, Code: "too_slow", Title: "This took too long",
 			Message: "The database did not answer in time.",
 			Advice:  "Try again in a moment, or ask for less at once."}
 	case s.databaseAway():
-		return failure{Status: 503, Code: "unavailable", Title: "The database is away",
+		return failure{Status: 503, Code: "unavailable", Title: "The database is away", RetryAfter: 5,
 			Message: "The database does not answer at the moment.",
 			Advice:  "Nothing was done. Try again in a moment."}
 	}
@@ -208,10 +224,10 @@ func (s *Server) showError(c *fiber.Ctx, err error) error {
 	s.setSecurityHeaders(c)
 	f := s.describe(err)
 	r := current(c)
-	if f.Status >= 500 {
-		s.Log.Error("request failed", "request", r.ID, "method", c.Method(),
-			"path", c.Path(), "status", f.Status, "error", err)
+	if f.RetryAfter > 0 {
+		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(f.RetryAfter))
 	}
+	s.logFailure(c, f, err)
 	if f.Status == fiber.StatusUnauthorized && s.sendToSignIn(c, err) {
 		return c.Redirect("/sign-in?return="+escapeQuery(here(c)), fiber.StatusSeeOther)
 	}
@@ -236,6 +252,22 @@ func (s *Server) showError(c *fiber.Ctx, err error) error {
 		return c.Status(f.Status).SendString(strings.Join([]string{f.Title + ".", f.Message, f.Advice}, " "))
 	}
 	return nil
+}
+
+// logFailure logs an error of the program. What comes in floods is counted.
+func (s *Server) logFailure(c *fiber.Ctx, f failure, err error) {
+	switch {
+	case f.Status < 500:
+	case f.Code == "unavailable":
+		s.Outage.count(err)
+	case f.Code == "busy" || f.Code == "too_slow":
+		s.Outage.delayed(f.Code, err)
+	case f.Code == "left":
+		s.Log.Debug("the client left before the answer", "request", current(c).ID, "method", c.Method(), "path", c.Path())
+	default:
+		s.Log.Error("request failed", "request", current(c).ID, "method", c.Method(),
+			"path", c.Path(), "status", f.Status, "error", err)
+	}
 }
 
 // sendToSignIn reports whether a request without a session is redirected to the

@@ -28,14 +28,14 @@ type eventsQuery struct {
 }
 
 // events answers the events that front ends act on. A shutdown of the server
-// ends the wait at once. The wait does not notice a client that is gone.
+// and the leave of the client end the wait at once.
 func (s *Server) events(c *fiber.Ctx) error {
 	var q eventsQuery
 	if err := decodeQuery(c, &q); err != nil {
 		return err
 	}
 	wait := time.Duration(q.Wait) * time.Second
-	ctx, cancel := context.WithTimeout(context.Background(), wait+requestTimeout)
+	ctx, cancel := context.WithTimeout(current(c).Present, wait+requestTimeout)
 	defer cancel()
 	stop := make(chan struct{})
 	defer close(stop)

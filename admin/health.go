@@ -21,7 +21,9 @@ func (s *Server) healthz(c *fiber.Ctx) error {
 // the schema that this program knows.
 func (s *Server) readyz(c *fiber.Ctx) error {
 	if err := s.Ready(c.UserContext()); err != nil {
-		s.Log.Warn("not ready", "error", err)
+		if !s.Outage.Failed(err) {
+			s.Log.Warn("not ready", "error", err)
+		}
 		return c.Status(fiber.StatusServiceUnavailable).JSON(map[string]string{"status": "unavailable",
 			"why": "the database is away or its schema is not the one that this program needs"})
 	}

@@ -22,7 +22,7 @@ func listen(t *testing.T, server *Server) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go server.App().Listener(listener)            // ends with the test
+	go server.Serve(listener, 0)                  // ends with the test
 	t.Cleanup(func() { server.App().Shutdown() }) // no requests remain
 	return listener.Addr().String()
 }

@@ -50,6 +50,9 @@ type Config struct {
 	// Ready reports whether the program can serve. If it is nil, the server
 	// asks the database only.
 	Ready func(context.Context) error
+	// Outage counts what fails while the database is away. If it is nil, the server has
+	// its own.
+	Outage *Outage
 }
 
 // Server is the console's web server.
@@ -78,6 +81,9 @@ func New(config Config) *Server {
 	}
 	if config.Ready == nil {
 		config.Ready = config.Store.Ready
+	}
+	if config.Outage == nil {
+		config.Outage = NewOutage(context.Background(), config.Log, config.Store.Ready)
 	}
 	s := &Server{Config: config, store: config.Store, metrics: newMetrics(), bodies: make(chan struct{}, bigBodies)}
 	s.streams = newBoardStreams(s.metrics.registry)
@@ -130,6 +136,7 @@ func (s *Server) mount() {
 		recoverPanic,
 		deadline,
 		s.readBody,
+		followClient,
 		refuseEncoded,
 		s.refuseCrossOrigin,
 	)
@@ -190,8 +197,42 @@ func deadline(c *fiber.Ctx) error {
 	if c.Method() != fiber.MethodGet && c.Method() != fiber.MethodHead {
 		timeout = actTimeout
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	r := current(c)
+	r.Present, r.leave = context.WithCancel(context.Background())
+	defer r.leave()
+	ctx, cancel := context.WithTimeout(r.Present, timeout)
 	defer cancel()
 	c.SetUserContext(ctx)
+	return c.Next()
+}
+
+// leaveDelay is the time after which a request looks whether its client is still
+// there. Most have ended by then.
+const leaveDelay = 100 * time.Millisecond
+
+// followClient ends the work on a request when its client has left. Its body is read
+// already.
+func followClient(c *fiber.Ctx) error {
+	connection, ok := c.Context().Conn().(*conn)
+	if !ok || c.Path() == livePath { // a stream of the board watches its own client
+		return c.Next()
+	}
+	r := current(c)
+	var mu sync.Mutex
+	over, stop := false, func() {}
+	look := time.AfterFunc(leaveDelay, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !over {
+			stop = connection.onLeave(r.leave)
+		}
+	})
+	defer func() {
+		look.Stop()
+		mu.Lock()
+		over = true
+		mu.Unlock()
+		stop()
+	}()
 	return c.Next()
 }

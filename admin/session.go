@@ -21,6 +21,9 @@ type request struct {
 	ID       string
 	Person   store.Person
 	SignedIn bool
+	// Present ends when the client has left, and leave ends it.
+	Present context.Context
+	leave   context.CancelFunc
 	// Permission is that of the route, if it is guarded.
 	Permission policy.Permission
 }
@@ -86,6 +89,9 @@ func (s *Server) identify(c *fiber.Ctx) error {
 		return err
 	}
 	r.SignedIn = true
+	if conn, ok := c.Context().Conn().(*conn); ok {
+		conn.setKnown()
+	}
 	return nil
 }
 

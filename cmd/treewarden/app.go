@@ -36,11 +36,15 @@ func (a *App) Context() context.Context { return a.ctx }
 // starts the program's own PostgreSQL, unless it runs already.
 func (a *App) URL(ctx context.Context) (string, error) {
 	switch {
+	case a.DatabaseConnections != 0 && a.DatabaseConnections < store.MinConnections:
+		return "", usageError(fmt.Sprintf("--database-connections (TREEWARDEN_DATABASE_CONNECTIONS) is %d; give %d or more, "+
+			"or 0 for the default", a.DatabaseConnections, store.MinConnections))
 	case a.url != "":
 	case a.DatabaseURL != "":
 		a.url = a.DatabaseURL
 	default:
-		server, err := postgres.Start(ctx, postgres.Options{DataDir: a.DataDir, BinDir: a.PostgresBin, Log: a.Log})
+		server, err := postgres.Start(ctx, postgres.Options{DataDir: a.DataDir, BinDir: a.PostgresBin, Log: a.Log,
+			Connections: a.DatabaseConnections})
 		if err != nil {
 			return "", err
 		}
@@ -90,7 +94,7 @@ func (a *App) Store(ctx context.Context) (*store.Store, error) {
 	if _, err := a.Migrate(ctx); err != nil {
 		return nil, err
 	}
-	s, err := store.Open(ctx, a.url)
+	s, err := store.OpenWith(ctx, a.url, a.DatabaseConnections)
 	if err != nil {
 		return nil, a.explain(err)
 	}

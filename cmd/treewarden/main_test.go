@@ -124,8 +124,14 @@ type server struct {
 // start runs serve or demo on a free port and waits until it is ready.
 func start(t *testing.T, dir string, args ...string) *server {
 	t.Helper()
+	return startProgram(t, binary, dir, args...)
+}
+
+// startProgram is like start for a program that runs the binary.
+func startProgram(t *testing.T, program, dir string, args ...string) *server {
+	t.Helper()
 	s := &server{address: freeAddress(t), stdout: &syncBuffer{}, stderr: &syncBuffer{}, ended: make(chan error, 1)}
-	s.cmd = exec.Command(binary, append([]string{"--data-dir", dir, "--listen", s.address}, args...)...)
+	s.cmd = exec.Command(program, append([]string{"--data-dir", dir, "--listen", s.address}, args...)...)
 	s.cmd.Stdout, s.cmd.Stderr = s.stdout, s.stderr
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)

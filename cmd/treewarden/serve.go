@@ -44,6 +44,9 @@ func (c *ServeCmd) Run(app *App) error {
 // listen takes the address before anything else starts: a port in use should
 // not cost the start of a database.
 func listen(app *App) (net.Listener, error) {
+	if _, err := clientConnections(app.MaxConnections, app.Log); err != nil {
+		return nil, err // before a database starts
+	}
 	if app.Listen == "" {
 		return nil, usageError("--listen (TREEWARDEN_LISTEN) is empty; give an address such as 127.0.0.1:8080")
 	}
@@ -87,12 +90,17 @@ func reachable(addr net.Addr) string {
 // serve answers requests and does scheduled work until the program receives a
 // signal to stop. It finishes the running requests first.
 func serve(app *App, s *store.Store, listener net.Listener) error {
+	connections, err := clientConnections(app.MaxConnections, app.Log)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(app.Context())
 	defer cancel()
-	web := admin.New(admin.Config{
+	outage := admin.NewOutage(ctx, app.Log, s.Ready)
+	server := admin.New(admin.Config{
 		Store: s, Log: app.Log, Version: programVersion(), Secure: app.Secure,
-		TrustedProxies: app.TrustedProxies, Ready: (&readiness{store: s, url: app.url}).check,
-	}).App()
+		TrustedProxies: app.TrustedProxies, Ready: (&readiness{store: s, url: app.url}).check, Outage: outage,
+	})
 
 	var background sync.WaitGroup
 	background.Go(func() {
@@ -101,30 +109,30 @@ func serve(app *App, s *store.Store, listener net.Listener) error {
 		}
 	})
 	background.Go(func() {
-		every(ctx, time.Second, app.Log, "end timed bans", func(ctx context.Context) error { return endBans(ctx, app, s) })
+		every(ctx, time.Second, outage, app.Log, "end timed bans", func(ctx context.Context) error { return endBans(ctx, app, s) })
 	})
 	background.Go(func() {
-		every(ctx, time.Second, app.Log, "do jobs", s.RunJobs)
+		every(ctx, time.Second, outage, app.Log, "do jobs", s.RunJobs)
 	})
 	background.Go(func() {
-		every(ctx, sketchInterval, app.Log, "sketch messages", s.KeepUpSketches)
+		every(ctx, sketchInterval, outage, app.Log, "sketch messages", s.KeepUpSketches)
 	})
 	background.Go(func() {
-		every(ctx, time.Second, app.Log, "bring PostgreSQL back", app.Revive)
+		every(ctx, time.Second, outage, app.Log, "bring PostgreSQL back", app.Revive)
 	})
 	background.Go(func() {
-		every(ctx, time.Hour, app.Log, "forget the hours and days that no score counts any more", s.ForgetCounters)
+		every(ctx, time.Hour, outage, app.Log, "forget the hours and days that no score counts any more", s.ForgetCounters)
 	})
 	background.Go(func() {
-		every(ctx, time.Minute, app.Log, "remove old links and failures to sign in", s.ForgetSignIns)
+		every(ctx, time.Minute, outage, app.Log, "remove old links and failures to sign in", s.ForgetSignIns)
 	})
 	background.Go(func() {
 		<-ctx.Done()
-		if err := web.ShutdownWithTimeout(shutdownTime); err != nil {
+		if err := server.App().ShutdownWithTimeout(shutdownTime); err != nil {
 			app.Log.Warn("some requests were cut off", "error", err)
 		}
 	})
-	err := web.Listener(listener)
+	err = server.Serve(listener, connections)
 	cancel()
 	background.Wait()
 	if err != nil {
@@ -144,7 +152,7 @@ func endBans(ctx context.Context, app *App, s *store.Store) error {
 
 // every runs a chore at an interval until the context ends. It logs a failure
 // once and not at each try: the database may be away for long.
-func every(ctx context.Context, interval time.Duration, log *slog.Logger, chore string,
+func every(ctx context.Context, interval time.Duration, outage *admin.Outage, log *slog.Logger, chore string,
 	do func(context.Context) error) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
@@ -158,7 +166,8 @@ func every(ctx context.Context, interval time.Duration, log *slog.Logger, chore 
 		switch err := do(ctx); {
 		case err == nil:
 			failing = false
-		case ctx.Err() == nil && !failing:
+		case ctx.Err() != nil || outage.Failed(err): // it logs the outage once
+		case !failing:
 			failing = true
 			log.Error("cannot "+chore+" for now", "error", err)
 		}
