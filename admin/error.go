@@ -105,15 +105,16 @@ func (s *Server) describe(err error) failure {
 		return failure{Status: 403, Code: "cross_origin", Title: "Refused", Message: capital(errCrossOrigin.Error()) + ".",
 			Advice: "Open the console itself and do it there."}
 	case errors.Is(err, errUnclear):
-		return failure{Status: 400, Code: "bad_request", Title: "This request cannot be read", Message: capital(errUnclear.Error()) +
-			".",
-			Advice: "Send either Content-Length or Transfer-Encoding: chunked, with no space before the colon."}
+		return failure{Status: 400, Code: "bad_request", Title: "This request cannot be read",
+			Message: capital(errUnclear.Error()) + ".",
+			Advice:  "Send either Content-Length or Transfer-Encoding: chunked, with no space before the colon."}
 	case errors.Is(err, errTooManyLines):
 		return failure{Status: 413, Code: "too_large", Title: "Too much at once", Advice: "Send fewer at once.",
 			Message: fmt.Sprintf("An ingest may have %d lines; this one has more, and none was taken in.", ingestLines)}
 	case errors.Is(err, errTooManyBodies):
-		return failure{Status: 503, Code: "busy", Title: "Too much at once", RetryAfter: 2, Message: capital(errTooManyBodies.Error()) + ".",
-			Advice: "Nothing was done. Try again in a moment."}
+		return failure{Status: 503, Code: "busy", Title: "Too much at once", RetryAfter: 2,
+			Message: capital(errTooManyBodies.Error()) + ".",
+			Advice:  "Nothing was done. Try again in a moment."}
 	case errors.As(err, &web):
 		return describeWeb(web)
 	case errors.Is(err, store.ErrUnsure):

@@ -101,7 +101,9 @@ func TestTroubleIsCounted(t *testing.T) {
 	for range 50 {
 		outage.delayed("busy", db.ErrBusy)
 	}
-	waitFor(t, "the log says that the trouble is over", func() bool { return strings.Contains(text.String(), "succeed again") })
+	waitFor(t, "the log says that the trouble is over", func() bool {
+		return strings.Contains(text.String(), "succeed again")
+	})
 	if got := text.String(); strings.Count(got, "\n") != 2 || !strings.Contains(got, "failed=50 ") {
 		t.Errorf("50 busy requests are logged as %s", got)
 	}

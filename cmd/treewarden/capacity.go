@@ -16,8 +16,8 @@ const keptFiles = 100
 // configured, or else the default, as far as the limit of open files allows.
 func clientConnections(configured int, log *slog.Logger) (int, error) {
 	if configured != 0 && configured < admin.MinMaxConnections {
-		return 0, usageError(fmt.Sprintf("--max-connections (TREEWARDEN_MAX_CONNECTIONS) is %d; give %d or more, or 0 for the "+
-			"default", configured, admin.MinMaxConnections))
+		return 0, usageError(fmt.Sprintf("--max-connections (TREEWARDEN_MAX_CONNECTIONS) is %d; give %d or more, or 0 for "+
+			"the default", configured, admin.MinMaxConnections))
 	}
 	most := configured
 	if most == 0 {

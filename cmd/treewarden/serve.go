@@ -109,7 +109,8 @@ func serve(app *App, s *store.Store, listener net.Listener) error {
 		}
 	})
 	background.Go(func() {
-		every(ctx, time.Second, outage, app.Log, "end timed bans", func(ctx context.Context) error { return endBans(ctx, app, s) })
+		every(ctx, time.Second, outage, app.Log, "end timed bans",
+			func(ctx context.Context) error { return endBans(ctx, app, s) })
 	})
 	background.Go(func() {
 		every(ctx, time.Second, outage, app.Log, "do jobs", s.RunJobs)
