@@ -64,7 +64,7 @@ func OpenPools(ctx context.Context, url string, connections int) (*Pools, error)
 	}
 	if connections == 0 {
 		if plain, err := pgx.ParseConfig(url); err == nil && plain.RuntimeParams["pool_max_conns"] != "" {
-			connections = int(config.MaxConns)
+			connections = max(MinConnections, int(config.MaxConns))
 		}
 	}
 	if connections, err = fit(ctx, config.ConnConfig.Copy(), connections); err != nil {

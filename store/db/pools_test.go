@@ -34,7 +34,7 @@ func TestPools(t *testing.T) {
 		reads, acts, lines int32
 	}{
 		{address.String(), 4, 2, 1, 1}, {address.String(), 5, 3, 1, 1}, {address.String(), 20, 10, 5, 5},
-		{of("8"), 0, 4, 2, 2}, {of("8"), 12, 6, 3, 3},
+		{of("1"), 0, 2, 1, 1}, {of("8"), 0, 4, 2, 2}, {of("8"), 12, 6, 3, 3},
 	} {
 		p, err := db.OpenPools(t.Context(), x.url, x.connections)
 		if err != nil {
