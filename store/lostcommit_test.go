@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -23,6 +24,7 @@ import (
 type losingProxy struct {
 	listener       net.Listener
 	armed, forGood atomic.Bool
+	open           sync.Map // the clients
 }
 
 func newLosingProxy(t *testing.T, config *pgx.ConnConfig) *losingProxy {
@@ -45,6 +47,7 @@ func newLosingProxy(t *testing.T, config *pgx.ConnConfig) *losingProxy {
 				_ = client.Close()
 				continue
 			}
+			p.open.Store(client, true)
 			go relay(server, client, func() {})
 			go p.answer(client, server)
 		}
@@ -62,6 +65,10 @@ func (p *losingProxy) answer(client, server net.Conn) {
 		if bytes.Contains(piece[:n], []byte("COMMIT\x00")) && p.armed.CompareAndSwap(true, false) {
 			if p.forGood.Load() {
 				_ = p.listener.Close()
+				p.open.Range(func(other, _ any) bool {
+					_ = other.(net.Conn).Close() // the map holds only connections
+					return true
+				})
 			}
 			return
 		}
