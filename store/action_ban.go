@@ -246,7 +246,7 @@ func unban(d *actionTx, p UnbanParams) error {
 		if err != nil {
 			return err
 		}
-		if err := d.refuseBelowDeleted(found); err != nil {
+		if err := d.refuseBelowDeleted(found, true); err != nil {
 			return err
 		}
 		if err := d.undelete(found); err != nil {

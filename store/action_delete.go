@@ -198,7 +198,7 @@ func undeleteMessage(d *actionTx, _ NoParams) error {
 	if err != nil {
 		return err
 	}
-	if err := d.refuseBelowDeleted(found); err != nil {
+	if err := d.refuseBelowDeleted(found, m.Deletion.Action != nil); err != nil {
 		return err
 	}
 	return d.undelete(found)
@@ -206,8 +206,9 @@ func undeleteMessage(d *actionTx, _ NoParams) error {
 
 // refuseBelowDeleted returns a Conflict if the parent of a restored message stays
 // deleted. No reader would see the message, and the delete of the parent has to
-// be undone first.
-func (d *actionTx) refuseBelowDeleted(c chosen) error {
+// be undone first. If an action deleted the messages (byAction), a parent that came
+// deleted does not matter: they were below it before.
+func (d *actionTx) refuseBelowDeleted(c chosen, byAction bool) error {
 	back := make(map[uuid.UUID]bool, len(c.messages))
 	for _, message := range c.messages {
 		back[message] = true
@@ -224,7 +225,7 @@ func (d *actionTx) refuseBelowDeleted(c chosen) error {
 	return d.refuseDeleted(`SELECT p.message_id, p.deleted_action
 		FROM unnest($1::uuid[], $2::uuid[]) AS above(tree_id, message_id)
 		JOIN messages p ON p.tree_id = above.tree_id AND p.message_id = above.message_id AND p.deleted
-		LIMIT 1`, db.IDArray(trees), db.IDArray(above))
+		WHERE NOT $3 OR p.deleted_action IS NOT NULL LIMIT 1`, db.IDArray(trees), db.IDArray(above), byAction)
 }
 
 // refuseDeleted returns a Conflict if a query returns a deleted parent and the

@@ -179,3 +179,52 @@ func TestUndoNamesTheLaterAction(t *testing.T) {
 		t.Errorf("the delete: %v, want it to name action %d", err, ban.Action.ID)
 	}
 }
+
+// TestDeletionAroundImportedOne deletes a message above one that came deleted with a
+// live reply below it: undo, undelete and an unban bring all back as it was.
+func TestDeletionAroundImportedOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ids := storetest.Tree(t, w.Store, storetest.Node{Author: w.troll, Replies: []storetest.Node{{Author: w.other,
+		Deleted: true, Replies: []storetest.Node{{Author: w.other}}}}})
+	storetest.Exec(t, w.Store, "UPDATE messages SET deleted = false, deleted_root = NULL WHERE message_id = $1", ids[2])
+	if err := w.RebuildScores(ctx); err != nil {
+		t.Fatal(err)
+	}
+	state := func() string {
+		return one(t, w.Store, "SELECT string_agg(depth || ' ' || deleted, ', ' ORDER BY depth) FROM messages WHERE tree_id = '"+
+			ids[0].String()+"'")
+	}
+	before := state()
+	for name, back := range map[string]func(done store.Outcome) error{
+		"undo": func(done store.Outcome) error {
+			_, err := w.Undo(ctx, w.admin, done.Action.ID, "a mistake", false, "")
+			return err
+		},
+		"undelete": func(store.Outcome) error {
+			_, err := w.Act(ctx, w.admin, store.Act{Kind: "undelete", Target: ids[0], Reason: "a mistake"})
+			return err
+		},
+	} {
+		done := act(t, w.Store, w.admin, store.Act{Kind: "delete", Target: ids[0]})
+		if state() == before {
+			t.Fatal("nothing was deleted")
+		}
+		if err := back(done); err != nil || state() != before {
+			t.Errorf("%s: %v; %s, want %s", name, err, state(), before)
+		}
+	}
+	w.ban(t, nil, "a troll", store.BanParams{Messages: "delete"})
+	if _, err := w.Act(ctx, w.admin, store.Act{Kind: "unban", Target: w.troll, Reason: "a mistake",
+		Params: store.UnbanParams{Messages: "restore"}}); err != nil || state() != before {
+		t.Errorf("unban: %v; %s, want %s", err, state(), before)
+	}
+	// What came deleted is brought back only below what is there.
+	act(t, w.Store, w.admin, store.Act{Kind: "delete", Target: ids[0]})
+	var conflict *store.Conflict
+	if _, err := w.Act(ctx, w.admin, store.Act{Kind: "undelete", Target: ids[1], Reason: "too early"}); !errors.As(err,
+		&conflict) {
+		t.Errorf("undelete below a deleted message: %v", err)
+	}
+	verify(t, w.Store)
+}

@@ -85,7 +85,8 @@ func (d *actionTx) undo(id int64) error {
 }
 
 // restoreDeletion restores the replies below the messages that an undo restores.
-// It returns a Conflict if a restored message has a deleted parent.
+// It returns a Conflict if an action deleted the parent of a restored message since.
+// A parent that came deleted was so before, too.
 func (d *actionTx) restoreDeletion(id int64) error {
 	if err := d.restoreLateReplies(id); err != nil {
 		return err
@@ -93,6 +94,7 @@ func (d *actionTx) restoreDeletion(id int64) error {
 	return d.refuseDeleted(`SELECT p.message_id, p.deleted_action FROM action_objects o
 		JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id AND NOT m.deleted
 		JOIN messages p ON p.tree_id = m.tree_id AND p.message_id = m.parent_id AND p.deleted
+			AND p.deleted_action IS NOT NULL
 		WHERE o.action_id = $1 AND o.aspect = 'deletion' LIMIT 1`, d.id)
 }
 
