@@ -71,7 +71,7 @@ type ScaleDifference struct {
 	Difference float64 `json:"difference"`
 }
 
-// Flags counts a rater's red-flag reactions and reports of others' messages by
+// Flags counts the messages of others that a rater gave a red flag or reported, by
 // outcome: the status of the message's reports; else upheld if staff later
 // deleted the message or banned its author without an undo; else open.
 type Flags struct {
@@ -194,13 +194,16 @@ var votesSQL = `SELECT count(*) FILTER (WHERE mine AND up > down), count(*) FILT
 				AND ` + byOthers("o") + `) o
 		WHERE r.emoji IN ('+1', '-1')) v`
 
-// flagsSQL counts a rater's latest flags by outcome. A red flag has no status of
+// flagsSQL counts a rater's latest flags by outcome, a red flag and reports on one
+// message once, by the most favourable report. A red flag has no status of
 // its own; the status of the message's reports applies.
-const flagsSQL = `WITH flags AS MATERIALIZED (
-		SELECT tree_id, message_id, at, NULL AS status FROM (SELECT * FROM reactions WHERE user_id = $1
-			ORDER BY at DESC LIMIT $2) r WHERE emoji = 'red_flag'
-		UNION ALL SELECT tree_id, message_id, at, status FROM (SELECT * FROM reports WHERE user_id = $1
-			ORDER BY at DESC LIMIT $2) p WHERE status <> 'withdrawn')
+const flagsSQL = `WITH flags AS MATERIALIZED (SELECT DISTINCT ON (tree_id, message_id) tree_id, message_id,
+			min(at) OVER (PARTITION BY tree_id, message_id) AS at, status
+		FROM (SELECT tree_id, message_id, at, NULL AS status FROM (SELECT * FROM reactions WHERE user_id = $1
+				ORDER BY at DESC LIMIT $2) r WHERE emoji = 'red_flag'
+			UNION ALL SELECT tree_id, message_id, at, status FROM (SELECT * FROM reports WHERE user_id = $1
+				ORDER BY at DESC LIMIT $2) p WHERE status <> 'withdrawn') f
+		ORDER BY tree_id, message_id, array_position(ARRAY['upheld', 'dismissed', 'open'], status))
 	SELECT count(*), count(*) FILTER (WHERE fate = 'upheld'), count(*) FILTER (WHERE fate = 'dismissed'),
 		count(*) FILTER (WHERE fate = 'open') FROM (
 		SELECT CASE WHEN f.status IN ('upheld', 'dismissed') THEN f.status
