@@ -180,7 +180,8 @@ func (l *Boards) refresh(ctx context.Context) {
 		hour.Stop()
 		waitForMore(ctx)
 		err := l.catchUp(ctx)
-		if err != nil && ctx.Err() == nil && !failing {
+		// An outage of the database is logged where requests and chores notice it.
+		if err != nil && ctx.Err() == nil && !failing && !errors.Is(db.Translate(err), db.ErrUnavailable) {
 			slog.Error("the boards cannot be brought up to date for now", "error", err)
 		}
 		if failing = err != nil; failing {
