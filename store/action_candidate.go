@@ -149,10 +149,10 @@ func (s *Store) FindCandidates(
 	}
 	outcome, err := s.Act(ctx, actor, act)
 	if err == nil && outcome.Action.ID != 0 && found.LookedAt == 0 { // a repeated request, which did not act again
-		found.Found, found.LookedAt, found.More, err = candidates.Logged(ctx, s.pool, outcome.Action.ID)
+		found.Found, found.LookedAt, found.More, err = candidates.Logged(ctx, s.pool, outcome.Action.Key)
 		if err == nil {
 			found.Complete = !found.More
-			found.Sample, err = candidates.Sample(ctx, s.pool, list, outcome.Action.ID, outcome.Action.At)
+			found.Sample, err = candidates.Sample(ctx, s.pool, list, outcome.Action.Key, outcome.Action.At)
 		}
 	}
 	return outcome, found, nil, err

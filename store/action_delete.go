@@ -193,8 +193,9 @@ func undeleteMessage(d *actionTx, _ NoParams) error {
 	}
 	found, err := d.find(`SELECT tree_id, message_id, user_id, parent_id FROM messages
 		WHERE tree_id = $1 AND deleted
-		AND (message_id = $2 OR deleted_root = $3) AND deleted_action IS NOT DISTINCT FROM $4`,
-		m.TreeID, m.MessageID, m.Deletion.Root, m.Deletion.Action)
+		AND (message_id = $2 OR deleted_root = $3) AND deleted_action IS NOT DISTINCT FROM
+			(SELECT deleted_action FROM messages WHERE tree_id = $1 AND message_id = $2)`,
+		m.TreeID, m.MessageID, m.Deletion.Root)
 	if err != nil {
 		return err
 	}
@@ -242,7 +243,7 @@ func (d *actionTx) refuseDeleted(query string, args ...any) error {
 	}
 	refusal := &Conflict{Why: "The message above is deleted too (" + parent.String() + "). Bring that one back first."}
 	if action != nil {
-		a, err := audit.ByID(d.Ctx, d.Conn, *action)
+		a, err := audit.ByKey(d.Ctx, d.Conn, *action)
 		if err != nil {
 			return err
 		}

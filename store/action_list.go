@@ -164,7 +164,7 @@ func (s *Store) AddToList(
 		Kind: "add_to_list", Target: list, Reason: reason, Params: p, IdempotencyKey: idempotencyKey,
 	})
 	if err == nil && p.added.Missing == nil { // a repeated request, which did not act again
-		*p.added, err = lists.AddedBy(ctx, s.pool, outcome.Action.ID, len(p.Items))
+		*p.added, err = lists.AddedBy(ctx, s.pool, outcome.Action.Key, len(p.Items))
 	}
 	return outcome, *p.added, err
 }

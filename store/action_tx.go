@@ -39,20 +39,21 @@ type actionTx struct {
 	// aspects are the aspects of the kind or, for an undo, of the undone kind.
 	aspects []aspect
 
-	id          int64
-	at          time.Time
-	targetType  string
-	targetID    string
-	label       string // the target's name in the log
-	undoes      *int64
-	author      *uuid.UUID // the target user, or the author of the target message
-	staffAuthor bool
-	affected    Affected
-	request     []byte // SHA-256 of the act as JSON
-	update      *counters.Update
-	lockedTrees []uuid.UUID // set by lockTrees
-	began       currentActor
-	sent        bool // COMMIT was sent
+	id           int64
+	at           time.Time
+	targetType   string
+	targetID     string
+	label        string     // the target's name in the log
+	undoes       *int64     // the id of the action that it undoes
+	undoesNumber *int64     // and its number
+	author       *uuid.UUID // the target user, or the author of the target message
+	staffAuthor  bool
+	affected     Affected
+	request      []byte // SHA-256 of the act as JSON
+	update       *counters.Update
+	lockedTrees  []uuid.UUID // set by lockTrees
+	began        currentActor
+	sent         bool // COMMIT was sent
 }
 
 // exec runs one statement of the action and returns the rows it affected.
@@ -216,7 +217,7 @@ func (d *actionTx) run(do func(*actionTx) error, outcome *Outcome) error {
 	if d.act.Preview {
 		outcome.Action = Action{
 			Kind: d.kind.Name, Undoable: d.kind.Undoable, TargetType: d.targetType, TargetID: d.targetID,
-			TargetLabel: d.label, Undoes: d.undoes, Affected: d.affected, At: d.at,
+			TargetLabel: d.label, Undoes: d.undoesNumber, Affected: d.affected, At: d.at,
 			ActorName: d.actor.Name, ActorRole: d.actor.Role, StaffAuthor: d.staffAuthor,
 		}
 		return nil
@@ -257,7 +258,7 @@ func (d *actionTx) begin() (done *Action, err error) {
 	if !bytes.Equal(request, d.request) {
 		return nil, &Conflict{Why: "This Idempotency-Key was used for another request. Send a new one."}
 	}
-	action, err := audit.ByID(d.Ctx, d.Conn, before)
+	action, err := audit.ByKey(d.Ctx, d.Conn, before)
 	return &action, err
 }
 
@@ -393,7 +394,7 @@ func (d *actionTx) withLatest(c *Conflict) error {
 	if err != nil {
 		return err
 	}
-	action, err := audit.ByID(d.Ctx, d.Conn, last)
+	action, err := audit.ByKey(d.Ctx, d.Conn, last)
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func TestLateRepliesFallWithTheDeletion(t *testing.T) {
 					late := one(t, s, `SELECT string_agg(message_id::text, ' ' ORDER BY depth, message_id) FROM messages
 						WHERE message_id BETWEEN $1 AND $2`, testID(4), testID(8))
 					for _, id := range strings.Fields(late) {
-						wantOne(t, s, fmt.Sprintf("(t,%d,%s,t)", done.Action.ID, testID(2)), `SELECT
+						wantOne(t, s, fmt.Sprintf("(t,%d,%s,t)", done.Action.Key, testID(2)), `SELECT
 							(deleted, deleted_action, deleted_root, deletion_by_staff) FROM messages WHERE message_id = $1`, id)
 						if got := eventsOf(t, s, id); got != "delete" {
 							t.Errorf("the events of %s are %q", id, got)

@@ -376,7 +376,7 @@ func TestIngestBelowADeletedMessage(t *testing.T) {
 		accepted(t, w.Store, event("message", "message_id", late, "parent_id", w.deep, "user_id", w.other, "role",
 			"assistant", "text", "late"),
 			event("message", "message_id", later, "parent_id", late, "user_id", w.troll, "role", "prompter", "text", "later"))
-		wantOne(t, w.Store, fmt.Sprintf("(t,%d,%s)", deleted.Action.ID, w.reply),
+		wantOne(t, w.Store, fmt.Sprintf("(t,%d,%s)", deleted.Action.Key, w.reply),
 			"SELECT (deleted, deleted_action, deleted_root) FROM messages WHERE message_id = $1", later)
 		verify(t, w.Store)
 		if restore == "undelete" {

@@ -183,7 +183,7 @@ func (s *Store) doJob(ctx context.Context, job jobs.Job, progress func(int64)) (
 	}
 	outcome, err := s.actOrUndo(ctx, actor, Act{Kind: job.Kind, Target: request.Target, Reason: request.Reason,
 		Params: params, IdempotencyKey: "job " + job.JobID.String(), Progress: progress})
-	return outcome.Action.ID, err
+	return outcome.Action.Key, err
 }
 
 // isRefusal reports whether an error is the actor's, so that another try has the

@@ -83,7 +83,7 @@ func (d *actionTx) commit() (Action, error) {
 	if err := d.Commit(false); err != nil {
 		return Action{}, err
 	}
-	return actionOf(l), nil
+	return actionOf(l, d.undoesNumber), nil
 }
 
 // afterCommit finds out what became of an action whose COMMIT got no answer, such as
@@ -112,7 +112,7 @@ func (d *actionTx) inLog(ctx context.Context) (action Action, err error) {
 		if _, err := tx.Exec(ctx, "SELECT FROM action_chain FOR UPDATE"); err != nil {
 			return err
 		}
-		action, err = audit.ByID(ctx, tx, d.id)
+		action, err = audit.ByKey(ctx, tx, d.id)
 		return err
 	})
 	return action, err
@@ -135,12 +135,13 @@ func (d *actionTx) endSessions() error {
 	return nil
 }
 
-// actionOf returns an entry of the log as an Action.
-func actionOf(l chain.Link) Action {
+// actionOf returns an entry of the log as an Action. undoes is the number of the
+// action that it undoes.
+func actionOf(l chain.Link, undoes *int64) Action {
 	return Action{
-		ID: l.ID, Seq: l.Seq, At: l.At, ActorID: l.ActorID, ActorName: l.ActorName, ActorRole: l.ActorRole, Via: l.Via,
+		ID: l.Seq, Seq: l.Seq, Key: l.ID, At: l.At, ActorID: l.ActorID, ActorName: l.ActorName, ActorRole: l.ActorRole, Via: l.Via,
 		Kind: l.Kind, TargetType: l.TargetType, TargetID: l.TargetID, TargetLabel: l.TargetLabel,
-		StaffAuthor: l.StaffAuthor, Undoes: l.Undoes, Undoable: l.Undoable,
+		StaffAuthor: l.StaffAuthor, Undoes: undoes, Undoable: l.Undoable,
 		Affected: Affected{
 			Messages: l.Messages, OthersMessages: l.OthersMessages, Trees: l.Trees, Users: l.Users,
 		}, Reason: l.Reason,

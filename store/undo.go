@@ -35,18 +35,20 @@ func (s *Store) Undo(ctx context.Context, actor Actor, action int64, reason stri
 	return s.perform(ctx, actor, act, UndoKind, func(d *actionTx) error { return d.undo(action) })
 }
 
-func (d *actionTx) undo(id int64) error {
-	action, err := audit.ByID(d.Ctx, d.Conn, id)
+func (d *actionTx) undo(number int64) error {
+	action, err := audit.ByID(d.Ctx, d.Conn, number)
 	if err != nil {
 		return err
 	}
 	if err := d.mayUndo(action); err != nil {
 		return err
 	}
-	d.undoes, d.targetType, d.targetID = &action.ID, action.TargetType, action.TargetID
+	id := action.Key
+	d.undoes, d.undoesNumber = &action.Key, &action.ID
+	d.targetType, d.targetID = action.TargetType, action.TargetID
 	d.label, d.staffAuthor = action.TargetLabel, action.StaffAuthor
 	if d.act.Target, err = uuid.Parse(action.TargetID); err != nil {
-		return fmt.Errorf("action %d: %w", id, err)
+		return fmt.Errorf("action %d: %w", number, err)
 	}
 	if action.TargetType == setFormula.Target {
 		if err := formulas.Lock(d.Ctx, d.Conn); err != nil {
@@ -62,11 +64,15 @@ func (d *actionTx) undo(id int64) error {
 		return err
 	}
 	// Another undo may have committed while this one waited for the locks.
-	if action, err = audit.ByID(d.Ctx, d.Conn, id); err != nil {
+	if action, err = audit.ByID(d.Ctx, d.Conn, number); err != nil {
 		return err
 	}
 	if action.UndoneBy != nil {
-		return d.standsInTheWay(*action.UndoneBy, "This was undone already.")
+		by, err := audit.ByID(d.Ctx, d.Conn, *action.UndoneBy)
+		if err != nil {
+			return err
+		}
+		return inTheWay(by, "This was undone already.")
 	}
 	kind, _ := KindNamed(action.Kind)
 	d.aspects, d.permission = kind.aspects, kind.Permission
@@ -312,11 +318,16 @@ func (d *actionTx) laterThan(id int64, objectType string, object uuid.UUID, aspe
 	return d.standsInTheWay(later, "A later action stands in the way.")
 }
 
-func (d *actionTx) standsInTheWay(later int64, why string) error {
-	action, err := audit.ByID(d.Ctx, d.Conn, later)
+// standsInTheWay returns a Conflict with the action of an id in the database.
+func (d *actionTx) standsInTheWay(key int64, why string) error {
+	action, err := audit.ByKey(d.Ctx, d.Conn, key)
 	if err != nil {
 		return err
 	}
+	return inTheWay(action, why)
+}
+
+func inTheWay(action Action, why string) error {
 	return &Conflict{
 		Why:    fmt.Sprintf("%s It is action %d (%s, by %s).", why, action.ID, action.Kind, action.ActorName),
 		Action: &action,

@@ -85,9 +85,9 @@ func (s *Store) User(ctx context.Context, actor Actor, id uuid.UUID, formula sco
 		return d, err
 	}
 	d.History, err = db.Collect[NoteVersion](ctx, s.pool, `SELECT
-			a.at, a.actor_name AS by, coalesce(o.after #>> '{}', '') AS notes, a.id AS action
+			a.at, a.actor_name AS by, coalesce(o.after #>> '{}', '') AS notes, a.seq AS action
 		FROM action_objects o JOIN actions a ON a.id = o.action_id
-		WHERE o.object_type = 'user' AND o.object_id = $1 AND o.aspect = 'notes' ORDER BY a.id DESC LIMIT 100`, id)
+		WHERE o.object_type = 'user' AND o.object_id = $1 AND o.aspect = 'notes' ORDER BY a.seq DESC LIMIT 100`, id)
 	return d, err
 }
 

@@ -27,8 +27,9 @@ type Affected struct {
 
 // Action is an entry of the log. It is never changed or removed.
 type Action struct {
-	ID          int64           `json:"id"`
-	Seq         int64           `json:"seq"` // its place in the hash chain
+	ID          int64           `json:"id"`  // its number: its place in the hash chain
+	Seq         int64           `json:"seq"` // the same, by its former name
+	Key         int64           `json:"-"`   // its id in the database, which no outsider sees
 	At          time.Time       `json:"at"`
 	ActorID     *uuid.UUID      `json:"actor_id"`
 	ActorName   string          `json:"actor_name"`
@@ -52,7 +53,7 @@ type Action struct {
 
 type row struct {
 	db.Keyed
-	ID, Seq                   int64
+	Seq, Key                  int64
 	At                        time.Time
 	ActorID                   *uuid.UUID
 	ActorName, ActorRole, Via string
@@ -69,15 +70,15 @@ type row struct {
 	PrevHash, Hash            []byte
 }
 
-const columns = `a.id, a.seq, a.at, a.actor_id, a.actor_name, a.actor_role, a.via, a.kind,
-	a.target_type, a.target_id, a.target_label, a.staff_author, a.undoes, b.id AS undone_by, a.undoable,
+const columns = `a.seq, a.id AS key, a.at, a.actor_id, a.actor_name, a.actor_role, a.via, a.kind,
+	a.target_type, a.target_id, a.target_label, a.staff_author, u.seq AS undoes, b.seq AS undone_by, a.undoable,
 	a.messages, a.others_messages, a.trees, a.users, a.reason, a.before, a.after, a.prev_hash, a.hash`
 
-const tables = `actions a LEFT JOIN actions b ON b.undoes = a.id`
+const tables = `actions a LEFT JOIN actions b ON b.undoes = a.id LEFT JOIN actions u ON u.id = a.undoes`
 
 func (r row) action() Action {
 	return Action{
-		ID: r.ID, Seq: r.Seq, At: r.At,
+		ID: r.Seq, Seq: r.Seq, Key: r.Key, At: r.At,
 		ActorID: r.ActorID, ActorName: r.ActorName, ActorRole: r.ActorRole, Via: r.Via, Kind: r.Kind,
 		TargetType: r.TargetType, TargetID: r.TargetID, TargetLabel: r.TargetLabel, StaffAuthor: r.StaffAuthor,
 		Undoes: r.Undoes, UndoneBy: r.UndoneBy, Undoable: r.Undoable,
@@ -87,9 +88,18 @@ func (r row) action() Action {
 	}
 }
 
-// ByID returns one action, or ErrNotFound.
-func ByID(ctx context.Context, c db.Conn, id int64) (Action, error) {
-	rows, err := c.Query(ctx, "SELECT "+columns+db.NoCursorKey+" FROM "+tables+" WHERE a.id = $1", id)
+// ByID returns the action of a number, or ErrNotFound.
+func ByID(ctx context.Context, c db.Conn, number int64) (Action, error) {
+	return one(ctx, c, "a.seq", number)
+}
+
+// ByKey returns the action of an id in the database, or ErrNotFound.
+func ByKey(ctx context.Context, c db.Conn, key int64) (Action, error) {
+	return one(ctx, c, "a.id", key)
+}
+
+func one(ctx context.Context, c db.Conn, column string, value int64) (Action, error) {
+	rows, err := c.Query(ctx, "SELECT "+columns+db.NoCursorKey+" FROM "+tables+" WHERE "+column+" = $1", value)
 	if err != nil {
 		return Action{}, db.Translate(err)
 	}
@@ -130,7 +140,7 @@ func Touches(ctx context.Context, c db.Conn, a Action, target uuid.UUID) (touche
 	}
 	err = c.QueryRow(ctx, `SELECT EXISTS (SELECT FROM action_objects o WHERE o.action_id = $1 AND (o.object_id = $2
 		OR o.object_type = 'message' AND EXISTS (SELECT FROM messages m
-			WHERE m.tree_id = o.tree_id AND m.message_id = o.object_id AND m.user_id = $2)))`, a.ID, target).Scan(&touches)
+			WHERE m.tree_id = o.tree_id AND m.message_id = o.object_id AND m.user_id = $2)))`, a.Key, target).Scan(&touches)
 	return touches, db.Translate(err)
 }
 
@@ -176,7 +186,7 @@ func List(ctx context.Context, c db.Conn, f Filter) (db.List[Action], error) {
 		q.Where("a.at < ?", *f.Until)
 	}
 	rows, next, prev, err := db.Fetch[row](ctx, c, q,
-		db.Order{Name: "actions", Desc: true, Keys: []db.Key{{Expr: "a.id", Typ: "bigint"}}}, f.Page)
+		db.Order{Name: "actions", Desc: true, Keys: []db.Key{{Expr: "a.seq", Typ: "bigint"}}}, f.Page)
 	if err != nil {
 		return db.List[Action]{}, err
 	}

@@ -44,8 +44,8 @@ type Candidate struct {
 }
 
 const columns = `c.message_id, m.tree_id, m.text, m.lang, m.user_id, u.display_name AS author_name, m.deleted,
-	c.evidence, md5(m.text)::uuid <> c.text_md5 AS edited, c.rule_action, a.at AS found_at,
-	c.verdict, c.decided_by, p.display_name AS decided_by_name, c.decided_at, c.decided_action`
+	c.evidence, md5(m.text)::uuid <> c.text_md5 AS edited, coalesce(a.seq, 0) AS rule_action, a.at AS found_at,
+	c.verdict, c.decided_by, p.display_name AS decided_by_name, c.decided_at, (SELECT n.seq FROM actions n WHERE n.id = c.decided_action) AS decided_action`
 
 const tables = `list_candidates c
 	JOIN message_trees x ON x.message_id = c.message_id
@@ -79,7 +79,7 @@ func All(ctx context.Context, c db.Conn, list uuid.UUID, f Filter) (db.List[Cand
 		q.Where("m.lang = ?", f.Lang)
 	}
 	if f.Rule != nil {
-		q.Where("c.rule_action = ?", *f.Rule)
+		q.Where("a.seq = ?", *f.Rule)
 	}
 	type row struct {
 		db.Keyed
@@ -139,7 +139,7 @@ type Run struct {
 // Runs returns the last runs of rules for a list that were not undone, at most 20,
 // the newest first.
 func Runs(ctx context.Context, c db.Conn, list uuid.UUID) ([]Run, error) {
-	return db.Collect[Run](ctx, c, `SELECT r.action_id, a.at, a.actor_name AS by, r.after->'rule' AS rule,
+	return db.Collect[Run](ctx, c, `SELECT a.seq AS action_id, a.at, a.actor_name AS by, r.after->'rule' AS rule,
 			(r.after->>'found')::bigint AS found, (SELECT count(*) FROM list_candidates c
 				WHERE c.list_id = $1 AND c.verdict IS NULL AND c.rule_action = r.action_id) AS open
 		FROM action_objects r JOIN actions a ON a.id = r.action_id

@@ -110,10 +110,7 @@ type Broken struct {
 }
 
 func (b *Broken) Error() string {
-	if b.Action == 0 {
-		return fmt.Sprintf("the audit log is broken at entry %d: %s", b.Seq, b.Why)
-	}
-	return fmt.Sprintf("the audit log is broken at entry %d (action %d): %s", b.Seq, b.Action, b.Why)
+	return fmt.Sprintf("the audit log is broken at entry %d: %s", b.Seq, b.Why)
 }
 
 // Verify verifies the whole log in a snapshot. It returns the end of the chain, or

@@ -13,6 +13,7 @@ import (
 
 	"treewarden/scoring"
 	"treewarden/store/db"
+	"treewarden/store/tables"
 )
 
 // Version is one version of the formula.
@@ -59,7 +60,7 @@ func Latest(ctx context.Context, c db.Conn, limit int) ([]Version, error) {
 		ActionID           *int64
 	}
 	rows, err := db.Collect[row](ctx, c, `SELECT
-			name, note, author, version, weights, toxic_from, author_id, at, action_id
+			name, note, author, version, weights, toxic_from, author_id, at, `+tables.NumberSQL("action_id")+` AS action_id
 		FROM formula_versions WHERE formula_id = $1 ORDER BY version DESC LIMIT $2`, ID, limit)
 	if err != nil {
 		return nil, err

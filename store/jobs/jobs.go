@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"treewarden/store/db"
+	"treewarden/store/tables"
 )
 
 // The states of a job.
@@ -77,7 +78,7 @@ func (j Job) Act() (r Request) {
 // IsOpen reports whether a job has not ended.
 func (j Job) IsOpen() bool { return j.State == Queued || j.State == Running }
 
-const columns = `j.job_id, j.kind, j.state, j.done, j.total, j.action_id AS action, j.error, j.actor_id AS actor,
+var columns = `j.job_id, j.kind, j.state, j.done, j.total, ` + tables.NumberSQL("j.action_id") + ` AS action, j.error, j.actor_id AS actor,
 	coalesce((SELECT display_name FROM users WHERE user_id = j.actor_id), '') AS actor_name, j.created_at, j.ended_at,
 	j.via, j.request`
 

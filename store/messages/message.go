@@ -104,7 +104,7 @@ var Columns = `m.message_id, m.parent_id, m.tree_id, m.user_id,
 	(SELECT count(*) FROM messages c WHERE c.tree_id = m.tree_id AND c.parent_id = m.message_id) AS children,
 	t.state AS tree_state, m.version, u.display_name AS author_name,
 		` + tables.UserStatusSQL + ` AS author_status, u.role AS author_role,
-	m.deleted_at, m.deleted_action, m.deleted_root,
+	m.deleted_at, ` + tables.NumberSQL("m.deleted_action") + ` AS deleted_action, m.deleted_root,
 	(SELECT count(*) FROM reports r WHERE r.tree_id = m.tree_id AND r.message_id = m.message_id
 		AND r.status = 'open') AS open_reports`
 

@@ -76,7 +76,7 @@ func Siblings(ctx context.Context, c db.Conn, tree uuid.UUID, parent *uuid.UUID)
 // came by an import.
 func Revisions(ctx context.Context, c db.Conn, tree, id uuid.UUID) ([]Revision, error) {
 	return db.Collect[Revision](ctx, c, `SELECT r.revision_id, r.text, r.user_id, coalesce(u.display_name, '') AS by,
-			nullif(r.at, '-infinity') AS at, r.action_id AS action,
+			nullif(r.at, '-infinity') AS at, `+tables.NumberSQL("r.action_id")+` AS action,
 			r.action_id IS NULL AND row_number() OVER (ORDER BY r.revision_id) = 1 AS original
 		FROM revisions r LEFT JOIN users u USING (user_id) WHERE r.tree_id = $1 AND r.message_id = $2
 			ORDER BY r.revision_id`, tree, id)

@@ -50,3 +50,8 @@ var Emojis = []string{
 func SameID(a, b *uuid.UUID) bool {
 	return a == nil && b == nil || a != nil && b != nil && *a == *b
 }
+
+// NumberSQL is the number by which people know the action with an id. The id is
+// taken when an action begins, and is lost if it is refused; the number is its place
+// in the log, without gaps.
+func NumberSQL(id string) string { return "(SELECT n.seq FROM actions n WHERE n.id = " + id + ")" }
