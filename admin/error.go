@@ -130,7 +130,7 @@ func (s *Server) describe(err error) failure {
 			Message: "The client left before the answer, or the program is stopping.",
 			Advice:  "Nothing was done. Try again in a moment."}
 	case errors.Is(err, context.DeadlineExceeded):
-		return failure{Status: 503, Code: "too_slow", Title: "This took too long",
+		return failure{Status: 503, Code: "too_slow", Title: "This took too long", RetryAfter: 2,
 			Message: "The database did not answer in time.",
 			Advice:  "Try again in a moment, or ask for less at once."}
 	case s.databaseAway():

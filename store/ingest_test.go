@@ -101,7 +101,8 @@ func TestIngestTakesEveryType(t *testing.T) {
 		`SELECT (depth, role, lang, text, synthetic, model_name, created_date) FROM messages WHERE message_id = $1`, reply)
 	wantOne(t, s, `(1,0.25,"{""made_up"": 0.5}")`, `SELECT (spam, quality, other) FROM label_votes`)
 	wantOne(t, s, `(0.9,"{0.1,0.9}")`, `SELECT (toxicity, scores) FROM classifier_outputs`)
-	wantOne(t, s, "(2,1,1)", `SELECT (red_flags, spam_labels, toxic_messages) FROM user_signals
+	// The flag and the report are by one person.
+	wantOne(t, s, "(1,1,1)", `SELECT (red_flags, spam_labels, toxic_messages) FROM user_signals
 		WHERE user_id = $1 AND grain = 0`, bob)
 	wantOne(t, s, "2026-11-20 10:11:12.123456+00", `SELECT last_activity_date FROM users WHERE user_id = $1`, ada)
 	wantOne(t, s, "(de,1)", `SELECT (lang, messages) FROM user_languages WHERE user_id = $1`, bob)

@@ -29,16 +29,19 @@ var additions = []addition{{
 	takes: []insertion{
 		{"store/action_mark.go", "", `package store
 
-import "treewarden/policy"
+import (
+	"treewarden/policy"
+	"treewarden/store/aspects"
+)
 
 // MarkParams are the parameters of the action mark.
 type MarkParams struct {
 	On bool ` + "`json:\"on\" form:\"on\"`" + `
 }
 
-var syntheticAspect = columnAspect{
-	name: "synthetic", object: "message", state: "to_jsonb(o.synthetic)", restore: "synthetic = s::boolean",
-}
+var syntheticAspect = columnAspect{aspects.Column{
+	Name: "synthetic", Object: "message", State: "to_jsonb(o.synthetic)", Restore: "synthetic = s::boolean",
+}}
 
 func init() {
 	register(Kind{

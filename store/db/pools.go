@@ -12,8 +12,9 @@ import (
 )
 
 // LockWait is how long a statement waits for a lock, and a change for a connection.
-// A big ban holds its locks for about two seconds.
-const LockWait = 5 * time.Second
+// A preview waits for its turn, a connection and a lock within the ten seconds of a
+// request. A big ban holds its locks for about two seconds.
+const LockWait = 3 * time.Second
 
 // MinConnections is the least number of connections of a program.
 const MinConnections = 4
