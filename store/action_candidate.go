@@ -155,6 +155,9 @@ func (s *Store) FindCandidates(
 			found.Sample, err = candidates.Sample(ctx, s.pool, list, outcome.Action.Key, outcome.Action.At)
 		}
 	}
+	for i := range found.Sample { // the run had no number yet when they were read
+		found.Sample[i].RuleAction = outcome.Action.ID
+	}
 	return outcome, found, nil, err
 }
 

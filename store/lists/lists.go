@@ -187,7 +187,7 @@ type Item struct {
 // itemColumns needs the lateral e, which gives the edit that led to the state
 // edited_since.
 var itemColumns = `i.message_id, i.note, i.added_by, coalesce(b.display_name, '') AS added_by_name, i.added_at,
-	` + tables.NumberSQL("i.action_id") + ` AS added_action, s.state, coalesce(k.evidence, '[]') AS evidence,
+	coalesce(` + tables.NumberSQL("i.action_id") + `, 0) AS added_action, s.state, coalesce(k.evidence, '[]') AS evidence,
 	` + tables.NumberSQL(`(CASE s.state WHEN 'deleted' THEN m.deleted_action WHEN 'edited_since' THEN e.action_id
 		WHEN 'author_banned' THEN u.ban_action WHEN 'halted' THEN h.action_id END)`) + ` AS action,
 	CASE s.state WHEN 'deleted' THEN m.deleted_at WHEN 'edited_since' THEN e.at
