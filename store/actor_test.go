@@ -2,10 +2,13 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"treewarden/policy"
 	"treewarden/store"
@@ -94,6 +97,53 @@ func TestRevokedKeyWhileWaiting(t *testing.T) {
 	commit(t, tx)
 	both.Wait()
 	wantOne(t, w.Store, "0", "SELECT count(*) FROM actions WHERE kind = 'delete'")
+}
+
+// TestIngestEndsWithItsKey revokes the key of an ingest, and bans its user, while
+// the ingest waits for a tree.
+func TestIngestEndsWithItsKey(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(t *testing.T, w world, sender store.Actor){
+		"revoked": func(t *testing.T, w world, _ store.Actor) {
+			t.Helper()
+			if err := w.RevokeKey(ctx, store.CommandLine, "a tool"); err != nil {
+				t.Error(err)
+			}
+		},
+		"banned": func(t *testing.T, w world, sender store.Actor) {
+			t.Helper()
+			act(t, w.Store, w.admin, store.Act{Kind: "ban", Target: sender.UserID})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			key, err := w.CreateKey(ctx, store.CommandLine, "a tool", "collector", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sender, err := w.PersonByKey(ctx, key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			line := fmt.Appendf(nil, `{"type": "reaction", "id": "r1", "message_id": %q, "user_id": %q, "emoji": "+1"}`,
+				w.reply, uuid.New())
+			tx := holding(t, w.Store, "SELECT FROM trees FOR UPDATE")
+			var both sync.WaitGroup
+			both.Go(func() {
+				var forbidden *store.Forbidden
+				if _, err := w.Ingest(ctx, sender.Actor, line); !errors.As(err, &forbidden) {
+					t.Errorf("the waiting ingest: %v, want it refused", err)
+				}
+			})
+			waiting(t, w.Store, 1)
+			end(t, w, sender.Actor)
+			commit(t, tx)
+			both.Wait()
+			wantOne(t, w.Store, "0", "SELECT count(*) FROM ingest_events")
+			verify(t, w.Store)
+		})
+	}
 }
 
 // TestTwoAdminsBanEachOther lets several admins ban each other at once: one ban is

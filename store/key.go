@@ -60,9 +60,6 @@ func (s *Store) NewKey(ctx context.Context, actor Actor, p KeyParams, act Act) (
 	key, name := "tw_"+secret, strings.TrimSpace(p.Name)
 	made := false
 	outcome, err := s.perform(ctx, actor, act, createKey, func(d *actionTx) error {
-		if err := d.checkActor(); err != nil {
-			return err
-		}
 		if err := s.checkGrant(d.actor, policy.Subject{Role: p.Role, Languages: p.Languages}, policy.KeyManage); err != nil {
 			return err
 		}
@@ -132,9 +129,6 @@ func (s *Store) RevokeKeyByID(ctx context.Context, actor Actor, act Act) (Outcom
 	}
 	act.Kind = RevokeKeyKind.Name
 	return s.perform(ctx, actor, act, RevokeKeyKind, func(d *actionTx) error {
-		if err := d.checkActor(); err != nil {
-			return err
-		}
 		if _, err := d.exec("SELECT FROM api_keys WHERE user_id = $1 FOR UPDATE", d.act.Target); err != nil {
 			return err
 		}

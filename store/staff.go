@@ -11,7 +11,6 @@ import (
 	"treewarden/store/accounts"
 	"treewarden/store/db"
 	"treewarden/store/sessions"
-	"treewarden/store/tables"
 )
 
 const (
@@ -155,9 +154,6 @@ func (s *Store) newStaff(
 	var link Link
 	act.Kind, act.Params = createStaff.Name, p
 	outcome, err := s.perform(ctx, actor, act, createStaff, func(d *actionTx) (err error) {
-		if err := d.checkActor(); err != nil {
-			return err
-		}
 		if err := d.checkStaffRole(policy.Subject{Role: *p.Role, Languages: p.Languages}); err != nil {
 			return err
 		}
@@ -262,9 +258,8 @@ func (d *actionTx) changeStaff(p accounts.Params) (gains, loses []policy.Change,
 	return gains, loses, d.keepAnAdmin()
 }
 
-// lockStaff locks the target account and the actor, and checks the rank rules with
-// the actor as they are now: they may have lost their access since the request
-// began.
+// lockStaff locks the target account. It returns a Forbidden if the actor's sessions
+// have been ended since the request began.
 func (d *actionTx) lockStaff() (accounts.Account, error) {
 	user, err := d.lockUser(d.act.Target)
 	if err != nil {
@@ -273,9 +268,6 @@ func (d *actionTx) lockStaff() (accounts.Account, error) {
 	account, err := accounts.ByID(d.Ctx, d.Conn, user.UserID)
 	if err == nil && account.Role == policy.General {
 		err = &Conflict{Why: "This is no member of staff any more. Create an account, or undo what took their access."}
-	}
-	if err == nil {
-		err = d.checkActor()
 	}
 	if err != nil || d.actor.trusted() {
 		return account, err
@@ -292,28 +284,6 @@ func (d *actionTx) lockStaff() (accounts.Account, error) {
 }
 
 var errActorChanged = &Forbidden{Why: "Your own access was changed a moment ago, so that nothing was done."}
-
-// checkActor locks the actor, and returns a Forbidden if their access has changed
-// since the request began.
-func (d *actionTx) checkActor() error {
-	if d.actor.trusted() {
-		return nil
-	}
-	d.Queue("SELECT FROM users WHERE user_id = $1 FOR SHARE", d.actor.UserID)
-	d.Queue("SELECT FROM api_keys WHERE user_id = $1 FOR SHARE", d.actor.UserID)
-	var role string
-	var languages []string
-	d.Each([]any{&role, &languages}, func() {}, `SELECT u.role, u.languages FROM users u
-		WHERE u.user_id = $1 AND (`+tables.UserStatusSQL+`) = 'active'
-			AND NOT EXISTS (SELECT FROM api_keys k WHERE k.user_id = u.user_id AND k.revoked_at IS NOT NULL)`, d.actor.UserID)
-	if err := d.Flush(); err != nil {
-		return err
-	}
-	if role != d.actor.Role || !accounts.SameLimit(languages, d.actor.Languages) {
-		return errActorChanged
-	}
-	return nil
-}
 
 // onStaff performs an act on the target account, without the new link.
 func (d *actionTx) onStaff() error {

@@ -12,6 +12,7 @@ import (
 	"treewarden/store/db"
 	"treewarden/store/importer"
 	"treewarden/store/ingest"
+	"treewarden/store/sessions"
 	"treewarden/store/similar"
 )
 
@@ -31,6 +32,9 @@ func (s *Store) Ingest(ctx context.Context, actor Actor, lines []byte) (Ingested
 		Sender: actor.UserID, Pool: s.pools.Lines, Now: s.now, Threshold: &s.threshold, Publisher: s.boards,
 	}
 	done, err := into.Run(ctx, lines)
+	if sessions.IsInactive(err) {
+		return Ingested{}, errActorChanged // banned or revoked while the lines were read
+	}
 	return done, db.Translate(err)
 }
 

@@ -12,6 +12,7 @@ import (
 	"treewarden/corpus"
 	"treewarden/scoring"
 	"treewarden/store/db"
+	"treewarden/store/sessions"
 	"treewarden/store/similar"
 	"treewarden/store/tables"
 )
@@ -38,6 +39,9 @@ func (in *run) store(*Result) error {
 	in.update.Write(&in.Batch, in.now, in.weighed)
 	in.publisher.Announce(&in.Batch, in.update.Changed)
 	in.late.Queue(&in.Batch, in.now)
+	if in.sender != uuid.Nil {
+		in.Queue(sessions.RequireActiveSQL, in.sender)
+	}
 	return in.Commit(in.weighed)
 }
 
