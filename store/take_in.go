@@ -29,7 +29,8 @@ func (s *Store) Ingest(ctx context.Context, actor Actor, lines []byte) (Ingested
 		return Ingested{}, err
 	}
 	into := ingest.Ingester{
-		Sender: actor.UserID, Pool: s.pools.Lines, Now: s.now, Threshold: &s.threshold, Publisher: s.boards,
+		Sender: actor.UserID, RequireActive: sessions.RequireActiveSQL,
+		Pool: s.pools.Lines, Now: s.now, Threshold: &s.threshold, Publisher: s.boards,
 	}
 	done, err := into.Run(ctx, lines)
 	if sessions.IsInactive(err) {

@@ -30,7 +30,10 @@ var errDuplicate = errors.New("taken in before")
 // Ingester holds the dependencies of an ingest.
 type Ingester struct {
 	// Sender is the user of the key that sends the lines; Nil is the command line.
-	Sender    uuid.UUID
+	Sender uuid.UUID
+	// RequireActive is a statement that fails unless user $1 is active.
+	RequireActive string
+
 	Pool      *pgxpool.Pool
 	Now       func() time.Time
 	Threshold *counters.Threshold
@@ -73,7 +76,7 @@ func (e Ingester) once(ctx context.Context, items []*lineItem, done *Result) err
 	}
 	defer func() { e.Publisher.Mark(update.Changed) }()
 	in := &run{
-		Pipe: db.Pipe{Conn: c, Ctx: ctx}, now: e.Now(), items: items, sender: e.Sender,
+		Pipe: db.Pipe{Conn: c, Ctx: ctx}, now: e.Now(), items: items, sender: e.Sender, requireActive: e.RequireActive,
 		models: tables.Models{}, update: update, publisher: e.Publisher,
 	}
 	for _, step := range []func(*Result) error{in.read, in.take, in.store} {
@@ -92,6 +95,8 @@ type run struct {
 	now    time.Time
 	items  []*lineItem
 	sender uuid.UUID
+	// requireActive is Ingester.RequireActive.
+	requireActive string
 
 	events    map[string]*knownEvent
 	users     map[uuid.UUID]*knownUser

@@ -12,7 +12,6 @@ import (
 	"treewarden/corpus"
 	"treewarden/scoring"
 	"treewarden/store/db"
-	"treewarden/store/sessions"
 	"treewarden/store/similar"
 	"treewarden/store/tables"
 )
@@ -40,7 +39,7 @@ func (in *run) store(*Result) error {
 	in.publisher.Announce(&in.Batch, in.update.Changed)
 	in.late.Queue(&in.Batch, in.now)
 	if in.sender != uuid.Nil {
-		in.Queue(sessions.RequireActiveSQL, in.sender)
+		in.Queue(in.requireActive, in.sender)
 	}
 	return in.Commit(in.weighed)
 }
