@@ -249,7 +249,7 @@ func (verdictAspect) undo(d *actionTx, id int64) error {
 		return err
 	}
 	if changed != uuid.Nil {
-		return d.laterThan(id, candidates.Object, changed, candidates.Aspect(list.ListID))
+		return d.laterThan(id, candidates.Object, changed, candidates.AspectOf(list.ListID))
 	}
 	if err := d.restoreItems(list, id); err != nil && err != errUnchanged {
 		return err

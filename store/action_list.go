@@ -288,7 +288,7 @@ func (d *actionTx) restoreItems(list lists.List, id int64) error {
 		return err
 	}
 	if changed != uuid.Nil {
-		return d.laterThan(id, lists.ItemObject, changed, lists.ItemAspect(list.ListID))
+		return d.laterThan(id, lists.ItemObject, changed, lists.AspectOf(list.ListID))
 	}
 	return d.counted(lists.Restore(d.Ctx, d.Conn, list, d.id, id))
 }

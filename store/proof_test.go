@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"treewarden/policy"
 	"treewarden/store"
 	"treewarden/store/proof"
@@ -36,6 +38,15 @@ func TestStateAgainstLog(t *testing.T) {
 		a.Reason = "because"
 		act(t, w.Store, w.admin, a)
 	}
+	for _, a := range []store.Act{
+		{Kind: "label", Target: w.prompt, Params: store.LabelParams{Labels: map[string]float64{"quality": 0.25, "spam": 1}}},
+		{Kind: "react", Target: w.prompt, Params: store.ReactParams{Emoji: "red_flag", Op: "add"}},
+		{Kind: "report", Target: w.prompt, Reason: "spam"},
+	} {
+		act(t, w.Store, w.admin, a)
+	}
+	list, _ := newList(t, w, "bad")
+	add(t, w, list, w.prompt, uuid.New())
 	verify(t, w.Store)
 	for name, c := range map[string]struct{ sql, says string }{
 		"a ban lifted": {"UPDATE users SET banned_at = NULL, banned_until = NULL WHERE banned_at IS NOT NULL",
@@ -49,8 +60,20 @@ func TestStateAgainstLog(t *testing.T) {
 		"a deletion undone": {"UPDATE messages SET deleted = false WHERE deleted_action IS NOT NULL", "deletion is not as"},
 		"a deletion by nobody": {"UPDATE messages SET deleted = true, deleted_action = 999 WHERE NOT deleted",
 			"is deleted, by no action"},
-		"a review":         {"UPDATE messages SET review_result = true WHERE review_by_staff", "review is not as action"},
-		"a tree's state":   {"UPDATE trees SET state = 'growing' WHERE state_by_staff", "state is not as action"},
+		"a review":       {"UPDATE messages SET review_result = true WHERE review_by_staff", "review is not as action"},
+		"a tree's state": {"UPDATE trees SET state = 'growing' WHERE state_by_staff", "state is not as action"},
+		"a label":        {"UPDATE label_votes SET quality = 0.5", "the label of user"},
+		"another label":  {`UPDATE label_votes SET other = '{"odd": 1}'`, "the label of user"},
+		"a reaction":     {"DELETE FROM reactions", "the reaction of user"},
+		"a report":       {"UPDATE reports SET status = 'withdrawn'", "the report of user"},
+		"a reaction by nobody": {`INSERT INTO reactions (tree_id, message_id, user_id, emoji, at)
+			SELECT tree_id, message_id, (SELECT user_id FROM users WHERE username = 'keeper'), '+1', now() FROM messages`,
+			"was given by no action"},
+		"an item":           {"DELETE FROM list_items WHERE text_md5 IS NULL", "is not as action"},
+		"an item's note":    {"UPDATE list_items SET note = 'x'", "is not as action"},
+		"a number of items": {"UPDATE lists SET items = 7", "says that it has 7 items; it has 2"},
+		"an item by nobody": {`INSERT INTO list_items (list_id, message_id, added_at, action_id)
+			SELECT list_id, gen_random_uuid(), now(), 1 FROM lists`, "is on list"},
 		"an event":         {"DELETE FROM events WHERE kind = 'ban'", "the event of action"},
 		"an event changed": {"UPDATE events SET payload = '{}' WHERE kind = 'delete'", "the event of action"},
 		"an event of nobody": {"INSERT INTO events (action_id, kind, payload) VALUES (999, 'ban', '{}')",

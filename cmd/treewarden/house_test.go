@@ -43,7 +43,7 @@ var ourImports = map[string][]string{
 	"store/accounts":   {"store/db", "store/tables", "store/sessions", "policy"},
 	"store/users":      {"store/db", "store/tables"},
 	"store/aspects":    {"store/accounts", "store/tables"},
-	"store/proof":      {"store/db", "store/aspects"},
+	"store/proof":      {"store/db", "store/aspects", "store/tables", "store/lists", "store/candidates"},
 	"store/formulas":   {"store/db", "store/tables", "scoring"},
 	"store/scores":     {"store/db", "store/counters", "scoring"},
 	"store/audit":      {"store/db"},

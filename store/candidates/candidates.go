@@ -173,12 +173,15 @@ func Withdraw(ctx context.Context, c db.Conn, list uuid.UUID, action, run int64)
 // message's.
 const Object = "candidate"
 
-// Aspect is the name of the candidates of a list in the log. It holds the list's
-// id, because one message may be a candidate for several lists.
-func Aspect(list uuid.UUID) string { return "candidate:" + list.String() }
+// Aspect is the aspect of a candidate in the log. The id of its list follows after a
+// colon, because one message may be a candidate for several lists.
+const Aspect = "candidate"
 
-// stateSQL is the state of a candidate c that was decided, in the log.
-const stateSQL = `jsonb_build_object('verdict', c.verdict, 'by', c.decided_by, 'at', c.decided_at,
+// AspectOf is the aspect of the candidates of a list in the log.
+func AspectOf(list uuid.UUID) string { return Aspect + ":" + list.String() }
+
+// StateSQL is the state of a candidate c that was decided, in the log.
+const StateSQL = `jsonb_build_object('verdict', c.verdict, 'by', c.decided_by, 'at', c.decided_at,
 	'action', c.decided_action)`
 
 // Other returns the verdict of a candidate that has another one than given, and
@@ -206,10 +209,10 @@ func Decide(
 	rows, err := c.Query(ctx, `WITH decided AS (UPDATE list_candidates c
 			SET verdict = $3, decided_by = $4, decided_at = $5, decided_action = $6
 			WHERE list_id = $1 AND message_id = ANY ($2::uuid[]) AND verdict IS NULL
-			RETURNING c.message_id, `+stateSQL+` AS state),
+			RETURNING c.message_id, `+StateSQL+` AS state),
 		logged AS (INSERT INTO action_objects (action_id, object_type, object_id, aspect, after)
 			SELECT $6, '`+Object+`', message_id, $7, state FROM decided)
-		SELECT message_id FROM decided`, list, db.IDArray(ids), verdict, by, at, action, Aspect(list))
+		SELECT message_id FROM decided`, list, db.IDArray(ids), verdict, by, at, action, AspectOf(list))
 	if err != nil {
 		return nil, err
 	}

@@ -29,12 +29,15 @@ type Added struct {
 // the message's.
 const ItemObject = "list_item"
 
-// ItemAspect is the name of the items of a list in the log. It holds the list's
-// id, because one message may be on several lists.
-func ItemAspect(list uuid.UUID) string { return "item:" + list.String() }
+// ItemAspect is the aspect of an item in the log. The id of its list follows after a
+// colon, because one message may be on several lists.
+const ItemAspect = "item"
 
-// itemStateSQL is the state of an item i in the log.
-const itemStateSQL = `jsonb_build_object('item', i.item_id, 'note', i.note, 'by', i.added_by, 'at', i.added_at,
+// AspectOf is the aspect of the items of a list in the log.
+func AspectOf(list uuid.UUID) string { return ItemAspect + ":" + list.String() }
+
+// ItemStateSQL is the state of an item i in the log.
+const ItemStateSQL = `jsonb_build_object('item', i.item_id, 'note', i.note, 'by', i.added_by, 'at', i.added_at,
 	'action', i.action_id, 'text', i.text_md5)`
 
 // Add adds items to a list and logs each of them. It returns the number of new
@@ -52,10 +55,10 @@ func Add(
 			LEFT JOIN message_trees x ON x.message_id = g.message_id
 			LEFT JOIN messages m ON m.tree_id = x.tree_id AND m.message_id = g.message_id
 			ORDER BY g.place DESC
-		ON CONFLICT DO NOTHING RETURNING i.message_id, `+itemStateSQL+` AS state)
+		ON CONFLICT DO NOTHING RETURNING i.message_id, `+ItemStateSQL+` AS state)
 		INSERT INTO action_objects (action_id, object_type, object_id, aspect, after)
 		SELECT $1, 'list_item', message_id, $7, state FROM added`,
-		action, list.ListID, db.IDArray(ids), notes, by, at, ItemAspect(list.ListID))
+		action, list.ListID, db.IDArray(ids), notes, by, at, AspectOf(list.ListID))
 	if err != nil {
 		return added, 0, err
 	}
@@ -113,10 +116,10 @@ func distinct(items []NewItem) (ids []uuid.UUID, notes []string) {
 // number. The caller has locked the list.
 func Remove(ctx context.Context, c db.Conn, list List, action int64, ids []uuid.UUID) (int64, error) {
 	tag, err := c.Exec(ctx, `WITH removed AS (DELETE FROM list_items i WHERE i.list_id = $2
-			AND i.message_id = ANY ($3::uuid[]) RETURNING i.message_id, `+itemStateSQL+` AS state)
+			AND i.message_id = ANY ($3::uuid[]) RETURNING i.message_id, `+ItemStateSQL+` AS state)
 		INSERT INTO action_objects (action_id, object_type, object_id, aspect, before)
 		SELECT $1, 'list_item', message_id, $4, state FROM removed`,
-		action, list.ListID, db.IDArray(ids), ItemAspect(list.ListID))
+		action, list.ListID, db.IDArray(ids), AspectOf(list.ListID))
 	if err != nil {
 		return 0, err
 	}
@@ -129,7 +132,7 @@ func ChangedSince(ctx context.Context, c db.Conn, list uuid.UUID, action int64) 
 	err = c.QueryRow(ctx, `SELECT o.object_id FROM action_objects o
 		LEFT JOIN list_items i ON i.list_id = $2 AND i.message_id = o.object_id
 		WHERE o.action_id = $1 AND o.object_type = 'list_item'
-			AND CASE WHEN i.list_id IS NOT NULL THEN `+itemStateSQL+` END IS DISTINCT FROM o.after
+			AND CASE WHEN i.list_id IS NOT NULL THEN `+ItemStateSQL+` END IS DISTINCT FROM o.after
 		LIMIT 1`, action, list).Scan(&message)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = nil

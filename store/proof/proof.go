@@ -75,14 +75,14 @@ func checks() []check {
 		{`SELECT 'the trigger ' || t.name || ' is missing or switched off' FROM unnest(ARRAY['` +
 			strings.Join(triggers, "', '") + `']) t(name)
 			WHERE NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgname = t.name AND g.tgenabled <> 'D')`},
-		noAction("users", "o.banned_at IS NOT NULL AND "+unlogged("user", "o.user_id", "ban"),
+		noAction("users", "o.banned_at IS NOT NULL AND "+unlogged("user", "o.user_id", "'ban'"),
 			"'user ' || o.user_id || ' is banned'"),
-		noAction("users", "o.role <> 'general' AND "+unlogged("user", "o.user_id", "role")+
+		noAction("users", "o.role <> 'general' AND "+unlogged("user", "o.user_id", "'role'")+
 			` AND NOT EXISTS (SELECT FROM actions a WHERE a.target_type = 'user' AND a.target_id = o.user_id::text
 				AND a.kind IN ('create_staff', 'create_key'))`, "'user ' || o.user_id || ' has the role ' || o.role"),
-		noAction("trees", "o.state_by_staff AND "+unlogged("tree", "o.tree_id", "state"),
+		noAction("trees", "o.state_by_staff AND "+unlogged("tree", "o.tree_id", "'state'"),
 			"'the state of tree ' || o.tree_id || ' was set by staff'"),
-		noAction("messages", "o.review_by_staff AND "+unlogged("message", "o.message_id", "review"),
+		noAction("messages", "o.review_by_staff AND "+unlogged("message", "o.message_id", "'review'"),
 			"'the review of message ' || o.message_id || ' was set by staff'"),
 		noAction("messages", "o.deleted_action IS NOT NULL AND NOT EXISTS (SELECT FROM actions a WHERE a.id = o.deleted_action)",
 			"'message ' || o.message_id || ' is deleted'"),
@@ -103,13 +103,14 @@ func checks() []check {
 			all = append(all, check{sql})
 		}
 	}
-	return all
+	return append(all, rowChecks()...)
 }
 
-// unlogged is the condition that no action changed an aspect of a thing.
+// unlogged is the condition that no action changed an aspect of a thing. id and
+// aspect are SQL.
 func unlogged(object, id, aspect string) string {
 	return fmt.Sprintf(`NOT EXISTS (SELECT FROM action_objects l WHERE l.object_type = '%s' AND l.object_id = %s
-		AND l.aspect = '%s')`, object, id, aspect)
+		AND l.aspect = %s)`, object, id, aspect)
 }
 
 // noAction finds rows o of a table that only an action can have left so.
