@@ -21,11 +21,12 @@ func TestCountersFollowTheThreshold(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	other := storetest.Another(t, w.Store)
+	reader := storetest.User(t, w.Store, "a reader")
 	for message, toxicity := range map[uuid.UUID]float64{w.prompt: 0.55, w.deep: 0.7, w.reply: 0.9} {
 		accepted(t, w.Store, event("classifier_output", "message_id", message, "model", "m", "scores",
 			map[string]float64{"toxicity": toxicity}))
 		// Open-Assistant counts only messages with a reaction.
-		storetest.React(t, w.Store, message, w.admin.UserID, "rofl", time.Now())
+		storetest.React(t, w.Store, message, reader, "rofl", time.Now())
 	}
 	if err := w.RebuildScores(ctx); err != nil {
 		t.Fatal(err)
