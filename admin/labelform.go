@@ -2,6 +2,7 @@ package admin
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -37,6 +38,8 @@ type labelForm struct {
 	YesNo  []labelChoice
 	Flags  []labelChoice
 	Scales []labelChoice
+	// Kept are the person's earlier labels that the form does not ask for.
+	Kept []Choice
 }
 
 // questions lists the labels that the form asks for, in its order.
@@ -73,10 +76,12 @@ func (p actPage) LabelForm() labelForm {
 		}
 	}
 	var form labelForm
+	kept := maps.Clone(labels)
 	for _, l := range questions {
 		if l.OnlyReplies && p.Message != nil && p.Message.Role != "assistant" {
 			continue
 		}
+		delete(kept, l.Name)
 		choice := labelChoice{Name: l.Name, Title: l.Question, Hint: l.Hint, Low: l.Low, High: l.High, Required: l.Required}
 		switch {
 		case l.Flag:
@@ -89,6 +94,10 @@ func (p actPage) LabelForm() labelForm {
 			choice.Answers = answers(labels, l.Name, steps)
 			form.Scales = append(form.Scales, choice)
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(kept)) {
+		value := kept[name]
+		form.Kept = append(form.Kept, Choice{Value: figure(&value), Text: name})
 	}
 	return form
 }
@@ -112,12 +121,12 @@ func yesNoAnswers(labels map[string]float64, l scoring.Label) []Choice {
 	return choices
 }
 
-// answers marks the choice that equals the person's label.
+// answers marks the step that is nearest to the person's label.
 func answers(labels map[string]float64, name string, choices []Choice) []Choice {
-	value, ok := labels[name]
 	choices = slices.Clone(choices)
-	for i := range choices {
-		choices[i].Chosen = ok && choices[i].Value == figure(&value)
+	if value, ok := labels[name]; ok {
+		last := float64(len(choices) - 1)
+		choices[int(math.Round(min(max(value, 0), 1)*last))].Chosen = true
 	}
 	return choices
 }

@@ -345,10 +345,15 @@ func TestLabelFormStoresOnlyAnswers(t *testing.T) {
 	send(map[string]string{"not_appropriate": "", "pii": "0"}) // an answer is taken back
 	votes("map[pii:0 quality:0.5 spam:1]")
 	inappropriate(1, 2)
-
+	// The form keeps what it does not ask for, and shows the step nearest to a value.
 	api := "/api/v1" + path
+	c.send("POST", api, map[string]any{
+		"labels": map[string]float64{"spam": 0, "political_content": 0.3, "quality": 0.7}}).want(200)
+	send(map[string]string{"pii": "1"})
+	votes("map[pii:1 political_content:0.3 quality:0.75 spam:0]")
+
 	c.send("POST", api, map[string]any{"labels": map[string]any{"spam": 1, "pii": nil}}).want(422)
-	votes("map[pii:0 quality:0.5 spam:1]")
+	votes("map[pii:1 political_content:0.3 quality:0.75 spam:0]")
 	c.send("POST", api, map[string]any{"labels": map[string]any{"spam": 0}}).want(200)
 	votes("map[spam:0]")
 	p := program(t, server, policy.Collector)
