@@ -166,6 +166,21 @@ func TestPolicyWhy(t *testing.T) {
 	storetest.Exec(t, s, "UPDATE users SET erased_at = now() WHERE user_id = $1", erased)
 	storetest.Exec(t, s, "UPDATE users SET banned_at = now(), ban_reason = 'x' WHERE user_id = $1", banned.UserID)
 	storetest.Exec(t, s, "UPDATE users SET languages = '{fr}' WHERE user_id = $1", keeper.UserID)
+	// A role above a moderator's, which holds less.
+	if _, err := s.ChangePolicy(t.Context(), store.CommandLine, store.PolicyChange{Reason: "To try it.",
+		Roles: append(slices.Clone(s.Policy().Roles()), policy.Role{Name: "hirer", Title: "hirer", Rank: 2,
+			Permissions: []policy.Permission{policy.Read, policy.StaffManage, policy.KeyManage}})}); err != nil {
+		t.Fatal(err)
+	}
+	hirer := storetest.Staff(t, s, "hirer")
+	if _, err := s.CreateKey(t.Context(), store.CommandLine, "a tool", policy.Moderator, nil); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := s.Keys(t.Context(), store.CommandLine)
+	if err != nil || len(keys) != 1 {
+		t.Fatal(keys, err)
+	}
+	key := keys[0]
 	user := func(id uuid.UUID) string { return "user:" + id.String() }
 	for name, c := range map[string]struct {
 		by           *client
@@ -185,6 +200,9 @@ func TestPolicyWhy(t *testing.T) {
 		"an author":     {admin, "", policy.UserBan, "message:" + tree.String(), "", "An admin may act on a contributor"},
 		"banned":        {admin, banned.Name, policy.Read, "", policies.RuleBanned, "is banned"},
 		"erased":        {admin, "", policy.UserBan, user(erased), policies.RuleErased, "nothing left to act on"},
+		"an account":    {admin, "", policy.StaffManage, user(keeper.UserID), "", "An admin may act on a moderator"},
+		"a grant":       {admin, hirer.Name, policy.StaffManage, user(keeper.UserID), "", "leaves out inviting"},
+		"a key":         {admin, hirer.Name, policy.KeyManage, user(key.UserID), policies.RuleGrant, "yours may not"},
 		"a contributor": {admin, "ann", policy.Read, "", policy.RuleRole, "A contributor may not see"},
 	} {
 		q := url.Values{"user": {c.who}, "permission": {string(c.permission)}, "target": {c.target}}

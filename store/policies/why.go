@@ -22,6 +22,7 @@ const (
 	RuleErased    = "erased"     // neither may an erased person, and nobody acts on one
 	RuleKey       = "key"        // a key that was revoked or has expired opens nothing
 	RuleLastAdmin = "last_admin" // the last admin stays
+	RuleGrant     = "grant"      // nobody hands out what they do not hold
 )
 
 // Question asks whether a person may use a permission on a target.
@@ -142,7 +143,9 @@ func byID(ctx context.Context, c db.Conn, id uuid.UUID, field string) (account, 
 }
 
 // actsOnUsers holds the permissions to act on a user, which the rules of ranks limit.
-var actsOnUsers = []policy.Permission{policy.UserEdit, policy.UserRole, policy.UserBan, policy.UserErase}
+var actsOnUsers = []policy.Permission{
+	policy.UserEdit, policy.UserRole, policy.UserBan, policy.UserErase, policy.StaffManage,
+}
 
 // Why answers a question. An act on users whose target is a message or a tree is
 // one on the author.
@@ -167,12 +170,13 @@ func Why(ctx context.Context, c db.Conn, p *policy.Policy, q Question) (Answer, 
 			return answer, db.Translate(err)
 		}
 	}
-	if user != nil {
+	if user != nil && slices.Contains(actsOnUsers, q.Permission) {
 		question.TargetRole, question.Self = user.Role, user.UserID == who.UserID
 	}
 	reasons := slices.Concat(who.standing(), p.Explain(question).Because)
 	if user != nil {
 		reasons = append(reasons, user.protection()...)
+		reasons = append(reasons, grant(p, question, user)...)
 		last, err := user.lastAdmin(ctx, c, q.Permission)
 		if err != nil {
 			return answer, err
@@ -200,7 +204,8 @@ func unknownPermission(permission policy.Permission) error {
 // resolve returns what a question is about, and the user if it is about an act on
 // one.
 func resolve(ctx context.Context, c db.Conn, q Question) (Object, *account, error) {
-	target, onUser := q.Target, slices.Contains(actsOnUsers, q.Permission)
+	target := q.Target
+	onUser := slices.Contains(actsOnUsers, q.Permission) || q.Permission == policy.KeyManage
 	author := map[string]string{
 		"message": `SELECT m.user_id FROM message_trees x
 			JOIN messages m ON m.tree_id = x.tree_id AND m.message_id = x.message_id WHERE x.message_id = $1`,
@@ -257,6 +262,24 @@ func (a account) protection() []policy.Reason {
 		return nil
 	}
 	return []policy.Reason{{Code: RuleErased, Sentence: "The user was erased: there is nothing left to act on."}}
+}
+
+// grant returns the rule that nobody hands out what they do not hold. It refuses
+// acts on a key; of those on an account it refuses some.
+func grant(p *policy.Policy, q policy.Question, target *account) []policy.Reason {
+	account := q.Permission == policy.StaffManage
+	if !account && q.Permission != policy.KeyManage || target.Role == policy.General {
+		return nil
+	}
+	err := p.MayGrant(q.Who, policy.Subject{Role: target.Role, Languages: target.Languages})
+	if err == nil {
+		return nil
+	}
+	r := policy.Reason{Code: RuleGrant, Sentence: err.Error(), Where: "/settings/roles", Needs: policy.PolicyManage}
+	if account {
+		r.Allows, r.Sentence = true, "That leaves out inviting and resetting them. "+r.Sentence
+	}
+	return []policy.Reason{r}
 }
 
 // lastAdmin returns the rule that keeps the last admin who can sign in.
