@@ -27,7 +27,7 @@ type messageView struct {
 	Reactions []reactionCount
 	Marks     []mark
 	Toxicity  []contentWarning // of every classifier, whatever the score
-	Menu      messageMenu
+	Menu      menuLink
 	Siblings  *siblings
 }
 
@@ -50,7 +50,6 @@ type messagePresenter struct {
 	person store.Person
 	back   string // where acts return to
 	raw    bool
-	icons  bool // in menus
 	// may caches the person's permissions: a page asks for each message.
 	may map[policy.Permission]bool
 }
@@ -67,7 +66,7 @@ func newPresenter(person store.Person, back string) messagePresenter {
 
 func (t messagePresenter) view(m store.Message) messageView {
 	b := messageView{Message: m, Raw: t.raw, Author: authorName(m), Badges: badges(m),
-		Reactions: reactionCounts(m.Emojis), Marks: marks(m), Toxicity: toxicities(m), Menu: t.menu(m, nil)}
+		Reactions: reactionCounts(m.Emojis), Marks: marks(m), Toxicity: toxicities(m), Menu: t.menuLink(m)}
 	if t.raw {
 		b.Body = markup.Raw(m.Text)
 	} else {

@@ -318,7 +318,7 @@ func TestAddToChosenList(t *testing.T) {
 	second := c.post("/lists", url.Values{"name": {"Second & last"}, "kind": {"good"}}).want(303).header.Get("Location")
 	second, _, _ = strings.Cut(second, "?")
 
-	link, ok := c.get(path).want(200).page().Find(".current .message-menu a:contains('Add to list…')").Attr("href")
+	link, ok := c.get(path + "/menu").want(200).page().Find(".message-menu a:contains('Add to list…')").Attr("href")
 	if !ok {
 		t.Fatal("the menu has no entry for lists")
 	}

@@ -113,7 +113,7 @@ func (s *Server) message(c *fiber.Ctx) error {
 	p.Views = []Choice{{mustQuery(p.Query, "view", ""), "Formatted", q.View == ""},
 		{mustQuery(p.Query, "view", "raw"), "Raw", q.View == "raw"}}
 	t := newPresenter(p.Person, p.Here)
-	t.raw, t.icons = q.View == "raw", true
+	t.raw = q.View == "raw"
 	p.layOut(t)
 	p.Tree = viewTree(p.Message.Tree, t)
 	p.MayBan = t.mayBan(p.Message.Message)
@@ -156,7 +156,6 @@ func (p *messagePage) layOut(t messagePresenter) {
 	// After an act the page must not scroll.
 	current.Focus = len(p.Thread) > 1 && p.Toast == nil
 	current.Long = len(current.Text) > longTextCurrent
-	current.Menu = t.menu(current.Message, p.Message.Reactions)
 	current.Siblings = siblingsOf(p.Message)
 }
 

@@ -158,7 +158,7 @@ func TestMessageMenu(t *testing.T) {
 	g := plant(t, s)
 	menu := func(c *client) []string {
 		var items []string
-		menu := c.get(at(g.first)).want(200).page().Find("article[aria-current] .menu-items")
+		menu := c.get(at(g.first, "/menu")).want(200).page().Find("main .menu-items")
 		for _, item := range menu.Find("a, .menu-group > button").EachIter() {
 			item.Find("kbd").Remove()
 			items = append(items, strings.TrimSpace(item.Text()))
@@ -187,7 +187,7 @@ func TestMessageMenu(t *testing.T) {
 		t.Errorf("the menu of what is deleted, spam and halted:\n got %s\nwant %s", got, want)
 	}
 	// Every form that a menu leads to opens, alone and in a dialog.
-	for _, link := range moderator.get(at(g.first)).page().Find("a[data-dialog]").EachIter() {
+	for _, link := range moderator.get(at(g.first, "/menu")).page().Find("a[data-dialog]").EachIter() {
 		path := link.AttrOr("href", "")
 		moderator.get(path).want(200)
 		moderator.do(http.MethodGet, path, nil, "", "X-Partial", "dialog").want(200)

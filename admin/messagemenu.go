@@ -3,7 +3,9 @@ package admin
 import (
 	"net/url"
 	"slices"
+	"strings"
 
+	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
 	"treewarden/policy"
@@ -13,11 +15,75 @@ import (
 // messageMenu holds what a person can do with a message.
 type messageMenu struct {
 	ID        uuid.UUID
-	Name      string // the author's name, for screen readers
-	Back      string
-	Icons     bool           // false on a page with many menus
+	Back      string         // where acts return to
 	Reactions []menuReaction // empty if the person may not react
 	Groups    []menuGroup
+}
+
+// menuLink leads from a message to the page of its menu. Scripts show the menu in
+// place.
+type menuLink struct {
+	Name string // the author's name, for screen readers
+	Href string
+	Keys string // the keys of the menu's items, each one character
+}
+
+// menuPage is the menu of a message as a page, and as the part of a page that
+// scripts ask for.
+type menuPage struct {
+	Layout
+	Message store.MessageDetail
+	Menu    messageMenu
+	Line    found // the message as a row of a table shows it
+}
+
+func (p menuPage) api() any { return nil }
+
+// messageMenu shows what the person can do with a message. Acts return to the
+// message's place on the page that the query names.
+func (s *Server) messageMenu(c *fiber.Ctx) error {
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	var q struct {
+		Return string `form:"return"`
+	}
+	if err := decodeQuery(c, &q); err != nil {
+		return err
+	}
+	var p menuPage
+	if p.Message, err = s.store.Message(c.UserContext(), s.actor(c), id); err != nil {
+		return err
+	}
+	p.Layout = s.layout(c, "Actions on a message")
+	t := newPresenter(p.Person, localPath(q.Return, "/messages/"+id.String()))
+	t.back = t.placeOf(id)
+	p.Menu, p.Line = t.menu(p.Message.Message, p.Message.Reactions), t.found(p.Message.Message)
+	if isPartial(c) {
+		return s.render(c, "partials/messagemenu", p)
+	}
+	return s.render(c, "messagemenu", p)
+}
+
+// placeOf returns the address of a message's row on the page that acts return
+// to.
+func (t messagePresenter) placeOf(id uuid.UUID) string {
+	if strings.Contains(t.back, "#") {
+		return t.back
+	}
+	return t.back + "#m-" + id.String()
+}
+
+// menuLink returns the link to a message's menu.
+func (t messagePresenter) menuLink(m store.Message) menuLink {
+	link := menuLink{Name: authorName(m), Href: ActPath("message", m.MessageID, "menu", t.back)}
+	for _, group := range t.menu(m, nil).Groups {
+		for _, item := range group.Items {
+			link.Keys += item.Key
+		}
+	}
+	return link
 }
 
 // menuGroup is a group of items in a menu.
@@ -47,7 +113,7 @@ type menuItem struct {
 // menu returns a message's menu: the items that the person's permissions and
 // the message's state allow. mine holds the reactions to the message, if known.
 func (t messagePresenter) menu(m store.Message, mine []store.Reaction) messageMenu {
-	menu := messageMenu{ID: m.MessageID, Name: authorName(m), Back: t.back, Icons: t.icons}
+	menu := messageMenu{ID: m.MessageID, Back: t.back}
 	if t.may[policy.MessageReact] {
 		for _, r := range reactions[:3] {
 			reacted := slices.ContainsFunc(mine, func(g store.Reaction) bool {

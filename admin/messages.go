@@ -212,13 +212,13 @@ func (t messagePresenter) found(m store.Message) found {
 	line := found{messageView: t.view(m), Excerpt: markup.Excerpt(m.Text, tableExcerpt)}
 	line.Opens = line.Excerpt != strings.TrimSpace(m.Text) || strings.ContainsAny(m.Text, "*_`#[<|")
 	if t.may[policy.MessageDelete] {
-		line.Delete = ActPath("message", m.MessageID, "delete", t.back)
+		line.Delete = ActPath("message", m.MessageID, "delete", t.placeOf(m.MessageID))
 		if m.Deleted {
-			line.Delete = ActPath("message", m.MessageID, "undelete", t.back)
+			line.Delete = ActPath("message", m.MessageID, "undelete", t.placeOf(m.MessageID))
 		}
 	}
 	if t.may[policy.MessageEdit] {
-		line.Edit = ActPath("message", m.MessageID, "edit", t.back)
+		line.Edit = ActPath("message", m.MessageID, "edit", t.placeOf(m.MessageID))
 	}
 	return line
 }

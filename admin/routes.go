@@ -78,6 +78,7 @@ func routes() []route {
 
 		{get, "/messages", policy.Read, (*Server).messages, both},
 		{get, "/messages/:id", policy.Read, (*Server).message, both},
+		{get, "/messages/:id/menu", policy.Read, (*Server).messageMenu, pageOnly},
 		{get, "/messages/:id/history", policy.Read, (*Server).history, both},
 		{get, "/messages/:id/thread", policy.Read, (*Server).thread, both},
 

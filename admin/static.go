@@ -6,12 +6,16 @@ import (
 	"fmt"
 	"mime"
 	"path"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
 	"treewarden/store"
 	"treewarden/views"
 )
+
+// iconFile begins the name of a static file that is an icon.
+const iconFile = "icon-"
 
 // asset is one static file.
 type asset struct {
@@ -35,6 +39,15 @@ func (s *Server) loadAssets() {
 		}
 		s.assets[name] = asset{content, kind, hex.EncodeToString(sum[:6])}
 	}
+	for name := range icons {
+		// A stylesheet draws these in tables with many rows.
+		drawing, err := icon(name)
+		if err != nil {
+			panic(fmt.Sprintf("admin: %v", err))
+		}
+		alone := strings.Replace(string(drawing), "<svg ", `<svg xmlns="http://www.w3.org/2000/svg" `, 1)
+		s.assets[iconFile+name+".svg"] = asset{[]byte(alone), "image/svg+xml", "icon"}
+	}
 }
 
 // assetPath returns the address of a static file. A browser may cache the
@@ -53,9 +66,13 @@ func (s *Server) static(c *fiber.Ctx) error {
 		return store.ErrNotFound
 	}
 	c.Set(fiber.HeaderContentType, a.mime)
-	if c.Query("v") == a.version {
+	switch {
+	case strings.HasPrefix(c.Params("name"), iconFile):
+		// A stylesheet names it without a version.
+		c.Set(fiber.HeaderCacheControl, "public, max-age=86400")
+	case c.Query("v") == a.version:
 		c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
-	} else {
+	default:
 		c.Set(fiber.HeaderCacheControl, "no-cache")
 	}
 	return c.Send(a.content)

@@ -205,7 +205,7 @@ func (s *Server) tree(c *fiber.Ctx) error {
 	p.Here = hereWithout(c, "done", "notice")
 	t := newPresenter(p.Person, p.Here)
 	p.Tree = viewTree(p.Detail.Tree, t)
-	o := outline{messagePresenter: t, menus: p.Detail.Messages <= outlineMenus, left: new(outlineNodes)}
+	o := outline{messagePresenter: t, menus: true, left: new(outlineNodes)}
 	p.Outline = o.of(p.Detail.Prompt)
 	p.Shown = outlineNodes - *o.left
 	if p.RecentActions, err = s.recentActions(c, id); err != nil {
@@ -214,11 +214,10 @@ func (s *Server) tree(c *fiber.Ctx) error {
 	return s.render(c, "tree", p)
 }
 
-// The limits of an outline: its messages, the messages up to which it has
-// menus, and its levels. Only hostile data exceeds them.
+// The limits of an outline: its messages and its levels. Only hostile data
+// exceeds them.
 const (
 	outlineNodes  = 1500
-	outlineMenus  = 150
 	outlineLevels = 60
 )
 
@@ -231,7 +230,7 @@ type outlineNode struct {
 	Current   bool
 	Badges    []badge
 	Reactions []reactionCount
-	Menu      *messageMenu
+	Menu      *menuLink
 	Replies   []*outlineNode
 	Cut       int // the number of replies that are left out
 }
@@ -265,7 +264,7 @@ func (o outline) node(n *store.Node, level int) *outlineNode {
 		node.Warnings = contentWarnings(n.Message)
 	}
 	if o.menus {
-		menu := o.menu(n.Message, nil)
+		menu := o.menuLink(n.Message)
 		node.Menu = &menu
 	}
 	for _, reply := range n.Replies {

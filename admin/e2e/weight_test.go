@@ -31,3 +31,25 @@ func TestFirstPaintIsLight(t *testing.T) {
 		t.Errorf("the first paint of the board took %d bytes in %d answers, want at most %d bytes", bytes, parts, mostOfAPage)
 	}
 }
+
+// TestRowsAreLight bounds pages of many rows. /messages had 4,575 elements and
+// 344,085 bytes when each row held its menu.
+func TestRowsAreLight(t *testing.T) {
+	w := demonstration(t)
+	b := signedIn(t, w, policy.Moderator)
+	user := w.one(t, "SELECT user_id::text FROM messages WHERE user_id IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1")
+	tree := w.one(t, "SELECT tree_id::text FROM messages GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1")
+	for path, most := range map[string]struct{ elements, bytes int }{
+		"/messages?limit=50": {4575 / 3, 344_085 / 3},
+		"/trees?limit=50":    {1400, 90_000},
+		"/users/" + user:     {1400, 85_000}, // before: 2,402 and 169,420
+		"/trees/" + tree:     {700, 45_000},  // before: 1,599 and 118,235
+	} {
+		b.visit(path)
+		elements, bytes := b.count("*"), eval[int](b, "new Blob([document.documentElement.outerHTML]).size")
+		t.Logf("%s: %d elements, %d bytes, %d rows", path, elements, bytes, b.count("[data-row]"))
+		if elements > most.elements || bytes > most.bytes || b.count("[data-row]") == 0 {
+			t.Errorf("%s has %d elements and %d bytes, want at most %d and %d", path, elements, bytes, most.elements, most.bytes)
+		}
+	}
+}

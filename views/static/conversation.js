@@ -14,9 +14,3 @@
     }
   });
 }
-
-// A menu that opens near the end of the window is moved into view.
-document.addEventListener("toggle", (event) => {
-  if (!event.target.matches("details.message-menu[open]")) return;
-  event.target.querySelector(".menu-items").scrollIntoView({ block: "nearest" });
-}, true);

@@ -2,12 +2,17 @@
 // form of the page behind the link in a dialog.
 {
   let dialog;
+  let opener; // gets the focus back
+  let leaving = false; // the page is about to be replaced
 
   function holder() {
     if (!dialog) {
       dialog = document.createElement("dialog");
       dialog.setAttribute("aria-labelledby", "act-title");
       document.body.append(dialog);
+      dialog.addEventListener("close", () => {
+        if (opener?.isConnected && !leaving) opener.focus();
+      });
     }
     return dialog;
   }
@@ -34,13 +39,26 @@
   on("click", "a[data-dialog]", async (event, link) => {
     if (!isPlainClick(event)) return;
     event.preventDefault();
-    link.closest("details.menu")?.removeAttribute("open");
+    // A key presses the link for the row that has the focus. The menu that holds
+    // the link is closed by now.
+    const menu = link.closest(".menu");
+    opener = event.isTrusted ? menu?.querySelector("[data-menu], summary") || link : document.activeElement;
+    menu?.removeAttribute("open");
+    closeMenu();
     try {
       await fill(await part(link.href), link.href);
     } catch {
       location.assign(link.href);
     }
   });
+
+  // The address may have changed since the page was made: a row of the board was
+  // opened. The act returns to the address as it is.
+  function returnHere(body) {
+    const back = new URL(body.get("return") || location.href, location.href);
+    if (back.pathname !== location.pathname) return;
+    body.set("return", location.pathname + location.search + back.hash);
+  }
 
   // counting is the request for numbers that is under way. A newer choice, or
   // sending the form, ends it.
@@ -53,11 +71,15 @@
     const button = event.submitter;
     if (button?.disabled) return;
     const body = new URLSearchParams(new FormData(form, button));
+    returnHere(body);
     if (button) button.disabled = true;
     try {
       const response = await part(form.action, { method: "POST", body });
       const next = response.headers.get("X-Location");
-      if (next) go(next);
+      if (next) {
+        leaving = true;
+        go(next, opener);
+      }
       else await fill(response, form.action);
     } catch {
       say("The console does not answer. Nothing was lost: try again.");

@@ -24,10 +24,37 @@
     const name = `[data-key="${CSS.escape(key)}"]`;
     const row = currentRow() || document.querySelector("[data-row][data-current]");
     const inRow = row?.querySelector(name);
+    const menu = row?.querySelector(`[data-menu][data-keys*="${CSS.escape(key)}"]`);
+    if (!inRow && menu) {
+      loadMenu(menu).then((items) => items?.querySelector(name)?.click());
+      return true;
+    }
     const ofPage = [...document.querySelectorAll(name)].find((el) => !el.closest("[data-row]"));
     const found = inRow || ofPage;
     found?.click();
     return Boolean(found);
+  }
+
+  // works reports whether a key does something on this page.
+  function works(key) {
+    const escaped = CSS.escape(key);
+    switch (key) {
+      case "j": return rows().length > 0;
+      case "Enter": return document.querySelector("[data-row] [data-open]") !== null;
+      case "x": return document.querySelector("[data-row] input[type=checkbox]") !== null;
+      case "/": return searchField() !== null;
+    }
+    return document.querySelector(`[data-key="${escaped}"], [data-menu][data-keys*="${escaped}"]`) !== null;
+  }
+
+  const searchField = () => document.querySelector("[data-search], input[type=search]");
+
+  // The sheet shows the keys that work on this page.
+  function showSheet() {
+    const sheet = document.getElementById("keys");
+    if (!sheet) return;
+    for (const line of sheet.querySelectorAll("[data-if-key]")) line.hidden = !works(line.dataset.ifKey);
+    sheet.showModal();
   }
 
   function typing(el) {
@@ -47,9 +74,9 @@
       case "j": move(1); return true;
       case "k": move(-1); return true;
       case "g": afterG = Date.now(); return true;
-      case "?": document.getElementById("keys")?.showModal(); return true;
+      case "?": showSheet(); return true;
       case "/": {
-        const field = document.querySelector("[data-search], input[type=search]");
+        const field = searchField();
         field?.focus();
         field?.select();
         return Boolean(field);
@@ -60,8 +87,8 @@
         return Boolean(box);
       }
       case "Enter": {
-        const row = document.activeElement?.matches("[data-row]") && document.activeElement;
-        const link = row && row.querySelector("[data-open]");
+        const row = document.activeElement?.closest("[data-row]");
+        const link = row === document.activeElement ? row?.querySelector("[data-open]") : null;
         link?.click();
         return Boolean(link);
       }
@@ -78,6 +105,7 @@
   // Esc leaves a search field, so that the keys work again.
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
+    if (closeMenu()) return;
     const menu = document.querySelector("details.menu[open]");
     if (menu) {
       menu.open = false;

@@ -11,7 +11,21 @@
   }
   const place = JSON.parse(sessionStorage.getItem("place") || "null");
   sessionStorage.removeItem("place");
-  if (place?.path === location.pathname) scrollTo({ top: place.y, behavior: "instant" });
+  if (place?.path === location.pathname) {
+    scrollTo({ top: place.y, behavior: "instant" });
+    const row = place.rows?.map((id) => document.getElementById(id)).find(Boolean);
+    if (row) {
+      if (!row.hasAttribute("tabindex")) row.tabIndex = -1;
+      row.focus({ preventScroll: true });
+      row.scrollIntoView({ block: "nearest" });
+    }
+  }
+
+  // A form that is not sent by a script, such as that of an undo, keeps the place
+  // too.
+  on("submit", "form[method=post]", (event, form) => {
+    if (!event.defaultPrevented) keepPlace(form.closest(".toast") ? document.activeElement : form, Boolean(form.closest(".toast")));
+  });
 
   // On a narrow window the navigation scrolls sideways to the current page.
   const here = document.querySelector(".nav [aria-current]");
@@ -42,14 +56,15 @@
       if (!menu.contains(event.target)) menu.open = false;
     }
   });
-  on("keydown", "details.menu[open]", (event, menu) => {
+  on("keydown", "details.menu[open], .message-menu", (event, menu) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!step) return;
+    if (!step || !menu.querySelector(".menu-items:not([hidden])")) return;
     event.preventDefault();
     const all = menu.querySelectorAll(".menu-items a, .menu-items button");
     const items = [...all].filter((item) => item.checkVisibility());
     const at = items.indexOf(document.activeElement);
-    items[(at + step + items.length) % items.length]?.focus();
+    const next = at < 0 ? (step > 0 ? 0 : items.length - 1) : (at + step + items.length) % items.length;
+    items[next]?.focus();
   });
 
   // <button data-copy="text"> copies the text. data-copy-link holds a path of

@@ -28,12 +28,28 @@ async function part(url, options = {}) {
   return fetch(url, { ...options, headers: { "X-Partial": "dialog", ...options.headers } });
 }
 
-// go leads to an address. On the same page it keeps the scroll position, see
-// page.js.
-function go(address) {
+// keepPlace stores the scroll position, and the rows that get the focus when the
+// page is there again, the first that exists: after an act in a row the next
+// row. With stay it is the row itself, and also in the row that the page is about.
+function keepPlace(opener, stay) {
+  const row = opener?.closest?.("[data-row]");
+  let rows = [];
+  if (row) {
+    const all = [...document.querySelectorAll("[data-row]")].filter((other) => other.checkVisibility());
+    const at = all.indexOf(row);
+    rows = stay || row.matches("[data-current]") ? [row] : [all[at + 1], row, all[at - 1]];
+  }
+  sessionStorage.setItem("place", JSON.stringify({ path: location.pathname, y: scrollY,
+    rows: rows.map((other) => other?.id).filter(Boolean) }));
+}
+
+// go leads to an address. On the same page it keeps the place, see page.js.
+// opener is the element that opened the dialog of an act.
+function go(address, opener) {
   const target = new URL(address, location.href);
   if (target.pathname === location.pathname) {
-    sessionStorage.setItem("place", JSON.stringify({ path: target.pathname, y: scrollY }));
+    keepPlace(opener);
+    target.hash = "";
   }
   if (target.href === location.href) location.reload();
   else location.assign(target);

@@ -1,0 +1,112 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp/kb"
+
+	"treewarden/policy"
+)
+
+// focused is the id of the row that has the focus.
+const focused = "(document.activeElement.closest('[data-row]') || {}).id"
+
+// row returns a selector of a row of the list of messages, counted from 1.
+func row(n int) string { return fmt.Sprintf("table.messages tbody tr:nth-child(%d)", n) }
+
+// wantFocus waits until a row, or an element in it, has the focus.
+func (b *tab) wantFocus(id string) {
+	b.t.Helper()
+	b.until("the focus is in "+id, focused+" === "+quote(id))
+}
+
+// TestRowsKeepThePlace deletes row 16 of a list by keys, and the next one by its
+// menu: each time the focus goes on to the row below.
+func TestRowsKeepThePlace(t *testing.T) {
+	w := demonstration(t)
+	b := signedIn(t, w, policy.Moderator)
+	b.visit("/messages?lang=all&limit=30")
+	sixteenth, next, third := b.attribute(row(16), "id"), b.attribute(row(17), "id"), b.attribute(row(18), "id")
+	b.press(strings.Repeat("j", 16))
+	b.wantFocus(sixteenth)
+	b.press("d")
+	b.see(dialog)
+	b.press(kb.Escape)
+	b.gone("dialog[open]")
+	b.wantFocus(sixteenth)
+
+	b.press("d")
+	b.see(dialog)
+	b.fill(reasonField, "Off topic.")
+	b.follow(confirm)
+	b.wantText(".toast", "Deleted the message")
+	b.wantFocus(next)
+	if !strings.Contains(b.at(), "limit=30") || b.count("[id='"+sixteenth+"']") != 0 {
+		t.Errorf("the delete led to %s", b.at())
+	}
+
+	// By the menu of the row.
+	menu := "[id='" + next + "'] [data-menu]"
+	b.click(menu)
+	b.see("[id='" + next + "'] .menu-items")
+	b.press(kb.Escape)
+	b.until("Esc closes the menu", "document.activeElement.matches("+quote(menu)+") && "+
+		"!document.querySelector('.menu-items').checkVisibility()")
+	b.click(menu)
+	b.see("[id='" + next + "'] .menu-items")
+	b.press(kb.ArrowUp) // from the first item to the last
+	b.until("the arrow keys move", "document.activeElement.matches('.menu-items .danger') && "+
+		"document.activeElement.innerText.includes('Ban author')")
+	b.press(kb.ArrowDown)
+	b.until("the arrow keys go round", "document.activeElement.matches('.menu-items [name=emoji]')")
+	b.click("//tr[@id='" + next + "']//a[contains(., 'Delete…')]")
+	b.see(dialog)
+	b.press(kb.Escape)
+	b.gone("dialog[open]")
+	b.until("Esc returns to the …", "document.activeElement.matches("+quote(menu)+")")
+	b.click(menu)
+	b.click("//tr[@id='" + next + "']//a[contains(., 'Delete…')]")
+	b.see(dialog)
+	b.fill(reasonField, "Off topic.")
+	b.follow(confirm)
+	b.wantText(".toast", "Deleted the message")
+	b.wantFocus(third)
+
+	// A key of an entry whose menu was not opened yet.
+	b.press("s")
+	b.wantText(dialog+" h2", "review")
+	b.press(kb.Escape)
+	b.gone("dialog[open]")
+	b.wantFocus(third)
+}
+
+// TestKeysMeanTheSame (fault 29): Enter outside a row does nothing, and the sheet
+// shows only the keys that work on its page.
+func TestKeysMeanTheSame(t *testing.T) {
+	w := demonstration(t)
+	b := signedIn(t, w, policy.Moderator)
+	message := w.one(t, `SELECT message_id::text FROM messages m JOIN users u USING (user_id)
+		JOIN trees t USING (tree_id) WHERE NOT m.deleted AND m.review_result AND u.banned_at IS NULL
+		AND t.state <> 'halted_by_moderator' AND NOT EXISTS (SELECT FROM messages r WHERE r.parent_id = m.message_id)
+		LIMIT 1`)
+	for path, want := range map[string]string{
+		"/messages":            "j Enter / d b h s n l",
+		"/trees":               "j Enter h",
+		"/messages/" + message: "j Enter d b h s l",
+		"/account":             "",
+	} {
+		b.visit(path)
+		b.press(kb.Enter) // a fault here fails the test, see watch
+		b.press("?")
+		b.see("#keys[open]")
+		shown := eval[string](b, `[...document.querySelectorAll("#keys [data-if-key]")].filter(line => !line.hidden)
+			.map(line => line.dataset.ifKey).join(" ")`)
+		if shown != want {
+			t.Errorf("the sheet of %s shows %q, want %q", path, shown, want)
+		}
+		b.press(kb.Escape)
+		b.gone("#keys[open]")
+	}
+}

@@ -1,0 +1,58 @@
+package admin
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	"treewarden/policy"
+	"treewarden/store/storetest"
+)
+
+// TestMenuPage opens the menu of a row as a page and as a part of one.
+func TestMenuPage(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	server := newServer(t, s)
+	g := plant(t, s)
+	c := staff(t, server, policy.Moderator)
+	list := "/messages?deleted=include"
+	place := list + "#m-" + g.first.String()
+
+	link := c.get(list).want(200).page().Find("#m-" + g.first.String() + " [data-menu]")
+	href, _ := link.Attr("href")
+	if want := ActPath("message", g.first, "menu", list); href != want {
+		t.Errorf("the … of a row leads to %s, want %s", href, want)
+	}
+	if keys, _ := link.Attr("data-keys"); keys != "lsdhb" {
+		t.Errorf("the keys of a row are %q", keys)
+	}
+	if n := c.get(list).page().Find(".menu-items").Length(); n != 0 {
+		t.Errorf("the list holds %d menus before one is opened", n)
+	}
+	page := c.get(href).want(200).page()
+	if head := page.Find("h1").Text(); head != "Actions on a message" {
+		t.Errorf("the page of a menu is %q", head)
+	}
+	form, _ := page.Find(".menu-items a:contains('Delete…')").Attr("href")
+	if want := ActPath("message", g.first, "delete", place); form != want {
+		t.Errorf("Delete leads to %s, want %s", form, want)
+	}
+	part := c.do("GET", href, nil, "", "X-Partial", "dialog").want(200)
+	if !strings.HasPrefix(part.body, `<div class="menu-items">`) || strings.Contains(part.body, "<html") {
+		t.Errorf("the part of a page is %.200s", part.body)
+	}
+
+	// Without scripts an act returns to the row.
+	back, _ := c.get(form).want(200).page().Find("form.act input[name=return]").Attr("value")
+	location := c.post(at(g.first, "/delete"), url.Values{"reason": {"vandalism"}, "return": {back}}).
+		want(303).header.Get("Location")
+	if !strings.HasSuffix(location, "#m-"+g.first.String()) || !strings.HasPrefix(location, "/messages?deleted=include&done=") {
+		t.Errorf("the act returns to %s", location)
+	}
+	c.get(at(g.first, "/menu?return=//elsewhere.example")).want(200)
+	if back := c.get(at(g.first, "/menu?return=//elsewhere.example")).page().Find("main [href*=elsewhere]"); back.Length() != 0 {
+		t.Error("the menu links to another host")
+	}
+	c.get(at(g.ann, "/menu")).want(404)
+}
