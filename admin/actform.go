@@ -30,6 +30,7 @@ type actPage struct {
 	Wrong    store.Invalid
 	Conflict *store.Conflict
 	Reasons  []string // last used
+	Context  actContext
 	Dialog   bool
 }
 
@@ -66,13 +67,19 @@ func elsewhere(wrong store.Invalid, shown ...string) string {
 	return others.Error()
 }
 
-// Warnings returns the scores for which the message's text stays hidden from
+// Warnings returns the scores for which the text of the message, or of the
+// tree's prompt, stays hidden from
 // this person at first.
 func (p actPage) Warnings() []contentWarning {
-	if p.Message == nil || !p.Person.BlurToxic {
+	switch {
+	case !p.Person.BlurToxic:
 		return nil
+	case p.Message != nil:
+		return contentWarnings(p.Message.Message)
+	case p.Tree != nil && p.Tree.Prompt != nil:
+		return contentWarnings(p.Tree.Prompt.Message)
 	}
-	return contentWarnings(p.Message.Message)
+	return nil
 }
 
 // Effect describes in words what the numbers mean for the users concerned.
@@ -156,6 +163,14 @@ func (s *Server) actPage(c *fiber.Ctx, kind store.Kind, id uuid.UUID, body actBo
 		if err == nil {
 			p.Numbers = &outcome.Affected
 		}
+	}
+	if !kind.Personal {
+		if err := s.readContext(c, &p); err != nil {
+			return p, err
+		}
+	}
+	if err := s.countOfUser(c, &p, body); err != nil {
+		return p, err
 	}
 	if kind.NeedsReason {
 		if p.Reasons, err = s.store.RecentReasons(ctx, actor, kind.Name); err != nil {

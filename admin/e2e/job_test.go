@@ -147,7 +147,7 @@ func (b *tab) banAndUnban() {
 	b.t.Helper()
 	b.press("b")
 	b.wantText(dialog+" h2", "Ban user")
-	b.choose("dialog[open] #act-for", "week")
+	b.click("dialog[open] label:has(> input[name=for][value=week])")
 	messages := b.text(dialog + " .numbers")
 	b.click("dialog[open] input[name=messages]")
 	b.until("the numbers follow the choice", "document.querySelector("+quote(dialog+" .numbers")+

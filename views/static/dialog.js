@@ -110,19 +110,66 @@
     }
   });
 
-  on("click", "[data-fill] button", (_, button) => {
+  // The last used reasons are one stop of Tab. The arrow keys move in it, and 1 to
+  // 6 pick one while the focus is in no text field.
+  function pick(button) {
     const field = document.getElementById(button.parentElement.dataset.fill);
-    field.value = button.textContent;
-    field.focus();
+    field.value = (button.querySelector("bdi") || button).textContent;
+    return field;
+  }
+  on("click", "[data-fill] button", (_, button) => pick(button).focus());
+  on("focusin", "[data-fill] button", (_, button) => oneStop(button.parentElement, button));
+  on("keydown", "[data-fill] button", (event, button) => {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const all = [...button.parentElement.querySelectorAll("button")];
+    all[(all.indexOf(button) + step + all.length) % all.length].focus();
+  });
+  function oneStop(group, stop) {
+    for (const button of group.querySelectorAll("button")) button.tabIndex = button === stop ? 0 : -1;
+  }
+  enhancers.push((root) => {
+    for (const group of root.querySelectorAll("[data-fill]")) {
+      oneStop(group, group.querySelector("button"));
+      group.querySelectorAll("button").forEach((button, i) => {
+        if (i >= 6) return;
+        button.setAttribute("aria-keyshortcuts", String(i + 1));
+        button.insertAdjacentHTML("beforeend", `<kbd aria-hidden="true">${i + 1}</kbd>`);
+      });
+    }
   });
 
-  // <select data-shows="date:until-field"> shows a field for one choice only.
-  function shows(select) {
-    const [value, id] = select.dataset.shows.split(":");
+  // form is the form of an act that is open: in a dialog, or the page's own.
+  function openForm() {
+    const box = document.querySelector("dialog[open]") || document.querySelector("main");
+    return box?.querySelector("form:has(.dialog-foot .btn-primary)");
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.isComposing || event.defaultPrevented) return;
+    const form = openForm();
+    if (!form) return;
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      form.querySelector(".dialog-foot .btn-primary").click();
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || !/^[1-6]$/.test(event.key)) return;
+    const texts = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
+    const button = event.target.closest(texts) ? null : form.querySelectorAll("[data-fill] button")[event.key - 1];
+    if (!button) return;
+    event.preventDefault();
+    pick(button);
+    button.focus();
+  });
+
+  // <fieldset data-shows="date:until-field"> shows a field for one choice only.
+  function shows(group) {
+    const [value, id] = group.dataset.shows.split(":");
     const field = document.getElementById(id);
-    field.hidden = select.value !== value;
+    field.hidden = group.querySelector(":checked")?.value !== value;
     for (const input of field.querySelectorAll("input")) input.disabled = field.hidden;
   }
-  on("change", "select[data-shows]", (_, select) => shows(select));
-  enhancers.push((root) => root.querySelectorAll("select[data-shows]").forEach(shows));
+  on("change", "[data-shows]", (_, group) => shows(group));
+  enhancers.push((root) => root.querySelectorAll("[data-shows]").forEach(shows));
 }
