@@ -107,7 +107,6 @@ func (s *Server) countOfUser(c *fiber.Ctx, p *actPage, body actBody) error {
 	return nil
 }
 
-
 // BanLengths returns the choices of how long a ban lasts.
 func (p actPage) BanLengths() []Choice {
 	chosen := ""

@@ -56,3 +56,41 @@ func TestMenuPage(t *testing.T) {
 	}
 	c.get(at(g.ann, "/menu")).want(404)
 }
+
+// TestFormOfBan shows what is known of the user, what a delete of their messages
+// would take, and the lengths of a ban.
+func TestFormOfBan(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	server := newServer(t, s)
+	ann, bob := storetest.User(t, s, "Ann"), storetest.User(t, s, "Bob")
+	storetest.Tree(t, s, storetest.Node{Author: bob, Text: "How do bees sleep?", Replies: []storetest.Node{
+		{Author: ann, Text: "Upside down."}, {Author: bob, Text: "Standing."}}})
+	c := staff(t, server, policy.Moderator)
+	path := "/users/" + bob.String() + "/ban"
+	c.post(path, url.Values{"reason": {"insults others"}}).want(303)
+	c.post("/users/"+bob.String()+"/unban", url.Values{"reason": {"apologised"}}).want(303)
+
+	page := c.get(path + "?for=week").want(200).page()
+	choice := strings.Join(strings.Fields(page.Find("label:has(input[name=messages])").Text()), " ")
+	if !strings.HasPrefix(choice, "Delete all their messages (2, and 1 reply by others)") {
+		t.Errorf("the choice reads %q", choice)
+	}
+	known := strings.Join(strings.Fields(page.Find(".act-context").Text()), " ")
+	for _, part := range []string{"Troll score today", "overall", "1 earlier ban", "Unbanned", "Banned", "“insults others”"} {
+		if !strings.Contains(known, part) {
+			t.Errorf("what is known of the user lacks %q: %s", part, known)
+		}
+	}
+	if n := page.Find("input[type=radio][name=for]").Length(); n != 5 || page.Find("[name=for][value=week][checked]").Length() != 1 {
+		t.Errorf("%d lengths of a ban, or a week is not chosen", n)
+	}
+	c.post(path, url.Values{"reason": {"insults others"}, "for": {"week"}}).want(303)
+	if n := c.get(path).want(200).page().Find("[name=for][value=''][checked]").Length(); n != 1 {
+		t.Error("a ban for good is not the choice at first")
+	}
+	// Without the log there are no actions, but the form is there.
+	if strings.Contains(c.get("/users/"+ann.String()+"/ban").want(200).page().Find(".act-context").Text(), "Banned") {
+		t.Error("the form of another user shows these actions")
+	}
+}

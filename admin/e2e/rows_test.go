@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
 	"treewarden/policy"
@@ -109,4 +110,49 @@ func TestKeysMeanTheSame(t *testing.T) {
 		b.press(kb.Escape)
 		b.gone("#keys[open]")
 	}
+}
+
+// TestDialogsByKeys picks a reason by a number, and confirms with Ctrl and Enter.
+func TestDialogsByKeys(t *testing.T) {
+	w := demonstration(t)
+	b := signedIn(t, w, policy.Moderator)
+	user := w.one(t, `SELECT user_id::text FROM users u WHERE banned_at IS NULL AND role = 'general' AND EXISTS (
+		SELECT FROM messages m WHERE m.user_id = u.user_id) ORDER BY user_id LIMIT 1`)
+	for _, reason := range []string{"Flames in every thread.", "Copies others."} {
+		b.visit("/users/" + user)
+		b.press("b")
+		b.see(dialog)
+		b.fill(reasonField, reason)
+		b.press(kb.Enter)
+		b.see(dialog)
+		b.pressCtrlEnter()
+		b.wantText(".toast", "Banned")
+		b.follow(toastUndo)
+		b.wantText(".toast", "Undid")
+	}
+	b.press("b")
+	b.see(dialog)
+	if n := b.count(dialog + " [data-fill] button[tabindex='0']"); n != 1 {
+		t.Errorf("the reasons are %d stops of Tab, want 1", n)
+	}
+	b.click("dialog[open] label:has(> input[name=for][value=date])")
+	b.see("dialog[open] #act-until")
+	b.click("dialog[open] label:has(> input[name=for][value=day])")
+	b.until("the date is hidden", "document.querySelector('#act-until-field').hidden")
+	b.press("2")
+	value := "document.querySelector(" + quote(reasonField) + ").value"
+	b.until("2 picks the second reason", value+" === 'Flames in every thread.'")
+	b.press(kb.ArrowLeft)
+	b.press(" ")
+	b.until("an arrow key moves to the first", value+" === 'Copies others.'")
+	b.pressCtrlEnter()
+	b.wantText(".toast", "Banned")
+	b.wantText(".user-marks", "until")
+	b.follow(toastUndo)
+}
+
+// pressCtrlEnter presses Ctrl and Enter at once.
+func (b *tab) pressCtrlEnter() {
+	b.t.Helper()
+	b.leave("press Ctrl and Enter", chromedp.KeyEvent(kb.Enter, chromedp.KeyModifiers(chromedp.ModifierCtrl)))
 }
