@@ -21,11 +21,9 @@
     }
   }
 
-  // A form that is not sent by a script, such as that of an undo, keeps the place
-  // too.
-  on("submit", "form[method=post]", (event, form) => {
-    if (!event.defaultPrevented) keepPlace(form.closest(".toast") ? document.activeElement : form, Boolean(form.closest(".toast")));
-  });
+  // An undo by the toast, and a reaction by a menu, keep the place too.
+  on("submit", ".toast form", () => keepPlace(document.activeElement, true));
+  on("submit", ".menu-items form", (_, form) => keepPlace(form, false));
 
   // On a narrow window the navigation scrolls sideways to the current page.
   const here = document.querySelector(".nav [aria-current]");
