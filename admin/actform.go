@@ -67,17 +67,14 @@ func elsewhere(wrong store.Invalid, shown ...string) string {
 	return others.Error()
 }
 
-// Warnings returns the scores for which the text of the message, or of the
-// tree's prompt, stays hidden from
-// this person at first.
+// Warnings returns the scores for which the text of the message, or of the tree's
+// prompt, stays hidden from this person at first.
 func (p actPage) Warnings() []contentWarning {
 	switch {
-	case !p.Person.BlurToxic:
-		return nil
 	case p.Message != nil:
-		return contentWarnings(p.Message.Message)
+		return hiddenFrom(p.Person, p.Message.Message)
 	case p.Tree != nil && p.Tree.Prompt != nil:
-		return contentWarnings(p.Tree.Prompt.Message)
+		return hiddenFrom(p.Person, p.Tree.Prompt.Message)
 	}
 	return nil
 }
@@ -145,6 +142,9 @@ func (s *Server) actPage(c *fiber.Ctx, kind store.Kind, id uuid.UUID, body actBo
 		var tree store.TreeDetail
 		tree, err = s.store.Tree(ctx, actor, id)
 		p.Tree, p.Target = &tree, tree.Excerpt
+		if tree.Prompt != nil {
+			p.Target = quotedFor(p.Person, tree.Prompt.Message, tree.Excerpt)
+		}
 	}
 	if err != nil {
 		return p, err
@@ -218,7 +218,10 @@ func (s *Server) undoPage(c *fiber.Ctx, body actBody) (actPage, error) {
 	p.Toast = nil
 	p.Post = c.Path()
 	p.Return = localPath(body.Return, fmt.Sprintf("/actions/%d", id))
-	p.Target = sentence(action)
+	if err := s.quote(c, &action); err != nil {
+		return p, err
+	}
+	p.Target = s.sentence(action)
 	p.Body.Key = rand.Text()
 	outcome, err := s.store.Undo(c.UserContext(), s.actor(c), id, "preview", true, "")
 	var invalid store.Invalid

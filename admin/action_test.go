@@ -70,8 +70,8 @@ func TestActByForm(t *testing.T) {
 		t.Errorf("a double click acted twice: %s, then %s", to, again)
 	}
 	page := c.get(to).want(200)
-	if text := page.text(".toast"); !strings.Contains(text, "Deleted the message “Upside down.” (2 messages, 1 of "+
-		"these by others)") || !strings.Contains(text, "Undo") {
+	if text := page.text(".toast"); !strings.Contains(text, "Deleted the message “Upside down.” (2 messages, 1 by "+
+		"others)") || !strings.Contains(text, "Undo") {
 		t.Errorf("the news: %s", text)
 	}
 	// Other people get no notice.

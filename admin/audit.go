@@ -1,9 +1,6 @@
 package admin
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,21 +30,30 @@ type actionQuery struct {
 	Target string `form:"target" validate:"max=100"` // the user, message, tree or list that the person looks at
 }
 
-// readAction reads the action of a route, as far as the person may see it.
-func (s *Server) readAction(c *fiber.Ctx) (store.Action, error) {
+// actionAsked returns the number of the action of a route, and the target that the
+// person looks at.
+func actionAsked(c *fiber.Ctx) (id int64, target uuid.UUID, err error) {
 	id, ok := actionID(c.Params("id"))
 	if !ok {
-		return store.Action{}, store.Malformed("an action has a number, such as 42")
+		return 0, target, store.Malformed("an action has a number, such as 42")
 	}
 	var q actionQuery
 	if err := decodeQuery(c, &q); err != nil {
-		return store.Action{}, err
+		return 0, target, err
 	}
-	target := uuid.Nil
 	if q.Target != "" {
 		if target, ok = parseID(q.Target); !ok {
-			return store.Action{}, store.Malformed("target is the id of a user, message, tree or list")
+			return 0, target, store.Malformed("target is the id of a user, message, tree or list")
 		}
+	}
+	return id, target, nil
+}
+
+// readAction reads the action of a route, as far as the person may see it.
+func (s *Server) readAction(c *fiber.Ctx) (store.Action, error) {
+	id, target, err := actionAsked(c)
+	if err != nil {
+		return store.Action{}, err
 	}
 	return s.store.Action(c.UserContext(), s.actor(c), id, target)
 }
@@ -70,6 +76,9 @@ type auditPage struct {
 	// OwnOnly reports whether the list holds the person's own actions only.
 	OwnOnly bool
 	Kinds   []store.Kind
+	Staff   []Choice     // whom the list can be filtered by
+	Called  []store.User // several users whose name was asked for
+	Wrong   string       // what is wrong about the name
 	Chain   chainState
 	Pager   Pager
 }
@@ -86,6 +95,10 @@ func (p auditPage) Filtered() bool {
 func (p auditPage) MayUndo(a store.Action) bool {
 	return a.Undoable && a.UndoneBy == nil && mayUndo(p.Person, a)
 }
+
+// OfOthers reports whether a person who sees their own actions asked for those of
+// somebody else.
+func (p auditPage) OfOthers() bool { return p.OwnOnly && p.Asked.Actor != "" && p.Asked.Actor != "me" }
 
 // ActorName returns the name of the actor that the list is filtered by, if the
 // list shows it.
@@ -142,9 +155,42 @@ func (s *Server) audit(c *fiber.Ctx) error {
 	}
 	p := auditPage{Layout: s.layout(c, "Audit log"), Asked: q, Kinds: append(slices.Clone(store.Kinds), store.UndoKind)}
 	person := s.person(c)
-	p.OwnOnly = !person.May(policy.AuditAll) && q.Target == ""
+	f, err := s.auditFilter(c, &p)
+	if err != nil {
+		return err
+	}
+	status := fiber.StatusOK
+	switch {
+	case p.Wrong != "" && (isAPI(c) || c.Query("format") == "csv"):
+		return store.Malformed(p.Wrong)
+	case p.Wrong != "" && len(p.Called) == 0:
+		status = fiber.StatusBadRequest
+	case p.Wrong != "":
+	default:
+		if p.Actions, err = s.store.Actions(c.UserContext(), person.Actor, f); err != nil {
+			return err
+		}
+	}
+	if err := s.quoteAll(c, p.Actions.Items); err != nil {
+		return err
+	}
+	if !isAPI(c) {
+		p.Chain = s.chain(c.UserContext())
+		if p.Staff, err = s.staffChoices(c, q.Actor, p.Actor); err != nil {
+			return err
+		}
+	}
+	p.Pager = p.pager(p.Actions.Prev, p.Actions.Next, "")
+	return s.renderStatus(c, status, "audit", p)
+}
+
+// auditFilter returns the filter that a person asked for. It sets what the page
+// says about it.
+func (s *Server) auditFilter(c *fiber.Ctx, p *auditPage) (store.ActionFilter, error) {
+	q, person := p.Asked, s.person(c)
 	f := store.ActionFilter{Kind: q.Kind, Target: strings.TrimSpace(q.Target), Since: q.Since,
 		Until: dayEnd(c.Query("until"), q.Until), Page: q.page()}
+	p.OwnOnly = !person.May(policy.AuditAll) && f.Target == ""
 	switch q.Actor {
 	case "":
 	case "me":
@@ -157,108 +203,52 @@ func (s *Server) audit(c *fiber.Ctx) error {
 		}
 	}
 	f.Actor = p.Actor
-	var err error
-	if p.Actions, err = s.store.Actions(c.UserContext(), person.Actor, f); err != nil {
-		return err
+	if _, isID := parseID(f.Target); f.Target == "" || isID {
+		return f, nil
 	}
-	if !isAPI(c) {
-		p.Chain = s.chain(c.UserContext())
-	}
-	p.Pager = p.pager(p.Actions.Prev, p.Actions.Next, "")
-	return s.render(c, "audit", p)
-}
-
-// actionPage is one action with what it changed, before and after.
-type actionPage struct {
-	Layout
-	Action  store.Action
-	Kind    store.Kind
-	Changes []change
-	MayUndo bool
-}
-
-func (p actionPage) api() any { return p.Action }
-
-// change is one value that an action changed.
-type change struct {
-	Name          string
-	Before, After string
-	Same          bool
-}
-
-func (s *Server) action(c *fiber.Ctx) error {
-	action, err := s.readAction(c)
-	if err != nil {
-		return err
-	}
-	p := actionPage{Layout: s.layout(c, fmt.Sprintf("Action %d", action.ID)), Action: action}
-	p.Kind, _ = store.KindNamed(action.Kind)
-	p.MayUndo = action.Undoable && action.UndoneBy == nil && mayUndo(p.Person, action)
-	p.Changes = changes(action.Before, action.After)
-	for i, item := range p.Nav {
-		p.Nav[i].Current = item.Path == "/audit"
-	}
-	return s.render(c, "action", p)
-}
-
-// maxChanges is the number of values that an action's page shows. The raw JSON
-// below them has all of them.
-const maxChanges = 200
-
-// changes pairs the values before and after.
-func changes(before, after json.RawMessage) []change {
-	was, is := map[string]string{}, map[string]string{}
-	flatten(before, was)
-	flatten(after, is)
-	var names []string
-	for name := range was {
-		names = append(names, name)
-	}
-	for name := range is {
-		if _, ok := was[name]; !ok {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	all := make([]change, 0, min(len(names), maxChanges))
-	for _, name := range names {
-		if len(all) == maxChanges {
-			break
-		}
-		all = append(all, change{name, was[name], is[name], was[name] == is[name]})
-	}
-	return all
-}
-
-// flatten collects the values of a JSON document by their paths.
-func flatten(document json.RawMessage, into map[string]string) {
-	if len(document) == 0 {
-		return
-	}
-	decoder := json.NewDecoder(bytes.NewReader(document))
-	decoder.UseNumber()
-	var value any
-	if decoder.Decode(&value) != nil {
-		return
-	}
-	flattenValue("", value, into)
-}
-
-func flattenValue(path string, value any, into map[string]string) {
-	join := func(name string) string { return strings.TrimPrefix(path+"."+name, ".") }
-	switch v := value.(type) {
-	case map[string]any:
-		for name, inner := range v {
-			flattenValue(join(name), inner, into)
-		}
-	case []any:
-		for i, inner := range v {
-			flattenValue(join(strconv.Itoa(i)), inner, into)
-		}
-	case nil:
-	case string:
-		into[strings.TrimPrefix(path, ".")] = v
+	called, err := s.store.Users(c.UserContext(), person.Actor,
+		store.UserFilter{Named: f.Target, Page: store.Page{Limit: maxCalled}})
+	switch n := len(called.Items); {
+	case err != nil:
+	case n == 1:
+		f.Target = called.Items[0].UserID.String()
+	case n == 0:
+		p.Wrong = "There is no user with this name. Type the whole name, or the id of a user, message, tree or list."
 	default:
-		into[strings.TrimPrefix(path, ".")] = fmt.Sprint(v)
+		p.Called = called.Items
+		p.Wrong = "Several users have this name. Choose one by its id."
 	}
+	return f, err
+}
+
+// maxCalled is the number of users of one name that the page offers.
+const maxCalled = 20
+
+// staffChoices returns the people and keys whose actions the list can be filtered
+// by.
+func (s *Server) staffChoices(c *fiber.Ctx, asked string, chosen *uuid.UUID) ([]Choice, error) {
+	person := s.person(c)
+	if !person.May(policy.AuditAll) {
+		return nil, nil
+	}
+	all, err := s.store.ActionActors(c.UserContext(), person.Actor)
+	choices := make([]Choice, 0, len(all)+1)
+	found := asked == "" || asked == "me"
+	for _, a := range all {
+		choice := Choice{a.UserID.String(), named(a.DisplayName, a.UserID), false}
+		if a.IsKey {
+			choice.Text += " (API key)"
+		}
+		if !found && (chosen != nil && *chosen == a.UserID || chosen == nil && strings.EqualFold(a.DisplayName, strings.TrimSpace(asked))) {
+			choice.Chosen, found = true, true
+		}
+		choices = append(choices, choice)
+	}
+	return choices, err
+}
+
+// Unlisted reports whether the actor that was asked for is not among the choices.
+func (p auditPage) Unlisted() bool {
+	return p.Asked.Actor != "" && p.Asked.Actor != "me" &&
+		!slices.ContainsFunc(p.Staff, func(c Choice) bool { return c.Chosen })
 }

@@ -161,7 +161,7 @@ func TestActionPage(t *testing.T) {
 		t.Errorf("the head: %s", h1)
 	}
 	changed := page.text(".changes")
-	if !strings.Contains(changed, "deletion.deleted false true") {
+	if !strings.Contains(changed, "Deletion: deleted no yes") {
 		t.Errorf("before and after: %s", changed)
 	}
 	if link := attr(page.page().Find("a[href^='/messages/']"), "href"); link != "/messages/"+ids[1] {
@@ -235,7 +235,8 @@ func TestHome(t *testing.T) {
 	if empty := c.get("/").want(200).page().Find(".empty").Length(); empty != 4 {
 		t.Errorf("%d empty states on an empty database, want 4", empty)
 	}
-	author, ids := thread(t, s)
+	author, ids := storetest.User(t, s, "Mallory"), []uuid.UUID(nil)
+	_, ids = thread(t, s)
 	reporter := storetest.User(t, s, "Grace")
 	storetest.Report(t, s, ids[2], reporter, "Rude <script>", time.Now())
 	until := time.Now().Add(48 * time.Hour)

@@ -73,9 +73,7 @@ func (t messagePresenter) view(m store.Message) messageView {
 		b.Body = markup.HTML(m.Text)
 	}
 	b.Long = len(m.Text) > longText || strings.Count(m.Text, "\n") > longLines
-	if t.person.BlurToxic {
-		b.Warnings = contentWarnings(m)
-	}
+	b.Warnings = hiddenFrom(t.person, m)
 	return b
 }
 

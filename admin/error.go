@@ -241,6 +241,9 @@ func (s *Server) showError(c *fiber.Ctx, err error) error {
 	if r.SignedIn && f.Code == "forbidden" {
 		f.Why = whyRefused(c.Path(), f.Missing, r.Permission)
 	}
+	if r.SignedIn && f.Action != nil && s.quote(c, f.Action) != nil {
+		f.Action.Quote = "" // the page needs no quotation
+	}
 	p := errorPage{Layout: s.layout(c, f.Title), Failure: f, RequestID: r.ID, Back: s.back(c)}
 	p.Toast = nil
 	view := "error"

@@ -89,6 +89,9 @@ func (s *Server) job(c *fiber.Ctx) error {
 	if job.Action != nil {
 		// A person who may not read all of the log sees the number of the action only.
 		if action, err := s.store.Action(ctx, actor, *job.Action, job.Act().Target); err == nil {
+			if err := s.quote(c, &action); err != nil {
+				return err
+			}
 			p.Action = &action
 			p.MayUndo = action.Undoable && action.UndoneBy == nil && mayUndo(p.Person, action)
 		}

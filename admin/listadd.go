@@ -162,7 +162,7 @@ func (s *Server) answerAdded(
 	}
 	p.List, p.Result, p.Reason, p.Typed = viewList(list), newAddResult(added, faults), "", ""
 	if action.ID != 0 {
-		p.Toast = toastOf(p.Person, action, p.List.Path())
+		p.Toast = s.toastOf(c, action, p.List.Path())
 	}
 	return s.render(c, "listadd", p)
 }

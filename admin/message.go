@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/gofiber/fiber/v2"
@@ -115,7 +114,7 @@ func (s *Server) message(c *fiber.Ctx) error {
 	t := newPresenter(p.Person, p.Here)
 	t.raw = q.View == "raw"
 	p.layOut(t)
-	p.Tree = viewTree(p.Message.Tree, t)
+	p.Tree = viewTree(p.Message.Tree, &p.Message.Path[0], t)
 	p.MayBan = t.mayBan(p.Message.Message)
 	p.Scores, p.Labels = scoreTables(p.Message.Message), labelTable(p.Message.Message)
 	for _, v := range p.Message.Votes {
@@ -212,13 +211,17 @@ func (s *Server) recentActions(c *fiber.Ctx, id uuid.UUID) ([]actionEntry, error
 	if err != nil {
 		return nil, err
 	}
+	if err := s.quoteAll(c, list.Items); err != nil {
+		return nil, err
+	}
 	entries := make([]actionEntry, len(list.Items))
 	for i, a := range list.Items {
-		entries[i] = actionEntry{a, sentence(a), a.Undoable && a.UndoneBy == nil && mayUndo(person, a)}
+		entries[i] = actionEntry{a, s.sentence(a), a.Undoable && a.UndoneBy == nil && mayUndo(person, a)}
 		// The top of the page names the target.
 		switch kind, _ := store.KindNamed(a.Kind); {
-		case a.Undoes != nil:
-			entries[i].Text = fmt.Sprintf("%s action %d", kind.Past, *a.Undoes)
+		case a.TargetID == id.String() && a.Undoes != nil:
+			undone, _ := store.KindNamed(a.UndoesKind)
+			entries[i].Text = kind.Past + " “" + undone.Past + "”"
 		case a.TargetID == id.String():
 			entries[i].Text = kind.Past
 		}

@@ -241,6 +241,9 @@ type revisionView struct {
 // Tag returns the message's language for a lang attribute.
 func (p historyPage) Tag() string { return langTag(p.Message.Lang) }
 
+// Hidden returns the scores for which the texts are hidden from this person.
+func (p historyPage) Hidden() []contentWarning { return hiddenFrom(p.Person, p.Message.Message) }
+
 func (p historyPage) api() any {
 	return store.List[store.Revision]{Items: orNone(p.Message.Revisions)}
 }

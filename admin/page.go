@@ -130,13 +130,17 @@ func (s *Server) toast(c *fiber.Ctx, person store.Person) *Toast {
 	if err != nil || action.ActorName != person.Name || time.Since(action.At) > 15*time.Minute {
 		return nil
 	}
-	return toastOf(person, action, localPath(hereWithout(c, "done"), "/"))
+	return s.toastOf(c, action, localPath(hereWithout(c, "done"), "/"))
 }
 
 // toastOf returns the notice of an action that the person just took. Its buttons
 // return to a path.
-func toastOf(person store.Person, action store.Action, back string) *Toast {
-	toast := &Toast{Text: sentence(action) + touched(action.Affected), Action: action.ID, Return: back}
+func (s *Server) toastOf(c *fiber.Ctx, action store.Action, back string) *Toast {
+	person := s.person(c)
+	if err := s.quote(c, &action); err != nil {
+		s.Log.Warn("the message of a notice could not be read", "error", err) // the sentence has no quotation then
+	}
+	toast := &Toast{Text: s.sentence(action) + touched(action.Affected), Action: action.ID, Return: back}
 	if action.Undoable && action.UndoneBy == nil && mayUndo(person, action) {
 		toast.Undo = action.ID
 		if action.Kind == "create_list" { // its undo removes the page

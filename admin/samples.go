@@ -265,7 +265,11 @@ func (s *Server) nextSampleItem(c *fiber.Ctx) (nextItem, []store.Message, error)
 	var thread []store.Message
 	for _, m := range detail.Path {
 		n.Thread = append(n.Thread, blindMessage{m.MessageID, m.TreeID, m.Role, m.Lang, m.Text, m.CreatedDate})
-		thread = append(thread, blind(m))
+		shown := blind(m)
+		if m.MessageID != *next.Item {
+			shown.Labels = m.Labels // they hide a text that nobody judges here
+		}
+		thread = append(thread, shown)
 	}
 	n.Message = &n.Thread[len(n.Thread)-1]
 	return n, thread, nil

@@ -43,10 +43,11 @@ func (s *Server) functions() map[string]any {
 		"plain":    undirected,   // contributor text, in the order in which it was written
 		"query":    changeQuery,  // {{query .Query "sort" "rate"}}: the same page, changed
 		"role":     s.roleTitle,  // data lead
-		"sentence": sentence,     // Banned Jane
+		"sentence": s.sentence,   // Banned Jane
 		"markdown": markup.HTML,  // contributor text
 		"raw":      markup.Raw,   // contributor text as it was written
 		"target":   targetPath,   // the page of an action's target
+		"touched":  touchedWords, // 53 messages, 7 by others; 2 trees
 		"weight":   weight,       // 0.125
 	}
 }

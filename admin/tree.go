@@ -39,11 +39,12 @@ type treesQuery struct {
 // treeView is a tree as pages show it.
 type treeView struct {
 	store.Tree
-	Title       string // of the state
-	Mood        string // ok, warn, bad or info: the class of its badge
-	Prompt      string // the beginning of the prompt
-	AuthorShown string // the name of the author; empty where there is none
-	Act         string // the address that stops or restarts it; empty if the person may not
+	Title       string           // of the state
+	Mood        string           // ok, warn, bad or info: the class of its badge
+	Prompt      string           // the beginning of the prompt
+	Warnings    []contentWarning // why Prompt is hidden
+	AuthorShown string           // the name of the author; empty where there is none
+	Act         string           // the address that stops or restarts it; empty if the person may not
 	Halted      bool
 	Restarting  string // the state that a restart restores
 }
@@ -51,9 +52,15 @@ type treeView struct {
 // Tag returns the tree's language for a lang attribute.
 func (v treeView) Tag() string { return langTag(v.Lang) }
 
-func viewTree(tree store.Tree, t messagePresenter) treeView {
-	v := treeView{Tree: tree, Title: stateTitle(tree.State), Mood: moods[tree.State],
-		Prompt: markup.Excerpt(tree.Excerpt, tableExcerpt), Halted: tree.State == haltedState}
+// viewTree makes the view of a tree. The prompt is its first message; nil if it
+// has none.
+func viewTree(tree store.Tree, prompt *store.Message, t messagePresenter) treeView {
+	v := treeView{Tree: tree, Title: stateTitle(tree.State), Mood: moods[tree.State], Halted: tree.State == haltedState}
+	if prompt != nil {
+		if v.Warnings = hiddenFrom(t.person, *prompt); v.Warnings == nil {
+			v.Prompt = markup.Excerpt(tree.Excerpt, tableExcerpt)
+		}
+	}
 	if tree.Author != nil {
 		v.AuthorShown = named(orEmpty(tree.AuthorName), *tree.Author)
 	}
@@ -166,8 +173,20 @@ func (s *Server) trees(c *fiber.Ctx) error {
 	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", q.Cursor)
 	p.Pager = p.pager(list.Prev, list.Next, "")
 	t := newPresenter(p.Person, hereWithout(c, "done", "notice"))
+	ids := make([]uuid.UUID, len(list.Items))
+	for i, tree := range list.Items {
+		ids[i] = tree.TreeID
+	}
+	prompts, err := s.store.MessagesNamed(c.UserContext(), s.actor(c), ids) // a prompt has its tree's id
+	if err != nil {
+		return err
+	}
 	for _, tree := range list.Items {
-		p.Lines = append(p.Lines, viewTree(tree, t))
+		var prompt *store.Message
+		if m, ok := prompts[tree.TreeID]; ok {
+			prompt = &m
+		}
+		p.Lines = append(p.Lines, viewTree(tree, prompt, t))
 	}
 	return s.render(c, "trees", p)
 }
@@ -204,7 +223,11 @@ func (s *Server) tree(c *fiber.Ctx) error {
 	p.Layout = s.layout(c, "Tree")
 	p.Here = hereWithout(c, "done", "notice")
 	t := newPresenter(p.Person, p.Here)
-	p.Tree = viewTree(p.Detail.Tree, t)
+	var prompt *store.Message
+	if p.Detail.Prompt != nil {
+		prompt = &p.Detail.Prompt.Message
+	}
+	p.Tree = viewTree(p.Detail.Tree, prompt, t)
 	o := outline{messagePresenter: t, menus: true, left: new(outlineNodes)}
 	p.Outline = o.of(p.Detail.Prompt)
 	p.Shown = outlineNodes - *o.left
@@ -260,9 +283,7 @@ func (o outline) node(n *store.Node, level int) *outlineNode {
 	*o.left--
 	node := &outlineNode{Message: n.Message, Author: authorName(n.Message), Excerpt: markup.Excerpt(n.Text, tableExcerpt),
 		Current: n.MessageID == o.current, Badges: badges(n.Message), Reactions: reactionCounts(n.Emojis)}
-	if o.person.BlurToxic {
-		node.Warnings = contentWarnings(n.Message)
-	}
+	node.Warnings = hiddenFrom(o.person, n.Message)
 	if o.menus {
 		menu := o.menuLink(n.Message)
 		node.Menu = &menu

@@ -272,6 +272,9 @@ func (s *Server) showUser(c *fiber.Ctx, status int, p userPage) error {
 	case "actions":
 		p.actions, err = s.store.Actions(ctx, actor, store.ActionFilter{Concerning: &id, Page: p.Filter.page()})
 		next, prev = p.actions.Next, p.actions.Prev
+		if err == nil {
+			err = s.quoteAll(c, p.actions.Items)
+		}
 	default:
 		f := p.Filter.filter(id)
 		if f.Limit == 0 && !isAPI(c) {

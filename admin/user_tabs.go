@@ -132,7 +132,7 @@ func (s *Server) warnOfFeedback(c *fiber.Ctx, p *userPage) error {
 	messages, err := s.store.MessagesNamed(c.UserContext(), s.actor(c), ids)
 	p.warnings = make(map[uuid.UUID][]contentWarning, len(messages))
 	for id, m := range messages {
-		p.warnings[id] = contentWarnings(m)
+		p.warnings[id] = hiddenFrom(p.Person, m)
 	}
 	return err
 }

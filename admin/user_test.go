@@ -161,7 +161,8 @@ func TestUpdateUser(t *testing.T) {
 		t.Errorf("leads to %q", to)
 	}
 	a = moderator.get(a.header.Get("Location")).want(http.StatusOK)
-	if text := a.text(".toast"); !strings.Contains(text, "Updated Trollo") || !strings.Contains(text, "Undo") {
+	if text := a.text(".toast"); !strings.Contains(text, "Changed the notes and leaderboard setting of Trollo") ||
+		!strings.Contains(text, "Undo") {
 		t.Errorf("the toast says %q", text)
 	}
 	if got := a.page().Find("textarea[name=notes]").Text(); strings.TrimPrefix(got, "\n") != "first\nnote" {
@@ -187,8 +188,7 @@ func TestUpdateUser(t *testing.T) {
 
 	other.post(self, form(saved, "Renamed", "theirs")).want(http.StatusSeeOther)
 	a = moderator.post(self, form(saved, "Trollo", "mine")).want(http.StatusConflict)
-	if text := a.text(".notice-warn"); !strings.Contains(text, "Updated Renamed") &&
-		!strings.Contains(text, "Updated Trollo") {
+	if text := a.text(".notice-warn"); !strings.Contains(text, "Changed the name and notes of Trollo") {
 		t.Errorf("the conflict says %q", text)
 	}
 	if got := a.page().Find("textarea[name=notes]").Text(); strings.TrimPrefix(got, "\n") != "mine" {

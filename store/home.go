@@ -3,19 +3,20 @@ package store
 import (
 	"context"
 
+	"github.com/google/uuid"
+
 	"treewarden/policy"
 	"treewarden/scoring"
-	"treewarden/store/db"
 	"treewarden/store/messages"
 	"treewarden/store/users"
 )
 
 // Home holds the work that waits for a member of staff.
 type Home struct {
-	OpenReports []messages.Reported `json:"open_reports"`
-	Flagged     []BoardRow          `json:"flagged"` // the top of today's board
-	MyActions   []Action            `json:"my_actions"`
-	BansEnding  []User              `json:"bans_ending"` // within the next seven days
+	OpenReports messages.OpenReports
+	Flagged     []BoardRow // the top of today's board
+	MyActions   []Action
+	BansEnding  []User // within the next seven days
 }
 
 // Home returns the work that waits for the actor, in some languages; nil stands for
@@ -25,11 +26,19 @@ func (s *Store) Home(ctx context.Context, actor Actor, within []string) (Home, e
 	if err := need(actor, policy.Read); err != nil {
 		return h, err
 	}
-	var err error
-	if h.OpenReports, err = messages.OpenReports(ctx, s.pool, within); err != nil {
+	formula, err := s.FormulaNamed(ctx, "")
+	if err != nil {
 		return h, err
 	}
-	formula, err := s.FormulaNamed(ctx, "")
+	current, err := s.boards.Current(ctx)
+	if err != nil {
+		return h, err
+	}
+	scorer := formula.Scorer()
+	h.OpenReports, err = messages.ReadReported(ctx, s.pool, within, func(user uuid.UUID) float64 {
+		u, _ := current.User(user)
+		return scorer.Score(u.Counters(scoring.Total))
+	})
 	if err != nil {
 		return h, err
 	}
@@ -46,11 +55,6 @@ func (s *Store) Home(ctx context.Context, actor Actor, within []string) (Home, e
 		}
 		h.MyActions = mine.Items
 	}
-	q := db.Query{Columns: users.Columns + db.NoCursorKey, From: "users u"}
-	q.Where("u.banned_at IS NOT NULL AND u.banned_until BETWEEN now() AND now() + interval '7 days'")
-	q.WithinLanguages(db.MainLanguageSQL, within)
-	sql, args := q.SQL()
-	rows, err := db.Collect[users.Row](ctx, s.pool, sql+" ORDER BY u.banned_until LIMIT 5", args...)
-	h.BansEnding = users.Of(rows)
+	h.BansEnding, err = users.BansEnding(ctx, s.pool, within)
 	return h, err
 }

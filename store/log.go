@@ -44,6 +44,24 @@ func (s *Store) Action(ctx context.Context, actor Actor, id int64, target uuid.U
 	return action, nil
 }
 
+// ActionDetail returns an action that the actor may read, as by Action, with what it
+// touched.
+func (s *Store) ActionDetail(ctx context.Context, actor Actor, id int64, target uuid.UUID, page Page) (audit.Detail, error) {
+	action, err := s.Action(ctx, actor, id, target)
+	if err != nil {
+		return audit.Detail{}, err
+	}
+	return audit.DetailOf(ctx, s.pool, action, page)
+}
+
+// ActionActors lists those whose actions the actor may ask for.
+func (s *Store) ActionActors(ctx context.Context, actor Actor) ([]audit.Actor, error) {
+	if err := need(actor, policy.AuditAll); err != nil {
+		return nil, err
+	}
+	return audit.Actors(ctx, s.pool)
+}
+
 var errOthersAction = &Forbidden{
 	policy.AuditAll, "You see your own actions, and those on the user, message or tree that you look at. Open the action " +
 		"from there.",

@@ -337,31 +337,10 @@ func inTheWay(action Action, why string) error {
 // countUndone counts the objects that the undo changed. It returns errUnchanged if
 // there are none.
 func (d *actionTx) countUndone() error {
-	if err := d.QueryRow(d.Ctx, `WITH touched AS (SELECT m.user_id, m.message_id FROM action_objects o
-			JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id
-			WHERE o.action_id = $1 AND o.aspect = 'deletion'),
-		author AS (SELECT CASE WHEN $3 = 'user' THEN $2 ELSE
-			(SELECT m.user_id FROM message_trees x
-				JOIN messages m ON m.tree_id = x.tree_id AND m.message_id = x.message_id
-				WHERE x.message_id = $2) END AS id)
-		SELECT count(*), count(*) FILTER (WHERE CASE WHEN $3 = 'list' THEN NOT EXISTS (SELECT FROM list_items i
-			WHERE i.list_id = $2 AND i.message_id = t.message_id) ELSE t.user_id IS DISTINCT FROM author.id END)
-		FROM touched t, author`, d.id, d.act.Target, d.targetType).
-		Scan(&d.affected.Messages, &d.affected.OthersMessages); err != nil {
-		return err
-	}
-	var changed, other int64
-	err := d.QueryRow(d.Ctx, `SELECT count(*),
-			count(DISTINCT object_id) FILTER (WHERE object_type IN ('message', 'list_item', 'candidate')
-				AND aspect <> 'deletion') + coalesce(max((before->>'found')::bigint) FILTER (WHERE aspect = 'candidates'), 0),
-			count(DISTINCT object_id) FILTER (WHERE object_type = 'tree'),
-			count(DISTINCT object_id) FILTER (WHERE object_type = 'user')
-		FROM action_objects WHERE action_id = $1`, d.id).Scan(&changed, &other, &d.affected.Trees, &d.affected.Users)
-	if err == nil && changed == 0 {
+	counts, changed, err := audit.CountUndone(d.Ctx, d.Conn, d.id, d.act.Target, d.targetType)
+	if err == nil && !changed {
 		return errUnchanged // such as a ban that ended by itself
 	}
-	if d.affected.Messages == 0 {
-		d.affected.Messages = other
-	}
+	d.affected = counts
 	return err
 }

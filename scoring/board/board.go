@@ -121,6 +121,17 @@ func (b *Board) Len() int {
 	return len(b.users)
 }
 
+// User returns a user of the board.
+func (b *Board) User(id uuid.UUID) (u User, known bool) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	at, known := b.place[id]
+	if known {
+		u = b.users[at]
+	}
+	return u, known
+}
+
 // Each calls do for each user, in no order, until it returns false. do must not
 // call methods of the board.
 func (b *Board) Each(do func(*User) bool) {

@@ -49,6 +49,12 @@ type Action struct {
 	After       json.RawMessage `json:"after"`
 	Hash        string          `json:"hash"` // hex
 	PrevHash    string          `json:"prev_hash"`
+
+	// UndoesKind is the kind of the action that it undoes.
+	UndoesKind string `json:"-"`
+	// Quote is what a page shows of the target message or tree, set by the page.
+	// A text can be hidden from its reader, so that no page shows TargetLabel.
+	Quote string `json:"-"`
 }
 
 type row struct {
@@ -62,6 +68,7 @@ type row struct {
 	TargetLabel               string
 	StaffAuthor               bool
 	Undoes, UndoneBy          *int64
+	UndoesKind                string
 	Undoable                  bool
 	Messages, OthersMessages  int64
 	Trees, Users              int64
@@ -71,7 +78,8 @@ type row struct {
 }
 
 const columns = `a.seq, a.id AS key, a.at, a.actor_id, a.actor_name, a.actor_role, a.via, a.kind,
-	a.target_type, a.target_id, a.target_label, a.staff_author, u.seq AS undoes, b.seq AS undone_by, a.undoable,
+	a.target_type, a.target_id, a.target_label, a.staff_author, u.seq AS undoes,
+	coalesce(u.kind, '') AS undoes_kind, b.seq AS undone_by, a.undoable,
 	a.messages, a.others_messages, a.trees, a.users, a.reason, a.before, a.after, a.prev_hash, a.hash`
 
 const tables = `actions a LEFT JOIN actions b ON b.undoes = a.id LEFT JOIN actions u ON u.id = a.undoes`
@@ -81,7 +89,7 @@ func (r row) action() Action {
 		ID: r.Seq, Seq: r.Seq, Key: r.Key, At: r.At,
 		ActorID: r.ActorID, ActorName: r.ActorName, ActorRole: r.ActorRole, Via: r.Via, Kind: r.Kind,
 		TargetType: r.TargetType, TargetID: r.TargetID, TargetLabel: r.TargetLabel, StaffAuthor: r.StaffAuthor,
-		Undoes: r.Undoes, UndoneBy: r.UndoneBy, Undoable: r.Undoable,
+		Undoes: r.Undoes, UndoesKind: r.UndoesKind, UndoneBy: r.UndoneBy, Undoable: r.Undoable,
 		Affected: Affected{r.Messages, r.OthersMessages, r.Trees, r.Users},
 		Reason:   r.Reason, Before: r.Before, After: r.After,
 		Hash: hex.EncodeToString(r.Hash), PrevHash: hex.EncodeToString(r.PrevHash),

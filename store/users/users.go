@@ -17,6 +17,7 @@ import (
 // leading "-" means descending.
 type Filter struct {
 	Q, Role, Status, Lang, Sort string
+	Named                       string   // the display name in full, in upper or lower case
 	Within                      []string // only users who write most in these languages; nil for all
 	db.Page
 }
@@ -35,6 +36,9 @@ func Page(ctx context.Context, c db.Conn, f Filter) (db.List[User], error) {
 			named = "(" + named + " OR u.user_id = " + q.Arg(id) + ")"
 		}
 		q.Where(named)
+	}
+	if f.Named != "" {
+		q.Where(db.NamedSQL("u.display_name", q.Arg(db.ToText(f.Named))))
 	}
 	if f.Role != "" {
 		q.Where("u.role = ?", f.Role)
