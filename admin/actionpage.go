@@ -67,6 +67,9 @@ type touchedUser struct {
 	Name string
 }
 
+// touchedOnPage is the number of messages on a page of those that an action touched.
+const touchedOnPage = 50
+
 // action shows one action. The API answers with its entry in the log.
 func (s *Server) action(c *fiber.Ctx) error {
 	if isAPI(c) {
@@ -86,7 +89,7 @@ func (s *Server) action(c *fiber.Ctx) error {
 	}
 	page := q.page()
 	if page.Limit == 0 {
-		page.Limit = onPage
+		page.Limit = touchedOnPage
 	}
 	d, err := s.store.ActionDetail(c.UserContext(), s.actor(c), id, target, page)
 	if err != nil {

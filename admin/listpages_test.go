@@ -101,7 +101,7 @@ func TestListForms(t *testing.T) {
 	}
 	late := c.post(c.list, url.Values{"name": {"Mine"}, "version": {"1"}}).want(409)
 	if v, _ := late.page().Find("#list-name").Attr("value"); v != "Mine" ||
-		!strings.Contains(late.text(".notice"), "Changed the list") {
+		!strings.Contains(late.text(".notice"), "of the list “Before release”") {
 		t.Errorf("a late change: %s", late.text("main"))
 	}
 	c.get(c.list + "/add").want(200)

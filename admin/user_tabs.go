@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/store"
 )
@@ -164,4 +165,14 @@ func (p userPage) ActionLines() []actionLine {
 		lines[i] = actionLine{a, a.Undoable && a.UndoneBy == nil && mayUndo(p.Person, a)}
 	}
 	return lines
+}
+
+// DoneBy returns the address of the user's own actions, if they are staff and the
+// person may see them.
+func (p userPage) DoneBy() string {
+	own := p.User.UserID == p.Person.UserID && p.Person.May(policy.AuditOwn)
+	if !own && !p.Person.May(policy.AuditAll) || !p.Person.Policy.EntersConsole(p.User.Role) {
+		return ""
+	}
+	return "/audit?actor=" + p.User.UserID.String()
 }

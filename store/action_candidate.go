@@ -229,7 +229,7 @@ func (d *actionTx) refuseDecided(list uuid.UUID, ids []uuid.UUID, verdict string
 		return err
 	}
 	return d.standsInTheWay(action, "This candidate has another verdict already ("+other+"). Undo that first, or ask somebody who "+
-		"may.")
+		"may. It is")
 }
 
 // verdictAspect is the aspect of the verdicts on candidates, with the items that

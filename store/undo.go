@@ -72,7 +72,7 @@ func (d *actionTx) undo(number int64) error {
 		if err != nil {
 			return err
 		}
-		return inTheWay(by, "This was undone already.")
+		return inTheWay(by, "This was undone already:")
 	}
 	kind, _ := KindNamed(action.Kind)
 	d.aspects, d.permission = kind.aspects, kind.Permission
@@ -315,7 +315,7 @@ func (d *actionTx) laterThan(id int64, objectType string, object uuid.UUID, aspe
 	if err != nil {
 		return err
 	}
-	return d.standsInTheWay(later, "A later action stands in the way.")
+	return d.standsInTheWay(later, "A later change blocks this:")
 }
 
 // standsInTheWay returns a Conflict with the action of an id in the database.
@@ -328,8 +328,9 @@ func (d *actionTx) standsInTheWay(key int64, why string) error {
 }
 
 func inTheWay(action Action, why string) error {
+	kind, _ := KindNamed(action.Kind)
 	return &Conflict{
-		Why:    fmt.Sprintf("%s It is action %d (%s, by %s).", why, action.ID, action.Kind, action.ActorName),
+		Why:    fmt.Sprintf("%s action %d, “%s” by %s.", why, action.ID, kind.Title, action.ActorName),
 		Action: &action,
 	}
 }
