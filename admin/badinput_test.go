@@ -174,7 +174,7 @@ func (w *world) by(r route) *client {
 	switch {
 	case r.Permission == public || w.actor.May(r.Permission):
 		return w.mod
-	case r.Permission == policy.PolicyManage:
+	case r.Permission == policy.PolicyManage, r.Permission == policy.UserRole:
 		return w.asAdmin()
 	case r.Path == ingestPath || r.Path == eventsPath:
 		return w.collector

@@ -204,3 +204,34 @@ func TestActionTouched(t *testing.T) {
 		t.Errorf("the obstacle: %s", text)
 	}
 }
+
+// TestChangeRole checks the form of a change of role: what each role permits, a
+// reason, and the notice.
+func TestChangeRole(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	server := newServer(t, s)
+	user := storetest.User(t, s, "Trollo")
+	path := "/users/" + user.String() + "/role"
+	staff(t, server, policy.Moderator).get(path).want(403)
+	c := staff(t, server, policy.Admin)
+	form := c.get(path).want(200)
+	option := form.page().Find("label:has(input[name=role][value=moderator])").Text()
+	if !strings.Contains(form.text(".dialog-body"), "Role now: General") || !strings.Contains(option, "May also") {
+		t.Errorf("the form: %s", form.text(".dialog-body"))
+	}
+	send := browserForm(form.page().Find("form[data-act]"))
+	send.Set("role", policy.Moderator)
+	if text := c.post(path, send).want(422).text("#act-reason-more"); !strings.Contains(text, "reason") {
+		t.Errorf("without a reason: %q", text)
+	}
+	send.Set("reason", "a good one")
+	to := c.post(path, send).want(303).header.Get("Location")
+	if text := c.get(to).want(200).text(".toast"); !strings.Contains(text, "Made Trollo a moderator (was general)") {
+		t.Errorf("the notice: %s", text)
+	}
+	send.Set("role", "emperor")
+	send.Del("version")
+	send.Set("key", "another")
+	c.post(path, send).want(422)
+}

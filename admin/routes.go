@@ -128,6 +128,9 @@ func routes() []route {
 		{get, jobsPath + "/:id", policy.Read, (*Server).job, both},
 		{post, jobsPath + "/:id/cancel", policy.Read, (*Server).cancelJob, both},
 
+		{get, "/users/:id/role", policy.UserRole, (*Server).roleForm, pageOnly},
+		{post, "/users/:id/role", policy.UserRole, (*Server).changeRole, pageOnly},
+
 		{get, "/audit", policy.AuditOwn, (*Server).audit, both},
 		{get, "/actions/:id", policy.AuditOwn, (*Server).action, both},
 		{get, "/actions/:id/undo", policy.Read, (*Server).undoForm, pageOnly},
