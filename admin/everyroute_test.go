@@ -90,7 +90,7 @@ func TestEveryRoute(t *testing.T) {
 						if ok && !holds && a.status != http.StatusForbidden {
 							t.Errorf("%s %s by %s, who lacks %s: %d", method, path, actor.role, r.Permission, a.status)
 						}
-					case asked == get && known && kindOf(r).Path == "":
+					case asked == get && known && kindOf(r).Path == "" && !strings.HasSuffix(path, "/role"): // no form of an act
 						if passed++; a.status != http.StatusOK {
 							t.Errorf("%s %s by %s on %+v: %d, want it shown", method, path, actor.role, target, a.status)
 						}
