@@ -59,8 +59,11 @@ func (s *Server) readContext(c *fiber.Ctx, p *actPage) error {
 	if err != nil {
 		return err
 	}
+	if err := s.quoteAll(c, list.Items); err != nil {
+		return err
+	}
 	for _, a := range list.Items {
-		p.Context.RecentActions = append(p.Context.RecentActions, entryOf(a, target))
+		p.Context.RecentActions = append(p.Context.RecentActions, s.entryOf(a, target))
 	}
 	if p.User == nil {
 		return nil
@@ -76,8 +79,8 @@ func (s *Server) readContext(c *fiber.Ctx, p *actPage) error {
 }
 
 // entryOf returns an action as a form shows it: without an undo.
-func entryOf(a store.Action, target string) actionEntry {
-	entry := actionEntry{Action: a, Text: sentence(a)}
+func (s *Server) entryOf(a store.Action, target string) actionEntry {
+	entry := actionEntry{Action: a, Text: s.sentence(a)}
 	if kind, _ := store.KindNamed(a.Kind); a.Undoes == nil && a.TargetID == target {
 		entry.Text = kind.Past
 	}
