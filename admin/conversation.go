@@ -28,7 +28,9 @@ type messageView struct {
 	Marks     []mark
 	Toxicity  []contentWarning // of every classifier, whatever the score
 	Menu      menuLink
+	Acts      []menuItem // buttons below the message
 	Siblings  *siblings
+	Place     string // among its siblings, by rank
 }
 
 // siblings links a message to the other replies to its parent.
@@ -75,6 +77,26 @@ func (t messagePresenter) view(m store.Message) messageView {
 	b.Long = len(m.Text) > longText || strings.Count(m.Text, "\n") > longLines
 	b.Warnings = hiddenFrom(t.person, m)
 	return b
+}
+
+// placeBy returns a rank in words, such as "1st of 3"; the best rank is 0. It is
+// empty without a rank.
+func placeBy(rank *int, siblings int) string {
+	if rank == nil {
+		return ""
+	}
+	n := *rank + 1
+	ending := "th"
+	if n%100 < 11 || n%100 > 13 {
+		ending = map[int]string{1: "st", 2: "nd", 3: "rd"}[n%10]
+		if ending == "" {
+			ending = "th"
+		}
+	}
+	if n < 1 || n > siblings {
+		return "rank " + number(*rank) // the data contradict themselves
+	}
+	return number(n) + ending + " of " + number(siblings)
 }
 
 func (t messagePresenter) views(messages []store.Message) []messageView {
@@ -173,6 +195,14 @@ type contentWarning struct {
 	Name  string
 	Share float64
 	By    string // the classifier, or the number of people
+}
+
+// Model returns the classifier's name on pages.
+func (w contentWarning) Model() string {
+	if w.By == "detoxify" {
+		return "Detoxify"
+	}
+	return w.By
 }
 
 // High reports whether the score alone hides a text.

@@ -52,6 +52,9 @@ type messagePage struct {
 	Views         []Choice
 	Here          string
 	MayBan        bool
+	Card          *authorCard // nil if no user wrote the message
+	Prompt        string      // the first words of the tree's prompt; empty if they are hidden
+	Reveal        *reveal
 }
 
 func (p messagePage) api() any { return p.Message }
@@ -111,6 +114,11 @@ func (s *Server) message(c *fiber.Ctx) error {
 	p.Here = hereWithout(c, "done", "notice")
 	p.Views = []Choice{{mustQuery(p.Query, "view", ""), "Formatted", q.View == ""},
 		{mustQuery(p.Query, "view", "raw"), "Raw", q.View == "raw"}}
+	shown := p.withReveal(c)
+	p.Reveal = revealLink(p.Query, shown, hidesAny(p.Person, p.Message.Path, p.Message.Replies))
+	if prompt := p.Message.Path[0]; !hidesAny(p.Person, []store.Message{prompt}) {
+		p.Prompt = markup.Excerpt(prompt.Text, tableExcerpt)
+	}
 	t := newPresenter(p.Person, p.Here)
 	t.raw = q.View == "raw"
 	p.layOut(t)
@@ -136,6 +144,9 @@ func (s *Server) message(c *fiber.Ctx) error {
 	if p.Lists, err = s.listsWith(c, id); err != nil {
 		return err
 	}
+	if p.Card, err = s.authorCard(c, p.Message.Message); err != nil {
+		return err
+	}
 	return s.render(c, "message", p)
 }
 
@@ -150,12 +161,30 @@ func (p *messagePage) layOut(t messagePresenter) {
 		replies = replies[:shownReplies]
 	}
 	p.Thread, p.Replies = t.views(path), t.views(replies)
+	for i := 1; i < len(path); i++ {
+		parent := path[i-1]
+		if path[i].ParentID != nil && *path[i].ParentID == parent.MessageID { // none was left out between them
+			p.Thread[i].Place = placeBy(path[i].Rank, parent.Children)
+		}
+	}
+	for i, m := range replies {
+		p.Replies[i].Place = placeBy(m.Rank, p.Message.Children)
+	}
 	current := &p.Thread[len(p.Thread)-1]
 	current.Current = true
 	// After an act the page must not scroll.
 	current.Focus = len(p.Thread) > 1 && p.Toast == nil
 	current.Long = len(current.Text) > longTextCurrent
+	current.Acts = t.buttons(current.Message)
 	current.Siblings = siblingsOf(p.Message)
+}
+
+// buttons returns the acts that stand below the message that the page is about.
+func (t messagePresenter) buttons(m store.Message) []menuItem {
+	all := slices.Concat(t.acts(m, false), t.acts(m, true))
+	return slices.DeleteFunc(all, func(item menuItem) bool {
+		return !slices.Contains([]string{"trash", "undo", "spam", "check", "ban", "label"}, item.Icon)
+	})
 }
 
 // siblingsOf returns a message's place among its siblings, or nil if it has

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"treewarden/admin/openapi"
+	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/store"
 )
@@ -53,6 +54,11 @@ type scoreSheet struct {
 	Zero string
 	// Page is the address of the sheet as a page; empty on that page.
 	Page string
+	// User is the address of the user; empty on the user's page. Ban is the
+	// address that bans them, or unbans if they are Banned; empty if the person
+	// may not.
+	User, Ban string
+	Banned    bool
 }
 
 // Window returns the lower-case name of the time frame.
@@ -67,27 +73,36 @@ type scorePart struct {
 	Bar           float64 // its share of the largest, 0 to 1
 	For           bool    // it counts for the user
 	Evidence      []evidence
-	More          []evidence // the folded part
+	Messages      int    // the number of all messages behind the signal
+	All           string // the address that lists them
 }
 
-// evidence is a message that caused a signal.
-type evidence struct {
-	ID    uuid.UUID
-	Short string // enough of the id to distinguish it from the others
-}
-
-// shownEvidence is the number of messages of a signal that are not folded.
-const shownEvidence = 6
-
-// scoreSheet returns the explanation of a user's score.
-func (s *Server) scoreSheet(c *fiber.Ctx, user uuid.UUID, window scoring.Window, formula scoring.Formula) (*scoreSheet,
-	error) {
+// scoreSheet returns the explanation of a user's score. An act returns to the
+// path back.
+func (s *Server) scoreSheet(c *fiber.Ctx, user uuid.UUID, window scoring.Window, formula scoring.Formula, back string) (
+	*scoreSheet, error) {
 	score, err := s.store.Score(c.UserContext(), s.actor(c), user, window, formula)
 	if err != nil {
 		return nil, err
 	}
 	sheet := layOut(score)
-	sheet.Page = "/users/" + user.String() + "/score?frame=" + string(window) + "&formula=" + formula.Name
+	person := s.person(c)
+	if isAPI(c) {
+		return sheet, nil
+	}
+	if err := s.addEvidence(c, sheet); err != nil {
+		return nil, err
+	}
+	sheet.User = "/users/" + user.String()
+	sheet.Page = sheet.User + "/score?frame=" + string(window) + "&formula=" + formula.Name
+	sheet.Banned = score.Status == store.Banned
+	if score.Status != store.Erased && mayActOn(person, policy.UserBan, user, score.Role) {
+		path := "ban"
+		if sheet.Banned {
+			path = "unban"
+		}
+		sheet.Ban = ActPath("user", user, path, back)
+	}
 	return sheet, nil
 }
 
@@ -109,12 +124,8 @@ func layOut(score store.Score) *scoreSheet {
 		if largest > 0 {
 			line.Bar = abs(part.Points) / largest
 		}
-		for _, id := range score.Evidence[part.Signal] {
-			line.Evidence = append(line.Evidence, evidence{id, id.String()[:8]})
-		}
-		if len(line.Evidence) > shownEvidence+2 {
-			line.Evidence, line.More = line.Evidence[:shownEvidence], line.Evidence[shownEvidence:]
-		}
+		line.Messages = score.Messages[part.Signal]
+		line.All = signalPath(score.UserID, part.Signal, score.Window, score.Formula)
 		sheet.Lines = append(sheet.Lines, line)
 	}
 	sheet.Zero = strings.Join(zero, ", ")
@@ -161,7 +172,8 @@ func (s *Server) score(c *fiber.Ctx) error {
 		return err
 	}
 	var p scorePage
-	if p.Sheet, err = s.scoreSheet(c, id, window, formula); err != nil {
+	back := localPath(c.Query("return"), hereWithout(c, "done", "notice"))
+	if p.Sheet, err = s.scoreSheet(c, id, window, formula, back); err != nil {
 		return err
 	}
 	switch {

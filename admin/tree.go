@@ -200,6 +200,7 @@ type treePage struct {
 	Shown         int          // messages in the outline
 	RecentActions []actionEntry
 	Here          string
+	Reveal        *reveal
 }
 
 func (p treePage) api() any { return p.Detail }
@@ -222,6 +223,8 @@ func (s *Server) tree(c *fiber.Ctx) error {
 	}
 	p.Layout = s.layout(c, "Tree")
 	p.Here = hereWithout(c, "done", "notice")
+	shown := p.withReveal(c)
+	p.Reveal = revealLink(p.Query, shown, hidesAny(p.Person, messagesOf(p.Detail.Prompt)))
 	t := newPresenter(p.Person, p.Here)
 	var prompt *store.Message
 	if p.Detail.Prompt != nil {
@@ -235,6 +238,20 @@ func (s *Server) tree(c *fiber.Ctx) error {
 		return err
 	}
 	return s.render(c, "tree", p)
+}
+
+// messagesOf returns the messages of a tree, the prompt first.
+func messagesOf(prompt *store.Node) []store.Message {
+	if prompt == nil {
+		return nil
+	}
+	var all []store.Message
+	for open := []*store.Node{prompt}; len(open) > 0; {
+		n := open[len(open)-1]
+		open = append(open[:len(open)-1], n.Replies...)
+		all = append(all, n.Message)
+	}
+	return all
 }
 
 // The limits of an outline: its messages and its levels. Only hostile data
@@ -253,6 +270,7 @@ type outlineNode struct {
 	Current   bool
 	Badges    []badge
 	Reactions []reactionCount
+	Place     string // among its siblings, by rank
 	Menu      *menuLink
 	Replies   []*outlineNode
 	Cut       int // the number of replies that are left out
@@ -293,7 +311,9 @@ func (o outline) node(n *store.Node, level int) *outlineNode {
 			node.Cut++
 			continue
 		}
-		node.Replies = append(node.Replies, o.node(reply, level+1))
+		child := o.node(reply, level+1)
+		child.Place = placeBy(reply.Rank, len(n.Replies))
+		node.Replies = append(node.Replies, child)
 	}
 	return node
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -169,7 +170,8 @@ func (s *Server) trollboard(c *fiber.Ctx) error {
 		if q.Open == nil || *q.Open != line.UserID {
 			continue
 		}
-		if p.Lines[i].Open, err = s.scoreSheet(c, line.UserID, p.Filter.Window, p.Filter.Formula); err != nil {
+		if p.Lines[i].Open, err = s.scoreSheet(c, line.UserID, p.Filter.Window, p.Filter.Formula,
+			p.opened(line.UserID, q)); err != nil {
 			return err
 		}
 	}
@@ -195,11 +197,17 @@ func (p *trollboardPage) layOut(q boardQuery, here string) {
 	}
 }
 
+// opened returns the address of the board with the row of a user opened.
+func (p *trollboardPage) opened(user uuid.UUID, q boardQuery) string {
+	return boardPath + mustQuery(p.Query, "open", user.String(), "cursor", q.Cursor, "done", "", "notice", "")
+}
+
 func (p *trollboardPage) line(row store.BoardRow, q boardQuery) boardLine {
 	id := row.UserID.String()
 	line := boardLine{BoardRow: row, Here: p.Here, MayBan: row.Status != store.Erased &&
 		mayActOn(p.Person, policy.UserBan, row.UserID, row.Role)}
-	line.Unfold = "/users/" + id + "/score?frame=" + string(p.Filter.Window) + "&formula=" + p.Filter.Formula.Name
+	line.Unfold = "/users/" + id + "/score?frame=" + string(p.Filter.Window) + "&formula=" + p.Filter.Formula.Name +
+		"&return=" + url.QueryEscape(p.opened(row.UserID, q))
 	open := id
 	if q.Open != nil && *q.Open == row.UserID {
 		open = ""

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"crypto/rand"
-	"net/url"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -45,6 +44,10 @@ type userQuery struct {
 	Lang    string `form:"lang" validate:"max=40"`
 	Q       string `form:"q" validate:"max=200"`
 	Sort    string `form:"sort" validate:"omitempty,oneof=new old"`
+	// Signal selects the messages that gave a signal, within the time frame and by
+	// the formula.
+	Signal string `form:"signal" validate:"max=40"`
+	Window string `form:"frame" validate:"max=20"`
 }
 
 // onPage is the number of messages on the user's page. The page holds their
@@ -93,6 +96,9 @@ type userPage struct {
 	Here            string
 	Pager           Pager
 	Rater           *raterView // on the first page of the user's feedback
+	Brief           store.UserBrief
+	Reveal          *reveal // of the tab of messages
+	revealed        bool
 	// one is true for a request of the user, and false for a request of a tab
 	// by its own address. The API answers them differently.
 	one      bool
@@ -125,7 +131,9 @@ func (p userPage) csv() (header []string, rows [][]string) {
 }
 
 // Carry returns the parameters that the filters' form sends along.
-func (p userPage) Carry() []Choice { return carried(p.Query, "formula", "sort", "open") }
+func (p userPage) Carry() []Choice {
+	return carried(p.Query, "formula", "sort", "open", "signal", "frame")
+}
 
 // user shows one user, with the tab that the query names.
 func (s *Server) user(c *fiber.Ctx) error {
@@ -191,18 +199,19 @@ func (s *Server) userPage(c *fiber.Ctx, q userQuery) (userPage, error) {
 	if c.Method() != fiber.MethodGet {
 		p.Here = p.Self
 	}
-	p.Tabs = []Choice{
-		{p.tab("messages"), "Messages", q.Tab == "messages"},
-		{p.tab("given"), "Given by this user", q.Tab == "given"},
-		{p.tab("actions"), "Done to this user", q.Tab == "actions"},
+	p.revealed = p.withReveal(c)
+	if p.Brief, err = s.store.UserBrief(c.UserContext(), s.actor(c), id, p.Formula); err != nil {
+		return p, err
 	}
+	p.Tabs = p.tabs()
 	p.Formulas = formulaChoices(p.Formula)
 	p.Columns, p.Stats, p.Signals = windowColumns(p), statRows(p.User), signalRows(p.User)
 	p.Chart = chartOf(p.User.Days)
 	if q.Open != "" {
-		if p.Sheet, err = s.scoreSheet(c, id, scoring.Window(q.Open), p.Formula); err != nil {
+		if p.Sheet, err = s.scoreSheet(c, id, scoring.Window(q.Open), p.Formula, p.Here); err != nil {
 			return p, err
 		}
+		p.Sheet.User, p.Sheet.Ban = "", "" // the page has them in its head
 	}
 	erased := p.User.Status == store.Erased
 	if err := p.Person.MayActOn(p.User.User); err != nil {
@@ -218,39 +227,6 @@ func (s *Server) userPage(c *fiber.Ctx, q userQuery) (userPage, error) {
 		p.Roles = s.grantable(p.Person, p.User.Role)
 	}
 	return p, nil
-}
-
-// tab returns the address of a tab. It leaves out the choices in other tabs.
-func (p userPage) tab(name string) string {
-	values := url.Values{}
-	for _, chosen := range [][2]string{{"formula", p.Filter.Formula}, {"open", p.Filter.Open}} {
-		if chosen[1] != "" {
-			values.Set(chosen[0], chosen[1])
-		}
-	}
-	if name != "messages" {
-		values.Set("tab", name)
-	}
-	if len(values) == 0 {
-		return p.Self
-	}
-	return p.Self + "?" + values.Encode()
-}
-
-// grantable returns the roles that a person may grant to a user, with the
-// user's present role.
-func (s *Server) grantable(person store.Person, has string) []Choice {
-	if !person.May(policy.UserRole) {
-		return nil
-	}
-	var roles []Choice
-	for _, role := range person.Policy.Roles() {
-		granted := policy.Subject{Role: role.Name}
-		if role.Name == has || person.Policy.MayGrant(policy.Subject{Role: person.Role}, granted) == nil {
-			roles = append(roles, Choice{role.Name, capital(role.Title), role.Name == has})
-		}
-	}
-	return roles
 }
 
 // showUser reads the open tab and answers with the page.
@@ -277,6 +253,9 @@ func (s *Server) showUser(c *fiber.Ctx, status int, p userPage) error {
 		}
 	default:
 		f := p.Filter.filter(id)
+		if f.Behind, err = p.behind(); err != nil {
+			return err
+		}
 		if f.Limit == 0 && !isAPI(c) {
 			f.Limit = onPage
 		}
@@ -287,6 +266,7 @@ func (s *Server) showUser(c *fiber.Ctx, status int, p userPage) error {
 		return err
 	}
 	p.Pager = p.pager(prev, next, "")
+	p.Reveal = revealLink(p.Query, p.revealed, hidesAny(p.Person, p.messages.Items))
 	p.Languages = languageChoices(p.User.Languages, p.Filter.Lang)
 	return s.renderStatus(c, status, "user", p)
 }

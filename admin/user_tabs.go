@@ -28,12 +28,13 @@ func (p userPage) Lines() []found {
 // Filtered reports whether the tab of messages leaves some out.
 func (p userPage) Filtered() bool {
 	f := p.Filter
-	return f.Q != "" || f.Lang != "" || f.spam() == "only" || f.spam() == "exclude" || f.Deleted != "include"
+	return f.Q != "" || f.Lang != "" || f.spam() == "only" || f.spam() == "exclude" || f.Deleted != "include" ||
+		f.Signal != ""
 }
 
 // DeletedChoices returns the options of the filter for deleted messages.
 func (p userPage) DeletedChoices() []Choice {
-	return choices(p.Filter.Deleted, "include", "Deleted too", "exclude", "Not deleted", "only", "Deleted only")
+	return choices(p.Filter.Deleted, "include", "Include deleted", "exclude", "Not deleted", "only", "Deleted only")
 }
 
 // SpamChoices returns the options of the filter for spam.
@@ -42,7 +43,7 @@ func (p userPage) SpamChoices() []Choice {
 	if p.Filter.Spam == "true" || p.Filter.Spam == "only" {
 		chosen = "only"
 	}
-	return choices(chosen, "", "Spam too", "only", "Spam only")
+	return choices(chosen, "", "Include spam", "only", "Spam only")
 }
 
 // Sorted returns the head of the messages' column of dates.

@@ -80,14 +80,8 @@ func settingsKinds() []string {
 // Actions lists actions, the newest first. Without the permission audit.all it
 // lists the actor's own, or all actions on the target of the filter.
 func (s *Store) Actions(ctx context.Context, actor Actor, f ActionFilter) (List[Action], error) {
-	if !actor.May(policy.AuditAll) {
-		if err := need(actor, policy.AuditOwn); err != nil {
-			return List[Action]{}, err
-		}
-		if f.Target == "" && f.Concerning == nil {
-			f.Own = &actor.UserID
-		}
-		f.Settings = &audit.Settings{Kinds: settingsKinds(), Own: actor.UserID}
+	if err := limitToVisible(actor, &f); err != nil {
+		return List[Action]{}, err
 	}
 	if f.Kind != "" {
 		if _, ok := KindNamed(f.Kind); !ok {
@@ -95,6 +89,18 @@ func (s *Store) Actions(ctx context.Context, actor Actor, f ActionFilter) (List[
 		}
 	}
 	return audit.List(ctx, s.pool, f)
+}
+
+// limitToVisible limits a filter to the actions that an actor may see.
+func limitToVisible(actor Actor, f *ActionFilter) error {
+	if actor.May(policy.AuditAll) {
+		return nil
+	}
+	if f.Target == "" && f.Concerning == nil {
+		f.Own = &actor.UserID
+	}
+	f.Settings = &audit.Settings{Kinds: settingsKinds(), Own: actor.UserID}
+	return need(actor, policy.AuditOwn)
 }
 
 // RecentReasons returns the actor's last reasons for a kind of action, the newest

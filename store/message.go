@@ -19,6 +19,7 @@ type (
 	Report        = messages.Report
 	Vote          = messages.Vote
 	Reaction      = messages.Reaction
+	Behind        = messages.Behind
 )
 
 // Message returns one message with the data of its page.
@@ -99,4 +100,12 @@ func (s *Store) MessagesNamed(ctx context.Context, actor Actor, ids []uuid.UUID)
 		named[m.MessageID] = m
 	}
 	return named, err
+}
+
+// ReportReasons returns the reason of the newest report that counts, by message.
+func (s *Store) ReportReasons(ctx context.Context, actor Actor, ids []uuid.UUID) (map[uuid.UUID]string, error) {
+	if err := need(actor, policy.Read); err != nil {
+		return nil, err
+	}
+	return messages.ReasonsFor(ctx, s.pool, ids)
 }

@@ -36,9 +36,11 @@ func (s *Store) Score(ctx context.Context, actor Actor, user uuid.UUID, window s
 	if err := need(actor, policy.Read); err != nil {
 		return score, err
 	}
-	if _, err := userByID(ctx, s.pool, user); err != nil {
+	of, err := userByID(ctx, s.pool, user)
+	if err != nil {
 		return score, err
 	}
+	score.Role, score.Status = of.Role, of.Status
 	counts, err := scores.Counted(ctx, s.pool, user, s.since(window), formula)
 	if err != nil {
 		return score, err
@@ -49,7 +51,7 @@ func (s *Store) Score(ctx context.Context, actor Actor, user uuid.UUID, window s
 	}
 	score.Score, score.Parts = formula.Score(counts), formula.Parts(counts)
 	score.Rate = scoring.Rate(score.Score, stats.Messages)
-	score.Evidence, err = scores.Evidence(ctx, s.pool, user, s.since(window), formula)
+	score.Evidence, score.Messages, err = scores.Evidence(ctx, s.pool, user, s.since(window), formula)
 	return score, err
 }
 

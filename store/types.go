@@ -25,14 +25,6 @@ type UserDetail struct {
 	History   []NoteVersion                     `json:"notes_history"`
 }
 
-// NoteVersion is one state of a user's notes.
-type NoteVersion struct {
-	At     time.Time `json:"at"`
-	By     string    `json:"by"`
-	Notes  string    `json:"notes"`
-	Action int64     `json:"action"`
-}
-
 // BoardFilter selects a trollboard. Sort is score (default), rate, red_flags,
 // downvotes, spam, toxicity or messages, always in descending order.
 type BoardFilter struct {

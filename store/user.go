@@ -43,6 +43,8 @@ type (
 	Ban         = users.Ban
 	Stats       = users.Stats
 	Feedback    = users.Feedback
+	NoteVersion = users.NoteVersion
+	UserBrief   = users.Brief
 	UserFilter  = users.Filter
 )
 
@@ -61,7 +63,7 @@ func (s *Store) User(ctx context.Context, actor Actor, id uuid.UUID, formula sco
 		return d, err
 	}
 	if actor.May(policy.UserPrivate) {
-		if d.Private, err = s.userPrivate(ctx, id); err != nil {
+		if d.Private, err = users.PrivateOf(ctx, s.pool, id); err != nil {
 			return d, err
 		}
 	}
@@ -84,21 +86,17 @@ func (s *Store) User(ctx context.Context, actor Actor, id uuid.UUID, formula sco
 	if d.Days, err = scores.Days(ctx, s.pool, id, s.now(), formula); err != nil {
 		return d, err
 	}
-	d.History, err = db.Collect[NoteVersion](ctx, s.pool, `SELECT
-			a.at, a.actor_name AS by, coalesce(o.after #>> '{}', '') AS notes, a.seq AS action
-		FROM action_objects o JOIN actions a ON a.id = o.action_id
-		WHERE o.object_type = 'user' AND o.object_id = $1 AND o.aspect = 'notes' ORDER BY a.seq DESC LIMIT 100`, id)
+	d.History, err = users.NotesOf(ctx, s.pool, id)
 	return d, err
 }
 
-func (s *Store) userPrivate(ctx context.Context, id uuid.UUID) (*UserPrivate, error) {
-	var p UserPrivate
-	err := s.pool.QueryRow(ctx, `SELECT coalesce(u.email, ''), coalesce(l.ip, ''), l.created_at,
-			(SELECT count(*) FROM sessions WHERE user_id = u.user_id AND expires_at > now())
-		FROM users u LEFT JOIN LATERAL (SELECT ip, created_at FROM sessions WHERE user_id = u.user_id
-			ORDER BY created_at DESC LIMIT 1) l ON true
-		WHERE u.user_id = $1`, id).Scan(&p.Email, &p.IP, &p.LastSignIn, &p.Sessions)
-	return &p, db.Translate(err)
+// UserBrief returns what the head of a user's page shows beside their figures.
+func (s *Store) UserBrief(ctx context.Context, actor Actor, id uuid.UUID, formula scoring.Formula) (UserBrief, error) {
+	if err := need(actor, policy.Read); err != nil {
+		return UserBrief{}, err
+	}
+	f := ActionFilter{Concerning: &id, Page: Page{Limit: users.ShownActions}}
+	return users.BriefOf(ctx, s.pool, id, formula, s.now(), f, limitToVisible(actor, &f) == nil)
 }
 
 // UserFeedback lists a user's feedback, the newest first.

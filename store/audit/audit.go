@@ -155,6 +155,34 @@ func Touches(ctx context.Context, c db.Conn, a Action, target uuid.UUID) (touche
 // List returns one page of the actions, the newest first.
 func List(ctx context.Context, c db.Conn, f Filter) (db.List[Action], error) {
 	q := db.Query{Columns: columns, From: tables}
+	if err := f.narrow(ctx, c, &q); err != nil {
+		return db.List[Action]{}, err
+	}
+	rows, next, prev, err := db.Fetch[row](ctx, c, q,
+		db.Order{Name: "actions", Desc: true, Keys: []db.Key{{Expr: "a.seq", Typ: "bigint"}}}, f.Page)
+	if err != nil {
+		return db.List[Action]{}, err
+	}
+	actions := make([]Action, len(rows))
+	for i, r := range rows {
+		actions[i] = r.action()
+	}
+	return db.List[Action]{Items: actions, Next: next, Prev: prev}, nil
+}
+
+// Count returns the number of actions that a filter finds.
+func Count(ctx context.Context, c db.Conn, f Filter) (n int, err error) {
+	q := db.Query{Columns: "count(*)", From: tables}
+	if err := f.narrow(ctx, c, &q); err != nil {
+		return 0, err
+	}
+	sql, args := q.SQL()
+	err = c.QueryRow(ctx, sql, args...).Scan(&n)
+	return n, db.Translate(err)
+}
+
+// narrow adds the conditions of the filter on actions a.
+func (f Filter) narrow(ctx context.Context, c db.Conn, q *db.Query) error {
 	if f.Own != nil {
 		q.Where("a.actor_id = ?", *f.Own)
 	}
@@ -167,7 +195,7 @@ func List(ctx context.Context, c db.Conn, f Filter) (db.List[Action], error) {
 	if f.ActorName != "" {
 		ids, err := actorsNamed(ctx, c, f.ActorName)
 		if err != nil {
-			return db.List[Action]{}, err
+			return err
 		}
 		q.Where("a.actor_id = ANY (?::uuid[])", db.IDArray(ids))
 	}
@@ -177,7 +205,7 @@ func List(ctx context.Context, c db.Conn, f Filter) (db.List[Action], error) {
 	if f.Target != "" {
 		target, err := uuid.Parse(f.Target)
 		if err != nil {
-			return db.List[Action]{}, db.Malformed("target is the id of a user, message or tree.")
+			return db.Malformed("target is the id of a user, message or tree.")
 		}
 		q.Where(`(a.target_id = ? OR a.id IN (`+touching+`))`, target.String(), target)
 	}
@@ -193,16 +221,7 @@ func List(ctx context.Context, c db.Conn, f Filter) (db.List[Action], error) {
 	if f.Until != nil {
 		q.Where("a.at < ?", *f.Until)
 	}
-	rows, next, prev, err := db.Fetch[row](ctx, c, q,
-		db.Order{Name: "actions", Desc: true, Keys: []db.Key{{Expr: "a.seq", Typ: "bigint"}}}, f.Page)
-	if err != nil {
-		return db.List[Action]{}, err
-	}
-	actions := make([]Action, len(rows))
-	for i, r := range rows {
-		actions[i] = r.action()
-	}
-	return db.List[Action]{Items: actions, Next: next, Prev: prev}, nil
+	return nil
 }
 
 // actorsNamed finds staff and former staff by name: the display name in upper or

@@ -35,7 +35,8 @@ type Filter struct {
 	Until      *time.Time
 	Has        string // report, red_flag or edit
 	List       *uuid.UUID
-	Sort       string // new (default) or old
+	Behind     *Behind // only with User
+	Sort       string  // new (default) or old
 	db.Page
 }
 
@@ -78,6 +79,9 @@ func (f Filter) Narrow(q *db.Query) error {
 	q.WithinLanguages("m.lang", f.Within)
 	if f.User != nil {
 		q.Where("m.user_id = ?", *f.User)
+	}
+	if f.User != nil && f.Behind != nil {
+		q.Where(f.Behind.sql(q, *f.User))
 	}
 	if f.Tree != nil {
 		q.Where("m.tree_id = ?", *f.Tree)

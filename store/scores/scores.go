@@ -26,6 +26,9 @@ type Score struct {
 	Rate     float64                        `json:"rate"`
 	Parts    []scoring.Part                 `json:"parts"`
 	Evidence map[scoring.Signal][]uuid.UUID `json:"evidence"` // at most 50 messages a signal, newest first
+	Messages map[scoring.Signal]int         `json:"-"`        // the number of all messages behind a signal
+	Role     string                         `json:"-"`        // of the user, like Status
+	Status   string                         `json:"-"`
 }
 
 // DaySignals counts the signals of one day (UTC), for the chart of 30 days.
@@ -90,26 +93,29 @@ var grains = map[scoring.Window]int{
 const EvidenceLimit = 50
 
 // Evidence returns the messages behind each signal, the newest first, at most
-// EvidenceLimit each.
+// EvidenceLimit each, and the number of all.
 func Evidence(ctx context.Context, c db.Conn, user uuid.UUID, since pgtype.Timestamptz,
-	formula scoring.Formula) (map[scoring.Signal][]uuid.UUID, error) {
+	formula scoring.Formula) (evidence map[scoring.Signal][]uuid.UUID, all map[scoring.Signal]int, err error) {
 	rows, err := c.Query(ctx, evidenceSQL, formula.ToxicFrom, user, since)
 	if err != nil {
-		return nil, db.Translate(err)
+		return nil, nil, db.Translate(err)
 	}
-	evidence := map[scoring.Signal][]uuid.UUID{}
+	evidence, all = map[scoring.Signal][]uuid.UUID{}, map[scoring.Signal]int{}
 	var message uuid.UUID
 	var at pgtype.Timestamptz
 	var t scoring.Counters
 	_, err = pgx.ForEachRow(rows, counters.Targets(&t, &message, &at), func() error {
 		for signal, n := range t.Counts(formula) {
-			if n != 0 && len(evidence[signal]) < EvidenceLimit {
+			if n == 0 {
+				continue
+			}
+			if all[signal]++; all[signal] <= EvidenceLimit {
 				evidence[signal] = append(evidence[signal], message)
 			}
 		}
 		return nil
 	})
-	return evidence, db.Translate(err)
+	return evidence, all, db.Translate(err)
 }
 
 // shownDays is the number of days that Days counts.

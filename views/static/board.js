@@ -89,7 +89,7 @@ function movingBoard(region, renewed) {
       const response = await part(row.querySelector("a[data-unfold]").dataset.unfold);
       const sheet = response.ok && !response.redirected && parse(await response.text());
       const shown = detailOf(row)?.querySelector(".sheet");
-      const lines = (el) => el.querySelectorAll(".parts tr").length;
+      const lines = (el) => el.querySelectorAll(".parts tr, .evidence li").length;
       if (sheet && shown && row.dataset.reading === "once") {
         // More or fewer lines move the rows below.
         if (lines(sheet) !== lines(shown) && busy()) stale.add(row);
