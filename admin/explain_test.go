@@ -74,6 +74,18 @@ func TestExplain(t *testing.T) {
 					t.Errorf("%s: %s by %v, want %v", query, signal, score.Evidence[signal], ids)
 				}
 			}
+			for _, info := range scoring.Signals {
+				var list store.List[store.Message]
+				moderator.get("/api/v1/users/" + author.String() + "/messages?deleted=include&signal=" +
+					string(info.Signal) + "&" + query).want(http.StatusOK).json(&list)
+				var ids []uuid.UUID
+				for _, found := range list.Items {
+					ids = append(ids, found.MessageID)
+				}
+				if !slices.Equal(ids, want[info.Signal]) {
+					t.Errorf("%s: the messages of %s are %v, want %v", query, info.Signal, ids, want[info.Signal])
+				}
+			}
 			for where, sheet := range map[string]*goquery.Selection{
 				"the board": moderator.get("/trollboard?open=" + author.String() + "&" +
 					query).want(http.StatusOK).page().Find("tr.detail"),

@@ -181,10 +181,16 @@ func (p *messagePage) layOut(t messagePresenter) {
 
 // buttons returns the acts that stand below the message that the page is about.
 func (t messagePresenter) buttons(m store.Message) []menuItem {
+	var buttons []menuItem
 	all := slices.Concat(t.acts(m, false), t.acts(m, true))
-	return slices.DeleteFunc(all, func(item menuItem) bool {
-		return !slices.Contains([]string{"trash", "undo", "spam", "check", "ban", "label"}, item.Icon)
-	})
+	for _, icon := range []string{"trash", "undo", "spam", "check", "ban", "label"} {
+		for _, item := range all {
+			if item.Icon == icon {
+				buttons = append(buttons, item)
+			}
+		}
+	}
+	return buttons
 }
 
 // siblingsOf returns a message's place among its siblings, or nil if it has

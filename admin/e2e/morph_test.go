@@ -107,14 +107,18 @@ func TestPartsKeepTheirElements(t *testing.T) {
 	eval[bool](b, `window.message = document.querySelector("tr.detail .evidence a");
 		window.address = message.href; message.focus(); true`)
 	w.ingest(w.reaction(recent, "-1"))
-	b.wantText("tr.detail .evidence", recent.String()[:8])
+	b.wantText("tr.detail .evidence-all", "all 11")
+	if !eval[bool](b, "document.querySelector('tr.detail .evidence a').href.endsWith("+quote(recent.String())+")") {
+		t.Error("the newest message does not come first")
+	}
 	if !eval[bool](b, "document.activeElement === window.message && message.href === window.address") {
 		t.Error("the focus is on another message")
 	}
 
 	// A signal above it gets its first count.
 	eval[bool](b, `window.line = document.querySelector("tr.detail .parts tbody tr");
-		window.fold = line.querySelector("details"); fold.open = true; document.activeElement.blur(); true`)
+		window.fold = document.querySelector("tr.detail .sheet-foot details"); fold.open = true;
+		document.activeElement.blur(); true`)
 	b.point("")
 	w.ingest(w.reaction(recent, "red_flag"))
 	b.wantText("tr.detail .parts", "Red flags")
@@ -123,10 +127,10 @@ func TestPartsKeepTheirElements(t *testing.T) {
 		t.Errorf("the lines are %s", got)
 	}
 	if !eval[bool](b, `line.isConnected && line.cells[0].textContent === "Downvotes" &&
-		line.contains(fold) && fold.open`) {
+		fold.isConnected && fold.open`) {
 		t.Error("the line of a signal became another element, or its fold was closed")
 	}
-	if n := b.count("tr.detail .parts details[open]"); n != 1 {
+	if n := b.count("tr.detail .sheet details[open]"); n != 1 {
 		t.Errorf("%d folds are open, want 1", n)
 	}
 }

@@ -1,10 +1,9 @@
 // Hidden texts. data-reveal shows all of a page, and of the pages that follow in
-// this visit; without scripts it is a link. Space shows the text of the row in
-// focus in place.
+// this visit. Without scripts, and for the outline of a tree, which holds no hidden
+// text, it is a link. Space shows the text of the row in focus in place.
 {
   const hidden = "details.hidden-text, details.peek:has(> summary.faint), details.peek:has(> summary > .faint)";
   const known = "revealed";
-  const root = document.documentElement;
   const revealed = () => sessionStorage.getItem(known) === "1";
 
   function show(part) {
@@ -12,7 +11,7 @@
   }
 
   function mark() {
-    root.toggleAttribute("data-revealed", revealed());
+    if (!document.querySelector(hidden)) return;
     for (const link of document.querySelectorAll("[data-reveal]")) {
       link.dataset.closed ??= link.textContent;
       link.textContent = revealed() ? "Hide texts again" : link.dataset.closed;
@@ -20,7 +19,7 @@
   }
 
   on("click", "[data-reveal]", (event) => {
-    if (!isPlainClick(event)) return;
+    if (!isPlainClick(event) || !document.querySelector(hidden)) return;
     event.preventDefault();
     if (revealed()) sessionStorage.removeItem(known);
     else sessionStorage.setItem(known, "1");
