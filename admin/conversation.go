@@ -33,12 +33,6 @@ type messageView struct {
 	Place     string // among its siblings, by rank
 }
 
-// siblings links a message to the other replies to its parent.
-type siblings struct {
-	Place, Of  int
-	Prev, Next string // addresses; empty at the ends
-}
-
 // The limits from which a text in a conversation is cut, in bytes and lines.
 // The message that a page is about has a higher limit.
 const (
@@ -77,26 +71,6 @@ func (t messagePresenter) view(m store.Message) messageView {
 	b.Long = len(m.Text) > longText || strings.Count(m.Text, "\n") > longLines
 	b.Warnings = hiddenFrom(t.person, m)
 	return b
-}
-
-// placeBy returns a rank in words, such as "1st of 3"; the best rank is 0. It is
-// empty without a rank.
-func placeBy(rank *int, siblings int) string {
-	if rank == nil {
-		return ""
-	}
-	n := *rank + 1
-	ending := "th"
-	if n%100 < 11 || n%100 > 13 {
-		ending = map[int]string{1: "st", 2: "nd", 3: "rd"}[n%10]
-		if ending == "" {
-			ending = "th"
-		}
-	}
-	if n < 1 || n > siblings {
-		return "rank " + number(*rank) // the data contradict themselves
-	}
-	return number(n) + ending + " of " + number(siblings)
 }
 
 func (t messagePresenter) views(messages []store.Message) []messageView {

@@ -80,7 +80,9 @@ func signalPath(user uuid.UUID, signal scoring.Signal, window scoring.Window, fo
 // beside returns what people or a classifier said of a message that caused a
 // signal. It is empty if the signal's name says it all.
 func beside(signal scoring.Signal, m store.Message) string {
-	emoji := map[scoring.Signal]string{scoring.RedFlags: "red_flag", scoring.Upvotes: "+1", scoring.Downvotes: "-1"}[signal]
+	emoji := map[scoring.Signal]string{
+		scoring.RedFlags: "red_flag", scoring.Upvotes: "+1", scoring.Downvotes: "-1",
+	}[signal]
 	for _, r := range reactions {
 		if r.Emoji == emoji && m.Emojis[emoji] > 0 {
 			return r.Symbol + " " + number(m.Emojis[emoji])

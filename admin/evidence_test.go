@@ -30,8 +30,8 @@ func TestEvidenceIsText(t *testing.T) {
 	}
 	var m []uuid.UUID
 	for i := range 5 {
-		m = append(m, storetest.Tree(t, s, storetest.Node{Author: author, Text: fmt.Sprint("message number ", i, strings.Repeat(" word", 30)),
-			At: time.Now().Add(-time.Duration(i+1) * time.Hour)})[0])
+		m = append(m, storetest.Tree(t, s, storetest.Node{Author: author,
+			Text: fmt.Sprint("message number ", i, strings.Repeat(" word", 30)), At: time.Now().Add(-time.Duration(i+1) * time.Hour)})[0])
 		storetest.React(t, s, m[i], judges[0], "red_flag", time.Now())
 	}
 	storetest.Report(t, s, m[0], judges[1], "He insults people", time.Now())
@@ -51,7 +51,8 @@ func TestEvidenceIsText(t *testing.T) {
 		t.Fatalf("%d messages stand in the row, want 3", n)
 	}
 	first := cell.Find("li").Eq(0).Text()
-	if !strings.Contains(first, "message number 0 word") || len(first) > 160 || !strings.Contains(first, "“He insults people”") {
+	if !strings.Contains(first, "message number 0 word") || len(first) > 160 ||
+		!strings.Contains(first, "“He insults people”") {
 		t.Errorf("the first message is shown as %q", first)
 	}
 	if hidden := cell.Find("li").Eq(1).Find("details.peek"); hidden.Length() != 1 ||
@@ -91,7 +92,8 @@ func TestEvidenceIsText(t *testing.T) {
 		!strings.Contains(back.Query().Get("return"), "open="+author.String()) {
 		t.Errorf("Ban leads to %q", ban)
 	}
-	unfold := moderator.get("/trollboard?frame=week").page().Find("#u-"+author.String()+" a[data-unfold]").AttrOr("data-unfold", "")
+	opener := moderator.get("/trollboard?frame=week").page().Find("#u-" + author.String() + " a[data-unfold]")
+	unfold := opener.AttrOr("data-unfold", "")
 	part := moderator.do(http.MethodGet, unfold, nil, "", "X-Partial", "dialog").want(http.StatusOK).page()
 	if back, _ := url.Parse(part.Find(".sheet-acts a[data-dialog]").AttrOr("href", "")); back == nil ||
 		!strings.Contains(back.Query().Get("return"), "open="+author.String()) {
@@ -172,7 +174,8 @@ func TestMessageActsAndAuthor(t *testing.T) {
 		t.Error("a hidden text cannot be revealed")
 	}
 	shown := moderator.get(self + page.Find("a[data-reveal]").AttrOr("href", "")).want(http.StatusOK).page()
-	if shown.Find("details.hidden-text").Length() != 0 || !strings.Contains(shown.Find(".actions").Text(), "Hide these texts again") {
+	if shown.Find("details.hidden-text").Length() != 0 ||
+		!strings.Contains(shown.Find(".actions").Text(), "Hide these texts again") {
 		t.Error("the page does not reveal what it was asked to")
 	}
 	if moderator.get("/messages/"+ids[2].String()).page().Find("a[data-reveal]").Length() != 0 {

@@ -193,28 +193,6 @@ func (t messagePresenter) buttons(m store.Message) []menuItem {
 	return buttons
 }
 
-// siblingsOf returns a message's place among its siblings, or nil if it has
-// none.
-func siblingsOf(m store.MessageDetail) *siblings {
-	if len(m.Siblings) < 2 {
-		return nil
-	}
-	s := &siblings{Of: len(m.Siblings)}
-	for i, sibling := range m.Siblings {
-		if sibling.MessageID != m.MessageID {
-			continue
-		}
-		s.Place = i + 1
-		if i > 0 {
-			s.Prev = "/messages/" + m.Siblings[i-1].MessageID.String()
-		}
-		if i < len(m.Siblings)-1 {
-			s.Next = "/messages/" + m.Siblings[i+1].MessageID.String()
-		}
-	}
-	return s
-}
-
 func voteRows(v store.Vote) []scoreRow {
 	var rows []scoreRow
 	for _, name := range sortedKeys(v.Labels) {

@@ -18,10 +18,10 @@ type reveal struct {
 	Shown bool
 }
 
-// revealLink returns the link of a page that hides texts from a person. It is
-// nil if there is nothing to reveal. A page that shows them on request has a
-// person whose texts are not hidden: see withReveal.
-func revealLink(query url.Values, shown bool, hides bool) *reveal {
+// revealLink returns the link of a page. shown is what withReveal returned, hides
+// reports whether the page hides a text. The link is nil if there is nothing to
+// reveal.
+func revealLink(query url.Values, shown, hides bool) *reveal {
 	switch {
 	case shown:
 		return &reveal{mustQuery(query, "reveal", ""), true}
@@ -49,4 +49,18 @@ func hidesAny(person store.Person, messages ...[]store.Message) bool {
 		}
 	}
 	return false
+}
+
+// messagesOf returns the messages of a tree, the prompt first.
+func messagesOf(prompt *store.Node) []store.Message {
+	if prompt == nil {
+		return nil
+	}
+	var all []store.Message
+	for open := []*store.Node{prompt}; len(open) > 0; {
+		n := open[len(open)-1]
+		open = append(open[:len(open)-1], n.Replies...)
+		all = append(all, n.Message)
+	}
+	return all
 }

@@ -240,20 +240,6 @@ func (s *Server) tree(c *fiber.Ctx) error {
 	return s.render(c, "tree", p)
 }
 
-// messagesOf returns the messages of a tree, the prompt first.
-func messagesOf(prompt *store.Node) []store.Message {
-	if prompt == nil {
-		return nil
-	}
-	var all []store.Message
-	for open := []*store.Node{prompt}; len(open) > 0; {
-		n := open[len(open)-1]
-		open = append(open[:len(open)-1], n.Replies...)
-		all = append(all, n.Message)
-	}
-	return all
-}
-
 // The limits of an outline: its messages and its levels. Only hostile data
 // exceeds them.
 const (

@@ -7,6 +7,7 @@ import (
 
 	"treewarden/policy"
 	"treewarden/scoring"
+	"treewarden/store/briefs"
 	"treewarden/store/db"
 	"treewarden/store/raters"
 	"treewarden/store/scores"
@@ -44,7 +45,7 @@ type (
 	Stats       = users.Stats
 	Feedback    = users.Feedback
 	NoteVersion = users.NoteVersion
-	UserBrief   = users.Brief
+	UserBrief   = briefs.Brief
 	UserFilter  = users.Filter
 )
 
@@ -95,8 +96,8 @@ func (s *Store) UserBrief(ctx context.Context, actor Actor, id uuid.UUID, formul
 	if err := need(actor, policy.Read); err != nil {
 		return UserBrief{}, err
 	}
-	f := ActionFilter{Concerning: &id, Page: Page{Limit: users.ShownActions}}
-	return users.BriefOf(ctx, s.pool, id, formula, s.now(), f, limitToVisible(actor, &f) == nil)
+	f := ActionFilter{Concerning: &id, Page: Page{Limit: briefs.ShownActions}}
+	return briefs.Of(ctx, s.pool, id, formula, s.now(), f, limitToVisible(actor, &f) == nil)
 }
 
 // UserFeedback lists a user's feedback, the newest first.
