@@ -92,7 +92,7 @@ func TestTrollboard(t *testing.T) {
 	row.Find("td[data-label]").Each(func(_ int, cell *goquery.Selection) {
 		cells[cell.AttrOr("data-label", "")] = strings.Join(strings.Fields(cell.Text()), " ")
 	})
-	for label, want := range map[string]string{"Red flags": "1", "Vote": "👍 0 👎 1", "Spam": "1", "Toxicity": "–",
+	for label, want := range map[string]string{"Red flags": "1", "Vote": "👍0👎1", "Spam": "1", "Toxicity": "–",
 		"Messages": "1", "Languages": "de"} {
 		if cells[label] != want {
 			t.Errorf("%s is %q, want %q", label, cells[label], want)
