@@ -61,8 +61,8 @@ func (s *Server) addEvidence(c *fiber.Ctx, sheet *scoreSheet) error {
 			if reason := reasons[id]; line.Signal == scoring.RedFlags && reason != "" {
 				e.Beside, e.Quoted = excerpt(reason, evidenceExcerpt), true
 			}
-			if s.person(c).BlurToxic && !revealed(c) {
-				e.Warnings = contentWarnings(m)
+			if !revealed(c) {
+				e.Warnings = hiddenFrom(s.person(c), m)
 			}
 			sheet.Lines[i].Evidence = append(sheet.Lines[i].Evidence, e)
 		}
