@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"slices"
 	"strconv"
 	"strings"
@@ -161,8 +162,14 @@ func (s *Server) audit(c *fiber.Ctx) error {
 	}
 	status := fiber.StatusOK
 	switch {
-	case p.Wrong != "" && (isAPI(c) || c.Query("format") == "csv"):
+	case p.Wrong != "" && (isAPI(c) || wantsCSV(c)):
 		return store.Malformed(p.Wrong)
+	case wantsCSV(c):
+		return s.sendCSV(c, "audit", func(ctx context.Context, page store.Page) (listPage, *string, error) {
+			f.Page = page
+			found, err := s.store.Actions(ctx, person.Actor, f)
+			return auditPage{Actions: found}, found.Next, err
+		})
 	case p.Wrong != "" && len(p.Called) == 0:
 		status = fiber.StatusBadRequest
 	case p.Wrong != "":

@@ -135,19 +135,6 @@ func TestAuditCSV(t *testing.T) {
 	}
 }
 
-func TestDefuse(t *testing.T) {
-	t.Parallel()
-	for cell, want := range map[string]string{
-		"": "", "plain": "plain", "=1+1": "'=1+1", "+cmd": "'+cmd", "-cmd": "'-cmd", "@SUM(A1)": "'@SUM(A1)", "-3": "-3",
-		"-0.5": "-0.5",
-		"\t=1": "'\t=1", "\r=1": "'\r=1", "Ä": "Ä",
-	} {
-		if got := defuse(cell); got != want {
-			t.Errorf("defuse(%q) = %q, want %q", cell, got, want)
-		}
-	}
-}
-
 func TestActionPage(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)

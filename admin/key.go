@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"html/template"
@@ -121,21 +122,32 @@ func (s *Server) keys(c *fiber.Ctx) error {
 	if err := decodeQuery(c, &q); err != nil {
 		return err
 	}
-	found, err := s.store.KeyPage(c.UserContext(), s.actor(c), q.page())
+	actor := s.actor(c)
+	read := func(ctx context.Context, page store.Page) (p keysPage, err error) {
+		found, err := s.store.KeyPage(ctx, actor, page)
+		p.List = store.List[keyView]{Items: make([]keyView, len(found.Items)), Next: found.Next, Prev: found.Prev}
+		for i, key := range found.Items {
+			p.List.Items[i] = viewKey(key)
+		}
+		return p, err
+	}
+	if wantsCSV(c) {
+		return s.sendCSV(c, "keys", func(ctx context.Context, page store.Page) (listPage, *string, error) {
+			p, err := read(ctx, page)
+			return p, p.List.Next, err
+		})
+	}
+	p, err := read(c.UserContext(), q.page())
 	if err != nil {
 		return err
-	}
-	p := keysPage{List: store.List[keyView]{Items: make([]keyView, len(found.Items)), Next: found.Next, Prev: found.Prev}}
-	for i, key := range found.Items {
-		p.List.Items[i] = viewKey(key)
 	}
 	if isAPI(c) {
 		return s.render(c, "keys", p)
 	}
 	p.Layout = s.layout(c, "API keys")
 	p.Here = hereWithout(c, "done", "notice")
-	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", q.Cursor)
-	p.Pager = p.pager(found.Prev, found.Next, "")
+	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", "")
+	p.Pager = p.pager(p.List.Prev, p.List.Next, "")
 	return s.render(c, "keys", p)
 }
 

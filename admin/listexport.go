@@ -5,17 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"log/slog"
-	"mime"
-	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/google/uuid"
 
 	"treewarden/store"
 	"treewarden/store/db"
@@ -36,7 +32,7 @@ type exportFormat struct {
 }
 
 var exportFormats = []exportFormat{
-	{"csv", "CSV", "text/csv; charset=utf-8", writeItemsHeader, writeItemsCSV},
+	{"csv", "CSV", csvType, writeItemsHeader, writeItemsCSV},
 	{"txt", "Ids", fiber.MIMETextPlainCharsetUTF8, nil, writeItemIDs},
 	{"jsonl", "JSON Lines", ingestType, nil, writeItemsJSON},
 }
@@ -51,34 +47,29 @@ func (p itemsPage) exportLinks() []Choice {
 	return links
 }
 
-// exportItems sends all items of a list that a filter leaves as a file. It reads
-// them page by page while the client takes them. An item that is added in the
-// meantime is left out.
+// exportItems sends all items of a list that a filter leaves as a file. An item that
+// is added in the meantime is left out.
 func (s *Server) exportItems(c *fiber.Ctx, list lists.List, filter lists.ItemFilter, name string) error {
-	e := &itemsExport{actor: s.actor(c), store: s.store, list: list.ListID, filter: filter, conn: c.Context().Conn(),
-		log: s.Log.With("request", current(c).ID, "list", list.ListID)}
-	for _, f := range exportFormats {
-		if f.name == name {
-			e.format = f
+	format := exportFormats[slices.IndexFunc(exportFormats, func(f exportFormat) bool { return f.name == name })]
+	filter.Page = store.Page{Limit: db.MaxPage}
+	actor, first := s.actor(c), true
+	file := exportName(list, time.Now()) + "." + name
+	return s.sendFile(c, file, format.contentType, func(ctx context.Context, out *bytes.Buffer) (bool, error) {
+		found, err := s.store.ListItems(ctx, actor, list.ListID, filter)
+		if err != nil {
+			return false, err
 		}
-	}
-	e.filter.Page = store.Page{Limit: db.MaxPage}
-	if e.format.header != nil {
-		if err := e.format.header(&e.text); err != nil {
-			return err
+		if first && format.header != nil {
+			if err := format.header(out); err != nil {
+				return false, err
+			}
 		}
-	}
-	// An error in the first page is answered as any other.
-	if err := e.next(c.UserContext()); err != nil {
-		return err
-	}
-	c.Set(fiber.HeaderContentType, e.format.contentType)
-	c.Set(fiber.HeaderContentDisposition, mime.FormatMediaType("attachment",
-		map[string]string{"filename": exportName(list, time.Now()) + "." + name}))
-	c.Set(fiber.HeaderCacheControl, "no-store")
-	c.Vary(fiber.HeaderCookie, fiber.HeaderAuthorization)
-	c.Context().SetBodyStream(e, -1)
-	return nil
+		first = false
+		if found.Next != nil {
+			filter.Cursor = *found.Next
+		}
+		return found.Next != nil, format.write(out, found.Items)
+	})
 }
 
 // exportName returns the name of a file with the items of a list, without its
@@ -96,65 +87,13 @@ func exportName(list lists.List, at time.Time) string {
 	return short + "-" + list.ListID.String()[:8] + "-" + at.UTC().Format("20060102T150405Z")
 }
 
-// itemsExport is the body of an answer with the items of a list. It reads a page
-// of items when the client has taken the one before, so it uses no more memory
-// for a long list than for a short one, and no query runs for a client that is
-// gone. Its error ends the connection before the end of the body, by which the
-// client knows that the file is not whole.
-type itemsExport struct {
-	store  *store.Store
-	actor  store.Actor
-	list   uuid.UUID
-	filter lists.ItemFilter
-	format exportFormat
-	conn   net.Conn
-	log    *slog.Logger
-	text   bytes.Buffer // what the client has not taken yet
-	ended  bool
-}
-
-// next adds a page of items to the text.
-func (e *itemsExport) next(ctx context.Context) error {
-	found, err := e.store.ListItems(ctx, e.actor, e.list, e.filter)
-	if err != nil {
-		return err
-	}
-	if found.Next == nil {
-		e.ended = true
-	} else {
-		e.filter.Cursor = *found.Next
-	}
-	return e.format.write(&e.text, found.Items)
-}
-
-// Read implements io.Reader.
-func (e *itemsExport) Read(p []byte) (int, error) {
-	for e.text.Len() == 0 {
-		if e.ended {
-			return 0, io.EOF
-		}
-		if err := e.refill(); err != nil {
-			e.log.Error("an export of a list ends early", "error", err)
-			return 0, err
-		}
-	}
-	return e.text.Read(p)
-}
-
-func (e *itemsExport) refill() error {
-	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
-	defer cancel()
-	if err := e.next(ctx); err != nil {
-		return err
-	}
-	// The web server's own limit is for a whole answer.
-	return e.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
-}
-
 var itemsHeader = []string{"message_id", "state", "since", "action", "lang", "user_id", "author_name", "note",
 	"added_by_name", "added_at", "text"}
 
-func writeItemsHeader(out *bytes.Buffer) error { return writeCSV(out, [][]string{itemsHeader}) }
+func writeItemsHeader(out *bytes.Buffer) error {
+	out.WriteString(byteOrderMark)
+	return writeCSV(out, [][]string{itemsHeader})
+}
 
 func writeItemsCSV(out *bytes.Buffer, items []lists.Item) error {
 	rows := make([][]string, len(items))

@@ -53,7 +53,7 @@ func TestExports(t *testing.T) {
 	if !regexp.MustCompile(`^Before-release-[0-9a-f]{8}-\d{8}T\d{6}Z\.csv$`).MatchString(name) {
 		t.Errorf("the file is named %s", name)
 	}
-	rows, err := csv.NewReader(strings.NewReader(body)).ReadAll()
+	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(body, byteOrderMark))).ReadAll()
 	if err != nil || !reflect.DeepEqual(rows[0], itemsHeader) {
 		t.Fatalf("the CSV begins with %v: %v", rows[0], err)
 	}
@@ -99,7 +99,7 @@ func TestExports(t *testing.T) {
 	if body, _ = c.download("format=txt&q=note&state=present", "text/plain"); body != ids[0].String()+"\n" {
 		t.Errorf("filtered: %s", body)
 	}
-	if body, _ = c.download("format=csv&state=deleted", "text/csv"); body != strings.Join(itemsHeader, ",")+"\n" {
+	if body, _ = c.download("format=csv&state=deleted", "text/csv"); body != byteOrderMark+strings.Join(itemsHeader, ",")+"\r\n" {
 		t.Errorf("an empty export: %s", body)
 	}
 	c.get(c.list + "?format=xml").want(400)

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"strconv"
 	"strings"
 
@@ -138,8 +139,15 @@ func (s *Server) lists(c *fiber.Ctx) error {
 		return err
 	}
 	q.Q = strings.TrimSpace(q.Q)
-	found, err := s.store.Lists(c.UserContext(), s.actor(c),
-		lists.Filter{Q: q.Q, Kind: q.Kind, Archived: q.Archived, Page: q.page()})
+	actor, f := s.actor(c), lists.Filter{Q: q.Q, Kind: q.Kind, Archived: q.Archived, Page: q.page()}
+	if wantsCSV(c) {
+		return s.sendCSV(c, "lists", func(ctx context.Context, page store.Page) (listPage, *string, error) {
+			f.Page = page
+			found, err := s.store.Lists(ctx, actor, f)
+			return listsPage{List: found}, found.Next, err
+		})
+	}
+	found, err := s.store.Lists(c.UserContext(), actor, f)
 	if err != nil {
 		return err
 	}
@@ -152,7 +160,7 @@ func (s *Server) lists(c *fiber.Ctx) error {
 	p.Archived = choices(q.Archived, "", "Not archived", "include", "Archived too", "only", "Archived only")
 	p.Here = hereWithout(c, "done", "notice")
 	p.MayEdit = p.Person.May(policy.ListEdit)
-	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", q.Cursor)
+	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", "")
 	p.Pager = p.pager(found.Prev, found.Next, "")
 	for _, list := range found.Items {
 		p.Lines = append(p.Lines, viewList(list))

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"errors"
 	"html/template"
 	"slices"
@@ -154,7 +155,15 @@ func (s *Server) messages(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	list, err := s.store.Messages(c.UserContext(), s.actor(c), f)
+	actor := s.actor(c)
+	if wantsCSV(c) {
+		return s.sendCSV(c, "messages", func(ctx context.Context, page store.Page) (listPage, *string, error) {
+			f.Page = page
+			list, err := s.store.Messages(ctx, actor, f)
+			return messagesPage{List: list}, list.Next, err
+		})
+	}
+	list, err := s.store.Messages(c.UserContext(), actor, f)
 	if err != nil {
 		return err
 	}
@@ -178,7 +187,7 @@ func (s *Server) messages(c *fiber.Ctx) error {
 	if q.Sort == "old" {
 		p.Sorted = column{Title: "Date", Sort: "ascending", Link: mustQuery(p.Query, "sort", "")}
 	}
-	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", q.Cursor)
+	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", "")
 	p.Pager = p.pager(list.Prev, list.Next, "")
 	t := newPresenter(p.Person, hereWithout(c, "done", "notice"))
 	for _, m := range list.Items {

@@ -1,9 +1,7 @@
 package admin
 
 import (
-	"encoding/csv"
 	"fmt"
-	"io"
 	"net/url"
 	"strings"
 	"time"
@@ -150,8 +148,7 @@ func (s *Server) toastOf(c *fiber.Ctx, action store.Action, back string) *Toast 
 	return toast
 }
 
-// render answers with a page: as JSON below /api/v1, as CSV if the query asks
-// for it, else as HTML.
+// render answers with a page: as JSON below /api/v1, else as HTML.
 func (s *Server) render(c *fiber.Ctx, name string, p page) error {
 	return s.renderStatus(c, fiber.StatusOK, name, p)
 }
@@ -160,12 +157,8 @@ func (s *Server) renderStatus(c *fiber.Ctx, status int, name string, p page) err
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	c.Vary(fiber.HeaderCookie, fiber.HeaderAuthorization)
 	c.Status(status)
-	list, isList := p.(listPage)
-	switch {
-	case isAPI(c):
+	if isAPI(c) {
 		return c.JSON(p.api())
-	case isList && c.Query("format") == "csv":
-		return sendCSV(c, name, list)
 	}
 	if err := c.Render(name, p); err != nil {
 		c.Response().ResetBody()
@@ -181,44 +174,6 @@ func isAPI(c *fiber.Ctx) bool { return strings.HasPrefix(c.Path(), apiPrefix+"/"
 // isPartial reports whether a script on a page sent the request. The script
 // shows the answer in place.
 func isPartial(c *fiber.Ctx) bool { return c.Get("X-Partial") == "dialog" }
-
-// sendCSV sends a list's rows as a file.
-func sendCSV(c *fiber.Ctx, name string, list listPage) error {
-	header, rows := list.csv()
-	var out strings.Builder
-	if err := writeCSV(&out, append([][]string{header}, rows...)); err != nil {
-		return err
-	}
-	c.Set(fiber.HeaderContentType, "text/csv; charset=utf-8")
-	c.Attachment(name + ".csv")
-	c.Set(fiber.HeaderContentType, "text/csv; charset=utf-8")
-	return c.SendString(out.String())
-}
-
-// writeCSV writes rows as CSV. A cell that a spreadsheet would read as a formula
-// gets an apostrophe at its beginning, so that no contributor's text runs on a
-// moderator's machine.
-func writeCSV(out io.Writer, rows [][]string) error {
-	w := csv.NewWriter(out)
-	for _, row := range rows {
-		safe := make([]string, len(row))
-		for i, cell := range row {
-			safe[i] = defuse(cell)
-		}
-		if err := w.Write(safe); err != nil {
-			return fmt.Errorf("write CSV: %w", err)
-		}
-	}
-	w.Flush()
-	return w.Error()
-}
-
-func defuse(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) && !isFigure(cell) {
-		return "'" + cell
-	}
-	return cell
-}
 
 // Pager is the argument of partials/pager. The links lead to the neighbouring
 // pages of the same list.

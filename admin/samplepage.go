@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	crand "crypto/rand"
 	"errors"
 	"fmt"
@@ -69,8 +70,16 @@ func (s *Server) samples(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	f := samples.Filter{List: q.List, Page: q.page()}
+	if wantsCSV(c) {
+		return s.sendCSV(c, "samples", func(ctx context.Context, page store.Page) (listPage, *string, error) {
+			f.Page = page
+			found, err := access.All(ctx, f)
+			return samplesPage{List: found}, found.Next, err
+		})
+	}
 	p := samplesPage{New: samplesPath + "/new"}
-	if p.List, err = access.All(c.UserContext(), samples.Filter{List: q.List, Page: q.page()}); err != nil {
+	if p.List, err = access.All(c.UserContext(), f); err != nil {
 		return err
 	}
 	p.Layout = s.layout(c, "Second looks")
@@ -78,7 +87,7 @@ func (s *Server) samples(c *fiber.Ctx) error {
 	if q.List != nil {
 		p.New += "?of=list:" + q.List.String()
 	}
-	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", q.Cursor)
+	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", "")
 	p.Pager = p.pager(p.List.Prev, p.List.Next, "")
 	for _, sample := range p.List.Items {
 		p.Lines = append(p.Lines, sampleView{sample})

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
 	"net/url"
 	"strconv"
@@ -208,7 +209,15 @@ func (s *Server) staffList(c *fiber.Ctx) error {
 		return store.Malformed("role: there is no such role")
 	}
 	q.Q = strings.TrimSpace(q.Q)
-	found, err := s.store.StaffPage(c.UserContext(), person.Actor, accounts.Filter{Q: q.Q, Role: q.Role, Page: q.page()})
+	f := accounts.Filter{Q: q.Q, Role: q.Role, Page: q.page()}
+	if wantsCSV(c) {
+		return s.sendCSV(c, "staff", func(ctx context.Context, page store.Page) (listPage, *string, error) {
+			f.Page = page
+			found, err := s.store.StaffPage(ctx, person.Actor, f)
+			return staffPage{List: found}, found.Next, err
+		})
+	}
+	found, err := s.store.StaffPage(c.UserContext(), person.Actor, f)
 	if err != nil {
 		return err
 	}
@@ -219,7 +228,7 @@ func (s *Server) staffList(c *fiber.Ctx) error {
 	p.Layout = s.layout(c, "Staff")
 	p.Roles = s.staffRoles(person, q.Role, "Any role")
 	p.Here = hereWithout(c, "done", "notice")
-	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", q.Cursor)
+	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", "")
 	p.Pager = p.pager(found.Prev, found.Next, "")
 	for _, a := range found.Items {
 		p.Lines = append(p.Lines, s.staffLine(person, a))

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"strconv"
 	"strings"
 
@@ -150,7 +151,15 @@ func (s *Server) trees(c *fiber.Ctx) error {
 	q.Lang = defaultLanguage(c, q.Lang)
 	f := store.TreeFilter{State: q.State, Origin: strings.TrimSpace(q.Origin), Author: q.Author, Page: q.page()}
 	f.Lang, f.Within = languageFilter(s.actor(c), q.Lang)
-	list, err := s.store.Trees(c.UserContext(), s.actor(c), f)
+	actor := s.actor(c)
+	if wantsCSV(c) {
+		return s.sendCSV(c, "trees", func(ctx context.Context, page store.Page) (listPage, *string, error) {
+			f.Page = page
+			list, err := s.store.Trees(ctx, actor, f)
+			return treesPage{List: list}, list.Next, err
+		})
+	}
+	list, err := s.store.Trees(c.UserContext(), actor, f)
 	if err != nil {
 		return err
 	}
@@ -170,7 +179,7 @@ func (s *Server) trees(c *fiber.Ctx) error {
 		}
 	}
 	p.Languages, p.States = p.languages(languages, q.Lang), stateChoices(q.State)
-	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", q.Cursor)
+	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", "")
 	p.Pager = p.pager(list.Prev, list.Next, "")
 	t := newPresenter(p.Person, hereWithout(c, "done", "notice"))
 	ids := make([]uuid.UUID, len(list.Items))

@@ -36,7 +36,7 @@ func TestTreesList(t *testing.T) {
 		c.get("/trees?" + query).want(400)
 		c.get("/api/v1/trees?" + query).want(400)
 	}
-	if csv := c.get("/trees?format=csv").want(200).body; !strings.HasPrefix(csv, "id,state,") ||
+	if csv := c.get("/trees?format=csv").want(200).body; !strings.HasPrefix(csv, byteOrderMark+"id,state,") ||
 		strings.Count(csv, "\n") != 3 {
 		t.Errorf("the CSV is %q", csv)
 	}

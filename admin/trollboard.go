@@ -148,6 +148,9 @@ func (s *Server) trollboard(c *fiber.Ctx) error {
 	}
 	q.Lang = defaultLanguage(c, q.Lang)
 	q.Parts = q.Parts || !isAPI(c) // the fingerprints of rows hold them
+	if wantsCSV(c) {
+		return s.boardFile(c, q)
+	}
 	p, err := s.lookAtBoard(c.UserContext(), s.actor(c), q)
 	if err != nil {
 		return err
@@ -162,7 +165,7 @@ func (s *Server) trollboard(c *fiber.Ctx) error {
 		return err
 	}
 	p.Languages = p.languages(languages, q.Lang)
-	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", q.Cursor)
+	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", "")
 	p.Tabs, p.Formulas, p.Statuses, p.Columns = windowTabs(p.Query, p.Filter.Window), formulaChoices(p.Filter.Formula),
 		p.statuses(), p.columns()
 	p.layOut(q, hereWithout(c, "done", "notice"))
@@ -176,6 +179,21 @@ func (s *Server) trollboard(c *fiber.Ctx) error {
 		}
 	}
 	return s.render(c, "trollboard", p)
+}
+
+// boardFile sends the rows of the board as a file. A row that moves meanwhile, as
+// scores change, may be missing, or be there twice.
+func (s *Server) boardFile(c *fiber.Ctx, q boardQuery) error {
+	actor := s.actor(c)
+	f, err := s.boardFilter(c.UserContext(), actor, q)
+	if err != nil {
+		return err
+	}
+	return s.sendCSV(c, "trollboard", func(ctx context.Context, page store.Page) (listPage, *string, error) {
+		f.Page = page
+		board, err := s.store.Board(ctx, actor, f)
+		return trollboardPage{Board: board, Filter: f}, board.Next, err
+	})
 }
 
 // lookAtBoard reads the page of the board for a query.

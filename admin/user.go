@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"crypto/rand"
 	"strings"
 
@@ -231,39 +232,34 @@ func (s *Server) userPage(c *fiber.Ctx, q userQuery) (userPage, error) {
 
 // showUser reads the open tab and answers with the page.
 func (s *Server) showUser(c *fiber.Ctx, status int, p userPage) error {
-	ctx, actor, id := c.UserContext(), s.actor(c), p.User.UserID
-	var next, prev *string
-	var err error
-	switch p.Filter.Tab {
-	case "given":
-		p.feedback, err = s.store.UserFeedback(ctx, actor, id, p.Filter.page())
-		next, prev = p.feedback.Next, p.feedback.Prev
-		if err == nil {
-			err = s.warnOfFeedback(c, &p)
-		}
-		if err == nil && p.Filter.Cursor == "" && !isAPI(c) && c.Query("format") != "csv" {
-			p.Rater = &raterView{}
-			p.Rater.Rater, err = s.store.Rater(ctx, actor, id)
-		}
-	case "actions":
-		p.actions, err = s.store.Actions(ctx, actor, store.ActionFilter{Concerning: &id, Page: p.Filter.page()})
-		next, prev = p.actions.Next, p.actions.Prev
-		if err == nil {
-			err = s.quoteAll(c, p.actions.Items)
-		}
-	default:
-		f := p.Filter.filter(id)
-		if f.Behind, err = p.behind(); err != nil {
-			return err
-		}
-		if f.Limit == 0 && !isAPI(c) {
-			f.Limit = onPage
-		}
-		p.messages, err = s.store.Messages(ctx, actor, f)
-		next, prev = p.messages.Next, p.messages.Prev
+	actor := s.actor(c)
+	if wantsCSV(c) {
+		return s.sendCSV(c, "user", func(ctx context.Context, page store.Page) (listPage, *string, error) {
+			next, _, err := s.readTab(ctx, actor, &p, page)
+			return p, next, err
+		})
 	}
+	page := p.Filter.page()
+	if page.Limit == 0 && !isAPI(c) && p.Filter.Tab != "given" && p.Filter.Tab != "actions" {
+		page.Limit = onPage
+	}
+	next, prev, err := s.readTab(c.UserContext(), actor, &p, page)
 	if err != nil {
 		return err
+	}
+	if err := s.quoteAll(c, p.actions.Items); err != nil {
+		return err
+	}
+	if p.Filter.Tab == "given" {
+		if err := s.warnOfFeedback(c, &p); err != nil {
+			return err
+		}
+		if p.Filter.Cursor == "" && !isAPI(c) {
+			p.Rater = &raterView{}
+			if p.Rater.Rater, err = s.store.Rater(c.UserContext(), actor, p.User.UserID); err != nil {
+				return err
+			}
+		}
 	}
 	p.Pager = p.pager(prev, next, "")
 	p.Reveal = revealLink(p.Query, p.revealed, hidesAny(p.Person, p.messages.Items))

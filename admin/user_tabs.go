@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strconv"
@@ -57,7 +58,7 @@ func (p userPage) Sorted() column {
 // CSV returns the address of the open tab as a file.
 func (p userPage) CSV() string {
 	return p.Self + "/" + p.Filter.Tab + mustQuery(p.Query, "format", "csv", "tab", "",
-		"deleted", p.Filter.Deleted, "cursor", p.Filter.Cursor)
+		"deleted", p.Filter.Deleted, "cursor", "")
 }
 
 func messageCSV(messages []store.Message) (header []string, rows [][]string) {
@@ -176,4 +177,26 @@ func (p userPage) DoneBy() string {
 		return ""
 	}
 	return "/audit?actor=" + p.User.UserID.String()
+}
+
+// readTab reads a page of the rows of the open tab.
+func (s *Server) readTab(
+	ctx context.Context, actor store.Actor, p *userPage, page store.Page,
+) (next, prev *string, err error) {
+	id := p.User.UserID
+	switch p.Filter.Tab {
+	case "given":
+		p.feedback, err = s.store.UserFeedback(ctx, actor, id, page)
+		return p.feedback.Next, p.feedback.Prev, err
+	case "actions":
+		p.actions, err = s.store.Actions(ctx, actor, store.ActionFilter{Concerning: &id, Page: page})
+		return p.actions.Next, p.actions.Prev, err
+	}
+	f := p.Filter.filter(id)
+	f.Page = page
+	if f.Behind, err = p.behind(); err != nil {
+		return nil, nil, err
+	}
+	p.messages, err = s.store.Messages(ctx, actor, f)
+	return p.messages.Next, p.messages.Prev, err
 }

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"strconv"
 	"strings"
 
@@ -86,7 +87,15 @@ func (s *Server) users(c *fiber.Ctx) error {
 	q.Lang = defaultLanguage(c, q.Lang)
 	f := store.UserFilter{Q: q.Q, Role: q.Role, Status: q.Status, Sort: q.Sort, Page: q.page()}
 	f.Lang, f.Within = languageFilter(s.actor(c), q.Lang)
-	list, err := s.store.Users(c.UserContext(), s.actor(c), f)
+	actor := s.actor(c)
+	if wantsCSV(c) {
+		return s.sendCSV(c, "users", func(ctx context.Context, page store.Page) (listPage, *string, error) {
+			f.Page = page
+			list, err := s.store.Users(ctx, actor, f)
+			return usersPage{List: list}, list.Next, err
+		})
+	}
+	list, err := s.store.Users(c.UserContext(), actor, f)
 	if err != nil {
 		return err
 	}
@@ -104,7 +113,7 @@ func (s *Server) users(c *fiber.Ctx) error {
 	p.Statuses = choices(q.Status, "", "Any status", store.Active, "Active",
 		store.Banned, "Banned", store.Erased, "Erased")
 	p.Here = hereWithout(c, "done", "notice")
-	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", q.Cursor)
+	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", "")
 	p.Columns = p.columns()
 	p.Pager = p.pager(list.Prev, list.Next, "")
 	for _, u := range list.Items {
