@@ -293,6 +293,32 @@ func browserForm(form *goquery.Selection) url.Values {
 	return sent
 }
 
+// TestUnknownClassifierOutput checks that a filter by an output that no classifier
+// has is refused, with the most similar names.
+func TestUnknownClassifierOutput(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	server := newServer(t, s)
+	g := plant(t, s)
+	c := staff(t, server, policy.DataLead)
+	filter := func(output string) string { return "/messages?classifier=" + url.QueryEscape(output+">0.2") }
+	c.get(apiPrefix + filter("detoxify.insult")).want(200) // none is known yet
+	program(t, server, policy.Collector).send(post, apiPrefix+ingestPath, map[string]any{"type": "classifier_output",
+		"id": "1", "message_id": g.first, "model": "detoxify", "scores": map[string]float64{"insult": 0.7, "threat": 0.1}}).want(200)
+	if items := c.get(apiPrefix + filter("detoxify.insult")).want(200).field("items").([]any); len(items) != 1 {
+		t.Errorf("%d messages, want 1", len(items))
+	}
+	for _, address := range []string{filter("detoxify.insults"), apiPrefix + filter("detoxify.insults")} {
+		if a := c.get(address).want(400); !strings.Contains(a.body, "detoxify.insult, detoxify.threat") {
+			t.Errorf("%s: %.300s", address, a.body)
+		}
+	}
+	list := c.send(post, apiPrefix+"/lists", map[string]any{"name": "Insults", "kind": "bad"}).want(200).
+		field("action", "target_id").(string)
+	c.send(post, apiPrefix+"/lists/"+list+"/items", map[string]any{"filter": map[string]any{
+		"classifier": "detoxify.insults>0.2"}}).want(400)
+}
+
 // TestLabelFormStoresOnlyAnswers sends the form of labels as a browser does: a
 // question without an answer is neither stored nor counted as a no (fault 13).
 func TestLabelFormStoresOnlyAnswers(t *testing.T) {

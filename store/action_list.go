@@ -216,6 +216,9 @@ func (d *actionTx) found(f MessageFilter) ([]NewItem, error) {
 	if err := f.Narrow(&q); err != nil {
 		return nil, err
 	}
+	if err := f.CheckNames(d.Ctx, d.Conn); err != nil {
+		return nil, err
+	}
 	sql, args := q.SQL()
 	ids, err := d.ids(fmt.Sprintf("%s ORDER BY m.created_date DESC, m.message_id DESC LIMIT %d", sql, MaxListItems+1),
 		args...)

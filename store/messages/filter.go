@@ -59,6 +59,9 @@ func All(ctx context.Context, c db.Conn, f Filter) (db.List[Message], error) {
 	if err != nil {
 		return db.List[Message]{}, err
 	}
+	if err := f.CheckNames(ctx, c); err != nil {
+		return db.List[Message]{}, err
+	}
 	rows, next, prev, err := db.Fetch[row](ctx, c, q, o, f.Page)
 	if err != nil {
 		return db.List[Message]{}, err

@@ -9,6 +9,18 @@ import (
 	"treewarden/store/db"
 )
 
+// CheckNames returns Malformed if the filter names an output that no classifier has.
+func (f Filter) CheckNames(ctx context.Context, c db.Conn) error {
+	if f.Classifier == "" {
+		return nil
+	}
+	wanted, err := ParseClassifier(f.Classifier)
+	if err != nil {
+		return err
+	}
+	return CheckOutput(ctx, c, wanted)
+}
+
 // CheckOutput returns Malformed if no classifier has the output of a comparison. It
 // names the most similar outputs. While no output of any classifier is known, every
 // name is right.
