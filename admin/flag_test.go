@@ -58,7 +58,7 @@ func TestFiveReportsOfOnePersonAreOne(t *testing.T) {
 			t.Errorf("the page of the message shows %d reports", n)
 		}
 		home := moderator.get("/").want(http.StatusOK).page()
-		if n := home.Find("section[aria-labelledby=reports-title] li").Length(); n != int(open) {
+		if n := home.Find("section[aria-labelledby=reports-title] .reasons li").Length(); n != int(open) {
 			t.Errorf("the home page shows %d reports", n)
 		}
 		var given store.List[store.Feedback]

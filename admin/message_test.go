@@ -270,7 +270,7 @@ func TestLabelsReactionsAndReports(t *testing.T) {
 	}
 
 	c.post(at(g.first, "/reactions"), url.Values{"emoji": {"red_flag"}, "op": {"add"}, "return": {at(g.first)}}).want(303)
-	pressed := c.get(at(g.first)).page().Find(`article[aria-current] .menu-reactions form:has([aria-pressed="true"])`)
+	pressed := c.get(at(g.first, "/menu")).page().Find(`.menu-reactions form:has([aria-pressed="true"])`)
 	if pressed.Find("button").AttrOr("value", "") != "red_flag" ||
 		pressed.Find("[name=op]").AttrOr("value", "") != "remove" {
 		t.Error("a reaction that was given is not offered to be taken back")
