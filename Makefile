@@ -33,7 +33,7 @@ test: ## run every test, those in the browser too; PKG=./store runs one package'
 	@$(TESTS) $(or $(PKG),./...) 2>&1 | $(SUMMARY)
 
 .PHONY: check
-check: lint vulnerabilities modules race ## what must pass before a change goes in: all of the below, and every test under the race detector
+check: lint vulnerabilities modules html openapi race ## what must pass before a change goes in: all of the below, and every test under the race detector
 
 .PHONY: lint
 lint: ## check the format, vet, staticcheck
@@ -53,6 +53,14 @@ vulnerabilities: ## look for known vulnerabilities in what the program calls
 		echo "$$report" | tail -n 1; \
 		echo "================================================================================"; \
 	else echo "$$report"; exit $$status; fi
+
+.PHONY: html
+html: ## check every page with the Nu HTML checker; needs npm, java and a browser
+	@tools/npm-checks html
+
+.PHONY: openapi
+openapi: ## check the description of the API with redocly lint; needs npm
+	@tools/npm-checks openapi
 
 .PHONY: modules
 modules: ## check that go.mod and go.sum are tidy and the modules unaltered

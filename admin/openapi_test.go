@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -17,13 +18,19 @@ import (
 )
 
 // TestOpenAPI compares the description of the API with the routes: it has every
-// method, and no others.
+// method, and no others. With TREEWARDEN_OPENAPI it also writes the description
+// to that file, for redocly lint (make openapi).
 func TestOpenAPI(t *testing.T) {
 	t.Parallel()
 	s := &Server{Config: Config{Version: "test"}, routes: allRoutes()}
 	description, err := json.Marshal(s.apiDescription())
 	if err != nil {
 		t.Fatal(err)
+	}
+	if file := os.Getenv("TREEWARDEN_OPENAPI"); file != "" {
+		if err := os.WriteFile(file, description, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	document, err := openapi3.NewLoader().LoadFromData(description)
 	if err != nil {

@@ -73,8 +73,12 @@ func Document(api API) Object {
 		responses[status] = Object{"description": description, "content": Content(schema)}
 	}
 	return Object{
-		"openapi":  "3.1.0",
-		"info":     Object{"title": api.Title, "version": api.Version, "description": api.Description},
+		"openapi": "3.1.0",
+		"info": Object{
+			"title": api.Title, "version": api.Version, "description": api.Description,
+			"license": Object{"name": "Apache License 2.0", "identifier": "Apache-2.0"},
+		},
+		"servers":  []Object{{"url": "/"}},
 		"paths":    paths,
 		"security": []Object{{"key": []string{}}, {"session": []string{}}},
 		"components": Object{"schemas": s.components, "responses": responses, "securitySchemes": Object{
