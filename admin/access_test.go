@@ -278,7 +278,7 @@ func TestRightPasswordWithoutAccess(t *testing.T) {
 			}
 		}
 		if text := c.post("/sign-in", url.Values{"username": {name},
-			"password": {"wrong wrong"}}).want(401).text(".notice-bad"); !strings.Contains(text, "do not open") {
+			"password": {"wrong wrong"}}).want(401).text(".notice-bad"); !strings.Contains(text, "is wrong") {
 			t.Errorf("a guess for %s is told %q", name, text)
 		}
 	}

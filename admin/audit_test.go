@@ -105,7 +105,7 @@ func TestAuditOfOwn(t *testing.T) {
 	if looked.Find("tbody tr").Length() != 1 || looked.Find("a[href*='/undo']").Length() != 0 {
 		t.Error("on what they look at, another's action is shown without an undo")
 	}
-	if !strings.Contains(c.get("/audit").text(".page-sub"), "What you did") {
+	if !strings.Contains(c.get("/audit").text(".page-sub"), "Your own actions") {
 		t.Error("the page does not say that it shows the own actions only")
 	}
 	lead := staff(t, server, policy.DataLead)

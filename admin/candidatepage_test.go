@@ -22,7 +22,7 @@ func TestCandidatePages(t *testing.T) {
 		{Author: author, Text: strings.Repeat("before ", 200) + "idiot" + strings.Repeat(" after", 200)},
 	}})
 	empty := c.get(c.list + "/candidates").want(200)
-	if !strings.Contains(empty.text("main"), "No rule was run for this list yet") {
+	if !strings.Contains(empty.text("main"), "No rule has been run for this list yet") {
 		t.Errorf("without a rule: %s", empty.text("main"))
 	}
 	rule := url.Values{"words": {"idiot\r\nmoron\r\n"}, "lang": {"en"}, "key": {"k2"}}
@@ -81,7 +81,7 @@ func TestCandidatePages(t *testing.T) {
 		t.Errorf("a wrong expression: %s", wrong.text("form.rule-form"))
 	}
 	wrong = c.post(c.list+"/rule", url.Values{"preview": {"true"}}).want(422)
-	if !strings.Contains(wrong.text(".notice-bad"), "asks for nothing") {
+	if !strings.Contains(wrong.text(".notice-bad"), "has no condition") {
 		t.Errorf("an empty rule: %s", wrong.text("form.rule-form"))
 	}
 }

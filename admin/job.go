@@ -60,9 +60,9 @@ func (p jobPage) api() any { return p.Job }
 
 // jobBadges holds the badges of the states of jobs.
 var jobBadges = map[string]badge{
-	jobs.Queued:    {"Waiting", "", "The work begins in a moment"},
-	jobs.Running:   {"Running", "info", "The work is under way"},
-	jobs.Done:      {"Done", "ok", "All of it is done"},
+	jobs.Queued:    {"Waiting", "", "The job starts in a moment"},
+	jobs.Running:   {"Running", "info", "The job is running"},
+	jobs.Done:      {"Done", "ok", "All messages are done"},
 	jobs.Failed:    {"Failed", "bad", "Nothing was changed"},
 	jobs.Cancelled: {"Cancelled", "warn", "Nothing was changed"},
 }

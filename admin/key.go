@@ -71,9 +71,9 @@ type keyView struct {
 func viewKey(key accounts.Key) keyView { return keyView{key, key.State(time.Now())} }
 
 var keyBadges = map[string]badge{
-	accounts.KeyActive:  {"Active", "ok", "Opens the API"},
-	accounts.KeyExpired: {"Expired", "", "Opens nothing: its end is over"},
-	accounts.KeyRevoked: {"Revoked", "bad", "Opens nothing: it was revoked"},
+	accounts.KeyActive:  {"Active", "ok", "Works for the API"},
+	accounts.KeyExpired: {"Expired", "", "Does not work: it has expired"},
+	accounts.KeyRevoked: {"Revoked", "bad", "Does not work: it was revoked"},
 }
 
 // Badge returns the key's state for pages.

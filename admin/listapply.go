@@ -113,7 +113,7 @@ func (s *Server) applyPage(c *fiber.Ctx, body actBody) (applyPage, error) {
 	if err := mayApply(list); err != nil {
 		return applyPage{}, err
 	}
-	p := applyPage{Layout: s.layout(c, "Delete what is on "+excerpt(list.Name, 60)), List: viewList(list),
+	p := applyPage{Layout: s.layout(c, "Delete the messages on "+excerpt(list.Name, 60)), List: viewList(list),
 		Kind: applyKind(), Body: body}
 	p.Body.Key = rand.Text()
 	if p.Preview, err = s.store.PreviewList(ctx, actor, store.Act{Target: id, Reason: "preview"}); err != nil {
@@ -140,8 +140,8 @@ func mayApply(list lists.List) error {
 	if list.Kind != "good" {
 		return nil
 	}
-	return &store.Conflict{Why: "This is a good list: it names messages that must stay, so they are not deleted by it. " +
-		"If they should go after all, change the kind of the list first."}
+	return &store.Conflict{Why: "This is a good list: its messages must stay, so you cannot delete them here. " +
+		"To delete them after all, change the kind of the list first."}
 }
 
 // itemIDs returns the messages of items.

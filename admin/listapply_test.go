@@ -126,7 +126,7 @@ func TestApplyListPage(t *testing.T) {
 	to := a.post(a.list+"/apply", a.form(changed, "before the release")).want(303).header.Get("Location")
 	done := a.get(to).want(200)
 	if !strings.HasPrefix(to, a.list+"?done=") || a.deleted() != 5 ||
-		!strings.Contains(done.text(".toast"), "Deleted what is on the list “Before release”") {
+		!strings.Contains(done.text(".toast"), "Deleted the messages on the list “Before release”") {
 		t.Errorf("it leads to %s: %s", to, done.text(".toast"))
 	}
 	if none := a.get(a.list + "/apply").want(200); none.page().Find("main form").Length() != 0 ||
@@ -185,7 +185,7 @@ func TestApplyListAsJob(t *testing.T) {
 	start := func() string {
 		t.Helper()
 		page := a.get(a.list + "/apply").want(200)
-		if !strings.Contains(page.text("main"), "goes on if you close the tab") {
+		if !strings.Contains(page.text("main"), "continues if you close the tab") {
 			t.Errorf("the page does not say that it takes a while: %s", page.text("main"))
 		}
 		to := a.post(a.list+"/apply", a.form(page, "before the release")).want(303).header.Get("Location")

@@ -172,7 +172,7 @@ func TestVerdicts(t *testing.T) {
 		t.Errorf("accepted %+v, refused %+v, again %+v", accepted, refused, again)
 	}
 	if body := l.send(http.MethodPost, path("b"), object{"verdict": "accept"}).want(409).body; !strings.Contains(body,
-		"another verdict") {
+		"decided otherwise") {
 		t.Error(body)
 	}
 	l.send(http.MethodPost, path("c"), object{"verdict": "maybe"}).want(422)

@@ -127,7 +127,7 @@ func readItems(c *fiber.Ctx) (given givenItems, reason string, err error) {
 		switch id, ok := corpus.ParseID(strings.TrimSpace(item.MessageID)); {
 		case !ok || id == uuid.Nil:
 			given.faults = append(given.faults, corpus.IDFault{Line: i + 1, Text: item.MessageID,
-				Why: "This is no message id."})
+				Why: "This is not a message id."})
 		case len([]rune(item.Note)) > 500:
 			given.faults = append(given.faults, corpus.IDFault{Line: i + 1, Text: item.MessageID,
 				Why: "The note is longer than 500 characters."})

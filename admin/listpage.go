@@ -53,7 +53,7 @@ func (p itemsPage) Stale() bool {
 var stateBadges = map[string]badge{
 	lists.Present:      {"Present", "ok", "None of the other states applies"},
 	lists.Deleted:      {"Deleted", "bad", "The message is deleted"},
-	lists.EditedSince:  {"Edited since", "warn", "The text is not the one that was put on the list"},
+	lists.EditedSince:  {"Edited since", "warn", "The text has changed since the message was put on the list"},
 	lists.Halted:       {"Tree stopped", "info", "The tree of the message is stopped"},
 	lists.AuthorBanned: {"Author banned", "info", "The author of the message is banned"},
 	lists.Missing:      {"Missing", "warn", "No message here has this id"},

@@ -109,7 +109,7 @@ func TestListForms(t *testing.T) {
 	if empty := c.get("/lists").want(200); !strings.Contains(empty.text(".empty"), "A list holds messages") {
 		t.Errorf("without lists: %s", empty.text("main"))
 	}
-	if none := c.get("/lists?q=nothing").want(200); !strings.Contains(none.text(".empty"), "No list fits") {
+	if none := c.get("/lists?q=nothing").want(200); !strings.Contains(none.text(".empty"), "No lists match") {
 		t.Errorf("a filter without lists: %s", none.text("main"))
 	}
 	if csv := c.get("/lists?archived=only&format=csv").want(200).body; !strings.Contains(csv, ",Renamed,good,,0,") {

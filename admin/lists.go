@@ -69,7 +69,7 @@ type listView struct {
 var kindBadges = map[string]badge{
 	"bad":    {"Bad", "bad", "Messages to keep out of a release"},
 	"good":   {"Good", "ok", "Messages to keep"},
-	"custom": {"Custom", "", "Messages gathered for another purpose"},
+	"custom": {"Custom", "", "Messages collected for another purpose"},
 }
 
 func viewList(list lists.List) listView { return listView{list, kindBadges[list.Kind]} }

@@ -134,7 +134,7 @@ func TestLogFilters(t *testing.T) {
 	}
 	own := signedIn(t, server, two)
 	if text := own.get("/audit?actor=" + one.UserID.String()).want(200).text(".empty"); !strings.Contains(text,
-		"You see your own actions, and those on a user, message or tree that you open") {
+		"You see your own actions. When you open a user, message or tree") {
 		t.Errorf("a moderator reads %q", text)
 	}
 	done := `.page-head a[href="/audit?actor=` + one.UserID.String() + `"]`

@@ -165,7 +165,7 @@ func TestMessageMenu(t *testing.T) {
 		}
 		return items
 	}
-	look := "Open in new tab, Copy message link, Copy raw message, Copy message ID, View in admin area, View tree, " +
+	look := "Open in new tab, Copy message link, Copy raw message, Copy message ID, Open message, View tree, " +
 		"View user, Raw JSON"
 	moderator := staff(t, server, policy.Moderator)
 	for name, test := range map[string]struct {

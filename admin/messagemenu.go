@@ -144,7 +144,7 @@ func look(m store.Message) []menuItem {
 		{Text: "Copy message link", Icon: "link", CopyLink: self},
 		{Text: "Copy raw message", Icon: "copy", CopyText: apiPrefix + self},
 		{Text: "Copy message ID", Icon: "copy", Copy: m.MessageID.String()},
-		{Text: "View in admin area", Icon: "message", Href: self},
+		{Text: "Open message", Icon: "message", Href: self},
 		{Text: "View tree", Icon: "tree", Href: "/trees/" + m.TreeID.String() + "#m-" + m.MessageID.String()},
 	}
 	if m.UserID != nil {

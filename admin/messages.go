@@ -179,7 +179,7 @@ func (s *Server) messages(c *fiber.Ctx) error {
 	}
 	p.Languages = p.languages(languages, q.Lang)
 	p.Roles = choices(q.Role, "", "Any role", "prompter", "Prompter", "assistant", "Assistant")
-	p.Deleteds = choices(q.Deleted, "", "Not deleted", "include", "Deleted too", "only", "Deleted only")
+	p.Deleteds = choices(q.Deleted, "", "Not deleted", "include", "Include deleted", "only", "Only deleted")
 	p.Reviews = choices(q.Review, "", "Any review", "pending", "Under review", "accepted", "Accepted", "rejected", "Spam")
 	p.Has = choices(q.Has, "", "Anything", "report", "A report", "red_flag", "A red flag", "edit", "An edit")
 	p.States = stateChoices(q.TreeState)

@@ -148,7 +148,7 @@ func TestRolesByForm(t *testing.T) {
 	late := admin.post(rolesPath, stale).want(409)
 	kept, _ := rolesForm(t, late)
 	if kept.Get("title."+at(policy.Moderator)) != "watcher" || kept.Get("version") != "2" ||
-		!strings.Contains(late.text(".notice"), "version 2 is in force now") ||
+		!strings.Contains(late.text(".notice"), "version 2 is now the current one") ||
 		late.page().Find("td.changed [name='title."+at(policy.Moderator)+"']").Length() != 1 {
 		t.Errorf("a stale form: %v %s", kept.Get("version"), late.text(".notice"))
 	}

@@ -224,7 +224,7 @@ func ruleText(r candidates.Rule) string {
 		add("shorter than %d characters", r.ShorterThan)
 	}
 	if r.LanguageMismatch {
-		add("another script than its language has")
+		add("another script than the script of its language")
 	}
 	if r.Boilerplate {
 		add("phrases of language models")
@@ -236,7 +236,7 @@ func ruleText(r candidates.Rule) string {
 		add("classifier %s", r.Classifier)
 	}
 	if r.NearDuplicates > 0 {
-		add("near-duplicates from likeness %v", r.NearDuplicates)
+		add("near-duplicates, similarity from %v", r.NearDuplicates)
 	}
 	if r.Lang != "" {
 		add("in %s", langName(r.Lang))

@@ -73,7 +73,7 @@ func (s *Server) disputed(c *fiber.Ctx) error {
 
 // showDisputes collects what only the page of disputes shows.
 func (s *Server) showDisputes(c *fiber.Ctx, p *disputedPage) error {
-	p.Layout = s.layout(c, "Disputed in a second look")
+	p.Layout = s.layout(c, "Disputed messages of a sample")
 	p.Here = hereWithout(c, "done", "notice")
 	for _, tab := range []struct {
 		state, title string

@@ -26,7 +26,7 @@ type sampleView struct{ samples.Sample }
 func (s sampleView) Path() string     { return samplesPath + "/" + s.SampleID.String() }
 func (s sampleView) Disputes() string { return s.Path() + disputedPath }
 
-// Ask returns the question that the second look answers.
+// Ask returns the question that both judgements answer.
 func (s sampleView) Ask() string { return questionOf(s.Question) }
 
 // Strata returns the groups that the sample holds in proportion, in words.
@@ -82,7 +82,7 @@ func (s *Server) samples(c *fiber.Ctx) error {
 	if p.List, err = access.All(c.UserContext(), f); err != nil {
 		return err
 	}
-	p.Layout = s.layout(c, "Second looks")
+	p.Layout = s.layout(c, "Samples")
 	p.MayEdit = p.Person.May(policy.ListEdit)
 	if q.List != nil {
 		p.New += "?of=list:" + q.List.String()
@@ -136,7 +136,7 @@ func (s *Server) newSampleForm(c *fiber.Ctx) error {
 
 // sampleForm fills the form of a sample. What is not a list is decisions.
 func (s *Server) sampleForm(c *fiber.Ctx, body sampleBody) (sampleFormPage, error) {
-	p := sampleFormPage{Layout: s.layout(c, "New second look"), Body: body, Size: strconv.Itoa(samples.DefaultSize)}
+	p := sampleFormPage{Layout: s.layout(c, "New sample"), Body: body, Size: strconv.Itoa(samples.DefaultSize)}
 	if order, err := body.order(); err == nil && order.List != nil {
 		list, err := s.store.ListByID(c.UserContext(), s.actor(c), *order.List)
 		if err == nil {
@@ -258,7 +258,7 @@ func (s *Server) sample(c *fiber.Ctx) error {
 		return err
 	}
 	p.Left, p.Own = left.Left, left.Own
-	p.Layout = s.layout(c, "Second look")
+	p.Layout = s.layout(c, "Sample")
 	for _, by := range samples.Groupings {
 		p.Tabs = append(p.Tabs, Choice{mustQuery(p.Query, "by", by, "notice", "") + "#groups", groupTitles[by],
 			by == p.Agreement.GroupedBy})
@@ -290,7 +290,7 @@ func (s *Server) nextSample(c *fiber.Ctx) error {
 	if isAPI(c) {
 		return s.render(c, "samplejudge", p)
 	}
-	p.Layout = s.layout(c, "Second look")
+	p.Layout = s.layout(c, "Sample")
 	p.Path = samplesPath + "/" + next.SampleID.String()
 	p.Ask, p.Number = questionOf(next.Question), next.Judged+1
 	if next.Question == samples.Belongs {

@@ -16,7 +16,7 @@ import (
 
 func init() {
 	describe("GET /samples", openapi.Method{
-		Summary: "Second looks: samples of lists and of decisions",
+		Summary: "Samples of lists and of decisions, judged a second time",
 		Query:   samplesQuery{}, Answer: store.List[samples.Sample]{},
 	})
 	describe("POST /samples", openapi.Method{

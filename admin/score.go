@@ -206,7 +206,7 @@ func formulaChoices(chosen scoring.Formula) []Choice {
 	for i, f := range scoring.Formulas {
 		title := f.Name
 		if i == 0 {
-			title += " (in force)"
+			title += " (current)"
 		}
 		formulas = append(formulas, Choice{f.Name, title, f.Name == chosen.Name})
 	}

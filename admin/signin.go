@@ -61,7 +61,7 @@ func (s *Server) signIn(c *fiber.Ctx) error {
 	case errors.As(err, &noAccess):
 		p.Refusal = noAccess.Why
 	case errors.Is(err, store.ErrSignIn):
-		p.Refusal = "This name and password do not open the console. Check both; an admin can set a new password."
+		p.Refusal = "The name or the password is wrong. Check both. An admin can set a new password."
 	default:
 		return err
 	}

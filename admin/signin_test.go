@@ -38,7 +38,7 @@ func TestSignIn(t *testing.T) {
 	}
 
 	wrong := c.post("/sign-in", url.Values{"username": {"ada"}, "password": {"wrong wrong"}, "return": {back}}).want(401)
-	if !strings.Contains(wrong.text(".notice-bad"), "do not open the console") {
+	if !strings.Contains(wrong.text(".notice-bad"), "The name or the password is wrong") {
 		t.Errorf("a wrong password says %q", wrong.text(".notice-bad"))
 	}
 	if name, _ := wrong.page().Find("#username").Attr("value"); name != "ada" {

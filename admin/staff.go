@@ -150,8 +150,8 @@ type staffLine struct {
 
 var staffBadges = map[string]badge{
 	store.Active:     {"Active", "ok", "Signs in by name and password, or by a link"},
-	store.Banned:     {"Banned", "bad", "Cannot sign in while the ban is in force"},
-	store.Erased:     {"Erased", "", "Cannot sign in any more"},
+	store.Banned:     {"Banned", "bad", "Cannot sign in because of a ban"},
+	store.Erased:     {"Erased", "", "Can no longer sign in"},
 	accounts.Invited: {"Invited", "info", "Has no password and has never signed in"},
 }
 

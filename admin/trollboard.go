@@ -257,7 +257,7 @@ func (p trollboardPage) SortedBy() string {
 // highest value.
 func (p trollboardPage) columns() []column {
 	columns := []column{
-		{Title: "Rank", Hint: "Place on this board, as filtered", Class: "num"},
+		{Title: "Rank", Hint: "Rank on this board, with the filter", Class: "num"},
 		{Title: "Display name"},
 		{Title: "Troll score", Hint: "Sum of weight × count over all signals", Link: "score", Class: "num"},
 		{Title: "Rate", Hint: "Score ÷ (messages + 10)", Link: "rate", Class: "num"},

@@ -116,7 +116,7 @@ func (s *Server) changeRole(c *fiber.Ctx) error {
 		wrong["role"] = "Choose a role."
 	}
 	if strings.TrimSpace(body.Reason) == "" {
-		wrong["reason"] = "Give a reason of 3 to 500 characters; it stands in the audit log."
+		wrong["reason"] = "Give a reason of 3 to 500 characters. The audit log records it."
 	}
 	if len(wrong) > 0 {
 		return s.roleRefused(c, body, wrong)

@@ -66,7 +66,7 @@ func (p *Policy) Explain(q Question) Explanation {
 func (p *Policy) explainRole(q Question) Reason {
 	role, known := p.Role(q.Who.Role)
 	if !known {
-		return Reason{RuleRole, fmt.Sprintf("There is no role %s, and without a role nobody may do anything.",
+		return Reason{RuleRole, fmt.Sprintf("There is no role %s. Nobody may do anything without a role.",
 			q.Who.Role), false, staffPath, UserRole}
 	}
 	r := Reason{Code: RuleRole, Where: rolesPath, Needs: PolicyManage}

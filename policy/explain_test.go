@@ -31,7 +31,7 @@ func TestExplain(t *testing.T) {
 			{policy.RuleRole, "A data lead may not ban and unban: the role lacks the permission user.ban.", false, inRoles,
 				policy.PolicyManage}}},
 		"no role": {p, policy.Question{Who: role("nobody"), Permission: policy.UserBan}, []policy.Reason{
-			{policy.RuleRole, "There is no role nobody, and without a role nobody may do anything.", false, inStaff,
+			{policy.RuleRole, "There is no role nobody. Nobody may do anything without a role.", false, inStaff,
 				policy.UserRole}}},
 		"rank and role allow": {p, policy.Question{Who: role(policy.Moderator), Permission: policy.UserBan,
 			TargetRole: policy.General}, []policy.Reason{

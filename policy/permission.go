@@ -16,7 +16,7 @@ const (
 	UserErase     Permission = "user.erase"     // erase a user's texts and personal data
 	MessageDelete Permission = "message.delete" // delete, undelete
 	MessageEdit   Permission = "message.edit"   // edit a message's text
-	MessageReview Permission = "message.review" // set or clear spam
+	MessageReview Permission = "message.review" // mark messages as spam or not spam
 	MessageLabel  Permission = "message.label"  // give labels
 	MessageReact  Permission = "message.react"  // give reactions
 	MessageReport Permission = "message.report" // report a message
@@ -35,7 +35,7 @@ const (
 	KeyManage     Permission = "key.manage"     // API keys
 	Account       Permission = "account.own"    // own password, sessions, display settings
 	Ingest        Permission = "ingest.write"   // send users, trees, messages and signals
-	EventsRead    Permission = "events.read"    // read what front ends must act on
+	EventsRead    Permission = "events.read"    // read the events that front ends must act on
 )
 
 // Info describes a permission on pages.
@@ -55,26 +55,26 @@ var All = []Info{
 	{UserErase, "erase a user"},
 	{MessageDelete, "delete and undelete messages"},
 	{MessageEdit, "edit a message"},
-	{MessageReview, "set or clear spam"},
+	{MessageReview, "mark messages as spam or not spam"},
 	{MessageLabel, "label messages"},
 	{MessageReact, "react to messages"},
 	{MessageReport, "report messages"},
-	{TreeHalt, "halt and resume trees"},
+	{TreeHalt, "stop and restart trees"},
 	{ListRead, "see lists of messages and audit them"},
 	{ListEdit, "create lists of messages and fill them"},
-	{ListApply, "delete what is on a list of messages"},
+	{ListApply, "delete the messages on a list"},
 	{ScoringRead, "see the scoring weights and try others"},
 	{ScoringSave, "save scoring weights"},
-	{AuditOwn, "see own actions, and all on what is looked at"},
+	{AuditOwn, "see own actions, and all actions on an opened user, message or tree"},
 	{AuditAll, "see the whole audit log"},
 	{UndoOwn, "undo own actions"},
-	{UndoAll, "undo everybody's actions"},
+	{UndoAll, "undo the actions of others"},
 	{PolicyManage, "change what roles may do"},
 	{StaffManage, "manage staff accounts"},
 	{KeyManage, "manage API keys"},
-	{Account, "manage the own account"},
-	{Ingest, "send signals by ingest"},
-	{EventsRead, "read what front ends must act on"},
+	{Account, "use the account page"},
+	{Ingest, "send events of a front end"},
+	{EventsRead, "read the events that front ends must act on"},
 }
 
 // places holds the place of each permission in All.

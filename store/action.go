@@ -105,8 +105,8 @@ func always(effect string) func(Concerned) string { return func(Concerned) strin
 // or undo.all, depending on the actor of the other action.
 var UndoKind = Kind{
 	Name: "undo", Title: "Undo action", Button: "Undo", Past: "Undid", Permission: policy.UndoOwn,
-	Previewable: true, NeedsReason: true, WhyNot: "An undo is not undone: act again instead.",
-	Effect:    always("Everything that the action changed goes back to what it was, all or nothing."),
+	Previewable: true, NeedsReason: true, WhyNot: "An undo cannot be undone. Do the action again instead.",
+	Effect:    always("Restores everything that the action changed. It restores either everything or nothing."),
 	NewParams: func() any { return new(undoParams) },
 }
 

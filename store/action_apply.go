@@ -10,11 +10,11 @@ import (
 
 func init() {
 	register(Kind{
-		Name: "apply_list", Target: "list", Place: 114, Title: "Delete what is on the list",
-		Button: "Delete", Past: "Deleted what is on the list",
+		Name: "apply_list", Target: "list", Place: 114, Title: "Delete the messages on the list",
+		Button: "Delete", Past: "Deleted the messages on the list",
 		Permission: policy.ListApply, Undoable: true, Previewable: true, NeedsReason: true, Destructive: true,
-		Effect: always("The messages on the list that are present go, with all replies below them, also replies that are " +
-			"on the list in another state. Other items that were edited since, whose tree is stopped or whose author is " +
+		Effect: always("Deletes the messages on the list that are present, with all replies below them, also replies that " +
+			"are on the list in another state. Other items that were edited since, whose tree is stopped or whose author is " +
 			"banned, stay. One undo brings back exactly these."),
 		aspects: []aspect{deletionAspect},
 	}, applyList)

@@ -48,8 +48,8 @@ func init() {
 		Name: "unban", Target: "user", Path: "unban", Place: 85, Title: "Unban user", Button: "Unban", Past: "Unbanned",
 		Permission: policy.UserBan, Undoable: true, Previewable: true, NeedsReason: true,
 		WhyNot: "The ban ended by itself on its date.", Fields: "unban",
-		Effect: always("They can contribute again, and signals that they gave count again. " +
-			"What the ban deleted stays deleted unless you choose otherwise here."),
+		Effect: always("The user can contribute again. Signals that they gave count again. " +
+			"Messages that the ban deleted stay deleted unless you choose otherwise here."),
 		aspects: []aspect{banAspect, deletionAspect},
 	}, unban)
 }
@@ -57,11 +57,11 @@ func init() {
 // effectOfBan says of a banned user that the ban in force is replaced.
 func effectOfBan(on Concerned) string {
 	if on.User != nil && on.User.Status == Banned {
-		return "They are banned already. The reason and the end that you give here replace those in force; an undo " +
-			"brings these back. What they wrote stays as it is unless you choose otherwise here."
+		return "This user is banned already. Your reason and end replace the current ones. An undo " +
+			"brings the current ones back. Their messages do not change unless you choose so here."
 	}
-	return "They can no longer contribute, and signals that they gave stop counting. " +
-		"What they wrote stays unless you choose otherwise here."
+	return "The user can no longer contribute. Signals that they gave no longer count. " +
+		"Their messages stay unless you choose otherwise here."
 }
 
 // banLengths are the lengths of a ban that its form offers.
@@ -142,10 +142,10 @@ func ban(d *actionTx, p BanParams) error {
 func (p BanParams) check(now time.Time) error {
 	wrong := Invalid{}
 	if p.Until != nil && !p.Until.After(now) {
-		wrong["until"] = "The end of a ban lies in the future; leave it empty to ban for good."
+		wrong["until"] = "The end of a ban must be in the future. Leave it empty for a permanent ban."
 	}
 	if p.Until != nil && p.Until.UTC().Year() > 9999 {
-		wrong["until"] = "A ban ends before the year 10000; leave it empty to ban for good."
+		wrong["until"] = "The end of a ban must be before the year 10000. Leave it empty for a permanent ban."
 	}
 	maps.Copy(wrong, oneOfField("messages", p.Messages, "keep", "delete"))
 	maps.Copy(wrong, oneOfField("trees", p.Trees, "keep", "halt"))

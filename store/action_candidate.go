@@ -228,8 +228,8 @@ func (d *actionTx) refuseDecided(list uuid.UUID, ids []uuid.UUID, verdict string
 	if err != nil || action == 0 {
 		return err
 	}
-	return d.standsInTheWay(action, "This candidate has another verdict already ("+other+"). Undo that first, or ask somebody who "+
-		"may. It is")
+	return d.standsInTheWay(action, "Somebody has decided otherwise about this candidate already ("+other+"). "+
+		"Undo that first, or ask somebody who may. It is")
 }
 
 // verdictAspect is the aspect of the verdicts on candidates, with the items that

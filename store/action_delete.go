@@ -17,7 +17,7 @@ func init() {
 		Name: "delete", Target: "message", Path: "delete", Place: 60,
 		Title: "Delete message", Button: "Delete", Past: "Deleted",
 		Permission: policy.MessageDelete, Undoable: true, Previewable: true, NeedsReason: true, Destructive: true,
-		Effect: always("The message goes with all replies below it. An undo brings back exactly these."),
+		Effect: always("Deletes the message and all replies below it. An undo brings back exactly these messages."),
 		Menu: []MenuEntry{{
 			Text: "Delete…", Icon: "trash", Key: "d", Shows: func(m Message) bool { return !isDeleted(m) },
 		}},
@@ -27,7 +27,7 @@ func init() {
 		Name: "undelete", Target: "message", Path: "undelete", Place: 65,
 		Title: "Undelete message", Button: "Undelete", Past: "Undeleted",
 		Permission: policy.MessageDelete, Undoable: true, Previewable: true, NeedsReason: true,
-		Effect:  always("Exactly what that delete took comes back."),
+		Effect:  always("Brings back exactly the messages that were deleted together with this one."),
 		Menu:    []MenuEntry{{Text: "Undelete…", Icon: "undo", Shows: isDeleted}},
 		aspects: []aspect{deletionAspect},
 	}, undeleteMessage)

@@ -26,7 +26,7 @@ func init() {
 
 func edit(d *actionTx, p EditParams) error {
 	if strings.TrimSpace(p.Text) == "" {
-		return Invalid{"text": "A message is not empty. Delete it if nothing of it should stay."}
+		return Invalid{"text": "A message cannot be empty. To remove all of its text, delete the message."}
 	}
 	if err := checkText("text", p.Text); err != nil {
 		return err
@@ -39,7 +39,7 @@ func edit(d *actionTx, p EditParams) error {
 		return err
 	}
 	if m.Text == p.Text {
-		return Invalid{"text": "The text is as it was."}
+		return Invalid{"text": "The text has not changed."}
 	}
 	// A text from before the limit may become shorter step by step.
 	if n := utf8.RuneCountInString(p.Text); n > corpus.MaxText && n >= utf8.RuneCountInString(m.Text) {

@@ -16,7 +16,7 @@ func init() {
 	register(Kind{
 		Name: "halt", Target: "tree", Path: "halt", Place: 70, Title: "Stop tree", Button: "Stop tree", Past: "Stopped",
 		Permission: policy.TreeHalt, Undoable: true, Previewable: true, NeedsReason: true, Destructive: true,
-		Effect: always("Nobody is asked to add to the tree any more. Its state is kept, so that a restart restores it."),
+		Effect: always("Contributors are no longer asked to add messages to the tree. A restart brings back its state."),
 		Menu: []MenuEntry{{
 			Text: "Stop tree…", Icon: "halt", Key: "h", Shows: func(m Message) bool { return !isHalted(m) },
 		}},
@@ -35,7 +35,7 @@ func init() {
 // effectOfResume returns the effect with the state that a restart restores.
 func effectOfResume(on Concerned) string {
 	if on.Tree == nil || on.Tree.HaltedState == nil {
-		return "The tree goes on growing."
+		return "Contributors are asked to add messages to the tree again."
 	}
 	before := strings.ReplaceAll(*on.Tree.HaltedState, "_", " ")
 	return "The tree goes back to the state that the stop replaced: " + before + "."

@@ -38,7 +38,7 @@ func label(d *actionTx, p LabelParams) error {
 			wrong["labels"] = "There is no label " + fmt.Sprintf("%.60q", name) + "; there are " +
 				strings.Join(scoring.LabelNames, ", ") + "."
 		case math.IsNaN(value) || value < 0 || value > 1:
-			wrong["labels"] = "A label's value is a number from 0 to 1: " + name + " is not."
+			wrong["labels"] = "The value of a label is a number from 0 to 1: " + name + " is not."
 		}
 	}
 	if len(wrong) > 0 {

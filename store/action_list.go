@@ -108,7 +108,7 @@ func (d *actionTx) lockList(id uuid.UUID) (lists.List, error) {
 func updateList(d *actionTx, p ListParams) error {
 	wrong := p.check()
 	if p == (ListParams{}) {
-		wrong["name"] = "Nothing to change was given."
+		wrong["name"] = "Give at least one value to change."
 	}
 	if len(wrong) > 0 {
 		return wrong
@@ -233,7 +233,7 @@ func (d *actionTx) found(f MessageFilter) ([]NewItem, error) {
 func (d *actionTx) openList() (lists.List, error) {
 	list, err := d.lockList(d.act.Target)
 	if err == nil && list.Archived {
-		err = d.withLatest(&Conflict{Why: "This list is archived. Take it out of the archive first.",
+		err = d.withLatest(&Conflict{Why: "This list is archived. Remove it from the archive first.",
 			Version: list.Version})
 	}
 	return list, err
@@ -302,7 +302,7 @@ func (d *actionTx) refuseItems() error {
 	err := d.QueryRow(d.Ctx, "SELECT coalesce(max(items), 0) FROM lists WHERE list_id = $1 AND removed", d.act.Target).
 		Scan(&items)
 	if err == nil && items > 0 {
-		return &Conflict{Why: "Messages are on this list, which would be lost with it. Remove them first, or archive the list."}
+		return &Conflict{Why: "This list has messages. Remove them first, or archive the list."}
 	}
 	return err
 }

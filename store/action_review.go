@@ -12,7 +12,7 @@ type ReviewParams struct {
 func init() {
 	register(Kind{
 		Name: "review", Target: "message", Path: "review", Place: 40,
-		Title: "Set review", Button: "Set review", Past: "Reviewed",
+		Title: "Review message", Button: "Save review", Past: "Reviewed",
 		Permission: policy.MessageReview, Undoable: true, Previewable: true, NeedsReason: true,
 		Fields: "review",
 		Menu: []MenuEntry{{

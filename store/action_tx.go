@@ -137,7 +137,7 @@ func checkReason(reason string, needed bool) error {
 	case n == 0 && !needed:
 		return nil
 	case n < 3 || n > 500:
-		return Invalid{"reason": "Give a reason of 3 to 500 characters; it stands in the audit log."}
+		return Invalid{"reason": "Give a reason of 3 to 500 characters. The audit log records it."}
 	}
 	return checkText("reason", reason)
 }
@@ -377,7 +377,7 @@ func (d *actionTx) checkVersion(current int) error {
 	if d.act.Version == nil || *d.act.Version == current {
 		return nil
 	}
-	c := &Conflict{Why: "Somebody changed this since you opened it. Look at what they did, then do it again if it is " +
+	c := &Conflict{Why: "Somebody changed this since you opened it. Look at their change, then do it again if it is " +
 		"still right.", Version: current}
 	return d.withLatest(c)
 }

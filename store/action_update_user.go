@@ -121,7 +121,7 @@ func (p UserPatch) check(roles *policy.Policy) error {
 		wrong["role"] = "There is no such role; it is one of " + strings.Join(roles.Names(), ", ") + "."
 	}
 	if p == (UserPatch{NeedVersion: p.NeedVersion}) {
-		wrong["display_name"] = "Nothing to change was given."
+		wrong["display_name"] = "Give at least one value to change."
 	}
 	if len(wrong) > 0 {
 		return wrong

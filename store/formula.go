@@ -80,7 +80,7 @@ func (s *Store) SaveFormula(
 	}
 	_, wrong := change.Apply(scoring.Treewarden)
 	if err := checkReason(note, true); err != nil {
-		wrong["note"] = "Say in 3 to 500 characters why; it stands beside the version."
+		wrong["note"] = "Give a note of 3 to 500 characters that says why."
 	}
 	if len(wrong) > 0 {
 		return Outcome{}, Invalid(wrong)

@@ -22,11 +22,11 @@ const (
 var (
 	createStaff = Kind{
 		Name: "create_staff", Target: "user", Title: "Create account", Button: "Create account", Past: "Created account",
-		Permission: policy.StaffManage, WhyNot: "An account stays. Take its access away instead.",
+		Permission: policy.StaffManage, WhyNot: "An account cannot be deleted. Remove its access instead.",
 	}
 	setPassword = Kind{
 		Name: "set_password", Target: "user", Title: "Set password", Past: "Set the password of",
-		Permission: policy.StaffManage, WhyNot: "A former password is not kept.",
+		Permission: policy.StaffManage, WhyNot: "The earlier password is not stored.",
 	}
 	updateStaff = Kind{
 		Name: "update_staff", Target: "user", Title: "Change role and languages", Button: "Save", Past: "Changed account",
@@ -42,17 +42,17 @@ var (
 	ResetStaff = Kind{
 		Name: resetStaff, Target: "user", Title: "Reset account", Button: "Reset", Past: "Reset the account of",
 		Permission: policy.StaffManage, NeedsReason: true, Destructive: true,
-		WhyNot: "Neither the former password nor the sessions are kept.",
+		WhyNot: "The earlier password and sessions are not stored.",
 		do:     (*actionTx).onStaff,
 	}
 	EndStaffSessions = Kind{
 		Name: endSessions, Target: "user", Title: "End sessions", Button: "End sessions", Past: "Ended the sessions of",
-		Permission: policy.StaffManage, NeedsReason: true, Destructive: true, WhyNot: "Ended sessions are not kept.",
+		Permission: policy.StaffManage, NeedsReason: true, Destructive: true, WhyNot: "Ended sessions are not stored.",
 		do: (*actionTx).onStaff,
 	}
 	TakeAccess = Kind{
-		Name: takeAccess, Target: "user", Title: "Take access away", Button: "Take access away",
-		Past: "Took access from", Permission: policy.StaffManage, Undoable: true, NeedsReason: true, Destructive: true,
+		Name: takeAccess, Target: "user", Title: "Remove access", Button: "Remove access",
+		Past: "Removed the access of", Permission: policy.StaffManage, Undoable: true, NeedsReason: true, Destructive: true,
 		aspects: []aspect{roleAspect},
 		do:      (*actionTx).onStaff,
 	}
@@ -85,7 +85,7 @@ func (d *actionTx) checkStaffRole(granted policy.Subject) error {
 		return err
 	}
 	if !d.actor.Policy.EntersConsole(granted.Role) {
-		return Invalid{"role": "This role does not enter the console. To remove somebody from it, take their access away."}
+		return Invalid{"role": "This role does not enter the console. To remove somebody from it, remove their access."}
 	}
 	return nil
 }
@@ -188,7 +188,7 @@ func (s *Store) ChangeStaff(ctx context.Context, actor Actor, act Act, p account
 	}
 	wrong := p.Check()
 	if p.Name == nil && p.Role == nil && !p.SetLanguages {
-		wrong["role"] = "Nothing to change was given."
+		wrong["role"] = "Give at least one value to change."
 	}
 	if len(wrong) > 0 {
 		return StaffOutcome{}, wrong
@@ -267,7 +267,8 @@ func (d *actionTx) lockStaff() (accounts.Account, error) {
 	}
 	account, err := accounts.ByID(d.Ctx, d.Conn, user.UserID)
 	if err == nil && account.Role == policy.General {
-		err = &Conflict{Why: "This is no member of staff any more. Create an account, or undo what took their access."}
+		err = &Conflict{Why: "This person is no longer a member of staff. " +
+			"Create an account, or undo the removal of their access."}
 	}
 	if err != nil || d.actor.trusted() {
 		return account, err
@@ -283,7 +284,7 @@ func (d *actionTx) lockStaff() (accounts.Account, error) {
 	return account, nil
 }
 
-var errActorChanged = &Forbidden{Why: "Your own access was changed a moment ago, so that nothing was done."}
+var errActorChanged = &Forbidden{Why: "Your own access has just changed, so nothing was done."}
 
 // onStaff performs an act on the target account, without the new link.
 func (d *actionTx) onStaff() error {
@@ -298,7 +299,7 @@ func (d *actionTx) onStaff() error {
 			return err
 		}
 		if account.Status == Banned {
-			return &Conflict{Why: "This person is banned, so that no link would let them in. Unban them first."}
+			return &Conflict{Why: "This person is banned, so a link would not work. Unban them first."}
 		}
 	}
 	if what != endSessions {

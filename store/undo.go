@@ -107,7 +107,7 @@ func (d *actionTx) restoreDeletion(id int64) error {
 // mayUndo checks that the actor may undo the action and that it is undoable.
 func (d *actionTx) mayUndo(action Action) error {
 	if !d.actor.May(policy.UndoAll) && (action.ActorID == nil || *action.ActorID != d.actor.UserID) {
-		return &Forbidden{policy.UndoAll, "You may undo only what you did yourself. Ask who did it, or an admin."}
+		return &Forbidden{policy.UndoAll, "You may undo only your own actions. Ask the person who did it, or an admin."}
 	}
 	if !action.Undoable {
 		kind, _ := KindNamed(action.Kind)

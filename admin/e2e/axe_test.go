@@ -288,7 +288,7 @@ func (w *world) secondPolicy(t *testing.T) {
 // opens the preview.
 func previewRoles(b *tab) {
 	b.click("input[aria-label='Moderator: ban and unban']")
-	b.click("input[aria-label='Data lead: halt and resume trees']")
+	b.click("input[aria-label='Data lead: stop and restart trees']")
 	b.wantStatus(b.follow("button[value=preview]"), 200)
 }
 

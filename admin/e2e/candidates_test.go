@@ -103,7 +103,7 @@ func TestCandidates(t *testing.T) {
 	b := signedIn(t, w, policy.Moderator)
 	b.visit(list)
 	b.wantStatus(b.follow("//a[contains(., 'Candidates')]"), 200)
-	b.wantText(".empty", "No rule was run for this list yet")
+	b.wantText(".empty", "No rule has been run for this list yet")
 	b.wantStatus(b.follow(".empty a.btn-primary"), 200)
 	b.fill("#r-words", "idiot")
 	b.wantStatus(b.follow("button[name=preview]"), 200)

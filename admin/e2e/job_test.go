@@ -32,7 +32,7 @@ func TestMainJob(t *testing.T) {
 	b.wantText("h1", "Trollboard")
 
 	b.pressFollow("gh")
-	b.wantText("h1", "What needs you now")
+	b.wantText("h1", "Open work")
 	b.pressFollow("gt")
 	b.follow("//nav[@aria-label='Time frame']/a[contains(., 'Overall')]")
 

@@ -65,7 +65,7 @@ func TestRoles(t *testing.T) {
 	again := openTab(t, w)
 	again.expect(401)
 	again.visit(path)
-	again.wantText("h1", "This link opens nothing")
+	again.wantText("h1", "This link does not work")
 
 	admin.visit("/settings/staff/" + w.idOf(t, "greta") + "/remove")
 	admin.fill("#act-reason", "She has left.")

@@ -13,7 +13,7 @@ import (
 
 // AuditCmd checks and exports the log of actions.
 type AuditCmd struct {
-	Verify     AuditVerifyCmd     `cmd:"" help:"Walk the log's hash chain, and compare the state of things with the log."`
+	Verify     AuditVerifyCmd     `cmd:"" help:"Verify the log's hash chain, and compare the database with the log."`
 	Checkpoint AuditCheckpointCmd `cmd:"" help:"Print the end of the log, to be kept elsewhere for audit verify."`
 	Export     AuditExportCmd     `cmd:"" help:"Print all actions as JSON lines, and the total."`
 }

@@ -10,16 +10,16 @@ import (
 
 // KeyCmd makes and revokes API keys.
 type KeyCmd struct {
-	Create KeyCreateCmd `cmd:"" help:"Make a key and print it, once."`
+	Create KeyCreateCmd `cmd:"" help:"Create a key and print it, once."`
 	List   KeyListCmd   `cmd:"" help:"List the keys, without the keys themselves."`
-	Revoke KeyRevokeCmd `cmd:"" help:"Take a key out of use for good."`
+	Revoke KeyRevokeCmd `cmd:"" help:"Revoke a key permanently."`
 }
 
 // KeyCreateCmd makes a key.
 type KeyCreateCmd struct {
 	Name      string        `help:"Name of the key; it acts under this name." required:"" placeholder:"N"`
 	Role      string        `help:"Role; policy show lists the roles." default:"general" placeholder:"R"`
-	ExpiresIn time.Duration `help:"How long the key works, such as 720h; for ever where nothing is given." placeholder:"DURATION"`
+	ExpiresIn time.Duration `help:"How long the key works, such as 720h; without it the key does not expire." placeholder:"DURATION"`
 }
 
 // Run prints the key and nothing else.

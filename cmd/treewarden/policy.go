@@ -38,7 +38,7 @@ func checkRole(s *store.Store, name string, staff bool) error {
 
 // PolicyShowCmd shows the roles in force.
 type PolicyShowCmd struct {
-	JSON bool `help:"Print the version in force as JSON."`
+	JSON bool `help:"Print the current version as JSON."`
 }
 
 // Run prints a line for each permission, with a column for each role.
@@ -93,7 +93,7 @@ func (c *PolicyShowCmd) Run(app *App) error {
 
 // PolicyRestoreCmd restores the shipped roles.
 type PolicyRestoreCmd struct {
-	Reason string `help:"Why; it stands in the audit log." required:"" placeholder:"TEXT"`
+	Reason string `help:"Reason, which the audit log records." required:"" placeholder:"TEXT"`
 }
 
 // Run restores the shipped roles and counts the people whom that changed.

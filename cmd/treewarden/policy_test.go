@@ -57,7 +57,7 @@ func testPolicy(t *testing.T, dir string) {
 		len(answer.Because) != 2 || answer.User.Name != "first moderator" {
 		t.Errorf("policy why --json ends with %d: %q (%v)", r.status, r.stdout, err)
 	}
-	refused(t, dir, "", failed, "nobody of this name", "policy", "why", "nobody", "user.ban")
+	refused(t, dir, "", failed, "Nobody has this name", "policy", "why", "nobody", "user.ban")
 	refused(t, dir, "", failed, "no tree", "policy", "why", "first admin", "tree.halt",
 		"tree:a0000000-0000-4000-8000-0000000000ff")
 	refused(t, dir, "", failed, "reason", "policy", "restore", "--reason", "x")

@@ -18,7 +18,7 @@ import (
 
 // ScoreCmd explains and checks troll scores.
 type ScoreCmd struct {
-	Explain ScoreExplainCmd `cmd:"" help:"Show what one user's score is made of."`
+	Explain ScoreExplainCmd `cmd:"" help:"Show the parts of one user's score."`
 	Verify  ScoreVerifyCmd  `cmd:"" help:"Count all signals anew and compare with what is stored."`
 	Rebuild ScoreRebuildCmd `cmd:"" help:"Count all signals anew and store that."`
 }

@@ -19,9 +19,9 @@ import (
 
 // StaffCmd makes and changes the accounts that can sign in.
 type StaffCmd struct {
-	Create   StaffCreateCmd   `cmd:"" help:"Make an account that can sign in."`
+	Create   StaffCreateCmd   `cmd:"" help:"Create an account that can sign in."`
 	List     StaffListCmd     `cmd:"" help:"List the accounts."`
-	Role     StaffRoleCmd     `cmd:"" help:"Give an account another role; general takes it out of the console."`
+	Role     StaffRoleCmd     `cmd:"" help:"Give an account another role; general removes its access to the console."`
 	Password StaffPasswordCmd `cmd:"" help:"Set an account's password and end its sessions."`
 }
 

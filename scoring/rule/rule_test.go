@@ -206,8 +206,8 @@ func TestErrors(t *testing.T) {
 		rule        Rule
 		field, part string
 	}{
-		{Rule{}, "rule", "asks for nothing"},
-		{Rule{Lang: "de", Words: []string{" "}}, "rule", "asks for nothing"},
+		{Rule{}, "rule", "has no condition"},
+		{Rule{Lang: "de", Words: []string{" "}}, "rule", "has no condition"},
 		{Rule{Words: []string{"ok", strings.Repeat("ä", 201)}}, Words, `ää…" has 201 characters, 200 is the most`},
 		{Rule{Words: many}, Words, `"w20000" is word number 20001`},
 		{Rule{ShorterThan: -1}, ShorterThan, "1 to 10000"},

@@ -311,7 +311,7 @@ func CheckKey(name string, languages []string, expires *time.Time, now time.Time
 		return db.Invalid{"languages": why}
 	}
 	if expires != nil && (!expires.After(now) || expires.UTC().Year() > 9999) {
-		return db.Invalid{"expires": "The end of a key lies in the future, before the year 10000."}
+		return db.Invalid{"expires": "The end of a key must be in the future and before the year 10000."}
 	}
 	return nil
 }

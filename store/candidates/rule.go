@@ -62,7 +62,7 @@ func (r Rule) ready() (*ready, error) {
 	case !r.Rule.Empty():
 		run.matcher, err = rule.Compile(r.Rule)
 	case r.Label == "" && r.Classifier == "" && r.NearDuplicates == 0:
-		wrong["rule"] = "It asks for nothing. Set at least one of its parts, such as words or label."
+		wrong["rule"] = "The rule has no condition. Set at least one, such as words or label."
 	default:
 		err = rule.CheckLang(r.Lang)
 	}
@@ -70,7 +70,7 @@ func (r Rule) ready() (*ready, error) {
 		addFaults(wrong, err)
 	}
 	if n := r.NearDuplicates; n != 0 && !(n >= MinLikeness && n <= 1) {
-		wrong[NearDuplicates] = fmt.Sprintf("Give a likeness from %v to 1, such as 0.9.", MinLikeness)
+		wrong[NearDuplicates] = fmt.Sprintf("Give a similarity from %v to 1, such as 0.9.", MinLikeness)
 	}
 	for _, text := range []struct{ field, value string }{
 		{rule.Words, strings.Join(r.Words, " ")}, {rule.Regex, r.Regex}, {"lang", r.Lang},

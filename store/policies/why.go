@@ -125,7 +125,7 @@ func find(ctx context.Context, c db.Conn, who string) (account, error) {
 	case len(named) == 1:
 		return named[0], nil
 	case len(named) == 0:
-		return account{}, Missing{"user", "There is nobody of this name. Give a name in full, or an id."}
+		return account{}, Missing{"user", "Nobody has this name. Give the whole name, or an id."}
 	}
 	return account{}, Missing{"user", "Several people have this name. Give the id of the one you mean."}
 }
@@ -134,7 +134,7 @@ func find(ctx context.Context, c db.Conn, who string) (account, error) {
 func byID(ctx context.Context, c db.Conn, id uuid.UUID, field string) (account, error) {
 	found, err := db.Collect[account](ctx, c, accountSQL+"u.user_id = $1", id)
 	if err == nil && len(found) == 0 {
-		err = Missing{field, "There is no user of this id."}
+		err = Missing{field, "No user has this id."}
 	}
 	if err != nil {
 		return account{}, err
@@ -238,18 +238,18 @@ func (a account) standing() []policy.Reason {
 	now := time.Now()
 	switch {
 	case a.Status == tables.Erased:
-		refusal = policy.Reason{Code: RuleErased, Sentence: "This person was erased, and may do nothing any more."}
+		refusal = policy.Reason{Code: RuleErased, Sentence: "This person was erased and may no longer do anything."}
 	case a.Status == tables.Banned && a.BannedUntil != nil:
 		refusal.Code, refusal.Needs = RuleBanned, policy.UserBan
-		refusal.Sentence = fmt.Sprintf("%s is banned until %s, and may do nothing until then.", a.DisplayName,
+		refusal.Sentence = fmt.Sprintf("%s is banned until %s and may not do anything until then.", a.DisplayName,
 			a.BannedUntil.UTC().Format("2 January 2006, 15:04 UTC"))
 	case a.Status == tables.Banned:
 		refusal.Code, refusal.Needs = RuleBanned, policy.UserBan
-		refusal.Sentence = a.DisplayName + " is banned, and may do nothing while the ban is in force."
+		refusal.Sentence = a.DisplayName + " is banned and may not do anything until they are unbanned."
 	case a.RevokedAt != nil:
-		refusal = policy.Reason{Code: RuleKey, Sentence: "This key was revoked, and opens nothing any more."}
+		refusal = policy.Reason{Code: RuleKey, Sentence: "This key was revoked and no longer works."}
 	case a.ExpiresAt != nil && !a.ExpiresAt.After(now):
-		refusal = policy.Reason{Code: RuleKey, Sentence: "This key has expired, and opens nothing any more."}
+		refusal = policy.Reason{Code: RuleKey, Sentence: "This key has expired and no longer works."}
 	default:
 		return nil
 	}
@@ -296,7 +296,7 @@ func (a account) lastAdmin(ctx context.Context, c db.Conn, permission policy.Per
 	}
 	return []policy.Reason{{
 		Code:     RuleLastAdmin,
-		Sentence: a.DisplayName + " is the last admin who can sign in, whom nobody can ban, erase or give another role.",
+		Sentence: a.DisplayName + " is the last admin who can sign in. Nobody can ban or erase them, or change their role.",
 		Where:    "/settings/staff", Needs: policy.StaffManage,
 	}}, nil
 }

@@ -35,7 +35,7 @@ func (c Conflict) Error() string  { return string(c) }
 
 // What may go wrong.
 const (
-	ErrOwn      = Forbidden("You made the first decision on this message, so another person takes the second look.")
+	ErrOwn      = Forbidden("You made the first decision on this message, so another person must judge it.")
 	ErrParty    = Forbidden("You are one of the two who differ, so a third person settles this.")
 	ErrAgain    = Conflict("You have judged this message before, with the other answer. Your first answer stays.")
 	ErrJudged   = Conflict("Another judgement of this message was given in the meantime.")
