@@ -94,8 +94,8 @@ func TestApplyListPage(t *testing.T) {
 	moderator.get(a.list + "/apply").want(403)
 
 	page = a.get(a.list + "/apply").want(200)
-	if got := page.text(".numbers"); got != "messages go 5 of these on the list3 of these replies below, not on the "+
-		"list2 trees2 authors4" {
+	if got := page.text(".numbers"); got != "messages to delete 5 of these on the list3 of these replies that are not on "+
+		"the list2 trees2 authors4" {
 		t.Errorf("the numbers are %s", got)
 	}
 	for _, want := range []string{"Missing 1", "3 messages by staff, 1 of these by you", "How do <b>bees</b> sleep?",
@@ -202,7 +202,7 @@ func TestApplyListAsJob(t *testing.T) {
 		!strings.Contains(page.text(".page-sub"), "Before release") {
 		t.Errorf("the page of a job: %s", page.text("main"))
 	}
-	if notice := a.get(a.list).want(200).text(".notice"); !strings.Contains(notice, "Work in progress") {
+	if notice := a.get(a.list).want(200).text(".notice"); !strings.Contains(notice, "A job is running") {
 		t.Errorf("the list's page: %s", notice)
 	}
 	other := staff(t, a.server, policy.Moderator)

@@ -166,7 +166,7 @@ func TestListItemsPage(t *testing.T) {
 	if diff := edited.text(".item-diff .diff"); !strings.Contains(diff, "both") {
 		t.Errorf("the edit is shown as %s", diff)
 	}
-	if none := c.get(c.list + "?state=halted").want(200).text(".empty"); !strings.Contains(none, "No item is like this") {
+	if none := c.get(c.list + "?state=halted").want(200).text(".empty"); !strings.Contains(none, "No items match") {
 		t.Errorf("a state without items: %s", none)
 	}
 	if csv := c.get(c.list + "?q=bees&format=csv").want(200).body; !strings.Contains(csv, ids[0].String()+",present,,") {

@@ -230,7 +230,7 @@ func (l secondLook) disputed(path, own string) {
 			t.Errorf("settled: back to %s", to)
 		}
 	}
-	if empty := l.third.get(own + "/disputed").want(200).text(".empty"); !strings.Contains(empty, "Nothing is left") {
+	if empty := l.third.get(own + "/disputed").want(200).text(".empty"); !strings.Contains(empty, "All disputes are settled") {
 		t.Errorf("all settled: %s", empty)
 	}
 	if all := l.third.get(own + "/disputed?state=all").want(200); strings.Count(all.text("main"), "Settled: ") != 3 {

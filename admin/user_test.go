@@ -40,7 +40,7 @@ func TestUsers(t *testing.T) {
 		t.Errorf("contributors: %q", all)
 	}
 	a := moderator.get("/users?q=nobody+at+all")
-	if text := a.text(".empty"); !strings.Contains(text, "Nobody fits the filter") {
+	if text := a.text(".empty"); !strings.Contains(text, "No users match") {
 		t.Errorf("an empty list says %q", text)
 	}
 	page := moderator.get("/users").page()
