@@ -101,7 +101,7 @@ var (
 // chosen lists parameters that are strings to the decoder but accept only a few
 // values.
 var chosen = []string{"frame", "formula", "role", "kind", "state", "tree_state", "actor", "target", "label", "toxicity",
-	"classifier", "cursor", "sort", "status", "with", "permission", "signal"}
+	"classifier", "cursor", "sort", "status", "with", "permission", "signal", "truth"}
 
 // wantOf returns the expected status for a value of a parameter: 200, 400, or 0
 // if both are right.

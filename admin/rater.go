@@ -1,8 +1,6 @@
 package admin
 
 import (
-	"strconv"
-
 	"github.com/gofiber/fiber/v2"
 
 	"treewarden/admin/openapi"
@@ -53,7 +51,7 @@ func (*raterView) Corrected(kappa *float64) string {
 	if kappa == nil {
 		return "–"
 	}
-	return strconv.FormatFloat(*kappa, 'f', 2, 64)
+	return fixed(*kappa, 2)
 }
 
 // Decided returns the number of flags that were upheld or dismissed.

@@ -207,7 +207,7 @@ func (p samplePage) Kappa(kappa *float64) string {
 	if kappa == nil {
 		return "–"
 	}
-	return minus(*kappa)
+	return fixed(*kappa, 2)
 }
 
 // Range returns the interval of a kappa in words.
@@ -215,7 +215,7 @@ func (p samplePage) Range(interval []float64) string {
 	if len(interval) != 2 {
 		return ""
 	}
-	return minus(interval[0]) + " to " + minus(interval[1])
+	return fixed(interval[0], 2) + " to " + fixed(interval[1], 2)
 }
 
 // Percents returns an interval of shares in words.
@@ -224,15 +224,6 @@ func (p samplePage) Percents(interval []float64) string {
 		return ""
 	}
 	return fmt.Sprintf("%.0f to %.0f %%", 100*interval[0], 100*interval[1])
-}
-
-// minus writes a figure with two decimals and a real minus sign.
-func minus(x float64) string {
-	text := strconv.FormatFloat(math.Abs(x), 'f', 2, 64)
-	if x < 0 && text != "0.00" {
-		return "−" + text
-	}
-	return text
 }
 
 // sample shows a sample.

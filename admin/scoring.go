@@ -21,8 +21,8 @@ func init() {
 		Body: formulaBody{}, Answer: saved{},
 	})
 	describe("POST /scoring/try", openapi.Method{
-		Summary: "Compare a formula with the one in force: how well each finds sanctioned users, " +
-			"who enters and leaves the top 100",
+		Summary: "Compare a formula with the one in force: how well each finds sanctioned users (truth: " +
+			"banned, also with messages deleted by staff, also with rejected ones), who enters and leaves the top 100",
 		Body: tryBody{}, Answer: store.Trial{},
 	})
 }
@@ -95,6 +95,7 @@ type tryBody struct {
 	Weights   map[string]float64 `json:"weights" form:"weights"`
 	ToxicFrom *float64           `json:"toxic_from"`
 	Window    string             `json:"frame" form:"frame" validate:"max=20"`
+	Truth     string             `json:"truth" form:"truth" validate:"max=20" description:"banned, deleted or rejected"`
 }
 
 // tryFormula answers with what a formula would change.
@@ -110,8 +111,12 @@ func (s *Server) tryFormula(c *fiber.Ctx) error {
 	if err != nil {
 		return store.Invalid{"frame": err.Error()}
 	}
+	truth, err := scoring.TruthNamed(body.Truth)
+	if err != nil {
+		return store.Invalid{"truth": capital(err.Error()) + "."}
+	}
 	trial, err := s.store.TryFormula(c.UserContext(), s.actor(c),
-		scoring.Change{Weights: body.Weights, ToxicFrom: body.ToxicFrom}, window)
+		scoring.Change{Weights: body.Weights, ToxicFrom: body.ToxicFrom}, truth, window)
 	if err != nil {
 		return err
 	}

@@ -21,8 +21,9 @@ const scoringPath = "/settings/scoring"
 // a trial that people can share.
 type scoringQuery struct {
 	Window string `form:"frame" validate:"max=20"`
+	Truth  string `form:"truth" validate:"max=20"`
 	Try    string `form:"try" validate:"max=20"`
-	From   string `form:"from" validate:"max=20"` // the version with the first weights of the form
+	From   string `form:"from" validate:"max=20"` // a version, or open-assistant: the first weights of the form
 	Note   string `form:"note"`
 }
 
@@ -36,8 +37,11 @@ type scoringPage struct {
 	Note     string
 	Version  int // the version that the form was made from
 	Windows  []Choice
+	Truths   []Choice
 	Versions []versionLine
 	Trial    *trialView
+	Tried    string // the key of the formula that was tried
+	Ask      *scoringAsk
 	Wrong    store.Invalid
 	Conflict *store.Conflict
 	From     string // the version with the weights of the form
@@ -88,7 +92,11 @@ func (s *Server) scoring(c *fiber.Ctx) error {
 	if err != nil {
 		return store.Malformed(err.Error())
 	}
-	p, err := s.scoringPage(c, window)
+	truth, err := scoring.TruthNamed(q.Truth)
+	if err != nil {
+		return store.Malformed(err.Error())
+	}
+	p, err := s.scoringPage(c, window, truth)
 	if err != nil {
 		return err
 	}
@@ -100,11 +108,11 @@ func (s *Server) scoring(c *fiber.Ctx) error {
 	if q.Try == "" || len(wrong) > 0 {
 		return s.showScoring(c, p, wrong)
 	}
-	trial, err := s.store.TryFormula(c.UserContext(), s.actor(c), change, window)
+	trial, err := s.store.TryFormula(c.UserContext(), s.actor(c), change, truth, window)
 	if err != nil {
 		return err
 	}
-	p.Trial = viewTrial(trial)
+	p.Trial, p.Tried = viewTrial(trial), formulaKey(trial.Tried)
 	return s.showScoring(c, p, nil)
 }
 
@@ -117,7 +125,8 @@ func (s *Server) saveScoring(c *fiber.Ctx) error {
 	}
 	var body formulaBody
 	wrong := store.Invalid(fill(values, &body))
-	p, err := s.scoringPage(c, scoring.Total)
+	window, truth := trialOf(values)
+	p, err := s.scoringPage(c, window, truth)
 	if err != nil {
 		return err
 	}
@@ -130,6 +139,13 @@ func (s *Server) saveScoring(c *fiber.Ctx) error {
 	if len(wrong) > 0 {
 		return s.showScoring(c, p, wrong)
 	}
+	if asks := p.asks(values, change); asks != nil {
+		if err := s.askToSave(c, asks, change, truth, window); err != nil {
+			return err
+		}
+		p.Ask = asks
+		return s.showScoring(c, p, nil)
+	}
 	outcome, err := s.store.SaveFormula(c.UserContext(), s.actor(c), change, body.Note, &p.Version, "")
 	var invalid store.Invalid
 	var conflict *store.Conflict
@@ -139,7 +155,7 @@ func (s *Server) saveScoring(c *fiber.Ctx) error {
 	case errors.As(err, &conflict):
 		// If the form is sent again, the person has seen the other change.
 		base := p.Version
-		if p, err = s.scoringPage(c, scoring.Total); err != nil {
+		if p, err = s.scoringPage(c, window, truth); err != nil {
 			return err
 		}
 		p.read(values)
@@ -153,7 +169,7 @@ func (s *Server) saveScoring(c *fiber.Ctx) error {
 }
 
 // scoringPage makes the page with the formula in force in its form.
-func (s *Server) scoringPage(c *fiber.Ctx, window scoring.Window) (scoringPage, error) {
+func (s *Server) scoringPage(c *fiber.Ctx, window scoring.Window, truth scoring.Truth) (scoringPage, error) {
 	p := scoringPage{Layout: s.layout(c, "Scoring"), Holders: s.store.Policy().Holders(policy.ScoringSave)}
 	var err error
 	if p.Scoring, err = s.store.Scoring(c.UserContext(), s.actor(c)); err != nil {
@@ -172,6 +188,9 @@ func (s *Server) scoringPage(c *fiber.Ctx, window scoring.Window) (scoringPage, 
 	for _, f := range scoring.Windows {
 		p.Windows = append(p.Windows, Choice{string(f), f.Title(), f == window})
 	}
+	for _, t := range scoring.Truths {
+		p.Truths = append(p.Truths, Choice{string(t), truthTitles[t], t == truth})
+	}
 	versions := append([]store.FormulaVersion{p.Scoring.FormulaVersion}, p.Scoring.Earlier...)
 	for i, v := range versions {
 		line := versionLine{FormulaVersion: v, InForce: i == 0, First: v.Version == 1,
@@ -185,21 +204,6 @@ func (s *Server) scoringPage(c *fiber.Ctx, window scoring.Window) (scoringPage, 
 }
 
 func plainNumber(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
-
-// beginWith writes the weights of a version as the form would send them.
-func (p *scoringPage) beginWith(version string) url.Values {
-	i := slices.IndexFunc(p.Versions, func(v versionLine) bool { return strconv.Itoa(v.Version) == version })
-	if i < 0 {
-		p.Lost = version
-		return nil
-	}
-	p.From = version
-	values := url.Values{"toxic_from": {plainNumber(p.Versions[i].ToxicFrom)}, "note": {"Back to version " + version}}
-	for signal, weight := range p.Versions[i].Weights {
-		values.Set("weights["+string(signal)+"]", plainNumber(weight))
-	}
-	return values
-}
 
 // read fills the form with what was typed, and returns the change. A weight
 // that was not sent stays as it is.

@@ -239,14 +239,14 @@ func TestStaleWeightsKeepTheOthersChange(t *testing.T) {
 	stale, other := open(mine), open(theirs)
 	other.Set("weights[pii]", "7")
 	other.Set("note", "for the test")
-	theirs.post(scoringPath, other).want(303)
+	saveFormula(theirs, other).want(303)
 	stale.Set("weights[downvotes]", "5")
 	stale.Set("note", "for the test")
 	again := typedForm(t, mine.post(scoringPath, stale).want(409), `form[action="`+scoringPath+`"]`)
 	if again.Get("weights[pii]") != "7" || again.Get("weights[downvotes]") != "5" {
 		t.Errorf("the form comes back with %v", again)
 	}
-	mine.post(scoringPath, again).want(303)
+	saveFormula(mine, again).want(303)
 	weights := mine.get("/api/v1/scoring").want(200)
 	if weights.field("weights", "pii") != 7.0 || weights.field("weights", "downvotes") != 5.0 {
 		t.Errorf("after both: %.400s", weights.body)

@@ -180,6 +180,25 @@ func decimal(n float64) string {
 	return strings.Replace(humanize.Commaf(rounded), "-", "−", 1)
 }
 
+// fixed writes a figure with a number of decimals. Its minus is a minus sign, as in
+// all figures of pages.
+func fixed(n float64, digits int) string {
+	text := strconv.FormatFloat(math.Abs(n), 'f', digits, 64)
+	if n < 0 && strings.Trim(text, "0.") != "" {
+		return "−" + text
+	}
+	return text
+}
+
+// signed is like fixed, with a plus before a figure above 0.
+func signed(n float64, digits int) string {
+	text := fixed(n, digits)
+	if n > 0 && strings.Trim(text, "0.") != "" {
+		return "+" + text
+	}
+	return text
+}
+
 // counted writes a number of things. All nouns here take an s.
 func counted(n any, noun string) string {
 	text := number(n)
@@ -204,7 +223,7 @@ func percent(share any) string {
 	default:
 		return "–"
 	}
-	return strconv.FormatFloat(math.Round(value*100), 'f', 0, 64) + " %"
+	return fixed(math.Round(value*100), 0) + " %"
 }
 
 // initials returns the first letters of a name's first and last word.

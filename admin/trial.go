@@ -2,6 +2,7 @@ package admin
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"treewarden/scoring"
@@ -23,6 +24,7 @@ type qualityLine struct {
 	Title, Hint      string
 	Old, OldInterval string
 	New, NewInterval string
+	Difference       string
 }
 
 func viewTrial(t store.Trial) *trialView {
@@ -30,12 +32,18 @@ func viewTrial(t store.Trial) *trialView {
 	auc := qualityLine{Title: "AUC", Hint: "how likely a sanctioned user scores higher than another user; 0.5 is chance"}
 	auc.Old, auc.OldInterval = shown(t.Old.AUC, t.Old.AUCInterval, 3)
 	auc.New, auc.NewInterval = shown(t.New.AUC, t.New.AUCInterval, 3)
+	auc.Difference = difference(t.Old.AUC, t.New.AUC, 3)
 	v.Lines = []qualityLine{auc}
 	for _, depth := range scoring.Depths {
 		line := qualityLine{Title: fmt.Sprintf("Precision at %d", depth),
 			Hint: fmt.Sprintf("sanctioned users among the first %d", depth)}
 		line.Old, line.OldInterval = precisionAt(t.Old, depth)
 		line.New, line.NewInterval = precisionAt(t.New, depth)
+		old, measured := t.Old.Precision[depth]
+		tried, both := t.New.Precision[depth]
+		if measured && both {
+			line.Difference = difference(&old, &tried, 2)
+		}
 		v.Lines = append(v.Lines, line)
 	}
 	v.Verdict = v.verdict()
@@ -63,11 +71,21 @@ func shown(n *float64, around *scoring.Interval, digits int) (value, interval st
 	if n == nil {
 		return "–", ""
 	}
-	value = fmt.Sprintf("%.*f", digits, *n)
+	value = fixed(*n, digits)
 	if around != nil {
-		interval = fmt.Sprintf("%.*f to %.*f", digits, around[0], digits, around[1])
+		interval = fixed(around[0], digits) + " to " + fixed(around[1], digits)
 	}
 	return value, interval
+}
+
+// difference writes the difference of two figures as they are shown: rounded
+// figures must add up.
+func difference(old, tried *float64, digits int) string {
+	if old == nil || tried == nil {
+		return "–"
+	}
+	scale := math.Pow10(digits)
+	return signed((math.Round(*tried*scale)-math.Round(*old*scale))/scale, digits)
 }
 
 // verdict describes the meaning of the difference.
@@ -75,8 +93,8 @@ func (v *trialView) verdict() string {
 	if v.Difference == nil || v.Between == nil {
 		return "There are no sanctioned users here, or nobody else: nothing tells which formula finds them better."
 	}
-	figures := fmt.Sprintf("AUC %+.3f, interval %+.3f to %+.3f", *v.Difference, v.Between[0], v.Between[1])
-	figures = strings.ReplaceAll(figures, "-", "−")
+	figures := "AUC " + signed(*v.Difference, 3) + ", interval " + signed(v.Between[0], 3) + " to " +
+		signed(v.Between[1], 3)
 	switch {
 	case v.Between[0] > 0:
 		v.Better = true

@@ -100,10 +100,11 @@ type feedbackLine struct {
 type feedbackLabel struct {
 	Name  string
 	Value float64
+	Good  bool // a high value speaks for the message
 }
 
-// Yes reports whether the value means yes.
-func (l feedbackLabel) Yes() bool { return l.Value >= scoring.YesFrom }
+// Against reports whether the value counts against the message.
+func (l feedbackLabel) Against() bool { return !l.Good && l.Value >= scoring.YesFrom }
 
 // FeedbackLines returns the rows of the tab of the user's feedback.
 func (p userPage) FeedbackLines() []feedbackLine {
@@ -116,7 +117,7 @@ func (p userPage) FeedbackLines() []feedbackLine {
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(g.Labels)) {
-			lines[i].Labels = append(lines[i].Labels, feedbackLabel{labelTitle(name), g.Labels[name]})
+			lines[i].Labels = append(lines[i].Labels, feedbackLabel{labelTitle(name), g.Labels[name], isGoodLabel(name)})
 		}
 	}
 	return lines

@@ -190,7 +190,7 @@ type (
 // TryFormula compares the formula in force with a change of it. It changes
 // nothing.
 func (s *Store) TryFormula(
-	ctx context.Context, actor Actor, change scoring.Change, window scoring.Window,
+	ctx context.Context, actor Actor, change scoring.Change, truth scoring.Truth, window scoring.Window,
 ) (Trial, error) {
 	if err := need(actor, policy.ScoringRead); err != nil {
 		return Trial{}, err
@@ -203,15 +203,15 @@ func (s *Store) TryFormula(
 	if len(wrong) > 0 {
 		return Trial{}, Invalid(wrong)
 	}
-	return s.CompareFormulas(ctx, actor, inForce, tried, window)
+	return s.CompareFormulas(ctx, actor, inForce, tried, truth, window)
 }
 
 // CompareFormulas is like TryFormula for any two formulas. The first must use the
 // threshold for toxic messages in force.
 func (s *Store) CompareFormulas(ctx context.Context, actor Actor, old, tried scoring.Formula,
-	window scoring.Window) (Trial, error) {
+	truth scoring.Truth, window scoring.Window) (Trial, error) {
 	if err := need(actor, policy.ScoringRead); err != nil {
 		return Trial{}, err
 	}
-	return s.boards.Try(ctx, old, tried, window, s.since(window), s.now().UTC())
+	return s.boards.Try(ctx, old, tried, truth, window, s.since(window), s.now().UTC())
 }

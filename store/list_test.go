@@ -238,7 +238,8 @@ func TestReadingNeedsThePermission(t *testing.T) {
 			"Staff":     func() error { _, err := w.Staff(ctx, nobody); return err },
 			"Scoring":   func() error { _, err := w.Scoring(ctx, nobody); return err },
 			"Try": func() error {
-				_, err := w.CompareFormulas(ctx, nobody, scoring.Treewarden, scoring.Treewarden, scoring.Total)
+				_, err := w.CompareFormulas(ctx, nobody, scoring.Treewarden, scoring.Treewarden,
+					scoring.TruthBanned, scoring.Total)
 				return err
 			},
 			"Keys": func() error { _, err := w.Keys(ctx, nobody); return err },

@@ -48,7 +48,7 @@ func BenchmarkTryFormula(b *testing.B) {
 		for _, window := range []scoring.Window{scoring.Total, scoring.Month} {
 			b.Run(name+"/"+string(window), func(b *testing.B) {
 				for b.Loop() {
-					if _, err := s.TryFormula(ctx, store.CommandLine, change, window); err != nil {
+					if _, err := s.TryFormula(ctx, store.CommandLine, change, scoring.TruthRejected, window); err != nil {
 						b.Fatal(err)
 					}
 				}

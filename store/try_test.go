@@ -21,7 +21,7 @@ import (
 // try compares two formulas.
 func try(t *testing.T, s *store.Store, old, tried scoring.Formula, window scoring.Window) store.Trial {
 	t.Helper()
-	trial, err := s.CompareFormulas(ctx, store.CommandLine, old, tried, window)
+	trial, err := s.CompareFormulas(ctx, store.CommandLine, old, tried, scoring.TruthRejected, window)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,12 +17,12 @@ import (
 )
 
 // Trial compares a formula with the one in force, on the users of the boards of a
-// window. Sanctioned users are banned users and users who ever had a message
-// deleted by staff or rejected. The scores behind Old and New leave out the
+// window. Truth says who counts as sanctioned. The scores behind Old and New leave out the
 // signals in LeftOut. Entered, Left and Moved refer to the first Top places of
 // the board of active users, by full scores.
 type Trial struct {
 	Window     scoring.Window   `json:"frame"`
+	Truth      scoring.Truth    `json:"truth"`
 	AsOf       time.Time        `json:"as_of"`
 	Tried      scoring.Formula  `json:"tried"`
 	InForce    scoring.Formula  `json:"in_force"`
@@ -55,13 +55,14 @@ type TrialRow struct {
 // Try compares two formulas on the users of a window that starts at since. The
 // first must use the threshold for toxic messages in force.
 func (l *Boards) Try(
-	ctx context.Context, old, tried scoring.Formula, window scoring.Window, since pgtype.Timestamptz, now time.Time,
+	ctx context.Context, old, tried scoring.Formula, truth scoring.Truth, window scoring.Window,
+	since pgtype.Timestamptz, now time.Time,
 ) (Trial, error) {
 	t := Trial{
-		Window: window, AsOf: now, Tried: tried, InForce: old,
+		Window: window, Truth: truth, AsOf: now, Tried: tried, InForce: old,
 		LeftOut: scoring.LeakySignals, Resamples: scoring.Resamples, Top: scoring.Top,
 	}
-	candidates, err := l.candidates(ctx, old, tried, window, since)
+	candidates, err := l.candidates(ctx, old, tried, truth, window, since)
 	if err != nil {
 		return t, err
 	}
@@ -88,16 +89,19 @@ func (l *Boards) Try(
 // window starts at since; the first formula uses the threshold for toxic messages
 // in force.
 func (l *Boards) candidates(
-	ctx context.Context, old, tried scoring.Formula, window scoring.Window, since pgtype.Timestamptz,
+	ctx context.Context, old, tried scoring.Formula, truth scoring.Truth, window scoring.Window,
+	since pgtype.Timestamptz,
 ) ([]scoring.Candidate, error) {
 	users, err := l.Current(ctx)
 	if err != nil {
 		return nil, err
 	}
-	rejected, err := l.countedBy(ctx, `SELECT user_id, 1::float8 FROM messages
-		WHERE review_result = false AND parent_id IS NULL AND user_id IS NOT NULL`)
-	if err != nil {
-		return nil, err
+	var rejected map[uuid.UUID]float64 // authors of rejected prompts
+	if truth.Includes(scoring.TruthRejected) {
+		if rejected, err = l.countedBy(ctx, `SELECT user_id, 1::float8 FROM messages
+			WHERE review_result = false AND parent_id IS NULL AND user_id IS NOT NULL`); err != nil {
+			return nil, err
+		}
 	}
 	var toxic map[uuid.UUID]float64 // set if the tried formula has another threshold
 	if tried.ToxicFrom != old.ToxicFrom && tried.Weights[scoring.ToxicMessages] != 0 {
@@ -113,10 +117,11 @@ func (l *Boards) candidates(
 		if !t.OnBoard(&scoring.Treewarden) && !t.OnBoard(&old) && !t.OnBoard(&tried) {
 			return true
 		}
-		c := scoring.Candidate{ID: u.ID, OnBoards: u.Status == tables.Active, Sanctioned: u.Status == tables.Banned || rejected[u.ID] > 0}
+		c := scoring.Candidate{ID: u.ID, OnBoards: u.Status == tables.Active}
 		ever := u.Counters(scoring.Total)
-		c.Sanctioned = c.Sanctioned || ever.Count(&scoring.Treewarden, scoring.Deleted) > 0 ||
-			ever.Count(&scoring.Treewarden, scoring.Rejected) > 0
+		c.Sanctioned = u.Status == tables.Banned ||
+			truth.Includes(scoring.TruthDeleted) && ever.Count(&scoring.Treewarden, scoring.Deleted) > 0 ||
+			truth.Includes(scoring.TruthRejected) && (rejected[u.ID] > 0 || ever.Count(&scoring.Treewarden, scoring.Rejected) > 0)
 		c.Score, c.WithoutLeakage = [2]float64{scorers[0].Score(t), scorers[1].Score(t)},
 			[2]float64{scorers[2].Score(t), scorers[3].Score(t)}
 		if toxic != nil {
