@@ -56,7 +56,7 @@ func decodeQuery(c *fiber.Ctx, into ...any) error {
 		return err
 	}
 	if wrong := fillAll(values, into); len(wrong) > 0 {
-		return store.Malformed("wrong in the query: " + strings.Join(parameters(wrong), "; "))
+		return queryError(wrong)
 	}
 	return nil
 }

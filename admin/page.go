@@ -19,6 +19,7 @@ type Layout struct {
 	SignedIn bool
 	Path     string     // without the query
 	Query    url.Values // as asked
+	Faults   []filterFault
 	Nav      []NavItem
 	Toast    *Toast
 	Now      time.Time
@@ -80,7 +81,7 @@ func (s *Server) layout(c *fiber.Ctx, title string) Layout {
 	request := current(c)
 	layout := Layout{
 		Title: title, Person: request.Person, SignedIn: request.SignedIn, Path: c.Path(),
-		Query: query(c), Now: time.Now(), Version: s.Version,
+		Query: query(c), Faults: request.Faults, Now: time.Now(), Version: s.Version,
 	}
 	if !layout.SignedIn {
 		return layout

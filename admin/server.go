@@ -148,7 +148,7 @@ func (s *Server) mount() {
 					return c.Redirect(to, fiber.StatusMovedPermanently)
 				}
 			}
-			return r.Handler(s, c)
+			return s.handle(c, r)
 		}}
 		if r.Kind != apiOnly {
 			s.add(r.Method, r.Path, handlers)

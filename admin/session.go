@@ -26,6 +26,8 @@ type request struct {
 	leave   context.CancelFunc
 	// Permission is that of the route, if it is guarded.
 	Permission policy.Permission
+	// Faults holds the wrong values of the query.
+	Faults []filterFault
 }
 
 type requestKey struct{}

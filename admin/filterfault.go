@@ -1,0 +1,129 @@
+package admin
+
+import (
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"treewarden/store"
+)
+
+// filterForms lists the pages with a form of filters, and the form's fields. If a
+// value of the query is wrong, such a page shows the form with what was typed and
+// the fault beside its field.
+var filterForms = map[string][]string{
+	"/messages": {"q", "lang", "role", "review", "deleted", "has", "tree_state", "since", "until", "toxicity", "label",
+		"classifier"},
+	"/users":      {"q", "role", "status", "lang"},
+	"/users/:id":  {"q", "deleted", "spam", "lang"},
+	"/trees":      {"state", "lang", "origin"},
+	"/audit":      {"actor", "kind", "target", "since", "until"},
+	"/trollboard": {"q", "lang", "formula"},
+	listsPath:     {"q", "kind", "archived"},
+}
+
+// filterFault is a wrong value of a query.
+type filterFault struct{ Name, Typed, Why string }
+
+// queryError is a query with wrong parameters: a store.Malformed that knows them.
+type queryError map[string]string
+
+func (e queryError) Error() string { return e.Unwrap().Error() }
+
+func (e queryError) Unwrap() error {
+	return store.Malformed("wrong in the query: " + strings.Join(parameters(e), "; "))
+}
+
+// faultWords maps the beginning of an error of the store to its parameter, if it
+// is not the parameter's name.
+var faultWords = map[string]string{
+	"the name in label": "label", "There is no kind of action": "kind", "there is no formula": "formula",
+	"No classifier has": "classifier", "there is no member of staff": "actor", "The cursor": "cursor",
+}
+
+// faultsOf returns the wrong parameters that an error names, by name.
+func faultsOf(err error, values url.Values) map[string]string {
+	var wrong queryError
+	if errors.As(err, &wrong) {
+		return wrong
+	}
+	var malformed store.Malformed
+	if !errors.As(err, &malformed) {
+		return nil
+	}
+	text := string(malformed)
+	for beginning, name := range faultWords {
+		if strings.HasPrefix(text, beginning) && values.Has(name) {
+			return map[string]string{name: text}
+		}
+	}
+	name, _, _ := strings.Cut(text, " ")
+	if name = strings.TrimSuffix(name, ":"); values.Has(name) {
+		return map[string]string{name: text}
+	}
+	return nil
+}
+
+// handle calls the handler of a route. If a value of a filter is wrong, it calls it
+// again without that value, so that the page shows its form with the fault.
+func (s *Server) handle(c *fiber.Ctx, r route) error {
+	err := r.Handler(s, c)
+	if _, ok := filterForms[r.Path]; !ok || r.Method != get || err == nil || isAPI(c) || isPartial(c) ||
+		c.Query("format") == "csv" {
+		return err
+	}
+	asked, status := query(c), 0
+	address := slices.Clone(c.Request().URI().QueryString())
+	defer func() { c.Request().URI().SetQueryStringBytes(address) }()
+	left, request := query(c), current(c)
+	for err != nil {
+		wrong := faultsOf(err, left)
+		if len(wrong) == 0 {
+			request.Faults = nil
+			return err
+		}
+		status = s.describe(err).Status
+		for name, why := range wrong {
+			left.Del(name)
+			request.Faults = append(request.Faults, filterFault{name, last(asked[name]), capital(why)})
+		}
+		c.Request().URI().SetQueryString(left.Encode())
+		err = r.Handler(s, c)
+	}
+	if status != 0 && c.Response().StatusCode() == fiber.StatusOK {
+		c.Status(status)
+	}
+	return nil
+}
+
+// Fault returns what is wrong with a filter, or nil.
+func (l Layout) Fault(name string) *filterFault {
+	for i := range l.Faults {
+		if l.Faults[i].Name == name {
+			return &l.Faults[i]
+		}
+	}
+	return nil
+}
+
+// Typed returns the value of a field of the filters: what was typed if it is wrong.
+func (l Layout) Typed(name, value string) string {
+	if fault := l.Fault(name); fault != nil {
+		return fault.Typed
+	}
+	return value
+}
+
+// OtherFaults returns the wrong parameters that no field of the form shows.
+func (l Layout) OtherFaults() []filterFault {
+	path := l.Path
+	if strings.HasPrefix(path, "/users/") {
+		path = "/users/:id"
+	}
+	return slices.DeleteFunc(slices.Clone(l.Faults), func(f filterFault) bool {
+		return slices.Contains(filterForms[path], f.Name)
+	})
+}
