@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -170,6 +171,10 @@ type conn struct {
 	idle    bool // between two requests
 	waiting bool // for the client
 
+	// start is the beginning of the request, for errors before it is parsed. Only
+	// the server's goroutine uses it.
+	start []byte
+
 	// watch looks whether the client has left while nobody else reads.
 	watch  sync.WaitGroup
 	early  [1]byte // what watch read
@@ -193,6 +198,9 @@ func (c *conn) setKnown() {
 }
 
 func (c *conn) setIdle(idle bool) {
+	if idle {
+		c.start = c.start[:0]
+	}
 	c.listener.mu.Lock()
 	c.idle = idle
 	c.listener.mu.Unlock()
@@ -227,6 +235,7 @@ func (c *conn) forget() {
 func (c *conn) Read(b []byte) (int, error) {
 	if len(b) > 0 && c.isHere {
 		c.isHere = false
+		c.keepStart(c.early[:])
 		return copy(b, c.early[:]), nil
 	}
 	c.setWaiting(true)
@@ -235,7 +244,22 @@ func (c *conn) Read(b []byte) (int, error) {
 	if err != nil && c.isClosed() {
 		err = io.EOF // the server owes no answer
 	}
+	c.keepStart(b[:n])
 	return n, err
+}
+
+// startLength is the length of a request's beginning that shows whether its address
+// is one of the API.
+const startLength = 64
+
+func (c *conn) keepStart(read []byte) {
+	c.start = append(c.start, read[:min(len(read), startLength-len(c.start))]...)
+}
+
+// isToAPI reports whether the request that is read has an address of the API.
+func (c *conn) isToAPI() bool {
+	_, address, _ := strings.Cut(string(c.start), " ")
+	return isUnderAPI(address)
 }
 
 // Write writes to the client.

@@ -194,6 +194,7 @@ type errorPage struct {
 	Failure   failure
 	RequestID string
 	Back      string
+	Unread    bool // the web server could not read the request, nor who sent it
 }
 
 func (p errorPage) api() any {
@@ -224,7 +225,11 @@ func (p errorPage) api() any {
 func (s *Server) showError(c *fiber.Ctx, err error) error {
 	s.setSecurityHeaders(c)
 	f := s.describe(err)
+	parsed := c.Locals(requestKey{}) != nil
 	r := current(c)
+	if conn, ok := c.Context().Conn().(*conn); isUnderAPI(c.Path()) || !parsed && ok && conn.isToAPI() {
+		c.Path(apiPrefix + "/") // all addresses below /api answer as the API does
+	}
 	if f.RetryAfter > 0 {
 		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(f.RetryAfter))
 	}
@@ -233,7 +238,11 @@ func (s *Server) showError(c *fiber.Ctx, err error) error {
 		return c.Redirect("/sign-in?return="+escapeQuery(here(c)), fiber.StatusSeeOther)
 	}
 	if f.Status < 500 && !r.SignedIn && !isAPI(c) && c.UserContext() != nil {
-		// The page of an error has the layout too, if a person is signed in.
+		// The page of an error has the layout too, if a person is signed in. The
+		// request's own time has ended with its middleware.
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		c.SetUserContext(ctx)
 		if s.identify(c) != nil {
 			r.SignedIn = false
 		}
@@ -244,7 +253,7 @@ func (s *Server) showError(c *fiber.Ctx, err error) error {
 	if r.SignedIn && f.Action != nil && s.quote(c, f.Action) != nil {
 		f.Action.Quote = "" // the page needs no quotation
 	}
-	p := errorPage{Layout: s.layout(c, f.Title), Failure: f, RequestID: r.ID, Back: s.back(c)}
+	p := errorPage{Layout: s.layout(c, f.Title), Failure: f, RequestID: r.ID, Back: s.back(c), Unread: !parsed}
 	p.Toast = nil
 	view := "error"
 	if isPartial(c) {
@@ -256,6 +265,12 @@ func (s *Server) showError(c *fiber.Ctx, err error) error {
 		return c.Status(f.Status).SendString(strings.Join([]string{f.Title + ".", f.Message, f.Advice}, " "))
 	}
 	return nil
+}
+
+// isUnderAPI reports whether an address is below /api.
+func isUnderAPI(address string) bool {
+	path, _, _ := strings.Cut(address, "?")
+	return strings.HasPrefix(path+"/", "/api/")
 }
 
 // logFailure logs an error of the program. What comes in floods is counted.

@@ -33,6 +33,7 @@ const (
 	Orphan        = "orphan"
 	Conflict      = "conflict"
 	Unreadable    = "unreadable"
+	OtherFormat   = "other_format" // of the whole file
 )
 
 // Fault describes a refused line. The reader continues with the next line.

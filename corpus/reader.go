@@ -67,6 +67,12 @@ func (r *Reader) parse(line []byte) (*Record, error) {
 	if r.line == 1 && len(line) > len(byteOrderMark) {
 		line = bytes.TrimPrefix(line, byteOrderMark)
 	}
+	if r.line == 1 {
+		if f := r.otherFormat(line); f != nil {
+			r.done = true
+			return nil, r.place(f)
+		}
+	}
 	record, err := r.parser.Parse(line)
 	if err != nil {
 		return nil, r.place(err)

@@ -239,3 +239,18 @@ func TestInterruptedCommand(t *testing.T) {
 	}
 	must(t, dir, "", "staff", "list")
 }
+
+// TestHelpBeginsWithACommandsOwnFlags (fault 32) reads the help of some commands: the
+// flags of all commands come last.
+func TestHelpBeginsWithACommandsOwnFlags(t *testing.T) {
+	t.Parallel()
+	dir := dataDir(t)
+	for flag, command := range map[string][]string{"--dry-run": {"import"}, "--password-stdin": {"staff", "create"},
+		"--scale": {"demo"}} {
+		help := must(t, dir, "", append(command, "--help")...)
+		own, all := strings.Index(help, flag), strings.Index(help, "Flags of all commands:")
+		if own < 0 || all < own || strings.Index(help, "--database-url") < all || strings.Index(help, "--help") < all {
+			t.Errorf("%v: the flags are not in order: %s", command, help)
+		}
+	}
+}

@@ -59,7 +59,7 @@ func newParser(commands *commandLine, app *App) (*kong.Kong, error) {
 	for i, info := range policy.All {
 		permissions[i] = string(info.Permission)
 	}
-	return kong.New(commands,
+	parser, err := kong.New(commands,
 		kong.Name("treewarden"),
 		kong.Description("A moderation console for conversation trees."),
 		kong.Writers(app.Stdout, app.Stderr),
@@ -70,6 +70,14 @@ func newParser(commands *commandLine, app *App) (*kong.Kong, error) {
 			"permissions": strings.Join(permissions, ","),
 		},
 	)
+	if err != nil {
+		return nil, err
+	}
+	// The help of a command lists its own flags, which have no group, first.
+	for _, flag := range parser.Model.Flags {
+		flag.Group = &kong.Group{Key: "all", Title: "Flags of all commands:"}
+	}
+	return parser, nil
 }
 
 // newLog makes the log of a command. Long-running commands log from info on;

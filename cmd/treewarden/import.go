@@ -65,7 +65,8 @@ func (c *ImportCmd) Run(app *App) error {
 	if source.bar != nil {
 		_ = source.bar.Finish() // a failure to clear the bar is harmless
 	}
-	if printed := c.print(app, summary, &source, err == nil); printed != nil {
+	alike := joinAlike(&summary)
+	if printed := c.print(app, summary, &source, err == nil, alike); printed != nil {
 		return printed
 	}
 	if err != nil {
@@ -149,7 +150,7 @@ func (s *importSource) read(name string, yield func(*corpus.Record, error) bool)
 
 // print prints the summary. The list of ignored keys is complete only after the
 // last file.
-func (c *ImportCmd) print(app *App, summary store.ImportSummary, source *importSource, ended bool) error {
+func (c *ImportCmd) print(app *App, summary store.ImportSummary, source *importSource, ended, alike bool) error {
 	var ignored []string
 	if ended {
 		for _, key := range slices.Sorted(maps.Keys(source.ignored)) {
@@ -188,11 +189,29 @@ func (c *ImportCmd) print(app *App, summary store.ImportSummary, source *importS
 	for i := range summary.Errors {
 		fmt.Fprintln(&b, summary.Errors[i].Error())
 	}
-	if more := summary.Rejected + summary.Orphans - int64(len(summary.Errors)); more > 0 {
+	if more := summary.Rejected + summary.Orphans - int64(len(summary.Errors)); more > 0 && !alike {
 		fmt.Fprintf(&b, "and %s more\n", number(more, "line"))
 	}
 	_, err := io.WriteString(app.Stdout, b.String())
 	return err
+}
+
+// joinAlike makes one fault of those of a file of another format: nothing was
+// imported, and all lines were refused in the same way. It reports whether it did.
+func joinAlike(s *store.ImportSummary) bool {
+	if s.Rejected < 2 || s.Trees+s.Messages+s.Updated+s.Unchanged+s.Superseded+s.Orphans > 0 {
+		return false
+	}
+	first := s.Errors[0]
+	for _, f := range s.Errors {
+		if f.File != first.File || f.Code != first.Code {
+			return false
+		}
+	}
+	first.Message = fmt.Sprintf("this file has another format: all of its %s lines are refused like this one: %s",
+		humanize.Comma(s.Rejected), first.Message)
+	s.Errors = []corpus.Fault{first}
+	return true
 }
 
 // verdict returns an error if lines were refused.
@@ -203,6 +222,9 @@ func (c *ImportCmd) verdict(summary store.ImportSummary) error {
 	rest := "all others are in"
 	if c.DryRun {
 		rest = "nothing was written"
+	}
+	if len(summary.Errors) == 1 {
+		return fmt.Errorf("%w: %s", errFaults, summary.Errors[0].Error())
 	}
 	return fmt.Errorf("%w: %s refused, %s kept aside, %s; the summary names the first %d",
 		errFaults, plural(int(summary.Rejected), "line"), plural(int(summary.Orphans), "orphan"), rest, len(summary.Errors))

@@ -14,6 +14,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"treewarden/corpus"
+	"treewarden/store"
 )
 
 // importLines returns lines of messages, each a reply to the one before.
@@ -148,4 +151,28 @@ func TestKilledImport(t *testing.T) {
 	wantSummary(t, must(t, dir, "", "import", "--json", file),
 		map[string]float64{"messages": 0, "trees": 0, "users": 0, "updated": 0, "unchanged": 20_000})
 	must(t, dir, "", "score", "verify")
+}
+
+// TestImportOfAnotherFormat (fault 26) joins the faults of a file in which every line
+// fails alike.
+func TestImportOfAnotherFormat(t *testing.T) {
+	t.Parallel()
+	line := func(code string, n int) corpus.Fault {
+		return corpus.Fault{File: "a.jsonl", Line: n, Code: code, Message: "the line has no message_id and no prompt"}
+	}
+	other := store.ImportSummary{Rejected: 6918, Errors: []corpus.Fault{line(corpus.UnknownShape, 1),
+		line(corpus.UnknownShape, 2)}}
+	if !joinAlike(&other) || len(other.Errors) != 1 || !strings.Contains(other.Errors[0].Error(),
+		"this file has another format: all of its 6,918 lines are refused like this one") {
+		t.Errorf("%+v", other.Errors)
+	}
+	if err := new(ImportCmd).verdict(other); !strings.Contains(err.Error(), "6,918 lines") {
+		t.Error(err)
+	}
+	mixed := store.ImportSummary{Rejected: 2, Errors: []corpus.Fault{line(corpus.UnknownShape, 1), line(corpus.BadID, 2)}}
+	some := store.ImportSummary{Rejected: 2, Messages: 1, Errors: []corpus.Fault{line(corpus.BadID, 1),
+		line(corpus.BadID, 2)}}
+	if joinAlike(&mixed) || joinAlike(&some) || len(some.Errors) != 2 {
+		t.Error("faults of a file with good lines, or of several kinds, are joined")
+	}
 }
