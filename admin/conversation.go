@@ -19,6 +19,7 @@ type messageView struct {
 	Body      template.HTML
 	Raw       bool             // Body is the text as it was written
 	Long      bool             // Body is cut until it is opened
+	Cut       bool             // Body holds only the beginning of the text
 	Warnings  []contentWarning // why Body is hidden until it is opened
 	Current   bool             // the message that the page is about
 	Focus     bool             // the page gives the focus to this message
@@ -47,7 +48,8 @@ type messagePresenter struct {
 	back   string // where acts return to
 	raw    bool
 	// may caches the person's permissions: a page asks for each message.
-	may map[policy.Permission]bool
+	may  map[policy.Permission]bool
+	full bool // show the whole of big texts
 }
 
 // newPresenter returns a presenter for one person. Acts return to the path
@@ -60,13 +62,36 @@ func newPresenter(person store.Person, back string) messagePresenter {
 	return t
 }
 
+// shownText is the number of characters of a text that a page shows, if nobody asks
+// for the whole of it.
+const shownText = 20_000
+
+// beginning cuts a text after shownText characters, and reports whether it did.
+func beginning(text string) (string, bool) {
+	if len(text) <= shownText {
+		return text, false
+	}
+	n := 0
+	for i := range text {
+		if n == shownText {
+			return text[:i] + "…", true
+		}
+		n++
+	}
+	return text, false
+}
+
 func (t messagePresenter) view(m store.Message) messageView {
 	b := messageView{Message: m, Raw: t.raw, Author: authorName(m), Badges: badges(m),
 		Reactions: reactionCounts(m.Emojis), Marks: marks(m), Toxicity: toxicities(m), Menu: t.menuLink(m)}
+	text := m.Text
+	if !t.full {
+		text, b.Cut = beginning(text)
+	}
 	if t.raw {
-		b.Body = markup.Raw(m.Text)
+		b.Body = markup.Raw(text)
 	} else {
-		b.Body = markup.HTML(m.Text)
+		b.Body = markup.HTML(text)
 	}
 	b.Long = len(m.Text) > longText || strings.Count(m.Text, "\n") > longLines
 	b.Warnings = hiddenFrom(t.person, m)

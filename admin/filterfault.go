@@ -20,7 +20,7 @@ var filterForms = map[string][]string{
 	"/users":      {"q", "role", "status", "lang"},
 	"/users/:id":  {"q", "deleted", "spam", "lang"},
 	"/trees":      {"state", "lang", "origin"},
-	"/audit":      {"actor", "kind", "target", "since", "until"},
+	"/audit":      {"actor", "kind", "since", "until"},
 	"/trollboard": {"q", "lang", "formula"},
 	listsPath:     {"q", "kind", "archived"},
 }
@@ -72,7 +72,7 @@ func faultsOf(err error, values url.Values) map[string]string {
 func (s *Server) handle(c *fiber.Ctx, r route) error {
 	err := r.Handler(s, c)
 	if _, ok := filterForms[r.Path]; !ok || r.Method != get || err == nil || isAPI(c) || isPartial(c) ||
-		c.Query("format") == "csv" {
+		wantsCSV(c) {
 		return err
 	}
 	asked, status := query(c), 0

@@ -30,12 +30,14 @@ const (
 // messageQuery is the query of a message's page.
 type messageQuery struct {
 	View string `form:"view" validate:"omitempty,oneof=raw"`
+	Full bool   `form:"full"` // the whole of big texts
 }
 
 // messagePage is the page of a message: its thread and all that is known of the
 // message.
 type messagePage struct {
 	Layout
+	Full          bool // the whole of a big text is shown
 	Message       store.MessageDetail
 	Thread        []messageView // from the prompt down to the message itself
 	Skipped       int           // messages left out in the middle of the path
@@ -120,7 +122,8 @@ func (s *Server) message(c *fiber.Ctx) error {
 		p.Prompt = markup.Excerpt(prompt.Text, tableExcerpt)
 	}
 	t := newPresenter(p.Person, p.Here)
-	t.raw = q.View == "raw"
+	t.raw, t.full = q.View == "raw", q.Full
+	p.Full = q.Full
 	p.layOut(t)
 	p.Tree = viewTree(p.Message.Tree, &p.Message.Path[0], t)
 	p.MayBan = t.mayBan(p.Message.Message)

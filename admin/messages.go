@@ -163,6 +163,9 @@ func (s *Server) messages(c *fiber.Ctx) error {
 			return messagesPage{List: list}, list.Next, err
 		})
 	}
+	if !isAPI(c) {
+		f.TextLimit = shownText + 1
+	}
 	list, err := s.store.Messages(c.UserContext(), actor, f)
 	if err != nil {
 		return err

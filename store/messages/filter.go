@@ -2,6 +2,7 @@ package messages
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -37,6 +38,7 @@ type Filter struct {
 	List       *uuid.UUID
 	Behind     *Behind // only with User
 	Sort       string  // new (default) or old
+	TextLimit  int     // texts are cut after so many characters; 0: never
 	db.Page
 }
 
@@ -52,6 +54,9 @@ var (
 // All returns one page of the messages that a filter finds.
 func All(ctx context.Context, c db.Conn, f Filter) (db.List[Message], error) {
 	q := db.Query{Columns: Columns, From: Tables}
+	if f.TextLimit > 0 {
+		q.Columns = strings.Replace(Columns, "m.text,", fmt.Sprintf("left(m.text, %d) AS text,", f.TextLimit), 1)
+	}
 	if err := f.Narrow(&q); err != nil {
 		return db.List[Message]{}, err
 	}
