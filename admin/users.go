@@ -32,7 +32,8 @@ type usersQuery struct {
 // userLine is a row of the list of users.
 type userLine struct {
 	store.User
-	MayBan bool // or unban
+	MayBan bool    // or unban
+	Score  float64 // over all time, by the formula in force
 }
 
 type usersPage struct {
@@ -84,6 +85,9 @@ func (s *Server) users(c *fiber.Ctx) error {
 		return err
 	}
 	q.Q = strings.TrimSpace(q.Q)
+	if q.Sort == "" && !isAPI(c) {
+		q.Sort = "-activity" // the page shows who was there last; the API lists names
+	}
 	q.Lang = defaultLanguage(c, q.Lang)
 	f := store.UserFilter{Q: q.Q, Role: q.Role, Status: q.Status, Sort: q.Sort, Page: q.page()}
 	f.Lang, f.Within = languageFilter(s.actor(c), q.Lang)
@@ -103,6 +107,10 @@ func (s *Server) users(c *fiber.Ctx) error {
 	if isAPI(c) {
 		return s.render(c, "users", p)
 	}
+	score, err := s.store.OverallScores(c.UserContext(), actor)
+	if err != nil {
+		return err
+	}
 	p.Layout = s.layout(c, "Users")
 	p.Limited = p.limited(q.Lang)
 	languages, err := s.store.Languages(c.UserContext())
@@ -118,7 +126,7 @@ func (s *Server) users(c *fiber.Ctx) error {
 	p.Pager = p.pager(list.Prev, list.Next, "")
 	for _, u := range list.Items {
 		p.Lines = append(p.Lines, userLine{u,
-			u.Status != store.Erased && p.Person.May(policy.UserBan) && p.Person.MayActOn(u) == nil})
+			u.Status != store.Erased && p.Person.May(policy.UserBan) && p.Person.MayActOn(u) == nil, score(u.UserID)})
 	}
 	return s.render(c, "users", p)
 }
@@ -140,6 +148,7 @@ func (s *Server) roleTitle(role string) string { return s.store.Policy().Title(r
 func (p usersPage) columns() []column {
 	columns := []column{
 		{Title: "Name", Link: "name"},
+		{Title: "Troll score", Class: "num"},
 		{Title: "Role"},
 		{Title: "Status"},
 		{Title: "Joined", Link: "created"},
@@ -148,7 +157,7 @@ func (p usersPage) columns() []column {
 	}
 	sorted := p.Filter.Sort
 	if sorted == "" {
-		sorted = "name"
+		sorted = "-activity"
 	}
 	for i, c := range columns {
 		if c.Link == "" {

@@ -30,16 +30,11 @@ func (s *Store) Home(ctx context.Context, actor Actor, within []string) (Home, e
 	if err != nil {
 		return h, err
 	}
-	current, err := s.boards.Current(ctx)
+	overall, err := s.overallScores(ctx, formula)
 	if err != nil {
 		return h, err
 	}
-	scorer := formula.Scorer()
-	h.OpenReports, err = messages.ReadReported(ctx, s.pool, within, func(user uuid.UUID) float64 {
-		u, _ := current.User(user)
-		return scorer.Score(u.Counters(scoring.Total))
-	})
-	if err != nil {
+	if h.OpenReports, err = messages.ReadReported(ctx, s.pool, within, overall); err != nil {
 		return h, err
 	}
 	board, err := s.Board(ctx, actor, BoardFilter{Window: scoring.Day, Formula: formula, Within: within,
@@ -57,4 +52,26 @@ func (s *Store) Home(ctx context.Context, actor Actor, within []string) (Home, e
 	}
 	h.BansEnding, err = users.BansEnding(ctx, s.pool, within)
 	return h, err
+}
+
+// OverallScores returns the function that gives the score of a user over all time, by
+// the formula in force.
+func (s *Store) OverallScores(ctx context.Context, actor Actor) (func(user uuid.UUID) float64, error) {
+	if err := need(actor, policy.Read); err != nil {
+		return nil, err
+	}
+	formula, err := s.FormulaNamed(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	return s.overallScores(ctx, formula)
+}
+
+func (s *Store) overallScores(ctx context.Context, formula scoring.Formula) (func(user uuid.UUID) float64, error) {
+	current, err := s.boards.Current(ctx)
+	scorer := formula.Scorer()
+	return func(user uuid.UUID) float64 {
+		u, _ := current.User(user)
+		return scorer.Score(u.Counters(scoring.Total))
+	}, err
 }

@@ -84,6 +84,6 @@
   on("click", "[data-copy-link]", (_, button) => copy(new URL(button.dataset.copyLink, location.href).href));
 
   // A choice in a filter sends the form at once.
-  const choices = "form[data-auto] select, form[data-auto] input[type=checkbox]";
+  const choices = "form[data-auto] select, form[data-auto] input[type=checkbox][name]";
   on("change", choices, (_, field) => field.form.requestSubmit());
 }

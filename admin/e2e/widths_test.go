@@ -1,0 +1,68 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"treewarden/policy"
+)
+
+// TestNoPageIsTooWide opens each page with rows at the widths of screens, laptops,
+// tablets and phones. None may scroll sideways.
+func TestNoPageIsTooWide(t *testing.T) {
+	w := demonstration(t)
+	one := func(sql string) string { t.Helper(); return w.one(t, sql) }
+	user := "/users/" + one(`SELECT user_id::text FROM messages WHERE NOT deleted GROUP BY user_id
+		ORDER BY count(*) DESC, user_id LIMIT 1`)
+	banned := "/users/" + one("SELECT user_id::text FROM users WHERE banned_at IS NOT NULL ORDER BY user_id LIMIT 1")
+	message := one(`SELECT message_id::text FROM messages JOIN reports USING (tree_id, message_id)
+		ORDER BY message_id LIMIT 1`)
+	tree := one("SELECT tree_id::text FROM messages GROUP BY tree_id ORDER BY count(*) DESC, tree_id LIMIT 1")
+	list := w.listOfAll(t)
+	w.colleague(t)
+	paths := []string{"/", "/trollboard?frame=total&open=" + strings.TrimPrefix(user, "/users/"), "/users",
+		user, user + "?tab=given", banned + "?tab=actions", user + "/score", user + "/ban",
+		"/messages?lang=all&deleted=include", "/messages/" + message, "/messages/" + message + "/history",
+		"/trees", "/trees/" + tree, "/audit", "/actions/" + one("SELECT max(id)::text FROM actions WHERE kind = 'ban'"),
+		"/lists", list, list + "/compare", "/samples", w.sampleOf(t, list), w.jobOf(t, list, "running", 1200),
+		"/settings/scoring", "/settings/scoring?try=1&frame=total&weights[red_flags]=5", "/settings/roles",
+		"/settings/why", "/settings/staff", "/settings/keys", "/account"}
+	b := signedIn(t, w, policy.Admin)
+	for _, path := range paths {
+		b.wantStatus(b.visit(path), 200)
+		for _, width := range []int64{wide, 1280, 1024, 768, narrow} {
+			b.size(width)
+			b.wantFits()
+		}
+	}
+}
+
+// TestPhone checks the pages with rows at 390 pixels: the filters are folded, and the
+// first row is in the upper half of the window, a card of at most 130 pixels.
+func TestPhone(t *testing.T) {
+	w := demonstration(t)
+	b := signedIn(t, w, policy.Moderator)
+	b.size(narrow)
+	for _, path := range []string{"/trollboard?frame=total", "/users", "/messages?lang=all", "/trees", "/audit"} {
+		b.visit(path)
+		b.see("[data-row]")
+		box := eval[[]float64](b, `(() => { const box = document.querySelector("main tbody [data-row]")
+			.getBoundingClientRect(); return [box.top, box.height] })()`)
+		if box[0] > 422 || box[1] > 130 {
+			t.Errorf("%s: the first row begins at %v and is %v high", path, box[0], box[1])
+		}
+		hidden := ".filters > .field:not(.field-wide)"
+		if eval[bool](b, "[...document.querySelectorAll("+quote(hidden)+")].some(field => field.checkVisibility())") {
+			t.Errorf("%s: the filters are not folded", path)
+		}
+		where := b.at()
+		b.click(".filter-toggle")
+		b.see(hidden)
+		if b.at() != where {
+			t.Errorf("%s: opening the filters led to %s", path, b.at())
+		}
+		if eval[bool](b, "[...document.querySelectorAll('main kbd')].some(key => key.checkVisibility())") {
+			t.Errorf("%s: hints of keys on a phone", path)
+		}
+	}
+}
