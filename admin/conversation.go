@@ -2,6 +2,7 @@ package admin
 
 import (
 	"html/template"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -83,7 +84,8 @@ func beginning(text string) (string, bool) {
 
 func (t messagePresenter) view(m store.Message) messageView {
 	b := messageView{Message: m, Raw: t.raw, Author: authorName(m), Badges: badges(m),
-		Reactions: reactionCounts(m.Emojis), Marks: marks(m), Toxicity: toxicities(m), Menu: t.menuLink(m)}
+		Reactions: reactionCounts(m.Emojis), Marks: marks(m), Menu: t.menuLink(m),
+		Toxicity: slices.DeleteFunc(toxicities(m), contentWarning.isZero)}
 	text := m.Text
 	if !t.full {
 		text, b.Cut = beginning(text)
@@ -203,6 +205,9 @@ func (w contentWarning) Model() string {
 	}
 	return w.By
 }
+
+// isZero reports whether the score is 0 % on pages.
+func (w contentWarning) isZero() bool { return w.Share < 0.005 }
 
 // High reports whether the score alone hides a text.
 func (w contentWarning) High() bool { return w.Share >= contentWarningFrom }

@@ -175,6 +175,7 @@ func routes() []route {
 		{get, keysPath + "/:id/revoke", policy.KeyManage, (*Server).revokeKeyForm, pageOnly},
 		{post, keysPath + "/:id/revoke", policy.KeyManage, (*Server).revokeKey, pageOnly},
 
+		{get, leavePath, policy.Account, (*Server).leave, pageOnly},
 		{get, "/account", policy.Account, (*Server).account, pageOnly},
 		{post, "/account/password", policy.Account, (*Server).changePassword, pageOnly},
 		{post, "/account/display", policy.Account, (*Server).changeDisplay, pageOnly},

@@ -11,6 +11,8 @@ import (
 	"bytes"
 	"html"
 	"html/template"
+	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/yuin/goldmark"
@@ -80,7 +82,22 @@ func HTML(text string) template.HTML {
 	if !showsAll(text, clean) {
 		clean = append(clean, hiddenNote...)
 	}
-	return template.HTML(clean)
+	return template.HTML(askToLeave(clean))
+}
+
+// LeavePath is the page that asks before it leads to the address in its parameter to.
+const LeavePath = "/leave"
+
+// anchor matches the start of a link in sanitised HTML, in which a text cannot hold "<".
+var anchor = regexp.MustCompile(`<a href="([^"]*)"`)
+
+// askToLeave makes the links of sanitised HTML open LeavePath. Their targets are
+// shown in the text beside them.
+func askToLeave(clean []byte) []byte {
+	return anchor.ReplaceAllFunc(clean, func(match []byte) []byte {
+		href := html.UnescapeString(string(anchor.FindSubmatch(match)[1]))
+		return []byte(`<a href="` + LeavePath + "?to=" + url.QueryEscape(href) + `"`)
+	})
 }
 
 // plain renders a text as it is. The style sheet keeps the line breaks.

@@ -185,6 +185,7 @@ func (w *world) views(t *testing.T) []view {
 		}},
 		{name: "invitation", path: "/sign-in/invitation?token=" + w.invitation(t), role: "nobody"},
 		{name: "invitation-used", path: "/sign-in/invitation?token=used", role: "nobody", status: 401},
+		{name: "leave", path: "/leave?to=https%3A%2F%2Fexample.org%2F" + strings.Repeat("long", 60)},
 		{name: "account", path: "/account"},
 		{name: "keys", path: "/", open: func(b *tab) { b.press("?"); b.see("#keys") }},
 		{name: "toast", path: "/messages?limit=4&done=" + lastAction("edit"), open: func(b *tab) { b.see(".toast") }},

@@ -132,7 +132,7 @@ func (b *tab) stopAndRestart() {
 	b.wantText(".toast", "Stopped the tree")
 	b.wantText(".page-sub .badge", "halted")
 
-	b.click("//div[@class='page-head']//a[contains(., 'Restart tree')]")
+	b.click("//section[contains(@class, 'tree-card')]//a[contains(., 'Restart tree')]")
 	b.fill(reasonField, "They made up.")
 	b.follow(confirm)
 	b.wantText(".toast", "Restarted the tree")

@@ -26,7 +26,7 @@ func TestNoPageIsTooWide(t *testing.T) {
 		"/trees", "/trees/" + tree, "/audit", "/actions/" + one("SELECT max(id)::text FROM actions WHERE kind = 'ban'"),
 		"/lists", list, list + "/compare", "/samples", w.sampleOf(t, list), w.jobOf(t, list, "running", 1200),
 		"/settings/scoring", "/settings/scoring?try=1&frame=total&weights[red_flags]=5", "/settings/roles",
-		"/settings/why", "/settings/staff", "/settings/keys", "/account"}
+		"/leave?to=https%3A%2F%2Fexample.org%2F" + strings.Repeat("long", 60), "/settings/why", "/settings/staff", "/settings/keys", "/account"}
 	b := signedIn(t, w, policy.Admin)
 	for _, path := range paths {
 		b.wantStatus(b.visit(path), 200)
