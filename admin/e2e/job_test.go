@@ -199,7 +199,8 @@ func (b *tab) findAllOfIt(user, message string) {
 	b.wantText("table.audit tr:nth-child(8) .reason", "Insults the other one.")
 	b.follow("table.audit tr:nth-child(8) td.what a[data-open]")
 	b.wantText("h1", "Deleted the message")
-	b.wantText("table.changes", "deleted")
+	opened("main details")(b) // the text of the message is hidden, and its values with it
+	b.wantText("table.changes", "deletion")
 	b.wantText(".notice", "undone")
 	b.wantStatus(b.follow("//div[@class='actions']/a[contains(., 'Open message')]"), 200)
 	if got, _, _ := strings.Cut(b.at(), "?"); got != message {
