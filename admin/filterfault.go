@@ -37,32 +37,15 @@ func (e queryError) Unwrap() error {
 	return store.Malformed("wrong in the query: " + strings.Join(parameters(e), "; "))
 }
 
-// faultWords maps the beginning of an error of the store to its parameter, if it
-// is not the parameter's name.
-var faultWords = map[string]string{
-	"the name in label": "label", "There is no kind of action": "kind", "there is no formula": "formula",
-	"No classifier has": "classifier", "there is no member of staff": "actor", "The cursor": "cursor",
-}
-
 // faultsOf returns the wrong parameters that an error names, by name.
 func faultsOf(err error, values url.Values) map[string]string {
 	var wrong queryError
 	if errors.As(err, &wrong) {
 		return wrong
 	}
-	var malformed store.Malformed
-	if !errors.As(err, &malformed) {
-		return nil
-	}
-	text := string(malformed)
-	for beginning, name := range faultWords {
-		if strings.HasPrefix(text, beginning) && values.Has(name) {
-			return map[string]string{name: text}
-		}
-	}
-	name, _, _ := strings.Cut(text, " ")
-	if name = strings.TrimSuffix(name, ":"); values.Has(name) {
-		return map[string]string{name: text}
+	var parameter store.BadParameter
+	if errors.As(err, &parameter) && values.Has(parameter.Name) {
+		return map[string]string{parameter.Name: parameter.Error()}
 	}
 	return nil
 }
@@ -100,30 +83,30 @@ func (s *Server) handle(c *fiber.Ctx, r route) error {
 }
 
 // Fault returns what is wrong with a filter, or nil.
-func (l Layout) Fault(name string) *filterFault {
-	for i := range l.Faults {
-		if l.Faults[i].Name == name {
-			return &l.Faults[i]
+func (f Layout) Fault(name string) *filterFault {
+	for i := range f.Faults {
+		if f.Faults[i].Name == name {
+			return &f.Faults[i]
 		}
 	}
 	return nil
 }
 
 // Typed returns the value of a field of the filters: what was typed if it is wrong.
-func (l Layout) Typed(name, value string) string {
-	if fault := l.Fault(name); fault != nil {
+func (f Layout) Typed(name, value string) string {
+	if fault := f.Fault(name); fault != nil {
 		return fault.Typed
 	}
 	return value
 }
 
 // OtherFaults returns the wrong parameters that no field of the form shows.
-func (l Layout) OtherFaults() []filterFault {
-	path := l.Path
+func (f Layout) OtherFaults() []filterFault {
+	path := f.Path
 	if strings.HasPrefix(path, "/users/") {
 		path = "/users/:id"
 	}
-	return slices.DeleteFunc(slices.Clone(l.Faults), func(f filterFault) bool {
-		return slices.Contains(filterForms[path], f.Name)
+	return slices.DeleteFunc(slices.Clone(f.Faults), func(fault filterFault) bool {
+		return slices.Contains(filterForms[path], fault.Name)
 	})
 }

@@ -78,7 +78,8 @@ func knownState(parameter, state string) error {
 	if state == "" || slices.Contains(store.TreeStates, state) {
 		return nil
 	}
-	return store.Malformed(parameter + " is one of " + strings.Join(store.TreeStates, ", "))
+	return store.BadParameter{Name: parameter,
+		Malformed: store.Malformed(parameter + " is one of " + strings.Join(store.TreeStates, ", "))}
 }
 
 // found is a row of a list of messages.

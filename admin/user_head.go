@@ -19,7 +19,8 @@ func (p userPage) behind() (*store.Behind, error) {
 	case signal == "":
 		return nil, nil
 	case !signal.Known():
-		return nil, store.Malformed("signal is the name of a signal of the formula, such as red_flags.")
+		return nil, store.BadParameter{Name: "signal",
+			Malformed: "signal is the name of a signal of the formula, such as red_flags."}
 	}
 	return &store.Behind{Signal: signal, Window: window, Formula: p.Formula}, nil
 }

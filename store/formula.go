@@ -57,8 +57,8 @@ func (s *Store) FormulaNamed(ctx context.Context, name string) (scoring.Formula,
 		inForce, err := s.boards.FormulaInForce(ctx)
 		return formulas.Legacy(inForce), err
 	}
-	return scoring.Formula{}, Malformed(fmt.Sprintf("there is no formula %q: it is %q or %q",
-		name, scoring.Treewarden.Name, scoring.OpenAssistant.Name))
+	return scoring.Formula{}, BadParameter{Name: "formula", Malformed: Malformed(fmt.Sprintf(
+		"there is no formula %q: it is %q or %q", name, scoring.Treewarden.Name, scoring.OpenAssistant.Name))}
 }
 
 // setFormula is the kind of action that puts a new version of the formula in force.

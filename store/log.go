@@ -85,7 +85,8 @@ func (s *Store) Actions(ctx context.Context, actor Actor, f ActionFilter) (List[
 	}
 	if f.Kind != "" {
 		if _, ok := KindNamed(f.Kind); !ok {
-			return List[Action]{}, Malformed("There is no kind of action " + f.Kind + ".")
+			return List[Action]{}, BadParameter{Name: "kind",
+				Malformed: Malformed("There is no kind of action " + f.Kind + ".")}
 		}
 	}
 	return audit.List(ctx, s.pool, f)

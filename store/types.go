@@ -116,8 +116,10 @@ type (
 	Page = db.Page
 	// List is one page of a keyset-paged list.
 	List[T any] = db.List[T]
-	// Malformed is a request that cannot be decoded.
-	Malformed = db.Malformed
+	// Malformed is a request that cannot be decoded, BadParameter one with a wrong
+	// parameter in its query.
+	Malformed    = db.Malformed
+	BadParameter = db.BadParameter
 	// Invalid maps the invalid fields to reasons.
 	Invalid = db.Invalid
 	// Rater measures how far a user's feedback agrees with that of others.

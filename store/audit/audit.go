@@ -205,7 +205,7 @@ func (f Filter) narrow(ctx context.Context, c db.Conn, q *db.Query) error {
 	if f.Target != "" {
 		target, err := uuid.Parse(f.Target)
 		if err != nil {
-			return db.Malformed("target is the id of a user, message or tree.")
+			return db.BadParameter{Name: "target", Malformed: "target is the id of a user, message or tree."}
 		}
 		q.Where(`(a.target_id = ? OR a.id IN (`+touching+`))`, target.String(), target)
 	}
@@ -235,7 +235,8 @@ func actorsNamed(ctx context.Context, c db.Conn, name string) ([]uuid.UUID, erro
 	}
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
 	if err == nil && len(ids) == 0 {
-		err = db.Malformed(fmt.Sprintf("there is no member of staff, and no key, named %q", name))
+		err = db.BadParameter{Name: "actor",
+			Malformed: db.Malformed(fmt.Sprintf("there is no member of staff, and no key, named %q", name))}
 	}
 	return ids, db.Translate(err)
 }

@@ -116,8 +116,9 @@ func (r Rule) known(ctx context.Context, c db.Conn) (*ready, error) {
 		return run, err
 	}
 	err = messages.CheckOutput(ctx, c, *run.classifier)
-	if why, wrong := err.(db.Malformed); wrong {
-		return nil, db.Invalid{Classifier: string(why)}
+	var wrong db.BadParameter
+	if errors.As(err, &wrong) {
+		return nil, db.Invalid{Classifier: wrong.Error()}
 	}
 	return run, err
 }

@@ -16,6 +16,15 @@ type Malformed string
 
 func (m Malformed) Error() string { return string(m) }
 
+// BadParameter is a Malformed that is about one parameter of the query.
+type BadParameter struct {
+	Name string
+	Malformed
+}
+
+// Unwrap returns the Malformed.
+func (b BadParameter) Unwrap() error { return b.Malformed }
+
 // Invalid maps the invalid fields, by their names in the API, to reasons.
 type Invalid map[string]string
 

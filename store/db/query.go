@@ -119,8 +119,9 @@ func ParseCursor(text string, o Order) (Cursor, error) {
 	return c, nil
 }
 
-const ErrForeignCursor = Malformed("The cursor does not belong to this list with this filter and sort. " +
-	"Leave it out to begin at the first page.")
+// ErrForeignCursor is the error of a cursor of another list, filter or sort.
+var ErrForeignCursor = BadParameter{"cursor", "The cursor does not belong to this list with this filter and sort. " +
+	"Leave it out to begin at the first page."}
 
 // Bound returns the order of a list with a filter. Its name holds a digest of
 // the filter, so that the cursors of the same order with another filter are
@@ -179,7 +180,7 @@ func (p Page) Size() (int, error) {
 	case p.Limit == 0:
 		return DefaultPage, nil
 	case p.Limit < 1 || p.Limit > MaxPage:
-		return 0, Malformed(fmt.Sprintf("limit is a number from 1 to %d.", MaxPage))
+		return 0, BadParameter{"limit", Malformed(fmt.Sprintf("limit is a number from 1 to %d.", MaxPage))}
 	}
 	return p.Limit, nil
 }
@@ -264,7 +265,7 @@ func ChooseOrder(parameter, name string, orders ...Order) (Order, error) {
 		}
 		names[i] = o.Name
 	}
-	return Order{}, Malformed(parameter + " is one of " + strings.Join(names, ", ") + ".")
+	return Order{}, BadParameter{parameter, Malformed(parameter + " is one of " + strings.Join(names, ", ") + ".")}
 }
 
 // OneOf returns a Malformed if the value is not one of those allowed.
@@ -274,7 +275,7 @@ func OneOf(parameter, value string, allowed ...string) error {
 			return nil
 		}
 	}
-	return Malformed(parameter + " is one of " + strings.Join(allowed, ", ") + ".")
+	return BadParameter{parameter, Malformed(parameter + " is one of " + strings.Join(allowed, ", ") + ".")}
 }
 
 // EscapeLike escapes the wildcards of LIKE.

@@ -161,7 +161,7 @@ type Comparison struct {
 // number.
 var threshold = regexp.MustCompile(`^\s*([^<>=]*?)\s*(>=|<=|>|<|=)\s*([0-9.eE+-]+)\s*$`)
 
-func parseThreshold(text string, otherwise db.Malformed) (Comparison, error) {
+func parseThreshold(text string, otherwise db.BadParameter) (Comparison, error) {
 	parts := threshold.FindStringSubmatch(text)
 	if parts == nil {
 		return Comparison{}, otherwise
@@ -176,9 +176,10 @@ func parseThreshold(text string, otherwise db.Malformed) (Comparison, error) {
 // ParseLabel reads a comparison such as "spam>0.5". It returns Malformed for
 // another text and for an unknown label.
 func ParseLabel(text string) (Comparison, error) {
-	c, err := parseThreshold(text, "label is a comparison such as spam>0.5.")
+	c, err := parseThreshold(text, db.BadParameter{Name: "label", Malformed: "label is a comparison such as spam>0.5."})
 	if err == nil && !scoring.IsLabel(c.Name) {
-		err = db.OneOf("the name in label", c.Name, scoring.LabelNames...)
+		err = db.BadParameter{Name: "label", Malformed: db.Malformed("the name in label is one of " +
+			strings.Join(scoring.LabelNames, ", ") + ".")}
 	}
 	return c, err
 }
@@ -186,7 +187,7 @@ func ParseLabel(text string) (Comparison, error) {
 // ParseClassifier reads a comparison such as "detoxify.insult>0.5". It returns
 // Malformed for another text.
 func ParseClassifier(text string) (Comparison, error) {
-	const why = db.Malformed("classifier is a comparison such as detoxify.insult>0.5.")
+	why := db.BadParameter{Name: "classifier", Malformed: "classifier is a comparison such as detoxify.insult>0.5."}
 	c, err := parseThreshold(text, why)
 	if err != nil {
 		return c, err
@@ -229,7 +230,7 @@ func (f Filter) thresholds(q *db.Query) error {
 		q.Where(MeanLabelSQL(c.Name)+c.Operator+" ?", c.Value)
 	}
 	if f.Toxicity != "" {
-		const why = db.Malformed("toxicity is a comparison such as >0.5.")
+		why := db.BadParameter{Name: "toxicity", Malformed: "toxicity is a comparison such as >0.5."}
 		c, err := parseThreshold(f.Toxicity, why)
 		if err != nil || c.Name != "" {
 			return why

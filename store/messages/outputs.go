@@ -35,8 +35,8 @@ func CheckOutput(ctx context.Context, c db.Conn, wanted Comparison) error {
 		names[i] = k.Model + "." + k.Name
 	}
 	name := wanted.Model + "." + wanted.Name
-	return db.Malformed("No classifier has the output " + name + ". Similar: " + strings.Join(Nearest(name, names), ", ") +
-		".")
+	return db.BadParameter{Name: "classifier", Malformed: db.Malformed("No classifier has the output " + name +
+		". Similar: " + strings.Join(Nearest(name, names), ", ") + ".")}
 }
 
 // Nearest returns the three names that are most similar to a name, the most similar
