@@ -33,9 +33,9 @@ func revealLink(query url.Values, shown, hides bool) *reveal {
 
 // withReveal shows hidden texts to the person of a page if they asked for it. It
 // reports whether the page shows texts that it hides otherwise.
-func (l *Layout) withReveal(c *fiber.Ctx) (shown bool) {
-	shown = l.Person.BlurToxic && revealed(c)
-	l.Person.BlurToxic = l.Person.BlurToxic && !shown
+func (f *Layout) withReveal(c *fiber.Ctx) (shown bool) {
+	shown = f.Person.BlurToxic && revealed(c)
+	f.Person.BlurToxic = f.Person.BlurToxic && !shown
 	return shown
 }
 
