@@ -93,6 +93,13 @@ fuzz: ## fuzz every fuzz test for FUZZTIME (20s)
 		sed -E 's|^(.*)/[^/]*:func (Fuzz[A-Za-z0-9_]*).*|\1 \2|' | \
 		while read -r dir name; do go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir" </dev/null; done
 
+.PHONY: patterns
+patterns: ## show every component in its states on one page, in .treewarden/patterns, with pictures
+	@mkdir -p .treewarden/patterns
+	@TREEWARDEN_REQUIRE_BROWSER=1 TREEWARDEN_PATTERNS=$(CURDIR)/.treewarden/patterns \
+		go test ./admin/e2e -run Patterns -count=1
+	@echo "open .treewarden/patterns/index.html"
+
 .PHONY: screenshots
 screenshots: ## take the pictures of the README, into docs/img
 	@mkdir -p docs/img

@@ -30,9 +30,9 @@ type violation struct {
 	Nodes    []string
 }
 
-// runAxe checks the page in its current state. In the dark theme only the rules
+// axeScript checks the page in its current state. In the dark theme only the rules
 // about colours can have another result.
-const runAxe = `axe.run(document, { resultTypes: ["violations"], preload: false,
+const axeScript = `axe.run(document, { resultTypes: ["violations"], preload: false,
 	...%s }).then(found => found.violations.map(v => ({
 	ID: v.id, Help: v.help, Nodes: v.nodes.slice(0, 4).map(n => n.target.join(" ") + " — " +
 		n.failureSummary.split("\n").slice(1).join(" ").trim() + " — " + n.html.slice(0, 160)) })))`
@@ -373,20 +373,26 @@ func (b *tab) look(v view) {
 		b.size(width)
 		b.theme("light")
 		b.show(v)
-		run(b, "load axe", chromedp.Evaluate[chromedp.Void](axe+";void 0"))
-		for _, theme := range []string{"light", "dark"} {
-			b.theme(theme)
-			options := "{}"
-			if theme == "dark" {
-				options = `{ runOnly: { type: "rule", values: ["color-contrast", "link-in-text-block"] } }`
-			}
-			for _, v := range eval[[]violation](b, fmt.Sprintf(runAxe, options)) {
-				b.t.Errorf("%d px, %s: %s: %s\n\t%s", width, theme, v.ID, v.Help, strings.Join(v.Nodes, "\n\t"))
-			}
-		}
+		b.runAxe()
 		b.wantFits()
 		for _, fault := range b.take() {
 			b.t.Errorf("%d px: %s", width, fault)
+		}
+	}
+}
+
+// runAxe runs axe on the page in both themes.
+func (b *tab) runAxe() {
+	b.t.Helper()
+	run(b, "load axe", chromedp.Evaluate[chromedp.Void](axe+";void 0"))
+	for _, theme := range []string{"light", "dark"} {
+		b.theme(theme)
+		options := "{}"
+		if theme == "dark" {
+			options = `{ runOnly: { type: "rule", values: ["color-contrast", "link-in-text-block"] } }`
+		}
+		for _, v := range eval[[]violation](b, fmt.Sprintf(axeScript, options)) {
+			b.t.Errorf("%s, %s: %s: %s\n\t%s", b.at(), theme, v.ID, v.Help, strings.Join(v.Nodes, "\n\t"))
 		}
 	}
 }
