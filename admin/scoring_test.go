@@ -86,7 +86,7 @@ func TestSmallWeights(t *testing.T) {
 	c.send(put, apiPrefix+"/scoring", map[string]any{"weights": map[string]any{"red_flags": 0.001, "upvotes": -0.125},
 		"note": "for the test"}).want(200)
 	text := c.get(scoringPath + "?weights[red_flags]=2").want(200).text("main")
-	for _, want := range []string{"3 → 0.001", "−1 → −0.125", "in force 0.001"} {
+	for _, want := range []string{"3 → 0.001", "−1 → −0.125", "current 0.001"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page of formulas lacks %q", want)
 		}
@@ -253,7 +253,7 @@ func TestScoringPage(t *testing.T) {
 		input(page, "version") != "2" {
 		t.Errorf("after saving: %s", page.text("main"))
 	}
-	if row := page.text("tbody tr:contains('Private data is worse')"); !strings.Contains(row, "in force") ||
+	if row := page.text("tbody tr:contains('Private data is worse')"); !strings.Contains(row, "current") ||
 		!strings.Contains(row, "Personal data 1 → 4") || !strings.Contains(row, "Downvotes 1 → 0.5") ||
 		!strings.Contains(row, "Toxic from 0.5 → 0.6") {
 		t.Errorf("the version's row says %s", row)

@@ -91,7 +91,8 @@ func TestEveryViewIsKnown(t *testing.T) {
 			t.Errorf("%s stands in no pageTypes", name)
 		}
 		for _, forbidden := range []string{"{{define", "{{block", "{{embed", " style=", "<style", " onclick=", " onchange=",
-			" onsubmit=", "javascript:"} {
+			" onsubmit=", "javascript:",
+			"<<<<<<<", ">>>>>>>"} {
 			if strings.Contains(string(text), forbidden) {
 				t.Errorf("%s holds %q", name, forbidden)
 			}
