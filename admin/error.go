@@ -64,7 +64,7 @@ func (s *Server) describe(err error) failure {
 			Message: "There is nothing here under this address.",
 			Advice:  "It may never have existed here: look for it by its name or its text."}
 	case errors.As(err, &malformed):
-		return failure{Status: 400, Code: "malformed", Title: "This request cannot be read",
+		return failure{Status: 400, Code: "malformed", Title: "That address is not valid",
 			Message: capital(string(malformed)),
 			Advice:  "Check the address for a part that was cut off or changed."}
 	case errors.As(err, &invalid):
@@ -105,7 +105,7 @@ func (s *Server) describe(err error) failure {
 		return failure{Status: 403, Code: "cross_origin", Title: "Refused", Message: capital(errCrossOrigin.Error()) + ".",
 			Advice: "Open the console itself and do it there."}
 	case errors.Is(err, errUnclear):
-		return failure{Status: 400, Code: "bad_request", Title: "This request cannot be read",
+		return failure{Status: 400, Code: "bad_request", Title: "That request is not valid",
 			Message: capital(errUnclear.Error()) + ".",
 			Advice:  "Send either Content-Length or Transfer-Encoding: chunked, with no space before the colon."}
 	case errors.Is(err, errTooManyLines):
@@ -149,14 +149,14 @@ func describeWeb(err *fiber.Error) failure {
 	case fiber.StatusNotFound:
 		return failure{Status: 404, Code: "not_found", Title: "Not found", Message: "There is no such page."}
 	case fiber.StatusMethodNotAllowed:
-		return failure{Status: 405, Code: "method_not_allowed", Title: "Not like this",
+		return failure{Status: 405, Code: "method_not_allowed", Title: "Method not allowed",
 			Message: "This address does not take this kind of request."}
 	case fiber.StatusRequestEntityTooLarge:
 		return failure{Status: 413, Code: "too_large", Title: "Too much at once",
 			Message: fmt.Sprintf("A request may be %d kB long, an ingest or the ids for a list %d kB; this one is longer.", bodyLimit>>10,
 				ingestLimit>>10), Advice: "Send less at once."}
 	case fiber.StatusUnsupportedMediaType:
-		return failure{Status: 415, Code: "encoded", Title: "This request cannot be read",
+		return failure{Status: 415, Code: "encoded", Title: "That request is not valid",
 			Message: "The body of this request is compressed.", Advice: "Send it plain."}
 	case fiber.StatusRequestHeaderFieldsTooLarge:
 		return failure{Status: 431, Code: "headers_too_large", Title: "This address is too long",
@@ -176,7 +176,7 @@ func describeWeb(err *fiber.Error) failure {
 		return failure{Status: 500, Code: "internal", Title: "Something went wrong here",
 			Message: "This is a fault of the program, not of yours.", Advice: "Try again."}
 	}
-	return failure{Status: err.Code, Code: "bad_request", Title: "This request cannot be read",
+	return failure{Status: err.Code, Code: "bad_request", Title: "That request is not valid",
 		Message: "The web server could not read this request."}
 }
 

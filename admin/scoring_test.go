@@ -255,7 +255,7 @@ func TestScoringPage(t *testing.T) {
 	}
 	if row := page.text("tbody tr:contains('Private data is worse')"); !strings.Contains(row, "current") ||
 		!strings.Contains(row, "Personal data 1 → 4") || !strings.Contains(row, "Downvotes 1 → 0.5") ||
-		!strings.Contains(row, "Toxic from 0.5 → 0.6") {
+		!strings.Contains(row, "Toxicity threshold 0.5 → 0.6") {
 		t.Errorf("the version's row says %s", row)
 	}
 	late := admin.post(scoringPath, formulaForm("version", "1", "weights[pii]", "9", "note", "at the same time")).want(409)

@@ -182,7 +182,7 @@ func (s *Server) scoringPage(c *fiber.Ctx, window scoring.Window, truth scoring.
 			Hint:  info.Counts,
 			Value: plainNumber(weight), InForce: weight, Legacy: scoring.OpenAssistant.Weights[info.Signal]})
 	}
-	p.Toxic = weightLine{ID: "w-toxic_from", Name: "toxic_from", Title: "Toxic from",
+	p.Toxic = weightLine{ID: "w-toxic_from", Name: "toxic_from", Title: "Toxicity threshold",
 		Hint:  "the classifier’s toxicity, 0 to 1, from which a message counts as toxic",
 		Value: plainNumber(p.Scoring.ToxicFrom), InForce: p.Scoring.ToxicFrom}
 	for _, f := range scoring.Windows {
