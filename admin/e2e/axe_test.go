@@ -50,7 +50,7 @@ func (w *world) views(t *testing.T) []view {
 	t.Helper()
 	one := func(sql string, args ...any) string { t.Helper(); return w.one(t, sql, args...) }
 	lastAction := func(kind string) string {
-		return one("SELECT id::text FROM actions WHERE kind = $1 AND actor_name = 'moderator' ORDER BY id LIMIT 1", kind)
+		return one("SELECT seq::text FROM actions WHERE kind = $1 AND actor_name = 'moderator' ORDER BY seq LIMIT 1", kind)
 	}
 	user := one("SELECT user_id::text FROM messages WHERE NOT deleted GROUP BY user_id ORDER BY count(*) FILTER (WHERE " +
 		"review_result = false) DESC, user_id LIMIT 1")
@@ -140,8 +140,8 @@ func (w *world) views(t *testing.T) []view {
 		{name: "audit", path: "/audit?limit=20", role: policy.Admin},
 		{name: "audit-own", path: "/audit?limit=20"},
 		{name: "action", path: "/actions/" + lastAction("edit"), open: opened("details")},
-		{name: "action-undone", path: "/actions/" + one("SELECT undoes::text FROM actions WHERE undoes IS NOT NULL ORDER "+
-			"BY id LIMIT 1"), role: policy.Admin},
+		{name: "action-undone", path: "/actions/" + one("SELECT u.seq::text FROM actions a JOIN actions u ON "+
+			"u.id = a.undoes ORDER BY a.seq LIMIT 1"), role: policy.Admin},
 		{name: "undo", path: "/actions/" + lastAction("edit") + "/undo"},
 		{name: "scoring", path: "/settings/scoring", role: policy.Admin},
 		{name: "scoring-try", path: "/settings/scoring?try=1&frame=total&weights[red_flags]=5&" +
