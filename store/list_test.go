@@ -171,7 +171,6 @@ func TestMessageFilters(t *testing.T) {
 		{"toxicity", store.MessageFilter{Toxicity: ">0.5"}, []uuid.UUID{w.deep}},
 		{"a classifier with a dot in its name", store.MessageFilter{Classifier: "unitary/x.y.insult<0.5"},
 			[]uuid.UUID{w.deep}},
-		{"an unknown classifier", store.MessageFilter{Classifier: "detoxify.insult<0.5"}, nil},
 		{"since", store.MessageFilter{Since: &hour}, nil},
 		{"until", store.MessageFilter{Until: &hour, Role: "assistant"}, []uuid.UUID{w.reply}},
 		{"a tree's state", store.MessageFilter{TreeState: "ranking"}, nil},
