@@ -72,7 +72,7 @@ func TestRoles(t *testing.T) {
 	admin.wantStatus(admin.follow(".dialog-foot button.btn-primary"), 200)
 	greta.visit("/messages")
 	greta.wantText("h1", "Sign in")
-	admin.visit("/actions/" + w.one(t, "SELECT max(id)::text FROM actions WHERE kind = 'set_policy'") + "/undo")
+	admin.visit("/actions/" + w.one(t, "SELECT max(seq)::text FROM actions WHERE kind = 'set_policy'") + "/undo")
 	admin.fill("#act-reason", "Nobody is left for German.")
 	admin.wantStatus(admin.follow(".dialog-foot button.btn-primary"), 200)
 	admin.visit("/settings/roles")
