@@ -43,6 +43,9 @@ func open(ctx context.Context) error {
 			BinDir:  os.Getenv("TREEWARDEN_POSTGRES_BIN"),
 			Log:     slog.New(slog.DiscardHandler),
 			Fast:    true,
+			// Tests that run at once have stores of their own, and so have those of
+			// several packages.
+			Connections: 250,
 		})
 		if err != nil {
 			return fmt.Errorf("start the tests' PostgreSQL: %w (the tests' data in %s may be removed at any time)", err, dir)
