@@ -2,14 +2,12 @@ package admin
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/uuid"
 
 	"treewarden/policy"
-	"treewarden/store"
 	"treewarden/store/storetest"
 )
 
@@ -22,13 +20,6 @@ func TestEveryRoute(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
 	server := newServer(t, s)
-	roles := slices.Clone(s.Policy().Roles())
-	moderator, _ := s.Policy().Role(policy.Moderator)
-	moderator.Name, moderator.Title, moderator.Languages = "german", "German moderator", []string{"de"}
-	if _, err := s.ChangePolicy(t.Context(), store.CommandLine, store.PolicyChange{Roles: append(roles, moderator),
-		Reason: "A role for German."}); err != nil {
-		t.Fatal(err)
-	}
 	registered := map[string]map[string]route{}
 	for _, r := range allRoutes() {
 		if r.Path == livePath || r.Permission == public {
@@ -41,8 +32,7 @@ func TestEveryRoute(t *testing.T) {
 			registered[prefix+r.Path][r.Method] = r
 		}
 	}
-	actors := []person{{policy.Moderator, 1, nil}, {"german", 1, []string{"de"}}, {policy.DataLead, 1, nil},
-		{policy.Admin, 2, nil}}
+	actors := actingRoles(t, s)
 	targets := []person{{"", 1, []string{"de"}}, {policy.General, 0, []string{"de"}}, {policy.Admin, 2, []string{"de"}},
 		{policy.General, 0, []string{"en"}}}
 	refused, passed := 0, 0

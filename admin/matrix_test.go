@@ -89,13 +89,10 @@ type person struct {
 	languages []string
 }
 
-// TestActs performs every act on a user, a message and a tree, as a page and by the
-// API, by roles as they ship and by one for German only, on what is one's own, on
-// others' and on higher ranks', in either language.
-func TestActs(t *testing.T) {
-	t.Parallel()
-	s := storetest.New(t)
-	server := newServer(t, s)
+// actingRoles returns the roles that enter the console as they ship, and one that it
+// makes: a moderator for German only.
+func actingRoles(t *testing.T, s *store.Store) []person {
+	t.Helper()
 	roles := slices.Clone(s.Policy().Roles())
 	moderator, _ := s.Policy().Role(policy.Moderator)
 	moderator.Name, moderator.Title, moderator.Languages = "german", "German moderator", []string{"de"}
@@ -103,8 +100,18 @@ func TestActs(t *testing.T) {
 		Reason: "A role for German."}); err != nil {
 		t.Fatal(err)
 	}
-	actors := []person{{policy.Moderator, 1, nil}, {"german", 1, []string{"de"}}, {policy.DataLead, 1, nil},
+	return []person{{policy.Moderator, 1, nil}, {"german", 1, []string{"de"}}, {policy.DataLead, 1, nil},
 		{policy.Admin, 2, nil}}
+}
+
+// TestActs performs every act on a user, a message and a tree, as a page and by the
+// API, by roles as they ship and by one for German only, on what is one's own, on
+// others' and on higher ranks', in either language.
+func TestActs(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	server := newServer(t, s)
+	actors := actingRoles(t, s)
 	targets := []person{{policy.General, 0, []string{"de"}}, {policy.General, 0, []string{"en"}},
 		{policy.Moderator, 1, []string{"de"}}, {policy.Admin, 2, []string{"de"}}, {"", 1, []string{"de"}}}
 	cases, allowed := 0, 0
