@@ -7,11 +7,13 @@ import (
 
 	"treewarden/policy"
 	"treewarden/store/messages"
+	"treewarden/store/tables"
 )
 
 // What the package messages reads, by the names that users of a Store know.
 type (
 	Message       = messages.Message
+	MessageDetail = messages.MessageDetail
 	MessageFilter = messages.Filter
 	Label         = messages.Label
 	Deletion      = messages.Deletion
@@ -20,39 +22,25 @@ type (
 	Vote          = messages.Vote
 	Reaction      = messages.Reaction
 	Behind        = messages.Behind
+	Tree          = messages.Tree
+	TreeFilter    = messages.TreeFilter
+	TreeDetail    = messages.TreeDetail
+	Node          = messages.Node
+)
+
+var (
+	// Emojis are the reactions that people may give.
+	Emojis = tables.Emojis
+	// TreeStates are the states of a tree, in the order of a tree's life.
+	TreeStates = tables.TreeStates
 )
 
 // Message returns one message with the data of its page.
 func (s *Store) Message(ctx context.Context, actor Actor, id uuid.UUID) (MessageDetail, error) {
-	var d MessageDetail
 	if err := need(actor, policy.Read); err != nil {
-		return d, err
+		return MessageDetail{}, err
 	}
-	tree, err := messages.TreeOf(ctx, s.pool, id)
-	if err != nil {
-		return d, err
-	}
-	if d.Path, d.Replies, err = messages.Thread(ctx, s.pool, tree, id); err != nil {
-		return d, err
-	}
-	d.Message = d.Path[len(d.Path)-1]
-	if d.Siblings, err = messages.Siblings(ctx, s.pool, tree, d.ParentID); err != nil {
-		return d, err
-	}
-	if d.Tree, err = messages.TreeByID(ctx, s.pool, tree); err != nil {
-		return d, err
-	}
-	if d.Revisions, err = messages.Revisions(ctx, s.pool, tree, id); err != nil {
-		return d, err
-	}
-	if d.Reports, err = messages.Reports(ctx, s.pool, tree, id); err != nil {
-		return d, err
-	}
-	if d.Votes, err = messages.Votes(ctx, s.pool, tree, id); err != nil {
-		return d, err
-	}
-	d.Reactions, err = messages.Reactions(ctx, s.pool, tree, id)
-	return d, err
+	return messages.DetailOf(ctx, s.pool, id)
 }
 
 // Thread returns the path from the prompt to a message, and its replies.
@@ -93,13 +81,7 @@ func (s *Store) MessagesNamed(ctx context.Context, actor Actor, ids []uuid.UUID)
 	if err := need(actor, policy.Read); err != nil {
 		return nil, err
 	}
-	found, err := messages.Select(ctx, s.pool, `WHERE (m.tree_id, m.message_id)
-		IN (SELECT tree_id, message_id FROM message_trees WHERE message_id = ANY ($1))`, ids)
-	named := make(map[uuid.UUID]Message, len(found))
-	for _, m := range found {
-		named[m.MessageID] = m
-	}
-	return named, err
+	return messages.Named(ctx, s.pool, ids)
 }
 
 // ReportReasons returns the reason of the newest report that counts, by message.
@@ -108,4 +90,25 @@ func (s *Store) ReportReasons(ctx context.Context, actor Actor, ids []uuid.UUID)
 		return nil, err
 	}
 	return messages.ReasonsFor(ctx, s.pool, ids)
+}
+
+// Trees lists trees, the newest first.
+func (s *Store) Trees(ctx context.Context, actor Actor, f TreeFilter) (List[Tree], error) {
+	if err := need(actor, policy.Read); err != nil {
+		return List[Tree]{}, err
+	}
+	return messages.Trees(ctx, s.pool, f)
+}
+
+// Tree returns a tree with all its messages nested.
+func (s *Store) Tree(ctx context.Context, actor Actor, id uuid.UUID) (TreeDetail, error) {
+	if err := need(actor, policy.Read); err != nil {
+		return TreeDetail{}, err
+	}
+	return messages.Nested(ctx, s.pool, id)
+}
+
+// Languages lists the languages of trees, for filter fields.
+func (s *Store) Languages(ctx context.Context) ([]string, error) {
+	return messages.TreeLanguages(ctx, s.pool)
 }

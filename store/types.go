@@ -69,19 +69,6 @@ type Board struct {
 	AsOf    time.Time      `json:"as_of"`
 }
 
-// MessageDetail is a message with the data of its page.
-type MessageDetail struct {
-	Message
-	Tree      Tree       `json:"-"`
-	Path      []Message  `json:"-"` // from the prompt to the message itself
-	Siblings  []Message  `json:"-"` // including the message itself, by rank
-	Replies   []Message  `json:"-"`
-	Reports   []Report   `json:"reports"`
-	Votes     []Vote     `json:"votes"`
-	Reactions []Reaction `json:"reactions"`
-	Revisions []Revision `json:"-"`
-}
-
 // Act is a request for an action. The kind determines which fields are needed.
 type Act struct {
 	Kind    string
@@ -152,8 +139,4 @@ var (
 	ErrNotFound = db.ErrNotFound
 	// ErrUnavailable means that the database cannot be reached now.
 	ErrUnavailable = db.ErrUnavailable
-	// Emojis are the reactions that people may give.
-	Emojis = tables.Emojis
-	// TreeStates are the states of a tree, in the order of a tree's life.
-	TreeStates = tables.TreeStates
 )

@@ -166,6 +166,17 @@ func selectWith(ctx context.Context, c db.Conn, with, tail string, args ...any) 
 	return messages, db.Translate(err)
 }
 
+// Named reads messages by their ids. Unknown ids are left out.
+func Named(ctx context.Context, c db.Conn, ids []uuid.UUID) (map[uuid.UUID]Message, error) {
+	found, err := Select(ctx, c, `WHERE (m.tree_id, m.message_id)
+		IN (SELECT tree_id, message_id FROM message_trees WHERE message_id = ANY ($1))`, ids)
+	named := make(map[uuid.UUID]Message, len(found))
+	for _, m := range found {
+		named[m.MessageID] = m
+	}
+	return named, err
+}
+
 // SelectSQL is the query of Select with a WITH clause.
 func SelectSQL(with, tail string) string {
 	return with + " SELECT " + Columns + db.NoCursorKey + " FROM " + Tables + " " + tail
