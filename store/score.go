@@ -13,14 +13,19 @@ import (
 	"treewarden/store/counters"
 	"treewarden/store/db"
 	"treewarden/store/scores"
-	"treewarden/store/users"
 )
 
-// Score is a user's score in a window with its parts and its evidence, DaySignals
-// counts the signals of one day.
+// Boards and scores, by the names that users of a Store know.
 type (
+	Board       = boards.Board
+	BoardFilter = boards.BoardFilter
+	BoardRow    = boards.BoardRow
+	// Score is a user's score in a window with its parts and its evidence, DaySignals
+	// counts the signals of one day.
 	Score      = scores.Score
 	DaySignals = scores.DaySignals
+	// ScoreFault is a counter that differs from the base tables.
+	ScoreFault = counters.Fault
 )
 
 // EvidenceLimit is the maximum number of messages behind a signal.
@@ -29,30 +34,39 @@ const EvidenceLimit = scores.EvidenceLimit
 // since returns the start of a window as an argument.
 func (s *Store) since(window scoring.Window) pgtype.Timestamptz { return scores.Since(window, s.now()) }
 
+// Board ranks users by their troll score within a window, or by another column.
+// It reads the board in memory, which is as current as the database.
+func (s *Store) Board(ctx context.Context, actor Actor, f BoardFilter) (Board, error) {
+	if err := need(actor, policy.Read); err != nil {
+		return Board{}, err
+	}
+	return s.boards.Page(ctx, f)
+}
+
+// WatchBoards returns a channel that receives a value after boards changed, at
+// most one until it is read. The function stop ends this.
+func (s *Store) WatchBoards(ctx context.Context) (changed <-chan struct{}, stop func(), err error) {
+	return s.boards.Watch(ctx)
+}
+
+// WarmBoards reads the boards into memory, so that the first request need not
+// wait.
+func (s *Store) WarmBoards(ctx context.Context) error {
+	_, err := s.boards.Current(ctx)
+	return err
+}
+
 // Score returns a user's score, its parts and the messages behind each.
 func (s *Store) Score(ctx context.Context, actor Actor, user uuid.UUID, window scoring.Window,
 	formula scoring.Formula) (Score, error) {
-	score := Score{UserID: user, Window: window, Formula: formula.Name}
 	if err := need(actor, policy.Read); err != nil {
-		return score, err
+		return Score{}, err
 	}
 	of, err := userByID(ctx, s.pool, user)
 	if err != nil {
-		return score, err
+		return Score{}, err
 	}
-	score.Role, score.Status = of.Role, of.Status
-	counts, err := scores.Counted(ctx, s.pool, user, s.since(window), formula)
-	if err != nil {
-		return score, err
-	}
-	stats, err := users.StatsOf(ctx, s.pool, user, s.since(window))
-	if err != nil {
-		return score, err
-	}
-	score.Score, score.Parts = formula.Score(counts), formula.Parts(counts)
-	score.Rate = scoring.Rate(score.Score, stats.Messages)
-	score.Evidence, score.Messages, err = scores.Evidence(ctx, s.pool, user, s.since(window), formula)
-	return score, err
+	return scores.Of(ctx, s.pool, of, window, s.now(), formula)
 }
 
 // ForgetCounters removes the counters of hours and days that no window includes

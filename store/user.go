@@ -10,8 +10,36 @@ import (
 	"treewarden/store/briefs"
 	"treewarden/store/db"
 	"treewarden/store/raters"
-	"treewarden/store/scores"
+	"treewarden/store/tables"
 	"treewarden/store/users"
+)
+
+// What users, briefs and raters read, by the names that users of a Store know.
+type (
+	User        = users.User
+	UserDetail  = briefs.UserDetail
+	UserPrivate = users.Private
+	Ban         = users.Ban
+	Stats       = users.Stats
+	Feedback    = users.Feedback
+	NoteVersion = users.NoteVersion
+	UserBrief   = briefs.Brief
+	UserFilter  = users.Filter
+	// Rater measures how far a user's feedback agrees with that of others.
+	Rater = raters.Rater
+	// RaterLabel compares a rater's answers to one question with those of others.
+	RaterLabel = raters.Label
+	// RaterScale compares a rater's values for one label with those of others.
+	RaterScale = raters.ScaleDifference
+	// RaterFlags counts a rater's flags by their outcome.
+	RaterFlags = raters.Flags
+)
+
+// The statuses of a user.
+const (
+	Active = tables.Active
+	Banned = tables.Banned
+	Erased = tables.Erased
 )
 
 // Users lists users; keys are left out.
@@ -29,66 +57,15 @@ func (s *Store) Users(ctx context.Context, actor Actor, f UserFilter) (List[User
 
 // userByID reads one user; c may be a transaction.
 func userByID(ctx context.Context, c db.Conn, id uuid.UUID) (User, error) {
-	rows, err := c.Query(ctx, users.ByIDSQL, id)
-	if err != nil {
-		return User{}, db.Translate(err)
-	}
-	user, err := users.One(rows)
-	return user, db.Translate(err)
+	return users.ByID(ctx, c, id)
 }
-
-// What the package users reads, by the names that users of a Store know.
-type (
-	User        = users.User
-	UserPrivate = users.Private
-	Ban         = users.Ban
-	Stats       = users.Stats
-	Feedback    = users.Feedback
-	NoteVersion = users.NoteVersion
-	UserBrief   = briefs.Brief
-	UserFilter  = users.Filter
-)
 
 // User returns one user with their stats and scores in every window.
 func (s *Store) User(ctx context.Context, actor Actor, id uuid.UUID, formula scoring.Formula) (UserDetail, error) {
-	d := UserDetail{
-		Stats:  map[scoring.Window]Stats{},
-		Scores: map[scoring.Window]float64{},
-		Parts:  map[scoring.Window][]scoring.Part{},
-	}
 	if err := need(actor, policy.Read); err != nil {
-		return d, err
+		return UserDetail{}, err
 	}
-	var err error
-	if d.User, err = userByID(ctx, s.pool, id); err != nil {
-		return d, err
-	}
-	if actor.May(policy.UserPrivate) {
-		if d.Private, err = users.PrivateOf(ctx, s.pool, id); err != nil {
-			return d, err
-		}
-	}
-	if d.Languages, err = users.Languages(ctx, s.pool, id); err != nil {
-		return d, err
-	}
-	for _, window := range scoring.Windows {
-		stats, err := users.StatsOf(ctx, s.pool, id, s.since(window))
-		if err != nil {
-			return d, err
-		}
-		counts, err := scores.Kept(ctx, s.pool, id, window, s.now(), formula)
-		if err != nil {
-			return d, err
-		}
-		stats.Score = formula.Score(counts)
-		stats.Rate = scoring.Rate(stats.Score, stats.Messages)
-		d.Stats[window], d.Scores[window], d.Parts[window] = stats, stats.Score, formula.Parts(counts)
-	}
-	if d.Days, err = scores.Days(ctx, s.pool, id, s.now(), formula); err != nil {
-		return d, err
-	}
-	d.History, err = users.NotesOf(ctx, s.pool, id)
-	return d, err
+	return briefs.Detail(ctx, s.pool, id, formula, s.now(), actor.May(policy.UserPrivate))
 }
 
 // UserBrief returns what the head of a user's page shows beside their figures.

@@ -45,7 +45,7 @@ var ourImports = map[string][]string{
 	"store/aspects":    {"store/accounts", "store/tables"},
 	"store/proof":      {"store/db", "store/aspects", "store/tables", "store/lists", "store/candidates"},
 	"store/formulas":   {"store/db", "store/tables", "scoring"},
-	"store/scores":     {"store/db", "store/counters", "scoring"},
+	"store/scores":     {"store/db", "store/counters", "store/users", "scoring"},
 	"store/audit":      {"store/db"},
 	"store/briefs":     {"store/db", "store/users", "store/messages", "store/scores", "store/audit", "scoring"},
 	"store/bulk":       {"store/db", "store/tables", "store/counters", "store/boards", "store/similar"},

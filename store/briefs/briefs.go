@@ -1,4 +1,5 @@
-// Package briefs reads what other pages show of a user beside their own.
+// Package briefs reads what pages show of a user: their own page whole, other pages in
+// short.
 package briefs
 
 import (

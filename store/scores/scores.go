@@ -15,6 +15,7 @@ import (
 	"treewarden/scoring"
 	"treewarden/store/counters"
 	"treewarden/store/db"
+	"treewarden/store/users"
 )
 
 // Score is a user's score in a window with its parts and its evidence.
@@ -29,6 +30,25 @@ type Score struct {
 	Messages map[scoring.Signal]int         `json:"-"`        // the number of all messages behind a signal
 	Role     string                         `json:"-"`        // of the user, like Status
 	Status   string                         `json:"-"`
+}
+
+// Of returns a user's score, its parts and the messages behind each.
+func Of(ctx context.Context, c db.Conn, user users.User, window scoring.Window, now time.Time,
+	formula scoring.Formula) (Score, error) {
+	score := Score{UserID: user.UserID, Window: window, Formula: formula.Name, Role: user.Role, Status: user.Status}
+	since := Since(window, now)
+	counts, err := Counted(ctx, c, user.UserID, since, formula)
+	if err != nil {
+		return score, err
+	}
+	stats, err := users.StatsOf(ctx, c, user.UserID, since)
+	if err != nil {
+		return score, err
+	}
+	score.Score, score.Parts = formula.Score(counts), formula.Parts(counts)
+	score.Rate = scoring.Rate(score.Score, stats.Messages)
+	score.Evidence, score.Messages, err = Evidence(ctx, c, user.UserID, since, formula)
+	return score, err
 }
 
 // DaySignals counts the signals of one day (UTC), for the chart of 30 days.

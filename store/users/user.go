@@ -1,6 +1,7 @@
 package users
 
 import (
+	"context"
 	"time"
 
 	"github.com/google/uuid"
@@ -135,4 +136,14 @@ func One(rows pgx.Rows) (User, error) {
 		return User{}, err
 	}
 	return r.User(), nil
+}
+
+// ByID returns a user, or ErrNotFound.
+func ByID(ctx context.Context, c db.Conn, id uuid.UUID) (User, error) {
+	rows, err := c.Query(ctx, ByIDSQL, id)
+	if err != nil {
+		return User{}, db.Translate(err)
+	}
+	user, err := One(rows)
+	return user, db.Translate(err)
 }
