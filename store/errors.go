@@ -5,6 +5,24 @@ import (
 	"fmt"
 
 	"treewarden/policy"
+	"treewarden/store/db"
+)
+
+// The errors of the package db that handlers and commands know.
+type (
+	// Malformed is a request that cannot be decoded, BadParameter one with a wrong
+	// parameter in its query.
+	Malformed    = db.Malformed
+	BadParameter = db.BadParameter
+	// Invalid maps the invalid fields to reasons.
+	Invalid = db.Invalid
+)
+
+var (
+	// ErrNotFound means that the requested object does not exist.
+	ErrNotFound = db.ErrNotFound
+	// ErrUnavailable means that the database cannot be reached now.
+	ErrUnavailable = db.ErrUnavailable
 )
 
 // Forbidden is an act that the actor may not perform, because of a missing

@@ -2,11 +2,8 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/jackc/pgx/v5"
 
 	"treewarden/policy"
 	"treewarden/scoring"
@@ -63,7 +60,7 @@ func (s *Store) FormulaNamed(ctx context.Context, name string) (scoring.Formula,
 
 // setFormula is the kind of action that puts a new version of the formula in force.
 var setFormula = Kind{
-	Name: "set_formula", Target: "formula",
+	Name: "set_formula", Target: formulas.Target,
 	Title: "Change formula", Button: "Save as new version", Past: "Changed the formula",
 	Permission: policy.ScoringSave, Undoable: true, NeedsReason: true,
 	aspects: []aspect{formulaAspect{}},
@@ -116,26 +113,15 @@ func setFormulaTo(d *actionTx, change scoring.Change) error {
 	if next.Same(now) {
 		return errUnchanged
 	}
-	return d.putFormula(now, next, d.act.Reason)
+	return d.putFormula(now, next)
 }
 
-// putFormula inserts the next version of the formula and logs the change.
-func (d *actionTx) putFormula(now, next scoring.Formula, note string) error {
-	next.Version = now.Version + 1
-	next.Note = note
+// putFormula puts the next version of the formula in force and logs the change.
+func (d *actionTx) putFormula(now, next scoring.Formula) error {
+	next.Version, next.Note = now.Version+1, d.act.Reason
 	version := formulas.Version{Formula: next, Author: d.actor.Name, AuthorID: d.actor.id(), At: d.at, Action: &d.id}
-	if err := formulas.Insert(d.Ctx, d.Conn, version); err != nil {
+	if err := formulas.Replace(d.Ctx, d.Conn, now, version); err != nil || d.act.Preview {
 		return err
-	}
-	if _, err := d.exec(`INSERT INTO action_objects (action_id, object_type, object_id, aspect, before, after)
-		VALUES ($1, $2, $3, $4, $5, $6)`,
-		d.id, setFormula.Target, formulas.ID, formulaAspectName,
-		formulaState{now.Version, now.Weights, now.ToxicFrom},
-		formulaState{next.Version, next.Weights, next.ToxicFrom}); err != nil {
-		return err
-	}
-	if d.act.Preview {
-		return nil
 	}
 	d.update.Changed.Formula = true
 	if next.ToxicFrom == now.ToxicFrom {
@@ -144,41 +130,22 @@ func (d *actionTx) putFormula(now, next scoring.Formula, note string) error {
 	return d.update.ChangeThreshold(d.Ctx, d.Conn, next.ToxicFrom)
 }
 
-// formulaAspectName is the name of formulaAspect in the log.
-const formulaAspectName = "formula"
-
-// formulaState is the state of a formula in the log.
-type formulaState struct {
-	Version   int                        `json:"version"`
-	Weights   map[scoring.Signal]float64 `json:"weights"`
-	ToxicFrom float64                    `json:"toxic_from"`
-}
-
 // undo restores the formula that an action replaced, as a new version. It
 // compares the formulas and not the version numbers, so that a later change that
 // was undone is no conflict.
 func (formulaAspect) undo(d *actionTx, id int64) error {
-	var before, after formulaState
-	err := d.QueryRow(d.Ctx, `SELECT before, after FROM action_objects
-		WHERE action_id = $1 AND object_type = $2 AND aspect = $3`, id, setFormula.Target, formulaAspectName).
-		Scan(&before, &after)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil
-	}
-	if err != nil {
+	before, after, found, err := formulas.Change(d.Ctx, d.Conn, id)
+	if err != nil || !found {
 		return err
 	}
 	now, err := formulas.InForce(d.Ctx, d.Conn)
 	if err != nil {
 		return err
 	}
-	left, next := now, now
-	left.Weights, left.ToxicFrom = after.Weights, after.ToxicFrom
-	if !now.Same(left) {
-		return d.laterThan(id, setFormula.Target, formulas.ID, formulaAspectName)
+	if !now.Same(after.Apply(now)) {
+		return d.laterThan(id, formulas.Target, formulas.ID, formulas.Aspect)
 	}
-	next.Weights, next.ToxicFrom = before.Weights, before.ToxicFrom
-	return d.putFormula(now, next, d.act.Reason)
+	return d.putFormula(now, before.Apply(now))
 }
 
 // Trial compares two formulas, TrialRow is a user whose place differs between them.

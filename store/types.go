@@ -42,23 +42,10 @@ type (
 	Page = db.Page
 	// List is one page of a keyset-paged list.
 	List[T any] = db.List[T]
-	// Malformed is a request that cannot be decoded, BadParameter one with a wrong
-	// parameter in its query.
-	Malformed    = db.Malformed
-	BadParameter = db.BadParameter
-	// Invalid maps the invalid fields to reasons.
-	Invalid = db.Invalid
 	// Ingested is the result of one ingest.
 	Ingested = ingest.Result
 	// ImportOptions are the options of an import.
 	ImportOptions = importer.Options
 	// ImportSummary counts the rows that an import changed.
 	ImportSummary = importer.Summary
-)
-
-var (
-	// ErrNotFound means that the requested object does not exist.
-	ErrNotFound = db.ErrNotFound
-	// ErrUnavailable means that the database cannot be reached now.
-	ErrUnavailable = db.ErrUnavailable
 )

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"treewarden/scoring"
 	"treewarden/store/db"
@@ -86,15 +87,52 @@ func Lock(ctx context.Context, c db.Conn) error {
 	return err
 }
 
-// Insert writes a version.
-func Insert(ctx context.Context, c db.Conn, v Version) error {
+// The names of the formula in the log: its type of target, and its aspect.
+const (
+	Target = "formula"
+	Aspect = "formula"
+)
+
+// State is the state of a formula in the log.
+type State struct {
+	Version   int                        `json:"version"`
+	Weights   map[scoring.Signal]float64 `json:"weights"`
+	ToxicFrom float64                    `json:"toxic_from"`
+}
+
+func stateOf(f scoring.Formula) State { return State{f.Version, f.Weights, f.ToxicFrom} }
+
+// Apply returns a formula with the weights and the threshold of the state.
+func (s State) Apply(f scoring.Formula) scoring.Formula {
+	f.Weights, f.ToxicFrom = s.Weights, s.ToxicFrom
+	return f
+}
+
+// Change returns the formula before and after an action. found is false if the action
+// changed no formula.
+func Change(ctx context.Context, c db.Conn, action int64) (before, after State, found bool, err error) {
+	err = c.QueryRow(ctx, `SELECT before, after FROM action_objects
+		WHERE action_id = $1 AND object_type = $2 AND aspect = $3`, action, Target, Aspect).Scan(&before, &after)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return before, after, false, nil
+	}
+	return before, after, err == nil, err
+}
+
+// Replace puts a version in the place of the formula in force, and logs the change
+// for the version's action.
+func Replace(ctx context.Context, c db.Conn, inForce scoring.Formula, v Version) error {
 	weights, err := json.Marshal(v.Weights)
 	if err != nil {
 		return fmt.Errorf("write down the weights: %w", err)
 	}
-	_, err = c.Exec(ctx, `INSERT INTO formula_versions (
+	if _, err := c.Exec(ctx, `INSERT INTO formula_versions (
 			formula_id, version, name, weights, toxic_from, note, author_id, author, at, action_id)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		ID, v.Formula.Version, v.Name, weights, v.ToxicFrom, v.Note, v.AuthorID, v.Author, v.At, v.Action)
+		ID, v.Formula.Version, v.Name, weights, v.ToxicFrom, v.Note, v.AuthorID, v.Author, v.At, v.Action); err != nil {
+		return err
+	}
+	_, err = c.Exec(ctx, `INSERT INTO action_objects (action_id, object_type, object_id, aspect, before, after)
+		VALUES ($1, $2, $3, $4, $5, $6)`, v.Action, Target, ID, Aspect, stateOf(inForce), stateOf(v.Formula))
 	return err
 }
