@@ -9,7 +9,6 @@ import (
 
 	"treewarden/policy"
 	"treewarden/store/accounts"
-	"treewarden/store/db"
 	"treewarden/store/sessions"
 )
 
@@ -26,16 +25,11 @@ var (
 	}
 )
 
-// Key describes an API key, without the key itself.
-type Key = accounts.Key
-
-// KeyParams are a new API key.
-type KeyParams struct {
-	Name      string
-	Role      string
-	Languages []string   // the key's own limit; nil is none
-	Expires   *time.Time // nil is never
-}
+// Key describes an API key, without the key itself; KeyParams are a new one.
+type (
+	Key       = accounts.Key
+	KeyParams = accounts.KeyParams
+)
 
 // CreateKey creates an API key and returns it. The key cannot be read again.
 func (s *Store) CreateKey(ctx context.Context, actor Actor, name, role string, expires *time.Time) (string, error) {
@@ -49,7 +43,7 @@ func (s *Store) NewKey(ctx context.Context, actor Actor, p KeyParams, act Act) (
 	if err := need(actor, policy.KeyManage); err != nil {
 		return Outcome{}, "", err
 	}
-	if err := accounts.CheckKey(p.Name, p.Languages, p.Expires, s.now()); err != nil {
+	if err := p.Check(s.now()); err != nil {
 		return Outcome{}, "", err
 	}
 	if err := checkReason(act.Reason, false); err != nil {
@@ -57,25 +51,14 @@ func (s *Store) NewKey(ctx context.Context, actor Actor, p KeyParams, act Act) (
 	}
 	act.Kind, act.Params = createKey.Name, p
 	secret, _ := sessions.NewToken()
-	key, name := "tw_"+secret, strings.TrimSpace(p.Name)
-	made := false
+	key, made := "tw_"+secret, false
 	outcome, err := s.perform(ctx, actor, act, createKey, func(d *actionTx) error {
-		if err := s.checkGrant(d.actor, policy.Subject{Role: p.Role, Languages: p.Languages}, policy.KeyManage); err != nil {
+		if err := s.checkGrant(d.actor, p.Subject(), policy.KeyManage); err != nil {
 			return err
 		}
-		d.aim(uuid.New(), name)
-		if _, err := d.exec(`INSERT INTO users (user_id, display_name, auth_method, username, role, languages,
-				show_on_leaderboard) VALUES ($1, $2, 'key', $1::uuid::text, $3, $4, false)`,
-			d.act.Target, name, p.Role, p.Languages); err != nil {
-			return err
-		}
-		if err := d.logRole(p.Role); err != nil {
-			return err
-		}
+		d.aim(uuid.New(), strings.TrimSpace(p.Name))
 		made = true
-		_, err := d.exec(`INSERT INTO api_keys (key_hash, user_id, name, expires_at, created_by)
-			VALUES ($1, $2, $3, $4, $5)`, sessions.HashToken(key), d.act.Target, name, p.Expires, d.actor.id())
-		return db.Taken(err, "name", "There is a key of this name. Choose another one.")
+		return accounts.InsertKey(d.Ctx, d.Conn, d.id, d.act.Target, p, key, d.actor.id())
 	})
 	if err != nil || !made {
 		key = ""
@@ -129,10 +112,7 @@ func (s *Store) RevokeKeyByID(ctx context.Context, actor Actor, act Act) (Outcom
 	}
 	act.Kind = RevokeKeyKind.Name
 	return s.perform(ctx, actor, act, RevokeKeyKind, func(d *actionTx) error {
-		if _, err := d.exec("SELECT FROM api_keys WHERE user_id = $1 FOR UPDATE", d.act.Target); err != nil {
-			return err
-		}
-		key, err := accounts.KeyByID(d.Ctx, d.Conn, d.act.Target)
+		key, err := accounts.LockKey(d.Ctx, d.Conn, d.act.Target)
 		if err != nil {
 			return err
 		}
@@ -140,12 +120,10 @@ func (s *Store) RevokeKeyByID(ctx context.Context, actor Actor, act Act) (Outcom
 		if key.RevokedAt != nil {
 			return &Conflict{Why: "This key was revoked already."}
 		}
-		if err := s.checkGrant(d.actor, policy.Subject{Role: key.Role, Languages: key.Languages},
-			policy.KeyManage); err != nil {
+		if err := s.checkGrant(d.actor, key.Subject(), policy.KeyManage); err != nil {
 			return err
 		}
-		_, err = d.exec("UPDATE api_keys SET revoked_at = $2 WHERE user_id = $1", key.UserID, d.at)
-		return err
+		return accounts.RevokeKey(d.Ctx, d.Conn, key.UserID, d.at)
 	})
 }
 

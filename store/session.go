@@ -7,7 +7,6 @@ import (
 
 	"treewarden/policy"
 	"treewarden/store/accounts"
-	"treewarden/store/db"
 	"treewarden/store/sessions"
 )
 
@@ -146,10 +145,5 @@ func (s *Store) ForgetSignIns(ctx context.Context) error { return sessions.Forge
 
 // SetDisplay stores a person's display settings.
 func (s *Store) SetDisplay(ctx context.Context, person Person, blurToxic bool, theme string) error {
-	if err := db.OneOf("theme", theme, "system", "light", "dark"); err != nil {
-		return Invalid{"theme": "Choose system, light or dark."}
-	}
-	_, err := s.pool.Exec(ctx, "UPDATE users SET blur_toxic = $2, theme = $3 WHERE user_id = $1",
-		person.UserID, blurToxic, theme)
-	return db.Translate(err)
+	return accounts.SetDisplay(ctx, s.pool, person.UserID, blurToxic, theme)
 }

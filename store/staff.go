@@ -9,7 +9,6 @@ import (
 
 	"treewarden/policy"
 	"treewarden/store/accounts"
-	"treewarden/store/db"
 	"treewarden/store/sessions"
 )
 
@@ -96,13 +95,6 @@ func (d *actionTx) aim(user uuid.UUID, label string) {
 	d.affected.Users = 1
 }
 
-// logRole logs the role that a new account or key has from the start.
-func (d *actionTx) logRole(role string) error {
-	_, err := d.exec(`INSERT INTO action_objects (action_id, object_type, object_id, aspect, before, after)
-		VALUES ($1, 'user', $2, $3, NULL, to_jsonb($4::text))`, d.id, d.act.Target, roleAspect.Name, role)
-	return err
-}
-
 // CreateStaff creates an account that can sign in by name and password. Without a
 // password, it can sign in only by a link.
 func (s *Store) CreateStaff(ctx context.Context, actor Actor, name, role, password string) (User, error) {
@@ -130,15 +122,8 @@ func (s *Store) newStaff(
 	if err := need(actor, policy.StaffManage); err != nil {
 		return Outcome{}, Link{}, err
 	}
-	wrong := p.Check()
-	if p.Name == nil {
-		wrong["name"] = "Give the account a name."
-	}
-	if p.Role == nil || *p.Role == "" {
-		wrong["role"] = "Choose a role."
-	}
-	if len(wrong) > 0 {
-		return Outcome{}, Link{}, wrong
+	if err := p.CheckNew(); err != nil {
+		return Outcome{}, Link{}, err
 	}
 	if err := checkReason(act.Reason, false); err != nil {
 		return Outcome{}, Link{}, err
@@ -157,13 +142,8 @@ func (s *Store) newStaff(
 		if err := d.checkStaffRole(policy.Subject{Role: *p.Role, Languages: p.Languages}); err != nil {
 			return err
 		}
-		name := strings.TrimSpace(*p.Name)
-		d.aim(uuid.New(), name)
-		if _, err := d.exec(`INSERT INTO users (user_id, display_name, username, role, languages, password_hash,
-			account) VALUES ($1, $2, $2, $3, $4, $5, true)`, d.act.Target, name, *p.Role, p.Languages, hash); err != nil {
-			return db.Taken(err, "name", "There is an account of this name. Choose another one.")
-		}
-		if err := d.logRole(*p.Role); err != nil {
+		d.aim(uuid.New(), strings.TrimSpace(*p.Name))
+		if err := accounts.Insert(d.Ctx, d.Conn, d.id, d.act.Target, p, hash); err != nil {
 			return err
 		}
 		if invite {
@@ -186,12 +166,8 @@ func (s *Store) ChangeStaff(ctx context.Context, actor Actor, act Act, p account
 	if err := need(actor, policy.StaffManage); err != nil {
 		return StaffOutcome{}, err
 	}
-	wrong := p.Check()
-	if p.Name == nil && p.Role == nil && !p.SetLanguages {
-		wrong["role"] = "Give at least one value to change."
-	}
-	if len(wrong) > 0 {
-		return StaffOutcome{}, wrong
+	if err := p.CheckChange(); err != nil {
+		return StaffOutcome{}, err
 	}
 	if err := checkReason(act.Reason, !act.Preview); err != nil {
 		return StaffOutcome{}, err
@@ -214,14 +190,7 @@ func (d *actionTx) changeStaff(p accounts.Params) (gains, loses []policy.Change,
 	if err := d.checkVersion(account.Version); err != nil {
 		return nil, nil, err
 	}
-	to := account.Subject()
-	if p.Role != nil {
-		to.Role = *p.Role
-	}
-	if p.SetLanguages {
-		to.Languages = p.Languages
-	}
-	moved := to.Role != account.Role || !accounts.SameLimit(to.Languages, account.Languages)
+	to, moved := p.Change(account)
 	if moved {
 		if err := d.checkStaffRole(to); err != nil {
 			return nil, nil, err
@@ -247,7 +216,7 @@ func (d *actionTx) changeStaff(p accounts.Params) (gains, loses []policy.Change,
 		}
 		n, err := d.change(field.aspect, "chosen AS (SELECT $2::uuid AS id)", field.set, account.UserID, field.value)
 		if err != nil {
-			return nil, nil, db.Taken(err, "name", "There is an account of this name. Choose another one.")
+			return nil, nil, accounts.Taken(err)
 		}
 		changed += n
 	}
@@ -270,18 +239,14 @@ func (d *actionTx) lockStaff() (accounts.Account, error) {
 		err = &Conflict{Why: "This person is no longer a member of staff. " +
 			"Create an account, or undo the removal of their access."}
 	}
-	if err != nil || d.actor.trusted() {
+	if err != nil || d.actor.trusted() || d.actor.Via == "key" {
 		return account, err
 	}
-	var in bool
-	if err := d.QueryRow(d.Ctx, "SELECT $2 = 'key' OR EXISTS (SELECT FROM sessions WHERE user_id = $1)",
-		d.actor.UserID, d.actor.Via).Scan(&in); err != nil {
-		return account, err
+	in, err := sessions.HasAny(d.Ctx, d.Conn, d.actor.UserID)
+	if err == nil && !in {
+		err = errActorChanged
 	}
-	if !in {
-		return account, errActorChanged
-	}
-	return account, nil
+	return account, err
 }
 
 var errActorChanged = &Forbidden{Why: "Your own access has just changed, so nothing was done."}
@@ -314,7 +279,7 @@ func (d *actionTx) onStaff() error {
 	}
 	switch what {
 	case resetStaff:
-		_, err = d.exec("UPDATE users SET password_hash = NULL WHERE user_id = $1", account.UserID)
+		err = sessions.SetPassword(d.Ctx, d.Conn, account.UserID, nil)
 	case takeAccess:
 		if err := accounts.RevokeKeys(d.Ctx, d.Conn, account.UserID, d.at); err != nil {
 			return err
@@ -392,7 +357,7 @@ func (s *Store) SetStaffPassword(ctx context.Context, actor Actor, name, passwor
 			if _, err := d.lockUser(account.UserID); err != nil {
 				return err
 			}
-			if _, err := d.exec("UPDATE users SET password_hash = $2 WHERE user_id = $1", account.UserID, hash); err != nil {
+			if err := sessions.SetPassword(d.Ctx, d.Conn, account.UserID, &hash); err != nil {
 				return err
 			}
 			return errors.Join(sessions.EndLinks(d.Ctx, d.Conn, account.UserID), sessions.EndAll(d.Ctx, d.Conn, account.UserID))

@@ -1,16 +1,12 @@
-// Package accounts reads the accounts that can sign in and the API keys, and makes
-// the changes of them that are not kept for an undo: links, sessions, revoked keys.
-// The package store checks who may do so and logs it.
+// Package accounts reads the accounts that can sign in and the API keys, inserts new
+// ones, and makes the changes of them that are not kept for an undo: revoked keys and
+// settings of the display. The package store checks who may do so and logs it.
 package accounts
 
 import (
 	"context"
-	"errors"
-	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -97,8 +93,40 @@ const SetRoleSQL = "role = $3, account = o.account OR o.auth_method = 'local' AN
 const RestoreRoleSQL = `role = s #>> '{}', account = o.account AND (s #>> '{}' <> 'general'
 	OR o.password_hash IS NOT NULL OR o.last_seen_at IS NOT NULL)`
 
+// Taken translates a unique violation to an Invalid: accounts sign in by their name.
+func Taken(err error) error {
+	return db.Taken(err, "name", "There is an account of this name. Choose another one.")
+}
+
 // NameTaken says why a contributor gets no role.
 const NameTaken = "An account signs in by the name of this contributor. Give that account another name first."
+
+// Insert inserts an account that an action makes, and logs its role. Without the hash
+// of a password, the account can sign in only by a link.
+func Insert(ctx context.Context, c db.Conn, action int64, id uuid.UUID, p Params, passwordHash *string) error {
+	if _, err := c.Exec(ctx, `INSERT INTO users (user_id, display_name, username, role, languages, password_hash,
+		account) VALUES ($1, $2, $2, $3, $4, $5, true)`,
+		id, strings.TrimSpace(*p.Name), *p.Role, p.Languages, passwordHash); err != nil {
+		return Taken(err)
+	}
+	return logRole(ctx, c, action, id, *p.Role)
+}
+
+// logRole logs the role that a new account or key has from the start.
+func logRole(ctx context.Context, c db.Conn, action int64, id uuid.UUID, role string) error {
+	_, err := c.Exec(ctx, `INSERT INTO action_objects (action_id, object_type, object_id, aspect, before, after)
+		VALUES ($1, 'user', $2, 'role', NULL, to_jsonb($3::text))`, action, id, role)
+	return err
+}
+
+// SetDisplay stores how the console looks to a user.
+func SetDisplay(ctx context.Context, c db.Conn, user uuid.UUID, blurToxic bool, theme string) error {
+	if err := db.OneOf("theme", theme, "system", "light", "dark"); err != nil {
+		return db.Invalid{"theme": "Choose system, light or dark."}
+	}
+	_, err := c.Exec(ctx, "UPDATE users SET blur_toxic = $2, theme = $3 WHERE user_id = $1", user, blurToxic, theme)
+	return db.Translate(err)
+}
 
 // Found is a person whom a name or an id means.
 type Found struct {
@@ -174,162 +202,4 @@ func Page(ctx context.Context, c db.Conn, f Filter) (db.List[Account], error) {
 		items[i] = r.Account
 	}
 	return db.List[Account]{Items: items, Next: next, Prev: prev}, err
-}
-
-// Key describes an API key, without the key itself.
-type Key struct {
-	UserID     uuid.UUID  `json:"user_id"`
-	Name       string     `json:"name"`
-	Role       string     `json:"role"`
-	Languages  []string   `json:"languages"` // the key's own limit, besides the role's; null is none
-	CreatedAt  time.Time  `json:"created_at"`
-	CreatedBy  *string    `json:"created_by"` // the name of the maker, null for the command line
-	ExpiresAt  *time.Time `json:"expires_at"`
-	LastUsedAt *time.Time `json:"last_used_at"`
-	RevokedAt  *time.Time `json:"revoked_at"`
-}
-
-// The states of a key.
-const (
-	KeyActive  = "active"
-	KeyExpired = "expired"
-	KeyRevoked = "revoked"
-)
-
-// State returns the state of a key at a time.
-func (k Key) State(now time.Time) string {
-	switch {
-	case k.RevokedAt != nil:
-		return KeyRevoked
-	case k.ExpiresAt != nil && !k.ExpiresAt.After(now):
-		return KeyExpired
-	}
-	return KeyActive
-}
-
-const (
-	keyColumns = `k.user_id, k.name, u.role, u.languages, k.created_at,
-		(SELECT m.display_name FROM users m WHERE m.user_id = k.created_by) AS created_by,
-		k.expires_at, k.last_used_at, k.revoked_at`
-	keyFrom = "api_keys k JOIN users u USING (user_id)"
-)
-
-// Keys returns all keys, by name.
-func Keys(ctx context.Context, c db.Conn) ([]Key, error) {
-	return db.Collect[Key](ctx, c, "SELECT "+keyColumns+" FROM "+keyFrom+" ORDER BY lower(k.name), k.name")
-}
-
-// KeyByID returns a key, or ErrNotFound.
-func KeyByID(ctx context.Context, c db.Conn, id uuid.UUID) (Key, error) {
-	return one(db.Collect[Key](ctx, c, "SELECT "+keyColumns+" FROM "+keyFrom+" WHERE k.user_id = $1", id))
-}
-
-// KeyByName returns the key of a name, or ErrNotFound.
-func KeyByName(ctx context.Context, c db.Conn, name string) (Key, error) {
-	return one(db.Collect[Key](ctx, c, "SELECT "+keyColumns+" FROM "+keyFrom+" WHERE k.name = $1",
-		strings.TrimSpace(db.ToText(name))))
-}
-
-// KeyPage returns one page of the keys, by name.
-func KeyPage(ctx context.Context, c db.Conn, p db.Page) (db.List[Key], error) {
-	type row struct {
-		db.Keyed
-		Key
-	}
-	rows, next, prev, err := db.Fetch[row](ctx, c, db.Query{Columns: keyColumns, From: keyFrom},
-		db.Order{Name: "keys", Keys: []db.Key{
-			{Expr: "lower(k.name)", Typ: "text"}, {Expr: "k.user_id", Typ: "uuid"},
-		}}, p)
-	items := make([]Key, len(rows))
-	for i, r := range rows {
-		items[i] = r.Key
-	}
-	return db.List[Key]{Items: items, Next: next, Prev: prev}, err
-}
-
-// RevokeKeys revokes the keys that a user made, and those that these keys made. A
-// key may make another one at the same moment, so it looks until there is none.
-func RevokeKeys(ctx context.Context, c db.Conn, maker uuid.UUID, at time.Time) error {
-	for {
-		tag, err := c.Exec(ctx, `WITH RECURSIVE made AS (
-				SELECT user_id FROM api_keys WHERE created_by = $1
-				UNION SELECT k.user_id FROM api_keys k JOIN made m ON k.created_by = m.user_id)
-			UPDATE api_keys k SET revoked_at = $2 FROM made WHERE made.user_id = k.user_id AND k.revoked_at IS NULL`, maker, at)
-		if err != nil || tag.RowsAffected() == 0 {
-			return db.Translate(err)
-		}
-	}
-}
-
-// Params are a new account, or the changes of one. A nil field of a change is left
-// alone.
-type Params struct {
-	Name *string
-	Role *string
-	// Languages is the account's own limit of languages if SetLanguages is set; nil
-	// is none.
-	Languages    []string
-	SetLanguages bool
-}
-
-// Check returns what is wrong with the values by themselves.
-func (p Params) Check() db.Invalid {
-	wrong := db.Invalid{}
-	if p.Name != nil {
-		var invalid db.Invalid
-		if errors.As(CheckName(*p.Name), &invalid) {
-			wrong = invalid
-		}
-	}
-	if why := policy.LimitFault(p.Languages); why != "" {
-		wrong["languages"] = why
-	}
-	return wrong
-}
-
-// SameLimit reports whether two limits of languages are the same.
-func SameLimit(a, b []string) bool { return (a == nil) == (b == nil) && slices.Equal(a, b) }
-
-// CheckName returns an Invalid unless a name has 1 to 100 characters, at least one
-// of them visible.
-func CheckName(name string) error {
-	if n := utf8.RuneCountInString(strings.TrimSpace(name)); n > 100 || !Visible(name) {
-		return db.Invalid{"name": "A name has 1 to 100 characters, at least one of them visible."}
-	}
-	if !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
-		return db.Invalid{"name": "This name holds bytes that are not text (NUL or broken UTF-8)."}
-	}
-	return nil
-}
-
-// CheckKey returns an Invalid unless the values of a new key are right.
-func CheckKey(name string, languages []string, expires *time.Time, now time.Time) error {
-	if err := CheckName(name); err != nil {
-		return err
-	}
-	if why := policy.LimitFault(languages); why != "" {
-		return db.Invalid{"languages": why}
-	}
-	if expires != nil && (!expires.After(now) || expires.UTC().Year() > 9999) {
-		return db.Invalid{"expires": "The end of a key must be in the future and before the year 10000."}
-	}
-	return nil
-}
-
-// CheckPassword returns an Invalid for the field unless a new password has 10 to 200
-// characters.
-func CheckPassword(field, password string) error {
-	if n := utf8.RuneCountInString(password); n < 10 || n > 200 {
-		return db.Invalid{field: "A password has 10 to 200 characters."}
-	}
-	return nil
-}
-
-// Visible reports whether a text has a visible character.
-func Visible(text string) bool {
-	return strings.ContainsFunc(text, func(r rune) bool {
-		const blankBraille = 0x2800
-		return unicode.IsGraphic(r) && !unicode.IsSpace(r) && r != blankBraille &&
-			!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
-	})
 }

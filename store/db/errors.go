@@ -37,6 +37,14 @@ func (i Invalid) Error() string {
 	return strings.Join(parts, "; ")
 }
 
+// Err returns the Invalid as an error, or nil if no field is invalid.
+func (i Invalid) Err() error {
+	if len(i) == 0 {
+		return nil
+	}
+	return i
+}
+
 // forPeople makes the name of a field readable: "display name" and, for a nested
 // field, "weights, red flags".
 var forPeople = strings.NewReplacer("_", " ", ".", ", ", "[", ", ", "]", "")

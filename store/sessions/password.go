@@ -7,6 +7,9 @@ import (
 	"encoding/base64"
 
 	"github.com/alexedwards/argon2id"
+	"github.com/google/uuid"
+
+	"treewarden/store/db"
 )
 
 // passwordParams are fixed, so that a hash has the same cost on every machine.
@@ -39,6 +42,12 @@ func PasswordFits(ctx context.Context, password, hash string) (bool, error) {
 		return false, ctx.Err()
 	}
 	return argon2id.ComparePasswordAndHash(password, hash)
+}
+
+// SetPassword sets the hash of a user's password; nil is no password.
+func SetPassword(ctx context.Context, c db.Conn, user uuid.UUID, hash *string) error {
+	_, err := c.Exec(ctx, "UPDATE users SET password_hash = $2 WHERE user_id = $1", user, hash)
+	return err
 }
 
 // NewToken returns a secret of 256 bits and its hash, which is stored.

@@ -228,7 +228,7 @@ func redeem(
 			return ErrSignIn
 		}
 		if password != nil {
-			if _, err := tx.Exec(ctx, "UPDATE users SET password_hash = $2 WHERE user_id = $1", id, password); err != nil {
+			if err := SetPassword(ctx, tx, id, password); err != nil {
 				return err
 			}
 			if err := errors.Join(EndAll(ctx, tx, id), EndLinks(ctx, tx, id)); err != nil {
@@ -312,6 +312,12 @@ func End(ctx context.Context, c db.Conn, token string) error {
 func EndAll(ctx context.Context, c db.Conn, user uuid.UUID) error {
 	_, err := c.Exec(ctx, "DELETE FROM sessions WHERE user_id = $1", user)
 	return db.Translate(err)
+}
+
+// HasAny reports whether a user has a session.
+func HasAny(ctx context.Context, c db.Conn, user uuid.UUID) (has bool, err error) {
+	err = c.QueryRow(ctx, "SELECT EXISTS (SELECT FROM sessions WHERE user_id = $1)", user).Scan(&has)
+	return has, db.Translate(err)
 }
 
 // OpenSQL is the condition for a session s that is open.
