@@ -80,7 +80,7 @@ func CheckName(name string) error {
 	if n := utf8.RuneCountInString(strings.TrimSpace(name)); n > 100 || !Visible(name) {
 		return db.Invalid{"name": "A name has 1 to 100 characters, at least one of them visible."}
 	}
-	if !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
+	if !db.IsText(name) {
 		return db.Invalid{"name": "This name holds bytes that are not text (NUL or broken UTF-8)."}
 	}
 	return nil

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -76,8 +75,8 @@ func (r Rule) ready() (*ready, error) {
 		{rule.Words, strings.Join(r.Words, " ")}, {rule.Regex, r.Regex}, {"lang", r.Lang},
 		{Label, r.Label}, {Classifier, r.Classifier},
 	} {
-		if !utf8.ValidString(text.value) || strings.ContainsRune(text.value, 0) {
-			wrong[text.field] = "This text holds bytes that are not text (NUL or broken UTF-8)."
+		if !db.IsText(text.value) {
+			wrong[text.field] = db.NotText
 		}
 	}
 	for _, part := range []struct {

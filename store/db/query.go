@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/text/unicode/norm"
@@ -287,6 +288,12 @@ func EscapeLike(text string) string {
 func ToText(text string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 }
+
+// IsText reports whether a text column can hold a text.
+func IsText(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
+
+// NotText says why a text is refused that IsText does not hold for.
+const NotText = "This text holds bytes that are not text (NUL or broken UTF-8)."
 
 // NoCursorKey is the cursor_key column for queries that are not paged.
 const NoCursorKey = `, '{}'::text[] AS cursor_key`

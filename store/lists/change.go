@@ -5,10 +5,12 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"treewarden/corpus"
 	"treewarden/store/db"
 )
 
@@ -16,6 +18,32 @@ import (
 type NewItem struct {
 	MessageID uuid.UUID `json:"message_id"`
 	Note      string    `json:"note"`
+}
+
+// MaxItems is the maximum number of messages that one action adds to a list or
+// removes from it.
+const MaxItems = 100_000
+
+// CheckNewItems returns an Invalid unless items can be added to a list.
+func CheckNewItems(items []NewItem) error {
+	if len(items) > MaxItems {
+		return db.Invalid{"items": "Add at most 100,000 messages at once; these are more."}
+	}
+	for _, item := range items {
+		if !db.IsText(item.Note) || utf8.RuneCountInString(item.Note) > corpus.MaxIDNote {
+			return db.Invalid{"items": "The note of " + item.MessageID.String() + " is no text of at most 500 characters."}
+		}
+	}
+	return nil
+}
+
+// NewItems returns messages as items without notes.
+func NewItems(messages []uuid.UUID) []NewItem {
+	items := make([]NewItem, len(messages))
+	for i, id := range messages {
+		items[i].MessageID = id
+	}
+	return items
 }
 
 // Added tells what became of the items that were to be added to a list.
@@ -39,6 +67,30 @@ func AspectOf(list uuid.UUID) string { return ItemAspect + ":" + list.String() }
 // ItemStateSQL is the state of an item i in the log.
 const ItemStateSQL = `jsonb_build_object('item', i.item_id, 'note', i.note, 'by', i.added_by, 'at', i.added_at,
 	'action', i.action_id, 'text', i.text_md5)`
+
+// Insert inserts a list that does not count as existing yet: it is removed, and has no
+// version.
+func Insert(ctx context.Context, c db.Conn, id uuid.UUID, p ListParams, owner *uuid.UUID, at time.Time) error {
+	l := p.Apply(List{})
+	_, err := c.Exec(ctx, `INSERT INTO lists (list_id, name, kind, note, owner_id, created_date, removed, version)
+		VALUES ($1, $2, $3, $4, $5, $6, true, 0)`, id, l.Name, l.Kind, l.Note, owner, at)
+	return err
+}
+
+// Lock locks a list and reads it. It returns ErrNotFound if there is none.
+func Lock(ctx context.Context, c db.Conn, id uuid.UUID) (List, error) {
+	if _, err := c.Exec(ctx, "SELECT FROM lists WHERE list_id = $1 FOR NO KEY UPDATE", id); err != nil {
+		return List{}, err
+	}
+	return ByID(ctx, c, id)
+}
+
+// LeavesItems reports whether a list was removed that has items.
+func LeavesItems(ctx context.Context, c db.Conn, id uuid.UUID) (leaves bool, err error) {
+	err = c.QueryRow(ctx, "SELECT EXISTS (SELECT FROM lists WHERE list_id = $1 AND removed AND items > 0)", id).
+		Scan(&leaves)
+	return leaves, err
+}
 
 // Add adds items to a list and logs each of them. It returns the number of new
 // items, with those whose message is not here. The caller has locked the list.

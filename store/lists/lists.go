@@ -1,10 +1,10 @@
 // Package lists reads lists of messages: their items, the state of each item,
-// counts of the states, and what two lists share. The package store changes them.
+// counts of the states, and what two lists share. It also writes what the actions of
+// the package store change in them.
 package lists
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -272,9 +272,9 @@ func Count(ctx context.Context, c db.Conn, list uuid.UUID, now time.Time) (Audit
 	return audit, err
 }
 
-// CountUpTo counts the rows of a query, up to a number.
-func CountUpTo(ctx context.Context, c db.Conn, q db.Query, most int) (n int64, err error) {
-	sql, args := q.SQL()
-	err = c.QueryRow(ctx, fmt.Sprintf("SELECT count(*) FROM (%s LIMIT %d) r", sql, most), args...).Scan(&n)
-	return n, db.Translate(err)
+// Keep stores an audit of a list, and who made it.
+func (a Audit) Keep(ctx context.Context, c db.Conn, list uuid.UUID, by *uuid.UUID) error {
+	_, err := c.Exec(ctx, `INSERT INTO list_audits (list_id, at, by, counts) VALUES ($1, $2, $3, $4)
+		ON CONFLICT DO NOTHING`, list, a.At, by, a.Counts)
+	return db.Translate(err)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"treewarden/scoring"
 	"treewarden/store/db"
@@ -73,6 +74,35 @@ func All(ctx context.Context, c db.Conn, f Filter) (db.List[Message], error) {
 	}
 	messages, err := messagesOf(rows)
 	return db.List[Message]{Items: messages, Next: next, Prev: prev}, err
+}
+
+// CountUpTo counts the messages that a filter finds, up to a number.
+func CountUpTo(ctx context.Context, c db.Conn, f Filter, most int) (n int64, err error) {
+	q := db.Query{Columns: "1", From: Tables}
+	if err := f.Narrow(&q); err != nil {
+		return 0, err
+	}
+	sql, args := q.SQL()
+	err = c.QueryRow(ctx, fmt.Sprintf("SELECT count(*) FROM (%s LIMIT %d) r", sql, most), args...).Scan(&n)
+	return n, db.Translate(err)
+}
+
+// IDs returns the ids of the messages that a filter finds, the newest first, up to a
+// number.
+func IDs(ctx context.Context, c db.Conn, f Filter, most int) ([]uuid.UUID, error) {
+	q := db.Query{Columns: "m.message_id", From: Tables}
+	if err := f.Narrow(&q); err != nil {
+		return nil, err
+	}
+	if err := f.CheckNames(ctx, c); err != nil {
+		return nil, err
+	}
+	sql, args := q.SQL()
+	rows, err := c.Query(ctx, fmt.Sprintf("%s ORDER BY m.created_date DESC, m.message_id DESC LIMIT %d", sql, most), args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
 }
 
 // Narrow adds the conditions of the filter on messages m and trees t. It returns

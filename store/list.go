@@ -2,23 +2,26 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
-	"treewarden/corpus"
 	"treewarden/policy"
-	"treewarden/store/accounts"
-	"treewarden/store/db"
 	"treewarden/store/lists"
 	"treewarden/store/messages"
+	"treewarden/store/samples"
 )
 
 // MaxListItems is the maximum number of messages that one action adds to a list
 // or removes from it.
-const MaxListItems = 100_000
+const MaxListItems = lists.MaxItems
+
+// What the package lists changes, by the names that users of a Store know.
+type (
+	ListParams = lists.ListParams
+	NewItem    = lists.NewItem
+	Added      = lists.Added
+)
 
 func init() {
 	register(Kind{
@@ -39,56 +42,14 @@ func init() {
 	}, removeFromList)
 }
 
-// ListParams describes a list. A nil field of a change is left alone; a new list
-// needs a name and a kind.
-type ListParams struct {
-	Name     *string `json:"name" form:"name" validate:"omitempty,max=200"`
-	Kind     *string `json:"kind" form:"kind" validate:"omitempty,oneof=bad good custom"`
-	Note     *string `json:"note" form:"note" validate:"omitempty,max=2000"`
-	Archived *bool   `json:"archived" form:"archived"`
-}
-
-func (p ListParams) check() Invalid {
-	wrong := Invalid{}
-	if p.Name != nil && (!accounts.Visible(*p.Name) || len([]rune(*p.Name)) > 200) {
-		wrong["name"] = "A name has 1 to 200 characters, at least one of them visible."
-	}
-	if p.Kind != nil {
-		if err := oneOfField("kind", *p.Kind, lists.Kinds...); err != nil || *p.Kind == "" {
-			wrong["kind"] = "Choose " + orList(lists.Kinds) + "."
-		}
-	}
-	for field, text := range map[string]*string{"name": p.Name, "note": p.Note} {
-		if text != nil && checkText(field, *text) != nil {
-			wrong[field] = "This text holds bytes that are not text (NUL or broken UTF-8)."
-		}
-	}
-	if p.Note != nil && len([]rune(*p.Note)) > 2000 {
-		wrong["note"] = "A note has at most 2,000 characters."
-	}
-	return wrong
-}
-
 // createList inserts a list that does not count as existing, and then makes it
 // exist by its aspect, so that the log and an undo treat it as any other change.
 func createList(d *actionTx, p ListParams) error {
-	wrong := p.check()
-	if p.Name == nil {
-		wrong["name"] = "Give the list a name."
-	}
-	if p.Kind == nil {
-		wrong["kind"] = "Choose " + orList(lists.Kinds) + "."
-	}
-	if len(wrong) > 0 {
-		return wrong
-	}
-	note := ""
-	if p.Note != nil {
-		note = strings.TrimSpace(*p.Note)
+	if err := p.CheckNew(); err != nil {
+		return err
 	}
 	d.label = strings.TrimSpace(*p.Name)
-	if _, err := d.exec(`INSERT INTO lists (list_id, name, kind, note, owner_id, created_date, removed, version)
-		VALUES ($1, $2, $3, $4, $5, $6, true, 0)`, d.act.Target, d.label, *p.Kind, note, d.actor.id(), d.at); err != nil {
+	if err := lists.Insert(d.Ctx, d.Conn, d.act.Target, p, d.actor.id(), d.at); err != nil {
 		return err
 	}
 	_, err := d.change(listAspect, "chosen AS (SELECT $2::uuid AS id)", "removed = false", d.act.Target)
@@ -97,21 +58,14 @@ func createList(d *actionTx, p ListParams) error {
 
 // lockList locks a list and reads it.
 func (d *actionTx) lockList(id uuid.UUID) (lists.List, error) {
-	if _, err := d.exec("SELECT FROM lists WHERE list_id = $1 FOR NO KEY UPDATE", id); err != nil {
-		return lists.List{}, err
-	}
-	list, err := lists.ByID(d.Ctx, d.Conn, id)
+	list, err := lists.Lock(d.Ctx, d.Conn, id)
 	d.label = list.Name
 	return list, err
 }
 
 func updateList(d *actionTx, p ListParams) error {
-	wrong := p.check()
-	if p == (ListParams{}) {
-		wrong["name"] = "Give at least one value to change."
-	}
-	if len(wrong) > 0 {
-		return wrong
+	if err := p.CheckChange(); err != nil {
+		return err
 	}
 	list, err := d.lockList(d.act.Target)
 	if err != nil {
@@ -120,17 +74,7 @@ func updateList(d *actionTx, p ListParams) error {
 	if err := d.checkVersion(list.Version); err != nil {
 		return err
 	}
-	for _, f := range []struct {
-		given *string
-		field *string
-	}{{p.Name, &list.Name}, {p.Kind, &list.Kind}, {p.Note, &list.Note}} {
-		if f.given != nil {
-			*f.field = strings.TrimSpace(*f.given)
-		}
-	}
-	if p.Archived != nil {
-		list.Archived = *p.Archived
-	}
+	list = p.Apply(list)
 	n, err := d.change(listAspect, "chosen AS (SELECT $2::uuid AS id)",
 		"name = $3, kind = $4, note = $5, archived = $6", list.ListID, list.Name, list.Kind, list.Note, list.Archived)
 	if err == nil && n == 0 {
@@ -138,12 +82,6 @@ func updateList(d *actionTx, p ListParams) error {
 	}
 	return err
 }
-
-// NewItem is a message to add to a list, Added what became of the new items.
-type (
-	NewItem = lists.NewItem
-	Added   = lists.Added
-)
 
 // AddParams are the messages to add to a list: by id, or by a filter.
 type AddParams struct {
@@ -176,18 +114,17 @@ func addToList(d *actionTx, p AddParams) error {
 	}
 	items := p.Items
 	if p.Filter != nil {
-		if items, err = d.found(*p.Filter); err != nil {
+		found, err := messages.IDs(d.Ctx, d.Conn, *p.Filter, MaxListItems+1)
+		if err != nil {
 			return err
 		}
+		items = lists.NewItems(found)
 	}
-	switch {
-	case len(items) == 0 && p.Filter == nil:
+	if len(items) == 0 && p.Filter == nil {
 		return Invalid{"items": "Give at least one message id."}
-	case len(items) > MaxListItems:
-		return Invalid{"items": "Add at most 100,000 messages at once; these are more."}
 	}
-	if wrong := checkNotes(items); wrong != nil {
-		return wrong
+	if err := lists.CheckNewItems(items); err != nil {
+		return err
 	}
 	added, touched, err := lists.Add(d.Ctx, d.Conn, list, d.id, d.actor.id(), d.at, items)
 	if err != nil {
@@ -197,36 +134,6 @@ func addToList(d *actionTx, p AddParams) error {
 		*p.added = added
 	}
 	return d.counted(touched, nil)
-}
-
-// checkNotes returns an Invalid if a note cannot be stored.
-func checkNotes(items []NewItem) error {
-	for _, item := range items {
-		if checkText("note", item.Note) != nil || utf8.RuneCountInString(item.Note) > corpus.MaxIDNote {
-			return Invalid{"items": "The note of " + item.MessageID.String() + " is no text of at most 500 characters."}
-		}
-	}
-	return nil
-}
-
-// found returns the messages that a filter finds, the newest first, at most one
-// more than MaxListItems.
-func (d *actionTx) found(f MessageFilter) ([]NewItem, error) {
-	q := db.Query{Columns: "m.message_id", From: messages.Tables}
-	if err := f.Narrow(&q); err != nil {
-		return nil, err
-	}
-	if err := f.CheckNames(d.Ctx, d.Conn); err != nil {
-		return nil, err
-	}
-	sql, args := q.SQL()
-	ids, err := d.ids(fmt.Sprintf("%s ORDER BY m.created_date DESC, m.message_id DESC LIMIT %d", sql, MaxListItems+1),
-		args...)
-	items := make([]NewItem, len(ids))
-	for i, id := range ids {
-		items[i].MessageID = id
-	}
-	return items, err
 }
 
 // openList locks the target list. It returns a Conflict if the list is archived.
@@ -298,11 +205,78 @@ func (d *actionTx) restoreItems(list lists.List, id int64) error {
 
 // refuseItems returns a Conflict if a list that an undo removes has items.
 func (d *actionTx) refuseItems() error {
-	var items int64
-	err := d.QueryRow(d.Ctx, "SELECT coalesce(max(items), 0) FROM lists WHERE list_id = $1 AND removed", d.act.Target).
-		Scan(&items)
-	if err == nil && items > 0 {
+	leaves, err := lists.LeavesItems(d.Ctx, d.Conn, d.act.Target)
+	if err == nil && leaves {
 		return &Conflict{Why: "This list has messages. Remove them first, or archive the list."}
 	}
 	return err
+}
+
+// Lists returns one page of the lists of messages, the newest first.
+func (s *Store) Lists(ctx context.Context, actor Actor, f lists.Filter) (List[lists.List], error) {
+	if err := need(actor, policy.ListRead); err != nil {
+		return List[lists.List]{}, err
+	}
+	return lists.All(ctx, s.pool, f)
+}
+
+// CountMessages counts the messages that a filter finds, up to one more than
+// MaxListItems.
+func (s *Store) CountMessages(ctx context.Context, actor Actor, f MessageFilter) (int64, error) {
+	if err := need(actor, policy.Read); err != nil {
+		return 0, err
+	}
+	return messages.CountUpTo(ctx, s.pool, f, MaxListItems+1)
+}
+
+// ListByID returns a list of messages, or ErrNotFound.
+func (s *Store) ListByID(ctx context.Context, actor Actor, id uuid.UUID) (lists.List, error) {
+	if err := need(actor, policy.ListRead); err != nil {
+		return lists.List{}, err
+	}
+	return lists.ByID(ctx, s.pool, id)
+}
+
+// ListItems returns one page of the items of a list, the newest first.
+func (s *Store) ListItems(
+	ctx context.Context, actor Actor, list uuid.UUID, f lists.ItemFilter,
+) (List[lists.Item], error) {
+	if _, err := s.ListByID(ctx, actor, list); err != nil {
+		return List[lists.Item]{}, err
+	}
+	return lists.Items(ctx, s.pool, list, f)
+}
+
+// AuditList counts the items of a list by their state now. It keeps who audited
+// the list, when, and the counts.
+func (s *Store) AuditList(ctx context.Context, actor Actor, list uuid.UUID) (lists.Audit, error) {
+	if _, err := s.ListByID(ctx, actor, list); err != nil {
+		return lists.Audit{}, err
+	}
+	audit, err := lists.Count(ctx, s.pool, list, s.now().UTC())
+	if err != nil {
+		return lists.Audit{}, err
+	}
+	return audit, audit.Keep(ctx, s.pool, list, actor.id())
+}
+
+// CompareList compares a list with another one, or with what staff deleted.
+func (s *Store) CompareList(
+	ctx context.Context, actor Actor, list uuid.UUID, with lists.Other, p Page,
+) (lists.Comparison, error) {
+	if _, err := s.ListByID(ctx, actor, list); err != nil {
+		return lists.Comparison{}, err
+	}
+	if !with.Deleted {
+		if _, err := s.ListByID(ctx, actor, with.List); err != nil {
+			return lists.Comparison{}, err
+		}
+	}
+	return lists.Compare(ctx, s.pool, list, with, p)
+}
+
+// Samples gives an actor who may read lists access to the second looks.
+func (s *Store) Samples(actor Actor) (samples.Access, error) {
+	return samples.Access{Pool: s.pool, Now: s.now, Person: actor.UserID, Edit: need(actor, policy.ListEdit)},
+		need(actor, policy.ListRead)
 }
