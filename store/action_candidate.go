@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/google/uuid"
 
@@ -28,12 +27,11 @@ func init() {
 	}, func(d *actionTx, p VerdictParams) error { return decideCandidates(d, p, candidates.Refuse) })
 }
 
-// The limits of a search for candidates.
-const (
-	// MaxCandidates is the number of candidates that one run of a rule adds.
-	MaxCandidates = 100_000
-	// MaxVerdicts is the number of candidates that one action decides.
-	MaxVerdicts = 1000
+// Found tells what a search for candidates found, VerdictParams are the candidates to
+// decide.
+type (
+	Found         = candidates.Found
+	VerdictParams = candidates.VerdictParams
 )
 
 // FindParams is the rule of a search for candidates.
@@ -44,25 +42,12 @@ type FindParams struct {
 	found *Found
 }
 
-// Found tells what a search for candidates found.
-type Found struct {
-	Found int64 `json:"found"` // the new candidates
-	// LookedAt is the number of messages that were read. A preview reads at most
-	// the newest 200,000; Complete reports that these were all.
-	LookedAt int64 `json:"looked_at"`
-	Complete bool  `json:"complete"`
-	// More reports that the rule finds more than MaxCandidates. Run it again when
-	// these are decided.
-	More   bool                   `json:"more"`
-	Sample []candidates.Candidate `json:"sample"` // at most 10 of them
-}
-
 // prepare searches before the action begins, so that nothing is locked meanwhile.
 func (p FindParams) prepare(ctx context.Context, s *Store, act Act) (any, error) {
-	search := candidates.Search{Most: MaxCandidates, Progress: act.Progress}
+	search := candidates.Search{Most: candidates.MaxFound, Progress: act.Progress}
 	if act.Preview {
 		search.Newest = s.searchAtOnce
-		if err := p.refuseLongPreview(ctx, s); err != nil {
+		if err := p.Rule.CheckPreview(ctx, s.pool, s.searchAtOnce); err != nil {
 			return nil, err
 		}
 	}
@@ -75,20 +60,6 @@ func (p FindParams) prepare(ctx context.Context, s *Store, act Act) (any, error)
 	}
 	p.hits = &hits
 	return p, nil
-}
-
-// refuseLongPreview returns an Invalid for a preview that would take minutes: near-
-// duplicates are looked for among all messages, not among the newest.
-func (p FindParams) refuseLongPreview(ctx context.Context, s *Store) error {
-	if p.Rule.NearDuplicates == 0 {
-		return nil
-	}
-	n, err := p.Rule.Readable(ctx, s.pool, s.searchAtOnce+1)
-	if err == nil && n > int64(s.searchAtOnce) {
-		err = Invalid{candidates.NearDuplicates: "Near-duplicates are previewed among at most 200,000 messages, and here " +
-			"are more. Run the rule: one undo takes back all that it finds."}
-	}
-	return err
 }
 
 func findCandidates(d *actionTx, p FindParams) error {
@@ -134,11 +105,11 @@ func (s *Store) FindCandidates(
 		if err := r.Check(ctx, s.pool); err != nil {
 			return Outcome{}, found, nil, err
 		}
-		few, err := r.Readable(ctx, s.pool, s.searchAtOnce+1)
+		long, err := r.ReadsMore(ctx, s.pool, s.searchAtOnce)
 		if err != nil {
 			return Outcome{}, found, nil, err
 		}
-		if few > int64(s.searchAtOnce) {
+		if long {
 			all, err := r.Readable(ctx, s.pool, 0)
 			if err != nil {
 				return Outcome{}, found, nil, err
@@ -149,11 +120,7 @@ func (s *Store) FindCandidates(
 	}
 	outcome, err := s.Act(ctx, actor, act)
 	if err == nil && outcome.Action.ID != 0 && found.LookedAt == 0 { // a repeated request, which did not act again
-		found.Found, found.LookedAt, found.More, err = candidates.Logged(ctx, s.pool, outcome.Action.Key)
-		if err == nil {
-			found.Complete = !found.More
-			found.Sample, err = candidates.Sample(ctx, s.pool, list, outcome.Action.Key, outcome.Action.At)
-		}
+		found, err = candidates.FoundBy(ctx, s.pool, list, outcome.Action.Key, outcome.Action.At)
 	}
 	for i := range found.Sample { // the run had no number yet when they were read
 		found.Sample[i].RuleAction = outcome.Action.ID
@@ -175,23 +142,10 @@ func (foundAspect) undo(d *actionTx, id int64) error {
 	return candidates.Withdraw(d.Ctx, d.Conn, list.ListID, d.id, id)
 }
 
-// VerdictParams are the candidates to decide.
-type VerdictParams struct {
-	Items []uuid.UUID `json:"items"`
-	// OpenOnly leaves out those that are decided or withdrawn. Without it, they are
-	// an error.
-	OpenOnly bool `json:"open_only"`
-}
-
 func decideCandidates(d *actionTx, p VerdictParams, verdict string) error {
-	ids := slices.Clone(p.Items)
-	slices.SortFunc(ids, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
-	ids = slices.Compact(ids)
-	switch {
-	case len(ids) == 0:
-		return Invalid{"items": "Give at least one candidate."}
-	case len(ids) > MaxVerdicts:
-		return Invalid{"items": fmt.Sprintf("Decide at most %d candidates at once; these are more.", MaxVerdicts)}
+	ids, err := p.IDs()
+	if err != nil {
+		return err
 	}
 	list, err := d.openList()
 	if err != nil {
@@ -213,11 +167,7 @@ func decideCandidates(d *actionTx, p VerdictParams, verdict string) error {
 	if !p.OpenOnly {
 		now = ids // also those that were accepted before, and removed from the list since
 	}
-	items := make([]NewItem, len(now))
-	for i, id := range now {
-		items[i].MessageID = id
-	}
-	_, added, err := lists.Add(d.Ctx, d.Conn, list, d.id, d.actor.id(), d.at, items)
+	_, added, err := lists.Add(d.Ctx, d.Conn, list, d.id, d.actor.id(), d.at, lists.NewItems(now))
 	return d.counted(max(d.affected.Messages, added), err)
 }
 

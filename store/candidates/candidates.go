@@ -3,6 +3,8 @@ package candidates
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +19,14 @@ const (
 	Open   = ""
 	Accept = "accept"
 	Refuse = "refuse"
+)
+
+// The limits of a search, and of what is decided about its candidates.
+const (
+	// MaxFound is the number of candidates that one run of a rule adds.
+	MaxFound = 100_000
+	// MaxVerdicts is the number of candidates that one action decides.
+	MaxVerdicts = 1000
 )
 
 // Candidate is a message that a rule found for a list.
@@ -104,13 +114,30 @@ func Sample(ctx context.Context, c db.Conn, list uuid.UUID, run int64, at time.T
 		"ORDER BY c.candidate_id DESC LIMIT 10", list, run, at)
 }
 
-// Logged returns what the log says of a run: the new candidates, the messages that
-// were read, and whether the rule found more than it added.
-func Logged(ctx context.Context, c db.Conn, run int64) (found, lookedAt int64, more bool, err error) {
-	err = c.QueryRow(ctx, `SELECT (after->>'found')::bigint, (after->>'looked_at')::bigint, (after->>'more')::boolean
+// Found tells what a search for candidates found.
+type Found struct {
+	Found int64 `json:"found"` // the new candidates
+	// LookedAt is the number of messages that were read. A preview reads at most
+	// the newest 200,000; Complete reports that these were all.
+	LookedAt int64 `json:"looked_at"`
+	Complete bool  `json:"complete"`
+	// More reports that the rule finds more than MaxFound. Run it again when
+	// these are decided.
+	More   bool        `json:"more"`
+	Sample []Candidate `json:"sample"` // at most 10 of them
+}
+
+// FoundBy tells what an earlier run found, by the log.
+func FoundBy(ctx context.Context, c db.Conn, list uuid.UUID, run int64, at time.Time) (f Found, err error) {
+	f.Sample = []Candidate{}
+	if err := c.QueryRow(ctx, `SELECT (after->>'found')::bigint, (after->>'looked_at')::bigint, (after->>'more')::boolean
 		FROM action_objects WHERE action_id = $1 AND object_type = 'list' AND aspect = 'candidates'`, run).
-		Scan(&found, &lookedAt, &more)
-	return found, lookedAt, more, db.Translate(err)
+		Scan(&f.Found, &f.LookedAt, &f.More); err != nil {
+		return f, db.Translate(err)
+	}
+	f.Complete = !f.More
+	f.Sample, err = Sample(ctx, c, list, run, at)
+	return f, err
 }
 
 // ByID returns a candidate of a list, or ErrNotFound.
@@ -183,6 +210,29 @@ func AspectOf(list uuid.UUID) string { return Aspect + ":" + list.String() }
 // StateSQL is the state of a candidate c that was decided, in the log.
 const StateSQL = `jsonb_build_object('verdict', c.verdict, 'by', c.decided_by, 'at', c.decided_at,
 	'action', c.decided_action)`
+
+// VerdictParams are the candidates to decide.
+type VerdictParams struct {
+	Items []uuid.UUID `json:"items"`
+	// OpenOnly leaves out those that are decided or withdrawn. Without it, they are
+	// an error.
+	OpenOnly bool `json:"open_only"`
+}
+
+// IDs returns the candidates, each once and in the order of their ids. It returns an
+// Invalid if there are none or too many.
+func (p VerdictParams) IDs() ([]uuid.UUID, error) {
+	ids := slices.Clone(p.Items)
+	slices.SortFunc(ids, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
+	ids = slices.Compact(ids)
+	switch {
+	case len(ids) == 0:
+		return nil, db.Invalid{"items": "Give at least one candidate."}
+	case len(ids) > MaxVerdicts:
+		return nil, db.Invalid{"items": fmt.Sprintf("Decide at most %d candidates at once; these are more.", MaxVerdicts)}
+	}
+	return ids, nil
+}
 
 // Other returns the verdict of a candidate that has another one than given, and
 // the action that gave it; 0 if there is none. It returns ErrNotFound if one of the

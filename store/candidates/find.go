@@ -271,3 +271,24 @@ func (r Rule) Readable(ctx context.Context, c db.Conn, most int) (n int64, err e
 	err = c.QueryRow(ctx, "SELECT count(*) FROM ("+sql+") r", args...).Scan(&n)
 	return n, db.Translate(err)
 }
+
+// ReadsMore reports whether a search for a rule would read more messages than a
+// number.
+func (r Rule) ReadsMore(ctx context.Context, c db.Conn, than int) (bool, error) {
+	n, err := r.Readable(ctx, c, than+1)
+	return n > int64(than), err
+}
+
+// CheckPreview returns an Invalid for a rule whose preview would take minutes: near-
+// duplicates are looked for among all messages, not among the newest.
+func (r Rule) CheckPreview(ctx context.Context, c db.Conn, newest int) error {
+	if r.NearDuplicates == 0 {
+		return nil
+	}
+	long, err := r.ReadsMore(ctx, c, newest)
+	if err == nil && long {
+		err = db.Invalid{NearDuplicates: "Near-duplicates are previewed among at most 200,000 messages, and here " +
+			"are more. Run the rule: one undo takes back all that it finds."}
+	}
+	return err
+}
