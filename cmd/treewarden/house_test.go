@@ -46,7 +46,7 @@ var ourImports = map[string][]string{
 	"store/proof":      {"store/db", "store/aspects", "store/tables", "store/lists", "store/candidates"},
 	"store/formulas":   {"store/db", "store/tables", "scoring"},
 	"store/scores":     {"store/db", "store/counters", "store/users", "scoring"},
-	"store/audit":      {"store/db"},
+	"store/audit":      {"store/db", "store/chain"},
 	"store/briefs":     {"store/db", "store/users", "store/messages", "store/scores", "store/audit", "scoring"},
 	"store/bulk":       {"store/db", "store/tables", "store/counters", "store/boards", "store/similar"},
 	"store": {

@@ -12,7 +12,9 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
+	"treewarden/store/chain"
 	"treewarden/store/db"
 )
 
@@ -96,6 +98,20 @@ func (r row) action() Action {
 	}
 }
 
+// Of returns an entry that was just written as an Action. undoes is the number of the
+// action that it undoes.
+func Of(l chain.Link, undoes *int64) Action {
+	return Action{
+		ID: l.Seq, Seq: l.Seq, Key: l.ID, At: l.At, ActorID: l.ActorID, ActorName: l.ActorName, ActorRole: l.ActorRole, Via: l.Via,
+		Kind: l.Kind, TargetType: l.TargetType, TargetID: l.TargetID, TargetLabel: l.TargetLabel,
+		StaffAuthor: l.StaffAuthor, Undoes: undoes, Undoable: l.Undoable,
+		Affected: Affected{
+			Messages: l.Messages, OthersMessages: l.OthersMessages, Trees: l.Trees, Users: l.Users,
+		}, Reason: l.Reason,
+		Before: l.Before, After: l.After, Hash: hex.EncodeToString(l.Hash), PrevHash: hex.EncodeToString(l.PrevHash),
+	}
+}
+
 // ByID returns the action of a number, or ErrNotFound.
 func ByID(ctx context.Context, c db.Conn, number int64) (Action, error) {
 	return one(ctx, c, "a.seq", number)
@@ -104,6 +120,19 @@ func ByID(ctx context.Context, c db.Conn, number int64) (Action, error) {
 // ByKey returns the action of an id in the database, or ErrNotFound.
 func ByKey(ctx context.Context, c db.Conn, key int64) (Action, error) {
 	return one(ctx, c, "a.id", key)
+}
+
+// ByKeyAfterWrite is ByKey after the transaction that may have written the action has
+// ended: until then it holds the end of the chain.
+func ByKeyAfterWrite(ctx context.Context, pool *pgxpool.Pool, key int64) (action Action, err error) {
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SELECT FROM action_chain FOR UPDATE"); err != nil {
+			return err
+		}
+		action, err = ByKey(ctx, tx, key)
+		return err
+	})
+	return action, err
 }
 
 func one(ctx context.Context, c db.Conn, column string, value int64) (Action, error) {

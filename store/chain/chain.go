@@ -1,4 +1,5 @@
-// Package chain keeps the log provable: it hashes its entries, and verifies them.
+// Package chain keeps the log provable: it hashes and writes its entries, and verifies
+// them.
 package chain
 
 import (
@@ -81,25 +82,67 @@ func (l Link) Detail() []byte {
 	return h.Sum(nil)
 }
 
-// ObjectsHash is an SQL expression for the SHA-256 of the rows of action_objects
+// objectsHash is an SQL expression for the SHA-256 of the rows of action_objects
 // of action %s, each as its own SHA-256.
-const ObjectsHash = `(SELECT sha256(convert_to(coalesce(string_agg(
+const objectsHash = `(SELECT sha256(convert_to(coalesce(string_agg(
 		encode(sha256(convert_to(concat_ws(' ', object_type, object_id, aspect,
 			coalesce(tree_id::text, '-'), coalesce(before::text, '-'), coalesce(after::text, '-')), 'UTF8')), 'hex'),
 		'' ORDER BY object_type, object_id, aspect COLLATE "C"), ''), 'UTF8'))
 	FROM action_objects WHERE action_id = %s)`
 
-const InsertSQL = `INSERT INTO actions (seq, id, at, actor_id, actor_name, actor_role, via, kind,
-		target_type, target_id, target_label, staff_author, undoes, undoable, messages, others_messages, trees, users,
-		reason, before, after, detail_hash, objects_hash, prev_hash, hash)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-		$19, $20, $21, $22, $23, $24, $25)`
+// errNoEnd is the error of every entry while the end of the log is unknown.
+var errNoEnd = errors.New("the row of action_chain was removed: nothing can be added to the log; run audit " +
+	"verify, then restore it from a backup")
+
+// QueueRead queues the queries for what an entry takes from the database: the states
+// of its target, the hash of what its action changed, and the end of the chain. The
+// last one locks the end, so that it comes after all other locks.
+func (l *Link) QueueRead(p *db.Pipe, target uuid.UUID) {
+	// These are the states of the target itself; action_objects holds those of
+	// all objects.
+	p.Each([]any{&l.Before, &l.After, &l.ObjectsHash}, func() {},
+		`SELECT coalesce(jsonb_object_agg(aspect, before)::text, '{}'), coalesce(jsonb_object_agg(aspect, after)::text, '{}'),
+		`+fmt.Sprintf(objectsHash, "$1")+` FROM action_objects WHERE action_id = $1 AND object_id = $2`, l.ID, target)
+	p.Each([]any{&l.Seq, &l.PrevHash}, func() {}, "SELECT seq + 1, hash FROM action_chain FOR UPDATE")
+}
+
+// QueueWrite hashes an entry, and queues the statements that make it the end of the
+// chain.
+func (l *Link) QueueWrite(p *db.Pipe) error {
+	if l.PrevHash == nil {
+		return errNoEnd // not ErrNotFound, which means a missing target
+	}
+	l.DetailHash = l.Detail()
+	var err error
+	if l.Hash, err = l.Sum(l.PrevHash); err != nil {
+		return err
+	}
+	p.Queue(`INSERT INTO actions (seq, id, at, actor_id, actor_name, actor_role, via, kind,
+			target_type, target_id, target_label, staff_author, undoes, undoable, messages, others_messages, trees, users,
+			reason, before, after, detail_hash, objects_hash, prev_hash, hash)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+			$19, $20, $21, $22, $23, $24, $25)`,
+		l.Seq, l.ID, l.At, l.ActorID, l.ActorName, l.ActorRole, l.Via, l.Kind, l.TargetType, l.TargetID, l.TargetLabel,
+		l.StaffAuthor, l.Undoes, l.Undoable, l.Messages, l.OthersMessages, l.Trees, l.Users, l.Reason, l.Before, l.After,
+		l.DetailHash, l.ObjectsHash, l.PrevHash, l.Hash)
+	p.Queue("UPDATE action_chain SET seq = $1, hash = $2", l.Seq, l.Hash)
+	return nil
+}
 
 // Status is the end of the chain.
 type Status struct {
 	Seq  int64      `json:"seq"`
 	At   *time.Time `json:"at"`
 	Hash string     `json:"hash"`
+}
+
+// End returns the end of the chain as action_chain stores it.
+func End(ctx context.Context, c db.Conn) (status Status, err error) {
+	var hash []byte
+	err = c.QueryRow(ctx, "SELECT c.seq, c.hash, a.at FROM action_chain c LEFT JOIN actions a ON a.seq = c.seq").
+		Scan(&status.Seq, &hash, &status.At)
+	status.Hash = hex.EncodeToString(hash)
+	return status, db.Translate(err)
 }
 
 // Broken describes the first entry at which the chain is broken.
@@ -199,7 +242,7 @@ func eachLink(ctx context.Context, c db.Conn, do func(Link) error) error {
 			target_type, target_id, target_label, staff_author, undoes, undoable,
 			messages, others_messages, trees, users, reason,
 			convert_to(before::text, 'UTF8') AS before, convert_to(after::text, 'UTF8') AS after,
-			detail_hash, objects_hash, prev_hash, hash, `+fmt.Sprintf(ObjectsHash, "a.id")+` AS counted_objects
+			detail_hash, objects_hash, prev_hash, hash, `+fmt.Sprintf(objectsHash, "a.id")+` AS counted_objects
 		FROM actions a ORDER BY seq`)
 	if err != nil {
 		return err

@@ -52,6 +52,12 @@ func InOneSnapshot(ctx context.Context, pool *pgxpool.Pool, lock string, do func
 	})
 }
 
+// InSnapshot runs do in one snapshot of the database, which it cannot change.
+func InSnapshot(ctx context.Context, pool *pgxpool.Pool, do func(tx pgx.Tx) error) error {
+	return Translate(pgx.BeginTxFunc(ctx, pool,
+		pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, do))
+}
+
 // SendBatch runs the statements of a batch, if there are any, in one round trip.
 func SendBatch(ctx context.Context, tx pgx.Tx, batch *pgx.Batch) error {
 	if batch.Len() == 0 {

@@ -1,10 +1,11 @@
-// Package events reads what front ends must act on.
+// Package events keeps what front ends must act on.
 package events
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -89,4 +90,33 @@ func After(ctx context.Context, c db.Conn, after int64) (Events, error) {
 		return events, checkLast(ctx, c, after)
 	}
 	return events, nil
+}
+
+// pause is the time between two queries of a waiting reader.
+const pause = 200 * time.Millisecond
+
+// Wait is After that waits for an event, until the time is over or the context ends.
+func Wait(ctx context.Context, c db.Conn, after int64, wait time.Duration) (Events, error) {
+	deadline := time.Now().Add(wait)
+	for {
+		found, err := After(ctx, c, after)
+		left := time.Until(deadline)
+		if err != nil || len(found.Items) > 0 || left <= 0 {
+			return found, err
+		}
+		select {
+		case <-ctx.Done():
+			return found, nil
+		case <-time.After(min(pause, left)):
+		}
+	}
+}
+
+// QueueInsert queues the statement that inserts the events of an action. The queries
+// return them: kind, payload, object_id and rank, for action $1.
+func QueueInsert(p *db.Pipe, action int64, at time.Time, queries []string) {
+	if len(queries) > 0 {
+		p.Queue(`INSERT INTO events (at, action_id, kind, payload) SELECT $2, $1, kind, payload FROM (
+			`+strings.Join(queries, "\nUNION ALL ")+`) e ORDER BY rank, object_id`, action, at)
+	}
 }
