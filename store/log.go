@@ -30,7 +30,7 @@ type (
 	// it is broken.
 	ChainStatus = chain.Status
 	BrokenChain = chain.Broken
-	// Events are what front ends must act on.
+	// Event is what front ends must act on, Events are those after one of them.
 	Event  = events.Event
 	Events = events.Events
 )

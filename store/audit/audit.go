@@ -102,7 +102,8 @@ func (r row) action() Action {
 // action that it undoes.
 func Of(l chain.Link, undoes *int64) Action {
 	return Action{
-		ID: l.Seq, Seq: l.Seq, Key: l.ID, At: l.At, ActorID: l.ActorID, ActorName: l.ActorName, ActorRole: l.ActorRole, Via: l.Via,
+		ID: l.Seq, Seq: l.Seq, Key: l.ID, At: l.At,
+		ActorID: l.ActorID, ActorName: l.ActorName, ActorRole: l.ActorRole, Via: l.Via,
 		Kind: l.Kind, TargetType: l.TargetType, TargetID: l.TargetID, TargetLabel: l.TargetLabel,
 		StaffAuthor: l.StaffAuthor, Undoes: undoes, Undoable: l.Undoable,
 		Affected: Affected{

@@ -98,7 +98,8 @@ func IDs(ctx context.Context, c db.Conn, f Filter, most int) ([]uuid.UUID, error
 		return nil, err
 	}
 	sql, args := q.SQL()
-	rows, err := c.Query(ctx, fmt.Sprintf("%s ORDER BY m.created_date DESC, m.message_id DESC LIMIT %d", sql, most), args...)
+	sql += fmt.Sprintf(" ORDER BY m.created_date DESC, m.message_id DESC LIMIT %d", most)
+	rows, err := c.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
 	}
