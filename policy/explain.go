@@ -107,7 +107,7 @@ func (p *Policy) explainLanguages(q Question) []Reason {
 		if limit.languages == nil {
 			continue
 		}
-		r := Reason{Code: RuleLanguage, Allows: covers(limit.languages, q.Language), Where: limit.where, Needs: limit.needs}
+		r := Reason{Code: RuleLanguage, Allows: Covers(limit.languages, q.Language), Where: limit.where, Needs: limit.needs}
 		only, but := "in "+languageNames(limit.languages)+" only", "and"
 		if len(limit.languages) == 0 {
 			only = "in no language"

@@ -173,7 +173,7 @@ func LimitFault(limit []string) string {
 	for i, lang := range limit {
 		if why := languageFault(lang); why != "" {
 			faults = append(faults, why)
-		} else if covers(append([]string{}, limit[:i]...), lang) {
+		} else if Covers(append([]string{}, limit[:i]...), lang) {
 			faults = append(faults, "The language "+lang+" is within another one that stands here.")
 		}
 	}

@@ -15,9 +15,9 @@ const Undetermined = "und"
 // outside stands in decisions for all languages that no limit contains.
 const outside = "\x00"
 
-// covers reports whether a limit of languages allows an act on something in a
+// Covers reports whether a limit of languages allows an act on something in a
 // language; "" is an act on something that has none, such as an API key.
-func covers(limit []string, lang string) bool {
+func Covers(limit []string, lang string) bool {
 	if limit == nil || lang == "" {
 		return true
 	}
@@ -60,7 +60,7 @@ func intersection(a, b []string) []string {
 	both := []string{}
 	for _, pair := range [][2][]string{{a, b}, {b, a}} {
 		for _, lang := range pair[0] {
-			if covers(pair[1], lang) && !covers(both, lang) {
+			if Covers(pair[1], lang) && !Covers(both, lang) {
 				both = append(both, lang)
 			}
 		}
@@ -70,7 +70,7 @@ func intersection(a, b []string) []string {
 
 // without returns the languages of a that are not within the limit b.
 func without(a, b []string) []string {
-	return slices.DeleteFunc(slices.Clone(a), func(lang string) bool { return covers(b, lang) })
+	return slices.DeleteFunc(slices.Clone(a), func(lang string) bool { return Covers(b, lang) })
 }
 
 // representative returns the language that stands for another one in decisions:

@@ -21,6 +21,7 @@ const (
 	MessageReact  Permission = "message.react"  // give reactions
 	MessageReport Permission = "message.report" // report a message
 	TreeHalt      Permission = "tree.halt"      // halt, resume a tree
+	QueueWork     Permission = "queue.work"     // claim and decide cases
 	ListRead      Permission = "list.read"      // see lists of messages and audit them
 	ListEdit      Permission = "list.edit"      // create lists and fill them
 	ListApply     Permission = "list.apply"     // delete what is on a list
@@ -47,7 +48,7 @@ type Info struct {
 
 // All holds all permissions, in the order of the matrix of roles.
 var All = []Info{
-	{Read, "see the trollboard, users, messages and trees"},
+	{Read, "see the trollboard, users, messages, trees and the queue"},
 	{UserPrivate, "see e-mail, IP and sign-in data of a user"},
 	{UserEdit, "edit a user's display name, notes and show-on-leaderboard"},
 	{UserRole, "give a user a role"},
@@ -60,6 +61,7 @@ var All = []Info{
 	{MessageReact, "react to messages"},
 	{MessageReport, "report messages"},
 	{TreeHalt, "stop and restart trees"},
+	{QueueWork, "work in the queue: claim and decide cases"},
 	{ListRead, "see lists of messages and audit them"},
 	{ListEdit, "create lists of messages and fill them"},
 	{ListApply, "delete the messages on a list"},
@@ -94,7 +96,8 @@ func (p Permission) known() bool { _, ok := places[p]; return ok }
 // in all languages: MayGrant checks the ones of the role.
 func (p Permission) HasLanguage() bool {
 	kind, _, _ := strings.Cut(string(p), ".")
-	return kind == "user" && p != UserRole && p != UserPrivate || kind == "message" || kind == "tree" || p == ListApply
+	return kind == "user" && p != UserRole && p != UserPrivate || kind == "message" || kind == "tree" ||
+		p == ListApply || p == QueueWork
 }
 
 // Does returns words that complete the sentence "may …".

@@ -140,7 +140,7 @@ func fromRules(rules Model) (*Policy, error) {
 		return nil, fmt.Errorf("link the roles: %w", err)
 	}
 	enforcer.AddFunction("covers", func(args ...any) (any, error) {
-		return covers(args[0].([]string), args[1].(string)), nil
+		return Covers(args[0].([]string), args[1].(string)), nil
 	})
 	faults := checkRules(rules)
 	roles := make([]Role, len(rules["p"]["p2"].Policy))

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"treewarden/policy"
+	"treewarden/store/cases"
 	"treewarden/store/counters"
 	"treewarden/store/db"
 )
@@ -20,6 +21,7 @@ type BanParams struct {
 	Until    *time.Time `json:"until" form:"until"` // nil: until the user is unbanned
 	Messages string     `json:"messages" form:"messages" validate:"omitempty,oneof=keep delete"`
 	Trees    string     `json:"trees" form:"trees" validate:"omitempty,oneof=keep halt"`
+	CloseParams
 
 	// For is a length of time that the form offers; "date" stands for Until.
 	For string `json:"-" form:"for" validate:"omitempty,oneof=day week month date"`
@@ -42,7 +44,7 @@ func init() {
 			Text: "Ban author…", Icon: "ban", Key: "b",
 			Shows: func(m Message) bool { return m.AuthorStatus != nil && *m.AuthorStatus == Active },
 		}},
-		aspects: []aspect{banAspect, deletionAspect, stateAspect},
+		aspects: []aspect{banAspect, deletionAspect, stateAspect, caseAspect{}},
 	}, ban)
 	register(Kind{
 		Name: "unban", Target: "user", Path: "unban", Place: 85, Title: "Unban user", Button: "Unban", Past: "Unbanned",
@@ -99,9 +101,21 @@ func ban(d *actionTx, p BanParams) error {
 		return err
 	}
 	d.author = &user.UserID
-	if err := d.lockForBan(user, p); err != nil {
+	if err := d.lockForBan(user, p.Messages, p.Trees, p.CloseCases); err != nil {
 		return err
 	}
+	if err := d.setBan(user, p.Until); err != nil {
+		return err
+	}
+	if err := d.sweep(user, p.Messages, p.Trees); err != nil {
+		return err
+	}
+	return d.closeCases(p.CloseParams, cases.Ban, "c.user_id = $4 AND c.tree_id = ANY ($5)", user.UserID,
+		db.IDArray(d.lockedTrees))
+}
+
+// setBan bans a user, whose trees with feedback are locked.
+func (d *actionTx) setBan(user User, until *time.Time) error {
 	if err := d.watchFeedback(user.UserID); err != nil {
 		return err
 	}
@@ -112,16 +126,19 @@ func ban(d *actionTx, p BanParams) error {
 	}
 	if _, err := d.change(banAspect, "chosen AS (SELECT $2::uuid AS id)",
 		"banned_at = $3, banned_until = $4, ban_reason = $5, banned_by = $6, ban_action = $1",
-		user.UserID, since, p.Until, strings.TrimSpace(d.act.Reason), d.actor.id()); err != nil {
+		user.UserID, since, until, strings.TrimSpace(d.act.Reason), d.actor.id()); err != nil {
 		return err
 	}
 	d.affected.Users = 1
 	if user.Role == policy.Admin {
-		if err := d.keepAnAdmin(); err != nil {
-			return err
-		}
+		return d.keepAnAdmin()
 	}
-	if p.Messages == "delete" {
+	return nil
+}
+
+// sweep deletes all messages of a user, and halts their trees, if a ban asks for it.
+func (d *actionTx) sweep(user User, messages, trees string) error {
+	if messages == "delete" {
 		condition, args := d.inLockedTrees("m.tree_id", "m.user_id = $1", user.UserID)
 		found, err := d.findSubtrees(condition, args...)
 		if err != nil {
@@ -131,8 +148,8 @@ func ban(d *actionTx, p BanParams) error {
 			return err
 		}
 	}
-	if p.Trees == "halt" {
-		return d.haltTrees(user.UserID)
+	if trees == "halt" {
+		return d.haltTrees(d.inLockedTrees("tree_id", "user_id = $1 AND "+notHalted, user.UserID))
 	}
 	return nil
 }
@@ -157,13 +174,16 @@ func (p BanParams) check(now time.Time) error {
 
 // lockForBan locks the trees that the ban changes. If the user's messages are
 // deleted, it locks all trees with such messages, so that no message returns in
-// the meantime.
-func (d *actionTx) lockForBan(user User, p BanParams) error {
+// the meantime. If cases are closed, it locks the trees of all open ones of the user.
+func (d *actionTx) lockForBan(user User, messages, trees string, closeCases bool) error {
 	where := []string{feedbackTreesSQL("$1")}
-	if p.Messages == "delete" {
+	if closeCases {
+		where = append(where, "SELECT tree_id FROM cases WHERE user_id = $1 AND status = 'open'")
+	}
+	if messages == "delete" {
 		where = append(where, "SELECT tree_id FROM messages WHERE user_id = $1")
 	}
-	if p.Trees == "halt" {
+	if trees == "halt" {
 		where = append(where, "SELECT tree_id FROM trees WHERE user_id = $1")
 	}
 	return d.lockTrees(strings.Join(where, " UNION ALL "), user.UserID)

@@ -8,6 +8,7 @@ import (
 
 	"treewarden/policy"
 	"treewarden/store/audit"
+	"treewarden/store/cases"
 	"treewarden/store/db"
 )
 
@@ -21,7 +22,7 @@ func init() {
 		Menu: []MenuEntry{{
 			Text: "Delete…", Icon: "trash", Key: "d", Shows: func(m Message) bool { return !isDeleted(m) },
 		}},
-		aspects: []aspect{deletionAspect},
+		aspects: []aspect{deletionAspect, caseAspect{}},
 	}, deleteMessage)
 	register(Kind{
 		Name: "undelete", Target: "message", Path: "undelete", Place: 65,
@@ -162,7 +163,7 @@ func (d *actionTx) undelete(c chosen) error {
 	return err
 }
 
-func deleteMessage(d *actionTx, _ NoParams) error {
+func deleteMessage(d *actionTx, p CloseParams) error {
 	m, err := d.lockMessage(d.act.Target)
 	if err != nil {
 		return err
@@ -177,7 +178,10 @@ func deleteMessage(d *actionTx, _ NoParams) error {
 	if err != nil {
 		return err
 	}
-	return d.delete(found)
+	if err := d.delete(found); err != nil {
+		return err
+	}
+	return d.closeCases(p, cases.Delete, "c.tree_id = $4 AND c.message_id = ANY ($5)", m.TreeID, db.IDArray(found.messages))
 }
 
 func undeleteMessage(d *actionTx, _ NoParams) error {

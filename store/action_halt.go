@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"treewarden/policy"
+	"treewarden/store/cases"
 	"treewarden/store/counters"
 	"treewarden/store/db"
 	"treewarden/store/tables"
@@ -20,7 +21,7 @@ func init() {
 		Menu: []MenuEntry{{
 			Text: "Stop tree…", Icon: "halt", Key: "h", Shows: func(m Message) bool { return !isHalted(m) },
 		}},
-		aspects: []aspect{stateAspect},
+		aspects: []aspect{stateAspect, caseAspect{}},
 	}, halt)
 	register(Kind{
 		Name: "resume", Target: "tree", Path: "resume", Place: 75,
@@ -45,7 +46,7 @@ func effectOfResume(on Concerned) string {
 const haltSet = `state = '` + tables.Halted +
 	`', active = false, halted_state = o.state, halted_active = o.active, state_by_staff = true`
 
-func halt(d *actionTx, _ NoParams) error {
+func halt(d *actionTx, p CloseParams) error {
 	tree, err := d.aimAtTree()
 	if err != nil {
 		return err
@@ -56,8 +57,10 @@ func halt(d *actionTx, _ NoParams) error {
 	if err := d.checkVersion(tree.version); err != nil {
 		return err
 	}
-	_, err = d.change(stateAspect, "chosen AS (SELECT $2::uuid AS id)", haltSet, tree.id)
-	return err
+	if _, err = d.change(stateAspect, "chosen AS (SELECT $2::uuid AS id)", haltSet, tree.id); err != nil {
+		return err
+	}
+	return d.closeCases(p, cases.Halt, "c.tree_id = $4", tree.id)
 }
 
 func resume(d *actionTx, _ NoParams) error {
@@ -113,10 +116,12 @@ func (d *actionTx) watchStates(trees ...uuid.UUID) error {
 	return d.update.WatchSubset(d.Ctx, d.Conn, counters.StateSubset, db.IDArray(trees))
 }
 
-// haltTrees halts the trees of a user that are not halted. A preview only counts
+// notHalted is the condition that a tree is not halted.
+const notHalted = "state <> '" + tables.Halted + "'"
+
+// haltTrees halts the locked trees that fulfil a condition. A preview only counts
 // them.
-func (d *actionTx) haltTrees(user uuid.UUID) error {
-	condition, args := d.inLockedTrees("tree_id", "user_id = $1 AND state <> '"+tables.Halted+"'", user)
+func (d *actionTx) haltTrees(condition string, args []any) error {
 	trees, err := d.ids("SELECT tree_id FROM trees WHERE "+condition, args...)
 	if err != nil {
 		return err

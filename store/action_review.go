@@ -2,11 +2,13 @@ package store
 
 import (
 	"treewarden/policy"
+	"treewarden/store/cases"
 )
 
 // ReviewParams are the parameters of the action review.
 type ReviewParams struct {
 	Result string `json:"result" form:"result" validate:"omitempty,oneof=accepted rejected pending"`
+	CloseParams
 }
 
 func init() {
@@ -22,7 +24,7 @@ func init() {
 			Text: "Not spam…", Icon: "check", Key: "n", Query: "result=accepted",
 			Shows: func(m Message) bool { return m.ReviewResult == nil || !*m.ReviewResult },
 		}},
-		aspects: []aspect{reviewAspect},
+		aspects: []aspect{reviewAspect, caseAspect{}},
 	}, review)
 }
 
@@ -46,7 +48,13 @@ func review(d *actionTx, p ReviewParams) error {
 		return err
 	}
 	d.affected.Messages = 1
-	_, err = d.change(reviewAspect, "chosen AS (SELECT $2::uuid AS tree_id, $3::uuid AS id)",
-		"review_result = $4, review_at = $5, review_by_staff = true", m.TreeID, m.MessageID, result, d.at)
-	return err
+	if _, err = d.change(reviewAspect, "chosen AS (SELECT $2::uuid AS tree_id, $3::uuid AS id)",
+		"review_result = $4, review_at = $5, review_by_staff = true", m.TreeID, m.MessageID, result, d.at); err != nil {
+		return err
+	}
+	outcome := cases.Reject
+	if result != nil && *result {
+		outcome = cases.Dismiss
+	}
+	return d.closeCases(p.CloseParams, outcome, "c.tree_id = $4 AND c.message_id = $5", m.TreeID, m.MessageID)
 }

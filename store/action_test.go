@@ -35,6 +35,7 @@ func state(t *testing.T, s *store.Store) string {
 		'reactions', (SELECT jsonb_agg(to_jsonb(r) ORDER BY r.message_id, r.user_id, r.emoji) FROM reactions r),
 		'reports', (SELECT jsonb_agg(to_jsonb(r) ORDER BY r.report_id) FROM reports r
 			WHERE status <> 'withdrawn'),
+		'cases', (SELECT jsonb_agg(to_jsonb(c) ORDER BY c.case_id) FROM cases c WHERE status <> 'withdrawn'),
 		'lists', (SELECT jsonb_agg(to_jsonb(l) - 'version' ORDER BY l.list_id) FROM lists l WHERE NOT removed),
 		'items', (SELECT jsonb_agg(to_jsonb(i) ORDER BY i.list_id, i.item_id) FROM list_items i),
 		'candidates', (SELECT jsonb_agg(to_jsonb(c) ORDER BY c.list_id, c.message_id) FROM list_candidates c)))`).
@@ -113,6 +114,7 @@ func TestEveryActionIsUndone(t *testing.T) {
 		"update_list": {created}, "add_to_list": {created}, "remove_from_list": {created, filled},
 		"apply_list": {created, {Kind: "add_to_list"}}, "find_candidates": {created},
 		"accept_candidates": {created, found}, "refuse_candidates": {created, found},
+		"resolve": {{Kind: "report"}},
 	}
 	acts := []store.Act{
 		{Kind: "ban", Params: store.BanParams{Messages: "delete", Trees: "halt", Until: &until}}, {Kind: "unban"},
@@ -126,6 +128,7 @@ func TestEveryActionIsUndone(t *testing.T) {
 		created, {Kind: "update_list", Params: store.ListParams{Note: &notes}}, filled,
 		{Kind: "remove_from_list", Params: store.RemoveParams{Items: []uuid.UUID{listed}}}, {Kind: "apply_list"},
 		found, {Kind: "accept_candidates"}, {Kind: "refuse_candidates"},
+		{Kind: "resolve", Params: store.ResolveParams{Case: 1, Outcome: "ban", Messages: "delete", Trees: "halt"}},
 	}
 	tried := map[string]bool{}
 	for _, a := range acts {

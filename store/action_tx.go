@@ -19,6 +19,7 @@ import (
 	"treewarden/policy"
 	"treewarden/store/accounts"
 	"treewarden/store/audit"
+	"treewarden/store/cases"
 	"treewarden/store/counters"
 	"treewarden/store/db"
 	"treewarden/store/messages"
@@ -51,7 +52,8 @@ type actionTx struct {
 	affected     Affected
 	request      []byte // SHA-256 of the act as JSON
 	update       *counters.Update
-	lockedTrees  []uuid.UUID // set by lockTrees
+	lockedTrees  []uuid.UUID   // set by lockTrees
+	flagged      cases.Touched // the messages whose red flags or reports change
 	began        currentActor
 	sent         bool // COMMIT was sent
 }

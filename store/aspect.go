@@ -42,6 +42,11 @@ var (
 	usernameAspect    = columnAspect{aspects.Username}
 )
 
+// caseAspect is what became of the case on a message.
+type caseAspect struct{}
+
+func (caseAspect) event() string { return "" }
+
 // feedbackAspect is an aspect stored in a user's rows on a message, by its kind.
 type feedbackAspect string
 

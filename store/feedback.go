@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"treewarden/store/counters"
 	"treewarden/store/tables"
 )
 
@@ -64,6 +65,9 @@ var voteInsert = `INSERT INTO label_votes (tree_id, message_id, user_id, at, ` +
 
 // writeFeedback replaces a user's feedback on a message; a nil state removes it.
 func (d *actionTx) writeFeedback(kind, emoji string, user uuid.UUID, m Message, state *feedbackState) error {
+	if kind == reportAspect || emoji == counters.RedFlag {
+		d.flagged.Add(m.TreeID, m.MessageID, m.UserID)
+	}
 	var err error
 	switch kind {
 	case labelAspect:

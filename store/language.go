@@ -26,12 +26,17 @@ func (a Actor) ActsOn() []string {
 // checkLanguage returns a Forbidden if the target is in a language that the actor
 // may not act on.
 func (d *actionTx) checkLanguage(permission policy.Permission) error {
-	sql, ok := policies.LanguageSQL[d.targetType]
+	return d.checkLanguageOf(d.targetType, d.act.Target, permission)
+}
+
+// checkLanguageOf is checkLanguage for another object.
+func (d *actionTx) checkLanguageOf(kind string, id uuid.UUID, permission policy.Permission) error {
+	sql, ok := policies.LanguageSQL[kind]
 	if !ok || d.actor.ActsOn() == nil || !permission.HasLanguage() {
 		return nil
 	}
 	var language string
-	if err := d.QueryRow(d.Ctx, sql, d.act.Target).Scan(&language); err != nil {
+	if err := d.QueryRow(d.Ctx, sql, id).Scan(&language); err != nil {
 		return err
 	}
 	return d.refuseLanguage(permission, language)

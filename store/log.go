@@ -206,6 +206,7 @@ func (d *actionTx) commit() (Action, error) {
 	if err := d.endSessions(); err != nil {
 		return Action{}, err
 	}
+	d.flagged.Queue(&d.Batch, &d.update.Changed)
 	var actor currentActor
 	d.queueActorAgain(&actor)
 	if err := d.update.Settle(d.Ctx, d.Conn, &d.Batch, d.at); err != nil {

@@ -10,6 +10,7 @@ import (
 	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/store/boards"
+	"treewarden/store/cases"
 	"treewarden/store/counters"
 	"treewarden/store/db"
 	"treewarden/store/scores"
@@ -75,11 +76,17 @@ func (s *Store) ForgetCounters(ctx context.Context) error {
 	return db.Translate(counters.Forget(ctx, s.pool, s.now()))
 }
 
-// RebuildScores recounts every signal from the base tables and stores the counters.
+// RebuildScores recounts every signal from the base tables and stores the counters. It
+// brings the cases of the queue up to the reports and red flags.
 func (s *Store) RebuildScores(ctx context.Context) error {
 	defer s.boards.MarkAll()
 	return db.Translate(counters.Rebuild(ctx, s.pool, s.now(),
-		func(tx pgx.Tx) error { return boards.AnnounceAll(ctx, tx) }))
+		func(tx pgx.Tx) error {
+			if err := cases.SyncAll(ctx, tx); err != nil {
+				return err
+			}
+			return boards.AnnounceAll(ctx, tx)
+		}))
 }
 
 // VerifyScores recounts everything in one snapshot and returns up to 100 stored

@@ -17,6 +17,7 @@ import (
 	"treewarden/store/db"
 	"treewarden/store/formulas"
 	"treewarden/store/policies"
+	"treewarden/store/queue"
 )
 
 // MinConnections is the least number of connections of a store.
@@ -28,6 +29,7 @@ type Store struct {
 	pools  *db.Pools
 	clock  atomic.Pointer[func() time.Time] // replaced by tests
 	boards *boards.Boards
+	cases  *queue.Index // follows the database with the boards
 	// policies is what roles may do. Actors bring the version that was in force when
 	// they were read.
 	policies policies.InForce
@@ -48,9 +50,9 @@ func OpenWith(ctx context.Context, url string, connections int) (*Store, error) 
 		return nil, err
 	}
 	pool := pools.Reads
-	s := &Store{pool: pool, pools: pools, searchAtOnce: 200_000}
+	s := &Store{pool: pool, pools: pools, searchAtOnce: 200_000, cases: queue.New()}
 	s.SetClock(time.Now)
-	s.boards = boards.New(pool, s.now, &s.threshold, func(ctx context.Context) (scoring.Formula, error) {
+	s.boards = boards.New(pool, s.now, &s.threshold, s.cases, func(ctx context.Context) (scoring.Formula, error) {
 		return formulas.InForce(ctx, pool)
 	}, func(ctx context.Context) {
 		// A request reads the policy anew if this fails.

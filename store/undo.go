@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -76,6 +77,11 @@ func (d *actionTx) undo(number int64) error {
 	}
 	kind, _ := KindNamed(action.Kind)
 	d.aspects, d.permission = kind.aspects, kind.Permission
+	if kind.Name == resolveKind {
+		if err := d.mayUndoDecision(id); err != nil {
+			return err
+		}
+	}
 	if action.TargetType == "list" {
 		if err := d.checkLanguages(d.permission, `SELECT tree_id, object_id FROM action_objects
 			WHERE action_id = $1 AND object_type = 'message'`, id); err != nil {
@@ -160,10 +166,17 @@ func (d *actionTx) lockObjects(id int64, action Action) error {
 		") w) ORDER BY tree_id FOR UPDATE", id); err != nil {
 		return err
 	}
-	if kind, _ := KindNamed(action.Kind); len(kind.aspects) == 1 && kind.aspects[0] == aspect(deletionAspect) {
+	if kind, _ := KindNamed(action.Kind); onlyDeletes(kind) {
 		return d.watchDeletion(touched, id)
 	}
 	return d.watch(touched, id)
+}
+
+// onlyDeletes reports whether a kind changes no counts but by deletion. Cases that it
+// closes are upheld, which changes no counts.
+func onlyDeletes(kind Kind) bool {
+	return slices.Contains(kind.aspects, aspect(deletionAspect)) &&
+		!slices.ContainsFunc(kind.aspects, func(a aspect) bool { return a != aspect(deletionAspect) && a != aspect(caseAspect{}) })
 }
 
 // watchDeletion is watch for a change of nothing but the deletion of messages. It
@@ -255,12 +268,14 @@ func (feedbackAspect) undo(d *actionTx, id int64) error {
 	type object struct {
 		ObjectID uuid.UUID
 		TreeID   uuid.UUID
+		Author   *uuid.UUID
 		Aspect   string
 		Before   []byte
 		After    []byte
 	}
-	objects, err := db.Collect[object](d.Ctx, d.Conn, `SELECT object_id, tree_id, aspect, before, after FROM action_objects
-		WHERE action_id = $1 AND aspect ~ '^(label|reaction|report):' ORDER BY (before IS NULL) DESC, aspect`, id)
+	objects, err := db.Collect[object](d.Ctx, d.Conn, `SELECT o.object_id, o.tree_id, m.user_id AS author, o.aspect, o.before, o.after
+		FROM action_objects o JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id
+		WHERE o.action_id = $1 AND o.aspect ~ '^(label|reaction|report):' ORDER BY (o.before IS NULL) DESC, o.aspect`, id)
 	if err != nil {
 		return err
 	}
@@ -280,7 +295,7 @@ func (feedbackAspect) undo(d *actionTx, id int64) error {
 				}
 			}
 		}
-		m := Message{MessageID: o.ObjectID, TreeID: o.TreeID}
+		m := Message{MessageID: o.ObjectID, TreeID: o.TreeID, UserID: o.Author}
 		now, err := d.readFeedback(kind, emoji, user, m)
 		if err != nil {
 			return err

@@ -53,6 +53,7 @@ type Boards struct {
 	watching map[chan struct{}]bool
 
 	threshold *counters.Threshold
+	follower  Follower
 
 	// readFormula reads the formula in force from the database.
 	readFormula func(context.Context) (scoring.Formula, error)
@@ -69,12 +70,19 @@ type Boards struct {
 	}
 }
 
+// A Follower keeps something else of the users in memory. It reads it after the boards
+// have read the users.
+type Follower interface {
+	ReadSome(ctx context.Context, pool *pgxpool.Pool, users []uuid.UUID) error
+	ReadAll(ctx context.Context, pool *pgxpool.Pool) error
+}
+
 // New returns the boards of a database. They are read on first use.
-func New(pool *pgxpool.Pool, now func() time.Time, threshold *counters.Threshold,
+func New(pool *pgxpool.Pool, now func() time.Time, threshold *counters.Threshold, follower Follower,
 	readFormula func(context.Context) (scoring.Formula, error), readPolicy func(context.Context)) *Boards {
 	id := uuid.New()
 	return &Boards{
-		pool: pool, now: now, threshold: threshold,
+		pool: pool, now: now, threshold: threshold, follower: follower,
 		readFormula: readFormula, readPolicy: readPolicy,
 		name: base64.RawURLEncoding.EncodeToString(id[:6]), board: board.New(),
 		pending: map[uuid.UUID]bool{}, wakeReader: make(chan struct{}, 1), watching: map[chan struct{}]bool{},

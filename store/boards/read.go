@@ -144,7 +144,7 @@ func (l *Boards) readSome(ctx context.Context, ids []uuid.UUID, hour time.Time) 
 		return err
 	}
 	l.board.Put(g.users)
-	return nil
+	return l.follower.ReadSome(ctx, l.pool, ids)
 }
 
 // readEverybody reads all users into the board in two halves of the ids,
@@ -152,18 +152,18 @@ func (l *Boards) readSome(ctx context.Context, ids []uuid.UUID, hour time.Time) 
 func (l *Boards) readEverybody(ctx context.Context, hour time.Time) error {
 	const middle = "'80000000-0000-0000-0000-000000000000'"
 	halves := []*loader{newLoader(hour), newLoader(hour)}
-	group, ctx := errgroup.WithContext(ctx)
+	group, reading := errgroup.WithContext(ctx)
 	for i, which := range []string{"< " + middle, ">= " + middle} {
 		g := halves[i]
 		group.Go(func() error {
-			return l.pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error {
-				if err := db.EachCopied(ctx, c.Conn(), boardUsersSQL(which), g.user); err != nil {
+			return l.pool.AcquireFunc(reading, func(c *pgxpool.Conn) error {
+				if err := db.EachCopied(reading, c.Conn(), boardUsersSQL(which), g.user); err != nil {
 					return err
 				}
-				if err := db.EachCopied(ctx, c.Conn(), boardLanguagesSQL(which), g.language); err != nil {
+				if err := db.EachCopied(reading, c.Conn(), boardLanguagesSQL(which), g.language); err != nil {
 					return err
 				}
-				return db.EachCopied(ctx, c.Conn(), boardCountersSQL(which, hour), g.counters)
+				return db.EachCopied(reading, c.Conn(), boardCountersSQL(which, hour), g.counters)
 			})
 		})
 	}
@@ -171,5 +171,5 @@ func (l *Boards) readEverybody(ctx context.Context, hour time.Time) error {
 		return err
 	}
 	l.board.Put(append(halves[0].users, halves[1].users...))
-	return nil
+	return l.follower.ReadAll(ctx, l.pool)
 }

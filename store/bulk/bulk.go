@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"treewarden/store/boards"
+	"treewarden/store/cases"
 	"treewarden/store/counters"
 	"treewarden/store/db"
 	"treewarden/store/similar"
@@ -80,6 +81,9 @@ func Load(ctx context.Context, tx pgx.Tx, now time.Time, threshold *counters.Thr
 		}
 	}
 	if err := similar.SketchAll(ctx, tx); err != nil {
+		return err
+	}
+	if err := cases.SyncAll(ctx, tx); err != nil {
 		return err
 	}
 	// Without fresh statistics the server would plan for empty tables. Columns

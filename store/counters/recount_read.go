@@ -65,9 +65,10 @@ type recountReader struct {
 func (r *recountReader) phases() [][]tableRead {
 	return [][]tableRead{
 		{{"messages", messagesSQL, r.readMessage}},
-		{{"emoji_aggregates", "SELECT message_id, red_flags, upvotes, downvotes FROM emoji_aggregates WHERE true",
-			r.readEmojis},
-			{"reactions", `SELECT message_id, user_id, at, emoji FROM reactions WHERE true`, r.readReaction}},
+		{{"emoji_aggregates",
+			"SELECT message_id, red_flags - dismissed_flags, upvotes, downvotes FROM emoji_aggregates WHERE true", r.readEmojis},
+			{"reactions", "SELECT message_id, user_id, at, emoji, decision = 'dismissed' FROM reactions WHERE true",
+				r.readReaction}},
 		{{"label_votes", votesSQL, r.readVote},
 			{"label_aggregates", aggregatesSQL, r.readAggregate},
 			{"reports", "SELECT message_id, user_id, at FROM reports WHERE status IN ('open', 'upheld')", r.readReport},
@@ -161,6 +162,9 @@ func (r *recountReader) readReaction(raw [][]byte) {
 		return
 	}
 	standing, at := record(shard, m), db.ReadMoment(raw[2])
+	if raw[4] != nil && raw[4][0] == 1 {
+		return // dismissed
+	}
 	if string(raw[3]) == RedFlag {
 		shard.flag(raw[0], Reaction, raw[1], at)
 		return

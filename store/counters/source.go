@@ -69,6 +69,9 @@ func sameRater(table, row string) string {
 			AND z.user_id = %[2]s.user_id`, table, row)
 }
 
+// notDismissed is the condition that a case did not dismiss a reaction.
+func notDismissed(reaction string) string { return reaction + ".decision IS DISTINCT FROM 'dismissed'" }
+
 // A Fact is a kind of information on a message that counts for its author.
 type Fact int
 
@@ -95,7 +98,9 @@ var sources = [numFacts]source{
 	},
 	ReactionCounts: {
 		join: on("emoji_aggregates", "e"), at: "m.created_date", recorded: true,
-		counts: map[string]string{"red_flags": "e.red_flags", "upvotes": "e.upvotes", "downvotes": "e.downvotes"},
+		counts: map[string]string{
+			"red_flags": "e.red_flags - e.dismissed_flags", "upvotes": "e.upvotes", "downvotes": "e.downvotes",
+		},
 	},
 	LabelMeans: {
 		// votes = round(mean × number of raters)
@@ -106,7 +111,7 @@ var sources = [numFacts]source{
 		join: on("reactions", "r"), at: "r.at", rater: "r.user_id", recorded: true,
 		first: "(r.emoji <> 'red_flag' OR NOT EXISTS (" + sameRater("reports", "r") + `
 			AND z.at < r.at AND z.status IN ('open', 'upheld')))`,
-		where: "r.emoji IN (" + quoted(reactionSignals) + ")",
+		where: "r.emoji IN (" + quoted(reactionSignals) + ") AND " + notDismissed("r"),
 		counts: map[string]string{
 			"red_flags": "(r.emoji = 'red_flag')::int", "upvotes": "(r.emoji = '+1')::int", "downvotes": "(r.emoji = '-1')::int",
 		},
@@ -119,8 +124,8 @@ var sources = [numFacts]source{
 	Report: {
 		join: on("reports", "p"), at: "p.at", rater: "p.user_id",
 		// A red flag comes before a report of the same time.
-		first: "NOT EXISTS (" + sameRater("reactions", "p") + ` AND z.at <= p.at AND z.emoji = 'red_flag')
-			AND NOT EXISTS (` + sameRater("reports", "p") + `
+		first: "NOT EXISTS (" + sameRater("reactions", "p") + ` AND z.at <= p.at
+			AND z.emoji = 'red_flag' AND ` + notDismissed("z") + `) AND NOT EXISTS (` + sameRater("reports", "p") + `
 			AND (z.at, z.report_id) < (p.at, p.report_id) AND z.status IN ('open', 'upheld'))`,
 		where:  "p.status IN ('open', 'upheld')",
 		counts: map[string]string{"red_flags": "1"},

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"treewarden/corpus"
+	"treewarden/store/cases"
 	"treewarden/store/counters"
 	"treewarden/store/db"
 	"treewarden/store/similar"
@@ -240,7 +241,38 @@ func (w *batchWrite) write(ctx context.Context, tx pgx.Tx) error {
 	if err := w.sketcher.Send(ctx, tx); err != nil {
 		return err
 	}
-	return w.merge(ctx, tx)
+	if err := w.merge(ctx, tx); err != nil {
+		return err
+	}
+	return w.openCases(ctx, tx)
+}
+
+// openCases opens cases for the red flags of the batch, and brings those of changed
+// trees up to them.
+func (w *batchWrite) openCases(ctx context.Context, tx pgx.Tx) error {
+	trees := slices.Clone(w.changed)
+	for _, item := range w.batch.items {
+		if item.state == placed && slices.ContainsFunc(item.record.Messages, func(m corpus.Message) bool {
+			return m.Emojis[counters.RedFlag] > 0
+		}) {
+			trees = append(trees, item.tree)
+		}
+	}
+	if len(trees) == 0 {
+		return nil
+	}
+	authors, err := cases.Sync(ctx, tx, `SELECT m.tree_id, m.message_id, m.user_id FROM messages m
+		JOIN emoji_aggregates e ON e.tree_id = m.tree_id AND e.message_id = m.message_id
+			AND e.red_flags > e.decided_flags
+		WHERE m.tree_id = ANY ($1)
+		UNION SELECT m.tree_id, m.message_id, m.user_id FROM cases c
+		JOIN messages m ON m.tree_id = c.tree_id AND m.message_id = c.message_id
+		WHERE c.tree_id = ANY ($1) AND c.status = 'open'`, db.IDArray(trees))
+	if err != nil {
+		return fmt.Errorf("open the cases of the queue: %w", err)
+	}
+	w.update.Changed.Add(authors...)
+	return nil
 }
 
 func (w *batchWrite) makeTrees(ctx context.Context, tx pgx.Tx) error {

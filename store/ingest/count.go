@@ -100,10 +100,11 @@ func (in *run) flagsOf(who raterKey) (before, after []flag) {
 	if change != nil {
 		gone, made = change.becomes(had)
 	}
-	if had {
+	counted := had && !in.feedback.dismissed[key]
+	if counted {
 		before = append(before, flag{counters.Reaction, at})
 	}
-	if had && !gone {
+	if counted && !gone {
 		after = append(after, flag{counters.Reaction, at})
 	}
 	if made {

@@ -161,6 +161,7 @@ func (in *run) lockTrees() {
 type knownFeedback struct {
 	votes     map[raterKey]*knownVote
 	reactions map[reactionKey]pgtype.Timestamptz
+	dismissed map[reactionKey]bool // red flags that a case dismissed
 	reports   map[raterKey]*knownReports
 	outputs   map[uuid.UUID]map[int16]knownOutput
 	given     map[givenKey]bool // what people gave in the console, or took back there
@@ -189,6 +190,7 @@ func (in *run) readFeedback() {
 	in.feedback = knownFeedback{
 		votes:     map[raterKey]*knownVote{},
 		reactions: map[reactionKey]pgtype.Timestamptz{},
+		dismissed: map[reactionKey]bool{},
 		reports:   map[raterKey]*knownReports{},
 		outputs:   map[uuid.UUID]map[int16]knownOutput{},
 		given:     map[givenKey]bool{},
@@ -232,8 +234,11 @@ func (in *run) readFeedback() {
 		in.feedback.votes[who] = vote
 	}, feedbackVotesSQL)
 	var emoji string
-	ask("reaction", []any{&emoji, &at}, func() { in.feedback.reactions[reactionKey{who, emoji}] = at },
-		feedbackSQL("reactions", "g.emoji, g.at", ""))
+	var dismissed bool
+	ask("reaction", []any{&emoji, &at, &dismissed}, func() {
+		in.feedback.reactions[reactionKey{who, emoji}] = at
+		in.feedback.dismissed[reactionKey{who, emoji}] = dismissed
+	}, feedbackSQL("reactions", "g.emoji, g.at, g.decision IS NOT DISTINCT FROM 'dismissed'", ""))
 	var given pairs
 	for _, kind := range []string{"label", "reaction", "report"} {
 		if p := asked[kind]; p != nil {

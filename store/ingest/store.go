@@ -32,6 +32,7 @@ func (in *run) store(*Result) error {
 	}
 	in.storeReactions()
 	in.storeReports()
+	in.touchedCases().Queue(&in.Batch, &in.update.Changed)
 	in.storeOutputs()
 	in.storeActivity()
 	in.storeEvents()

@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"treewarden/store/cases"
+	"treewarden/store/counters"
 	"treewarden/store/db"
 )
 
@@ -43,6 +45,24 @@ func (in *run) storeReactions() {
 			SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[])`,
 			db.IDArray(made.trees), db.IDArray(made.messages), db.IDArray(made.users), made.emojis, made.at)
 	}
+}
+
+// touchedCases returns the messages whose red flags or reports change.
+func (in *run) touchedCases() *cases.Touched {
+	touched := map[uuid.UUID]bool{}
+	for who := range in.changes.reactions {
+		touched[who.message] = touched[who.message] || who.emoji == counters.RedFlag
+	}
+	for who := range in.changes.reports {
+		touched[who.message] = true
+	}
+	var all cases.Touched
+	for id, flagged := range touched {
+		if m := in.messages[id]; flagged {
+			all.Add(m.tree, m.id, m.author)
+		}
+	}
+	return &all
 }
 
 func (in *run) storeReports() {

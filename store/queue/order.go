@@ -1,0 +1,179 @@
+package queue
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"treewarden/scoring"
+)
+
+// By is how cases are ordered: by the score of their authors in a window by a formula,
+// with the weights of a priority; or the oldest first.
+type By struct {
+	Oldest   bool
+	Window   scoring.Window
+	Formula  scoring.Formula
+	Priority scoring.Priority
+	// Score returns the score of a user in the window by the formula.
+	Score func(user uuid.UUID) float64
+	// Now is the time of the ages. They are counted in whole hours.
+	Now time.Time
+}
+
+// orderKey names an order that is kept.
+type orderKey struct {
+	oldest  bool
+	window  scoring.Window
+	formula string
+	version int
+	weights int
+}
+
+// maxOrders is the number of orders that are kept.
+const maxOrders = 8
+
+// order is the cases in one order. The one with the highest value comes first.
+type order struct {
+	mu       sync.Mutex
+	sorted   []Place
+	followed int
+	rebuilt  int
+	hour     time.Time
+	mean     float64
+	used     int
+}
+
+// Place is the place of a case in an order.
+type Place struct {
+	Value float64
+	Case  *Case
+}
+
+// Compare puts the highest value first, then the lowest id.
+func Compare(a, b Place) int {
+	return cmp.Or(cmp.Compare(b.Value, a.Value), cmp.Compare(a.Case.ID, b.Case.ID))
+}
+
+// meanMoved is the change of the mean trust from which on everything is sorted again.
+const meanMoved = 0.01
+
+// Each calls do for the cases in an order until it returns false. do must not call
+// methods of the index.
+func (x *Index) Each(by By, do func(Place) bool) {
+	o := x.order(by)
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	o.mu.Lock()
+	o.follow(x, by)
+	sorted := o.sorted // a change makes a new slice
+	o.mu.Unlock()
+	for _, p := range sorted {
+		if x.counts(p.Case) && !do(p) {
+			return
+		}
+	}
+}
+
+// Facts returns what the priority of a case depends on.
+func (x *Index) Facts(c *Case, score func(uuid.UUID) float64) scoring.CaseFacts {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.facts(c, score, x.mean())
+}
+
+func (x *Index) facts(c *Case, score func(uuid.UUID) float64, mean float64) scoring.CaseFacts {
+	f := scoring.CaseFacts{Trust: x.trust(c, mean), Toxicity: c.Toxicity, Opened: c.Opened}
+	if c.Author != uuid.Nil {
+		f.AuthorScore = score(c.Author)
+	}
+	return f
+}
+
+// order returns the order of By, which may be empty.
+func (x *Index) order(by By) *order {
+	key := orderKey{oldest: by.Oldest}
+	if !by.Oldest {
+		key.window, key.formula, key.version = by.Window, by.Formula.Name, by.Formula.Version
+		key.weights = by.Priority.Version
+	}
+	x.ordersMu.Lock()
+	defer x.ordersMu.Unlock()
+	x.uses++
+	o := x.orders[key]
+	if o == nil {
+		if len(x.orders) >= maxOrders {
+			var oldest orderKey
+			for k, other := range x.orders {
+				if x.orders[oldest] == nil || other.used < x.orders[oldest].used {
+					oldest = k
+				}
+			}
+			delete(x.orders, oldest)
+		}
+		o = &order{}
+		x.orders[key] = o
+	}
+	o.used = x.uses
+	return o
+}
+
+// Hour returns the time of the ages of cases: the start of an hour.
+func Hour(now time.Time) time.Time { return now.UTC().Truncate(time.Hour) }
+
+// follow brings the order up to the index.
+func (o *order) follow(x *Index, by By) {
+	hour, mean, latest := Hour(by.Now), x.mean(), x.since+len(x.changes)
+	value := func(c *Case) float64 {
+		if by.Oldest {
+			return -float64(c.Opened.UnixMicro())
+		}
+		return by.Priority.Of(x.facts(c, by.Score, mean), hour)
+	}
+	moved := !by.Oldest && (!hour.Equal(o.hour) || mean-o.mean > meanMoved || o.mean-mean > meanMoved)
+	if o.rebuilt != x.rebuilt || o.followed < x.since || moved {
+		o.sorted = make([]Place, 0, len(x.byID))
+		for _, c := range x.byID {
+			o.sorted = append(o.sorted, Place{value(c), c})
+		}
+		slices.SortFunc(o.sorted, Compare)
+		o.rebuilt, o.followed, o.hour, o.mean = x.rebuilt, latest, hour, mean
+		return
+	}
+	if o.followed == latest {
+		return
+	}
+	mean = o.mean // all values of an order have the same mean
+	changed := map[uuid.UUID]bool{}
+	var fresh []Place
+	for _, author := range x.changes[o.followed-x.since:] {
+		if changed[author] {
+			continue
+		}
+		changed[author] = true
+		for _, c := range x.byAuthor[author] {
+			fresh = append(fresh, Place{value(c), c})
+		}
+	}
+	slices.SortFunc(fresh, Compare)
+	o.sorted = merged(o.sorted, fresh, changed)
+	o.followed = latest
+}
+
+// merged returns the places but those of changed authors, with fresh ones, in order.
+func merged(sorted, fresh []Place, changed map[uuid.UUID]bool) []Place {
+	all := make([]Place, 0, len(sorted)+len(fresh))
+	for _, p := range sorted {
+		if changed[p.Case.Author] {
+			continue
+		}
+		for len(fresh) > 0 && Compare(fresh[0], p) < 0 {
+			all, fresh = append(all, fresh[0]), fresh[1:]
+		}
+		all = append(all, p)
+	}
+	return append(all, fresh...)
+}
