@@ -30,6 +30,7 @@ func TestShippedTable(t *testing.T) {
 		policy.UserEdit: moderators, policy.UserBan: moderators, policy.MessageDelete: moderators,
 		policy.MessageEdit:   moderators,
 		policy.MessageReview: moderators, policy.TreeHalt: moderators, policy.UndoOwn: moderators,
+		policy.QueueWork: moderators,
 		policy.AuditAll: leads, policy.ScoringSave: leads,
 		policy.UserPrivate: admins, policy.UserRole: admins, policy.UserErase: admins, policy.UndoAll: admins,
 		policy.ListApply:    admins,

@@ -28,8 +28,8 @@ var ourImports = map[string][]string{
 	"store/counters": {"store/db", "store/tables", "scoring", "corpus"},
 	"store/boards":   {"store/db", "store/tables", "store/counters", "scoring"},
 	"store/similar":  {"store/db", "scoring"},
-	"store/cases":    {"store/db", "store/counters", "store/tables", "scoring"},
 	"store/queue":    {"store/db", "scoring", "policy"},
+	"store/cases":    {"store/db", "store/counters", "store/tables", "store/queue", "scoring"},
 	"store/events":   {"store/db", "store/tables"},
 	"store/ingest": {
 		"store/db", "store/tables", "store/counters", "store/similar", "store/cases", "store/events", "scoring", "corpus",

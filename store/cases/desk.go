@@ -1,0 +1,144 @@
+package cases
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"treewarden/store/db"
+	"treewarden/store/queue"
+)
+
+// Line is what waits of one author: the most urgent case, and the number of all.
+type Line struct {
+	Case
+	Cases    int // of the author, with this one
+	People   int // who reported or flagged a message of the author
+	OldestAt time.Time
+}
+
+// Lines returns the lines of places, each the most urgent case of its author.
+func (d Desk) Lines(ctx context.Context, places []queue.Place) ([]Line, error) {
+	found, err := d.Read(ctx, places)
+	lines := make([]Line, len(found))
+	for i, c := range found {
+		lines[i] = Line{Case: c, Cases: 1, People: c.Reporters, OldestAt: c.OpenedAt}
+		if c.UserID != nil {
+			lines[i].count(d.Index.OfAuthor(*c.UserID))
+		}
+	}
+	return lines, err
+}
+
+func (l *Line) count(open []*queue.Case) {
+	people := map[uuid.UUID]bool{}
+	for _, c := range open {
+		for _, reporter := range c.Reporters {
+			people[reporter] = true
+		}
+		if c.Opened.Before(l.OldestAt) {
+			l.OldestAt = c.Opened.UTC()
+		}
+	}
+	l.Cases, l.People = len(open), len(people)
+}
+
+// Desk reads open cases with their priorities.
+type Desk struct {
+	Conn  db.Conn
+	Index *queue.Index
+	By    queue.By
+	Holders
+}
+
+// Read returns the cases of places.
+func (d Desk) Read(ctx context.Context, places []queue.Place) ([]Case, error) {
+	ids, at := make([]int64, len(places)), make(map[int64]*queue.Case, len(places))
+	for i, p := range places {
+		ids[i], at[p.Case.ID] = p.Case.ID, p.Case
+	}
+	found, err := Read(ctx, d.Conn, d.Holders, ids)
+	for i := range found {
+		d.setPriority(&found[i], at[found[i].ID])
+	}
+	return found, err
+}
+
+// setPriority sets the priority of an open case.
+func (d Desk) setPriority(c *Case, in *queue.Case) {
+	if in == nil || c.Status != "open" {
+		return
+	}
+	parts := d.By.Priority.Parts(d.Index.Facts(in, d.By.Score), queue.Hour(d.By.Now))
+	c.Priority = &Priority{Parts: parts}
+	for _, part := range parts {
+		c.Priority.Points += part.Points
+	}
+}
+
+// Detail is a case with what its page shows besides its message.
+type Detail struct {
+	Case
+	Former    []Case                       // the decided cases on the message
+	Others    []Case                       // more open cases of the author, the most urgent first
+	More      int                          // the number of open cases that Others leaves out
+	Unseen    map[int64]bool               // those of Others that the actor has not opened
+	Reporting map[uuid.UUID]queue.Reporter // how far its reporters are trusted
+}
+
+// othersShown is the number of other open cases of an author that a case names.
+const othersShown = 20
+
+// readOthers reads the other open cases of a case's author.
+func (d Desk) readOthers(ctx context.Context, person uuid.UUID, c *Detail) error {
+	if c.UserID == nil {
+		return nil
+	}
+	var places []queue.Place
+	for _, other := range d.Index.OfAuthor(*c.UserID) {
+		if other.ID != c.ID {
+			value := d.By.Priority.Of(d.Index.Facts(other, d.By.Score), queue.Hour(d.By.Now))
+			places = append(places, queue.Place{Value: value, Case: other})
+		}
+	}
+	slices.SortFunc(places, queue.Compare)
+	c.More = max(0, len(places)-othersShown)
+	places = places[:len(places)-c.More]
+	var err error
+	if c.Others, err = d.Read(ctx, places); err != nil {
+		return err
+	}
+	ids := make([]int64, len(places))
+	for i, p := range places {
+		ids[i] = p.Case.ID
+	}
+	seen, err := Seen(ctx, d.Conn, person, ids)
+	c.Unseen = map[int64]bool{}
+	for _, id := range ids {
+		if _, ok := seen[id]; !ok {
+			c.Unseen[id] = true
+		}
+	}
+	return db.Translate(err)
+}
+
+// Detail returns a case with what its page shows. person is who looks at it.
+func (d Desk) Detail(ctx context.Context, person uuid.UUID, id int64) (c Detail, err error) {
+	if c.Case, err = ByID(ctx, d.Conn, d.Holders, id); err != nil {
+		return c, err
+	}
+	if c.Former, err = Former(ctx, d.Conn, d.Holders, c.Case); err != nil {
+		return c, err
+	}
+	c.Reporting = map[uuid.UUID]queue.Reporter{}
+	for _, r := range c.Reports {
+		c.Reporting[r.UserID] = d.Index.Reporter(r.UserID)
+	}
+	for _, r := range c.RedFlags {
+		c.Reporting[r.UserID] = d.Index.Reporter(r.UserID)
+	}
+	d.setPriority(&c.Case, d.Index.ByID(id))
+	return c, d.readOthers(ctx, person, &c)
+}
