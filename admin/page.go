@@ -64,6 +64,7 @@ var pages = []struct {
 	group                  string
 }{
 	{"Home", "/", "home", "h", policy.Read, ""},
+	{"Queue", queuePath, "flag", "q", policy.Read, ""},
 	{"Trollboard", "/trollboard", "board", "t", policy.Read, ""},
 	{"Users", "/users", "users", "u", policy.Read, ""},
 	{"Messages", "/messages", "message", "m", policy.Read, ""},

@@ -85,6 +85,16 @@ func routes() []route {
 		{get, "/trees", policy.Read, (*Server).trees, both},
 		{get, "/trees/:id", policy.Read, (*Server).tree, both},
 
+		{get, queuePath, policy.Read, (*Server).queue, both},
+		{post, queuePath + "/next", policy.QueueWork, (*Server).nextCase, pageOnly},
+		{post, queuePath + "/skipped", policy.QueueWork, (*Server).takeBackSkips, pageOnly},
+		{get, queuePath + "/:id", policy.Read, (*Server).caseShown, both},
+		{post, queuePath + "/:id/claim", policy.QueueWork, claimCase, both},
+		{post, queuePath + "/:id/release", policy.QueueWork, releaseCase, both},
+		{post, queuePath + "/:id/skip", policy.QueueWork, skipCase, both},
+		{post, queuePath + "/:id/later", policy.QueueWork, postponeCase, both},
+		{post, queuePath + "/:id/resolve", policy.QueueWork, (*Server).resolveCase, both},
+
 		{get, listsPath, policy.ListRead, (*Server).lists, both},
 		{post, listsPath, policy.ListEdit, (*Server).createList, both},
 		{get, "/lists/new", policy.ListEdit, (*Server).newListForm, pageOnly},

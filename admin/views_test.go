@@ -23,6 +23,8 @@ var pageTypes = map[string]any{
 	"home":                 homePage{},
 	"candidates":           candidatesPage{},
 	"disputed":             disputedPage{},
+	"queue":                queuePage{},
+	"partials/case":        &casePanel{},
 	"roles":                rolesPage{},
 	"rolespreview":         rolesPreviewPage{},
 	"rule":                 rulePage{},

@@ -1,0 +1,308 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"treewarden/admin/openapi"
+	"treewarden/markup"
+	"treewarden/policy"
+	"treewarden/scoring"
+	"treewarden/store"
+)
+
+func init() {
+	describe("GET /queue", openapi.Method{
+		Summary: "Open cases: messages with reports and red flags that nobody has decided about, the most urgent first",
+		Query:   queueQuery{}, Answer: store.List[store.Case]{},
+	})
+	describe("GET /queue/:id", openapi.Method{Summary: "A case", ID: int64(0), Query: frameQuery{}, Answer: store.Case{}})
+	describe("POST /queue/:id/claim", openapi.Method{
+		Summary: "Hold a case for ten minutes, or for ten more. 409 if somebody else holds it", ID: int64(0),
+		Answer: store.Case{},
+	})
+	describe("POST /queue/:id/release", openapi.Method{Summary: "Leave a case to others", ID: int64(0), Answer: store.Case{}})
+	describe("POST /queue/:id/skip", openapi.Method{
+		Summary: "Leave a case to others, and have it no longer offered to you", ID: int64(0), Answer: store.Case{},
+	})
+	describe("POST /queue/:id/later", openapi.Method{
+		Summary: "Have a case offered to nobody before a time", ID: int64(0), Body: laterBody{}, Answer: store.Case{},
+	})
+	describe("POST /queue/:id/resolve", openapi.Method{
+		Summary: "Decide a case, or with cases=author all open cases of the same author that nobody else holds: its " +
+			"reports and red flags are dismissed, or upheld by one of the other outcomes. 409 if somebody else holds it",
+		ID: int64(0), Body: []any{actBody{}, store.ResolveParams{}},
+		Fields: []string{"reason", "preview", "outcome", "cases", "until", "messages", "trees"}, Answer: store.Outcome{},
+	})
+}
+
+const queuePath = "/queue"
+
+// frameQuery chooses the time frame of the author's score.
+type frameQuery struct {
+	Window string `form:"frame" validate:"omitempty,oneof=day week month total"`
+}
+
+// queueQuery is the query of the queue.
+type queueQuery struct {
+	pageQuery
+	frameQuery
+	Lang     string     `form:"lang" validate:"max=40"`
+	Kind     string     `form:"kind" validate:"omitempty,oneof=report red_flag"`
+	Assigned string     `form:"assigned" validate:"omitempty,oneof=me none any"`
+	Sort     string     `form:"sort" validate:"omitempty,oneof=priority oldest"`
+	State    string     `form:"state" validate:"omitempty,oneof=open skipped later"`
+	Author   *uuid.UUID `form:"user"`
+}
+
+func (q queueQuery) filter(actor store.Actor) store.QueueFilter {
+	f := store.QueueFilter{Window: scoring.Window(q.Window), Kind: q.Kind, Assigned: q.Assigned, Sort: q.Sort,
+		Page: q.page()}
+	if q.State != "open" {
+		f.View = q.State
+	}
+	if q.Author != nil {
+		f.Author = *q.Author
+	}
+	f.Lang, f.Within = languageFilter(actor, q.Lang)
+	return f
+}
+
+// queueLine is what waits of one author, as the list shows it.
+type queueLine struct {
+	store.QueueLine
+	Name     string
+	Excerpt  string // of the most urgent message
+	Warnings []contentWarning
+	Tag      string // the language for a lang attribute
+	Link     string // opens the case
+	Open     bool   // the case is the one that is open
+	Mine     bool   // the person holds the case
+	Score    float64
+}
+
+// queuePage is the queue with the case that is open.
+type queuePage struct {
+	Layout
+	Lines     []queueLine
+	Case      *casePanel // nil if none is open
+	Frames    []Choice
+	States    []Choice
+	Kinds     []Choice
+	Sorts     []Choice
+	Languages []Choice
+	Limited   *Limited
+	Pager     Pager
+	MayWork   bool
+	State     string
+	list      store.List[store.Case]
+}
+
+func (p queuePage) api() any { return p.list }
+
+// Filtered reports whether the list leaves cases out.
+func (p queuePage) Filtered() bool {
+	return p.Query.Get("kind") != "" || p.Query.Get("user") != "" || p.Query.Get("assigned") != ""
+}
+
+// The addresses of the forms that open the next case, and that have skipped ones
+// offered again.
+func (p queuePage) NextPath() string {
+	return queuePath + "/next" + mustQuery(p.Query, "cursor", "", "done", "")
+}
+func (p queuePage) SkippedPath() string {
+	return queuePath + "/skipped" + mustQuery(p.Query, "state", "", "done", "")
+}
+
+// Carry returns the parameters that the filters' form sends along.
+func (p queuePage) Carry() []Choice { return carried(p.Query, "frame", "state", "user") }
+
+// queue shows the queue.
+func (s *Server) queue(c *fiber.Ctx) error {
+	var q queueQuery
+	if err := decodeQuery(c, &q); err != nil {
+		return err
+	}
+	if isAPI(c) {
+		list, err := s.store.Queue(c.UserContext(), s.actor(c), q.filter(s.actor(c)))
+		if err != nil {
+			return err
+		}
+		return s.render(c, "queue", queuePage{list: list})
+	}
+	p, err := s.queuePage(c, q, 0)
+	if err != nil {
+		return err
+	}
+	return s.render(c, "queue", p)
+}
+
+// queuePage reads the list of the queue. open is the case that is open.
+func (s *Server) queuePage(c *fiber.Ctx, q queueQuery, open int64) (queuePage, error) {
+	q.Lang = defaultLanguage(c, q.Lang)
+	ctx, actor := c.UserContext(), s.actor(c)
+	p := queuePage{Layout: s.layout(c, "Queue"), State: q.State}
+	p.MayWork = p.Person.May(policy.QueueWork)
+	p.Limited = p.limited(q.Lang)
+	list, err := s.store.QueueLines(ctx, actor, q.filter(actor))
+	if err != nil {
+		return p, err
+	}
+	if p.Lines, err = s.queueLines(ctx, p, list.Items, open); err != nil {
+		return p, err
+	}
+	languages, err := s.store.Languages(ctx)
+	if err != nil {
+		return p, err
+	}
+	p.Languages = p.languages(languages, q.Lang)
+	p.Kinds = choices(q.Kind, "", "Reports and red flags", "report", "With a report", "red_flag", "With a red flag")
+	p.Sorts = choices(q.Sort, "", "Most urgent first", "oldest", "Oldest first")
+	for _, frame := range [][2]string{{"day", "Daily"}, {"week", "Weekly"}, {"month", "Monthly"}, {"", "Overall"}} {
+		p.Frames = append(p.Frames, Choice{queuePath + mustQuery(p.Query, "frame", frame[0], "cursor", "", "done", ""), frame[1],
+			q.Window == frame[0] || q.Window == "total" && frame[0] == ""})
+	}
+	for _, state := range [][2]string{{"", "Waiting"}, {"later", "Later"}, {"skipped", "Skipped by me"}} {
+		p.States = append(p.States, Choice{queuePath + mustQuery(p.Query, "state", state[0], "cursor", "", "done", ""), state[1],
+			q.State == state[0] || q.State == "open" && state[0] == ""})
+	}
+	p.Pager = p.pager(list.Prev, list.Next, "")
+	return p, nil
+}
+
+// queueLines returns the lines of the list.
+func (s *Server) queueLines(ctx context.Context, p queuePage, found []store.QueueLine, open int64) ([]queueLine, error) {
+	ids := make([]uuid.UUID, len(found))
+	for i, line := range found {
+		ids[i] = line.MessageID
+	}
+	messages, err := s.store.MessagesNamed(ctx, p.Person.Actor, ids)
+	if err != nil {
+		return nil, err
+	}
+	lines := make([]queueLine, len(found))
+	for i, line := range found {
+		m := messages[line.MessageID]
+		lines[i] = queueLine{QueueLine: line, Name: authorName(m), Excerpt: markup.Excerpt(m.Text, tableExcerpt),
+			Warnings: hiddenFrom(p.Person, m), Tag: langTag(m.Lang), Link: casePath(line.ID) + mustQuery(p.Query, "done", ""),
+			Open: line.ID == open, Mine: line.ClaimedBy != nil && *line.ClaimedBy == p.Person.UserID}
+		if line.Priority != nil {
+			lines[i].Score = line.Priority.Parts[0].Value
+		}
+	}
+	return lines, nil
+}
+
+// casePath returns the address of a case.
+func casePath(id int64) string { return queuePath + "/" + strconv.FormatInt(id, 10) }
+
+// caseID reads the number of a case from the path.
+func caseID(c *fiber.Ctx) (int64, error) {
+	id, ok := actionID(c.Params("id"))
+	if !ok {
+		return 0, store.Malformed("a case has a number")
+	}
+	return id, nil
+}
+
+// laterBody is the body of the request that postpones a case.
+type laterBody struct {
+	Until time.Time `json:"until" form:"until" validate:"required"`
+
+	For string `json:"-" form:"for" validate:"omitempty,oneof=day week"`
+}
+
+// workOn returns the handler of what a person does with a case besides deciding it.
+// After it, a page goes on with the same case or, with leave, with the next one.
+func workOn(leave bool, do func(s *Server, c *fiber.Ctx, id int64) error) func(*Server, *fiber.Ctx) error {
+	return func(s *Server, c *fiber.Ctx) error {
+		id, err := caseID(c)
+		if err != nil {
+			return err
+		}
+		if err := do(s, c, id); err != nil {
+			return err
+		}
+		switch {
+		case isAPI(c):
+			detail, err := s.store.Case(c.UserContext(), s.actor(c), id, scoring.Total)
+			if err != nil {
+				return err
+			}
+			return sendJSON(c, detail.Case)
+		case leave:
+			return s.openNext(c, "")
+		}
+		return c.Redirect(casePath(id)+mustQuery(query(c), "done", ""), fiber.StatusSeeOther)
+	}
+}
+
+var (
+	claimCase = workOn(false, func(s *Server, c *fiber.Ctx, id int64) error {
+		_, err := s.store.Claim(c.UserContext(), s.actor(c), id)
+		return err
+	})
+	releaseCase = workOn(false, func(s *Server, c *fiber.Ctx, id int64) error {
+		_, err := s.store.Release(c.UserContext(), s.actor(c), id)
+		return err
+	})
+	skipCase = workOn(true, func(s *Server, c *fiber.Ctx, id int64) error {
+		return s.store.SkipCase(c.UserContext(), s.actor(c), id)
+	})
+	postponeCase = workOn(true, func(s *Server, c *fiber.Ctx, id int64) error {
+		var body laterBody
+		if err := decodeBody(c, &body); err != nil && body.For == "" {
+			return err
+		}
+		if days, ok := map[string]int{"day": 1, "week": 7}[body.For]; ok {
+			body.Until = time.Now().AddDate(0, 0, days)
+		}
+		return s.store.PostponeCase(c.UserContext(), s.actor(c), id, body.Until)
+	})
+)
+
+// openNext claims the next case of the list that the query describes and redirects to
+// it, or to the list if there is none.
+func (s *Server) openNext(c *fiber.Ctx, done string) error {
+	var q queueQuery
+	if err := decodeQuery(c, &q); err != nil {
+		return err
+	}
+	q.Lang = defaultLanguage(c, q.Lang)
+	q.Cursor, q.State, q.Assigned = "", "", "none"
+	ctx, actor := c.UserContext(), s.actor(c)
+	list, err := s.store.Queue(ctx, actor, q.filter(actor))
+	if err != nil {
+		return err
+	}
+	here := mustQuery(query(c), "done", done, "cursor", "", "state", "")
+	for _, next := range list.Items {
+		_, err := s.store.Claim(ctx, actor, next.ID)
+		var conflict *store.Conflict
+		var forbidden *store.Forbidden
+		switch {
+		case errors.As(err, &conflict), errors.As(err, &forbidden): // somebody was faster, or it is in another language
+		case err != nil:
+			return err
+		default:
+			return c.Redirect(casePath(next.ID)+here, fiber.StatusSeeOther)
+		}
+	}
+	return c.Redirect(queuePath+here, fiber.StatusSeeOther)
+}
+
+// nextCase claims the next case of the queue and opens it.
+func (s *Server) nextCase(c *fiber.Ctx) error { return s.openNext(c, "") }
+
+// takeBackSkips has the cases offered again that the person skipped.
+func (s *Server) takeBackSkips(c *fiber.Ctx) error {
+	if err := s.store.TakeBackSkips(c.UserContext(), s.actor(c)); err != nil {
+		return err
+	}
+	return c.Redirect(queuePath+mustQuery(query(c), "state", "", "done", ""), fiber.StatusSeeOther)
+}
