@@ -140,7 +140,7 @@ func (s *Server) actPage(c *fiber.Ctx, kind store.Kind, id uuid.UUID, body actBo
 		p.Message, p.Target = &message, excerpt(message.Text, 120)
 	case "tree":
 		var tree store.TreeDetail
-		tree, err = s.store.Tree(ctx, actor, id)
+		tree, err = s.store.Tree(ctx, actor, id, outlineText)
 		p.Tree, p.Target = &tree, tree.Excerpt
 		if tree.Prompt != nil {
 			p.Target = quotedFor(p.Person, tree.Prompt.Message, tree.Excerpt)

@@ -12,6 +12,7 @@ import (
 	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/store"
+	"treewarden/store/messages"
 )
 
 // messageView is a message as a conversation shows it.
@@ -63,9 +64,8 @@ func newPresenter(person store.Person, back string) messagePresenter {
 	return t
 }
 
-// shownText is the number of characters of a text that a page shows, if nobody asks
-// for the whole of it.
-const shownText = 20_000
+// shownText is messages.Shown.
+const shownText = messages.Shown
 
 // beginning cuts a text after shownText characters, and reports whether it did.
 func beginning(text string) (string, bool) {

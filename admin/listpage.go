@@ -89,6 +89,7 @@ type itemLine struct {
 	Badge   badge
 	Why     string         // what led to the state, where no action did
 	Diff    []markup.Piece // from the text when it was added to the text now
+	Partly  bool           // Diff compares only the beginnings of the texts
 	Lost    bool           // the text was edited, and the former one is not kept
 	By      string         // the author
 }
@@ -106,7 +107,9 @@ func (t messagePresenter) itemLines(items []lists.Item, messages map[uuid.UUID]s
 		case (item.State == lists.Deleted || item.State == lists.Halted) && item.Action == nil:
 			line.Why = "before its import"
 		case item.State == lists.EditedSince && item.TextBefore != nil && item.Text != nil:
-			line.Diff = markup.Diff(*item.TextBefore, *item.Text)
+			before, cutBefore := beginning(*item.TextBefore)
+			now, cutNow := beginning(*item.Text)
+			line.Diff, line.Partly = markup.Diff(before, now), cutBefore || cutNow
 		case item.State == lists.EditedSince:
 			line.Lost = true
 		}
@@ -148,7 +151,9 @@ func (s *Server) listItems(c *fiber.Ctx) error {
 		return s.exportItems(c, list, q.filter(), export.Format)
 	}
 	p := itemsPage{List: viewList(list), Filter: q}
-	if p.Items, err = s.store.ListItems(ctx, actor, id, q.filter()); err != nil {
+	beginnings := q.filter()
+	beginnings.TextLimit = shownText + 1
+	if p.Items, err = s.store.ListItems(ctx, actor, id, beginnings); err != nil {
 		return err
 	}
 	messages, err := s.store.MessagesNamed(ctx, actor, itemIDs(p.Items.Items))

@@ -135,7 +135,7 @@ func (s *Server) message(c *fiber.Ctx) error {
 		p.Reactions = append(p.Reactions, reactionLine{r, reactionCounts(map[string]int{r.Emoji: 1})})
 	}
 	if p.Message.Tree.Messages <= shownOutline {
-		tree, err := s.store.Tree(c.UserContext(), s.actor(c), p.Message.TreeID)
+		tree, err := s.store.Tree(c.UserContext(), s.actor(c), p.Message.TreeID, outlineText)
 		if err != nil {
 			return err
 		}

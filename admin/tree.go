@@ -224,7 +224,11 @@ func (s *Server) tree(c *fiber.Ctx) error {
 		return err
 	}
 	var p treePage
-	if p.Detail, err = s.store.Tree(c.UserContext(), s.actor(c), id); err != nil {
+	limit := outlineText
+	if isAPI(c) {
+		limit = 0
+	}
+	if p.Detail, err = s.store.Tree(c.UserContext(), s.actor(c), id, limit); err != nil {
 		return err
 	}
 	if isAPI(c) {
@@ -249,11 +253,12 @@ func (s *Server) tree(c *fiber.Ctx) error {
 	return s.render(c, "tree", p)
 }
 
-// The limits of an outline: its messages and its levels. Only hostile data
-// exceeds them.
+// The limits of an outline: its messages, its levels, and the characters that it reads
+// of a text to show an excerpt of it. Only hostile data exceeds them.
 const (
 	outlineNodes  = 1500
 	outlineLevels = 60
+	outlineText   = 10 * tableExcerpt
 )
 
 // outlineNode is a message in the outline of its tree.

@@ -52,7 +52,7 @@ type userQuery struct {
 }
 
 // onPage is the number of messages on the user's page. The page holds their
-// whole texts, to open in place.
+// texts, to open in place.
 const onPage = 20
 
 // spam returns the filter. The parameter may also be a truth value.
@@ -102,11 +102,12 @@ type userPage struct {
 	revealed        bool
 	// one is true for a request of the user, and false for a request of a tab
 	// by its own address. The API answers them differently.
-	one      bool
-	messages store.List[store.Message]
-	feedback store.List[store.Feedback]
-	warnings map[uuid.UUID][]contentWarning // of the messages with the user's feedback
-	actions  store.List[store.Action]
+	one       bool
+	textLimit int // of the messages; 0 for the API and CSV
+	messages  store.List[store.Message]
+	feedback  store.List[store.Feedback]
+	warnings  map[uuid.UUID][]contentWarning // of the messages with the user's feedback
+	actions   store.List[store.Action]
 }
 
 func (p userPage) api() any {
@@ -238,6 +239,9 @@ func (s *Server) showUser(c *fiber.Ctx, status int, p userPage) error {
 			next, _, err := s.readTab(ctx, actor, &p, page)
 			return p, next, err
 		})
+	}
+	if !isAPI(c) {
+		p.textLimit = shownText + 1
 	}
 	page := p.Filter.page()
 	if page.Limit == 0 && !isAPI(c) && p.Filter.Tab != "given" && p.Filter.Tab != "actions" {

@@ -194,7 +194,7 @@ func (s *Server) readTab(
 		return p.actions.Next, p.actions.Prev, err
 	}
 	f := p.Filter.filter(id)
-	f.Page = page
+	f.Page, f.TextLimit = page, p.textLimit
 	if f.Behind, err = p.behind(); err != nil {
 		return nil, nil, err
 	}

@@ -231,7 +231,7 @@ func TestReadingNeedsThePermission(t *testing.T) {
 			"Revisions": func() error { _, err := w.Revisions(ctx, nobody, w.prompt); return err },
 			"Thread":    func() error { _, _, err := w.Thread(ctx, nobody, w.prompt); return err },
 			"Trees":     func() error { _, err := w.Trees(ctx, nobody, store.TreeFilter{}); return err },
-			"Tree":      func() error { _, err := w.Tree(ctx, nobody, w.prompt); return err },
+			"Tree":      func() error { _, err := w.Tree(ctx, nobody, w.prompt, 0); return err },
 			"Actions":   func() error { _, err := w.Actions(ctx, nobody, store.ActionFilter{}); return err },
 			"Home":      func() error { _, err := w.Home(ctx, nobody, nil); return err },
 			"Staff":     func() error { _, err := w.Staff(ctx, nobody); return err },

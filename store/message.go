@@ -76,7 +76,7 @@ func (s *Store) Messages(ctx context.Context, actor Actor, f MessageFilter) (Lis
 	return messages.All(ctx, s.pool, f)
 }
 
-// MessagesNamed reads messages by their ids. Unknown ids are left out.
+// MessagesNamed reads the beginnings of messages by their ids, for pages.
 func (s *Store) MessagesNamed(ctx context.Context, actor Actor, ids []uuid.UUID) (map[uuid.UUID]Message, error) {
 	if err := need(actor, policy.Read); err != nil {
 		return nil, err
@@ -100,12 +100,13 @@ func (s *Store) Trees(ctx context.Context, actor Actor, f TreeFilter) (List[Tree
 	return messages.Trees(ctx, s.pool, f)
 }
 
-// Tree returns a tree with all its messages nested.
-func (s *Store) Tree(ctx context.Context, actor Actor, id uuid.UUID) (TreeDetail, error) {
+// Tree returns a tree with all its messages nested. Texts end after a number of
+// characters; 0 stands for whole texts.
+func (s *Store) Tree(ctx context.Context, actor Actor, id uuid.UUID, textLimit int) (TreeDetail, error) {
 	if err := need(actor, policy.Read); err != nil {
 		return TreeDetail{}, err
 	}
-	return messages.Nested(ctx, s.pool, id)
+	return messages.Nested(ctx, s.pool, id, textLimit)
 }
 
 // Languages lists the languages of trees, for filter fields.

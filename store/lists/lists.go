@@ -5,6 +5,7 @@ package lists
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -213,12 +214,17 @@ var itemDetails = ` CROSS JOIN LATERAL (SELECT ` + stateSQL + ` AS state) s
 // the text or the note.
 type ItemFilter struct {
 	State, Lang, Q string
+	TextLimit      int // texts end after so many characters; 0: never
 	db.Page
 }
 
 // Items returns one page of the items of a list, the newest first.
 func Items(ctx context.Context, c db.Conn, list uuid.UUID, f ItemFilter) (db.List[Item], error) {
 	q := db.Query{Columns: itemColumns, From: itemTables + itemDetails}
+	if f.TextLimit > 0 {
+		q.Columns = strings.NewReplacer("m.text,", fmt.Sprintf("left(m.text, %d) AS text,", f.TextLimit),
+			"f.text ", fmt.Sprintf("left(f.text, %d) ", f.TextLimit)).Replace(itemColumns)
+	}
 	q.Where("i.list_id = ?", list)
 	if f.State != "" {
 		if err := db.OneOf("state", f.State, States...); err != nil {

@@ -54,10 +54,7 @@ var (
 
 // All returns one page of the messages that a filter finds.
 func All(ctx context.Context, c db.Conn, f Filter) (db.List[Message], error) {
-	q := db.Query{Columns: Columns, From: Tables}
-	if f.TextLimit > 0 {
-		q.Columns = strings.Replace(Columns, "m.text,", fmt.Sprintf("left(m.text, %d) AS text,", f.TextLimit), 1)
-	}
+	q := db.Query{Columns: columnsUpTo(f.TextLimit), From: Tables}
 	if err := f.Narrow(&q); err != nil {
 		return db.List[Message]{}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -151,24 +152,28 @@ func messagesOf(rows []row) ([]Message, error) {
 	return messages, nil
 }
 
+// Shown is the number of characters of a text that pages show, if nobody asks for the
+// whole of it. They read one more, so that they know whether there are more.
+const Shown = 20_000
+
+// columnsUpTo returns Columns with texts that end after a number of characters; 0
+// stands for whole texts.
+func columnsUpTo(limit int) string {
+	if limit == 0 {
+		return Columns
+	}
+	return strings.Replace(Columns, "m.text,", fmt.Sprintf("left(m.text, %d) AS text,", limit), 1)
+}
+
 // Select reads messages m; tail is the WHERE clause and what follows it.
 func Select(ctx context.Context, c db.Conn, tail string, args ...any) ([]Message, error) {
-	return selectWith(ctx, c, "", tail, args...)
+	return selectWith(ctx, c, "", Columns, tail, args...)
 }
 
-// selectWith is like Select with a WITH clause.
-func selectWith(ctx context.Context, c db.Conn, with, tail string, args ...any) ([]Message, error) {
-	rows, err := c.Query(ctx, SelectSQL(with, tail), args...)
-	if err != nil {
-		return nil, db.Translate(err)
-	}
-	messages, err := Read(rows)
-	return messages, db.Translate(err)
-}
-
-// Named reads messages by their ids. Unknown ids are left out.
+// Named reads the beginnings of messages by their ids, for pages. Unknown ids are left
+// out.
 func Named(ctx context.Context, c db.Conn, ids []uuid.UUID) (map[uuid.UUID]Message, error) {
-	found, err := Select(ctx, c, `WHERE (m.tree_id, m.message_id)
+	found, err := selectWith(ctx, c, "", columnsUpTo(Shown+1), `WHERE (m.tree_id, m.message_id)
 		IN (SELECT tree_id, message_id FROM message_trees WHERE message_id = ANY ($1))`, ids)
 	named := make(map[uuid.UUID]Message, len(found))
 	for _, m := range found {
@@ -177,9 +182,21 @@ func Named(ctx context.Context, c db.Conn, ids []uuid.UUID) (map[uuid.UUID]Messa
 	return named, err
 }
 
+// selectWith is like Select with a WITH clause and the columns of a row.
+func selectWith(ctx context.Context, c db.Conn, with, columns, tail string, args ...any) ([]Message, error) {
+	rows, err := c.Query(ctx, selectSQL(with, columns, tail), args...)
+	if err != nil {
+		return nil, db.Translate(err)
+	}
+	messages, err := Read(rows)
+	return messages, db.Translate(err)
+}
+
 // SelectSQL is the query of Select with a WITH clause.
-func SelectSQL(with, tail string) string {
-	return with + " SELECT " + Columns + db.NoCursorKey + " FROM " + Tables + " " + tail
+func SelectSQL(with, tail string) string { return selectSQL(with, Columns, tail) }
+
+func selectSQL(with, columns, tail string) string {
+	return with + " SELECT " + columns + db.NoCursorKey + " FROM " + Tables + " " + tail
 }
 
 // Read reads the rows of SelectSQL.

@@ -165,7 +165,7 @@ func (o *OpenReports) readMessages(ctx context.Context, c db.Conn) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	all, err := Select(ctx, c,
+	all, err := selectWith(ctx, c, "", columnsUpTo(Shown+1),
 		"WHERE (m.tree_id, m.message_id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))", trees, ids)
 	if err != nil {
 		return err

@@ -54,7 +54,7 @@ const inRankOrder = `ORDER BY m.rank NULLS LAST, m.created_date, m.message_id`
 
 // Thread returns the path from the prompt to a message of a tree, and its replies.
 func Thread(ctx context.Context, c db.Conn, tree, id uuid.UUID) (path, replies []Message, err error) {
-	path, err = selectWith(ctx, c, pathOf, `JOIN path USING (message_id) WHERE m.tree_id = $1
+	path, err = selectWith(ctx, c, pathOf, Columns, `JOIN path USING (message_id) WHERE m.tree_id = $1
 		ORDER BY path.n DESC`, tree, id)
 	if err != nil {
 		return nil, nil, err

@@ -129,13 +129,14 @@ func TreeByID(ctx context.Context, c db.Conn, id uuid.UUID) (Tree, error) {
 	return r.tree(), db.Translate(err)
 }
 
-// Nested returns a tree with all its messages nested, or ErrNotFound.
-func Nested(ctx context.Context, c db.Conn, id uuid.UUID) (d TreeDetail, err error) {
+// Nested returns a tree with all its messages nested, or ErrNotFound. Texts end after a
+// number of characters; 0 stands for whole texts.
+func Nested(ctx context.Context, c db.Conn, id uuid.UUID, textLimit int) (d TreeDetail, err error) {
 	if d.Tree, err = TreeByID(ctx, c, id); err != nil {
 		return d, err
 	}
 	// Parents come before their replies, siblings in the order of ranks.
-	found, err := Select(ctx, c, `WHERE m.tree_id = $1
+	found, err := selectWith(ctx, c, "", columnsUpTo(textLimit), `WHERE m.tree_id = $1
 		ORDER BY m.depth, m.rank NULLS LAST, m.created_date, m.message_id`, id)
 	if err != nil {
 		return d, err
