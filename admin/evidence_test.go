@@ -191,8 +191,13 @@ func TestMessageActsAndAuthor(t *testing.T) {
 		given.Find("table.feedback tbody tr").Length() != 3 {
 		t.Errorf("the tabs of somebody who gave three things are %q", got)
 	}
-	if user.Find("details.all-figures[open], details.profile-form[open]").Length() != 0 {
+	if user.Find(".figures, details.profile-form[open]").Length() != 0 {
 		t.Error("the tables or the form are open by themselves")
+	}
+	figures := moderator.get("/users/" + author.String() + attr(user.Find(".all-figures a"), "href")).want(http.StatusOK).page()
+	if text := figures.Find(".figures").Text(); !strings.Contains(text, "Reports given") ||
+		figures.Find(".figures table").Length() != 3 || attr(figures.Find(".all-figures a"), "aria-expanded") != "true" {
+		t.Errorf("all figures are %q", text)
 	}
 	if got := user.Find(".side-col .author-reports a").AttrOr("href", ""); got != "/messages/"+ids[2].String() {
 		t.Errorf("the open report leads to %q", got)

@@ -87,6 +87,7 @@ type found struct {
 	messageView
 	Excerpt string
 	Opens   bool // the text is longer than the excerpt
+	ByOne   bool // all rows are by one user, whom no column names
 	// The acts in the row itself. The menu has all acts.
 	Delete, Edit string
 }

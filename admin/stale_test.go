@@ -52,7 +52,7 @@ func TestStaleUserFormKeepsTheOthersChange(t *testing.T) {
 	stale.Set("show_on_leaderboard", "false")
 	late := mine.post(page, stale).want(409)
 	again := typedForm(t, late, ".user-form")
-	if again.Get("notes") != "seen in\r\nthree waves" || late.page().Find("input[type=checkbox][checked]").Length() != 0 {
+	if again.Get("notes") != "seen in\r\nthree waves" || late.page().Find(".user-form input[type=checkbox][checked]").Length() != 0 {
 		t.Errorf("the form comes back with %v", again)
 	}
 	if late.text(".user-form .notice") != "" {
@@ -87,7 +87,7 @@ func TestStaleUserFormKeepsTheOthersChange(t *testing.T) {
 	late = mine.post(page, url.Values{"display_name": {"Mallory II"}, "notes": {"harmless"},
 		"show_on_leaderboard": {"true"}, "version": {"1"}}).want(409)
 	if again := typedForm(t, late, ".user-form"); again.Get("notes") != "new" ||
-		late.page().Find("input[type=checkbox][checked]").Length() != 1 {
+		late.page().Find(".user-form input[type=checkbox][checked]").Length() != 1 {
 		t.Errorf("a form without digests comes back with %v", again)
 	}
 

@@ -39,7 +39,8 @@ type userQuery struct {
 	pageQuery
 	Tab     string `form:"tab" validate:"omitempty,oneof=messages given actions"`
 	Formula string `form:"formula" validate:"max=100"`
-	Open    string `form:"open" validate:"omitempty,oneof=day week month total"` // the time frame with the explained score
+	// Open is the time frame with the explained score, or figures for all figures.
+	Open    string `form:"open" validate:"omitempty,oneof=day week month total figures"`
 	Deleted string `form:"deleted" validate:"omitempty,oneof=exclude include only"`
 	Spam    string `form:"spam" validate:"omitempty,oneof=true false exclude include only"`
 	Lang    string `form:"lang" validate:"max=40"`
@@ -209,7 +210,7 @@ func (s *Server) userPage(c *fiber.Ctx, q userQuery) (userPage, error) {
 	p.Formulas = formulaChoices(p.Formula)
 	p.Columns, p.Stats, p.Signals = windowColumns(p), statRows(p.User), signalRows(p.User)
 	p.Chart = chartOf(p.User.Days)
-	if q.Open != "" {
+	if q.Open != "" && q.Open != figuresOpen {
 		if p.Sheet, err = s.scoreSheet(c, id, scoring.Window(q.Open), p.Formula, p.Here); err != nil {
 			return p, err
 		}

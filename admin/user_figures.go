@@ -33,6 +33,23 @@ func windowColumns(p userPage) []windowColumn {
 	return columns
 }
 
+// figuresOpen is the value of the parameter open with which the page shows all figures.
+const figuresOpen = "figures"
+
+// figuresLink opens or closes the tables of all figures.
+type figuresLink struct {
+	Link string
+	Open bool
+}
+
+// Figures returns the link to the tables of all figures.
+func (p userPage) Figures() figuresLink {
+	if p.Filter.Open == figuresOpen {
+		return figuresLink{mustQuery(p.Query, "open", ""), true}
+	}
+	return figuresLink{mustQuery(p.Query, "open", figuresOpen) + "#h-figures", false}
+}
+
 // statRow is one figure of a user in every time frame.
 type statRow struct {
 	Title  string
@@ -135,8 +152,8 @@ func chartOf(days []store.DaySignals) signalChart {
 			ForBelow: chart.Base + 1,
 			Title:    fmt.Sprintf("%s: %d against, %d for", shortDay(d.Day), d.Against, d.For)}
 		bar.AgainstTop = chart.Base - bar.Against
-		chart.Bars = append(chart.Bars, bar)
 		if d.Against+d.For > 0 {
+			chart.Bars = append(chart.Bars, bar)
 			chart.Days = append([]store.DaySignals{d}, chart.Days...)
 		}
 	}

@@ -22,6 +22,7 @@ func (p userPage) Lines() []found {
 	lines := make([]found, len(p.messages.Items))
 	for i, m := range p.messages.Items {
 		lines[i] = t.found(m)
+		lines[i].ByOne = true
 	}
 	return lines
 }

@@ -49,10 +49,13 @@
 
   const searchField = () => document.querySelector("[data-search], input[type=search]");
 
-  // The sheet shows the keys that work on this page.
+  // The sheet shows the keys that work on this page. It becomes part of the page
+  // when it is opened first.
   function showSheet() {
+    const template = document.getElementById("keys-sheet");
+    if (!template) return;
+    if (!document.getElementById("keys")) template.after(template.content.cloneNode(true));
     const sheet = document.getElementById("keys");
-    if (!sheet) return;
     for (const line of sheet.querySelectorAll("[data-if-key]")) line.hidden = !works(line.dataset.ifKey);
     sheet.showModal();
   }
