@@ -87,6 +87,29 @@ func (p actPage) Effect() string {
 	return p.Kind.Effect(p.Concerned)
 }
 
+// nameReview names the form of a review by the result that the menu chose, as the menu
+// does. Without one the form offers all results.
+func (p *actPage) nameReview(result string) {
+	titles := map[string]string{"rejected": "Mark as spam", "accepted": "Mark as not spam", "pending": "Put under review"}
+	if title := titles[result]; title != "" {
+		p.Kind.Title, p.Kind.Button, p.Layout.Title = title, title, title
+	}
+}
+
+// Result explains the result that a menu chose in the form of a review; empty without
+// one.
+func (p actPage) Result() string {
+	review, ok := p.Params.(*store.ReviewParams)
+	if !ok {
+		return ""
+	}
+	return map[string]string{
+		"rejected": "The message counts as spam: its review is rejected.",
+		"accepted": "The message does not count as spam: its review is accepted.",
+		"pending":  "The message waits for a decision again.",
+	}[review.Result]
+}
+
 // actForm shows the form of a kind of action, with the numbers of what it would
 // do. The query preselects fields.
 func actForm(kind store.Kind) func(*Server, *fiber.Ctx) error {
@@ -127,6 +150,9 @@ func (s *Server) actPage(c *fiber.Ctx, kind store.Kind, id uuid.UUID, body actBo
 	p.Return = localPath(body.Return, "/"+kind.Target+"s/"+id.String())
 	if p.Body.Key == "" {
 		p.Body.Key = rand.Text()
+	}
+	if review, ok := params.(*store.ReviewParams); ok {
+		p.nameReview(review.Result)
 	}
 	var err error
 	switch kind.Target {

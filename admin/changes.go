@@ -153,6 +153,13 @@ func changeName(d audit.Detail, path []string) string {
 // valueInWords writes a value: the name of a user, the number of an action, yes or
 // no.
 func valueInWords(d audit.Detail, path []string, value string) string {
+	last := path[len(path)-1]
+	switch aspect, _, _ := strings.Cut(path[0], ":"); {
+	case aspect == "state" && (last == "state" || last == "halted_state"):
+		return stateTitle(value)
+	case aspect == "review" && last == "result" && value != "":
+		return map[string]string{"true": "not spam", "false": "spam"}[value]
+	}
 	switch value {
 	case "true":
 		return "yes"
@@ -162,7 +169,7 @@ func valueInWords(d audit.Detail, path []string, value string) string {
 	if at, err := time.Parse(time.RFC3339Nano, value); err == nil {
 		return momentOf(at).Exact
 	}
-	if path[len(path)-1] == "action" {
+	if last == "action" {
 		key, err := strconv.ParseInt(value, 10, 64)
 		if number, ok := d.Numbers[key]; err == nil && ok {
 			return fmt.Sprintf("action %d", number)

@@ -182,7 +182,7 @@ func TestMessageMenu(t *testing.T) {
 	storetest.Exec(t, s, "UPDATE messages SET deleted = true, review_result = false WHERE message_id = $1", g.first)
 	storetest.Exec(t, s, "UPDATE trees SET state = 'halted_by_moderator' WHERE tree_id = $1", g.prompt)
 	storetest.Exec(t, s, "UPDATE users SET banned_at = now(), ban_reason = 'test' WHERE user_id = $1", g.bob)
-	want := "Label…, Report…, " + look + ", Add to list…, Not spam…, Edit…, Undelete…, Restart tree…"
+	want := "Label…, Report…, " + look + ", Add to list…, Mark as not spam…, Edit…, Undelete…, Restart tree…"
 	if got := strings.Join(menu(moderator), ", "); got != want {
 		t.Errorf("the menu of what is deleted, spam and halted:\n got %s\nwant %s", got, want)
 	}

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -92,5 +93,46 @@ func TestFormOfBan(t *testing.T) {
 	// Without the log there are no actions, but the form is there.
 	if strings.Contains(c.get("/users/"+ann.String()+"/ban").want(200).page().Find(".act-context").Text(), "Banned") {
 		t.Error("the form of another user shows these actions")
+	}
+}
+
+// TestReviewIsNamedByItsResult checks that the entry of the menu, the form, its button and
+// the log have one word for a result, and that the form offers the other results.
+func TestReviewIsNamedByItsResult(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	c := staff(t, newServer(t, s), policy.Moderator)
+	_, messages := thread(t, s)
+	path := "/messages/" + messages[1].String()
+	for _, r := range []struct{ word, past string }{{"Mark as spam", "Marked as spam"},
+		{"Mark as not spam", "Marked as not spam"}} {
+		entry := c.get(path + "/menu").want(200).page().Find(fmt.Sprintf(`.menu-items a:contains(%q)`, r.word+"…"))
+		form := c.get(attr(entry, "href")).want(200)
+		if form.text("#act-title") != r.word || form.text(".dialog-foot .btn-primary") != r.word {
+			t.Errorf("%s leads to %q with the button %q", r.word, form.text("#act-title"), form.text(".dialog-foot .btn-primary"))
+		}
+		if n := form.page().Find("[type=radio]").Length(); n != 0 {
+			t.Errorf("the form of %s has %d other results", r.word, n)
+		}
+		others := c.get(attr(form.page().Find("form.act a:contains('another result')"), "href")).want(200).page()
+		if n := others.Find("[name=result][type=radio]").Length(); n != 3 {
+			t.Errorf("the form without a result offers %d", n)
+		}
+		fields := formFields(form.page().Find("form.act"))
+		fields.Set("reason", "")
+		refused := c.post(path+"/review", fields).want(422)
+		if refused.text("#act-title") != r.word || refused.text(".error") == "" {
+			t.Errorf("without a reason: %q, %q", refused.text("#act-title"), refused.text(".error"))
+		}
+		fields.Set("reason", "as it is")
+		done := c.post(path+"/review", fields).want(303).header.Get("Location")
+		if toast := c.get(done).text(".toast"); !strings.HasPrefix(toast, r.past+": the message") {
+			t.Errorf("done: %q", toast)
+		}
+		again := c.post(path+"/review", url.Values{"result": fields["result"], "reason": {"once more"}}).want(409)
+		if want := "This message is marked" + strings.TrimPrefix(r.past, "Marked") + " already."; !strings.Contains(
+			again.text("main"), want) {
+			t.Errorf("again: %s", again.text("main"))
+		}
 	}
 }

@@ -52,7 +52,8 @@ func TestStaleUserFormKeepsTheOthersChange(t *testing.T) {
 	stale.Set("show_on_leaderboard", "false")
 	late := mine.post(page, stale).want(409)
 	again := typedForm(t, late, ".user-form")
-	if again.Get("notes") != "seen in\r\nthree waves" || late.page().Find(".user-form input[type=checkbox][checked]").Length() != 0 {
+	if again.Get("notes") != "seen in\r\nthree waves" ||
+		late.page().Find(".user-form input[type=checkbox][checked]").Length() != 0 {
 		t.Errorf("the form comes back with %v", again)
 	}
 	if late.text(".user-form .notice") != "" {

@@ -84,8 +84,14 @@ var moods = map[string]string{
 	"growing": "info", "ranking": "info",
 }
 
-// stateTitle returns a tree's state in words.
-func stateTitle(state string) string { return strings.ReplaceAll(state, "_", " ") }
+// stateTitle returns a tree's state in words. Pages say "stop" where the names of states
+// say "halt".
+func stateTitle(state string) string {
+	if state == haltedState {
+		return "stopped by a moderator"
+	}
+	return strings.ReplaceAll(state, "_", " ")
+}
 
 func stateChoices(chosen string) []Choice {
 	all := []Choice{{"", "Any state", chosen == ""}}

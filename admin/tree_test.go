@@ -72,6 +72,14 @@ func TestTreePage(t *testing.T) {
 	if text := halted.text(".notice-warn"); !strings.Contains(text, "stopped") || !strings.Contains(text, "growing") {
 		t.Errorf("a halted tree says %q", text)
 	}
+	last := c.get("/audit").page().Find(`main tbody a[href^="/actions/"]`).First()
+	if text := c.get(attr(last, "href")).want(200).text("main .changes, main table"); !strings.Contains(text, "stopped by a moderator") ||
+		strings.Contains(text, "halted by") {
+		t.Errorf("the action shows the states %q", text)
+	}
+	if badges := c.get("/trees").text("td[data-label=State]"); !strings.Contains(badges, "stopped by a moderator") {
+		t.Errorf("the list of trees shows %q", badges)
+	}
 	if halted.page().Find(`.page-head a[href*="/resume"]`).Length() != 1 {
 		t.Error("a halted tree cannot be restarted from its page")
 	}

@@ -14,14 +14,14 @@ type ReviewParams struct {
 func init() {
 	register(Kind{
 		Name: "review", Target: "message", Path: "review", Place: 40,
-		Title: "Review message", Button: "Save review", Past: "Reviewed",
+		Title: "Mark as spam or not spam", Button: "Save", Past: "Reviewed",
 		Permission: policy.MessageReview, Undoable: true, Previewable: true, NeedsReason: true,
 		Fields: "review",
 		Menu: []MenuEntry{{
 			Text: "Mark as spam…", Icon: "spam", Key: "s", Query: "result=rejected",
 			Shows: func(m Message) bool { return m.ReviewResult == nil || *m.ReviewResult },
 		}, {
-			Text: "Not spam…", Icon: "check", Key: "n", Query: "result=accepted",
+			Text: "Mark as not spam…", Icon: "check", Key: "n", Query: "result=accepted",
 			Shows: func(m Message) bool { return m.ReviewResult == nil || !*m.ReviewResult },
 		}},
 		aspects: []aspect{reviewAspect, caseAspect{}},
@@ -42,7 +42,8 @@ func review(d *actionTx, p ReviewParams) error {
 		return err
 	}
 	if (m.ReviewResult == nil) == (result == nil) && (result == nil || *m.ReviewResult == *result) {
-		return d.withLatest(&Conflict{Why: "The review of this message is " + p.Result + " already.", Version: m.Version})
+		now := map[string]string{"accepted": "marked as not spam", "rejected": "marked as spam", "pending": "under review"}
+		return d.withLatest(&Conflict{Why: "This message is " + now[p.Result] + " already.", Version: m.Version})
 	}
 	if err := d.watchMessage(m); err != nil {
 		return err

@@ -130,7 +130,7 @@ func (b *tab) stopAndRestart() {
 	}
 	b.pressFollow(kb.Enter)
 	b.wantText(".toast", "Stopped the tree")
-	b.wantText(".page-sub .badge", "halted")
+	b.wantText(".page-sub .badge", "stopped by a moderator")
 
 	b.click("//section[contains(@class, 'tree-card')]//a[contains(., 'Restart tree')]")
 	b.fill(reasonField, "They made up.")

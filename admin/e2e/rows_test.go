@@ -77,7 +77,7 @@ func TestRowsKeepThePlace(t *testing.T) {
 
 	// A key of an entry whose menu was not opened yet.
 	b.press("s")
-	b.wantText(dialog+" h2", "review")
+	b.wantText(dialog+" h2", "Mark as spam")
 	b.press(kb.Escape)
 	b.gone("dialog[open]")
 	b.wantFocus(third)
