@@ -49,6 +49,18 @@ func TestUsers(t *testing.T) {
 		!strings.HasSuffix(sorted.Find("a").AttrOr("href", ""), "sort=activity") {
 		t.Errorf("sorted by %q, and turned by %q", sorted.Text(), sorted.Find("a").AttrOr("href", ""))
 	}
+	scores := map[string]string{}
+	page.Find("tbody tr").Each(func(_ int, row *goquery.Selection) {
+		scores[row.Find("th bdi").Text()] = strings.TrimSpace(row.Find("td[data-label=Score]").Text())
+	})
+	for name, want := range map[string]string{"Trollo": "5", "Gisela Gut": "−2", "Judge": "–"} {
+		if scores[name] != want {
+			t.Errorf("the score of %s is %q, want %q", name, scores[name], want)
+		}
+	}
+	if head := page.Find("thead th").Eq(1).Text(); head != "Troll score" {
+		t.Errorf("the second column is %q", head)
+	}
 	var list store.List[store.User]
 	moderator.get("/api/v1/users?limit=2&sort=created").want(http.StatusOK).json(&list)
 	if len(list.Items) != 2 || list.Next == nil || list.Prev != nil {

@@ -112,20 +112,66 @@ func TestKeysMeanTheSame(t *testing.T) {
 	}
 }
 
-// TestDialogsByKeys picks a reason by a number, and confirms with Ctrl and Enter.
+// TestOpenSurvives acts on pages that the address opened a part of: the part stays open,
+// and its parameter in the address.
+func TestOpenSurvives(t *testing.T) {
+	w := demonstration(t)
+	b := signedIn(t, w, policy.Moderator)
+	survived := func(what, parameter, part string) {
+		t.Helper()
+		if where := b.at(); !strings.Contains(where, parameter) {
+			t.Errorf("%s led to %s, want %s in it", what, where, parameter)
+		}
+		b.see(part)
+	}
+	b.visit("/trollboard?frame=total")
+	opened := strings.TrimPrefix(b.attribute("table.board tr[data-row]:nth-child(3)", "id"), "u-")
+	next := "table.board #u-" + opened + " ~ tr[data-row]"
+	b.visit("/trollboard?frame=total&open=" + opened)
+	const sheet = "tr.detail .parts"
+	b.see(sheet)
+	b.click(next + " [data-key=b]")
+	b.see(dialog)
+	b.fill(reasonField, "Copies others.")
+	b.follow(confirm)
+	b.wantText(".toast", "Banned")
+	survived("a ban of another row", "open="+opened, sheet)
+	b.follow(toastUndo)
+	b.wantText(".toast", "Undid")
+	survived("its undo", "open="+opened, sheet)
+
+	user := w.one(t, `SELECT user_id::text FROM messages WHERE NOT deleted GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1`)
+	b.visit("/users/" + user + "?open=total&deleted=exclude")
+	b.see(".explained .parts")
+	b.click(row(1) + " .drawn-trash")
+	b.see(dialog)
+	b.fill(reasonField, "Off topic.")
+	b.follow(confirm)
+	b.wantText(".toast", "Deleted")
+	survived("a delete on the user's page", "open=total", ".explained .parts")
+	if !strings.Contains(b.at(), "deleted=exclude") {
+		t.Errorf("the delete lost the filter: %s", b.at())
+	}
+	b.follow(toastUndo)
+	survived("its undo", "open=total", ".explained .parts")
+}
+
+// TestDialogsByKeys picks a reason by a number, and confirms with Ctrl and Enter, or with
+// Cmd and Enter as on a Mac.
 func TestDialogsByKeys(t *testing.T) {
 	w := demonstration(t)
 	b := signedIn(t, w, policy.Moderator)
 	user := w.one(t, `SELECT user_id::text FROM users u WHERE banned_at IS NULL AND role = 'general' AND EXISTS (
 		SELECT FROM messages m WHERE m.user_id = u.user_id) ORDER BY user_id LIMIT 1`)
-	for _, reason := range []string{"Flames in every thread.", "Copies others."} {
+	modifiers := []chromedp.Modifier{chromedp.ModifierCtrl, chromedp.ModifierMeta}
+	for i, reason := range []string{"Flames in every thread.", "Copies others."} {
 		b.visit("/users/" + user)
 		b.press("b")
 		b.see(dialog)
 		b.fill(reasonField, reason)
 		b.press(kb.Enter)
 		b.see(dialog)
-		b.pressCtrlEnter()
+		b.pressEnterWith(modifiers[i])
 		b.wantText(".toast", "Banned")
 		b.follow(toastUndo)
 		b.wantText(".toast", "Undid")
@@ -154,5 +200,11 @@ func TestDialogsByKeys(t *testing.T) {
 // pressCtrlEnter presses Ctrl and Enter at once.
 func (b *tab) pressCtrlEnter() {
 	b.t.Helper()
-	b.leave("press Ctrl and Enter", chromedp.KeyEvent(kb.Enter, chromedp.KeyModifiers(chromedp.ModifierCtrl)))
+	b.pressEnterWith(chromedp.ModifierCtrl)
+}
+
+// pressEnterWith presses a key like Ctrl and Enter at once.
+func (b *tab) pressEnterWith(modifier chromedp.Modifier) {
+	b.t.Helper()
+	b.leave("press a modifier and Enter", chromedp.KeyEvent(kb.Enter, chromedp.KeyModifiers(modifier)))
 }
