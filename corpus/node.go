@@ -131,7 +131,7 @@ func (p *Parser) treeField(n *node, name string) (err error) {
 	case "tree_state":
 		if tree.State, err = p.word(name); err == nil && tree.State != nil {
 			if _, known := states[*tree.State]; !known {
-				err = fault(UnknownState, "tree_state is %q, which is none of the states of a tree", clip(*tree.State))
+				err = fault(UnknownState, "tree_state is %q, which is not a state of a tree", clip(*tree.State))
 			}
 		}
 	case "origin":

@@ -17,14 +17,14 @@ import (
 type Settings struct {
 	DatabaseURL         string   `help:"PostgreSQL to use, such as postgres://user@host/name; without it the program runs its own in the data folder." env:"TREEWARDEN_DATABASE_URL" placeholder:"URL"`
 	DataDir             string   `help:"Data folder of the program's own PostgreSQL (default ${default})." env:"TREEWARDEN_DATA_DIR" default:".treewarden" placeholder:"DIR"`
-	PostgresBin         string   `help:"Folder with PostgreSQL's programs (postgres, initdb), if they are not found without it." env:"TREEWARDEN_POSTGRES_BIN" placeholder:"DIR"`
-	DatabaseConnections int      `help:"Most connections to the database, at least 4 (0: 20, or 4 for each core)." env:"TREEWARDEN_DATABASE_CONNECTIONS" default:"0" placeholder:"N"`
-	MaxConnections      int      `help:"Most connections of clients, at least 16 (0: 4000, or what the limit of open files allows)." env:"TREEWARDEN_MAX_CONNECTIONS" default:"0" placeholder:"N"`
+	PostgresBin         string   `help:"Folder with PostgreSQL's programs (postgres, initdb), if they are not found automatically." env:"TREEWARDEN_POSTGRES_BIN" placeholder:"DIR"`
+	DatabaseConnections int      `help:"Maximum number of connections to the database, at least 4 (0: 20, or 4 for each core)." env:"TREEWARDEN_DATABASE_CONNECTIONS" default:"0" placeholder:"N"`
+	MaxConnections      int      `help:"Maximum number of connections of clients, at least 16 (0: 4000, or what the limit of open files allows)." env:"TREEWARDEN_MAX_CONNECTIONS" default:"0" placeholder:"N"`
 	Listen              string   `help:"Address that serve and demo answer on (default ${default})." env:"TREEWARDEN_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
-	Secure              bool     `help:"The console is reached over https: cookies travel only there." env:"TREEWARDEN_SECURE"`
-	TrustedProxies      []string `help:"Addresses of proxies whose X-Real-IP header is believed." env:"TREEWARDEN_TRUSTED_PROXIES" placeholder:"ADDRESS"`
-	LogFormat           string   `help:"Form of the log on standard error: ${enum}." env:"TREEWARDEN_LOG_FORMAT" enum:"text,json" default:"text"`
-	LogLevel            string   `help:"Least important messages to log: ${enum} (auto: info for serve and demo, else warn)." env:"TREEWARDEN_LOG_LEVEL" enum:"auto,debug,info,warn,error" default:"auto"`
+	Secure              bool     `help:"The console is reached over https; browsers send the cookies only there." env:"TREEWARDEN_SECURE"`
+	TrustedProxies      []string `help:"Addresses of proxies whose X-Real-IP header is trusted." env:"TREEWARDEN_TRUSTED_PROXIES" placeholder:"ADDRESS"`
+	LogFormat           string   `help:"Format of the log on standard error: ${enum}." env:"TREEWARDEN_LOG_FORMAT" enum:"text,json" default:"text"`
+	LogLevel            string   `help:"Lowest level of messages to log: ${enum} (auto: info for serve and demo, else warn)." env:"TREEWARDEN_LOG_LEVEL" enum:"auto,debug,info,warn,error" default:"auto"`
 }
 
 // commandLine is the whole command line: the settings and every command.
@@ -35,7 +35,7 @@ type commandLine struct {
 	Demo       DemoCmd       `cmd:"" help:"Serve the console on a generated collection, with one account for each role."`
 	Migrate    MigrateCmd    `cmd:"" help:"Apply or list the migrations of the database's schema."`
 	Import     ImportCmd     `cmd:"" help:"Import OASST trees or messages."`
-	Score      ScoreCmd      `cmd:"" help:"Look into troll scores."`
+	Score      ScoreCmd      `cmd:"" help:"Explain, check and rebuild troll scores."`
 	Staff      StaffCmd      `cmd:"" help:"Accounts that can sign in."`
 	Key        KeyCmd        `cmd:"" help:"API keys."`
 	Policy     PolicyCmd     `cmd:"" help:"What each role may do."`

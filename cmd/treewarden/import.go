@@ -92,7 +92,7 @@ func (c *ImportCmd) check() (size int64, err error) {
 		case errors.Is(err, fs.ErrNotExist):
 			return 0, fmt.Errorf("there is no file %s; nothing was imported", name)
 		case err != nil:
-			return 0, fmt.Errorf("look at the file: %w; nothing was imported", err)
+			return 0, fmt.Errorf("read the file: %w; nothing was imported", err)
 		case info.IsDir():
 			return 0, fmt.Errorf("%s is a folder; name the files in it; nothing was imported", name)
 		case !info.Mode().IsRegular():
@@ -159,7 +159,7 @@ func (c *ImportCmd) print(app *App, summary store.ImportSummary, source *importS
 	}
 	if c.JSON {
 		if len(ignored) > 0 {
-			app.Log.Info("ignored keys that the format does not have", "keys", strings.Join(ignored, ", "))
+			app.Log.Info("ignored keys that are not part of the format", "keys", strings.Join(ignored, ", "))
 		}
 		return json.NewEncoder(app.Stdout).Encode(summary)
 	}
@@ -180,7 +180,7 @@ func (c *ImportCmd) print(app *App, summary store.ImportSummary, source *importS
 	if n := summary.Superseded; n > 0 {
 		fmt.Fprintf(&b, "versions %s replaced by a later one about the same message\n", number(n, "line"))
 	}
-	fmt.Fprintf(&b, "refused  %s; %s kept aside until the parent comes\n", number(summary.Rejected, "line"),
+	fmt.Fprintf(&b, "refused  %s; %s waiting for the parent\n", number(summary.Rejected, "line"),
 		number(summary.Orphans, "orphan"))
 	fmt.Fprintf(&b, "read     %s in %.1f s\n", humanize.Bytes(uint64(max(summary.Bytes, 0))), summary.Seconds)
 	if len(ignored) > 0 {
@@ -208,7 +208,7 @@ func joinAlike(s *store.ImportSummary) bool {
 			return false
 		}
 	}
-	first.Message = fmt.Sprintf("this file has another format: all of its %s lines are refused like this one: %s",
+	first.Message = fmt.Sprintf("this file has another format: all of its %s lines were refused for the same reason: %s",
 		humanize.Comma(s.Rejected), first.Message)
 	s.Errors = []corpus.Fault{first}
 	return true
@@ -219,13 +219,13 @@ func (c *ImportCmd) verdict(summary store.ImportSummary) error {
 	if !summary.Faults() {
 		return nil
 	}
-	rest := "all others are in"
+	rest := "all other lines were imported"
 	if c.DryRun {
 		rest = "nothing was written"
 	}
 	if len(summary.Errors) == 1 {
 		return fmt.Errorf("%w: %s", errFaults, summary.Errors[0].Error())
 	}
-	return fmt.Errorf("%w: %s refused, %s kept aside, %s; the summary names the first %d",
+	return fmt.Errorf("%w: %s refused, %s waiting for the parent, %s; the summary shows the first %d",
 		errFaults, plural(int(summary.Rejected), "line"), plural(int(summary.Orphans), "orphan"), rest, len(summary.Errors))
 }

@@ -163,7 +163,7 @@ func TestImportOfAnotherFormat(t *testing.T) {
 	other := store.ImportSummary{Rejected: 6918, Errors: []corpus.Fault{line(corpus.UnknownShape, 1),
 		line(corpus.UnknownShape, 2)}}
 	if !joinAlike(&other) || len(other.Errors) != 1 || !strings.Contains(other.Errors[0].Error(),
-		"this file has another format: all of its 6,918 lines are refused like this one") {
+		"this file has another format: all of its 6,918 lines were refused for the same reason") {
 		t.Errorf("%+v", other.Errors)
 	}
 	if err := new(ImportCmd).verdict(other); !strings.Contains(err.Error(), "6,918 lines") {

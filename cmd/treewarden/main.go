@@ -74,7 +74,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintf(stderr, "treewarden: %s\n", oneLine(err))
 		return misuse
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		fmt.Fprintln(stderr, "treewarden: interrupted; run the command again to go on")
+		fmt.Fprintln(stderr, "treewarden: interrupted; run the command again to continue")
 		return failed
 	}
 	fmt.Fprintf(stderr, "treewarden: %s\n", oneLine(err))

@@ -19,8 +19,8 @@ import (
 // ScoreCmd explains and checks troll scores.
 type ScoreCmd struct {
 	Explain ScoreExplainCmd `cmd:"" help:"Show the parts of one user's score."`
-	Verify  ScoreVerifyCmd  `cmd:"" help:"Count all signals anew and compare with what is stored."`
-	Rebuild ScoreRebuildCmd `cmd:"" help:"Count all signals anew and store that."`
+	Verify  ScoreVerifyCmd  `cmd:"" help:"Count all signals again and compare the result with what is stored."`
+	Rebuild ScoreRebuildCmd `cmd:"" help:"Count all signals again and store the result."`
 }
 
 // ScoreExplainCmd shows the parts of one score.

@@ -26,7 +26,7 @@ func (c *ScoreVerifyCmd) Run(app *App) error {
 		return fmt.Errorf("%s not what the signals say (%w); run %q, and tell us how it came about",
 			plural(len(faults), "counter"), errFaults, "treewarden score rebuild")
 	}
-	_, err = fmt.Fprintln(app.Stdout, "all counters are what the signals say")
+	_, err = fmt.Fprintln(app.Stdout, "all counters agree with the signals")
 	return err
 }
 

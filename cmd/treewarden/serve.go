@@ -105,7 +105,7 @@ func serve(app *App, s *store.Store, listener net.Listener) error {
 	var background sync.WaitGroup
 	background.Go(func() {
 		if err := s.WarmBoards(ctx); err != nil && ctx.Err() == nil {
-			app.Log.Warn("the boards are read when they are first looked at", "error", err)
+			app.Log.Warn("the boards could not be read at the start; they are read on first use", "error", err)
 		}
 	})
 	background.Go(func() {

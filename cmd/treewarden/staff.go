@@ -219,7 +219,7 @@ func readPassword(app *App, name string, fromStdin bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	second, err := ask(app, terminal, "Once more: ")
+	second, err := ask(app, terminal, "Repeat the password: ")
 	if err != nil {
 		return "", err
 	}

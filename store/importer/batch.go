@@ -140,12 +140,12 @@ func (b *batch) learnModels(ctx context.Context, tx pgx.Tx, m tables.Models, dry
 			err := m.Register(ctx, tx, message.Classifiers, dry)
 			var full tables.ErrModelFull
 			if errors.As(err, &full) {
-				item.refuse(corpus.TooMany, "message %s brings the model %q to more than %d outputs", message.MessageID,
+				item.refuse(corpus.TooMany, "with message %s the model %q would have more than %d outputs", message.MessageID,
 					string(full), tables.MaxOutputs)
 				break
 			}
 			if errors.Is(err, tables.ErrManyModels) {
-				item.refuse(corpus.TooMany, "message %s brings the classifiers' models to more than %d", message.MessageID,
+				item.refuse(corpus.TooMany, "with message %s there would be more than %d models of classifiers", message.MessageID,
 					tables.MaxModels)
 				break
 			}

@@ -157,7 +157,7 @@ func (im *run) commit(ctx context.Context, b *batch) error {
 		done, err = im.attempt(ctx, func(tx pgx.Tx, done *Summary) error { return im.apply(ctx, tx, b, done) })
 		return err
 	}); err != nil {
-		return fmt.Errorf("lines before %s are in; import the same files again to go on: %w", b.begins(), err)
+		return fmt.Errorf("the lines before %s are imported; import the same files again to continue: %w", b.begins(), err)
 	}
 	im.summary.add(done)
 	if im.o.Progress != nil {

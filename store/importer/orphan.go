@@ -228,7 +228,7 @@ func (im *run) breakCycles(ctx context.Context, tx pgx.Tx, done *Summary) error 
 	}
 	return eachFault(rows, func(id, parent uuid.UUID, f corpus.Fault) {
 		f.Code = corpus.Cycle
-		f.Message = fmt.Sprintf("message %s replies to %s, which by way of other lines replies to itself", id, parent)
+		f.Message = fmt.Sprintf("message %s replies to %s, and these replies form a circle", id, parent)
 		done.reject(f)
 	})
 }
@@ -246,7 +246,7 @@ func (im *run) nameOrphans(ctx context.Context, tx pgx.Tx, done *Summary) error 
 	}
 	return eachFault(rows, func(id, parent uuid.UUID, f corpus.Fault) {
 		f.Code = corpus.Orphan
-		f.Message = fmt.Sprintf("message %s replies to %s, which has not come yet; it is kept aside until then", id, parent)
+		f.Message = fmt.Sprintf("message %s replies to %s, which is unknown; it waits for that message", id, parent)
 		done.name(f)
 	})
 }

@@ -107,7 +107,7 @@ func (b *batch) refuseFuture(now time.Time) {
 		for i := range item.record.Messages {
 			m := &item.record.Messages[i]
 			if item.state != refused && m.CreatedDate != nil && m.CreatedDate.After(latest) {
-				item.refuse(corpus.BadDate, "created_date of message %s is %s, which is more than a day ahead of our clock",
+				item.refuse(corpus.BadDate, "created_date of message %s is %s, which is more than a day in the future",
 					m.MessageID, m.CreatedDate.Format(time.RFC3339))
 			}
 		}
@@ -169,7 +169,7 @@ func (p *placer) place(item *incoming) {
 			item.parent = k.ParentID // the line does not have it
 		}
 		if !tables.SameID(item.parent, k.ParentID) {
-			item.refuse(corpus.Conflict, "message %s is known as a reply to %s, the line makes it a reply to %s",
+			item.refuse(corpus.Conflict, "message %s is already known as a reply to %s, but this line makes it a reply to %s",
 				root.MessageID, idOrNone(k.ParentID), idOrNone(item.parent))
 			return
 		}
@@ -210,14 +210,14 @@ func (p *placer) below(item *incoming, parent uuid.UUID, above **uuid.UUID) bool
 // check refuses a record that contradicts itself or known data.
 func (p *placer) check(item *incoming) {
 	if tree := item.record.Tree.ID; tree != nil && *tree != item.tree {
-		item.refuse(corpus.WrongTree, "message %s belongs to tree %s, the line puts it into tree %s",
+		item.refuse(corpus.WrongTree, "message %s belongs to tree %s, but this line puts it into tree %s",
 			item.record.Messages[0].MessageID, item.tree, tree)
 		return
 	}
 	for i := range item.record.Messages {
 		m := &item.record.Messages[i]
 		if depth := item.depth + m.Depth; depth > corpus.MaxDepth {
-			item.refuse(corpus.TooDeep, "message %s would stand %d levels below its prompt; %d is the most",
+			item.refuse(corpus.TooDeep, "message %s would be %d levels below its prompt; at most %d levels are allowed",
 				m.MessageID, depth, corpus.MaxDepth)
 			return
 		}
@@ -226,15 +226,16 @@ func (p *placer) check(item *incoming) {
 		switch {
 		case !known:
 		case k.TreeID != item.tree:
-			item.refuse(corpus.Conflict, "message %s is known in tree %s, the line puts it into tree %s",
+			item.refuse(corpus.Conflict, "message %s is already known in tree %s, but this line puts it into tree %s",
 				m.MessageID, k.TreeID, item.tree)
 			return
 		case !tables.SameID(k.ParentID, parent):
-			item.refuse(corpus.Conflict, "message %s is known as a reply to %s, the line makes it a reply to %s",
+			item.refuse(corpus.Conflict, "message %s is already known as a reply to %s, but this line makes it a reply to %s",
 				m.MessageID, idOrNone(k.ParentID), idOrNone(parent))
 			return
 		case k.Role != m.Role:
-			item.refuse(corpus.Conflict, "message %s is known with the role %s, the line says %s", m.MessageID, k.Role, m.Role)
+			item.refuse(corpus.Conflict, "message %s is already known with the role %s, but this line says %s",
+				m.MessageID, k.Role, m.Role)
 			return
 		}
 	}

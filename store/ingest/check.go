@@ -50,7 +50,7 @@ func (i *lineItem) readDate(name string, text *string, now time.Time) error {
 		return refuse(corpus.BadDate, "%s is %.60q, which is not a time such as 2026-11-30T12:00:00Z.", name, *text)
 	}
 	if at.After(now.Add(corpus.MaxAhead)) {
-		return refuse(corpus.BadDate, "%s is %s, which is more than a day ahead of our clock.", name, *text)
+		return refuse(corpus.BadDate, "%s is %s, which is more than a day in the future.", name, *text)
 	}
 	i.at, *text = at, at.Format(time.RFC3339Nano)
 	return nil
@@ -94,7 +94,7 @@ func (i *lineItem) checkUser() error {
 	switch method := i.AuthMethod; {
 	case method == nil:
 	case *method == "" || *method == "key":
-		return refuse(corpus.WrongValue, "auth_method is %q, which is no way to sign in for a contributor.", *method)
+		return refuse(corpus.WrongValue, "auth_method is %q, which is not a way for contributors to sign in.", *method)
 	case corpus.TooLongFor(*method, corpus.MaxAuthMethod):
 		return refuse(corpus.TooLong, "auth_method is longer than %d characters.", corpus.MaxAuthMethod)
 	}
@@ -106,7 +106,7 @@ func (i *lineItem) checkTree() error {
 		return err
 	}
 	if i.State != nil && !slices.Contains(tables.TreeStates, *i.State) {
-		return refuse(corpus.UnknownState, "state is %.60q, which is none of the states of a tree.", *i.State)
+		return refuse(corpus.UnknownState, "state is %.60q, which is not a state of a tree.", *i.State)
 	}
 	for name, n := range map[string]*float64{"goal_tree_size": i.GoalTreeSize, "max_depth": i.MaxDepth,
 		"max_children_count": i.MaxChildrenCount} {
@@ -157,9 +157,9 @@ func (i *lineItem) checkMessage() error {
 	case i.Text == nil:
 		return refuse(corpus.MissingField, "The message has no text.")
 	case corpus.TooLongFor(*i.Text, corpus.MaxText):
-		return refuse(corpus.TooLong, "A message has at most %d characters.", corpus.MaxText)
+		return refuse(corpus.TooLong, "The text is longer than %d characters.", corpus.MaxText)
 	case i.parent == nil && i.tree != uuid.Nil && i.tree != i.message:
-		return refuse(corpus.WrongTree, "A prompt's message_tree_id is its own message_id.")
+		return refuse(corpus.WrongTree, "The message_tree_id of a prompt must be its own message_id.")
 	case i.parent != nil && *i.parent == i.message:
 		return refuse(corpus.Cycle, "The message is its own parent.")
 	}
@@ -188,7 +188,7 @@ func checkNames(field string, values map[string]*float64) error {
 	}
 	for name := range values {
 		if name == "" || corpus.TooLongFor(name, corpus.MaxName) {
-			return refuse(corpus.TooLong, "A name in %s has 1 to %d characters.", field, corpus.MaxName)
+			return refuse(corpus.TooLong, "A name in %s must have 1 to %d characters.", field, corpus.MaxName)
 		}
 	}
 	return nil
@@ -202,7 +202,7 @@ func (i *lineItem) checkReaction() error {
 		return refuse(corpus.MissingField, "The reaction has no emoji.")
 	}
 	if !slices.Contains(emojis, *i.Emoji) {
-		return refuse(unknownEmoji, "There is no emoji %.60q; there are %s.", *i.Emoji, strings.Join(emojis, ", "))
+		return refuse(unknownEmoji, "The emoji %.60q is unknown; it must be one of %s.", *i.Emoji, strings.Join(emojis, ", "))
 	}
 	if i.Op != nil && *i.Op != "add" && *i.Op != "remove" {
 		return refuse(corpus.WrongValue, "op is %.60q; it must be add or remove.", *i.Op)
@@ -218,7 +218,7 @@ func (i *lineItem) checkReport() error {
 		return refuse(corpus.MissingField, "The report has no reason.")
 	}
 	if corpus.TooLongFor(*i.Reason, corpus.MaxReportReason) {
-		return refuse(corpus.TooLong, "A reason has at most %d characters.", corpus.MaxReportReason)
+		return refuse(corpus.TooLong, "The reason is longer than %d characters.", corpus.MaxReportReason)
 	}
 	return nil
 }

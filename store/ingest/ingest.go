@@ -170,7 +170,7 @@ func (in *run) settle(done *Result, item *lineItem, take func(*lineItem) error) 
 	event := in.events[item.event]
 	switch {
 	case event.taken && event.digest != uuid.Nil && event.digest != item.digest:
-		err = refuse(idReused, "The id %.60q belongs to another event; each has an id of its own.", item.event)
+		err = refuse(idReused, "The id %.60q was used for another event; each event needs its own id.", item.event)
 	case event.taken:
 		err = errDuplicate
 	case item.fault != nil:

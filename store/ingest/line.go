@@ -140,7 +140,7 @@ func parse(body []byte, now time.Time) (items []*lineItem, faults []Fault) {
 
 func parseLine(line []byte, now time.Time) (*lineItem, error) {
 	if len(line) > maxLine {
-		return nil, refuse(corpus.TooLong, "The line is %d bytes long; %d is the most.", len(line), maxLine)
+		return nil, refuse(corpus.TooLong, "The line is %d bytes long; at most %d are allowed.", len(line), maxLine)
 	}
 	if !utf8.Valid(line) {
 		return nil, refuse(corpus.InvalidUTF8, "The line is not valid UTF-8.")
@@ -158,7 +158,7 @@ func parseLine(line []byte, now time.Time) (*lineItem, error) {
 		}
 	}
 	if item.ID == nil || *item.ID == "" {
-		return nil, refuse(corpus.MissingField, "The line has no id; each event has one of its own, so that it can be "+
+		return nil, refuse(corpus.MissingField, "The line has no id; each event needs its own id, so that it can be "+
 			"sent again.")
 	}
 	if corpus.TooLongFor(*item.ID, corpus.MaxEventID) {
@@ -169,8 +169,8 @@ func parseLine(line []byte, now time.Time) (*lineItem, error) {
 	}
 	check, ok := checks[*item.Type]
 	if !ok {
-		return nil, refuse(unknownType, "There is no type %.60q; it is user, tree, message, label, reaction, report or "+
-			"classifier_output.", *item.Type)
+		return nil, refuse(unknownType, "The type %.60q is unknown; it must be user, tree, message, label, reaction, "+
+			"report or classifier_output.", *item.Type)
 	}
 	item.event, item.kind = *item.ID, *item.Type
 	if err := item.date(now); err != nil {

@@ -101,7 +101,7 @@ func (in *run) placeTree(item *lineItem) error {
 	t := in.trees[item.tree]
 	stops := item.State != nil && *item.State == tables.Halted
 	if stops && (t == nil || !t.byStaff && t.state != tables.Halted) {
-		return refuse(staffState, "Only staff stop a tree: the state %s is theirs to give.", tables.Halted)
+		return refuse(staffState, "Only staff can stop a tree: a line cannot set the state %s.", tables.Halted)
 	}
 	if t == nil {
 		t = &knownTree{id: item.tree, fresh: true, state: tables.InReview, created: &item.at}
@@ -134,7 +134,7 @@ func (in *run) placeMessage(item *lineItem) error {
 			*known.text == *item.Text && tables.SameID(known.author, &item.user) {
 			return errDuplicate
 		}
-		return refuse(corpus.Conflict, "The message %s is known already, and it is not this one.", item.message)
+		return refuse(corpus.Conflict, "The message %s exists already, with other data.", item.message)
 	}
 	m := &knownMessage{id: item.message, fresh: true, parent: item.parent, author: &item.user,
 		created: db.Timestamp(item.at), role: *item.Role, text: item.Text, item: item}
@@ -155,9 +155,9 @@ func (in *run) placeMessage(item *lineItem) error {
 		case parent == nil:
 			return refuse(unknownParent, "There is no message %s to reply to.", *item.parent)
 		case item.tree != uuid.Nil && item.tree != parent.tree:
-			return refuse(corpus.WrongTree, "The message that it replies to is in tree %s.", parent.tree)
+			return refuse(corpus.WrongTree, "The message that it replies to belongs to tree %s.", parent.tree)
 		case parent.depth >= corpus.MaxDepth:
-			return refuse(corpus.TooDeep, "The message would stand more than %d levels below its prompt.", corpus.MaxDepth)
+			return refuse(corpus.TooDeep, "The message would be more than %d levels below its prompt.", corpus.MaxDepth)
 		}
 		m.tree, m.depth = parent.tree, parent.depth+1
 		// The message is deleted with its parent, and an undelete of the parent

@@ -126,7 +126,7 @@ func (in *run) takeUser(item *lineItem, owners map[account]uuid.UUID) error {
 	switch {
 	case u == nil:
 	case u.status == tables.Erased && (item.DisplayName != nil || item.AuthMethod != nil || item.Username != nil):
-		return refuse(corpus.UserErased, "The user %s was erased, with their names.", item.user)
+		return refuse(corpus.UserErased, "The user %s was erased; their names cannot be set again.", item.user)
 	case u.staff || u.status == tables.Erased:
 		return nil // staff keep their names
 	}

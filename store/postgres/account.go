@@ -38,7 +38,7 @@ func serverAccount(dataDir, cluster string) (account, error) {
 	if clusterErr == nil {
 		if clusterUID == 0 {
 			return account{}, fmt.Errorf("the data in %s belongs to root, and PostgreSQL refuses to run as root: "+
-				"give it back with \"chown -R postgres %s\", or choose another folder with --data-dir", cluster, cluster)
+				"change its owner with \"chown -R postgres %s\", or choose another folder with --data-dir", cluster, cluster)
 		}
 		return account{uid: clusterUID, gid: clusterGID, name: userName(clusterUID), switched: true}, nil
 	}
@@ -64,7 +64,7 @@ func freshAccount() (account, error) {
 	}
 	return account{}, errors.New("PostgreSQL refuses to run as root, and this machine has neither a user postgres " +
 		"nor a user nobody: add one (\"useradd --system postgres\"), run this program as another user, " +
-		"or give a server of your own with --database-url")
+		"or name a server of your own with --database-url")
 }
 
 func lookUp(name string) (account, bool) {

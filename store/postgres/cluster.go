@@ -32,7 +32,7 @@ func (f folder) clusterVersion() (int, error) {
 		}
 		if len(entries) > 0 {
 			return 0, fmt.Errorf("%s is not empty, but holds no PostgreSQL data: "+
-				"move it away, restore its PG_VERSION, or choose another folder with --data-dir", f.cluster())
+				"move the folder away, restore its file PG_VERSION, or choose another folder with --data-dir", f.cluster())
 		}
 		return 0, nil
 	}
@@ -41,7 +41,7 @@ func (f folder) clusterVersion() (int, error) {
 	}
 	major, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	if err != nil {
-		return 0, fmt.Errorf("%s/PG_VERSION is damaged, it contains %.20q: "+
+		return 0, fmt.Errorf("%s/PG_VERSION is damaged (it contains %.20q): "+
 			"restore the folder from a backup, or choose another with --data-dir", f.cluster(), text)
 	}
 	if _, err := os.Stat(filepath.Join(f.cluster(), settingsFile)); err != nil {

@@ -38,9 +38,9 @@ func (f folder) download(ctx context.Context, log *slog.Logger, major int) (prog
 	}
 	version, ok := downloads[major]
 	if !ok {
-		return programs{}, fmt.Errorf("version %d is not among those that can be downloaded", major)
+		return programs{}, fmt.Errorf("version %d cannot be downloaded", major)
 	}
-	log.Info("no PostgreSQL is installed, downloading it",
+	log.Info("PostgreSQL is not installed; downloading it",
 		"version", string(version), "from", repository, "platform", runtime.GOOS+"/"+runtime.GOARCH)
 
 	unpacked := f.path("download")

@@ -64,10 +64,10 @@ func withAdvice(err error, log string) error {
 	text := strings.ToLower(err.Error() + "\n" + log)
 	for _, known := range [][2]string{
 		{"no space left on device", "the disk is full: make room, or choose a folder on another disk with --data-dir; " +
-			"the data is not harmed"},
+			"the data is not damaged"},
 		{"disk quota exceeded", "the disk quota is used up: make room, or choose a folder on another disk with --data-dir; " +
-			"the data is not harmed"},
-		{"read-only file system", "the disk is read-only: choose a folder on another with --data-dir"},
+			"the data is not damaged"},
+		{"read-only file system", "the disk is read-only: choose a folder on another disk with --data-dir"},
 		{"could not look up effective user id", "PostgreSQL needs a name for the user that runs it: " +
 			"add one to /etc/passwd, or run as another user"},
 	} {

@@ -67,7 +67,7 @@ func checkContents(path string) error {
 		return fmt.Errorf("read the data folder: %w", err)
 	}
 	if !info.IsDir() {
-		return fmt.Errorf("%s is no folder that this program made: remove it, or choose another data folder with "+
+		return fmt.Errorf("%s is not a folder that this program made: remove it, or choose another data folder with "+
 			"--data-dir", path)
 	}
 	entries, err := os.ReadDir(path)

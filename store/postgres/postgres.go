@@ -139,7 +139,7 @@ func (s *Server) findOrLaunch(ctx context.Context, alone bool) error {
 		if err == nil {
 			// Alone means that the process that started the server has ended.
 			if s.owned = alone; alone {
-				s.options.Log.Info("took over the PostgreSQL that a former process left running", "data_dir", s.folder.dir)
+				s.options.Log.Info("using the PostgreSQL that an earlier process left running", "data_dir", s.folder.dir)
 			}
 			return nil
 		}

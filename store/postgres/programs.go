@@ -28,7 +28,7 @@ func (p programs) initdb() string   { return filepath.Join(p.dir, "initdb") }
 // installAdvice ends every message about a missing PostgreSQL.
 const installAdvice = "Install PostgreSQL " +
 	"(Debian, Ubuntu: apt-get install postgresql; macOS: brew install postgresql), " +
-	"name the folder of its programs with --postgres-bin, or give a server of your own with --database-url"
+	"name the folder of its programs with --postgres-bin, or name a server of your own with --database-url"
 
 // installed are the folders where packages install PostgreSQL. The newest version
 // of a pattern comes first.
@@ -178,7 +178,8 @@ func (a account) inspect(ctx context.Context, dir string, major int) (programs, 
 	out, err := a.command(ctx, "/", p.postgres(), "--version").Output()
 	if errors.Is(err, os.ErrPermission) {
 		if closed, ok := a.closedFolder(dir); ok {
-			return programs{}, fmt.Errorf("user %s cannot run its programs, because %s is closed to others", a.name, closed)
+			return programs{}, fmt.Errorf("user %s cannot run its programs, because other users may not enter %s",
+				a.name, closed)
 		}
 		return programs{}, fmt.Errorf("user %s cannot run its programs", a.name)
 	}
@@ -187,16 +188,16 @@ func (a account) inspect(ctx context.Context, dir string, major int) (programs, 
 	}
 	match := versionLine.FindSubmatch(out)
 	if match == nil {
-		return programs{}, fmt.Errorf("it is not PostgreSQL's, its version is %.60q", out)
+		return programs{}, fmt.Errorf("it is not the postgres of PostgreSQL: its version is %.60q", out)
 	}
 	if p.major, err = strconv.Atoi(string(match[1])); err != nil {
 		return programs{}, fmt.Errorf("read the version of its postgres: %w", err)
 	}
 	switch {
 	case p.major < minMajor:
-		return programs{}, fmt.Errorf("it is version %d, and %d or newer is needed", p.major, minMajor)
+		return programs{}, fmt.Errorf("it is version %d, but version %d or newer is needed", p.major, minMajor)
 	case major != 0 && p.major != major:
-		return programs{}, fmt.Errorf("it is version %d, and the data was made by version %d", p.major, major)
+		return programs{}, fmt.Errorf("it is version %d, but the data was made by version %d", p.major, major)
 	}
 	return p, nil
 }

@@ -75,9 +75,10 @@ func (f folder) openDir(ctx context.Context, postgres string) (*os.File, error) 
 	if dir, ok := f.account.closedFolder(f.dir); ok {
 		closed = dir
 	}
-	return nil, fmt.Errorf("as root PostgreSQL runs as user %s, which cannot reach the data folder %s: "+
-		"%s is closed to others. Choose a folder elsewhere, such as --data-dir /var/lib/treewarden, "+
-		"or let others pass with \"chmod o+x %s\"", f.account.name, f.dir, closed, closed)
+	return nil, fmt.Errorf("this program runs as root, so PostgreSQL runs as user %s, which cannot reach the data "+
+		"folder %s: "+
+		"other users may not enter %s. Choose another folder, such as --data-dir /var/lib/treewarden, "+
+		"or open it with \"chmod o+x %s\"", f.account.name, f.dir, closed, closed)
 }
 
 // command prepares a program of PostgreSQL that works on the data folder. It

@@ -134,5 +134,6 @@ func TestClosedProgramsAreRefused(t *testing.T) {
 	for _, name := range []string{"postgres", "initdb"} {
 		put(t, filepath.Join(bin, name), "#!/bin/sh\necho '"+name+" (PostgreSQL) 18.1'\n", 0o755)
 	}
-	refused(t, Options{DataDir: newDir(t, "data"), BinDir: bin}, "cannot run its programs", closedAbove(bin)+" is closed")
+	refused(t, Options{DataDir: newDir(t, "data"), BinDir: bin},
+		"cannot run its programs", "may not enter "+closedAbove(bin))
 }

@@ -165,7 +165,7 @@ func TestRefusesWrongPrograms(t *testing.T) {
 	})
 	t.Run("something else", func(t *testing.T) {
 		refused(t, Options{DataDir: newDir(t, "data"), BinDir: fakePrograms(t, "of the company")},
-			"not PostgreSQL's", "of the company")
+			"not the postgres of PostgreSQL", "of the company")
 	})
 	t.Run("another version's data", func(t *testing.T) {
 		refused(t, Options{DataDir: dataOfVersion(t, "15"), BinDir: fakePrograms(t, "(PostgreSQL) 99.1")},

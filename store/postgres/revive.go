@@ -34,7 +34,7 @@ func (s *Server) revive(ctx context.Context) (bool, error) {
 		}
 	}
 	if err == nil && s.socketDir != before {
-		err = fmt.Errorf("PostgreSQL is now reached at %s: start the program again", s.socketDir)
+		err = fmt.Errorf("the socket of PostgreSQL is now in %s: start this program again", s.socketDir)
 	}
 	return !running && err == nil, err
 }
