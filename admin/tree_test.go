@@ -73,9 +73,13 @@ func TestTreePage(t *testing.T) {
 		t.Errorf("a halted tree says %q", text)
 	}
 	last := c.get("/audit").page().Find(`main tbody a[href^="/actions/"]`).First()
-	if text := c.get(attr(last, "href")).want(200).text("main .changes, main table"); !strings.Contains(text, "stopped by a moderator") ||
+	action := c.get(attr(last, "href")).want(200)
+	if text := action.text("main table"); !strings.Contains(text, "stopped by a moderator") ||
 		strings.Contains(text, "halted by") {
 		t.Errorf("the action shows the states %q", text)
+	}
+	if head := action.text("#objects-title"); head != "Trees that it touched" {
+		t.Errorf("the tree of the action stands below %q", head)
 	}
 	if badges := c.get("/trees").text("td[data-label=State]"); !strings.Contains(badges, "stopped by a moderator") {
 		t.Errorf("the list of trees shows %q", badges)

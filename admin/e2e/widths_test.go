@@ -21,7 +21,7 @@ func TestNoPageIsTooWide(t *testing.T) {
 	list := w.listOfAll(t)
 	w.colleague(t)
 	paths := []string{"/", "/trollboard?frame=total&open=" + strings.TrimPrefix(user, "/users/"), "/users",
-		user, user + "?tab=given", banned + "?tab=actions", user + "/score", user + "/ban",
+		user, user + "?open=figures", user + "?tab=given", banned + "?tab=actions", user + "/score", user + "/ban",
 		"/messages?lang=all&deleted=include", "/messages/" + message, "/messages/" + message + "/history",
 		"/trees", "/trees/" + tree, "/audit", "/actions/" + one("SELECT max(seq)::text FROM actions WHERE kind = 'ban'"),
 		"/lists", list, list + "/compare", "/samples", w.sampleOf(t, list), w.jobOf(t, list, "running", 1200),
