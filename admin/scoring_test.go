@@ -91,7 +91,8 @@ func TestSmallWeights(t *testing.T) {
 			t.Errorf("the page of formulas lacks %q", want)
 		}
 	}
-	for _, path := range []string{"/users/" + author.String(), "/users/" + author.String() + "/score?frame=total"} {
+	user := "/users/" + author.String()
+	for _, path := range []string{user + "?open=figures", user + "/score?frame=total"} {
 		if text := c.get(path).want(200).text("main"); !strings.Contains(text, "× 0.001") {
 			t.Errorf("%s lacks the weight: %s", path, text)
 		}
