@@ -11,6 +11,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"treewarden/policy"
 	"treewarden/store"
 )
 
@@ -32,6 +33,8 @@ type actPage struct {
 	Reasons  []string // last used
 	Context  actContext
 	Dialog   bool
+	// OpenCases is the number of open cases that the form offers to close.
+	OpenCases int
 }
 
 func (p actPage) api() any { return nil }
@@ -50,7 +53,9 @@ func (p actPage) Elsewhere() string {
 	}
 	if p.Kind.Fields != "" {
 		for _, field := range reflect.VisibleFields(reflect.TypeOf(p.Params).Elem()) {
-			shown = append(shown, field.Tag.Get("form"))
+			if !field.Anonymous && field.Tag.Get("form") != "close_cases" {
+				shown = append(shown, field.Tag.Get("form"))
+			}
 		}
 	}
 	return elsewhere(p.Wrong, shown...)
@@ -198,12 +203,39 @@ func (s *Server) actPage(c *fiber.Ctx, kind store.Kind, id uuid.UUID, body actBo
 	if err := s.countOfUser(c, &p, body); err != nil {
 		return p, err
 	}
+	if closesCases(params) && p.Person.May(policy.QueueWork) {
+		if p.OpenCases, err = s.store.TouchedCases(ctx, actor, kind.Target, id); err != nil {
+			return p, err
+		}
+	}
 	if kind.NeedsReason {
 		if p.Reasons, err = s.store.RecentReasons(ctx, actor, kind.Name); err != nil {
 			return p, fmt.Errorf("read the last used reasons: %w", err)
 		}
 	}
 	return p, nil
+}
+
+// closesCases reports whether an action with such parameters may decide the open cases
+// that it touches.
+func closesCases(params any) bool {
+	switch params.(type) {
+	case *store.CloseParams, *store.BanParams, *store.ReviewParams:
+		return true
+	}
+	return false
+}
+
+// CloseWords says what becomes of the open cases that the action touches.
+func (p actPage) CloseWords() string {
+	text, flags := "Also close the open case on it", "upheld"
+	if p.OpenCases > 1 {
+		text = "Also close the " + counted(p.OpenCases, "open case") + " that this touches"
+	}
+	if review, ok := p.Params.(*store.ReviewParams); ok && review.Result == "accepted" {
+		flags = "dismissed"
+	}
+	return text + ": the reports and red flags are " + flags
 }
 
 func (s *Server) renderAct(c *fiber.Ctx, status int, p actPage) error {

@@ -28,7 +28,7 @@ func TestBadIDs(t *testing.T) {
 		if !strings.Contains(r.Path, ":id") || r.Kind == apiOnly && r.Method == get {
 			continue
 		}
-		numbered := strings.HasPrefix(r.Path, "/actions/")
+		numbered := strings.HasPrefix(r.Path, "/actions/") || strings.HasPrefix(r.Path, "/queue/")
 		try := func(prefix, id string, want int) {
 			t.Helper()
 			at := prefix + strings.NewReplacer(":id", id, ":message", w.reply.String()).Replace(r.Path)

@@ -36,6 +36,9 @@ func kindOf(r route) store.Kind {
 		return kind
 	case "/actions/:id/undo":
 		return store.UndoKind
+	case "/queue/:id/resolve":
+		kind, _ := store.KindNamed("resolve")
+		return kind
 	}
 	if within(r.Path, "/staff", staffPath) {
 		for suffix, kind := range map[string]store.Kind{
@@ -83,6 +86,12 @@ func goodBody(r route) map[string]any {
 		return map[string]any{"item": disputedItem, "verdict": "no"}
 	case "/samples/:id/judgements":
 		return map[string]any{"item": "0c5d7f7e-52a3-4f4b-9d61-8a6a4cf0a001", "verdict": "no"}
+	case "/queue/:id/resolve":
+		return map[string]any{"reason": "for the test", "preview": true, "outcome": "dismiss"}
+	case "/queue/:id/later":
+		return map[string]any{"until": time.Now().Add(time.Hour).Format(time.RFC3339)}
+	case "/queue/:id/claim", "/queue/:id/release", "/queue/:id/skip":
+		return map[string]any{}
 	case "/scoring/try":
 		return map[string]any{"weights": map[string]any{"pii": 2}, "toxic_from": 0.25, "frame": "week"}
 	}
@@ -227,6 +236,7 @@ func fieldsOf(r route) (fields []reflect.StructField) {
 	for _, part := range parts {
 		fields = append(fields, reflect.VisibleFields(reflect.Indirect(reflect.ValueOf(part)).Type())...)
 	}
+	fields = slices.DeleteFunc(fields, func(f reflect.StructField) bool { return f.Anonymous })
 	return fields
 }
 
@@ -446,7 +456,8 @@ var badBodies = map[string]int{
 // bad lines (see TestBadIngest), and to cancel a job needs no member.
 func anyBody(r route, body string) bool {
 	return r.Path == ingestPath ||
-		slices.Contains([]string{"/jobs/:id/cancel", "/staff/:id/invite"}, r.Path) &&
+		slices.Contains([]string{"/jobs/:id/cancel", "/staff/:id/invite", "/queue/:id/claim", "/queue/:id/release",
+			"/queue/:id/skip"}, r.Path) &&
 			slices.Contains([]string{"", "{}"}, strings.TrimSpace(body))
 }
 

@@ -68,6 +68,7 @@ type world struct {
 	halted                 uuid.UUID
 	list, job, sample      uuid.UUID
 	action                 int64 // the moderator's own, and can be undone
+	open                   int64 // a case
 }
 
 func newWorld(t *testing.T) *world {
@@ -82,6 +83,7 @@ func newWorld(t *testing.T) *world {
 	storetest.React(t, s, w.prompt, w.banned, "+1", time.Now())
 	storetest.React(t, s, w.reply, w.user, "-1", time.Now().Add(-time.Minute))
 	storetest.Report(t, s, w.reply, w.user, "a bad one", time.Now())
+	storetest.Report(t, s, w.prompt, w.user, "a mistake of mine", time.Now())
 	w.halted = storetest.Tree(t, s, storetest.Node{Author: storetest.User(t, s, "Eve Example"), Text: "A second tree"})[0]
 	for _, act := range []store.Act{{Kind: "ban", Target: w.banned}, {Kind: "delete", Target: w.deleted},
 		{Kind: "halt", Target: w.halted}, {Kind: "review", Target: ids[3], Params: store.ReviewParams{Result: "rejected"}}} {
@@ -91,6 +93,10 @@ func newWorld(t *testing.T) *world {
 			t.Fatal(err)
 		}
 		w.action = outcome.Action.ID
+	}
+	if err := storetest.DB(t, s).QueryRow(t.Context(), "SELECT case_id FROM cases WHERE message_id = $1", w.reply).
+		Scan(&w.open); err != nil {
+		t.Fatal(err)
 	}
 	for range 2 {
 		w.list = uuid.New()
@@ -163,6 +169,8 @@ func (w *world) fill(r route) string {
 		id = w.colleague.String()
 	case within(r.Path, "/keys", keysPath):
 		id = w.key.String()
+	case strings.HasPrefix(r.Path, "/queue/"):
+		id = strconv.FormatInt(w.open, 10)
 	case strings.HasPrefix(r.Path, "/actions/"):
 		id = strconv.FormatInt(w.action, 10)
 	}

@@ -31,6 +31,8 @@ func queryOf(r route) any {
 		}
 	case "GET " + choosePath:
 		return chooseBody{}
+	case "GET /queue/:id":
+		return queueQuery{}
 	case "GET /samples/new":
 		return sampleFormQuery{}
 	case "GET /samples/:id":

@@ -158,7 +158,7 @@ func (p casePanel) BanLengths() []Choice {
 
 // Elsewhere returns the errors of fields that the form does not show.
 func (p casePanel) Elsewhere() string {
-	return elsewhere(p.Wrong, "reason", "outcome", "cases", "until", "messages", "trees")
+	return elsewhere(p.Wrong, "reason", "outcome")
 }
 
 // caseShown shows a case beside the list, or to a script the case alone.

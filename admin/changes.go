@@ -90,7 +90,7 @@ var changeNames = map[string]string{
 	"ban": "Ban", "display_name": "Name", "notes": "Notes", "show_on_leaderboard": "Shown on the leaderboard",
 	"role": "Role", "deletion": "Deletion", "text": "Text", "review": "Review", "state": "State", "list": "List",
 	"languages": "Languages", "username": "Name to sign in with", "label": "Labels", "reaction": "Reaction",
-	"report": "Report",
+	"report": "Report", "case": "Case",
 }
 
 // partNames names the values within a state.
@@ -98,6 +98,8 @@ var partNames = map[string]string{
 	"since": "since", "until": "until", "reason": "reason", "by": "by", "action": "action", "deleted": "deleted",
 	"at": "time", "root": "deleted with", "by_staff": "by staff", "text": "text", "edited": "edited", "result": "result",
 	"state": "state", "active": "active", "halted_state": "state before the stop", "halted_active": "active before the stop",
+	"case": "number", "status": "status", "outcome": "outcome", "reports": "reports", "red_flags": "red flags by",
+	"imported_flags": "red flags of files",
 }
 
 // inWords returns the changes with names in place of ids and keys. Those that

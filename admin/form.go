@@ -149,7 +149,7 @@ func checked(v any) map[string]string {
 func why(fault validator.FieldError) string {
 	text := fault.Kind() == reflect.String
 	switch fault.Tag() {
-	case "required":
+	case "required", "required_without":
 		return "must be given"
 	case "oneof":
 		return "must be one of " + strings.Join(strings.Fields(fault.Param()), ", ")

@@ -35,23 +35,32 @@ func decodeJSON(body []byte, into []any) (wrong map[string]string, err error) {
 	}
 	wrong = map[string]string{}
 	for _, structure := range into {
-		v := reflect.ValueOf(structure).Elem()
-		for i := range v.NumField() {
-			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-			member, present := members[name]
-			if name == "-" || name == "" || !present {
-				continue
-			}
-			delete(members, name)
-			if why := setJSON(v.Field(i), member); why != "" {
-				wrong[name] = why
-			}
-		}
+		takeMembers(members, reflect.ValueOf(structure).Elem(), wrong)
 	}
 	for name := range members {
 		wrong[name] = "there is no such field"
 	}
 	return wrong, nil
+}
+
+// takeMembers sets the fields of a struct that members name, removes these, and adds
+// the errors to wrong.
+func takeMembers(members map[string]json.RawMessage, v reflect.Value, wrong map[string]string) {
+	for i := range v.NumField() {
+		if v.Type().Field(i).Anonymous {
+			takeMembers(members, v.Field(i), wrong)
+			continue
+		}
+		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		member, present := members[name]
+		if name == "-" || name == "" || !present {
+			continue
+		}
+		delete(members, name)
+		if why := setJSON(v.Field(i), member); why != "" {
+			wrong[name] = why
+		}
+	}
 }
 
 // setJSON sets a field to a JSON value. It returns why it cannot, or "".

@@ -212,7 +212,7 @@ func caseID(c *fiber.Ctx) (int64, error) {
 
 // laterBody is the body of the request that postpones a case.
 type laterBody struct {
-	Until time.Time `json:"until" form:"until" validate:"required"`
+	Until *time.Time `json:"until" form:"until" validate:"required_without=For"`
 
 	For string `json:"-" form:"for" validate:"omitempty,oneof=day week"`
 }
@@ -244,25 +244,34 @@ func workOn(leave bool, do func(s *Server, c *fiber.Ctx, id int64) error) func(*
 
 var (
 	claimCase = workOn(false, func(s *Server, c *fiber.Ctx, id int64) error {
+		if err := decodeBody(c, &struct{}{}); err != nil {
+			return err
+		}
 		_, err := s.store.Claim(c.UserContext(), s.actor(c), id)
 		return err
 	})
 	releaseCase = workOn(false, func(s *Server, c *fiber.Ctx, id int64) error {
+		if err := decodeBody(c, &struct{}{}); err != nil {
+			return err
+		}
 		_, err := s.store.Release(c.UserContext(), s.actor(c), id)
 		return err
 	})
 	skipCase = workOn(true, func(s *Server, c *fiber.Ctx, id int64) error {
+		if err := decodeBody(c, &struct{}{}); err != nil {
+			return err
+		}
 		return s.store.SkipCase(c.UserContext(), s.actor(c), id)
 	})
 	postponeCase = workOn(true, func(s *Server, c *fiber.Ctx, id int64) error {
 		var body laterBody
-		if err := decodeBody(c, &body); err != nil && body.For == "" {
+		if err := decodeBody(c, &body); err != nil {
 			return err
 		}
 		if days, ok := map[string]int{"day": 1, "week": 7}[body.For]; ok {
-			body.Until = time.Now().AddDate(0, 0, days)
+			body.Until = new(time.Now().AddDate(0, 0, days))
 		}
-		return s.store.PostponeCase(c.UserContext(), s.actor(c), id, body.Until)
+		return s.store.PostponeCase(c.UserContext(), s.actor(c), id, *body.Until)
 	})
 )
 

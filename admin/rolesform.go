@@ -183,6 +183,7 @@ var permissionGroups = []struct {
 		policy.MessageDelete, policy.MessageEdit, policy.MessageReview,
 		policy.MessageLabel, policy.MessageReact, policy.MessageReport, policy.TreeHalt,
 	}},
+	{"Queue", []policy.Permission{policy.QueueWork}},
 	{"Lists", []policy.Permission{policy.ListRead, policy.ListEdit, policy.ListApply}},
 	{"Scoring", []policy.Permission{policy.ScoringRead, policy.ScoringSave}},
 	{"Audit log and undo", []policy.Permission{policy.AuditOwn, policy.AuditAll, policy.UndoOwn, policy.UndoAll}},

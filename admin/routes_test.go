@@ -71,6 +71,8 @@ func TestEveryKindHasItsRoutes(t *testing.T) {
 			path = "/lists/:id/candidates"
 		case "accept_candidates", "refuse_candidates":
 			path = "/lists/:id/candidates/:message"
+		case "resolve":
+			path = "/queue/:id/resolve"
 		case "apply_list":
 			path = "/lists/:id/apply"
 		case "remove_from_list":

@@ -11,6 +11,7 @@ import (
 
 	"treewarden/policy"
 	"treewarden/store"
+	"treewarden/store/cases"
 	"treewarden/store/policies"
 )
 
@@ -127,9 +128,24 @@ func userSentence(roles *policy.Policy, action store.Action, past, name string) 
 	return past + " " + name
 }
 
+// decisionWords begin the sentence about a decided case, by its outcome.
+var decisionWords = map[string]string{
+	cases.Dismiss: "Dismissed the reports and red flags on",
+	cases.Delete:  "Upheld the reports and red flags on, and deleted",
+	cases.Reject:  "Upheld the reports and red flags on, and marked as spam",
+	cases.Halt:    "Upheld the reports and red flags, and stopped the tree of",
+	cases.Ban:     "Upheld the reports and red flags, and banned the author of",
+}
+
 // messageSentence describes an action on a message.
 func messageSentence(action store.Action, past string) string {
 	switch action.Kind {
+	case "resolve":
+		decided, _ := state(action.After, cases.Aspect).(map[string]any)
+		outcome, _ := decided["outcome"].(string)
+		if words, ok := decisionWords[outcome]; ok {
+			return joined(words, "the message", action.Quote)
+		}
 	case "review":
 		review, _ := state(action.After, "review").(map[string]any)
 		switch result, decided := review["result"].(bool); {

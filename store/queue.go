@@ -115,6 +115,15 @@ func (s *Store) Case(ctx context.Context, actor Actor, id int64, window scoring.
 	return desk.Detail(ctx, actor.UserID, id)
 }
 
+// TouchedCases counts the open cases that an action on a user, a message or a tree
+// touches.
+func (s *Store) TouchedCases(ctx context.Context, actor Actor, target string, id uuid.UUID) (int, error) {
+	if err := need(actor, policy.Read); err != nil {
+		return 0, err
+	}
+	return cases.CountTouched(ctx, s.pool, target, id)
+}
+
 // Claim makes the actor the holder of a case for ten minutes, or for ten more. It
 // returns a Conflict if somebody else holds it or if it is closed.
 func (s *Store) Claim(ctx context.Context, actor Actor, id int64) (Case, error) {

@@ -162,6 +162,27 @@ func (chosen *Chosen) add(id int64, tree, message uuid.UUID) {
 	chosen.Trees, chosen.Messages = append(chosen.Trees, tree), append(chosen.Messages, message)
 }
 
+// touchedSQL holds, by type of target, a query for the number of open cases that an
+// action on target $1 touches.
+var touchedSQL = map[string]string{
+	"user": "SELECT count(*) FROM cases WHERE status = 'open' AND user_id = $1",
+	"tree": "SELECT count(*) FROM cases WHERE status = 'open' AND tree_id = $1",
+	"message": `WITH RECURSIVE below AS (
+			SELECT m.tree_id, m.message_id FROM message_trees x
+				JOIN messages m ON m.tree_id = x.tree_id AND m.message_id = x.message_id WHERE x.message_id = $1
+			UNION ALL SELECT c.tree_id, c.message_id FROM below b
+				JOIN messages c ON c.tree_id = b.tree_id AND c.parent_id = b.message_id)
+		SELECT count(*) FROM below b JOIN cases c ON c.tree_id = b.tree_id AND c.message_id = b.message_id
+			AND c.status = 'open'`,
+}
+
+// CountTouched counts the open cases on a user's messages, in a tree, or on a message
+// and the replies below it.
+func CountTouched(ctx context.Context, c db.Conn, target string, id uuid.UUID) (n int, err error) {
+	err = c.QueryRow(ctx, touchedSQL[target], id).Scan(&n)
+	return n, db.Translate(err)
+}
+
 // Find locks the open cases c that fulfil a condition, with arguments from $4 on, and
 // returns them without those that somebody but a person holds.
 func Find(ctx context.Context, c db.Conn, h Holders, by uuid.UUID, where string, args ...any) ([]int64, error) {

@@ -24,6 +24,22 @@ func rowChecks() []check {
 			"CASE WHEN i.list_id IS NOT NULL THEN "+lists.ItemStateSQL+" END IS DISTINCT FROM w.after"),
 		noAction("list_items", unlogged(lists.ItemObject, "o.message_id", "'"+item+":' || o.list_id"),
 			"'item ' || o.message_id || ' is on list ' || o.list_id"),
+		{`SELECT 'case ' || c.case_id || ' was decided, by no action in the log' FROM cases c
+			WHERE c.status = 'decided' AND NOT EXISTS (SELECT FROM action_objects l WHERE l.action_id = c.action_id
+				AND l.object_type = 'message' AND l.object_id = c.message_id AND l.aspect = 'case'
+				AND (l.after->>'case')::bigint = c.case_id AND l.after->>'outcome' = c.outcome)`},
+		{`SELECT 'case ' || (w.after->>'case') || ' is not as action ' || w.seq || ' left it'
+			FROM (SELECT DISTINCT ON (l.object_id, l.after->>'case') l.object_id, l.tree_id, l.after, x.id, x.seq
+				FROM action_objects l JOIN actions x ON x.id = l.action_id
+				WHERE l.object_type = 'message' AND l.aspect = 'case' ORDER BY l.object_id, l.after->>'case', x.seq DESC) w
+			LEFT JOIN cases c ON c.tree_id = w.tree_id AND c.message_id = w.object_id AND c.case_id = (w.after->>'case')::bigint
+			WHERE c.case_id IS NULL OR (w.after->>'status' = 'decided') <> (c.status = 'decided')
+				OR c.status = 'decided' AND c.action_id <> w.id`},
+		{`SELECT 'message ' || f.message_id || ' has open reports or red flags, and no open case'
+			FROM (SELECT tree_id, message_id FROM reports WHERE status = 'open'
+				UNION SELECT tree_id, message_id FROM reactions WHERE emoji = 'red_flag' AND decision IS NULL) f
+			WHERE NOT EXISTS (SELECT FROM cases c WHERE c.tree_id = f.tree_id AND c.message_id = f.message_id
+				AND c.status = 'open')`},
 		{`SELECT 'list ' || l.list_id || ' says that it has ' || l.items || ' items; it has ' || i.n
 			FROM lists l CROSS JOIN LATERAL (SELECT count(*) FROM list_items i WHERE i.list_id = l.list_id) i(n)
 			WHERE i.n <> l.items`},
