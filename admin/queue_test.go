@@ -179,3 +179,34 @@ func TestCaseShowsWhatItIsAbout(t *testing.T) {
 		t.Errorf("a case that somebody else holds: %s", held.text(".case"))
 	}
 }
+
+// TestMyDecisions checks the page of a person's own decisions, and that signing out
+// leaves their cases to others.
+func TestMyDecisions(t *testing.T) {
+	t.Parallel()
+	f := newFlagged(t)
+	open := f.cases(t)
+	resolve := func(message uuid.UUID, outcome string) float64 {
+		path := fmt.Sprintf("/api/v1/queue/%d/resolve", open[message])
+		done := f.moderator.send("POST", path, map[string]any{"outcome": outcome, "reason": "a reason"}).want(200)
+		id, _ := done.field("action", "id").(float64)
+		return id
+	}
+	dismissed := resolve(f.messages[0], "dismiss")
+	resolve(f.messages[2], "delete")
+	admin := staff(t, f.server, policy.Admin)
+	admin.send("POST", fmt.Sprintf("/api/v1/actions/%v/undo", dismissed), map[string]any{"reason": "they were right"}).want(200)
+	page := f.moderator.get("/queue/mine").want(200)
+	if rows := page.page().Find("#today-title").Closest("section").Find("[data-row]").Length(); rows != 2 {
+		t.Errorf("%d decisions today, want 2", rows)
+	}
+	if text := page.text("main"); !strings.Contains(text, "Message deleted: 1") || !strings.Contains(text, "they were right") ||
+		!strings.Contains(text, "Dismissed the reports and red flags on the message “buy pills”") {
+		t.Errorf("the page says %q", text)
+	}
+	path := fmt.Sprintf("/api/v1/queue/%d/claim", open[f.messages[1]])
+	f.moderator.send("POST", path, "").want(200)
+	f.moderator2.send("POST", path, "").want(409)
+	f.moderator.post("/sign-out", nil).want(303)
+	f.moderator2.send("POST", path, "").want(200)
+}

@@ -88,6 +88,7 @@ func routes() []route {
 		{get, queuePath, policy.Read, (*Server).queue, both},
 		{post, queuePath + "/next", policy.QueueWork, (*Server).nextCase, pageOnly},
 		{post, queuePath + "/skipped", policy.QueueWork, (*Server).takeBackSkips, pageOnly},
+		{get, myWorkPath, policy.AuditOwn, (*Server).myWork, pageOnly},
 		{get, queuePath + "/:id", policy.Read, (*Server).caseShown, both},
 		{post, queuePath + "/:id/claim", policy.QueueWork, claimCase, both},
 		{post, queuePath + "/:id/release", policy.QueueWork, releaseCase, both},

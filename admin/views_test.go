@@ -24,6 +24,7 @@ var pageTypes = map[string]any{
 	"candidates":           candidatesPage{},
 	"disputed":             disputedPage{},
 	"queue":                queuePage{},
+	"mywork":               myWorkPage{},
 	"partials/case":        &casePanel{},
 	"roles":                rolesPage{},
 	"rolespreview":         rolesPreviewPage{},

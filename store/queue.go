@@ -141,7 +141,7 @@ func (s *Store) Claim(ctx context.Context, actor Actor, id int64) (Case, error) 
 	}
 	switch {
 	case held && fresh:
-		return c, s.announce(ctx, c.UserID)
+		return c, s.announce(ctx, authorOf(c))
 	case held:
 		return c, nil
 	case c.Status == "open":
@@ -197,12 +197,7 @@ func (s *Store) Release(ctx context.Context, actor Actor, id int64) (Case, error
 	if c, err = cases.ByID(ctx, s.pool, s.holders(actor), id); err != nil {
 		return c, err
 	}
-	return c, s.announce(ctx, c.UserID)
-}
-
-// ReleaseClaims ends all claims of the actor, such as when they sign out.
-func (s *Store) ReleaseClaims(ctx context.Context, actor Actor) error {
-	return db.Translate(cases.ReleaseAll(ctx, s.pool, actor.UserID))
+	return c, s.announce(ctx, authorOf(c))
 }
 
 // SkipCase ends the actor's claim of a case and has it no longer offered to them.
@@ -214,7 +209,7 @@ func (s *Store) SkipCase(ctx context.Context, actor Actor, id int64) error {
 	if err := cases.Skip(ctx, s.pool, id, actor.UserID, s.now()); err != nil {
 		return db.Translate(err)
 	}
-	return s.announce(ctx, c.UserID)
+	return s.announce(ctx, authorOf(c))
 }
 
 // TakeBackSkips has the cases offered again that the actor skipped.
@@ -239,20 +234,25 @@ func (s *Store) PostponeCase(ctx context.Context, actor Actor, id int64, until t
 	case err != nil:
 		return db.Translate(err)
 	case ok:
-		return s.announce(ctx, &author)
+		return s.announce(ctx, author)
 	case c.Status == "open":
 		return heldConflict(c)
 	}
 	return s.closedCase(ctx, c)
 }
 
-// announce has every process read the cases of an author again.
-func (s *Store) announce(ctx context.Context, author *uuid.UUID) error {
-	if author == nil {
-		author = &uuid.Nil
+// authorOf returns the author of a case, Nil if nobody knows them.
+func authorOf(c Case) uuid.UUID {
+	if c.UserID == nil {
+		return uuid.Nil
 	}
+	return *c.UserID
+}
+
+// announce has every process read the cases of authors again.
+func (s *Store) announce(ctx context.Context, authors ...uuid.UUID) error {
 	var changed counters.Changed
-	changed.Add(*author)
+	changed.Add(authors...)
 	var batch pgx.Batch
 	s.boards.Announce(&batch, changed)
 	err := s.pool.SendBatch(ctx, &batch).Close()

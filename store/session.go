@@ -7,6 +7,8 @@ import (
 
 	"treewarden/policy"
 	"treewarden/store/accounts"
+	"treewarden/store/cases"
+	"treewarden/store/db"
 	"treewarden/store/sessions"
 )
 
@@ -107,7 +109,15 @@ func (s *Store) personOf(ctx context.Context, owner sessions.Owner, via string) 
 
 // SignOut ends the session of a cookie.
 func (s *Store) SignOut(ctx context.Context, token string) error {
-	return sessions.End(ctx, s.pool, token)
+	user, err := sessions.End(ctx, s.pool, token)
+	if err != nil {
+		return err
+	}
+	authors, err := cases.ReleaseAll(ctx, s.pool, user)
+	if err != nil || len(authors) == 0 {
+		return db.Translate(err)
+	}
+	return s.announce(ctx, authors...)
 }
 
 // current returns the id of the person's session, or uuid.Nil for a key.

@@ -51,10 +51,14 @@ func Release(ctx context.Context, c db.Conn, id int64, by uuid.UUID) error {
 	return err
 }
 
-// ReleaseAll ends all claims of a person.
-func ReleaseAll(ctx context.Context, c db.Conn, by uuid.UUID) error {
-	_, err := c.Exec(ctx, "UPDATE cases SET claimed_by = NULL, claimed_until = NULL WHERE claimed_by = $1", by)
-	return err
+// ReleaseAll ends all claims of a person, and returns the authors of the cases.
+func ReleaseAll(ctx context.Context, c db.Conn, by uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := c.Query(ctx, `UPDATE cases SET claimed_by = NULL, claimed_until = NULL WHERE claimed_by = $1
+		RETURNING coalesce(user_id, '00000000-0000-0000-0000-000000000000')`, by)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
 }
 
 // Skip ends a person's claim of a case, and has it no longer offered to them.

@@ -302,10 +302,11 @@ func Seen(ctx context.Context, c db.Conn, token string, session Session) error {
 	return db.Translate(err)
 }
 
-// End ends the session of a cookie.
-func End(ctx context.Context, c db.Conn, token string) error {
-	_, err := c.Exec(ctx, "DELETE FROM sessions WHERE token_hash = $1", HashToken(token))
-	return db.Translate(err)
+// End ends the session of a cookie, and returns the user. It returns ErrNotFound if
+// there is none.
+func End(ctx context.Context, c db.Conn, token string) (user uuid.UUID, err error) {
+	err = c.QueryRow(ctx, "DELETE FROM sessions WHERE token_hash = $1 RETURNING user_id", HashToken(token)).Scan(&user)
+	return user, db.Translate(err)
 }
 
 // EndAll ends all sessions of a user.
