@@ -404,12 +404,12 @@ func (s *Server) resolve(c *fiber.Ctx, id int64, body actBody, params store.Reso
 		return store.Outcome{}, fmt.Errorf("a decision was completed as %T", whole)
 	}
 	params.Case = id
-	detail, err := s.store.Case(c.UserContext(), s.actor(c), id, scoring.Total)
+	message, err := s.store.CaseMessage(c.UserContext(), s.actor(c), id)
 	if err != nil {
 		return store.Outcome{}, err
 	}
 	kind, _ := store.KindNamed("resolve")
-	act := body.act(kind, detail.MessageID, params)
+	act := body.act(kind, message, params)
 	if act.IdempotencyKey, err = idempotencyKey(c, body.Key); err != nil {
 		return store.Outcome{}, err
 	}

@@ -254,8 +254,7 @@ var (
 		if err := decodeBody(c, &struct{}{}); err != nil {
 			return err
 		}
-		_, err := s.store.Release(c.UserContext(), s.actor(c), id)
-		return err
+		return s.store.Release(c.UserContext(), s.actor(c), id)
 	})
 	skipCase = workOn(true, func(s *Server, c *fiber.Ctx, id int64) error {
 		if err := decodeBody(c, &struct{}{}); err != nil {

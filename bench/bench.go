@@ -62,6 +62,7 @@ var sections = []section{
 	{"delete", (*bench).measureDelete},
 	{"ban", (*bench).measureBan},
 	{"lists", (*bench).measureLists},
+	{"queue", (*bench).measureQueue},
 	{"cursor", (*bench).measureCursors},
 	{"try", (*bench).measureTry},
 	{"verify", (*bench).measureVerify},

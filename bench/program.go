@@ -93,26 +93,29 @@ func (p *program) ask(ctx context.Context, key, method, path, contentType string
 	if err != nil {
 		return err
 	}
-	request.Header.Set("Authorization", "Bearer "+key)
 	if contentType != "" {
 		request.Header.Set("Content-Type", contentType)
 	}
+	text, err := p.send(request, key)
+	if err != nil || answer == nil {
+		return err
+	}
+	return json.Unmarshal(text, answer)
+}
+
+// send sends a request with a key, and returns the answer to it.
+func (p *program) send(request *http.Request, key string) ([]byte, error) {
+	request.Header.Set("Authorization", "Bearer "+key)
 	response, err := p.client.Do(request)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return err
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = &refused{response.StatusCode, string(text)}
 	}
-	if response.StatusCode != http.StatusOK {
-		return &refused{response.StatusCode, string(text)}
-	}
-	if answer == nil {
-		return nil
-	}
-	return json.Unmarshal(text, answer)
+	return text, err
 }
 
 func (p *program) get(ctx context.Context, key, path string, answer any) error {

@@ -104,7 +104,7 @@ func resolve(d *actionTx, p ResolveParams) error {
 			return err
 		}
 	}
-	c, err := cases.ByID(d.Ctx, d.Conn, d.holders(), p.Case)
+	c, err := cases.RefOf(d.Ctx, d.Conn, p.Case)
 	if err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func resolve(d *actionTx, p ResolveParams) error {
 
 // lockCase locks the author, if they are banned, and the trees of the cases, and reads
 // the message of the case.
-func (d *actionTx) lockCase(c cases.Case, p ResolveParams) (user User, err error) {
+func (d *actionTx) lockCase(c cases.Ref, p ResolveParams) (user User, err error) {
 	if p.Outcome == cases.Ban {
 		if c.UserID == nil {
 			return user, &Conflict{Why: "Nobody knows the author of this message, so that they cannot be banned."}
@@ -178,7 +178,7 @@ func (d *actionTx) lockCase(c cases.Case, p ResolveParams) (user User, err error
 
 // chooseCases returns the cases to decide, whose trees are locked. It returns a
 // Conflict if the case itself is closed, or if somebody else holds it.
-func (d *actionTx) chooseCases(c cases.Case, p ResolveParams) (cases.Chosen, error) {
+func (d *actionTx) chooseCases(c cases.Ref, p ResolveParams) (cases.Chosen, error) {
 	var author *uuid.UUID
 	if p.Cases == "author" {
 		author = c.UserID

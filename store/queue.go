@@ -124,30 +124,42 @@ func (s *Store) TouchedCases(ctx context.Context, actor Actor, target string, id
 	return cases.CountTouched(ctx, s.pool, target, id)
 }
 
+// CaseMessage returns the message of a case.
+func (s *Store) CaseMessage(ctx context.Context, actor Actor, id int64) (uuid.UUID, error) {
+	if err := need(actor, policy.Read); err != nil {
+		return uuid.Nil, err
+	}
+	ref, err := cases.RefOf(ctx, s.pool, id)
+	return ref.MessageID, err
+}
+
 // Claim makes the actor the holder of a case for ten minutes, or for ten more. It
 // returns a Conflict if somebody else holds it or if it is closed.
 func (s *Store) Claim(ctx context.Context, actor Actor, id int64) (Case, error) {
-	c, err := s.caseToWork(ctx, actor, id)
+	ref, err := s.caseToWork(ctx, actor, id)
 	if err != nil {
-		return c, err
+		return Case{}, err
 	}
-	held, err := cases.Claim(ctx, s.pool, id, actor.UserID, s.holders(actor))
+	held, fresh, err := cases.Claim(ctx, s.pool, id, actor.UserID, s.holders(actor))
 	if err != nil {
-		return c, db.Translate(err)
+		return Case{}, db.Translate(err)
 	}
-	fresh := c.ClaimedBy == nil || *c.ClaimedBy != actor.UserID
-	if c, err = cases.ByID(ctx, s.pool, s.holders(actor), id); err != nil {
-		return c, err
-	}
+	c, err := cases.ByID(ctx, s.pool, s.holders(actor), id)
 	switch {
-	case held && fresh:
-		return c, s.announce(ctx, authorOf(c))
+	case err != nil, held && !fresh:
+		return c, err
 	case held:
-		return c, nil
-	case c.Status == "open":
-		return c, heldConflict(c)
+		return c, s.announce(ctx, ref.AuthorID())
 	}
-	return c, s.closedCase(ctx, c)
+	return c, s.notFree(ctx, c)
+}
+
+// notFree is the Conflict of a case that somebody else holds, or that is closed.
+func (s *Store) notFree(ctx context.Context, c Case) error {
+	if c.Status == "open" {
+		return heldConflict(c)
+	}
+	return s.closedCase(ctx, c)
 }
 
 // closedCase is the Conflict of a case that is closed.
@@ -163,53 +175,49 @@ func (s *Store) closedCase(ctx context.Context, c Case) error {
 }
 
 // caseToWork returns a case that the actor may work on.
-func (s *Store) caseToWork(ctx context.Context, actor Actor, id int64) (Case, error) {
+func (s *Store) caseToWork(ctx context.Context, actor Actor, id int64) (cases.Ref, error) {
 	if err := need(actor, policy.QueueWork); err != nil {
-		return Case{}, err
+		return cases.Ref{}, err
 	}
 	if actor.UserID == uuid.Nil {
-		return Case{}, &Forbidden{Why: "Cases are held by a person or a key."}
+		return cases.Ref{}, &Forbidden{Why: "Cases are held by a person or a key."}
 	}
-	c, err := cases.ByID(ctx, s.pool, s.holders(actor), id)
+	ref, err := cases.RefOf(ctx, s.pool, id)
 	if err != nil {
-		return c, err
+		return ref, err
 	}
 	lang := policy.Undetermined
-	if c.Lang != nil {
-		lang = *c.Lang
+	if ref.Lang != nil {
+		lang = *ref.Lang
 	}
-	d := &actionTx{actor: actor}
-	if !policy.Covers(actor.ActsOn(), lang) {
-		return c, d.refuseLanguage(policy.QueueWork, lang)
+	if policy.Covers(actor.ActsOn(), lang) {
+		return ref, nil
 	}
-	return c, nil
+	return ref, (&actionTx{actor: actor}).refuseLanguage(policy.QueueWork, lang)
 }
 
 // Release ends the actor's claim of a case.
-func (s *Store) Release(ctx context.Context, actor Actor, id int64) (Case, error) {
-	c, err := s.caseToWork(ctx, actor, id)
+func (s *Store) Release(ctx context.Context, actor Actor, id int64) error {
+	ref, err := s.caseToWork(ctx, actor, id)
 	if err != nil {
-		return c, err
+		return err
 	}
 	if err := cases.Release(ctx, s.pool, id, actor.UserID); err != nil {
-		return c, db.Translate(err)
+		return db.Translate(err)
 	}
-	if c, err = cases.ByID(ctx, s.pool, s.holders(actor), id); err != nil {
-		return c, err
-	}
-	return c, s.announce(ctx, authorOf(c))
+	return s.announce(ctx, ref.AuthorID())
 }
 
 // SkipCase ends the actor's claim of a case and has it no longer offered to them.
 func (s *Store) SkipCase(ctx context.Context, actor Actor, id int64) error {
-	c, err := s.caseToWork(ctx, actor, id)
+	ref, err := s.caseToWork(ctx, actor, id)
 	if err != nil {
 		return err
 	}
 	if err := cases.Skip(ctx, s.pool, id, actor.UserID, s.now()); err != nil {
 		return db.Translate(err)
 	}
-	return s.announce(ctx, authorOf(c))
+	return s.announce(ctx, ref.AuthorID())
 }
 
 // TakeBackSkips has the cases offered again that the actor skipped.
@@ -222,8 +230,7 @@ func (s *Store) TakeBackSkips(ctx context.Context, actor Actor) error {
 
 // PostponeCase has a case offered to nobody before a time.
 func (s *Store) PostponeCase(ctx context.Context, actor Actor, id int64, until time.Time) error {
-	c, err := s.caseToWork(ctx, actor, id)
-	if err != nil {
+	if _, err := s.caseToWork(ctx, actor, id); err != nil {
 		return err
 	}
 	if now := s.now(); !until.After(now) || until.After(now.AddDate(1, 0, 0)) {
@@ -235,18 +242,12 @@ func (s *Store) PostponeCase(ctx context.Context, actor Actor, id int64, until t
 		return db.Translate(err)
 	case ok:
 		return s.announce(ctx, author)
-	case c.Status == "open":
-		return heldConflict(c)
 	}
-	return s.closedCase(ctx, c)
-}
-
-// authorOf returns the author of a case, Nil if nobody knows them.
-func authorOf(c Case) uuid.UUID {
-	if c.UserID == nil {
-		return uuid.Nil
+	c, err := cases.ByID(ctx, s.pool, s.holders(actor), id)
+	if err != nil {
+		return err
 	}
-	return *c.UserID
+	return s.notFree(ctx, c)
 }
 
 // announce has every process read the cases of authors again.

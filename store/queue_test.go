@@ -318,7 +318,7 @@ func TestOneHoldsACase(t *testing.T) {
 	if n := len(queueOf(t, w.Store, other, store.QueueFilter{Assigned: "me"})); n != 0 {
 		t.Errorf("%d cases are assigned to somebody who holds none", n)
 	}
-	if _, err := w.Release(ctx, holder, c.ID); err != nil {
+	if err := w.Release(ctx, holder, c.ID); err != nil {
 		t.Fatal(err)
 	}
 	holder = claim()

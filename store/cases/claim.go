@@ -32,16 +32,17 @@ type Holders struct {
 }
 
 // Claim makes a person the holder of an open case for the time of a lease, and records
-// that they have seen it. It reports whether they hold it now.
-func Claim(ctx context.Context, c db.Conn, id int64, by uuid.UUID, h Holders) (bool, error) {
-	var held bool
-	err := c.QueryRow(ctx, `WITH claimed AS (
-			UPDATE cases c SET claimed_by = $4, claimed_until = $5
+// that they have seen it. It reports whether they hold it now, and whether they did not
+// before.
+func Claim(ctx context.Context, c db.Conn, id int64, by uuid.UUID, h Holders) (held, fresh bool, err error) {
+	err = c.QueryRow(ctx, `WITH before AS (SELECT claimed_by FROM cases WHERE case_id = $3 FOR UPDATE),
+		claimed AS (UPDATE cases c SET claimed_by = $4, claimed_until = $5 FROM before
 			WHERE c.case_id = $3 AND c.status = 'open' AND coalesce(`+heldSQL+`, $4) = $4 RETURNING c.case_id),
 		seen AS (INSERT INTO case_views AS v (user_id, case_id, seen_at) SELECT $4, case_id, $1 FROM claimed
 			ON CONFLICT (user_id, case_id) DO UPDATE SET seen_at = excluded.seen_at)
-		SELECT EXISTS (SELECT FROM claimed)`, h.Now, h.Roles, id, by, h.Now.Add(Lease)).Scan(&held)
-	return held, err
+		SELECT EXISTS (SELECT FROM claimed), coalesce((SELECT claimed_by FROM before) <> $4, true)`,
+		h.Now, h.Roles, id, by, h.Now.Add(Lease)).Scan(&held, &fresh)
+	return held, fresh, err
 }
 
 // Release ends a person's claim of a case.

@@ -21,7 +21,7 @@ type Line struct {
 
 // Lines returns the lines of places, each the most urgent case of its author.
 func (d Desk) Lines(ctx context.Context, places []queue.Place) ([]Line, error) {
-	found, err := d.Read(ctx, places)
+	found, err := d.read(ctx, readHeads, places)
 	lines := make([]Line, len(found))
 	for i, c := range found {
 		lines[i] = Line{Case: c, Cases: 1, People: c.Reporters, OldestAt: c.OpenedAt}
@@ -55,11 +55,16 @@ type Desk struct {
 
 // Read returns the cases of places.
 func (d Desk) Read(ctx context.Context, places []queue.Place) ([]Case, error) {
+	return d.read(ctx, Read, places)
+}
+
+func (d Desk) read(ctx context.Context, read func(context.Context, db.Conn, Holders, []int64) ([]Case, error),
+	places []queue.Place) ([]Case, error) {
 	ids, at := make([]int64, len(places)), make(map[int64]*queue.Case, len(places))
 	for i, p := range places {
 		ids[i], at[p.Case.ID] = p.Case.ID, p.Case
 	}
-	found, err := Read(ctx, d.Conn, d.Holders, ids)
+	found, err := read(ctx, d.Conn, d.Holders, ids)
 	for i := range found {
 		d.setPriority(&found[i], at[found[i].ID])
 	}
@@ -107,7 +112,7 @@ func (d Desk) readOthers(ctx context.Context, person uuid.UUID, c *Detail) error
 	c.More = max(0, len(places)-othersShown)
 	places = places[:len(places)-c.More]
 	var err error
-	if c.Others, err = d.Read(ctx, places); err != nil {
+	if c.Others, err = d.read(ctx, readHeads, places); err != nil {
 		return err
 	}
 	ids := make([]int64, len(places))

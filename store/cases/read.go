@@ -104,14 +104,16 @@ const goneSQL = `(SELECT coalesce(jsonb_agg(jsonb_build_object('what', g.what, '
 
 // selectSQL reads cases c that fulfil a condition. $1 is the time, $2 the roles that may
 // hold a case.
-func selectSQL(rest string) string {
+func selectSQL(rest string) string { return selectWith(reportsSQL, redFlagsSQL, rest) }
+
+func selectWith(reports, redFlags, rest string) string {
 	return `SELECT c.case_id AS id, c.message_id, c.tree_id, c.user_id, u.display_name AS author, m.lang, c.status,
 			c.opened_at, c.imported_flags, cardinality(c.reporters) AS reporters,
 			holder.user_id AS claimed_by, holder.display_name AS claimed_name,
 			CASE WHEN holder.user_id IS NOT NULL THEN c.claimed_until END AS claimed_until,
 			CASE WHEN c.later_until > $1 THEN c.later_until END AS later_until,
 			c.outcome, a.actor_name AS decided_by, c.decided_at, a.seq AS action,
-			` + reportsSQL + ` AS reports_json, ` + redFlagsSQL + ` AS flags_json, ` + goneSQL + ` AS gone_json
+			` + reports + ` AS reports_json, ` + redFlags + ` AS flags_json, ` + goneSQL + ` AS gone_json
 		FROM cases c JOIN messages m ON m.tree_id = c.tree_id AND m.message_id = c.message_id
 			JOIN trees t ON t.tree_id = c.tree_id
 			LEFT JOIN users u ON u.user_id = c.user_id
@@ -121,10 +123,43 @@ func selectSQL(rest string) string {
 				AND l.object_id = c.message_id AND l.aspect = '` + Aspect + `' ` + rest
 }
 
+// byIDs selects cases by the ids $3, in their order.
+const byIDs = `JOIN unnest($3::bigint[]) WITH ORDINALITY i(id, place) ON i.id = c.case_id ORDER BY i.place`
+
 // Read returns cases by their ids, in that order. Those that do not exist are left out.
 func Read(ctx context.Context, c db.Conn, h Holders, ids []int64) ([]Case, error) {
-	return read(ctx, c, selectSQL(`JOIN unnest($3::bigint[]) WITH ORDINALITY i(id, place) ON i.id = c.case_id
-		ORDER BY i.place`), h.Now, h.Roles, ids)
+	return read(ctx, c, selectSQL(byIDs), h.Now, h.Roles, ids)
+}
+
+// readHeads is Read without the reports and red flags.
+func readHeads(ctx context.Context, c db.Conn, h Holders, ids []int64) ([]Case, error) {
+	const none = "'[]'::jsonb"
+	return read(ctx, c, selectWith(none, none, byIDs), h.Now, h.Roles, ids)
+}
+
+// Ref is what names a case in its tree.
+type Ref struct {
+	ID                int64
+	TreeID, MessageID uuid.UUID
+	UserID            *uuid.UUID
+	Lang              *string
+}
+
+// RefOf returns what names a case, or ErrNotFound.
+func RefOf(ctx context.Context, c db.Conn, id int64) (r Ref, err error) {
+	r.ID = id
+	err = c.QueryRow(ctx, `SELECT c.tree_id, c.message_id, c.user_id, m.lang FROM cases c
+		JOIN messages m ON m.tree_id = c.tree_id AND m.message_id = c.message_id WHERE c.case_id = $1`, id).
+		Scan(&r.TreeID, &r.MessageID, &r.UserID, &r.Lang)
+	return r, db.Translate(err)
+}
+
+// AuthorID returns the author, Nil if nobody knows them.
+func (r Ref) AuthorID() uuid.UUID {
+	if r.UserID == nil {
+		return uuid.Nil
+	}
+	return *r.UserID
 }
 
 // ByID returns a case, or ErrNotFound.
