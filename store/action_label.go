@@ -8,6 +8,7 @@ import (
 
 	"treewarden/policy"
 	"treewarden/scoring"
+	"treewarden/store/aspects"
 )
 
 // LabelParams are the parameters of the action label: values from 0 to 1 by label
@@ -23,7 +24,7 @@ func init() {
 		Permission: policy.MessageLabel, Undoable: true, Personal: true,
 		Fields:  "label",
 		Menu:    []MenuEntry{{Text: "Label…", Icon: "label"}},
-		aspects: []aspect{feedbackAspect(labelAspect)},
+		aspects: []aspect{feedbackAspect(aspects.Label)},
 	}, label)
 }
 
@@ -48,16 +49,17 @@ func label(d *actionTx, p LabelParams) error {
 	if err != nil {
 		return err
 	}
-	before, err := d.readFeedback(labelAspect, "", d.actor.UserID, m)
+	mine := d.feedbackOn(m, aspects.Label, "")
+	before, err := mine.Read(d.Ctx, d.Conn)
 	if err != nil {
 		return err
 	}
-	after := feedbackState{At: d.at, Labels: p.Labels}
+	after := aspects.FeedbackState{At: d.at, Labels: p.Labels}
 	if before != nil && maps.Equal(before.Labels, after.Labels) {
 		return errUnchanged
 	}
-	if err := d.writeFeedback(labelAspect, "", d.actor.UserID, m, &after); err != nil {
+	if err := d.writeFeedback(mine, m.UserID, &after); err != nil {
 		return err
 	}
-	return d.logFeedback(m, rowAspect(labelAspect, d.actor.UserID.String()), before, after)
+	return d.logFeedback(mine, before, after)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"treewarden/policy"
+	"treewarden/store/aspects"
 )
 
 // ReactParams are the parameters of the action react: an emoji to add or remove.
@@ -19,7 +20,7 @@ func init() {
 		Title: "React to message", Button: "React", Past: "Reacted to",
 		Permission: policy.MessageReact, Undoable: true, Personal: true,
 		Fields:  "react",
-		aspects: []aspect{feedbackAspect(reactionAspect)},
+		aspects: []aspect{feedbackAspect(aspects.Reaction)},
 	}, react)
 }
 
@@ -48,22 +49,23 @@ func react(d *actionTx, p ReactParams) error {
 		if emoji == "" || (emoji == p.Emoji && p.Op == "remove" && changed > 0) {
 			continue
 		}
-		before, err := d.readFeedback(reactionAspect, emoji, d.actor.UserID, m)
+		mine := d.feedbackOn(m, aspects.Reaction, emoji)
+		before, err := mine.Read(d.Ctx, d.Conn)
 		if err != nil {
 			return err
 		}
-		var after *feedbackState
+		var after *aspects.FeedbackState
 		if emoji != remove {
-			after = &feedbackState{At: d.at}
+			after = &aspects.FeedbackState{At: d.at}
 		}
 		if (before == nil) == (after == nil) {
 			continue
 		}
 		changed++
-		if err := d.writeFeedback(reactionAspect, emoji, d.actor.UserID, m, after); err != nil {
+		if err := d.writeFeedback(mine, m.UserID, after); err != nil {
 			return err
 		}
-		if err := d.logFeedback(m, rowAspect(reactionAspect, emoji, d.actor.UserID.String()), before, after); err != nil {
+		if err := d.logFeedback(mine, before, after); err != nil {
 			return err
 		}
 	}

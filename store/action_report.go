@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"treewarden/policy"
+	"treewarden/store/aspects"
 )
 
 func init() {
@@ -12,7 +13,7 @@ func init() {
 		Title: "Report message", Button: "Report", Past: "Reported",
 		Permission: policy.MessageReport, Undoable: true, NeedsReason: true, Personal: true,
 		Menu:    []MenuEntry{{Text: "Report…", Icon: "flag"}},
-		aspects: []aspect{feedbackAspect(reportAspect)},
+		aspects: []aspect{feedbackAspect(aspects.Report)},
 	}, report)
 }
 
@@ -21,18 +22,19 @@ func report(d *actionTx, _ NoParams) error {
 	if err != nil {
 		return err
 	}
-	before, err := d.readFeedback(reportAspect, "", d.actor.UserID, m)
+	mine := d.feedbackOn(m, aspects.Report, "")
+	before, err := mine.Read(d.Ctx, d.Conn)
 	if err != nil {
 		return err
 	}
-	after := feedbackState{At: d.at, Reason: strings.TrimSpace(d.act.Reason)}
+	after := aspects.FeedbackState{At: d.at, Reason: strings.TrimSpace(d.act.Reason)}
 	if before != nil {
 		// A user has one open report on a message. Further reasons are appended
 		// to it.
-		after = feedbackState{At: before.At, Reason: before.Reason + "\n" + after.Reason}
+		after = aspects.FeedbackState{At: before.At, Reason: before.Reason + "\n" + after.Reason}
 	}
-	if err := d.writeFeedback(reportAspect, "", d.actor.UserID, m, &after); err != nil {
+	if err := d.writeFeedback(mine, m.UserID, &after); err != nil {
 		return err
 	}
-	return d.logFeedback(m, rowAspect(reportAspect, d.actor.UserID.String()), before, after)
+	return d.logFeedback(mine, before, after)
 }

@@ -1,13 +1,6 @@
 package store
 
-import (
-	"fmt"
-	"strings"
-
-	"github.com/google/uuid"
-
-	"treewarden/store/aspects"
-)
+import "treewarden/store/aspects"
 
 // aspect is a part of an object that actions change. The log keeps its state
 // before and after. An undo restores the state before.
@@ -51,29 +44,3 @@ func (caseAspect) event() string { return "" }
 type feedbackAspect string
 
 func (feedbackAspect) event() string { return "" }
-
-// The kinds of feedback. The name of the aspect in the log holds the user's id
-// and, for reactions, the emoji: "reaction:+1:UUID".
-const (
-	labelAspect    = "label"
-	reactionAspect = "reaction"
-	reportAspect   = "report"
-)
-
-func rowAspect(kind string, parts ...string) string {
-	return kind + ":" + strings.Join(parts, ":")
-}
-
-// parseFeedbackAspect parses a name made by rowAspect.
-func parseFeedbackAspect(name string) (kind, emoji string, user uuid.UUID, err error) {
-	kind, rest, ok := strings.Cut(name, ":")
-	if !ok {
-		return "", "", user, fmt.Errorf("aspect %q names no person", name)
-	}
-	id := rest
-	if kind == reactionAspect {
-		emoji, id, _ = strings.Cut(rest, ":")
-	}
-	user, err = uuid.Parse(id)
-	return kind, emoji, user, err
-}

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"treewarden/policy"
+	"treewarden/store/aspects"
 	"treewarden/store/audit"
 	"treewarden/store/db"
 	"treewarden/store/formulas"
@@ -280,14 +281,15 @@ func (feedbackAspect) undo(d *actionTx, id int64) error {
 		return err
 	}
 	for _, o := range objects {
-		kind, emoji, user, err := parseFeedbackAspect(o.Aspect)
+		given, err := aspects.ParseFeedback(o.Aspect)
 		if err != nil {
 			return err
 		}
-		var before, after *feedbackState
+		given.Tree, given.Message = o.TreeID, o.ObjectID
+		var before, after *aspects.FeedbackState
 		for _, state := range []struct {
 			json []byte
-			into **feedbackState
+			into **aspects.FeedbackState
 		}{{o.Before, &before}, {o.After, &after}} {
 			if state.json != nil {
 				if err := json.Unmarshal(state.json, state.into); err != nil {
@@ -295,18 +297,17 @@ func (feedbackAspect) undo(d *actionTx, id int64) error {
 				}
 			}
 		}
-		m := Message{MessageID: o.ObjectID, TreeID: o.TreeID, UserID: o.Author}
-		now, err := d.readFeedback(kind, emoji, user, m)
+		now, err := given.Read(d.Ctx, d.Conn)
 		if err != nil {
 			return err
 		}
-		if !now.same(after) {
+		if !now.Same(after) {
 			return d.laterThan(id, "message", o.ObjectID, o.Aspect)
 		}
-		if err := d.writeFeedback(kind, emoji, user, m, before); err != nil {
+		if err := d.writeFeedback(given, o.Author, before); err != nil {
 			return err
 		}
-		if err := d.logFeedback(m, o.Aspect, after, before); err != nil {
+		if err := d.logFeedback(given, after, before); err != nil {
 			return err
 		}
 	}

@@ -48,7 +48,7 @@ var ourImports = map[string][]string{
 	"store/accounts":   {"store/db", "store/tables", "store/sessions", "policy"},
 	"store/lists":      {"store/db", "store/tables", "store/accounts", "scoring", "corpus"},
 	"store/users":      {"store/db", "store/tables"},
-	"store/aspects":    {"store/accounts", "store/tables"},
+	"store/aspects":    {"store/db", "store/accounts", "store/tables"},
 	"store/proof":      {"store/db", "store/aspects", "store/tables", "store/lists", "store/candidates"},
 	"store/formulas":   {"store/db", "store/tables", "scoring"},
 	"store/scores":     {"store/db", "store/counters", "store/users", "scoring"},
