@@ -1,6 +1,8 @@
 package scoring
 
 import (
+	"fmt"
+	"maps"
 	"math"
 	"time"
 )
@@ -68,6 +70,54 @@ var DefaultPriority = func() Priority {
 	}
 	return p
 }()
+
+// With returns the priority with other weights; a part that is left out keeps its
+// weight. wrong maps invalid fields to reasons: "weights", or a weight as in
+// "weights.age".
+func (p Priority) With(weights map[string]float64) (changed Priority, wrong map[string]string) {
+	wrong = map[string]string{}
+	p.Weights = maps.Clone(p.Weights)
+	weighs := false
+	for name, weight := range weights {
+		switch _, known := DefaultPriority.Weights[PriorityPart(name)]; {
+		case !known:
+			wrong["weights."+name] = "There is no part of this name."
+		case math.IsNaN(weight) || math.Abs(weight) > MaxWeight:
+			wrong["weights."+name] = fmt.Sprintf("A weight is a number from −%d to %[1]d.", MaxWeight)
+		default:
+			p.Weights[PriorityPart(name)] = weight + 0 // -0 becomes 0
+		}
+	}
+	for _, weight := range p.Weights {
+		weighs = weighs || weight != 0
+	}
+	if len(wrong) == 0 && !weighs {
+		wrong["weights"] = "At least one part must weigh something."
+	}
+	return p, wrong
+}
+
+// Same reports whether two priorities order every queue alike.
+func (p Priority) Same(other Priority) bool { return maps.Equal(p.Weights, other.Weights) }
+
+// PriorityDifference is another weight of a part.
+type PriorityDifference struct {
+	Title         string // of the part
+	Before, After float64
+}
+
+// Differences returns the differences from an earlier priority, in the order of
+// PriorityParts.
+func (p Priority) Differences(before Priority) []PriorityDifference {
+	var all []PriorityDifference
+	for i := range PriorityParts {
+		part := &PriorityParts[i]
+		if was, is := before.Weights[part.Part], p.Weights[part.Part]; was != is {
+			all = append(all, PriorityDifference{part.Title, was, is})
+		}
+	}
+	return all
+}
 
 // CaseFacts are what the priority of a case depends on.
 type CaseFacts struct {

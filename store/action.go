@@ -110,10 +110,10 @@ var UndoKind = Kind{
 	NewParams: func() any { return new(undoParams) },
 }
 
-// logged holds the kinds that occur only in the log: changes of formulas,
+// logged holds the kinds that occur only in the log: changes of weights,
 // accounts and keys, which have their own commands and pages.
 var logged = []Kind{
-	setFormula,
+	setFormula, setPriority,
 	setPolicy,
 	restorePolicy,
 	createStaff, setPassword, updateStaff, InviteStaff, ResetStaff, EndStaffSessions, TakeAccess,

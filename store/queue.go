@@ -87,14 +87,14 @@ func (s *Store) desk(ctx context.Context, actor Actor, window scoring.Window, ol
 	if window == "" {
 		window = scoring.Total
 	}
-	formula, err := s.FormulaNamed(ctx, "")
+	weights, err := s.boards.WeightsInForce(ctx)
 	if err != nil {
 		return desk, err
 	}
 	current, err := s.boards.Current(ctx) // the index of cases follows with it
-	scorer := formula.Scorer()
+	scorer := weights.Formula.Scorer()
 	desk.By = queue.By{
-		Oldest: oldest, Window: window, Formula: formula, Priority: scoring.DefaultPriority, Now: s.now(),
+		Oldest: oldest, Window: window, Formula: weights.Formula, Priority: weights.Priority, Now: s.now(),
 		Score: func(user uuid.UUID) float64 {
 			u, _ := current.User(user)
 			return scorer.Score(u.Counters(window))

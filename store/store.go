@@ -11,12 +11,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"treewarden/policy"
-	"treewarden/scoring"
 	"treewarden/store/boards"
 	"treewarden/store/counters"
 	"treewarden/store/db"
 	"treewarden/store/formulas"
 	"treewarden/store/policies"
+	"treewarden/store/priorities"
 	"treewarden/store/queue"
 )
 
@@ -52,8 +52,11 @@ func OpenWith(ctx context.Context, url string, connections int) (*Store, error) 
 	pool := pools.Reads
 	s := &Store{pool: pool, pools: pools, searchAtOnce: 200_000, cases: queue.New()}
 	s.SetClock(time.Now)
-	s.boards = boards.New(pool, s.now, &s.threshold, s.cases, func(ctx context.Context) (scoring.Formula, error) {
-		return formulas.InForce(ctx, pool)
+	s.boards = boards.New(pool, s.now, &s.threshold, s.cases, func(ctx context.Context) (w boards.Weights, err error) {
+		if w.Formula, err = formulas.InForce(ctx, pool); err == nil {
+			w.Priority, err = priorities.InForce(ctx, pool)
+		}
+		return w, err
 	}, func(ctx context.Context) {
 		// A request reads the policy anew if this fails.
 		if _, err := s.policies.Read(ctx, pool); err != nil && ctx.Err() == nil {

@@ -38,7 +38,7 @@ type Action struct {
 	ActorRole   string          `json:"actor_role"`
 	Via         string          `json:"via"`
 	Kind        string          `json:"kind"`
-	TargetType  string          `json:"target_type"` // user, message, tree, formula, action, key
+	TargetType  string          `json:"target_type"` // user, message, tree, formula, priority, action, key
 	TargetID    string          `json:"target_id"`
 	TargetLabel string          `json:"target_label"`
 	StaffAuthor bool            `json:"staff_author"` // the message's author was staff
@@ -273,7 +273,7 @@ func actorsNamed(ctx context.Context, c db.Conn, name string) ([]uuid.UUID, erro
 
 // touching is a query for the actions that changed an object.
 const touching = `SELECT o.action_id FROM action_objects o
-	WHERE o.object_id = ? AND o.object_type IN ('user', 'message', 'tree', 'formula')`
+	WHERE o.object_id = ? AND o.object_type IN ('user', 'message', 'tree', 'formula', 'priority')`
 
 // RecentReasons returns the actor's last reasons for a kind of action, the newest
 // first. A form offers them.

@@ -55,19 +55,26 @@ type Boards struct {
 	threshold *counters.Threshold
 	follower  Follower
 
-	// readFormula reads the formula in force from the database.
-	readFormula func(context.Context) (scoring.Formula, error)
+	// readWeights reads the weights in force from the database.
+	readWeights func(context.Context) (Weights, error)
 	// readPolicy reads what roles may do from the database. The boards do not show
 	// it: they only hear of changes.
 	readPolicy func(context.Context)
-	// formula is the formula in force. It is cached while the process listens;
-	// changes counts its possible changes.
-	formula struct {
+	// weights are the weights in force. They are cached while the process listens;
+	// changes counts their possible changes.
+	weights struct {
 		sync.Mutex
 		listening, known bool
 		changes          int
-		inForce          scoring.Formula
+		inForce          Weights
 	}
+}
+
+// Weights are what people change as versions: the formula of the scores, and the
+// weights that order the queue.
+type Weights struct {
+	Formula  scoring.Formula
+	Priority scoring.Priority
 }
 
 // A Follower keeps something else of the users in memory. It reads it after the boards
@@ -79,11 +86,11 @@ type Follower interface {
 
 // New returns the boards of a database. They are read on first use.
 func New(pool *pgxpool.Pool, now func() time.Time, threshold *counters.Threshold, follower Follower,
-	readFormula func(context.Context) (scoring.Formula, error), readPolicy func(context.Context)) *Boards {
+	readWeights func(context.Context) (Weights, error), readPolicy func(context.Context)) *Boards {
 	id := uuid.New()
 	return &Boards{
 		pool: pool, now: now, threshold: threshold, follower: follower,
-		readFormula: readFormula, readPolicy: readPolicy,
+		readWeights: readWeights, readPolicy: readPolicy,
 		name: base64.RawURLEncoding.EncodeToString(id[:6]), board: board.New(),
 		pending: map[uuid.UUID]bool{}, wakeReader: make(chan struct{}, 1), watching: map[chan struct{}]bool{},
 	}

@@ -19,9 +19,9 @@ const channel = "treewarden_board"
 // allUsers is the payload for a change of all users.
 const allUsers = "*"
 
-// The payloads for a change of the formula in force, and of what roles may do.
+// The payloads for a change of the weights in force, and of what roles may do.
 const (
-	formulaChanged = "formula"
+	weightsChanged = "formula"
 	policyChanged  = "policy"
 )
 
@@ -37,8 +37,8 @@ const (
 // changes after the commit.
 func (l *Boards) Announce(batch *pgx.Batch, changed counters.Changed) {
 	payloads := l.payloads(changed.Users)
-	if changed.Formula {
-		payloads = append(payloads, formulaChanged)
+	if changed.Formula || changed.Priority {
+		payloads = append(payloads, weightsChanged)
 	}
 	if changed.Policy {
 		payloads = append(payloads, policyChanged)
@@ -51,8 +51,10 @@ func (l *Boards) Announce(batch *pgx.Batch, changed counters.Changed) {
 // Mark makes the boards of this process read a transaction's changes.
 func (l *Boards) Mark(changed counters.Changed) {
 	l.markUsers(changed.Users)
+	if changed.Formula || changed.Priority {
+		l.forgetWeights()
+	}
 	if changed.Formula {
-		l.forgetFormula()
 		l.threshold.Forget()
 	}
 }
@@ -65,38 +67,44 @@ func AnnounceAll(ctx context.Context, c db.Conn) error {
 
 // FormulaInForce returns the formula in force, from the cache if it is up to date.
 func (l *Boards) FormulaInForce(ctx context.Context) (scoring.Formula, error) {
-	l.formula.Lock()
-	inForce, known, changes := l.formula.inForce, l.formula.known, l.formula.changes
-	l.formula.Unlock()
+	inForce, err := l.WeightsInForce(ctx)
+	return inForce.Formula, err
+}
+
+// WeightsInForce returns the weights in force, from the cache if it is up to date.
+func (l *Boards) WeightsInForce(ctx context.Context) (Weights, error) {
+	l.weights.Lock()
+	inForce, known, changes := l.weights.inForce, l.weights.known, l.weights.changes
+	l.weights.Unlock()
 	if known {
 		return inForce, nil
 	}
-	inForce, err := l.readFormula(ctx)
+	inForce, err := l.readWeights(ctx)
 	if err != nil {
 		return inForce, err
 	}
-	l.formula.Lock()
-	defer l.formula.Unlock()
-	if l.formula.listening && l.formula.changes == changes {
-		l.formula.inForce, l.formula.known = inForce, true
+	l.weights.Lock()
+	defer l.weights.Unlock()
+	if l.weights.listening && l.weights.changes == changes {
+		l.weights.inForce, l.weights.known = inForce, true
 	}
 	return inForce, nil
 }
 
-// forgetFormula removes the formula from the cache.
-func (l *Boards) forgetFormula() {
-	l.formula.Lock()
-	defer l.formula.Unlock()
-	l.formula.known = false
-	l.formula.changes++
+// forgetWeights removes the weights from the cache.
+func (l *Boards) forgetWeights() {
+	l.weights.Lock()
+	defer l.weights.Unlock()
+	l.weights.known = false
+	l.weights.changes++
 }
 
 // setListening records whether the process listens to the database.
 func (l *Boards) setListening(now bool) {
-	l.forgetFormula()
-	l.formula.Lock()
-	defer l.formula.Unlock()
-	l.formula.listening = now
+	l.forgetWeights()
+	l.weights.Lock()
+	defer l.weights.Unlock()
+	l.weights.listening = now
 }
 
 // payloads returns the payloads for changed users.
@@ -132,8 +140,8 @@ func (l *Boards) onNotify(ctx context.Context, payload string) {
 		l.threshold.Forget()
 		l.MarkAll()
 		return
-	case formulaChanged:
-		l.forgetFormula()
+	case weightsChanged:
+		l.forgetWeights()
 		l.notifyWatchers()
 		return
 	case policyChanged:

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"treewarden/scoring"
 	"treewarden/store/db"
 	"treewarden/store/queue"
 )
@@ -76,11 +77,16 @@ func (d Desk) setPriority(c *Case, in *queue.Case) {
 	if in == nil || c.Status != "open" {
 		return
 	}
-	parts := d.By.Priority.Parts(d.Index.Facts(in, d.By.Score), queue.Hour(d.By.Now))
-	c.Priority = &Priority{Parts: parts}
-	for _, part := range parts {
-		c.Priority.Points += part.Points
+	c.Priority = new(d.priority(d.By.Priority, in))
+}
+
+// priority returns the priority of a case by some weights.
+func (d Desk) priority(by scoring.Priority, c *queue.Case) Priority {
+	p := Priority{Parts: by.Parts(d.Index.Facts(c, d.By.Score), queue.Hour(d.By.Now))}
+	for _, part := range p.Parts {
+		p.Points += part.Points
 	}
+	return p
 }
 
 // Detail is a case with what its page shows besides its message.

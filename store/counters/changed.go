@@ -9,9 +9,9 @@ import (
 type Changed struct {
 	// Users are the users with changed counts, languages or rows.
 	Users map[uuid.UUID]bool
-	// Formula reports whether another formula is put in force, and Policy whether
-	// roles may do other things.
-	Formula, Policy bool
+	// Formula reports whether another formula is put in force, Priority whether other
+	// weights of the queue are, and Policy whether roles may do other things.
+	Formula, Priority, Policy bool
 }
 
 // Add marks users as changed.

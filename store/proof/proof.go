@@ -12,6 +12,7 @@ import (
 
 	"treewarden/store/aspects"
 	"treewarden/store/db"
+	"treewarden/store/priorities"
 )
 
 // Limit is the maximum number of differences that State returns for each check.
@@ -41,6 +42,7 @@ func State(ctx context.Context, tx pgx.Tx) ([]string, error) {
 // triggers are those that keep rows from being changed or removed.
 var triggers = []string{
 	"actions_append_only", "action_objects_append_only", "formula_versions_append_only", "policy_versions_append_only",
+	"priority_versions_append_only",
 }
 
 // onlyAccounts are aspects that front ends may change too, save those of accounts.
@@ -90,12 +92,17 @@ func checks() []check {
 		missing("revisions", "'a version of message ' || o.message_id"),
 		missing("idempotency_keys", "'an Idempotency-Key'"),
 		missing("formula_versions", "'version ' || o.version || ' of the formula'"),
+		missing("priority_versions", "'version ' || o.version || ' of the weights of the queue'"),
 		missing("policy_versions", "'version ' || o.version || ' of the roles'"),
 		{`SELECT 'version ' || v.version || ' of the formula differs from what action ' || a.seq || ' saved'
 			FROM formula_versions v JOIN actions a ON a.id = v.action_id
 			JOIN action_objects o ON o.action_id = a.id AND o.aspect = 'formula'
 			WHERE v.weights::jsonb IS DISTINCT FROM o.after->'weights' OR v.version <> (o.after->>'version')::int
 				OR v.toxic_from::text::numeric <> (o.after->>'toxic_from')::numeric`},
+		{`SELECT 'version ' || v.version || ' of the weights of the queue differs from what action ' || a.seq || ' saved'
+			FROM priority_versions v JOIN actions a ON a.id = v.action_id
+			JOIN action_objects o ON o.action_id = a.id AND o.aspect = '` + priorities.Aspect + `'
+			WHERE v.weights IS DISTINCT FROM o.after->'weights' OR v.version <> (o.after->>'version')::int`},
 	}
 	for _, f := range followed {
 		all = append(all, check{f.aspect.DriftSQL(f.when)})

@@ -93,6 +93,33 @@ func (x *Index) facts(c *Case, score func(uuid.UUID) float64, mean float64) scor
 	return f
 }
 
+// Ranked returns the cases that wait now, in the order by each of some priorities. It
+// keeps no order: the weights may be of a trial, and have no version.
+func (x *Index) Ranked(by By, priorities ...scoring.Priority) [][]Place {
+	orders := make([][]Place, len(priorities))
+	x.rank(by, priorities, orders)
+	for _, order := range orders {
+		slices.SortFunc(order, Compare)
+	}
+	return orders
+}
+
+// rank adds the place of each case that waits to each order.
+func (x *Index) rank(by By, priorities []scoring.Priority, orders [][]Place) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	waits, hour, mean := &View{By: by}, Hour(by.Now), x.mean()
+	for _, c := range x.byID {
+		if !x.counts(c) || !waits.shows(c) {
+			continue
+		}
+		facts := x.facts(c, by.Score, mean)
+		for i, p := range priorities {
+			orders[i] = append(orders[i], Place{p.Of(facts, hour), c})
+		}
+	}
+}
+
 // order returns the order of By, which may be empty.
 func (x *Index) order(by By) *order {
 	key := orderKey{oldest: by.Oldest}
