@@ -70,6 +70,10 @@ func goodBody(r route) map[string]any {
 		return map[string]any{"roles": shipped.Roles(), "reason": "for the test", "preview": true}
 	case "/scoring":
 		return map[string]any{"weights": map[string]any{"pii": 2}, "toxic_from": 0.25, "reason": "for the test"}
+	case "/queue/priority":
+		return map[string]any{"weights": map[string]any{"age": 2}, "reason": "for the test"}
+	case "/queue/priority/try":
+		return map[string]any{"weights": map[string]any{"age": 2}, "frame": "week"}
 	case "/jobs/:id/cancel":
 		return map[string]any{}
 	case "/staff", staffPath, "/keys", keysPath:

@@ -43,6 +43,8 @@ func queryOf(r route) any {
 		return whyQuery{}
 	case "GET " + scoringPath:
 		return scoringQuery{}
+	case "GET " + priorityPath:
+		return priorityQuery{}
 	case "GET " + staffPath:
 		return staffQuery{}
 	case "GET " + staffPath + "/new", "GET " + staffPath + "/:id/edit":

@@ -90,7 +90,7 @@ var changeNames = map[string]string{
 	"ban": "Ban", "display_name": "Name", "notes": "Notes", "show_on_leaderboard": "Shown on the leaderboard",
 	"role": "Role", "deletion": "Deletion", "text": "Text", "review": "Review", "state": "State", "list": "List",
 	"languages": "Languages", "username": "Name to sign in with", "label": "Labels", "reaction": "Reaction",
-	"report": "Report", "case": "Case",
+	"report": "Report", "case": "Case", "priority": "Order of the queue",
 }
 
 // partNames names the values within a state.

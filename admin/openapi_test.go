@@ -131,8 +131,9 @@ func (d *describedAnswers) check(t *testing.T, r *http.Request, status int, kind
 	}
 	at := fmt.Sprintf("/components/responses/%d", status)
 	if status == http.StatusOK {
+		whole := d.paths[r.URL.Path] != nil // goes before a path with a parameter
 		for path, pattern := range d.paths {
-			if pattern.MatchString(r.URL.Path) {
+			if pattern.MatchString(r.URL.Path) && (!whole || path == r.URL.Path) {
 				path = strings.ReplaceAll(path, "/", "~1")
 				at = fmt.Sprintf("/paths/%s/%s/responses/200", path, strings.ToLower(r.Method))
 			}

@@ -72,6 +72,7 @@ var pages = []struct {
 	{"Lists", listsPath, "list", "l", policy.ListRead, ""},
 	{"Audit", "/audit", "audit", "a", policy.AuditOwn, ""},
 	{"Scoring", scoringPath, "weights", "s", policy.ScoringRead, "Settings"},
+	{"Queue order", priorityPath, "list", "o", policy.ScoringRead, "Settings"},
 	{"Roles", rolesPath, "shield", "p", policy.PolicyManage, "Settings"},
 	{"Staff", staffPath, "staff", "f", policy.StaffManage, "Settings"},
 	{"API keys", keysPath, "key", "k", policy.KeyManage, "Settings"},

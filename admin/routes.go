@@ -89,6 +89,9 @@ func routes() []route {
 		{post, queuePath + "/next", policy.QueueWork, (*Server).nextCase, pageOnly},
 		{post, queuePath + "/skipped", policy.QueueWork, (*Server).takeBackSkips, pageOnly},
 		{get, myWorkPath, policy.AuditOwn, (*Server).myWork, pageOnly},
+		{get, queuePath + "/priority", policy.ScoringRead, (*Server).priority, apiOnly},
+		{put, queuePath + "/priority", policy.ScoringSave, (*Server).putPriority, apiOnly},
+		{post, queuePath + "/priority/try", policy.ScoringRead, (*Server).tryPriority, apiOnly},
 		{get, queuePath + "/:id", policy.Read, (*Server).caseShown, both},
 		{post, queuePath + "/:id/claim", policy.QueueWork, claimCase, both},
 		{post, queuePath + "/:id/release", policy.QueueWork, releaseCase, both},
@@ -161,6 +164,8 @@ func routes() []route {
 
 		{get, scoringPath, policy.ScoringRead, (*Server).scoring, pageOnly},
 		{post, scoringPath, policy.ScoringSave, (*Server).saveScoring, pageOnly},
+		{get, priorityPath, policy.ScoringRead, (*Server).priorityShown, pageOnly},
+		{post, priorityPath, policy.ScoringSave, (*Server).savePriority, pageOnly},
 
 		{get, rolesPath, policy.PolicyManage, (*Server).roles, pageOnly},
 		{post, rolesPath, policy.PolicyManage, (*Server).saveRoles, pageOnly},

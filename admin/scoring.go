@@ -69,16 +69,9 @@ func (s *Server) putFormula(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	note := body.Note + body.Reason
-	if body.Note != "" && body.Reason != "" {
-		return store.Invalid{"note": "Send a note or a reason, not both: they are the same."}
-	}
-	outcome, err := s.store.SaveFormula(c.UserContext(), s.actor(c), body.change(), note, body.Version, key)
-	var invalid store.Invalid
-	if errors.As(err, &invalid) && body.Note == "" && body.Reason != "" && invalid["note"] != "" {
-		invalid["reason"] = invalid["note"] // by the name that the client sent
-		delete(invalid, "note")
-	}
+	outcome, err := saveWithNote(body.Note, body.Reason, func(note string) (store.Outcome, error) {
+		return s.store.SaveFormula(c.UserContext(), s.actor(c), body.change(), note, body.Version, key)
+	})
 	if err != nil {
 		return err
 	}
@@ -88,6 +81,21 @@ func (s *Server) putFormula(c *fiber.Ctx) error {
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	return c.JSON(answer)
+}
+
+// saveWithNote saves a version with its note, which is the action's reason. A client may
+// send it under either name.
+func saveWithNote(note, reason string, save func(note string) (store.Outcome, error)) (store.Outcome, error) {
+	if note != "" && reason != "" {
+		return store.Outcome{}, store.Invalid{"note": "Send a note or a reason, not both: they are the same."}
+	}
+	outcome, err := save(note + reason)
+	var invalid store.Invalid
+	if errors.As(err, &invalid) && reason != "" && invalid["note"] != "" {
+		invalid["reason"] = invalid["note"] // by the name that the client sent
+		delete(invalid, "note")
+	}
+	return outcome, err
 }
 
 // tryBody is a formula to try.

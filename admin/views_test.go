@@ -26,6 +26,7 @@ var pageTypes = map[string]any{
 	"queue":                queuePage{},
 	"mywork":               myWorkPage{},
 	"partials/case":        &casePanel{},
+	"priority":             priorityPage{},
 	"roles":                rolesPage{},
 	"rolespreview":         rolesPreviewPage{},
 	"rule":                 rulePage{},
@@ -59,6 +60,7 @@ var pageTypes = map[string]any{
 	"partials/messagemenu": menuPage{},
 	"partials/listchoose":  choosePage{},
 	"partials/listform":    listFormPage{},
+	"partials/casemoves":   []caseMove{},
 	"partials/refusal":     errorPage{},
 }
 

@@ -10,7 +10,7 @@ import (
 // Priority weighs what makes a case of the queue urgent. The priority of a case is
 // the sum of weight × measure over its parts.
 type Priority struct {
-	Version int `json:"version"`
+	Version int `json:"version"` // 0 if it is only tried
 	// Weights holds the weight of each part, in points for each unit of its measure.
 	Weights map[PriorityPart]float64 `json:"weights"`
 	Note    string                   `json:"note"`
@@ -71,12 +71,12 @@ var DefaultPriority = func() Priority {
 	return p
 }()
 
-// With returns the priority with other weights; a part that is left out keeps its
-// weight. wrong maps invalid fields to reasons: "weights", or a weight as in
+// With returns the priority with other weights, which has no version and no note yet; a
+// part that is left out keeps its weight. wrong maps invalid fields to reasons: "weights", or a weight as in
 // "weights.age".
 func (p Priority) With(weights map[string]float64) (changed Priority, wrong map[string]string) {
 	wrong = map[string]string{}
-	p.Weights = maps.Clone(p.Weights)
+	p = Priority{Weights: maps.Clone(p.Weights)}
 	weighs := false
 	for name, weight := range weights {
 		switch _, known := DefaultPriority.Weights[PriorityPart(name)]; {

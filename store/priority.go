@@ -39,6 +39,12 @@ func (s *Store) QueuePriority(ctx context.Context, actor Actor) (QueuePriority, 
 	return QueuePriority{versions[0], versions[1:]}, nil
 }
 
+// PriorityInForce returns the weights in force.
+func (s *Store) PriorityInForce(ctx context.Context) (scoring.Priority, error) {
+	weights, err := s.boards.WeightsInForce(ctx)
+	return weights.Priority, err
+}
+
 // TryPriority compares the order of the queue with that by other weights. It changes
 // nothing.
 func (s *Store) TryPriority(

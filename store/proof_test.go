@@ -45,6 +45,9 @@ func TestStateAgainstLog(t *testing.T) {
 	} {
 		act(t, w.Store, w.admin, a)
 	}
+	if _, err := w.SavePriority(ctx, w.admin, map[string]float64{"age": 2}, "because", nil, ""); err != nil {
+		t.Fatal(err)
+	}
 	list, _ := newList(t, w, "bad")
 	add(t, w, list, w.prompt, uuid.New())
 	verify(t, w.Store)
@@ -80,6 +83,11 @@ func TestStateAgainstLog(t *testing.T) {
 			"names an action that is not in the log"},
 		"a version of a text": {"UPDATE revisions SET action_id = 999", "names an action that is not in the log"},
 		"a trigger":           {"ALTER TABLE actions DISABLE TRIGGER actions_append_only", "the trigger actions_append_only"},
+		"weights of the queue by nobody": {`INSERT INTO priority_versions (version, weights, note, author)
+			VALUES (3, '{"age": 9}', 'x', 'x')`, "version 3 of the weights of the queue is not what an action saved"},
+		"weights of the queue by another action": {`INSERT INTO priority_versions (version, weights, note, author, action_id)
+			SELECT 3, '{"age": 9}', 'x', 'x', action_id FROM priority_versions WHERE version = 2`,
+			"version 3 of the weights of the queue is not what an action saved"},
 		"a trigger removed": {"DROP TRIGGER policy_versions_append_only ON policy_versions",
 			"the trigger policy_versions_append_only"},
 	} {

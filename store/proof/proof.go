@@ -99,10 +99,13 @@ func checks() []check {
 			JOIN action_objects o ON o.action_id = a.id AND o.aspect = 'formula'
 			WHERE v.weights::jsonb IS DISTINCT FROM o.after->'weights' OR v.version <> (o.after->>'version')::int
 				OR v.toxic_from::text::numeric <> (o.after->>'toxic_from')::numeric`},
-		{`SELECT 'version ' || v.version || ' of the weights of the queue differs from what action ' || a.seq || ' saved'
-			FROM priority_versions v JOIN actions a ON a.id = v.action_id
-			JOIN action_objects o ON o.action_id = a.id AND o.aspect = '` + priorities.Aspect + `'
-			WHERE v.weights IS DISTINCT FROM o.after->'weights' OR v.version <> (o.after->>'version')::int`},
+		{`SELECT 'version ' || coalesce(v.version, (o.after->>'version')::int)
+				|| ' of the weights of the queue is not what an action saved'
+			FROM (SELECT action_id, after FROM action_objects WHERE object_type = '` + priorities.Target + `'
+				AND object_id = '` + priorities.ID.String() + `' AND aspect = '` + priorities.Aspect + `') o
+			FULL JOIN priority_versions v ON v.action_id = o.action_id
+			WHERE (v.version > 1 OR o.action_id IS NOT NULL) AND (v.version IS DISTINCT FROM (o.after->>'version')::int
+				OR v.weights IS DISTINCT FROM o.after->'weights')`},
 	}
 	for _, f := range followed {
 		all = append(all, check{f.aspect.DriftSQL(f.when)})
