@@ -6,6 +6,7 @@ import (
 	"treewarden/admin/openapi"
 	"treewarden/scoring"
 	"treewarden/store"
+	"treewarden/store/cases"
 )
 
 func init() {
@@ -21,7 +22,7 @@ func init() {
 	describe("POST /queue/priority/try", openapi.Method{
 		Summary: "Compare the first 50 cases by other weights with those by the weights in force: which cases enter and " +
 			"leave, and how far each moves",
-		Body: tryPriorityBody{}, Answer: store.QueueTrial{},
+		Body: tryPriorityBody{}, Answer: cases.Trial{},
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/store"
+	"treewarden/store/cases"
 	"treewarden/store/storetest"
 )
 
@@ -152,7 +153,7 @@ func TestTryPriority(t *testing.T) {
 	c := staff(t, server, policy.Moderator)
 	before := snapshot(t, server.store)
 	answer := c.send(post, apiPrefix+"/queue/priority/try", map[string]any{"weights": onlyAge, "frame": "week"}).want(200)
-	var trial store.QueueTrial
+	var trial cases.Trial
 	answer.json(&trial)
 	const moved = newCases + oldCases - 50
 	if trial.Cases != newCases+oldCases || trial.Top != 50 || len(trial.Before) != 50 || len(trial.After) != 50 ||

@@ -15,6 +15,7 @@ import (
 	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/store"
+	"treewarden/store/cases"
 )
 
 const priorityPath = "/settings/priority"
@@ -66,14 +67,14 @@ type priorityAsk struct {
 
 // priorityTrial is a trial as the page shows it.
 type priorityTrial struct {
-	store.QueueTrial
+	cases.Trial
 	Shown   []caseMove // the first cases by the tried weights
 	Leaving []caseMove
 }
 
 // caseMove is a case in two orders, without words of its message.
 type caseMove struct {
-	store.TrialCase
+	cases.TrialCase
 	Name, Link string
 	Entered    bool
 	Parts      []priorityLine // by the tried weights
@@ -222,7 +223,7 @@ func (s *Server) priorityTrial(
 	c *fiber.Ctx, weights map[string]float64, window scoring.Window,
 ) (*priorityTrial, error) {
 	trial, err := s.store.TryPriority(c.UserContext(), s.actor(c), weights, window)
-	t := &priorityTrial{QueueTrial: trial}
+	t := &priorityTrial{Trial: trial}
 	for _, moved := range trial.After {
 		t.Shown = append(t.Shown, viewMove(moved, slices.Contains(trial.Entered, moved.ID)))
 	}
@@ -234,7 +235,7 @@ func (s *Server) priorityTrial(
 	return t, err
 }
 
-func viewMove(moved store.TrialCase, entered bool) caseMove {
+func viewMove(moved cases.TrialCase, entered bool) caseMove {
 	m := caseMove{TrialCase: moved, Name: "unknown author", Link: casePath(moved.ID), Entered: entered}
 	if moved.Author != nil {
 		m.Name = named(*moved.Author, *moved.UserID)

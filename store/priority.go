@@ -13,19 +13,11 @@ import (
 // PriorityVersion is one version of the weights that order the queue.
 type PriorityVersion = priorities.Version
 
-// QueuePriority holds the weights in force, and the versions before them, the newest
-// first.
+// QueuePriority holds the weights in force and the earlier ones, the newest first.
 type QueuePriority struct {
 	PriorityVersion
 	Earlier []PriorityVersion `json:"earlier"`
 }
-
-// QueueTrial compares the order of the queue by two priorities, TrialCase is a case in
-// it.
-type (
-	QueueTrial = cases.Trial
-	TrialCase  = cases.TrialCase
-)
 
 // QueuePriority returns the weights in force and the earlier versions.
 func (s *Store) QueuePriority(ctx context.Context, actor Actor) (QueuePriority, error) {
@@ -45,21 +37,20 @@ func (s *Store) PriorityInForce(ctx context.Context) (scoring.Priority, error) {
 	return weights.Priority, err
 }
 
-// TryPriority compares the order of the queue with that by other weights. It changes
-// nothing.
+// TryPriority compares the order of the queue with that by other weights.
 func (s *Store) TryPriority(
 	ctx context.Context, actor Actor, weights map[string]float64, window scoring.Window,
-) (QueueTrial, error) {
+) (cases.Trial, error) {
 	if err := need(actor, policy.ScoringRead); err != nil {
-		return QueueTrial{}, err
+		return cases.Trial{}, err
 	}
 	desk, err := s.desk(ctx, actor, window, false)
 	if err != nil {
-		return QueueTrial{}, err
+		return cases.Trial{}, err
 	}
 	tried, wrong := desk.By.Priority.With(weights)
 	if len(wrong) > 0 {
-		return QueueTrial{}, Invalid(wrong)
+		return cases.Trial{}, Invalid(wrong)
 	}
 	return desk.Try(ctx, tried)
 }
@@ -72,9 +63,8 @@ var setPriority = Kind{
 	aspects: []aspect{priorityAspect{}},
 }
 
-// SavePriority puts other weights in force as a new version with a note. It returns a
-// Conflict if version is not the version in force; nil is not checked. If the change
-// has no effect, the outcome's action has no id.
+// SavePriority puts other weights in force as a new version with a note. Version and
+// the outcome are as in SaveFormula.
 func (s *Store) SavePriority(ctx context.Context, actor Actor, weights map[string]float64, note string, version *int,
 	idempotencyKey string) (Outcome, error) {
 	if err := need(actor, policy.ScoringSave); err != nil {
@@ -122,9 +112,8 @@ type priorityAspect struct{}
 
 func (priorityAspect) event() string { return "" }
 
-// undo restores the weights that an action replaced, as a new version. It compares the
-// weights and not the version numbers, so that a later change that was undone is no
-// conflict.
+// undo restores the weights that an action replaced, as a new version. It compares
+// weights, so that a later change that was undone is no conflict.
 func (priorityAspect) undo(d *actionTx, id int64) error {
 	before, after, found, err := priorities.Change(d.Ctx, d.Conn, id)
 	if err != nil || !found {
