@@ -210,7 +210,7 @@ func TestPriorityPage(t *testing.T) {
 	tried := moderator.get(priorityPath + "?try=1&frame=week&" + weights).want(200)
 	text := tried.text("#trial")
 	if !strings.Contains(text, "5 enter the first 50 cases, 5 leave.") || strings.Contains(text, "secret") ||
-		tried.page().Find("#trial tbody tr").Length() != 55 || !strings.Contains(text, "Age 10 ") ||
+		tried.page().Find("#trial tbody tr").Length() != 55 || !strings.Contains(text, "Reporters 0 · Toxicity 0 · Age ") ||
 		attr(tried.page().Find("#trial th a").First(), "href")[:7] != "/users/" {
 		t.Errorf("the trial reads %.600s", text)
 	}
