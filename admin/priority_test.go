@@ -75,7 +75,8 @@ func checkLog(t *testing.T, s *store.Store) {
 func TestPriorityByAPI(t *testing.T) {
 	t.Parallel()
 	server := newWaiting(t)
-	moderator, lead, admin := staff(t, server, policy.Moderator), staff(t, server, policy.DataLead), staff(t, server, policy.Admin)
+	moderator, lead := staff(t, server, policy.Moderator), staff(t, server, policy.DataLead)
+	admin := staff(t, server, policy.Admin)
 	elsewhere := signedIn(t, newServer(t, storetest.Another(t, server.store)),
 		storetest.Staff(t, server.store, policy.Moderator))
 	var told store.QueuePriority
