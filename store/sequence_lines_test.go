@@ -2,12 +2,14 @@ package store_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"treewarden/corpus"
 	"treewarden/policy"
@@ -29,9 +31,13 @@ func (q *sequence) makers() map[string]func() store.Act {
 		}
 	}
 	return map[string]func() store.Act{
-		"unban": user, "delete": message, "undelete": message, "report": message, "halt": tree, "resume": tree,
+		"unban": user, "undelete": message, "report": message, "resume": tree,
+		"delete":  with(message, func(a *store.Act) { a.Params = q.closing() }),
+		"halt":    with(tree, func(a *store.Act) { a.Params = q.closing() }),
+		"resolve": q.decision,
 		"ban": with(user, func(a *store.Act) {
-			terms := store.BanParams{Messages: pick(q, "keep", "delete"), Trees: pick(q, "keep", "halt")}
+			terms := store.BanParams{Messages: pick(q, "keep", "delete"), Trees: pick(q, "keep", "halt"),
+				CloseParams: q.closing()}
 			if q.random.IntN(2) == 0 {
 				terms.Until = new(q.now.Add(pick(q, time.Hour, 50*time.Hour, 400*24*time.Hour)))
 			}
@@ -44,13 +50,33 @@ func (q *sequence) makers() map[string]func() store.Act {
 		}),
 		"edit": with(message, func(a *store.Act) { a.Params = store.EditParams{Text: "text " + q.id().String()} }),
 		"review": with(message, func(a *store.Act) {
-			a.Params = store.ReviewParams{Result: pick(q, "accepted", "rejected", "pending")}
+			a.Params = store.ReviewParams{Result: pick(q, "accepted", "rejected", "pending"), CloseParams: q.closing()}
 		}),
 		"label": with(message, func(a *store.Act) { a.Params = store.LabelParams{Labels: q.labels()} }),
 		"react": with(message, func(a *store.Act) {
 			a.Params = store.ReactParams{Emoji: pick(q, "+1", "-1", "red_flag", "rofl"), Op: pick(q, "add", "add", "remove")}
 		}),
 	}
+}
+
+func (q *sequence) closing() store.CloseParams {
+	return store.CloseParams{CloseCases: q.random.IntN(2) == 0}
+}
+
+// decision decides a random open case in a random way. Without one it has no target.
+func (q *sequence) decision() (a store.Act) {
+	params := store.ResolveParams{Outcome: pick(q, "dismiss", "dismiss", "delete", "reject", "halt", "ban"),
+		Cases: pick(q, "one", "author")}
+	if params.Outcome == "ban" {
+		params.Messages = pick(q, "keep", "delete")
+	}
+	err := storetest.DB(q.t, q.Store).QueryRow(ctx, `SELECT case_id, message_id FROM cases WHERE status = 'open'
+		ORDER BY hashint8(case_id + $1) LIMIT 1`, q.random.IntN(1000)).Scan(&params.Case, &a.Target)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		q.t.Fatal(err)
+	}
+	a.Params = params
+	return a
 }
 
 func (q *sequence) labels() map[string]float64 {
