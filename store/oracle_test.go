@@ -89,7 +89,8 @@ var oracleSQL = func() string {
 	return `SELECT m.message_id, m.tree_id, m.parent_id AS parent, m.user_id,
 			nullif(m.created_date, '-infinity') AS created, m.deleted, m.deleted_root, m.deleted_at,
 			m.review_result AS review, m.review_at, t.state,
-			CASE WHEN e.message_id IS NOT NULL THEN ARRAY[e.red_flags, e.upvotes, e.downvotes]::bigint[] END AS emojis,
+			CASE WHEN e.message_id IS NOT NULL THEN ARRAY[e.red_flags - e.dismissed_flags, e.upvotes, e.downvotes]::bigint[]
+				END AS emojis,
 			CASE WHEN l.message_id IS NULL THEN '{}' ELSE jsonb_build_object(` + means + `) END AS means,
 			(SELECT max(toxicity) FROM classifier_outputs o
 				WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id) AS toxicity,
@@ -97,7 +98,7 @@ var oracleSQL = func() string {
 				WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id) AS toxic_at,
 			e.message_id IS NOT NULL OR EXISTS (SELECT FROM reactions r
 				WHERE r.tree_id = m.tree_id AND r.message_id = m.message_id) AS record,
-			` + feedback("reactions", "'emoji', g.emoji") + ` AS reactions,
+			` + feedback("reactions", "'emoji', g.emoji, 'status', g.decision") + ` AS reactions,
 			` + feedback("label_votes", "'labels', jsonb_strip_nulls(jsonb_build_object("+labels+"))") + ` AS votes,
 			` + feedback("reports", "'status', g.status") + ` AS reports
 		FROM messages m JOIN trees t USING (tree_id)
@@ -171,7 +172,9 @@ func (o *oracle) add(m oracleMessage) {
 		case "-1":
 			add(scoring.Downvotes, 1, &r.At, counts(r), legacy)
 		case "red_flag":
-			flag(r)
+			if r.Status != "dismissed" {
+				flag(r)
+			}
 		}
 	}
 	for _, v := range m.Votes {
