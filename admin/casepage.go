@@ -46,7 +46,6 @@ type casePanel struct {
 	Body     actBody
 	Params   store.ResolveParams
 	Wrong    store.Invalid
-	Next     string // opens the next case of the list; empty at its end
 }
 
 // reporterLine is a person who reported or flagged the message.
@@ -156,6 +155,9 @@ func (p casePanel) BanLengths() []Choice {
 	return choices(p.Params.For, "day", "1 day", "week", "7 days", "month", "30 days", "", "For good")
 }
 
+// Decision says in words how the case was decided; empty if it is open.
+func (p casePanel) Decision() string { return outcomeSaid[orEmpty(p.Outcome)] }
+
 // Elsewhere returns the errors of fields that the form does not show.
 func (p casePanel) Elsewhere() string {
 	return elsewhere(p.Wrong, "reason", "outcome")
@@ -178,49 +180,46 @@ func (s *Server) caseShown(c *fiber.Ctx) error {
 		}
 		return sendJSON(c, detail.Case)
 	}
-	return s.showCase(c, fiber.StatusOK, id, actBody{}, store.ResolveParams{}, nil)
+	return s.showCase(c, fiber.StatusOK, id, decision{})
 }
 
-// showCase answers with a case. A refused decision has errors beside its fields.
-func (s *Server) showCase(
-	c *fiber.Ctx, status int, id int64, body actBody, params store.ResolveParams, wrong store.Invalid,
-) error {
+// decision is what a person sent about a case, with the errors of its fields.
+type decision struct {
+	body   actBody
+	params store.ResolveParams
+	wrong  store.Invalid
+}
+
+// showCase answers with a case beside the list, or to a script with the case alone.
+func (s *Server) showCase(c *fiber.Ctx, status int, id int64, sent decision) error {
 	var q queueQuery
 	if err := decodeQuery(c, &q); err != nil {
 		return err
 	}
-	panel, err := s.casePanel(c, q, id)
+	panel, err := s.casePanel(c, q, id, sent)
 	if err != nil {
 		return err
-	}
-	panel.Body, panel.Params, panel.Wrong = body, params, wrong
-	panel.Body.Key = rand.Text()
-	for i := range panel.Outcomes {
-		panel.Outcomes[i].Chosen = panel.Outcomes[i].Value == params.Outcome
 	}
 	if isPartial(c) {
 		return s.renderStatus(c, status, "partials/case", panel)
 	}
-	p, err := s.queuePage(c, q, id)
+	p, err := s.queuePage(c, q, panel)
 	if err != nil {
 		return err
 	}
-	p.Title, p.Case = "Case "+strconv.FormatInt(id, 10), panel
-	for i, line := range p.Lines {
-		if line.Open && i+1 < len(p.Lines) {
-			panel.Next = p.Lines[i+1].Link
-		}
-	}
+	p.Title = "Case " + strconv.FormatInt(id, 10)
 	return s.renderStatus(c, status, "queue", p)
 }
 
 func (p *casePanel) api() any { return p.Case }
 
-// casePanel reads a case.
-func (s *Server) casePanel(c *fiber.Ctx, q queueQuery, id int64) (*casePanel, error) {
+// casePanel reads a case. Its form holds what the person sent.
+func (s *Server) casePanel(c *fiber.Ctx, q queueQuery, id int64, sent decision) (*casePanel, error) {
 	ctx, actor, person := c.UserContext(), s.actor(c), s.person(c)
-	p := casePanel{Person: person, MayWork: person.May(policy.QueueWork)}
-	p.Query = mustQuery(query(c), "done", "", "notice", "")
+	p := casePanel{Person: person, MayWork: person.May(policy.QueueWork),
+		Body: sent.body, Params: sent.params, Wrong: sent.wrong}
+	p.Body.Key = rand.Text()
+	p.Query = mustQuery(query(c), "done", "", "notice", "", "not", "", "except", "")
 	var err error
 	if p.CaseDetail, err = s.store.Case(ctx, actor, id, scoring.Window(q.Window)); err != nil {
 		return nil, err
@@ -261,7 +260,9 @@ func (s *Server) casePanel(c *fiber.Ctx, q queueQuery, id int64) (*casePanel, er
 	}
 	for _, o := range outcomes {
 		if person.May(o.permission) && (o.Value != cases.Ban || p.UserID != nil) {
-			p.Outcomes = append(p.Outcomes, o.outcomeChoice)
+			choice := o.outcomeChoice
+			choice.Chosen = o.Value == sent.params.Outcome
+			p.Outcomes = append(p.Outcomes, choice)
 		}
 	}
 	if p.Reasons, err = s.store.RecentReasons(ctx, actor, "resolve"); err != nil {
@@ -385,11 +386,13 @@ func (s *Server) resolveCase(c *fiber.Ctx) error {
 	var invalid store.Invalid
 	switch {
 	case errors.As(err, &invalid) && !isAPI(c):
-		return s.showCase(c, fiber.StatusUnprocessableEntity, id, body, params, invalid)
+		return s.showCase(c, fiber.StatusUnprocessableEntity, id, decision{body, params, invalid})
 	case err != nil:
 		return err
 	case isAPI(c):
 		return sendJSON(c, outcome)
+	case isPartial(c):
+		return done(c, queuePath+mustQuery(query(c), "done", ""), outcome.Action)
 	}
 	return s.openNext(c, strconv.FormatInt(outcome.Action.ID, 10))
 }

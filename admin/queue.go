@@ -3,7 +3,9 @@ package admin
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -100,6 +102,7 @@ type queuePage struct {
 	Pager     Pager
 	MayWork   bool
 	State     string
+	Partial   bool // a script asked for the lines alone
 	list      store.List[store.Case]
 }
 
@@ -135,25 +138,28 @@ func (s *Server) queue(c *fiber.Ctx) error {
 		}
 		return s.render(c, "queue", queuePage{list: list})
 	}
-	p, err := s.queuePage(c, q, 0)
+	p, err := s.queuePage(c, q, nil)
 	if err != nil {
 		return err
+	}
+	if p.Partial = isPartial(c); p.Partial {
+		return s.render(c, "partials/queuelines", p)
 	}
 	return s.render(c, "queue", p)
 }
 
-// queuePage reads the list of the queue. open is the case that is open.
-func (s *Server) queuePage(c *fiber.Ctx, q queueQuery, open int64) (queuePage, error) {
+// queuePage reads the list of the queue. open is the case that is open, nil if none is.
+func (s *Server) queuePage(c *fiber.Ctx, q queueQuery, open *casePanel) (queuePage, error) {
 	q.Lang = defaultLanguage(c, q.Lang)
 	ctx, actor := c.UserContext(), s.actor(c)
-	p := queuePage{Layout: s.layout(c, "Queue"), State: q.State}
+	p := queuePage{Layout: s.layout(c, "Queue"), State: q.State, Case: open}
 	p.MayWork = p.Person.May(policy.QueueWork)
 	p.Limited = p.limited(q.Lang)
 	list, err := s.store.QueueLines(ctx, actor, q.filter(actor))
 	if err != nil {
 		return p, err
 	}
-	if p.Lines, err = s.queueLines(ctx, p, list.Items, open); err != nil {
+	if p.Lines, err = s.queueLines(ctx, p, list.Items); err != nil {
 		return p, err
 	}
 	languages, err := s.store.Languages(ctx)
@@ -176,7 +182,7 @@ func (s *Server) queuePage(c *fiber.Ctx, q queueQuery, open int64) (queuePage, e
 }
 
 // queueLines returns the lines of the list.
-func (s *Server) queueLines(ctx context.Context, p queuePage, found []store.QueueLine, open int64) ([]queueLine, error) {
+func (s *Server) queueLines(ctx context.Context, p queuePage, found []store.QueueLine) ([]queueLine, error) {
 	ids := make([]uuid.UUID, len(found))
 	for i, line := range found {
 		ids[i] = line.MessageID
@@ -190,12 +196,17 @@ func (s *Server) queueLines(ctx context.Context, p queuePage, found []store.Queu
 		m := messages[line.MessageID]
 		lines[i] = queueLine{QueueLine: line, Name: authorName(m), Excerpt: markup.Excerpt(m.Text, tableExcerpt),
 			Warnings: hiddenFrom(p.Person, m), Tag: langTag(m.Lang), Link: casePath(line.ID) + mustQuery(p.Query, "done", ""),
-			Open: line.ID == open, Mine: line.ClaimedBy != nil && *line.ClaimedBy == p.Person.UserID}
+			Open: p.Case != nil && sameAuthor(p.Case.Case, line.Case), Mine: line.ClaimedBy != nil && *line.ClaimedBy == p.Person.UserID}
 		if line.Priority != nil {
 			lines[i].Score = line.Priority.Parts[0].Value
 		}
 	}
 	return lines, nil
+}
+
+// sameAuthor reports whether two cases stand in one line of the list.
+func sameAuthor(a, b store.Case) bool {
+	return a.ID == b.ID || a.UserID != nil && b.UserID != nil && *a.UserID == *b.UserID
 }
 
 // casePath returns the address of a case.
@@ -218,7 +229,8 @@ type laterBody struct {
 }
 
 // workOn returns the handler of what a person does with a case besides deciding it.
-// After it, a page goes on with the same case or, with leave, with the next one.
+// After it, a page goes on with the same case or, with leave, with the next one. A
+// script knows how it goes on.
 func workOn(leave bool, do func(s *Server, c *fiber.Ctx, id int64) error) func(*Server, *fiber.Ctx) error {
 	return func(s *Server, c *fiber.Ctx) error {
 		id, err := caseID(c)
@@ -235,6 +247,8 @@ func workOn(leave bool, do func(s *Server, c *fiber.Ctx, id int64) error) func(*
 				return err
 			}
 			return sendJSON(c, detail.Case)
+		case isPartial(c):
+			return c.SendStatus(fiber.StatusNoContent)
 		case leave:
 			return s.openNext(c, "")
 		}
@@ -274,6 +288,54 @@ var (
 	})
 )
 
+// waiting returns the first cases of the list that the query describes and that nobody
+// holds.
+func (s *Server) waiting(c *fiber.Ctx, q queueQuery) ([]store.Case, error) {
+	q.Lang = defaultLanguage(c, q.Lang)
+	q.Cursor, q.State, q.Assigned = "", "", "none"
+	list, err := s.store.Queue(c.UserContext(), s.actor(c), q.filter(s.actor(c)))
+	return list.Items, err
+}
+
+// peekQuery asks for the next case, without some cases, whose ids have dots between
+// them, and without those of an author.
+type peekQuery struct {
+	queueQuery
+	Not    string     `form:"not" validate:"max=400"`
+	Except *uuid.UUID `form:"except"`
+}
+
+// peekNext sends the next case to a script, which shows it after the decision about the
+// open one. It claims nothing.
+func (s *Server) peekNext(c *fiber.Ctx) error {
+	var q peekQuery
+	if err := decodeQuery(c, &q); err != nil {
+		return err
+	}
+	if !isPartial(c) {
+		return c.Redirect(queuePath, fiber.StatusSeeOther)
+	}
+	found, err := s.waiting(c, q.queueQuery)
+	if err != nil {
+		return err
+	}
+	not := strings.Split(q.Not, ".")
+	for _, next := range found {
+		if slices.Contains(not, strconv.FormatInt(next.ID, 10)) ||
+			q.Except != nil && next.UserID != nil && *next.UserID == *q.Except {
+			continue
+		}
+		panel, err := s.casePanel(c, q.queueQuery, next.ID, decision{})
+		if err != nil {
+			return err
+		}
+		if panel.Status == "open" && panel.ClaimedBy == nil { // it may have changed since the list was read
+			return s.render(c, "partials/case", panel)
+		}
+	}
+	return c.SendStatus(fiber.StatusNoContent)
+}
+
 // openNext claims the next case of the list that the query describes and redirects to
 // it, or to the list if there is none.
 func (s *Server) openNext(c *fiber.Ctx, done string) error {
@@ -281,15 +343,13 @@ func (s *Server) openNext(c *fiber.Ctx, done string) error {
 	if err := decodeQuery(c, &q); err != nil {
 		return err
 	}
-	q.Lang = defaultLanguage(c, q.Lang)
-	q.Cursor, q.State, q.Assigned = "", "", "none"
-	ctx, actor := c.UserContext(), s.actor(c)
-	list, err := s.store.Queue(ctx, actor, q.filter(actor))
+	found, err := s.waiting(c, q)
 	if err != nil {
 		return err
 	}
+	ctx, actor := c.UserContext(), s.actor(c)
 	here := mustQuery(query(c), "done", done, "cursor", "", "state", "")
-	for _, next := range list.Items {
+	for _, next := range found {
 		_, err := s.store.Claim(ctx, actor, next.ID)
 		var conflict *store.Conflict
 		var forbidden *store.Forbidden

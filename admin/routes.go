@@ -86,6 +86,7 @@ func routes() []route {
 		{get, "/trees/:id", policy.Read, (*Server).tree, both},
 
 		{get, queuePath, policy.Read, (*Server).queue, both},
+		{get, queuePath + "/next", policy.QueueWork, (*Server).peekNext, pageOnly},
 		{post, queuePath + "/next", policy.QueueWork, (*Server).nextCase, pageOnly},
 		{post, queuePath + "/skipped", policy.QueueWork, (*Server).takeBackSkips, pageOnly},
 		{get, myWorkPath, policy.AuditOwn, (*Server).myWork, pageOnly},

@@ -1,15 +1,18 @@
 // Keys. A key means the same on every page. data-key names the key that presses
 // an element. j and k stop at elements with data-row. Enter follows the link
-// with data-open in the row. data-current marks the row that a page is about.
+// with data-open in the row. data-current marks the row that a page is about. In a
+// part with data-no-rows the keys find no rows.
 {
-  const rows = () => [...document.querySelectorAll("[data-row]")].filter((row) => row.checkVisibility());
-  const currentRow = () => document.activeElement?.closest("[data-row]");
+  const rowsWithKeys = "[data-row]:not([data-no-rows] *)";
+  const rows = () => [...document.querySelectorAll(rowsWithKeys)].filter((row) => row.checkVisibility());
+  const currentRow = () => document.activeElement?.closest(rowsWithKeys);
   let afterG = 0;
 
   function move(step) {
     const all = rows();
     if (all.length === 0) return;
     let at = all.indexOf(currentRow());
+    if (at < 0 && document.querySelector("[data-queue]")) at = all.findIndex((row) => row.matches("[data-current]"));
     if (at < 0) {
       const firstInView = all.findIndex((row) => row.getBoundingClientRect().bottom > 60);
       at = step > 0 ? firstInView - 1 : all.length;
@@ -22,7 +25,7 @@
   // press clicks the element of a key in the row in focus, else on the page.
   function press(key) {
     const name = `[data-key="${CSS.escape(key)}"]`;
-    const row = currentRow() || document.querySelector("[data-row][data-current]");
+    const row = currentRow() || document.querySelector(rowsWithKeys + "[data-current]");
     const inRow = row?.querySelector(name);
     const menu = row?.querySelector(`[data-menu][data-keys*="${CSS.escape(key)}"]`);
     if (!inRow && menu) {
@@ -43,6 +46,7 @@
       case "Enter": return document.querySelector("[data-row] [data-open]") !== null;
       case "x": return document.querySelector("[data-row] input[type=checkbox]") !== null;
       case "/": return searchField() !== null;
+      case "reasons": return document.querySelector("[data-decide] [data-fill] button") !== null;
     }
     return document.querySelector(`[data-key="${escaped}"], [data-menu][data-keys*="${escaped}"]`) !== null;
   }
@@ -56,7 +60,10 @@
     if (!template) return;
     if (!document.getElementById("keys")) template.after(template.content.cloneNode(true));
     const sheet = document.getElementById("keys");
-    for (const line of sheet.querySelectorAll("[data-if-key]")) line.hidden = !works(line.dataset.ifKey);
+    const queue = document.querySelector("[data-queue]") ? "queue" : "else";
+    for (const line of sheet.querySelectorAll("[data-if-key]")) {
+      line.hidden = !works(line.dataset.ifKey) || (line.dataset.on || queue) !== queue;
+    }
     sheet.showModal();
   }
 

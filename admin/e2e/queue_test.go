@@ -1,0 +1,281 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"treewarden/policy"
+	"treewarden/store"
+	"treewarden/store/storetest"
+)
+
+// queueWorld is a console with cases, each of another author.
+type queueWorld struct {
+	*world
+	t     *testing.T
+	rater uuid.UUID
+}
+
+func newQueueWorld(t *testing.T, authors int) *queueWorld {
+	t.Helper()
+	w := &queueWorld{newWorld(t), t, uuid.Nil}
+	w.rater = storetest.User(t, w.store, "Rater")
+	for i := range authors {
+		w.report(storetest.User(t, w.store, fmt.Sprintf("Author %d", i)), 1)
+	}
+	return w
+}
+
+// report makes cases of an author.
+func (w *queueWorld) report(author uuid.UUID, n int) {
+	w.t.Helper()
+	for i := range n {
+		message := storetest.Tree(w.t, w.store, storetest.Node{Author: author, Text: fmt.Sprintf("Buy pills %d", i)})[0]
+		storetest.Report(w.t, w.store, message, w.rater, "spam", time.Now())
+	}
+}
+
+// open returns the open cases by id, as a role sees them.
+func (w *queueWorld) open(role string) map[int64]store.Case {
+	w.t.Helper()
+	list, err := w.store.Queue(w.t.Context(), w.staff[role], store.QueueFilter{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	found := map[int64]store.Case{}
+	for _, c := range list.Items {
+		found[c.ID] = c
+	}
+	return found
+}
+
+// wantOpen waits until a number of cases is open.
+func (w *queueWorld) wantOpen(n int) {
+	w.t.Helper()
+	w.wait(fmt.Sprint(n, " open cases"), func() bool { return len(w.open(policy.Admin)) == n })
+}
+
+// wantHeld waits until somebody holds a case, or with an empty name nobody.
+func (w *queueWorld) wantHeld(id int64, name string) {
+	w.t.Helper()
+	w.wait(fmt.Sprintf("case %d held by %q", id, name), func() bool {
+		c, open := w.open(policy.Admin)[id]
+		return open && (c.ClaimedName == nil && name == "" || c.ClaimedName != nil && *c.ClaimedName == name)
+	})
+}
+
+func (w *queueWorld) wait(what string, holds func() bool) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
+	for !holds() {
+		if ctx.Err() != nil {
+			w.t.Fatal("waited in vain for ", what)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+const mine = "[data-case][data-mine]"
+
+// openCase waits until the tab holds an open case other than one, and returns its id.
+func (b *tab) openCase(other int64) int64 {
+	b.t.Helper()
+	b.until("another case than "+fmt.Sprint(other), fmt.Sprintf(
+		`document.querySelector("%s") && document.querySelector("%s").dataset.case !== "%d"`, mine, mine, other))
+	return eval[int64](b, `Number(document.querySelector("[data-case]").dataset.case)`)
+}
+
+// TestTheQueueByKeys works ten cases by keys alone: for each the outcome, the reason
+// and Enter, without a page load. The key u brings the last one back.
+func TestTheQueueByKeys(t *testing.T) {
+	w := newQueueWorld(t, 12)
+	b := signedIn(t, w.world, policy.Moderator)
+	b.visit("/queue")
+	eval[bool](b, "window.sameDocument = true")
+	b.press("jk\r")
+	at := b.openCase(0)
+	decided := map[int64]bool{}
+	for i := range 10 {
+		b.press([]string{"n", "s"}[i%2] + "1\r")
+		decided[at] = true
+		at = b.openCase(at)
+		if decided[at] || b.at() != fmt.Sprintf("/queue/%d", at) {
+			t.Fatalf("after %d decisions case %d is open at %s", len(decided), at, b.at())
+		}
+	}
+	w.wantOpen(2)
+	b.until("one line of each open case", `document.querySelectorAll(".queue-line").length === 2`)
+	b.wantSame()
+	if !eval[bool](b, `document.querySelector(".queue-line.open").id === "case-`+fmt.Sprint(at)+`"`) {
+		t.Error("the list does not mark the open case")
+	}
+	b.wantText(".toast", "Undo")
+	b.press("u")
+	back := b.openCase(at)
+	if !decided[back] {
+		t.Errorf("the undo opened case %d", back)
+	}
+	w.wantOpen(3)
+	w.wantHeld(back, policy.Moderator)
+	w.wantHeld(at, "")
+	b.wantSame()
+
+	// Skipped cases come no more, to the end of the queue.
+	b.press("i")
+	at = b.openCase(back)
+	b.press("n1\r")
+	b.openCase(at)
+	b.press("i")
+	b.see("[data-case-holder] .queue-none")
+	if path := b.at(); path != "/queue" {
+		t.Errorf("at the end of the queue the address is %s", path)
+	}
+	w.wantOpen(2)
+	b.press("?")
+	if sheet := b.see("#keys"); strings.Contains(sheet, "Not spam") || !strings.Contains(sheet, "Open the next case") {
+		t.Errorf("the sheet of keys says %q", sheet)
+	}
+}
+
+// TestTheNextCaseIsThereAtOnce decides while the network stands still: the next case
+// is there without it. Then the network fails, and the decided case comes back as it
+// was left. So it does when the server refuses the decision.
+func TestTheNextCaseIsThereAtOnce(t *testing.T) {
+	w := newQueueWorld(t, 4)
+	b := signedIn(t, w.world, policy.Moderator)
+	b.visit("/queue")
+	b.press("c")
+	first := b.openCase(0)
+	b.until("the next case is read", `performance.getEntriesByType("resource").some(r =>
+		r.name.includes("/queue/next?not=`+fmt.Sprint(first)+`") && r.responseStatus === 200)`)
+	eval[bool](b, `(() => { const real = window.fetch; window.lost = [];
+		window.fetch = () => new Promise((_, fail) => window.lost.push(() => fail(new TypeError("no network"))));
+		window.mend = () => { window.fetch = real; window.lost.forEach(lose => lose()) }; return true })()`)
+	b.fill("#case-reason", "typed by hand")
+	b.press("\r") // without an outcome it decides nothing
+	if got := eval[int](b, "window.lost.length"); got != 0 {
+		t.Errorf("%d requests without an outcome", got)
+	}
+	b.press("\x1b")
+	eval[bool](b, "document.activeElement.blur() || true")
+	b.press("n")
+	b.press("\r")
+	shown := fmt.Sprintf(`document.querySelector("[data-case]")?.dataset.case !== "%d"`, first)
+	b.until("the next case without the network", shown)
+	b.until("its form", `document.querySelector("[data-case] [data-decide]")`)
+	eval[bool](b, "window.mend() || true")
+	w.comesBack(b, first, "does not answer")
+	w.wantOpen(4)
+
+	// Somebody else decides it meanwhile: the server refuses.
+	w.wantHeld(first, policy.Moderator)
+	if _, err := w.store.Release(t.Context(), w.staff[policy.Moderator], first); err != nil {
+		t.Fatal(err)
+	}
+	c := w.open(policy.Admin)[first]
+	w.act(t, policy.Admin, store.Act{Kind: "resolve", Target: c.MessageID, Reason: "faster",
+		Params: store.ResolveParams{Case: first, Outcome: "dismiss"}})
+	b.expect(409)
+	b.press("\r")
+	w.comesBack(b, first, "decided already, by admin")
+	w.wantOpen(3)
+}
+
+// comesBack waits until a refused case is shown with what was typed and why.
+func (w *queueWorld) comesBack(b *tab, id int64, why string) {
+	w.t.Helper()
+	b.wantText("[data-refused]", why)
+	if got := eval[string](b, `document.querySelector("[data-case]").dataset.case + " " +
+		document.querySelector("#case-reason").value + " " + document.querySelector("[name=outcome]:checked").value + " " +
+		location.pathname`); got != fmt.Sprintf("%d typed by hand dismiss /queue/%d", id, id) {
+		w.t.Errorf("the refused case comes back as %q", got)
+	}
+}
+
+// TestWhoHoldsACase opens a case in one browser and looks at the list in another.
+// Leaving the page releases the case.
+func TestWhoHoldsACase(t *testing.T) {
+	w := newQueueWorld(t, 2)
+	b, other := signedIn(t, w.world, policy.Moderator), signedIn(t, w.world, policy.Admin)
+	other.visit("/queue")
+	eval[bool](other, "window.sameDocument = true")
+	b.visit("/queue")
+	b.press("c")
+	id := b.openCase(0)
+	line := fmt.Sprintf("#case-%d", id)
+	other.wantText(line+" .holder", policy.Moderator)
+	other.click(line + " [data-open]")
+	other.wantText(".case-head .holder", "moderator works on this case")
+	if other.count("[data-decide]") != 0 {
+		t.Error("a case that somebody else holds can be decided")
+	}
+	other.press("c")
+	second := other.openCase(id)
+	b.wantText(fmt.Sprintf("#case-%d .holder", second), policy.Admin)
+	b.visit("/users")
+	w.wantHeld(id, "")
+	other.until("nobody holds the first", `!document.querySelector("`+line+` .holder")`)
+
+	// Under the pointer no line moves.
+	other.point(fmt.Sprintf("#case-%d", second))
+	w.act(t, policy.Moderator, store.Act{Kind: "resolve", Target: w.open(policy.Admin)[id].MessageID, Reason: "spam",
+		Params: store.ResolveParams{Case: id, Outcome: "dismiss"}})
+	other.see(line + ".gone")
+	other.point("")
+	other.gone(line)
+	other.wantSame()
+
+	// Back and forth in the history.
+	w.report(storetest.User(t, w.store, "Late"), 2)
+	other.until("a new line", `document.querySelectorAll(".queue-line").length === 2`)
+	other.press("c")
+	third := other.openCase(second)
+	w.wantHeld(second, "")
+	eval[bool](other, "history.back() || true")
+	if back := other.openCase(third); back != second {
+		t.Errorf("the way back leads to case %d, want %d", back, second)
+	}
+	w.wantHeld(third, "")
+	eval[bool](other, "history.forward() || true")
+	other.openCase(second)
+	w.wantHeld(second, "")
+
+	// The same for all: the author's other case goes with it.
+	other.click("[data-decide] [name=cases]")
+	other.until("no focus in the form", "document.activeElement.blur() || true")
+	other.press("n2\r")
+	if left := other.openCase(third); left != second {
+		t.Errorf("case %d is open, want %d", left, second)
+	}
+	w.wantOpen(1)
+	other.wantSame()
+}
+
+// TestTheQueueLooks looks at the queue in its states, in all sizes and both themes.
+func TestTheQueueLooks(t *testing.T) {
+	w := demonstration(t)
+	b := signedIn(t, w, policy.Moderator)
+	b.visit("/queue")
+	b.press("c")
+	b.openCase(0)
+	for name, keys := range map[string]string{"open": "", "ban": "b"} {
+		b.press(keys)
+		for _, width := range []int64{wide, 1280, narrow} {
+			b.size(width)
+			b.wantFits()
+			b.runAxe()
+			for _, theme := range []string{"light", "dark"} {
+				b.theme(theme)
+				keep(t, os.Getenv("TREEWARDEN_GALLERY"), fmt.Sprintf("queue-%s-%d-%s", name, width, theme), b.picture(false))
+			}
+		}
+		b.size(wide)
+	}
+}

@@ -1,0 +1,416 @@
+// The queue without page loads. The case that comes next is read beforehand, so
+// that it stands there at once after a decision. Only the server decides: a refused
+// decision brings its case back as the person left it.
+{
+  const page = document.querySelector("[data-queue]");
+  const holder = page?.querySelector("[data-case-holder]");
+  const signOfLife = 3 * 60 * 1000; // in milliseconds; a claim lasts ten minutes without one
+
+  // The cases in which the person wrote something and then opened another one.
+  const drafts = new Map();
+  let next; // {id, article}: the case that comes next, or a promise of it
+  const left = new Set(); // the cases that the person has just decided or skipped
+  let claimedAt = 0;
+  let opening = 0; // the number of the last case that was asked for
+
+  const current = () => holder.querySelector("[data-case]");
+  const idOf = (article) => article?.dataset.case;
+  const formOf = (article) => article?.querySelector("[data-decide]");
+  const isMine = (article) => article?.matches("[data-work][data-mine]");
+
+  // filter returns the query of the list, with some parameters set.
+  function filter(set = {}) {
+    const values = new URLSearchParams(location.search);
+    values.delete("done");
+    values.delete("notice");
+    for (const [name, value] of Object.entries(set)) if (value) values.set(name, value);
+    const text = values.toString();
+    return text && "?" + text;
+  }
+  const pathOf = (id) => `/queue/${id}${filter()}`;
+
+  function parse(html, selector) {
+    return new DOMParser().parseFromString(html, "text/html").querySelector(selector);
+  }
+
+  // why returns the reason of a refusal in words.
+  async function why(response) {
+    if (response.status === 401) location.assign("/sign-in?return=" + encodeURIComponent(location.pathname));
+    const read = new DOMParser().parseFromString(await response.text(), "text/html");
+    const said = [...read.querySelectorAll("[data-decide] .error, .dialog-body > p:first-child, .dialog-body li")];
+    return said.map((line) => line.textContent.trim().replace(/\s+/g, " ")).join(" ") || `The console answers ${response.status}.`;
+  }
+
+  // send posts to an address. It returns what was refused, and why: empty if it was done.
+  async function send(path, body) {
+    try {
+      const response = await part(path, { method: "POST", body });
+      return response.ok ? { response } : { refused: await why(response), status: response.status };
+    } catch {
+      return { refused: "The console does not answer. Nothing was lost: try again." };
+    }
+  }
+
+  // ---- the open case ----
+
+  function isDraft(article) {
+    const form = formOf(article);
+    return Boolean(form?.querySelector(":checked") || form?.querySelector("[name=reason]").value);
+  }
+
+  // show puts a case, or nothing, into the page. how is push, replace or nothing for
+  // the address.
+  function show(article, how) {
+    const before = current();
+    if (before && before !== article && isDraft(before)) drafts.set(idOf(before), before);
+    const draft = article && drafts.get(idOf(article));
+    const shown = draft || article || document.querySelector("[data-no-case]").content.firstElementChild.cloneNode(true);
+    drafts.delete(idOf(shown));
+    holder.replaceChildren(shown);
+    if (!shown.dataset.enhanced) enhance(shown);
+    shown.dataset.enhanced = "";
+    page.classList.toggle("has-case", Boolean(article));
+    const path = article ? pathOf(idOf(article)) : "/queue" + filter();
+    if (how === "push" && path !== location.pathname + location.search) history.pushState(null, "", path);
+    if (how === "replace") history.replaceState(null, "", path);
+    document.title = (article ? `Case ${idOf(article)}` : "Queue") + " · Treewarden";
+    mark();
+    (shown.querySelector("#case-title") || shown).focus({ preventScroll: true });
+    const top = holder.getBoundingClientRect().top + scrollY;
+    if (scrollY > top || innerWidth <= 860) scrollTo({ top: Math.max(0, top - 110), behavior: "instant" });
+    return shown;
+  }
+
+  // mark marks the line of the open case.
+  function mark(root = page) {
+    const article = current();
+    for (const line of root.querySelectorAll(".queue-line")) {
+      const open = Boolean(article) && (line.id === "case-" + idOf(article) ||
+        line.dataset.author !== "" && line.dataset.author === article.dataset.author);
+      line.classList.toggle("open", open);
+      line.toggleAttribute("data-current", open);
+      if (open) line.setAttribute("aria-current", "true");
+      else line.removeAttribute("aria-current");
+    }
+  }
+
+  // complain shows a message in a case.
+  function complain(article, text) {
+    article.querySelector("[data-refused]")?.remove();
+    const notice = document.createElement("div");
+    notice.className = "notice notice-bad";
+    notice.dataset.refused = "";
+    notice.setAttribute("role", "alert");
+    notice.append(document.createElement("div"));
+    notice.firstChild.textContent = text;
+    (formOf(article) || article).prepend(notice);
+  }
+
+  // read returns a case as the server shows it now, or undefined.
+  async function read(path, options) {
+    const response = await part(path, options);
+    if (response.status === 204) return undefined;
+    if (!response.ok) throw new Error(await why(response));
+    return parse(await response.text(), "[data-case]") || undefined;
+  }
+
+  // hold claims the open case. It returns why this was refused.
+  async function hold(article) {
+    if (!article?.matches("[data-work]")) return "";
+    const { refused } = await send(`/queue/${idOf(article)}/claim`);
+    if (refused) {
+      delete article.dataset.mine;
+      return refused;
+    }
+    claimedAt = Date.now();
+    article.dataset.mine = "";
+    if (!article.isConnected && !left.has(idOf(article))) release(article); // the person is elsewhere by now
+    return "";
+  }
+
+  function release(article) {
+    if (!isMine(article)) return;
+    delete article.dataset.mine;
+    part(`/queue/${idOf(article)}/release`, { method: "POST", keepalive: true }).catch(() => {});
+  }
+
+  // open shows a case and claims it.
+  async function open(id, how) {
+    const turn = ++opening;
+    left.delete(id);
+    try {
+      let article = await read(pathOf(id));
+      if (turn !== opening) return;
+      const before = current();
+      if (idOf(before) !== id) release(before);
+      article = show(article, how);
+      const refused = await hold(article);
+      if (refused && turn === opening) {
+        // Somebody was faster: the case says who.
+        drafts.delete(id);
+        show(await read(pathOf(id)), "replace");
+        say(refused);
+      }
+    } catch (error) {
+      say(error.message);
+      return;
+    }
+    reread();
+    prepare();
+  }
+
+  // openNext claims the next case of the list and shows it. The server chooses it.
+  async function openNext() {
+    const turn = ++opening;
+    const before = current();
+    try {
+      const response = await part("/queue/next" + filter(), { method: "POST" });
+      if (!response.ok) throw new Error(await why(response));
+      const article = parse(await response.text(), "[data-case]");
+      if (turn !== opening) return;
+      release(before);
+      claimedAt = Date.now();
+      show(article || undefined, "push");
+      if (!article) say("No open case is left.");
+    } catch (error) {
+      say(error.message);
+    }
+    reread();
+    prepare();
+  }
+
+  // prepare reads the case that comes after the open one. With except it is none of
+  // that author.
+  function prepare(except) {
+    next = undefined;
+    const article = current();
+    if (!article?.matches("[data-work]")) return;
+    const asked = read("/queue/next" + filter({ not: [idOf(article), ...[...left].slice(-20)].join("."), except })).catch(() => undefined);
+    next = asked;
+    asked.then((found) => { if (next === asked) next = found; });
+  }
+
+  // leave goes from a case to the next one, while the server does what the person
+  // decided: work is a function that returns what was refused.
+  async function leave(article, work, except) {
+    const turn = ++opening;
+    const done = work();
+    left.add(idOf(article));
+    delete article.dataset.mine;
+    const following = next instanceof Promise ? await next : next;
+    if (turn !== opening) return;
+    next = undefined;
+    const shown = show(following, "push");
+    drafts.delete(idOf(article));
+    const held = following ? hold(shown) : Promise.resolve("");
+    prepare(except);
+    const { refused, response } = await done;
+    if (refused) {
+      if (await held === "" && shown !== article) release(shown);
+      ++opening;
+      left.delete(idOf(article));
+      show(article, "replace");
+      complain(article, refused);
+      await hold(article);
+      prepare();
+    } else {
+      await reread(response?.headers.get("X-Location"), idOf(article));
+      if (turn !== opening) return;
+      if (await held) {
+        say(`${await held} This is the case after it.`);
+        await openNext();
+        return;
+      }
+      if (!following) await openNext();
+    }
+  }
+
+  function decide(form, submitter) {
+    const article = form.closest("[data-case]");
+    const body = new URLSearchParams(new FormData(form, submitter));
+    const line = page.querySelector(".queue-line.open");
+    if (line && (body.get("cases") === "author" || line.dataset.count === "1")) line.remove();
+    article.querySelector("[data-refused]")?.remove();
+    leave(article, () => send(form.action, body), body.get("cases") === "author" ? article.dataset.author : "");
+  }
+
+  // ---- the list ----
+
+  let rereading;
+  // reread reads the list again. at is the address with the notice of an action, by
+  // which case is undone.
+  async function reread(at, undoes) {
+    const mine = rereading = {};
+    try {
+      const response = await part(at ? at.replace(/#.*/, "") : "/queue" + filter());
+      if (!response.ok) return;
+      const fresh = parse(await response.text(), "[data-queue-lines]");
+      if (!fresh) return;
+      toast(fresh.querySelector("[data-toast]"), undoes);
+      if (mine === rereading) renew(fresh);
+    } catch {
+      // The console does not answer. The next reading shows what is true.
+    }
+  }
+
+  // renew brings the list up to date. While the pointer or the focus is in it, no line
+  // moves: those that are gone stay, pale, and new ones wait.
+  let waiting;
+  function renew(fresh) {
+    const old = page.querySelector("[data-queue-lines]");
+    fresh.querySelector("[data-toast]")?.remove();
+    mark(fresh);
+    for (const line of fresh.querySelectorAll("[data-row]")) line.tabIndex = -1;
+    waiting = undefined;
+    if (!old.matches(":hover") && !old.contains(document.activeElement)) {
+      Idiomorph.morph(old, fresh);
+      return;
+    }
+    waiting = fresh;
+    for (const line of old.querySelectorAll(".queue-line")) {
+      const now = fresh.querySelector("#" + CSS.escape(line.id));
+      line.classList.toggle("gone", !now);
+      if (now) Idiomorph.morph(line, now.cloneNode(true));
+    }
+  }
+
+  function settle() {
+    if (waiting) renew(waiting);
+  }
+
+  function toast(template, undoes) {
+    const shown = template?.content.firstElementChild;
+    if (!shown) return;
+    const toasts = document.querySelector(".toasts");
+    for (const other of toasts.querySelectorAll(".toast:has(form)")) other.remove();
+    if (undoes) shown.dataset.undoes = undoes;
+    toasts.append(shown);
+    enhance(shown);
+  }
+
+  // ---- what the person does ----
+
+  if (page) {
+    on("click", "[data-queue] a[href^='/queue/']", (event, link) => {
+      const id = /^\/queue\/(\d+)$/.exec(new URL(link.href).pathname)?.[1];
+      if (!id || !isPlainClick(event)) return;
+      event.preventDefault();
+      open(id, "push");
+    });
+
+    on("submit", "form[data-decide]", (event, form) => {
+      event.preventDefault();
+      decide(form, event.submitter);
+    });
+
+    on("submit", "form[data-leave]", (event, form) => {
+      event.preventDefault();
+      const body = new URLSearchParams(new FormData(form, event.submitter));
+      leave(form.closest("[data-case]"), () => send(form.action, body));
+    });
+
+    on("submit", "form[data-release]", async (event, form) => {
+      event.preventDefault();
+      ++opening;
+      release(form.closest("[data-case]"));
+      show(undefined, "push");
+      reread();
+    });
+
+    on("submit", "form[data-claim]", (event, form) => {
+      event.preventDefault();
+      open(idOf(form.closest("[data-case]")), "");
+    });
+
+    on("submit", "form[data-next]", (event) => {
+      event.preventDefault();
+      openNext();
+    });
+
+    // The undo of a decision opens its case again.
+    on("submit", ".toast[data-undoes] form", async (event, form) => {
+      event.preventDefault();
+      sessionStorage.removeItem("place");
+      const shown = form.closest(".toast");
+      const { refused, response } = await send(form.action, new URLSearchParams(new FormData(form)));
+      if (refused) {
+        say(refused);
+        return;
+      }
+      shown.remove();
+      await open(shown.dataset.undoes, "push");
+      reread(response.headers.get("X-Location"));
+    });
+
+    // With "the same for all" the next case is another author's.
+    on("change", "[data-decide] [name=cases]", (_, box) => {
+      prepare(box.checked ? box.closest("[data-case]").dataset.author : "");
+    });
+
+    on("click", "[data-decide] [data-fill] button", (_, button) => {
+      button.closest("form").querySelector(".case-confirm").focus();
+    });
+
+    document.addEventListener("keydown", (event) => {
+      const form = formOf(current());
+      if (!form || event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return;
+      const { key, target } = event;
+      const control = event.ctrlKey || event.metaKey;
+      const inText = target.matches("input:not([type=checkbox], [type=radio]), textarea, select");
+      if (key === "Enter" && (control || decides(form, target))) {
+        event.preventDefault();
+        form.requestSubmit(form.querySelector(".case-confirm"));
+      } else if (/^[1-6]$/.test(key) && !control && !event.altKey && !inText) {
+        const chip = form.querySelectorAll("[data-fill] button")[key - 1];
+        if (!chip) return;
+        event.preventDefault();
+        chip.click();
+      }
+    });
+
+    // decides reports whether Enter on an element decides the case: in the field of the
+    // reason always, elsewhere in the form or on nothing once outcome and reason are there.
+    const decides = (form, target) => target.id === "case-reason" ||
+      form.checkValidity() && (target === document.body || target.matches("#case-title, [data-decide] input"));
+
+    page.querySelector(".queue-list").addEventListener("mouseleave", settle);
+    page.querySelector(".queue-list").addEventListener("focusout", () => setTimeout(settle));
+
+    addEventListener("popstate", () => {
+      const id = /^\/queue\/(\d+)$/.exec(location.pathname)?.[1];
+      if (id === idOf(current())) return;
+      if (id) {
+        open(id, "");
+        return;
+      }
+      ++opening;
+      release(current());
+      show(undefined, "");
+      reread();
+    });
+
+    addEventListener("pagehide", () => release(current()));
+    addEventListener("pageshow", (event) => {
+      if (event.persisted && current()) hold(current());
+    });
+
+    const alive = async () => {
+      const article = current();
+      if (document.visibilityState !== "visible" || !isMine(article) || Date.now() - claimedAt < signOfLife) return;
+      const lost = await hold(article);
+      if (lost) complain(article, lost);
+      else prepare(article.querySelector("[name=cases]:checked") ? article.dataset.author : "");
+    };
+    setInterval(alive, 10000);
+    document.addEventListener("visibilitychange", alive);
+
+    document.addEventListener("DOMContentLoaded", async () => {
+      const article = current();
+      if (!article) return;
+      article.dataset.enhanced = "";
+      const refused = await hold(article);
+      if (refused) open(idOf(article), "");
+      else prepare();
+    });
+  }
+}
