@@ -88,6 +88,18 @@ type queueLine struct {
 	Score    float64
 }
 
+// goneShort says in the list what was done already.
+var goneShort = map[string]string{"deleted": "deleted", "rejected": "spam", "halted": "stopped", "banned": "banned"}
+
+// Already returns what was done already to the message or its author, in a word each.
+func (l queueLine) Already() []string {
+	var words []string
+	for _, g := range l.Gone {
+		words = append(words, goneShort[g.What])
+	}
+	return words
+}
+
 // queuePage is the queue with the case that is open.
 type queuePage struct {
 	Layout
@@ -167,7 +179,7 @@ func (s *Server) queuePage(c *fiber.Ctx, q queueQuery, open *casePanel) (queuePa
 		return p, err
 	}
 	p.Languages = p.languages(languages, q.Lang)
-	p.Kinds = choices(q.Kind, "", "Reports and red flags", "report", "With a report", "red_flag", "With a red flag")
+	p.Kinds = choices(q.Kind, "", "Any kind", "report", "With a report", "red_flag", "With a red flag")
 	p.Sorts = choices(q.Sort, "", "Most urgent first", "oldest", "Oldest first")
 	for _, frame := range [][2]string{{"day", "Daily"}, {"week", "Weekly"}, {"month", "Monthly"}, {"", "Overall"}} {
 		p.Frames = append(p.Frames, Choice{queuePath + mustQuery(p.Query, "frame", frame[0], "cursor", "", "done", ""), frame[1],

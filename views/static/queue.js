@@ -402,6 +402,7 @@
       else prepare(article.querySelector("[name=cases]:checked") ? article.dataset.author : "");
     };
     setInterval(alive, 10000);
+    setInterval(() => { if (document.visibilityState === "visible") reread(); }, 4000);
     document.addEventListener("visibilitychange", alive);
 
     document.addEventListener("DOMContentLoaded", async () => {
