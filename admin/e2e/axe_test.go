@@ -71,6 +71,7 @@ func (w *world) views(t *testing.T) []view {
 	found := w.listOfCandidates(t)
 	sample := w.sampleOf(t, list)
 	colleague := w.colleague(t)
+	decided, held := w.decidedCase(t), w.heldCase(t)
 	return []view{
 		{name: "home", path: "/"},
 		{name: "trollboard", path: "/trollboard?frame=total&limit=12"},
@@ -109,6 +110,13 @@ func (w *world) views(t *testing.T) []view {
 		{name: "tree", path: "/trees/" + tree},
 		{name: "tree-halted", path: "/trees/" + one("SELECT tree_id::text FROM trees WHERE state = 'halted_by_moderator' "+
 			"ORDER BY state_by_staff DESC LIMIT 1")},
+		{name: "queue", path: "/queue"},
+		{name: "queue-open", path: "/queue", open: func(b *tab) { b.click("button[data-key=c]"); b.openCase(0) }},
+		{name: "queue-decided", path: decided},
+		{name: "queue-held", path: held},
+		{name: "queue-read", path: held, role: policy.DataLead},
+		{name: "queue-empty", path: "/queue?user=00000000-0000-4000-8000-000000000000"},
+		{name: "queue-later", path: "/queue?state=later"},
 		{name: "lists", path: "/lists"},
 		{name: "lists-empty", path: "/lists?q=nothing+is+called+this"},
 		{name: "lists-new", path: "/lists", open: func(b *tab) { b.click("a[href^='/lists/new']"); b.see(dialog) }},

@@ -258,6 +258,56 @@ func TestWhoHoldsACase(t *testing.T) {
 	other.wantSame()
 }
 
+// decidedCase returns the address of a decided case of the demonstration.
+func (w *world) decidedCase(t *testing.T) string {
+	t.Helper()
+	list, err := w.store.Queue(t.Context(), w.staff[policy.Moderator], store.QueueFilter{Assigned: "none"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := list.Items[len(list.Items)-1]
+	w.act(t, policy.Moderator, store.Act{Kind: "resolve", Target: last.MessageID, Reason: "Nothing wrong",
+		Params: store.ResolveParams{Case: last.ID, Outcome: "dismiss"}})
+	return fmt.Sprint("/queue/", last.ID)
+}
+
+// heldCase returns the address of a case that somebody with a long name holds.
+func (w *world) heldCase(t *testing.T) string {
+	t.Helper()
+	list, err := w.store.Queue(t.Context(), w.staff[policy.Moderator], store.QueueFilter{Assigned: "none", Sort: "oldest"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.colleague(t)
+	holder := w.staff[policy.Moderator]
+	holder.UserID = uuid.MustParse(w.idOf(t, strings.Repeat("Moderatorin", 9)))
+	if _, err := w.store.Claim(t.Context(), holder, list.Items[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint("/queue/", list.Items[0].ID)
+}
+
+// TestTheQueueWithoutScripts decides two cases by forms.
+func TestTheQueueWithoutScripts(t *testing.T) {
+	w := newQueueWorld(t, 2)
+	b := openTab(t, w.world)
+	b.withoutScripts()
+	b.visit(w.signInPath(t, policy.Moderator))
+	b.visit("/queue")
+	b.wantStatus(b.follow("form[data-next] button"), 200)
+	for range 2 {
+		b.see(mine)
+		b.click(".outcome:first-of-type input")
+		b.fill("#case-reason", "nothing wrong")
+		b.wantStatus(b.follow(".case-confirm"), 200)
+		b.see(".toast")
+	}
+	b.see(".queue-list .empty")
+	w.wantOpen(0)
+	b.wantStatus(b.follow(".toast form button"), 200)
+	w.wantOpen(1)
+}
+
 // TestTheQueueLooks looks at the queue in its states, in all sizes and both themes.
 func TestTheQueueLooks(t *testing.T) {
 	w := demonstration(t)

@@ -76,8 +76,8 @@
     document.title = (article ? `Case ${idOf(article)}` : "Queue") + " · Treewarden";
     mark();
     (shown.querySelector("#case-title") || shown).focus({ preventScroll: true });
-    const top = holder.getBoundingClientRect().top + scrollY;
-    if (scrollY > top || innerWidth <= 860) scrollTo({ top: Math.max(0, top - 110), behavior: "instant" });
+    scrollTo({ top: 0, behavior: "instant" });
+    shown.querySelector(".thread .current")?.scrollIntoView({ block: "nearest", behavior: "instant" });
     return shown;
   }
 
