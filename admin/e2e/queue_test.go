@@ -113,6 +113,7 @@ func TestTheQueueByKeys(t *testing.T) {
 	w.wantOpen(2)
 	b.until("one line of each open case", `document.querySelectorAll(".queue-line").length === 2`)
 	b.wantSame()
+	b.wantText(".case-side", "5 of 10 upheld") // as after the last decision
 	if !eval[bool](b, `document.querySelector(".queue-line.open").id === "case-`+fmt.Sprint(at)+`"`) {
 		t.Error("the list does not mark the open case")
 	}

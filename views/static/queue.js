@@ -222,7 +222,21 @@
         return;
       }
       if (!following) await openNext();
+      else await freshen(shown);
     }
+  }
+
+  // freshen brings what surrounds a case up to date. The case was read before the last
+  // decision, which may have changed the counts of its author.
+  async function freshen(article) {
+    const now = await read(pathOf(idOf(article))).catch(() => undefined);
+    if (!now || !article.isConnected) return;
+    for (const part of [".case-side", ".case-all span"]) {
+      const old = article.querySelector(part);
+      const fresh = now.querySelector(part);
+      if (old && fresh && !old.contains(document.activeElement)) old.replaceChildren(...fresh.childNodes);
+    }
+    enhance(article.querySelector(".case-side"));
   }
 
   function decide(form, submitter) {
