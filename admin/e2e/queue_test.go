@@ -177,7 +177,7 @@ func TestTheNextCaseIsThereAtOnce(t *testing.T) {
 
 	// Somebody else decides it meanwhile: the server refuses.
 	w.wantHeld(first, policy.Moderator)
-	if _, err := w.store.Release(t.Context(), w.staff[policy.Moderator], first); err != nil {
+	if err := w.store.Release(t.Context(), w.staff[policy.Moderator], first); err != nil {
 		t.Fatal(err)
 	}
 	c := w.open(policy.Admin)[first]
