@@ -236,12 +236,8 @@ func (s *Server) casePanel(c *fiber.Ctx, q queueQuery, id int64, sent decision) 
 	if p.Card, err = s.authorCard(c, message.Message); err != nil {
 		return nil, err
 	}
-	if p.UserID != nil {
-		user, err := s.userInForce(c, *p.UserID)
-		if err != nil {
-			return nil, err
-		}
-		p.Notes = user.Notes
+	if p.Card != nil {
+		p.Notes = p.Card.Notes
 	}
 	p.reporters()
 	p.parts()
@@ -342,6 +338,9 @@ func (p *casePanel) parts() {
 		info := scoring.PriorityParts[i]
 		line := priorityLine{PriorityShare: part, Title: info.Title, Counts: info.Counts,
 			Said: number(math.Round(part.Value*10)/10) + " " + info.Unit}
+		if most := info.Most; most > 0 && part.Value > most {
+			line.Said = number(most) + " of " + line.Said
+		}
 		if highest > 0 {
 			line.Share = math.Abs(part.Points) / highest
 		}
@@ -391,6 +390,8 @@ func (s *Server) resolveCase(c *fiber.Ctx) error {
 		return err
 	case isAPI(c):
 		return sendJSON(c, outcome)
+	case outcome.Preview:
+		return c.Redirect(casePath(id)+mustQuery(query(c), "done", ""), fiber.StatusSeeOther)
 	case isPartial(c):
 		return done(c, queuePath+mustQuery(query(c), "done", ""), outcome.Action)
 	}

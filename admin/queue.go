@@ -180,7 +180,7 @@ func (s *Server) queuePage(c *fiber.Ctx, q queueQuery, open *casePanel) (queuePa
 	}
 	p.Languages = p.languages(languages, q.Lang)
 	p.Kinds = choices(q.Kind, "", "Any kind", "report", "With a report", "red_flag", "With a red flag")
-	p.Sorts = choices(q.Sort, "", "Most urgent first", "oldest", "Oldest first")
+	p.Sorts = choices(q.Sort, "", "Most urgent", "oldest", "Oldest")
 	for _, frame := range [][2]string{{"day", "Daily"}, {"week", "Weekly"}, {"month", "Monthly"}, {"", "Overall"}} {
 		p.Frames = append(p.Frames, Choice{queuePath + mustQuery(p.Query, "frame", frame[0], "cursor", "", "done", ""), frame[1],
 			q.Window == frame[0] || q.Window == "total" && frame[0] == ""})

@@ -37,6 +37,7 @@ type PriorityInfo struct {
 	Unit   string  // of the value on pages
 	Counts string  // completes "counts …"
 	Weight float64 // of the first version
+	Most   float64 // the value above which no more counts; 0: there is none
 	// Measure returns what the weight multiplies.
 	Measure func(value float64) float64
 }
@@ -54,7 +55,7 @@ var PriorityParts = [...]PriorityInfo{
 		Part: CaseToxicity, Title: "Toxicity", Unit: "of 1", Weight: 10, Measure: same,
 		Counts: "the toxicity of the message, by a classifier or else by labels",
 	}, {
-		Part: Age, Title: "Age", Unit: "days", Weight: 0.2,
+		Part: Age, Title: "Age", Unit: "days", Weight: 0.2, Most: oldestCounted,
 		Counts:  "the days since the first flag, up to 30",
 		Measure: func(days float64) float64 { return min(max(days, 0), oldestCounted) },
 	},

@@ -22,6 +22,7 @@ type Brief struct {
 	Today, Overall float64               // scores
 	Parts          []scoring.Part        // of the overall score
 	Reports        []messages.UserReport // the newest open ones
+	Notes          string                // of staff
 	Given          int                   // labels, reactions and reports, as users.FeedbackOf lists them
 	// Done is the number of actions on the user, nil if the reader may not see
 	// them, and Actions are the last.
@@ -54,6 +55,9 @@ func Of(ctx context.Context, c db.Conn, id uuid.UUID, formula scoring.Formula, n
 		}
 	}
 	if b.Reports, err = messages.OpenReportsOn(ctx, c, id); err != nil {
+		return b, err
+	}
+	if err = c.QueryRow(ctx, "SELECT coalesce(notes, '') FROM users WHERE user_id = $1", id).Scan(&b.Notes); err != nil {
 		return b, err
 	}
 	if b.Given, err = users.CountFeedback(ctx, c, id); err != nil || !seesActions {

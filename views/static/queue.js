@@ -38,7 +38,8 @@
     if (response.status === 401) location.assign("/sign-in?return=" + encodeURIComponent(location.pathname));
     const read = new DOMParser().parseFromString(await response.text(), "text/html");
     const said = [...read.querySelectorAll("[data-decide] .error, .dialog-body > p:first-child, .dialog-body li")];
-    return said.map((line) => line.textContent.trim().replace(/\s+/g, " ")).join(" ") || `The console answers ${response.status}.`;
+    const words = said.map((line) => line.textContent.trim().replace(/\s+/g, " ")).join(" ");
+    return words || `The console answers ${response.status}.`;
   }
 
   // send posts to an address. It returns what was refused, and why: empty if it was done.
@@ -64,7 +65,8 @@
     const before = current();
     if (before && before !== article && isDraft(before)) drafts.set(idOf(before), before);
     const draft = article && drafts.get(idOf(article));
-    const shown = draft || article || document.querySelector("[data-no-case]").content.firstElementChild.cloneNode(true);
+    const none = document.querySelector("[data-no-case]").content.firstElementChild;
+    const shown = draft || article || none.cloneNode(true);
     drafts.delete(idOf(shown));
     holder.replaceChildren(shown);
     if (!shown.dataset.enhanced) enhance(shown);
@@ -77,8 +79,13 @@
     mark();
     (shown.querySelector("#case-title") || shown).focus({ preventScroll: true });
     scrollTo({ top: 0, behavior: "instant" });
-    shown.querySelector(".thread .current")?.scrollIntoView({ block: "nearest", behavior: "instant" });
+    showMessage(shown);
     return shown;
+  }
+
+  // showMessage scrolls so far that the message of a case stands above the form.
+  function showMessage(article) {
+    article.querySelector(".thread .current")?.scrollIntoView({ block: "nearest", behavior: "instant" });
   }
 
   // mark marks the line of the open case.
@@ -185,7 +192,8 @@
     next = undefined;
     const article = current();
     if (!article?.matches("[data-work]")) return;
-    const asked = read("/queue/next" + filter({ not: [idOf(article), ...[...left].slice(-20)].join("."), except })).catch(() => undefined);
+    const not = [idOf(article), ...[...left].slice(-20)].join(".");
+    const asked = read("/queue/next" + filter({ not, except })).catch(() => undefined);
     next = asked;
     asked.then((found) => { if (next === asked) next = found; });
   }
@@ -423,6 +431,7 @@
       const article = current();
       if (!article) return;
       article.dataset.enhanced = "";
+      showMessage(article);
       const refused = await hold(article);
       if (refused) open(idOf(article), "");
       else prepare();
