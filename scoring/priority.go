@@ -175,6 +175,11 @@ func Trust(upheld, dismissed int64, mean float64) float64 {
 	return (float64(upheld) + trustPrior*mean) / (float64(upheld+dismissed) + trustPrior)
 }
 
+// meanPrior is the number of decided cases that one half counts for in MeanTrust.
+const meanPrior = 50
+
 // MeanTrust returns the mean share of upheld cases. With few decided cases it is near
-// one half.
-func MeanTrust(upheld, dismissed int64) float64 { return Trust(upheld, dismissed, 0.5) }
+// one half: (upheld + 50 × ½) ÷ (decided + 50).
+func MeanTrust(upheld, dismissed int64) float64 {
+	return (float64(upheld) + meanPrior*0.5) / (float64(upheld+dismissed) + meanPrior)
+}

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
-
 	"treewarden/policy"
 	"treewarden/store/cases"
 	"treewarden/store/db"
@@ -166,8 +164,8 @@ func (d *actionTx) lockCase(c cases.Ref, p ResolveParams) (user User, err error)
 		}
 		err = d.lockForBan(user, p.Messages, p.Trees, true)
 	} else {
-		err = d.lockTrees(`SELECT tree_id FROM cases WHERE status = 'open' AND (case_id = $1 OR $2 AND user_id = $3)`,
-			c.ID, p.Cases == "author", c.UserID)
+		err = d.lockTrees("SELECT tree_id FROM cases WHERE status = 'open' AND (case_id = $1 OR user_id = $2)",
+			c.ID, c.AuthorIf(p.Cases == "author"))
 	}
 	if err != nil {
 		return user, err
@@ -179,11 +177,8 @@ func (d *actionTx) lockCase(c cases.Ref, p ResolveParams) (user User, err error)
 // chooseCases returns the cases to decide, whose trees are locked. It returns a
 // Conflict if the case itself is closed, or if somebody else holds it.
 func (d *actionTx) chooseCases(c cases.Ref, p ResolveParams) (cases.Chosen, error) {
-	var author *uuid.UUID
-	if p.Cases == "author" {
-		author = c.UserID
-	}
-	chosen, err := cases.Choose(d.Ctx, d.Conn, d.holders(), d.actor.UserID, c.ID, author, d.act.Preview)
+	chosen, err := cases.Choose(d.Ctx, d.Conn, d.holders(), d.actor.UserID, c.ID, c.AuthorIf(p.Cases == "author"),
+		d.act.Preview)
 	if !d.act.Preview {
 		chosen = chosen.Within(d.lockedTrees)
 	}

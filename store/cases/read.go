@@ -154,6 +154,14 @@ func RefOf(ctx context.Context, c db.Conn, id int64) (r Ref, err error) {
 	return r, db.Translate(err)
 }
 
+// AuthorIf returns the author if all their cases are meant, else nil.
+func (r Ref) AuthorIf(all bool) *uuid.UUID {
+	if all {
+		return r.UserID
+	}
+	return nil
+}
+
 // AuthorID returns the author, Nil if nobody knows them.
 func (r Ref) AuthorID() uuid.UUID {
 	if r.UserID == nil {

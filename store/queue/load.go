@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -44,11 +45,16 @@ func (x *Index) ReadSome(ctx context.Context, pool *pgxpool.Pool, ids []uuid.UUI
 	if err != nil {
 		return err
 	}
-	// The second condition is for the messages without an author.
-	open, err := readCases(ctx, pool, casesSQL(`(c.user_id = ANY ($1) OR c.user_id IS NULL
-		AND '`+uuid.Nil.String()+`' = ANY ($1))`), of)
+	open, err := readCases(ctx, pool, casesSQL("c.user_id = ANY ($1)"), of)
 	if err != nil {
 		return err
+	}
+	if slices.Contains(ids, uuid.Nil) {
+		unknown, err := readCases(ctx, pool, casesSQL("c.user_id IS NULL"))
+		if err != nil {
+			return err
+		}
+		open = append(open, unknown...)
 	}
 	x.Put(ids, open, records)
 	return nil

@@ -59,7 +59,7 @@ func Compare(a, b Place) int {
 }
 
 // meanMoved is the change of the mean trust from which on everything is sorted again.
-const meanMoved = 0.01
+const meanMoved = 0.05
 
 // Each calls do for the cases in an order until it returns false. do must not call
 // methods of the index.
