@@ -88,7 +88,7 @@ func Load(ctx context.Context, tx pgx.Tx, now time.Time, threshold *counters.Thr
 	}
 	// Without fresh statistics the server would plan for empty tables. Columns
 	// that are only displayed need none.
-	if _, err := tx.Exec(ctx, `ANALYZE users, trees, message_trees, reactions, reports,
+	if _, err := tx.Exec(ctx, `ANALYZE users, trees, message_trees, reactions, reports, cases,
 		messages (tree_id, message_id, parent_id, user_id, created_date, lang, deleted, deleted_root, review_result),
 		label_votes (tree_id, message_id, user_id, at), classifier_outputs (tree_id, message_id, toxicity, at)`); err != nil {
 		return err
