@@ -210,3 +210,41 @@ func TestMyDecisions(t *testing.T) {
 	f.moderator.post("/sign-out", nil).want(303)
 	f.moderator2.send("POST", path, "").want(200)
 }
+
+// TestQueueOfALanguage checks that a moderator who is limited to a language sees the
+// cases in it by default, all with one click, and works on no other.
+func TestQueueOfALanguage(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	server, author, rater := newServer(t, s), storetest.User(t, s, "Author"), storetest.User(t, s, "Rater")
+	other := storetest.User(t, s, "Other author")
+	german := storetest.Tree(t, s, storetest.Node{Author: author, Lang: "de", Text: "Unsinn"})[0]
+	english := storetest.Tree(t, s, storetest.Node{Author: other, Lang: "en", Text: "nonsense"})[0]
+	for _, message := range []uuid.UUID{german, english} {
+		storetest.Report(t, s, message, rater, "spam", time.Now())
+	}
+	account := storetest.Staff(t, s, policy.Moderator)
+	storetest.Exec(t, s, "UPDATE users SET languages = '{de}' WHERE user_id = $1", account.UserID)
+	moderator, admin := signedIn(t, server, account), staff(t, server, policy.Admin)
+	if text := moderator.get("/queue").want(200).text(".queue-lines"); !strings.Contains(text, "Unsinn") ||
+		strings.Contains(text, "nonsense") {
+		t.Errorf("the queue of a German moderator: %s", text)
+	}
+	if text := moderator.get("/queue?lang=all").want(200).text(".queue-lines"); !strings.Contains(text, "nonsense") {
+		t.Errorf("the queue of all languages: %s", text)
+	}
+	var list store.List[store.Case]
+	admin.get("/api/v1/queue").want(200).json(&list)
+	for _, c := range list.Items {
+		want := 403
+		if c.MessageID == german {
+			want = 200
+		}
+		path := fmt.Sprintf("/api/v1/queue/%d", c.ID)
+		moderator.send("POST", path+"/claim", "").want(want)
+		moderator.send("POST", path+"/resolve", map[string]any{"outcome": "delete", "reason": "spam"}).want(want)
+	}
+	if at := moderator.post("/queue/next", nil).want(303).header.Get("Location"); at != "/queue" {
+		t.Errorf("the next case of a German moderator is at %s, want none", at)
+	}
+}

@@ -63,7 +63,7 @@ func (q *sequence) closing() store.CloseParams {
 	return store.CloseParams{CloseCases: q.random.IntN(2) == 0}
 }
 
-// decision decides a random open case in a random way. Without one it has no target.
+// decision decides a random open case in a random way. Without one it is refused.
 func (q *sequence) decision() (a store.Act) {
 	params := store.ResolveParams{Outcome: pick(q, "dismiss", "dismiss", "delete", "reject", "halt", "ban"),
 		Cases: pick(q, "one", "author")}
@@ -72,7 +72,10 @@ func (q *sequence) decision() (a store.Act) {
 	}
 	err := storetest.DB(q.t, q.Store).QueryRow(ctx, `SELECT case_id, message_id FROM cases WHERE status = 'open'
 		ORDER BY hashint8(case_id + $1) LIMIT 1`, q.random.IntN(1000)).Scan(&params.Case, &a.Target)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		params.Outcome = "none" // which is refused
+	case err != nil:
 		q.t.Fatal(err)
 	}
 	a.Params = params

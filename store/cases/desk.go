@@ -66,6 +66,8 @@ func (d Desk) read(ctx context.Context, read func(context.Context, db.Conn, Hold
 		ids[i], at[p.Case.ID] = p.Case.ID, p.Case
 	}
 	found, err := read(ctx, d.Conn, d.Holders, ids)
+	// A case may have been decided since the order was read.
+	found = slices.DeleteFunc(found, func(c Case) bool { return c.Status != "open" })
 	for i := range found {
 		d.setPriority(&found[i], at[found[i].ID])
 	}

@@ -69,7 +69,9 @@ func drift(object, aspect, thing, join, differs string) check {
 // leaves out undos and feedback from before the last change of the person's role.
 func feedback(kind, table, equal string) check {
 	also := map[string]string{
-		"reaction": " AND v.emoji = split_part(w.aspect, ':', 2)", "report": " AND v.status = 'open'",
+		"reaction": " AND v.emoji = split_part(w.aspect, ':', 2)",
+		// A case may have decided a report since.
+		"report": " AND (v.status = 'open' OR v.status <> 'withdrawn' AND v.at = (w.after->>'at')::timestamptz)",
 	}[kind]
 	return drift("message", kind, "'the "+kind+" of user ' || w.owner || ' on message ' || w.id",
 		table+" ON v.tree_id = w.tree_id AND v.message_id = w.id AND v.user_id = w.owner"+also,
