@@ -244,7 +244,8 @@ func TestQueueOfALanguage(t *testing.T) {
 		moderator.send("POST", path+"/claim", "").want(want)
 		moderator.send("POST", path+"/resolve", map[string]any{"outcome": "delete", "reason": "spam"}).want(want)
 	}
-	if at := moderator.post("/queue/next", nil).want(303).header.Get("Location"); at != "/queue" {
+	at := moderator.post("/queue/next", nil).want(303).header.Get("Location")
+	if strings.HasPrefix(at, "/queue/") {
 		t.Errorf("the next case of a German moderator is at %s, want none", at)
 	}
 }
