@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"treewarden/policy"
-	"treewarden/store/db"
 )
 
 // Kind describes one kind of action. Each kind is registered by the file that
@@ -130,29 +129,4 @@ func KindNamed(name string) (Kind, bool) {
 		}
 	}
 	return Kind{}, false
-}
-
-// oneOfField returns an Invalid if the value is not one of those allowed. An
-// empty value is valid.
-func oneOfField(field, value string, allowed ...string) db.Invalid {
-	if value == "" || slices.Contains(allowed, value) {
-		return nil
-	}
-	return db.Invalid{field: "Choose " + orList(allowed) + "."}
-}
-
-// orList joins choices for an error text: "keep or halt".
-func orList(words []string) string {
-	switch n := len(words); n {
-	case 0:
-		return ""
-	case 1:
-		return words[0]
-	default:
-		text := words[0]
-		for _, w := range words[1 : n-1] {
-			text += ", " + w
-		}
-		return text + " or " + words[n-1]
-	}
 }

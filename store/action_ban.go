@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"maps"
 	"strings"
 	"time"
 
@@ -14,25 +13,8 @@ import (
 	"treewarden/store/cases"
 	"treewarden/store/counters"
 	"treewarden/store/db"
+	"treewarden/store/params"
 )
-
-// BanParams are the terms of a ban.
-type BanParams struct {
-	Until    *time.Time `json:"until" form:"until"` // nil: until the user is unbanned
-	Messages string     `json:"messages" form:"messages" validate:"omitempty,oneof=keep delete"`
-	Trees    string     `json:"trees" form:"trees" validate:"omitempty,oneof=keep halt"`
-	CloseParams
-
-	// For is a length of time that the form offers; "date" stands for Until.
-	For string `json:"-" form:"for" validate:"omitempty,oneof=day week month date"`
-}
-
-// UnbanParams are the parameters of the action unban.
-type UnbanParams struct {
-	// Messages is restore to bring back the messages that the ban deleted; keep, the
-	// default, leaves them deleted.
-	Messages string `json:"messages" form:"messages" validate:"omitempty,oneof=keep restore"`
-}
 
 func init() {
 	register(Kind{
@@ -66,28 +48,8 @@ func effectOfBan(on Concerned) string {
 		"Their messages stay unless you choose otherwise here."
 }
 
-// banLengths are the lengths of a ban that its form offers.
-var banLengths = map[string]time.Duration{
-	"day":   24 * time.Hour,
-	"week":  7 * 24 * time.Hour,
-	"month": 30 * 24 * time.Hour,
-}
-
-// Complete sets Until from the length that the form sent. The end is a full hour,
-// so that a form sent twice by a double click sends the same request twice.
-func (p BanParams) Complete(now time.Time) (any, error) {
-	if length, ok := banLengths[p.For]; ok {
-		end := now.Add(length + time.Hour).UTC().Truncate(time.Hour)
-		p.Until = &end
-	}
-	if p.For == "date" && p.Until == nil {
-		return p, Invalid{"until": "choose the date and time at which the ban ends"}
-	}
-	return p, nil
-}
-
 func ban(d *actionTx, p BanParams) error {
-	if err := p.check(d.at); err != nil {
+	if err := p.Check(d.at); err != nil {
 		return err
 	}
 	user, err := d.lockUser(d.act.Target)
@@ -110,7 +72,7 @@ func ban(d *actionTx, p BanParams) error {
 	if err := d.sweep(user, p.Messages, p.Trees); err != nil {
 		return err
 	}
-	return d.closeCases(p.CloseParams, cases.Ban, "c.user_id = $4 AND c.tree_id = ANY ($5)", user.UserID,
+	return d.closeCases(p.Close, cases.Ban, "c.user_id = $4 AND c.tree_id = ANY ($5)", user.UserID,
 		db.IDArray(d.lockedTrees))
 }
 
@@ -150,24 +112,6 @@ func (d *actionTx) sweep(user User, messages, trees string) error {
 	}
 	if trees == "halt" {
 		return d.haltTrees(d.inLockedTrees("tree_id", "user_id = $1 AND "+notHalted, user.UserID))
-	}
-	return nil
-}
-
-// check checks that a ban ends between now and the year 9999 and that the choices
-// are valid.
-func (p BanParams) check(now time.Time) error {
-	wrong := Invalid{}
-	if p.Until != nil && !p.Until.After(now) {
-		wrong["until"] = "The end of a ban must be in the future. Leave it empty for a permanent ban."
-	}
-	if p.Until != nil && p.Until.UTC().Year() > 9999 {
-		wrong["until"] = "The end of a ban must be before the year 10000. Leave it empty for a permanent ban."
-	}
-	maps.Copy(wrong, oneOfField("messages", p.Messages, "keep", "delete"))
-	maps.Copy(wrong, oneOfField("trees", p.Trees, "keep", "halt"))
-	if len(wrong) > 0 {
-		return wrong
 	}
 	return nil
 }
@@ -235,7 +179,7 @@ const bansSQL = `SELECT o.action_id FROM action_objects o JOIN users u ON u.user
 		AND (o.after->>'since')::timestamptz = u.banned_at`
 
 func unban(d *actionTx, p UnbanParams) error {
-	if wrong := oneOfField("messages", p.Messages, "keep", "restore"); wrong != nil {
+	if wrong := params.OneOf("messages", p.Messages, "keep", "restore"); wrong != nil {
 		return wrong
 	}
 	user, err := d.lockUser(d.act.Target)

@@ -2,46 +2,12 @@ package store
 
 import (
 	"errors"
-	"maps"
 	"slices"
-	"time"
 
 	"treewarden/policy"
 	"treewarden/store/cases"
 	"treewarden/store/db"
 )
-
-// ResolveParams decide a case.
-type ResolveParams struct {
-	Case    int64  `json:"case" form:"case"`
-	Outcome string `json:"outcome" form:"outcome" validate:"required,oneof=dismiss delete reject halt ban"`
-	// Cases is author to decide all open cases of the same author alike, save those
-	// that somebody else holds.
-	Cases string `json:"cases" form:"cases" validate:"omitempty,oneof=one author"`
-
-	// The terms of the outcome ban.
-	Until    *time.Time `json:"until" form:"until"`
-	Messages string     `json:"messages" form:"messages" validate:"omitempty,oneof=keep delete"`
-	Trees    string     `json:"trees" form:"trees" validate:"omitempty,oneof=keep halt"`
-	For      string     `json:"-" form:"for" validate:"omitempty,oneof=day week month date"`
-}
-
-// Complete sets Until from the length that the form sent.
-func (p ResolveParams) Complete(now time.Time) (any, error) {
-	terms, err := BanParams{Until: p.Until, For: p.For}.Complete(now)
-	if ban, ok := terms.(BanParams); ok {
-		p.Until = ban.Until
-	}
-	return p, err
-}
-
-// CloseParams are the parameters of actions that may decide the cases they touch.
-type CloseParams struct {
-	// CloseCases decides the open cases of the messages that the action touches, save
-	// those that somebody else holds: their flags are upheld, or dismissed if a message
-	// is accepted.
-	CloseCases bool `json:"close_cases" form:"close_cases"`
-}
 
 // resolveKind is the kind of action that decides cases.
 const resolveKind = "resolve"
@@ -68,32 +34,13 @@ var aspectPermissions = map[string]policy.Permission{
 	reviewAspect.Name: policy.MessageReview, cases.Aspect: policy.QueueWork,
 }
 
-func (p ResolveParams) check(now time.Time) error {
-	wrong := Invalid{}
-	maps.Copy(wrong, oneOfField("cases", p.Cases, "one", "author"))
-	if !slices.Contains(cases.Outcomes, p.Outcome) {
-		wrong["outcome"] = "Choose " + orList(cases.Outcomes) + "."
-	}
-	var terms Invalid
-	if errors.As(BanParams{Until: p.Until, Messages: p.Messages, Trees: p.Trees}.check(now), &terms) {
-		maps.Copy(wrong, terms)
-	}
-	if p.Outcome != cases.Ban && (p.Until != nil || p.Messages == "delete" || p.Trees == "halt") {
-		wrong["outcome"] = "An end, messages and trees belong to the outcome ban."
-	}
-	if len(wrong) > 0 {
-		return wrong
-	}
-	return nil
-}
-
 // holders tells who can hold a case now.
 func (d *actionTx) holders() cases.Holders {
 	return cases.Holders{Now: d.at, Roles: d.actor.Policy.Holders(policy.QueueWork)}
 }
 
 func resolve(d *actionTx, p ResolveParams) error {
-	if err := p.check(d.at); err != nil {
+	if err := p.Check(d.at); err != nil {
 		return err
 	}
 	permission, needsMore := outcomePermissions[p.Outcome]

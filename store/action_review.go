@@ -3,12 +3,13 @@ package store
 import (
 	"treewarden/policy"
 	"treewarden/store/cases"
+	"treewarden/store/params"
 )
 
 // ReviewParams are the parameters of the action review.
 type ReviewParams struct {
 	Result string `json:"result" form:"result" validate:"omitempty,oneof=accepted rejected pending"`
-	CloseParams
+	params.Close
 }
 
 func init() {
@@ -57,5 +58,5 @@ func review(d *actionTx, p ReviewParams) error {
 	if result != nil && *result {
 		outcome = cases.Dismiss
 	}
-	return d.closeCases(p.CloseParams, outcome, "c.tree_id = $4 AND c.message_id = $5", m.TreeID, m.MessageID)
+	return d.closeCases(p.Close, outcome, "c.tree_id = $4 AND c.message_id = $5", m.TreeID, m.MessageID)
 }

@@ -248,10 +248,10 @@ func TestCasesOfWhatIsGone(t *testing.T) {
 	rater := storetest.User(t, w.Store, "Rater")
 	for _, a := range []store.Act{
 		{Kind: "delete", Target: w.prompt, Params: store.CloseParams{CloseCases: true}},
-		{Kind: "ban", Target: w.troll, Params: store.BanParams{CloseParams: store.CloseParams{CloseCases: true}}},
+		{Kind: "ban", Target: w.troll, Params: store.BanParams{Close: store.CloseParams{CloseCases: true}}},
 		{Kind: "halt", Target: w.prompt, Params: store.CloseParams{CloseCases: true}},
 		{Kind: "review", Target: w.deep, Params: store.ReviewParams{Result: "rejected",
-			CloseParams: store.CloseParams{CloseCases: true}}},
+			Close: store.CloseParams{CloseCases: true}}},
 	} {
 		accepted(t, w.Store, reported(w.deep, rater, "spam"))
 		done := act(t, w.Store, w.moderator, a)

@@ -37,7 +37,7 @@ func (q *sequence) makers() map[string]func() store.Act {
 		"resolve": q.decision,
 		"ban": with(user, func(a *store.Act) {
 			terms := store.BanParams{Messages: pick(q, "keep", "delete"), Trees: pick(q, "keep", "halt"),
-				CloseParams: q.closing()}
+				Close: q.closing()}
 			if q.random.IntN(2) == 0 {
 				terms.Until = new(q.now.Add(pick(q, time.Hour, 50*time.Hour, 400*24*time.Hour)))
 			}
@@ -50,7 +50,7 @@ func (q *sequence) makers() map[string]func() store.Act {
 		}),
 		"edit": with(message, func(a *store.Act) { a.Params = store.EditParams{Text: "text " + q.id().String()} }),
 		"review": with(message, func(a *store.Act) {
-			a.Params = store.ReviewParams{Result: pick(q, "accepted", "rejected", "pending"), CloseParams: q.closing()}
+			a.Params = store.ReviewParams{Result: pick(q, "accepted", "rejected", "pending"), Close: q.closing()}
 		}),
 		"label": with(message, func(a *store.Act) { a.Params = store.LabelParams{Labels: q.labels()} }),
 		"react": with(message, func(a *store.Act) {

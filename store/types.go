@@ -6,6 +6,7 @@ import (
 	"treewarden/store/db"
 	"treewarden/store/importer"
 	"treewarden/store/ingest"
+	"treewarden/store/params"
 )
 
 // Act is a request for an action. The kind determines which fields are needed.
@@ -48,4 +49,10 @@ type (
 	ImportOptions = importer.Options
 	// ImportSummary counts the rows that an import changed.
 	ImportSummary = importer.Summary
+	// BanParams, UnbanParams and ResolveParams are the parameters of ban, unban and resolve.
+	BanParams     = params.Ban
+	UnbanParams   = params.Unban
+	ResolveParams = params.Resolve
+	// CloseParams are those of actions that may decide the cases they touch.
+	CloseParams = params.Close
 )

@@ -30,6 +30,7 @@ var ourImports = map[string][]string{
 	"store/similar":  {"store/db", "scoring"},
 	"store/queue":    {"store/db", "scoring", "policy"},
 	"store/cases":    {"store/db", "store/counters", "store/tables", "store/queue", "scoring"},
+	"store/params":   {"store/db", "store/cases"},
 	"store/events":   {"store/db", "store/tables"},
 	"store/ingest": {
 		"store/db", "store/tables", "store/counters", "store/similar", "store/cases", "store/events", "scoring", "corpus",
@@ -63,7 +64,7 @@ var ourImports = map[string][]string{
 		"store/users", "store/messages", "store/lists", "store/candidates", "store/chain", "store/sessions", "store/jobs",
 		"store/similar", "store/samples", "store/policies", "store/audit", "store/bulk", "store/accounts",
 		"store/events", "store/aspects", "store/formulas", "store/scores", "store/briefs",
-		"store/proof", "store/cases", "store/queue", "store/priorities",
+		"store/proof", "store/cases", "store/queue", "store/priorities", "store/params",
 		"scoring", "policy", "migrations", "corpus",
 	},
 	"store/storetest": {"store", "store/postgres", "store/similar", "migrations", "policy"},
