@@ -232,7 +232,7 @@ func TestHome(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := c.get("/").want(200)
-	for _, want := range []string{"Nonsense!", "Rude <script>", "Grace", "Banned Mallory", "ends in 1 day"} {
+	for _, want := range []string{"Queue: 1 case", "Nonsense!", "Rude <script>", "Grace", "Banned Mallory", "ends in 1 day"} {
 		if !strings.Contains(page.text("main"), want) {
 			t.Errorf("the page lacks %q: %s", want, page.text("main"))
 		}

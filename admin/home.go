@@ -4,6 +4,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"treewarden/markup"
+	"treewarden/policy"
 	"treewarden/store"
 	"treewarden/store/messages"
 )
@@ -16,6 +17,9 @@ type homePage struct {
 }
 
 func (p homePage) api() any { return nil } // it has no address there
+
+// MayWork reports whether the person decides cases of the queue.
+func (p homePage) MayWork() bool { return p.Person.May(policy.QueueWork) }
 
 // MayUndo reports whether an action's line has an undo button.
 func (p homePage) MayUndo(a store.Action) bool {

@@ -7,12 +7,16 @@ import (
 
 	"treewarden/policy"
 	"treewarden/scoring"
+	"treewarden/store/cases"
+	"treewarden/store/db"
 	"treewarden/store/messages"
+	"treewarden/store/queue"
 	"treewarden/store/users"
 )
 
 // Home holds the work that waits for a member of staff.
 type Home struct {
+	Cases       int // that wait in the queue
 	OpenReports messages.OpenReports
 	Flagged     []BoardRow // the top of today's board
 	MyActions   []Action
@@ -37,6 +41,11 @@ func (s *Store) Home(ctx context.Context, actor Actor, within []string) (Home, e
 	if h.OpenReports, err = messages.ReadReported(ctx, s.pool, within, overall); err != nil {
 		return h, err
 	}
+	skipped, err := cases.Skipped(ctx, s.pool, actor.UserID)
+	if err != nil {
+		return h, db.Translate(err)
+	}
+	h.Cases = s.cases.Count(&queue.View{Filter: QueueFilter{Within: within}, By: queue.By{Now: s.now()}, Skipped: skipped})
 	board, err := s.Board(ctx, actor, BoardFilter{Window: scoring.Day, Formula: formula, Within: within,
 		Page: Page{Limit: 5}})
 	if err != nil {

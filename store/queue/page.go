@@ -146,6 +146,19 @@ func (x *Index) Page(v *View, grouped bool) (places []Place, next, prev *string,
 	return places, next, prev, nil
 }
 
+// Count returns the number of cases that a view shows.
+func (x *Index) Count(v *View) int {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	n := 0
+	for _, c := range x.byID {
+		if v.shows(c) && x.counts(c) {
+			n++
+		}
+	}
+	return n
+}
+
 // cursor is the place at which a page begins.
 type cursor struct {
 	value float64
