@@ -174,11 +174,11 @@ func (s *Server) caseShown(c *fiber.Ctx) error {
 		if err := decodeQuery(c, &frame); err != nil {
 			return err
 		}
-		detail, err := s.store.Case(c.UserContext(), s.actor(c), id, scoring.Window(frame.Window))
+		one, err := s.store.Case(c.UserContext(), s.actor(c), id, scoring.Window(frame.Window))
 		if err != nil {
 			return err
 		}
-		return sendJSON(c, detail.Case)
+		return sendJSON(c, one)
 	}
 	return s.showCase(c, fiber.StatusOK, id, decision{})
 }
@@ -221,7 +221,7 @@ func (s *Server) casePanel(c *fiber.Ctx, q queueQuery, id int64, sent decision) 
 	p.Body.Key = rand.Text()
 	p.Query = mustQuery(query(c), "done", "", "notice", "", "not", "", "except", "")
 	var err error
-	if p.CaseDetail, err = s.store.Case(ctx, actor, id, scoring.Window(q.Window)); err != nil {
+	if p.CaseDetail, err = s.store.CaseDetail(ctx, actor, id, scoring.Window(q.Window)); err != nil {
 		return nil, err
 	}
 	message, err := s.store.Message(ctx, actor, p.MessageID)

@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -160,6 +159,9 @@ func (s *Server) queue(c *fiber.Ctx) error {
 	return s.render(c, "queue", p)
 }
 
+// shownLines is the number of lines of the list, unless the query says otherwise.
+const shownLines = 25
+
 // queuePage reads the list of the queue. open is the case that is open, nil if none is.
 func (s *Server) queuePage(c *fiber.Ctx, q queueQuery, open *casePanel) (queuePage, error) {
 	q.Lang = defaultLanguage(c, q.Lang)
@@ -167,7 +169,11 @@ func (s *Server) queuePage(c *fiber.Ctx, q queueQuery, open *casePanel) (queuePa
 	p := queuePage{Layout: s.layout(c, "Queue"), State: q.State, Case: open}
 	p.MayWork = p.Person.May(policy.QueueWork)
 	p.Limited = p.limited(q.Lang)
-	list, err := s.store.QueueLines(ctx, actor, q.filter(actor))
+	f := q.filter(actor)
+	if q.Limit == nil {
+		f.Limit = shownLines
+	}
+	list, err := s.store.QueueLines(ctx, actor, f)
 	if err != nil {
 		return p, err
 	}
@@ -254,11 +260,11 @@ func workOn(leave bool, do func(s *Server, c *fiber.Ctx, id int64) error) func(*
 		}
 		switch {
 		case isAPI(c):
-			detail, err := s.store.Case(c.UserContext(), s.actor(c), id, scoring.Total)
+			now, err := s.store.Case(c.UserContext(), s.actor(c), id, scoring.Total)
 			if err != nil {
 				return err
 			}
-			return sendJSON(c, detail.Case)
+			return sendJSON(c, now)
 		case isPartial(c):
 			return c.SendStatus(fiber.StatusNoContent)
 		case leave:
@@ -300,21 +306,33 @@ var (
 	})
 )
 
-// waiting returns the first cases of the list that the query describes and that nobody
-// holds.
-func (s *Server) waiting(c *fiber.Ctx, q queueQuery) ([]store.Case, error) {
-	q.Lang = defaultLanguage(c, q.Lang)
-	q.Cursor, q.State, q.Assigned = "", "", "none"
-	list, err := s.store.Queue(c.UserContext(), s.actor(c), q.filter(s.actor(c)))
-	return list.Items, err
-}
-
 // peekQuery asks for the next case, without some cases, whose ids have dots between
 // them, and without those of an author.
 type peekQuery struct {
 	queueQuery
 	Not    string     `form:"not" validate:"max=400"`
 	Except *uuid.UUID `form:"except"`
+}
+
+// maxTries is the number of cases that are tried if other people take them first.
+const maxTries = 50
+
+// waiting returns the first cases of the list that the query describes and that nobody
+// holds.
+func (s *Server) waiting(c *fiber.Ctx, q peekQuery) ([]int64, error) {
+	q.Lang = defaultLanguage(c, q.Lang)
+	q.Cursor, q.State, q.Assigned = "", "", "none"
+	f := q.filter(s.actor(c))
+	f.Limit = maxTries
+	if q.Except != nil {
+		f.Except = *q.Except
+	}
+	for id := range strings.SplitSeq(q.Not, ".") {
+		if n, ok := actionID(id); ok {
+			f.Not = append(f.Not, n)
+		}
+	}
+	return s.store.NextCases(c.UserContext(), s.actor(c), f)
 }
 
 // peekNext sends the next case to a script, which shows it after the decision about the
@@ -327,17 +345,12 @@ func (s *Server) peekNext(c *fiber.Ctx) error {
 	if !isPartial(c) {
 		return c.Redirect(queuePath, fiber.StatusSeeOther)
 	}
-	found, err := s.waiting(c, q.queueQuery)
+	found, err := s.waiting(c, q)
 	if err != nil {
 		return err
 	}
-	not := strings.Split(q.Not, ".")
-	for _, next := range found {
-		if slices.Contains(not, strconv.FormatInt(next.ID, 10)) ||
-			q.Except != nil && next.UserID != nil && *next.UserID == *q.Except {
-			continue
-		}
-		panel, err := s.casePanel(c, q.queueQuery, next.ID, decision{})
+	for _, id := range found {
+		panel, err := s.casePanel(c, q.queueQuery, id, decision{})
 		if err != nil {
 			return err
 		}
@@ -355,14 +368,14 @@ func (s *Server) openNext(c *fiber.Ctx, done string) error {
 	if err := decodeQuery(c, &q); err != nil {
 		return err
 	}
-	found, err := s.waiting(c, q)
+	found, err := s.waiting(c, peekQuery{queueQuery: q})
 	if err != nil {
 		return err
 	}
 	ctx, actor := c.UserContext(), s.actor(c)
 	here := mustQuery(query(c), "done", done, "cursor", "", "state", "")
-	for _, next := range found {
-		_, err := s.store.Claim(ctx, actor, next.ID)
+	for _, id := range found {
+		_, err := s.store.Claim(ctx, actor, id)
 		var conflict *store.Conflict
 		var forbidden *store.Forbidden
 		switch {
@@ -370,7 +383,7 @@ func (s *Server) openNext(c *fiber.Ctx, done string) error {
 		case err != nil:
 			return err
 		default:
-			return c.Redirect(casePath(next.ID)+here, fiber.StatusSeeOther)
+			return c.Redirect(casePath(id)+here, fiber.StatusSeeOther)
 		}
 	}
 	return c.Redirect(queuePath+here, fiber.StatusSeeOther)

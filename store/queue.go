@@ -48,6 +48,16 @@ func (s *Store) QueueLines(ctx context.Context, actor Actor, f QueueFilter) (Lis
 	return List[QueueLine]{Items: lines, Next: list.Next, Prev: list.Prev}, err
 }
 
+// NextCases returns the first cases of a page of the queue by their numbers.
+func (s *Store) NextCases(ctx context.Context, actor Actor, f QueueFilter) ([]int64, error) {
+	_, places, _, err := s.queuePage(ctx, actor, f, false)
+	ids := make([]int64, len(places))
+	for i, p := range places {
+		ids[i] = p.Case.ID
+	}
+	return ids, err
+}
+
 // queuePage returns the places of one page of the queue. It brings the index up to the
 // database.
 func (s *Store) queuePage(
@@ -104,7 +114,19 @@ func (s *Store) desk(ctx context.Context, actor Actor, window scoring.Window, ol
 }
 
 // Case returns a case. Window is that of the author's score.
-func (s *Store) Case(ctx context.Context, actor Actor, id int64, window scoring.Window) (CaseDetail, error) {
+func (s *Store) Case(ctx context.Context, actor Actor, id int64, window scoring.Window) (Case, error) {
+	if err := need(actor, policy.Read); err != nil {
+		return Case{}, err
+	}
+	desk, err := s.desk(ctx, actor, window, false)
+	if err != nil {
+		return Case{}, err
+	}
+	return desk.One(ctx, id)
+}
+
+// CaseDetail returns a case with what its page shows besides its message.
+func (s *Store) CaseDetail(ctx context.Context, actor Actor, id int64, window scoring.Window) (CaseDetail, error) {
 	if err := need(actor, policy.Read); err != nil {
 		return CaseDetail{}, err
 	}
@@ -136,8 +158,7 @@ func (s *Store) CaseMessage(ctx context.Context, actor Actor, id int64) (uuid.UU
 // Claim makes the actor the holder of a case for ten minutes, or for ten more. It
 // returns a Conflict if somebody else holds it or if it is closed.
 func (s *Store) Claim(ctx context.Context, actor Actor, id int64) (Case, error) {
-	ref, err := s.caseToWork(ctx, actor, id)
-	if err != nil {
+	if err := s.caseToWork(ctx, actor, id); err != nil {
 		return Case{}, err
 	}
 	held, fresh, err := cases.Claim(ctx, s.pool, id, actor.UserID, s.holders(actor))
@@ -149,7 +170,7 @@ func (s *Store) Claim(ctx context.Context, actor Actor, id int64) (Case, error) 
 	case err != nil, held && !fresh:
 		return c, err
 	case held:
-		return c, s.announce(ctx, ref.AuthorID())
+		return c, s.announce(ctx, counters.Changed{Claims: true})
 	}
 	return c, s.notFree(ctx, c)
 }
@@ -174,50 +195,48 @@ func (s *Store) closedCase(ctx context.Context, c Case) error {
 	return &Conflict{Why: "This case was decided already, by " + action.ActorName + ".", Action: &action}
 }
 
-// caseToWork returns a case that the actor may work on.
-func (s *Store) caseToWork(ctx context.Context, actor Actor, id int64) (cases.Ref, error) {
+// caseToWork checks that the actor may work on a case.
+func (s *Store) caseToWork(ctx context.Context, actor Actor, id int64) error {
 	if err := need(actor, policy.QueueWork); err != nil {
-		return cases.Ref{}, err
+		return err
 	}
 	if actor.UserID == uuid.Nil {
-		return cases.Ref{}, &Forbidden{Why: "Cases are held by a person or a key."}
+		return &Forbidden{Why: "Cases are held by a person or a key."}
 	}
 	ref, err := cases.RefOf(ctx, s.pool, id)
 	if err != nil {
-		return ref, err
+		return err
 	}
 	lang := policy.Undetermined
 	if ref.Lang != nil {
 		lang = *ref.Lang
 	}
 	if policy.Covers(actor.ActsOn(), lang) {
-		return ref, nil
+		return nil
 	}
-	return ref, (&actionTx{actor: actor}).refuseLanguage(policy.QueueWork, lang)
+	return (&actionTx{actor: actor}).refuseLanguage(policy.QueueWork, lang)
 }
 
 // Release ends the actor's claim of a case.
 func (s *Store) Release(ctx context.Context, actor Actor, id int64) error {
-	ref, err := s.caseToWork(ctx, actor, id)
-	if err != nil {
+	if err := s.caseToWork(ctx, actor, id); err != nil {
 		return err
 	}
 	if err := cases.Release(ctx, s.pool, id, actor.UserID); err != nil {
 		return db.Translate(err)
 	}
-	return s.announce(ctx, ref.AuthorID())
+	return s.announce(ctx, counters.Changed{Claims: true})
 }
 
 // SkipCase ends the actor's claim of a case and has it no longer offered to them.
 func (s *Store) SkipCase(ctx context.Context, actor Actor, id int64) error {
-	ref, err := s.caseToWork(ctx, actor, id)
-	if err != nil {
+	if err := s.caseToWork(ctx, actor, id); err != nil {
 		return err
 	}
 	if err := cases.Skip(ctx, s.pool, id, actor.UserID, s.now()); err != nil {
 		return db.Translate(err)
 	}
-	return s.announce(ctx, ref.AuthorID())
+	return s.announce(ctx, counters.Changed{Claims: true})
 }
 
 // TakeBackSkips has the cases offered again that the actor skipped.
@@ -230,7 +249,7 @@ func (s *Store) TakeBackSkips(ctx context.Context, actor Actor) error {
 
 // PostponeCase has a case offered to nobody before a time.
 func (s *Store) PostponeCase(ctx context.Context, actor Actor, id int64, until time.Time) error {
-	if _, err := s.caseToWork(ctx, actor, id); err != nil {
+	if err := s.caseToWork(ctx, actor, id); err != nil {
 		return err
 	}
 	if now := s.now(); !until.After(now) || until.After(now.AddDate(1, 0, 0)) {
@@ -241,7 +260,9 @@ func (s *Store) PostponeCase(ctx context.Context, actor Actor, id int64, until t
 	case err != nil:
 		return db.Translate(err)
 	case ok:
-		return s.announce(ctx, author)
+		var changed counters.Changed
+		changed.Add(author)
+		return s.announce(ctx, changed)
 	}
 	c, err := cases.ByID(ctx, s.pool, s.holders(actor), id)
 	if err != nil {
@@ -250,10 +271,8 @@ func (s *Store) PostponeCase(ctx context.Context, actor Actor, id int64, until t
 	return s.notFree(ctx, c)
 }
 
-// announce has every process read the cases of authors again.
-func (s *Store) announce(ctx context.Context, authors ...uuid.UUID) error {
-	var changed counters.Changed
-	changed.Add(authors...)
+// announce has every process follow a change of cases.
+func (s *Store) announce(ctx context.Context, changed counters.Changed) error {
 	var batch pgx.Batch
 	s.boards.Announce(&batch, changed)
 	err := s.pool.SendBatch(ctx, &batch).Close()

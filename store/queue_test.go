@@ -123,7 +123,7 @@ func TestDismissedFlagsStopCounting(t *testing.T) {
 		t.Fatalf("%d red flags count, want 5; case %+v", n, c)
 	}
 	trust := func(user uuid.UUID) int64 {
-		detail, err := w.Case(ctx, w.moderator, c.ID, scoring.Total)
+		detail, err := w.CaseDetail(ctx, w.moderator, c.ID, scoring.Total)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +138,7 @@ func TestDismissedFlagsStopCounting(t *testing.T) {
 	}
 	accepted(t, w.Store, reported(w.prompt, second, "again"))
 	again := caseOn(t, w.Store, w.moderator, w.prompt)
-	detail, err := w.Case(ctx, w.moderator, again.ID, scoring.Total)
+	detail, err := w.CaseDetail(ctx, w.moderator, again.ID, scoring.Total)
 	if err != nil || again.ID == c.ID || len(detail.Former) != 1 || detail.Former[0].ID != c.ID ||
 		*detail.Former[0].Outcome != "dismiss" || len(detail.Former[0].Reports) != 1 || len(detail.Former[0].RedFlags) != 1 {
 		t.Errorf("the new case %d shows %+v, %v", again.ID, detail.Former, err)
@@ -456,4 +456,46 @@ func TestOrderOfTheQueue(t *testing.T) {
 		t.Errorf("%d cases by banned people only, %v", len(list.Items), err)
 	}
 	verify(t, s)
+}
+
+// TestCasesFollowToxicity checks that the priority of an open case follows the highest
+// toxicity of its message, whatever opened first.
+func TestCasesFollowToxicity(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	classified := func(model string, toxicity float64) string {
+		return event("classifier_output", "message_id", w.prompt, "model", model,
+			"scores", map[string]float64{"toxicity": toxicity})
+	}
+	toxicity := func() (value float64) {
+		for _, part := range caseOn(t, w.Store, w.moderator, w.prompt).Priority.Parts {
+			if part.Part == scoring.CaseToxicity {
+				value = part.Value
+			}
+		}
+		verify(t, w.Store)
+		return value
+	}
+	rater := storetest.User(t, w.Store, "Rater")
+	accepted(t, w.Store, classified("first", 0.25), reported(w.prompt, rater, "rude"))
+	if got := toxicity(); got != 0.25 {
+		t.Errorf("toxicity %v of a case that came with its output, want 0.25", got)
+	}
+	accepted(t, w.Store, classified("second", 0.5))
+	if got := toxicity(); got != 0.5 {
+		t.Errorf("toxicity %v after a second classifier, want 0.5", got)
+	}
+	accepted(t, w.Store, classified("second", 0.125))
+	if got := toxicity(); got != 0.25 {
+		t.Errorf("toxicity %v after the second one changed its mind, want 0.25", got)
+	}
+	storetest.Exec(t, w.Store, "UPDATE messages SET user_id = NULL WHERE message_id = $1", w.prompt)
+	storetest.Exec(t, w.Store, "UPDATE cases SET user_id = NULL WHERE message_id = $1", w.prompt)
+	if err := w.RebuildScores(ctx); err != nil {
+		t.Fatal(err)
+	}
+	accepted(t, w.Store, classified("third", 0.75))
+	if got := toxicity(); got != 0.75 {
+		t.Errorf("toxicity %v of a message of nobody, want 0.75", got)
+	}
 }

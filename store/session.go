@@ -8,6 +8,7 @@ import (
 	"treewarden/policy"
 	"treewarden/store/accounts"
 	"treewarden/store/cases"
+	"treewarden/store/counters"
 	"treewarden/store/db"
 	"treewarden/store/sessions"
 )
@@ -113,11 +114,11 @@ func (s *Store) SignOut(ctx context.Context, token string) error {
 	if err != nil {
 		return err
 	}
-	authors, err := cases.ReleaseAll(ctx, s.pool, user)
-	if err != nil || len(authors) == 0 {
+	released, err := cases.ReleaseAll(ctx, s.pool, user)
+	if err != nil || !released {
 		return db.Translate(err)
 	}
-	return s.announce(ctx, authors...)
+	return s.announce(ctx, counters.Changed{Claims: true})
 }
 
 // current returns the id of the person's session, or uuid.Nil for a key.

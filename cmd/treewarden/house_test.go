@@ -53,7 +53,7 @@ var ourImports = map[string][]string{
 	"store/formulas":   {"store/db", "store/tables", "scoring"},
 	"store/priorities": {"store/db", "store/tables", "scoring"},
 	"store/proof": {
-		"store/db", "store/aspects", "store/tables", "store/lists", "store/candidates", "store/priorities",
+		"store/db", "store/aspects", "store/tables", "store/lists", "store/candidates", "store/priorities", "store/cases",
 	},
 	"store/scores": {"store/db", "store/counters", "store/users", "scoring"},
 	"store/audit":  {"store/db", "store/chain"},

@@ -19,10 +19,12 @@ const channel = "treewarden_board"
 // allUsers is the payload for a change of all users.
 const allUsers = "*"
 
-// The payloads for a change of the weights in force, and of what roles may do.
+// The payloads for a change of the weights in force, of what roles may do, and of who
+// holds cases of the queue.
 const (
 	weightsChanged = "formula"
 	policyChanged  = "policy"
+	claimsChanged  = "claims"
 )
 
 const (
@@ -42,6 +44,9 @@ func (l *Boards) Announce(batch *pgx.Batch, changed counters.Changed) {
 	}
 	if changed.Policy {
 		payloads = append(payloads, policyChanged)
+	}
+	if changed.Claims {
+		payloads = append(payloads, claimsChanged)
 	}
 	for _, payload := range payloads {
 		batch.Queue("SELECT pg_notify($1, $2)", channel, payload)
@@ -142,6 +147,9 @@ func (l *Boards) onNotify(ctx context.Context, payload string) {
 		return
 	case weightsChanged:
 		l.forgetWeights()
+		l.notifyWatchers()
+		return
+	case claimsChanged: // nothing that is kept in memory
 		l.notifyWatchers()
 		return
 	case policyChanged:

@@ -63,11 +63,13 @@ func Of(ctx context.Context, c db.Conn, id uuid.UUID, formula scoring.Formula, n
 	if b.Given, err = users.CountFeedback(ctx, c, id); err != nil || !seesActions {
 		return b, err
 	}
-	n, err := audit.Count(ctx, c, f)
-	if b.Done = &n; err != nil || n == 0 {
+	list, err := audit.List(ctx, c, f)
+	if err != nil {
 		return b, err
 	}
-	list, err := audit.List(ctx, c, f)
-	b.Actions = list.Items
+	b.Actions, b.Done = list.Items, new(len(list.Items))
+	if list.Next != nil {
+		*b.Done, err = audit.Count(ctx, c, f)
+	}
 	return b, err
 }

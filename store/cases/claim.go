@@ -52,14 +52,10 @@ func Release(ctx context.Context, c db.Conn, id int64, by uuid.UUID) error {
 	return err
 }
 
-// ReleaseAll ends all claims of a person, and returns the authors of the cases.
-func ReleaseAll(ctx context.Context, c db.Conn, by uuid.UUID) ([]uuid.UUID, error) {
-	rows, err := c.Query(ctx, `UPDATE cases SET claimed_by = NULL, claimed_until = NULL WHERE claimed_by = $1
-		RETURNING coalesce(user_id, '00000000-0000-0000-0000-000000000000')`, by)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+// ReleaseAll ends all claims of a person, and reports whether there were any.
+func ReleaseAll(ctx context.Context, c db.Conn, by uuid.UUID) (bool, error) {
+	done, err := c.Exec(ctx, "UPDATE cases SET claimed_by = NULL, claimed_until = NULL WHERE claimed_by = $1", by)
+	return done.RowsAffected() > 0, err
 }
 
 // Skip ends a person's claim of a case, and has it no longer offered to them.

@@ -102,7 +102,7 @@ type Detail struct {
 }
 
 // othersShown is the number of other open cases of an author that a case names.
-const othersShown = 20
+const othersShown = 10
 
 // readOthers reads the other open cases of a case's author.
 func (d Desk) readOthers(ctx context.Context, person uuid.UUID, c *Detail) error {
@@ -137,9 +137,18 @@ func (d Desk) readOthers(ctx context.Context, person uuid.UUID, c *Detail) error
 	return db.Translate(err)
 }
 
+// One returns a case with its priority.
+func (d Desk) One(ctx context.Context, id int64) (Case, error) {
+	c, err := ByID(ctx, d.Conn, d.Holders, id)
+	if err == nil {
+		d.setPriority(&c, d.Index.ByID(id))
+	}
+	return c, err
+}
+
 // Detail returns a case with what its page shows. person is who looks at it.
 func (d Desk) Detail(ctx context.Context, person uuid.UUID, id int64) (c Detail, err error) {
-	if c.Case, err = ByID(ctx, d.Conn, d.Holders, id); err != nil {
+	if c.Case, err = d.One(ctx, id); err != nil {
 		return c, err
 	}
 	if c.Former, err = Former(ctx, d.Conn, d.Holders, c.Case); err != nil {
@@ -152,6 +161,5 @@ func (d Desk) Detail(ctx context.Context, person uuid.UUID, id int64) (c Detail,
 	for _, r := range c.RedFlags {
 		c.Reporting[r.UserID] = d.Index.Reporter(r.UserID)
 	}
-	d.setPriority(&c.Case, d.Index.ByID(id))
 	return c, d.readOthers(ctx, person, &c)
 }

@@ -6,6 +6,7 @@ package cases
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -31,14 +32,26 @@ const flagsOf = `SELECT p.tree_id, p.message_id, p.user_id, p.at, 1 AS reports, 
 		JOIN messages n ON n.tree_id = t.tree_id AND n.message_id = t.message_id
 			AND (NOT n.deleted OR n.deleted_action IS NOT NULL)`
 
+// toxicityOf returns a query for the toxicity of the message of a relation: the highest
+// of its classifiers, or else that by the labels of its file.
+func toxicityOf(message string) string {
+	of := " WHERE f.tree_id = " + message + ".tree_id AND f.message_id = " + message + ".message_id"
+	return "coalesce((SELECT max(f.toxicity) FROM classifier_outputs f" + of +
+		"), (SELECT f.toxicity FROM label_aggregates f" + of + "))"
+}
+
 // raised groups the flags by message, as the columns of cases.
-const raised = `SELECT m.tree_id, m.message_id, m.user_id, min(f.at) AS opened_at,
+var raised = `SELECT m.tree_id, m.message_id, m.user_id, min(f.at) AS opened_at,
 		coalesce(array_agg(DISTINCT f.user_id) FILTER (WHERE f.user_id IS NOT NULL), '{}') AS reporters,
-		sum(f.reports)::int AS reports, sum(f.red_flags)::int AS red_flags, sum(f.imported)::int AS imported_flags
+		sum(f.reports)::int AS reports, sum(f.red_flags)::int AS red_flags, sum(f.imported)::int AS imported_flags,
+		m.lang, ` + toxicityOf("m") + ` AS toxicity
 	FROM (` + flagsOf + `) f JOIN messages m ON m.tree_id = f.tree_id AND m.message_id = f.message_id
 	GROUP BY m.tree_id, m.message_id`
 
-const columns = "tree_id, message_id, user_id, opened_at, reporters, reports, red_flags, imported_flags"
+// kept are the columns that Sync keeps up to date, besides opened_at.
+const kept = "user_id, reporters, reports, red_flags, imported_flags, lang, toxicity"
+
+const columns = "tree_id, message_id, opened_at, " + kept
 
 // syncSQL returns a statement that brings the open cases of the touched messages up to
 // their flags. The undated flags of files keep the time at which their case was opened.
@@ -48,12 +61,14 @@ func syncSQL(touched string) string {
 		FROM touched t WHERE c.tree_id = t.tree_id AND c.message_id = t.message_id AND c.status = 'open'
 			AND NOT EXISTS (SELECT FROM raised r WHERE r.tree_id = c.tree_id AND r.message_id = c.message_id))
 	INSERT INTO cases AS c (` + columns + `) SELECT ` + columns + ` FROM raised ORDER BY message_id
-	ON CONFLICT (tree_id, message_id) WHERE status = 'open' DO UPDATE SET user_id = excluded.user_id,
-		opened_at = least(c.opened_at, excluded.opened_at), reporters = excluded.reporters, reports = excluded.reports,
-		red_flags = excluded.red_flags, imported_flags = excluded.imported_flags
-	WHERE (c.user_id, c.reporters, c.reports, c.red_flags, c.imported_flags) IS DISTINCT FROM
-		(excluded.user_id, excluded.reporters, excluded.reports, excluded.red_flags, excluded.imported_flags)
-		OR c.opened_at > excluded.opened_at`
+	ON CONFLICT (tree_id, message_id) WHERE status = 'open' DO UPDATE SET
+		(` + kept + `) = (` + prefixed("excluded.") + `), opened_at = least(c.opened_at, excluded.opened_at)
+	WHERE (` + prefixed("c.") + `) IS DISTINCT FROM (` + prefixed("excluded.") + `) OR c.opened_at > excluded.opened_at`
+}
+
+// prefixed returns the kept columns of a relation.
+func prefixed(relation string) string {
+	return relation + strings.ReplaceAll(kept, ", ", ", "+relation)
 }
 
 var (
@@ -87,6 +102,24 @@ func (t *Touched) Queue(batch *pgx.Batch, changed *counters.Changed) {
 		batch.Queue(syncKeysSQL, db.IDArray(t.trees), db.IDArray(t.messages))
 	}
 }
+
+// QueueToxicity adds the statement that brings the cases of messages up to the outputs of
+// classifiers on them to a batch. The trees of the messages are locked.
+func QueueToxicity(batch *pgx.Batch, trees, messages []uuid.UUID) {
+	batch.Queue(toxicitySQL, db.IDArray(trees), db.IDArray(messages))
+}
+
+var toxicitySQL = `UPDATE cases c SET toxicity = now.toxicity
+	FROM (SELECT o.tree_id, o.message_id, o.case_id, ` + toxicityOf("o") + ` AS toxicity
+		FROM (SELECT DISTINCT * FROM unnest($1::uuid[], $2::uuid[])) k(tree_id, message_id)
+			JOIN cases o ON o.tree_id = k.tree_id AND o.message_id = k.message_id AND o.status = 'open') now
+	WHERE c.tree_id = now.tree_id AND c.message_id = now.message_id AND c.case_id = now.case_id
+		AND c.toxicity IS DISTINCT FROM now.toxicity`
+
+// DriftSQL finds open cases that are not up to their messages, as sentences.
+var DriftSQL = `SELECT 'case ' || c.case_id || ' has another language or toxicity than its message'
+	FROM cases c JOIN messages m ON m.tree_id = c.tree_id AND m.message_id = c.message_id
+	WHERE c.status = 'open' AND (c.lang, c.toxicity) IS DISTINCT FROM (m.lang, ` + toxicityOf("m") + `)`
 
 // SyncAll brings all cases up to the flags.
 func SyncAll(ctx context.Context, c db.Conn) error {

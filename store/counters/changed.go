@@ -12,6 +12,8 @@ type Changed struct {
 	// Formula reports whether another formula is put in force, Priority whether other
 	// weights of the queue are, and Policy whether roles may do other things.
 	Formula, Priority, Policy bool
+	// Claims reports whether other people hold cases of the queue.
+	Claims bool
 }
 
 // Add marks users as changed.

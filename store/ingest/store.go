@@ -32,8 +32,8 @@ func (in *run) store(*Result) error {
 	}
 	in.storeReactions()
 	in.storeReports()
-	in.touchedCases().Queue(&in.Batch, &in.update.Changed)
 	in.storeOutputs()
+	in.touchedCases().Queue(&in.Batch, &in.update.Changed) // reads the outputs
 	in.storeActivity()
 	in.storeEvents()
 	in.update.Write(&in.Batch, in.now, in.weighed)

@@ -106,6 +106,20 @@ func (in *run) storeOutputs() {
 			scores = (SELECT array_agg(coalesce(excluded.scores[i], o.scores[i]) ORDER BY i)
 				FROM generate_series(1, greatest(cardinality(o.scores), cardinality(excluded.scores))) i)`,
 		db.IDArray(trees), db.IDArray(messages), models, toxicity, scores, at)
+	trees, messages = nil, nil
+	for key := range in.changes.outputs {
+		m := in.messages[key.message]
+		if m.fresh {
+			continue // a case of it is new too
+		}
+		trees, messages = append(trees, m.tree), append(messages, m.id)
+		if m.author == nil {
+			in.update.Changed.Add(uuid.Nil) // known authors are counted
+		}
+	}
+	if len(trees) > 0 {
+		cases.QueueToxicity(&in.Batch, trees, messages)
+	}
 }
 
 // floatArray returns an array in PostgreSQL's text format.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"treewarden/store/candidates"
+	"treewarden/store/cases"
 	"treewarden/store/lists"
 	"treewarden/store/tables"
 )
@@ -40,6 +41,7 @@ func rowChecks() []check {
 				UNION SELECT tree_id, message_id FROM reactions WHERE emoji = 'red_flag' AND decision IS NULL) f
 			WHERE NOT EXISTS (SELECT FROM cases c WHERE c.tree_id = f.tree_id AND c.message_id = f.message_id
 				AND c.status = 'open')`},
+		{cases.DriftSQL},
 		{`SELECT 'list ' || l.list_id || ' says that it has ' || l.items || ' items; it has ' || i.n
 			FROM lists l CROSS JOIN LATERAL (SELECT count(*) FROM list_items i WHERE i.list_id = l.list_id) i(n)
 			WHERE i.n <> l.items`},

@@ -13,13 +13,9 @@ import (
 
 // casesSQL reads the open cases c that fulfil a condition.
 func casesSQL(where string) string {
-	return `SELECT c.case_id, c.tree_id, c.message_id, coalesce(c.user_id, '` + uuid.Nil.String() + `'), coalesce(m.lang, ''),
-			c.opened_at, coalesce(c.later_until, 'epoch'), c.reporters, c.reports, c.red_flags, c.imported_flags,
-			coalesce((SELECT max(o.toxicity) FROM classifier_outputs o
-				WHERE o.tree_id = c.tree_id AND o.message_id = c.message_id),
-			(SELECT l.toxicity FROM label_aggregates l WHERE l.tree_id = c.tree_id AND l.message_id = c.message_id))
-		FROM cases c JOIN messages m ON m.tree_id = c.tree_id AND m.message_id = c.message_id
-		WHERE c.status = 'open' AND ` + where
+	return `SELECT c.case_id, c.tree_id, c.message_id, coalesce(c.user_id, '` + uuid.Nil.String() + `'), coalesce(c.lang, ''),
+			c.opened_at, coalesce(c.later_until, 'epoch'), c.reporters, c.reports, c.red_flags, c.imported_flags, c.toxicity
+		FROM cases c WHERE c.status = 'open' AND ` + where
 }
 
 const (

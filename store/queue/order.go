@@ -2,6 +2,7 @@ package queue
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -45,6 +46,7 @@ type order struct {
 	hour     time.Time
 	mean     float64
 	used     int
+	resorts  bool // it is being sorted anew
 }
 
 // Place is the place of a case in an order.
@@ -58,7 +60,9 @@ func Compare(a, b Place) int {
 	return cmp.Or(cmp.Compare(b.Value, a.Value), cmp.Compare(a.Case.ID, b.Case.ID))
 }
 
-// meanMoved is the change of the mean trust from which on everything is sorted again.
+// meanMoved is the change of the mean trust from which on everything is sorted anew. As
+// with the start of an hour, that happens in the background: until it is done, the order
+// is the one by the former mean and hour.
 const meanMoved = 0.05
 
 // Each calls do for the cases in an order until it returns false. do must not call
@@ -160,8 +164,7 @@ func (o *order) follow(x *Index, by By) {
 		}
 		return by.Priority.Of(x.facts(c, by.Score, mean), hour)
 	}
-	moved := !by.Oldest && (!hour.Equal(o.hour) || mean-o.mean > meanMoved || o.mean-mean > meanMoved)
-	if o.rebuilt != x.rebuilt || o.followed < x.since || moved {
+	if o.rebuilt != x.rebuilt || o.followed < x.since {
 		o.sorted = make([]Place, 0, len(x.byID))
 		for _, c := range x.byID {
 			o.sorted = append(o.sorted, Place{value(c), c})
@@ -170,10 +173,18 @@ func (o *order) follow(x *Index, by By) {
 		o.rebuilt, o.followed, o.hour, o.mean = x.rebuilt, latest, hour, mean
 		return
 	}
+	if moved := math.Abs(mean-o.mean) > meanMoved || !hour.Equal(o.hour); moved && !by.Oldest && !o.resorts {
+		o.resorts = true
+		anew := order{mean: mean, hour: hour}
+		defer func() {
+			anew.sorted, anew.followed, anew.rebuilt = o.sorted, o.followed, o.rebuilt
+			go o.replace(x, by, &anew)
+		}()
+	}
 	if o.followed == latest {
 		return
 	}
-	mean = o.mean // all values of an order have the same mean
+	mean, hour = o.mean, o.hour // all values of an order have the same ones
 	changed := map[uuid.UUID]bool{}
 	var fresh []Place
 	for _, author := range x.changes[o.followed-x.since:] {
@@ -188,6 +199,29 @@ func (o *order) follow(x *Index, by By) {
 	slices.SortFunc(fresh, Compare)
 	o.sorted = merged(o.sorted, fresh, changed)
 	o.followed = latest
+}
+
+// atOnce is the number of cases that replace values before it lets changes in.
+const atOnce = 1000
+
+// replace sorts the cases of an order by another mean and hour, and puts the result in
+// its place. What the index changes meanwhile is followed afterwards.
+func (o *order) replace(x *Index, by By, anew *order) {
+	sorted := make([]Place, 0, len(anew.sorted))
+	for some := range slices.Chunk(anew.sorted, atOnce) {
+		x.mu.RLock()
+		for _, p := range some {
+			sorted = append(sorted, Place{by.Priority.Of(x.facts(p.Case, by.Score, anew.mean), anew.hour), p.Case})
+		}
+		x.mu.RUnlock()
+	}
+	slices.SortFunc(sorted, Compare)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.resorts = false
+	if o.rebuilt == anew.rebuilt {
+		o.sorted, o.followed, o.mean, o.hour = sorted, anew.followed, anew.mean, anew.hour
+	}
 }
 
 // merged returns the places but those of changed authors, with fresh ones, in order.

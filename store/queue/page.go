@@ -2,6 +2,7 @@ package queue
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -20,6 +21,8 @@ type Filter struct {
 	Assigned string    // me, none or any
 	Sort     string    // priority or oldest
 	Author   uuid.UUID // only cases of this author
+	Not      []int64   // leaves out these cases
+	Except   uuid.UUID // leaves out the cases of this author
 	// View is "" for the cases that wait now, skipped for those that the person
 	// skipped, later for postponed ones.
 	View string
@@ -53,7 +56,7 @@ type View struct {
 
 func (v *View) order() db.Order {
 	return db.Order{Name: "queue " + v.Sort, Desc: true, Keys: make([]db.Key, 2)}.
-		Bound(v.Window, v.Lang, v.Within, v.Kind, v.Assigned, v.Author, v.View)
+		Bound(v.Window, v.Lang, v.Within, v.Kind, v.Assigned, v.Author, v.View, v.Not, v.Except)
 }
 
 // shows reports whether the filter finds a case.
@@ -78,7 +81,8 @@ func (v *View) shows(c *Case) bool {
 	switch {
 	case v.Assigned == "me" && holder != v.Person, v.Assigned == "none" && held,
 		v.Kind == "report" && c.Reports == 0, v.Kind == "red_flag" && c.RedFlags+c.Imported == 0,
-		v.Author != uuid.Nil && c.Author != v.Author:
+		v.Author != uuid.Nil && c.Author != v.Author, v.Except != uuid.Nil && c.Author == v.Except,
+		slices.Contains(v.Not, c.ID):
 		return false
 	}
 	return (v.Lang == "" || c.Lang == v.Lang) && policy.Covers(v.Within, cmp.Or(c.Lang, policy.Undetermined))
