@@ -13,7 +13,7 @@ import (
 	"treewarden/store"
 	"treewarden/store/cases"
 	"treewarden/store/policies"
-	"treewarden/store/priorities"
+	"treewarden/store/versions"
 )
 
 // mayUndo reports whether a person may undo an action, by the action's author.
@@ -49,7 +49,7 @@ func sentence(roles *policy.Policy, action store.Action) string {
 		return messageSentence(action, past)
 	case "tree":
 		return joined(past, "the tree", action.Quote)
-	case policies.Target, priorities.Target:
+	case policies.Target, versions.Priority.Name:
 		return past // there is one only
 	case "list":
 		return listSentence(action, past, "“"+name+"”")
@@ -225,7 +225,7 @@ func targetPath(action store.Action) string {
 	switch action.TargetType {
 	case "formula":
 		return scoringPath
-	case priorities.Target:
+	case versions.Priority.Name:
 		return priorityPath
 	case policies.Target:
 		return rolesPath

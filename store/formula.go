@@ -3,16 +3,18 @@ package store
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/store/boards"
-	"treewarden/store/formulas"
+	"treewarden/store/versions"
 )
 
 // FormulaVersion is one version of the formula.
-type FormulaVersion = formulas.Version
+type FormulaVersion struct {
+	scoring.Formula
+	versions.Made
+}
 
 // Scoring holds the formula in force, the versions before it, the newest first,
 // and the fixed formulas.
@@ -31,17 +33,21 @@ func (s *Store) Scoring(ctx context.Context, actor Actor) (Scoring, error) {
 	if err := need(actor, policy.ScoringRead); err != nil {
 		return Scoring{}, err
 	}
-	versions, err := formulas.Latest(ctx, s.pool, shownVersions)
+	latest, err := versions.Formula.Latest(ctx, s.pool, shownVersions)
 	if err != nil {
 		return Scoring{}, err
 	}
-	return Scoring{versions[0], versions[1:], []scoring.Formula{formulas.Legacy(versions[0].Formula)}}, nil
+	all := make([]FormulaVersion, len(latest))
+	for i, v := range latest {
+		all[i] = FormulaVersion{v.Of, v.Made}
+	}
+	return Scoring{all[0], all[1:], []scoring.Formula{versions.Legacy(all[0].Formula)}}, nil
 }
 
 // Formulas returns the available formulas, the one in force first.
 func (s *Store) Formulas(ctx context.Context) ([]scoring.Formula, error) {
 	inForce, err := s.boards.FormulaInForce(ctx)
-	return []scoring.Formula{inForce, formulas.Legacy(inForce)}, err
+	return []scoring.Formula{inForce, versions.Legacy(inForce)}, err
 }
 
 // FormulaNamed returns the formula with a name; the empty name is the one in
@@ -52,7 +58,7 @@ func (s *Store) FormulaNamed(ctx context.Context, name string) (scoring.Formula,
 		return s.boards.FormulaInForce(ctx)
 	case scoring.OpenAssistant.Name:
 		inForce, err := s.boards.FormulaInForce(ctx)
-		return formulas.Legacy(inForce), err
+		return versions.Legacy(inForce), err
 	}
 	return scoring.Formula{}, BadParameter{Name: "formula", Malformed: Malformed(fmt.Sprintf(
 		"there is no formula %q: it is %q or %q", name, scoring.Treewarden.Name, scoring.OpenAssistant.Name))}
@@ -60,10 +66,10 @@ func (s *Store) FormulaNamed(ctx context.Context, name string) (scoring.Formula,
 
 // setFormula is the kind of action that puts a new version of the formula in force.
 var setFormula = Kind{
-	Name: "set_formula", Target: formulas.Target,
+	Name: "set_formula", Target: versions.Formula.Name,
 	Title: "Change formula", Button: "Save as new version", Past: "Changed the formula",
 	Permission: policy.ScoringSave, Undoable: true, NeedsReason: true,
-	aspects: []aspect{formulaAspect{}},
+	aspects: []aspect{versioned[scoring.Formula]{versions.Formula, (*actionTx).putFormula}},
 }
 
 // SaveFormula puts a changed formula in force as a new version with a note. It
@@ -72,55 +78,15 @@ var setFormula = Kind{
 func (s *Store) SaveFormula(
 	ctx context.Context, actor Actor, change scoring.Change, note string, version *int, idempotencyKey string,
 ) (Outcome, error) {
-	if err := need(actor, policy.ScoringSave); err != nil {
-		return Outcome{}, err
-	}
-	_, wrong := change.Apply(scoring.Treewarden)
-	if err := checkReason(note, true); err != nil {
-		wrong["note"] = "Give a note of 3 to 500 characters that says why."
-	}
-	if len(wrong) > 0 {
-		return Outcome{}, Invalid(wrong)
-	}
-	act := Act{
-		Kind: setFormula.Name, Target: formulas.ID, Reason: strings.TrimSpace(note), Version: version,
-		IdempotencyKey: idempotencyKey, Params: change,
-	}
-	return s.perform(ctx, actor, act, setFormula, func(d *actionTx) error { return setFormulaTo(d, change) })
-}
-
-// formulaAspect is the aspect of a formula that actions change.
-type formulaAspect struct{}
-
-func (formulaAspect) event() string { return "" }
-
-func setFormulaTo(d *actionTx, change scoring.Change) error {
-	if err := formulas.Lock(d.Ctx, d.Conn); err != nil {
-		return err
-	}
-	now, err := formulas.InForce(d.Ctx, d.Conn)
-	if err != nil {
-		return err
-	}
-	d.label = now.Name
-	if err := d.checkVersion(now.Version); err != nil {
-		return err
-	}
-	next, wrong := change.Apply(now)
-	if len(wrong) > 0 {
-		return Invalid(wrong)
-	}
-	if next.Same(now) {
-		return errUnchanged
-	}
-	return d.putFormula(now, next)
+	return saveVersion(ctx, s, actor, setFormula, scoring.Treewarden, change.Apply,
+		Act{Reason: note, Version: version, IdempotencyKey: idempotencyKey, Params: change})
 }
 
 // putFormula puts the next version of the formula in force and logs the change.
 func (d *actionTx) putFormula(now, next scoring.Formula) error {
-	next.Version, next.Note = now.Version+1, d.act.Reason
-	version := formulas.Version{Formula: next, Author: d.actor.Name, AuthorID: d.actor.id(), At: d.at, Action: &d.id}
-	if err := formulas.Replace(d.Ctx, d.Conn, now, version); err != nil || d.act.Preview {
+	d.label = now.Name
+	next.Name, next.Version, next.Note = now.Name, now.Version+1, d.act.Reason
+	if err := versions.Formula.Replace(d.Ctx, d.Conn, now, versions.Version[scoring.Formula]{Of: next, Made: d.made()}); err != nil || d.act.Preview {
 		return err
 	}
 	d.update.Changed.Formula = true
@@ -128,24 +94,6 @@ func (d *actionTx) putFormula(now, next scoring.Formula) error {
 		return nil
 	}
 	return d.update.ChangeThreshold(d.Ctx, d.Conn, next.ToxicFrom)
-}
-
-// undo restores the formula that an action replaced, as a new version. It
-// compares the formulas and not the version numbers, so that a later change that
-// was undone is no conflict.
-func (formulaAspect) undo(d *actionTx, id int64) error {
-	before, after, found, err := formulas.Change(d.Ctx, d.Conn, id)
-	if err != nil || !found {
-		return err
-	}
-	now, err := formulas.InForce(d.Ctx, d.Conn)
-	if err != nil {
-		return err
-	}
-	if !now.Same(after.Apply(now)) {
-		return d.laterThan(id, formulas.Target, formulas.ID, formulas.Aspect)
-	}
-	return d.putFormula(now, before.Apply(now))
 }
 
 // Trial compares two formulas, TrialRow is a user whose place differs between them.
@@ -162,7 +110,7 @@ func (s *Store) TryFormula(
 	if err := need(actor, policy.ScoringRead); err != nil {
 		return Trial{}, err
 	}
-	inForce, err := formulas.InForce(ctx, s.pool)
+	inForce, err := versions.Formula.InForce(ctx, s.pool)
 	if err != nil {
 		return Trial{}, err
 	}

@@ -14,10 +14,9 @@ import (
 	"treewarden/store/boards"
 	"treewarden/store/counters"
 	"treewarden/store/db"
-	"treewarden/store/formulas"
 	"treewarden/store/policies"
-	"treewarden/store/priorities"
 	"treewarden/store/queue"
+	"treewarden/store/versions"
 )
 
 // MinConnections is the least number of connections of a store.
@@ -53,8 +52,8 @@ func OpenWith(ctx context.Context, url string, connections int) (*Store, error) 
 	s := &Store{pool: pool, pools: pools, searchAtOnce: 200_000, cases: queue.New()}
 	s.SetClock(time.Now)
 	s.boards = boards.New(pool, s.now, &s.threshold, s.cases, func(ctx context.Context) (w boards.Weights, err error) {
-		if w.Formula, err = formulas.InForce(ctx, pool); err == nil {
-			w.Priority, err = priorities.InForce(ctx, pool)
+		if w.Formula, err = versions.Formula.InForce(ctx, pool); err == nil {
+			w.Priority, err = versions.Priority.InForce(ctx, pool)
 		}
 		return w, err
 	}, func(ctx context.Context) {

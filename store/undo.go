@@ -14,7 +14,6 @@ import (
 	"treewarden/store/aspects"
 	"treewarden/store/audit"
 	"treewarden/store/db"
-	"treewarden/store/formulas"
 )
 
 // Undo undoes an action by a further one. It restores every aspect that the
@@ -51,11 +50,6 @@ func (d *actionTx) undo(number int64) error {
 	d.label, d.staffAuthor = action.TargetLabel, action.StaffAuthor
 	if d.act.Target, err = uuid.Parse(action.TargetID); err != nil {
 		return fmt.Errorf("action %d: %w", number, err)
-	}
-	if action.TargetType == setFormula.Target {
-		if err := formulas.Lock(d.Ctx, d.Conn); err != nil {
-			return err
-		}
 	}
 	if action.TargetType == "list" {
 		if _, err := d.exec("SELECT FROM lists WHERE list_id = $1 FOR NO KEY UPDATE", d.act.Target); err != nil {

@@ -12,7 +12,7 @@ import (
 
 	"treewarden/store/aspects"
 	"treewarden/store/db"
-	"treewarden/store/priorities"
+	"treewarden/store/versions"
 )
 
 // Limit is the maximum number of differences that State returns for each check.
@@ -101,8 +101,8 @@ func checks() []check {
 				OR v.toxic_from::text::numeric <> (o.after->>'toxic_from')::numeric`},
 		{`SELECT 'version ' || coalesce(v.version, (o.after->>'version')::int)
 				|| ' of the weights of the queue is not what an action saved'
-			FROM (SELECT action_id, after FROM action_objects WHERE object_type = '` + priorities.Target + `'
-				AND object_id = '` + priorities.ID.String() + `' AND aspect = '` + priorities.Aspect + `') o
+			FROM (SELECT action_id, after FROM action_objects WHERE object_type = '` + versions.Priority.Name + `'
+				AND object_id = '` + versions.Priority.ID.String() + `' AND aspect = '` + versions.Priority.Name + `') o
 			FULL JOIN priority_versions v ON v.action_id = o.action_id
 			WHERE (v.version > 1 OR o.action_id IS NOT NULL) AND (v.version IS DISTINCT FROM (o.after->>'version')::int
 				OR v.weights IS DISTINCT FROM o.after->'weights')`},
