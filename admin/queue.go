@@ -162,24 +162,34 @@ func (s *Server) queue(c *fiber.Ctx) error {
 // shownLines is the number of lines of the list, unless the query says otherwise.
 const shownLines = 25
 
-// queuePage reads the list of the queue. open is the case that is open, nil if none is.
-func (s *Server) queuePage(c *fiber.Ctx, q queueQuery, open *casePanel) (queuePage, error) {
-	q.Lang = defaultLanguage(c, q.Lang)
-	ctx, actor := c.UserContext(), s.actor(c)
-	p := queuePage{Layout: s.layout(c, "Queue"), State: q.State, Case: open}
-	p.MayWork = p.Person.May(policy.QueueWork)
-	p.Limited = p.limited(q.Lang)
-	f := q.filter(actor)
+// queueList reads the list of the queue. open is the case that is open, nil if none is.
+func (s *Server) queueList(ctx context.Context, layout Layout, q queueQuery, open *casePanel) (queuePage, error) {
+	p := queuePage{Layout: layout, State: q.State, Case: open}
+	f := q.filter(p.Person.Actor)
 	if q.Limit == nil {
 		f.Limit = shownLines
 	}
-	list, err := s.store.QueueLines(ctx, actor, f)
+	list, err := s.store.QueueLines(ctx, p.Person.Actor, f)
 	if err != nil {
 		return p, err
 	}
 	if p.Lines, err = s.queueLines(ctx, p, list.Items); err != nil {
 		return p, err
 	}
+	p.Pager = p.pager(list.Prev, list.Next, "")
+	return p, nil
+}
+
+// queuePage reads the list of the queue with what its page has around it.
+func (s *Server) queuePage(c *fiber.Ctx, q queueQuery, open *casePanel) (queuePage, error) {
+	q.Lang = defaultLanguage(c, q.Lang)
+	ctx := c.UserContext()
+	p, err := s.queueList(ctx, s.layout(c, "Queue"), q, open)
+	if err != nil {
+		return p, err
+	}
+	p.MayWork = p.Person.May(policy.QueueWork)
+	p.Limited = p.limited(q.Lang)
 	languages, err := s.store.Languages(ctx)
 	if err != nil {
 		return p, err
@@ -195,7 +205,6 @@ func (s *Server) queuePage(c *fiber.Ctx, q queueQuery, open *casePanel) (queuePa
 		p.States = append(p.States, Choice{queuePath + mustQuery(p.Query, "state", state[0], "cursor", "", "done", ""), state[1],
 			q.State == state[0] || q.State == "open" && state[0] == ""})
 	}
-	p.Pager = p.pager(list.Prev, list.Next, "")
 	return p, nil
 }
 

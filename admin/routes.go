@@ -36,6 +36,13 @@ type route struct {
 	Kind       routeKind
 }
 
+// livePaths are the addresses of the streams that keep open pages up to date. Their
+// answers go on until the client leaves, so they are neither compressed nor bounded
+// like others.
+var livePaths = []string{boardPath + "/live", queuePath + "/live"}
+
+func isLivePath(path string) bool { return slices.Contains(livePaths, path) }
+
 const (
 	get   = fiber.MethodGet
 	post  = fiber.MethodPost
@@ -64,7 +71,7 @@ func routes() []route {
 		{get, "/", policy.Read, (*Server).home, pageOnly},
 
 		{get, boardPath, policy.Read, (*Server).trollboard, both},
-		{get, livePath, policy.Read, (*Server).trollboardLive, pageOnly},
+		{get, boardPath + "/live", policy.Read, (*Server).trollboardLive, pageOnly},
 
 		{get, "/users", policy.Read, (*Server).users, both},
 		{get, "/users/:id", policy.Read, (*Server).user, both},
@@ -86,6 +93,7 @@ func routes() []route {
 		{get, "/trees/:id", policy.Read, (*Server).tree, both},
 
 		{get, queuePath, policy.Read, (*Server).queue, both},
+		{get, queuePath + "/live", policy.Read, (*Server).queueLive, pageOnly},
 		{get, queuePath + "/next", policy.QueueWork, (*Server).peekNext, pageOnly},
 		{post, queuePath + "/next", policy.QueueWork, (*Server).nextCase, pageOnly},
 		{post, queuePath + "/skipped", policy.QueueWork, (*Server).takeBackSkips, pageOnly},

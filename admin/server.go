@@ -66,7 +66,7 @@ type Server struct {
 	routes  []route
 
 	chainWatch chainWatch
-	streams    *boardStreams
+	streams    *liveStreams
 	bodies     chan struct{} // held by requests with big bodies
 
 	description descriptionOnce
@@ -86,7 +86,7 @@ func New(config Config) *Server {
 		config.Outage = NewOutage(context.Background(), config.Log, config.Store.Ready)
 	}
 	s := &Server{Config: config, store: config.Store, metrics: newMetrics(), bodies: make(chan struct{}, bigBodies)}
-	s.streams = newBoardStreams(s.metrics.registry)
+	s.streams = newLiveStreams(s.metrics.registry)
 	s.loadAssets()
 	s.engine = html.NewFileSystem(http.FS(views.Templates()), ".html")
 	s.engine.AddFuncMap(s.functions())
@@ -186,7 +186,7 @@ func limitOf(header *fasthttp.RequestHeader) int {
 // isStream reports whether an answer must not be compressed as a whole at its
 // end. The compression of an export would hide an error half-way.
 func isStream(c *fiber.Ctx) bool {
-	return c.Path() == apiPrefix+eventsPath || c.Path() == livePath ||
+	return c.Path() == apiPrefix+eventsPath || isLivePath(c.Path()) ||
 		strings.HasPrefix(c.Path(), listsPath+"/") && c.Query("format") != ""
 }
 
@@ -214,7 +214,7 @@ const leaveDelay = 100 * time.Millisecond
 // already.
 func followClient(c *fiber.Ctx) error {
 	connection, ok := c.Context().Conn().(*conn)
-	if !ok || c.Path() == livePath { // a stream of the board watches its own client
+	if !ok || isLivePath(c.Path()) { // a stream watches its own client
 		return c.Next()
 	}
 	r := current(c)

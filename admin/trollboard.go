@@ -208,7 +208,7 @@ func (s *Server) lookAtBoard(ctx context.Context, actor store.Actor, q boardQuer
 // layOut makes the rows and links of the page. The page's layout has the person
 // and the query; here is the page's address.
 func (p *trollboardPage) layOut(q boardQuery, here string) {
-	p.Here, p.Live = here, livePath+strings.TrimPrefix(here, boardPath)
+	p.Here, p.Live = here, boardPath+"/live"+strings.TrimPrefix(here, boardPath)
 	p.Pager = p.pager(p.Board.Prev, p.Board.Next, "")
 	for _, row := range p.Board.Items {
 		p.Lines = append(p.Lines, p.line(row, q))

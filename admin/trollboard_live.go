@@ -3,8 +3,6 @@ package admin
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -14,18 +12,13 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
-	"treewarden/policy"
 	"treewarden/store"
 )
 
-const (
-	boardPath = "/trollboard"
-	livePath  = "/trollboard/live"
-	// livePermission is the permission of the stream's route, which each event
-	// needs too.
-	livePermission = policy.Read
-	eventStream    = "text/event-stream"
-)
+const boardPath = "/trollboard"
+
+// liveBoard looks with each beat: it reads memory.
+var liveBoard = liveKind{event: "board", rest: 300 * time.Millisecond, everyBeat: true}
 
 // liveQuery is the query of a board, with the fingerprints of the rows that the
 // page has, in their order and with dots between them.
@@ -54,8 +47,7 @@ type rowNews struct {
 	HTML string    `json:"html"`
 }
 
-// trollboardLive updates an open board by server-sent events. It is not a part
-// of the API, because it sends parts of a page.
+// trollboardLive keeps an open board up to date by server-sent events.
 func (s *Server) trollboardLive(c *fiber.Ctx) error {
 	var q liveQuery
 	if err := decodeQuery(c, &q); err != nil {
@@ -65,70 +57,36 @@ func (s *Server) trollboardLive(c *fiber.Ctx) error {
 	if _, err := s.boardFilter(c.UserContext(), s.actor(c), q.boardQuery); err != nil {
 		return err
 	}
-	// A client that does not ask for a stream by name would wait for its end.
-	if !strings.Contains(c.Get(fiber.HeaderAccept), eventStream) {
-		return fiber.ErrNotAcceptable
-	}
-	shown, err := s.credentials(c)
-	if err != nil {
-		return err
-	}
-	changed, stop, err := s.store.WatchBoards(c.UserContext())
-	if err != nil {
-		return err
-	}
-	values := query(c)
-	for _, name := range []string{"have", "done", "notice"} {
-		values.Del(name)
-	}
-	b := &boardStream{server: s, shown: shown, ask: q.boardQuery, query: values, changed: changed,
-		closing: c.Context().Done(), conn: c.Context().Conn()}
+	b := &openBoard{server: s, ask: q.boardQuery, query: livePageQuery(c)}
 	if q.Have != "" {
 		b.prints = strings.Split(q.Have, ".")
 	}
-	if err := s.streams.add(b, streamOwner(s.person(c))); err != nil {
-		stop()
-		return err
-	}
-	c.Set(fiber.HeaderContentType, eventStream)
-	c.Set(fiber.HeaderCacheControl, "no-store")
-	c.Set("X-Accel-Buffering", "no") // otherwise nginx buffers events
-	c.Vary(fiber.HeaderCookie, fiber.HeaderAuthorization)
-	if c.Method() == fiber.MethodHead {
-		stop()
-		s.streams.remove(b)
-		return nil
-	}
-	// hangUp reads from the connection while the stream runs, so the connection
-	// can take no further request.
-	c.Context().SetConnectionClose()
-	c.Context().SetBodyStreamWriter(b.run(stop))
-	return nil
+	return s.keepLive(c, liveBoard, b)
 }
 
-// streamOwner returns the session, or the user of a key, by which streams are
-// counted.
-func streamOwner(person store.Person) uuid.UUID {
-	if person.Session != nil {
-		return person.Session.SessionID
-	}
-	return person.UserID
+// openBoard is an open board with what its client has of it.
+type openBoard struct {
+	server *Server
+	ask    boardQuery
+	query  url.Values
+
+	// These fields hold what the client has: fingerprints of the rows in their
+	// order, the users of the rows (after the first event), the rank of the
+	// first row, and the pager.
+	sent   bool
+	prints []string
+	order  []uuid.UUID
+	first  int64
+	pager  string
 }
 
 // look reads the board as the person sees it now, with the code that makes the
 // page. It returns the differences from what the client has, and counts them as
 // sent.
-func (b *boardStream) look(ctx context.Context) (boardNews, error) {
-	person, err := b.server.whose(ctx, b.shown, b.server.store.PersonWatching)
-	if err != nil {
-		return boardNews{}, err
-	}
-	if !person.May(livePermission) {
-		return boardNews{}, &store.Forbidden{Permission: livePermission}
-	}
+func (b *openBoard) look(ctx context.Context, person store.Person) (event any, isNews bool, err error) {
 	p, err := b.server.lookAtBoard(ctx, person.Actor, b.ask)
 	if err != nil {
-		return boardNews{}, err
+		return nil, false, err
 	}
 	p.Layout = Layout{Person: person, SignedIn: true, Path: boardPath, Query: b.query}
 	p.layOut(b.ask, boardAddress(b.query))
@@ -144,9 +102,9 @@ func boardAddress(query url.Values) string {
 }
 
 // differences compares a page with what the client has of it.
-func (b *boardStream) differences(p *trollboardPage) (boardNews, error) {
+func (b *openBoard) differences(p *trollboardPage) (news boardNews, isNews bool, err error) {
 	at := momentOf(p.Board.AsOf)
-	news := boardNews{AsOf: momentJSON{at.Machine, at.Exact}, First: 1}
+	news = boardNews{AsOf: momentJSON{at.Machine, at.Exact}, First: 1}
 	prints, order := make([]string, len(p.Lines)), make([]uuid.UUID, len(p.Lines))
 	for i, line := range p.Lines {
 		prints[i], order[i] = line.Fingerprint(), line.UserID
@@ -155,7 +113,7 @@ func (b *boardStream) differences(p *trollboardPage) (boardNews, error) {
 		}
 		row, err := b.server.part("partials/boardrow", line)
 		if err != nil {
-			return news, err
+			return news, false, err
 		}
 		news.Rows = append(news.Rows, rowNews{line.UserID, row})
 	}
@@ -170,16 +128,16 @@ func (b *boardStream) differences(p *trollboardPage) (boardNews, error) {
 	if len(p.Lines) > 0 {
 		pager, err := b.server.part("partials/pager", p.Pager)
 		if err != nil {
-			return news, err
+			return news, false, err
 		}
 		if !b.sent || pager != b.pager {
 			news.Pager = &pager
 		}
 		b.pager = pager
 	}
-	b.isNews = !b.sent || news.Rows != nil || news.Order != nil || news.Pager != nil || news.First != b.first
+	isNews = !b.sent || news.Rows != nil || news.Order != nil || news.Pager != nil || news.First != b.first
 	b.sent, b.prints, b.order, b.first = true, prints, order, news.First
-	return news, nil
+	return news, isNews, nil
 }
 
 // part renders a part of a page.
@@ -189,33 +147,4 @@ func (s *Server) part(name string, data any) (string, error) {
 		return "", fmt.Errorf("render %s: %w", name, err)
 	}
 	return out.String(), nil
-}
-
-// update looks at the board and writes the differences. Without any, it writes
-// from time to time that the board is unchanged. It returns false if the stream
-// is over.
-func (b *boardStream) update(out *eventWriter) bool {
-	ctx, cancel := context.WithTimeout(b.ctx, requestTimeout)
-	defer cancel()
-	news, err := b.look(ctx)
-	var forbidden *store.Forbidden
-	switch {
-	case b.ctx.Err() != nil:
-		return b.over(out)
-	case errors.Is(err, errNotSignedIn), errors.Is(err, errBadKey), errors.As(err, &forbidden):
-		out.send("over", overSignedOut)
-		return false
-	case err != nil:
-		b.server.Log.Warn("an open board cannot be kept up to date", "error", err)
-		out.send("over", overAway)
-		return false
-	case !b.isNews && time.Since(out.last) < livePulse:
-		return true
-	}
-	text, err := json.Marshal(news)
-	if err != nil {
-		b.server.Log.Error("news of the board cannot be written", "error", err)
-		return false
-	}
-	return out.send("board", string(text))
 }

@@ -186,7 +186,7 @@ func TestTheBoardMoves(t *testing.T) {
 	server := newServer(t, s)
 	// The test ends the first pause of a stream. All other pauses are empty.
 	rested := make(chan time.Time)
-	server.streams.rest = func() <-chan time.Time { return rested }
+	server.streams.rest = func(time.Duration) <-chan time.Time { return rested }
 	base := serving(t, server)
 	crowd := makeCrowd(t, s)
 	front := program(t, server, policy.Collector)

@@ -221,16 +221,12 @@ func (w *liveWorld) rowsComeAndGo(b *tab) {
 // aHiddenTabIsQuiet hides the tab, which ends its stream, and shows it again.
 func (w *liveWorld) aHiddenTabIsQuiet(b *tab) {
 	b.t.Helper()
-	show := func(state string) {
-		eval[bool](b, `Object.defineProperty(document, "visibilityState", { value: `+quote(state)+`, configurable: true }) &&
-			document.dispatchEvent(new Event("visibilitychange"))`)
-	}
 	w.wantStreams(1)
-	show("hidden")
+	b.turn("hidden")
 	b.until("the stream rests", `document.querySelector("[data-live-state]").textContent === "Paused"`)
 	w.wantStreams(0)
 	w.flag("Dot", 4)
-	show("visible")
+	b.turn("visible")
 	b.wantLive("Live")
 	b.wantOrder("Bob Dot Cid")
 	b.wantScore(w, "Dot", "12")
@@ -255,18 +251,31 @@ func (w *liveWorld) anEmptyBoardFills(b *tab) {
 // wantStreams waits until the server has that many open boards.
 func (w *liveWorld) wantStreams(n int) {
 	w.t.Helper()
+	w.world.wantStreams(w.t, "board", n)
+}
+
+// wantStreams waits until the server has that many open streams of a kind.
+func (w *world) wantStreams(t *testing.T, kind string, n int) {
+	t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		response, err := http.Get(w.base + "/metrics")
 		if err != nil {
-			w.t.Fatal(err)
+			t.Fatal(err)
 		}
 		text, err := io.ReadAll(response.Body)
 		response.Body.Close()
-		if err == nil && strings.Contains(string(text), fmt.Sprintf("\ntreewarden_board_streams %d\n", n)) {
+		if err == nil && strings.Contains(string(text), fmt.Sprintf("\ntreewarden_%s_streams %d\n", kind, n)) {
 			return
 		}
 		if time.Now().After(end) {
-			w.t.Fatalf("there are not %d streams", n)
+			t.Fatalf("there are not %d streams of the %s", n, kind)
 		}
 	}
+}
+
+// turn hides the tab, or shows it again.
+func (b *tab) turn(state string) {
+	b.t.Helper()
+	eval[bool](b, `Object.defineProperty(document, "visibilityState", { value: `+quote(state)+`, configurable: true }) &&
+		document.dispatchEvent(new Event("visibilitychange"))`)
 }

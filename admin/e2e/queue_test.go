@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
 	"github.com/google/uuid"
 
 	"treewarden/policy"
@@ -175,7 +178,8 @@ func TestTheNextCaseIsThereAtOnce(t *testing.T) {
 	w.comesBack(b, first, "does not answer")
 	w.wantOpen(4)
 
-	// Somebody else decides it meanwhile: the server refuses.
+	// Somebody else decides it meanwhile: the case says so, and the server refuses.
+	b.expect(409)
 	w.wantHeld(first, policy.Moderator)
 	if err := w.store.Release(t.Context(), w.staff[policy.Moderator], first); err != nil {
 		t.Fatal(err)
@@ -183,7 +187,8 @@ func TestTheNextCaseIsThereAtOnce(t *testing.T) {
 	c := w.open(policy.Admin)[first]
 	w.act(t, policy.Admin, store.Act{Kind: "resolve", Target: c.MessageID, Reason: "faster",
 		Params: store.ResolveParams{Case: first, Outcome: "dismiss"}})
-	b.expect(409)
+	b.wantText("[data-refused]", "decided already, by admin")
+	eval[bool](b, "document.querySelector('[data-refused]').remove() || true")
 	b.press("\r")
 	w.comesBack(b, first, "decided already, by admin")
 	w.wantOpen(3)
@@ -257,6 +262,87 @@ func TestWhoHoldsACase(t *testing.T) {
 	}
 	w.wantOpen(1)
 	other.wantSame()
+}
+
+// TestTheQueueIsLive has two people at the queue. The list of one shows what the other
+// does by the stream alone, and the open case says what became of it.
+func TestTheQueueIsLive(t *testing.T) {
+	w := newQueueWorld(t, 3)
+	a, b := signedIn(t, w.world, policy.Moderator), signedIn(t, w.world, policy.Admin)
+	b.visit("/queue")
+	eval[bool](b, "window.sameDocument = true")
+	w.wantStreams(t, "queue", 1)
+	a.visit("/queue")
+	a.press("c")
+	id := a.openCase(0)
+	line := fmt.Sprintf("#case-%d", id)
+	b.wantText(line+" .holder", policy.Moderator)
+	w.report(storetest.User(t, w.store, "Late"), 1)
+	b.until("the line of a new case", `document.querySelectorAll(".queue-line").length === 4`)
+	if n := eval[int](b, `performance.getEntriesByType("resource").filter(r => new URL(r.name).pathname === "/queue").length`); n != 0 {
+		t.Errorf("the page read the list %d times beside the stream", n)
+	}
+
+	// A case that somebody else held can be worked on once it is free.
+	b.click(line + " [data-open]")
+	b.wantText(".case-head .holder", "moderator works on this case")
+	a.click("form[data-release] button")
+	b.wantText(".case-head", "Work on this case")
+	if b.count("[data-case] .holder") != 0 || b.count("[data-decide]") != 1 {
+		t.Error("the case is free, but shows a holder or no form")
+	}
+	b.click("form[data-claim] button")
+	b.openCase(0)
+	a.wantText(line+" .holder", policy.Admin)
+
+	// Somebody else decides the open case, here after its claim has ended.
+	w.wantHeld(id, policy.Admin)
+	b.fill("#case-reason", "half a reason")
+	b.expect(409)
+	message := w.open(policy.Admin)[id].MessageID
+	if err := w.store.Release(t.Context(), w.staff[policy.Admin], id); err != nil {
+		t.Fatal(err)
+	}
+	w.act(t, policy.Moderator, store.Act{Kind: "resolve", Target: message, Reason: "faster",
+		Params: store.ResolveParams{Case: id, Outcome: "dismiss"}})
+	b.wantText("[data-refused]", "decided already, by moderator")
+	b.gone(line)
+	if got := eval[string](b, `document.querySelector("#case-reason").value`); got != "half a reason" {
+		t.Errorf("what was typed became %q", got)
+	}
+
+	// A hidden tab has no stream. When it is seen again, it shows what it missed.
+	b.turn("hidden")
+	w.wantStreams(t, "queue", 1)
+	a.press("c")
+	second := a.openCase(id)
+	b.turn("visible")
+	b.wantText(fmt.Sprintf("#case-%d .holder", second), policy.Moderator)
+	b.wantSame()
+}
+
+// TestTheQueueWithoutAStream has a browser that knows no streams: the list is read now
+// and then.
+func TestTheQueueWithoutAStream(t *testing.T) {
+	w := newQueueWorld(t, 2)
+	b := signedIn(t, w.world, policy.Admin)
+	run(b, "take the streams away", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
+			Source: `delete window.EventSource; const real = window.setInterval;
+				window.setInterval = (fn, pause) => real(fn, Math.min(pause, 200))`})
+		return err
+	}))
+	b.visit("/queue")
+	eval[bool](b, "window.sameDocument = true")
+	var id int64
+	for id = range w.open(policy.Admin) {
+	}
+	if _, err := w.store.Claim(t.Context(), w.staff[policy.Moderator], id); err != nil {
+		t.Fatal(err)
+	}
+	b.wantText(fmt.Sprintf("#case-%d .holder", id), policy.Moderator)
+	w.wantStreams(t, "queue", 0)
+	b.wantSame()
 }
 
 // decidedCase returns the address of a decided case of the demonstration.

@@ -1,23 +1,13 @@
-// The stream that keeps an open board up to date. The server sends the changes
-// of the page, board.js shows them. Only a visible tab has a stream.
-{
-  const region = document.querySelector("[data-live]");
-  const board = region && movingBoard(region, () => connect());
+// liveStream keeps a stream of server-sent events open while the tab is visible, and
+// opens a lost one again. address returns its address. take gets the data of each
+// event with the name. show gets the state of the stream: on, lost, hidden, or why the
+// server ended it, signed-out or elsewhere.
+function liveStream({ address, name, take, show }) {
   const longestPause = 30000; // between two tries, in milliseconds
-  const longestSilence = 40000; // of a stream that works: the server writes every 20 s
+  const longestSilence = 40000; // of a stream that works: the server writes at least every 20 s
 
   let source, nextTry, watchdog, ended;
   let pause = 1000;
-  // When the server last sent its time, by the clock of the browser. The two
-  // clocks may differ.
-  let updatedAt = Date.now();
-
-  function state(name, title) {
-    const label = document.querySelector("[data-live-state]");
-    label.textContent = title;
-    label.dataset.liveState = name;
-    document.querySelector("[data-live-resume]").hidden = name !== "ended";
-  }
 
   function disconnect() {
     source?.close();
@@ -28,19 +18,15 @@
 
   function connect() {
     disconnect();
-    if (document.visibilityState !== "visible") return;
+    if (!window.EventSource || document.visibilityState !== "visible") return;
     ended = undefined;
-    const address = new URL(region.dataset.live, location.href);
-    address.searchParams.set("have", board.fingerprints());
-    source = new EventSource(address);
-    source.onopen = () => { state("on", "Live"); alive(); };
+    source = new EventSource(address());
+    source.onopen = () => { show("on"); alive(); };
     source.onerror = () => tryAgain();
-    source.addEventListener("board", (event) => {
+    source.addEventListener(name, (event) => {
       pause = 1000;
       alive();
-      const news = JSON.parse(event.data);
-      showTime(news.as_of);
-      board.update(news);
+      take(JSON.parse(event.data));
     });
     source.addEventListener("over", (event) => {
       if (event.data === "signed-out" || event.data === "elsewhere") end(event.data);
@@ -56,7 +42,7 @@
   // The first event of a new stream holds all changes that were missed.
   function tryAgain() {
     disconnect();
-    state("off", "Reconnecting…");
+    show("lost");
     nextTry = setTimeout(connect, pause * (0.5 + Math.random()));
     pause = Math.min(2 * pause, longestPause);
   }
@@ -64,7 +50,7 @@
   function end(why) {
     disconnect();
     ended = why;
-    state("ended", why === "signed-out" ? "Signed out" : "Paused: open in other windows");
+    show(why);
   }
 
   function follow() {
@@ -72,8 +58,49 @@
       if (!source && ended !== "signed-out") connect();
     } else if (!ended) {
       disconnect();
-      state("off", "Paused");
+      show("hidden");
     }
+  }
+
+  connect();
+  document.addEventListener("visibilitychange", follow);
+  addEventListener("pagehide", disconnect);
+  addEventListener("pageshow", (event) => { if (event.persisted) follow(); });
+  return { connect };
+}
+
+// The stream that keeps an open board up to date. The server sends the changes
+// of the page, board.js shows them.
+{
+  const region = document.querySelector("[data-live]");
+  const board = region && movingBoard(region, () => stream.connect());
+  const labels = {
+    on: ["on", "Live"], lost: ["off", "Reconnecting…"], hidden: ["off", "Paused"],
+    "signed-out": ["ended", "Signed out"], elsewhere: ["ended", "Paused: open in other windows"],
+  };
+
+  let stream;
+  let state;
+  // When the server last sent its time, by the clock of the browser. The two
+  // clocks may differ.
+  let updatedAt = Date.now();
+
+  function showState(now) {
+    state = now;
+    const label = document.querySelector("[data-live-state]");
+    [label.dataset.liveState, label.textContent] = labels[state];
+    document.querySelector("[data-live-resume]").hidden = label.dataset.liveState !== "ended";
+  }
+
+  function address() {
+    const live = new URL(region.dataset.live, location.href);
+    live.searchParams.set("have", board.fingerprints());
+    return live;
+  }
+
+  function take(news) {
+    showTime(news.as_of);
+    board.update(news);
   }
 
   function showTime(at) {
@@ -93,14 +120,11 @@
   }
 
   if (region) {
-    connect();
-    document.addEventListener("visibilitychange", follow);
-    addEventListener("pagehide", disconnect);
-    addEventListener("pageshow", (event) => { if (event.persisted) follow(); });
+    stream = liveStream({ address, name: "board", take, show: showState });
     setInterval(() => { if (document.visibilityState === "visible") showAge(); }, 15000);
     on("click", "[data-live-resume]", () => {
-      if (ended === "signed-out") location.reload();
-      else connect();
+      if (state === "signed-out") location.reload();
+      else stream.connect();
     });
   }
 }

@@ -12,6 +12,7 @@
   const left = new Set(); // the cases that the person has just decided or skipped
   let claimedAt = 0;
   let opening = 0; // the number of the last case that was asked for
+  let deciding = 0; // the number of decisions that the server has not answered
 
   const current = () => holder.querySelector("[data-case]");
   const idOf = (article) => article?.dataset.case;
@@ -202,11 +203,15 @@
   // decided: work is a function that returns what was refused.
   async function leave(article, work, except) {
     const turn = ++opening;
-    const done = work();
+    ++deciding;
+    const done = work().finally(() => --deciding);
     left.add(idOf(article));
     delete article.dataset.mine;
     const following = next instanceof Promise ? await next : next;
-    if (turn !== opening) return;
+    if (turn !== opening) {
+      done.then(() => reread());
+      return;
+    }
     next = undefined;
     const shown = show(following, "push");
     drafts.delete(idOf(article));
@@ -220,6 +225,7 @@
       show(article, "replace");
       complain(article, refused);
       await hold(article);
+      reread();
       prepare();
     } else {
       await reread(response?.headers.get("X-Location"), idOf(article));
@@ -275,6 +281,43 @@
     }
   }
 
+  // take shows the list that the stream brings. During a decision it does not: the line
+  // of the decided case would come back until the server has answered, and then the list
+  // is read again.
+  function take(news) {
+    if (news.lines === undefined || deciding > 0) return;
+    rereading = undefined; // what is being read now is older
+    renew(parse(news.lines, "[data-queue-lines]"));
+  }
+
+  // notice looks at the open case again when its line shows another holder or another
+  // number of cases, or is gone: somebody else may have decided it or taken it over.
+  let noticed;
+  function notice(fresh) {
+    const article = current();
+    const line = article && fresh.querySelector(".queue-line.open");
+    const now = line ? `${line.dataset.count} ${line.querySelector(".holder")?.textContent ?? ""}` : "";
+    const before = noticed;
+    noticed = { id: idOf(article), now };
+    if (article && before?.id === noticed.id && before.now !== now) lookAgain(article);
+  }
+
+  // lookAgain says in a case that the person works on why it is no longer theirs. Another
+  // case it shows as it is now, unless the person wrote something in it.
+  async function lookAgain(article) {
+    if (isMine(article)) {
+      const lost = await hold(article);
+      if (lost && article === current()) complain(article, lost);
+      return;
+    }
+    const fresh = await read(pathOf(idOf(article))).catch(() => undefined);
+    if (!fresh || article !== current() || isMine(article) || isDraft(article)) return;
+    enhance(fresh);
+    fresh.dataset.enhanced = "";
+    const beforeAttributeUpdated = (name) => name !== "open"; // a fold that the person opened stays open
+    Idiomorph.morph(article, fresh, { callbacks: { beforeAttributeUpdated } });
+  }
+
   // renew brings the list up to date. While the pointer or the focus is in it, no line
   // moves: those that are gone stay, pale, and new ones wait.
   let waiting;
@@ -282,6 +325,7 @@
     const old = page.querySelector("[data-queue-lines]");
     fresh.querySelector("[data-toast]")?.remove();
     mark(fresh);
+    notice(fresh);
     for (const line of fresh.querySelectorAll("[data-row]")) line.tabIndex = -1;
     waiting = undefined;
     if (!old.matches(":hover") && !old.contains(document.activeElement)) {
@@ -424,7 +468,17 @@
       else prepare(article.querySelector("[name=cases]:checked") ? article.dataset.author : "");
     };
     setInterval(alive, 10000);
-    setInterval(() => { if (document.visibilityState === "visible") reread(); }, 4000);
+
+    // The stream brings the list whenever it changes. Without one it is read now and then.
+    let isLive = false;
+    liveStream({
+      address: () => "/queue/live" + filter(), name: "queue", take,
+      show: (state) => {
+        isLive = state === "on";
+        if (state === "signed-out") say("You are signed out.");
+      },
+    });
+    setInterval(() => { if (!isLive && document.visibilityState === "visible") reread(); }, 15000);
     document.addEventListener("visibilitychange", alive);
 
     document.addEventListener("DOMContentLoaded", async () => {
