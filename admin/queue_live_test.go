@@ -118,8 +118,8 @@ func TestTheQueueIsLive(t *testing.T) {
 	elsewhere := staff(t, newServer(t, storetest.Another(t, s)), policy.Moderator)
 	elsewhere.send("POST", path+"/claim", "").want(200).json(&held)
 	live.wantHolder("a claim in another process", id, *held.ClaimedName)
-	elsewhere.send("POST", path+"/resolve", map[string]any{"outcome": "dismiss", "reason": "no spam", "cases": "author"}).
-		want(200)
+	dismissAll := map[string]any{"outcome": "dismiss", "reason": "no spam", "cases": "author"}
+	elsewhere.send("POST", path+"/resolve", dismissAll).want(200)
 	live.wantLines("a decision in another process", 1)
 	flags.wantLines("a decision about all of the filtered list", 0)
 

@@ -78,6 +78,7 @@
     if (how === "replace") history.replaceState(null, "", path);
     document.title = (article ? `Case ${idOf(article)}` : "Queue") + " · Treewarden";
     mark();
+    notice(page);
     (shown.querySelector("#case-title") || shown).focus({ preventScroll: true });
     scrollTo({ top: 0, behavior: "instant" });
     showMessage(shown);
@@ -286,16 +287,16 @@
   // is read again.
   function take(news) {
     if (news.lines === undefined || deciding > 0) return;
-    rereading = undefined; // what is being read now is older
+    rereading = undefined; // what is being read may be older than this
     renew(parse(news.lines, "[data-queue-lines]"));
   }
 
   // notice looks at the open case again when its line shows another holder or another
   // number of cases, or is gone: somebody else may have decided it or taken it over.
   let noticed;
-  function notice(fresh) {
+  function notice(list) {
     const article = current();
-    const line = article && fresh.querySelector(".queue-line.open");
+    const line = article && list.querySelector(".queue-line.open");
     const now = line ? `${line.dataset.count} ${line.querySelector(".holder")?.textContent ?? ""}` : "";
     const before = noticed;
     noticed = { id: idOf(article), now };
@@ -485,6 +486,7 @@
       const article = current();
       if (!article) return;
       article.dataset.enhanced = "";
+      notice(page);
       showMessage(article);
       const refused = await hold(article);
       if (refused) open(idOf(article), "");
