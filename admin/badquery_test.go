@@ -31,10 +31,8 @@ func queryOf(r route) any {
 		}
 	case "GET " + choosePath:
 		return chooseBody{}
-	case "GET /queue/:id", "GET /queue/live":
+	case "GET /queue/:id":
 		return queueQuery{}
-	case "GET /trollboard/live":
-		return liveQuery{}
 	case "GET /samples/new":
 		return sampleFormQuery{}
 	case "GET /samples/:id":

@@ -115,7 +115,7 @@ func TestTheQueueIsLive(t *testing.T) {
 	f.moderator2.send("POST", path+"/release", "").want(200)
 	live.wantHolder("a release", id, "")
 
-	elsewhere := staff(t, newServer(t, storetest.Another(t, s)), policy.Moderator)
+	elsewhere := signedIn(t, newServer(t, storetest.Another(t, s)), storetest.Staff(t, s, policy.Moderator))
 	elsewhere.send("POST", path+"/claim", "").want(200).json(&held)
 	live.wantHolder("a claim in another process", id, *held.ClaimedName)
 	dismissAll := map[string]any{"outcome": "dismiss", "reason": "no spam", "cases": "author"}

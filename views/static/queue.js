@@ -300,7 +300,7 @@
     const now = line ? `${line.dataset.count} ${line.querySelector(".holder")?.textContent ?? ""}` : "";
     const before = noticed;
     noticed = { id: idOf(article), now };
-    if (article && before?.id === noticed.id && before.now !== now) lookAgain(article);
+    if (article && before?.id === noticed.id && before.now && before.now !== now) lookAgain(article);
   }
 
   // lookAgain says in a case that the person works on why it is no longer theirs. Another
