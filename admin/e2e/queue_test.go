@@ -324,26 +324,47 @@ func TestTheQueueIsLive(t *testing.T) {
 	b.wantSame()
 }
 
-// TestTheQueueWithoutAStream has a browser that knows no streams: the list is read now
-// and then.
-func TestTheQueueWithoutAStream(t *testing.T) {
-	w := newQueueWorld(t, 2)
-	b := signedIn(t, w.world, policy.Admin)
-	run(b, "take the streams away", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
-			Source: `delete window.EventSource; const real = window.setInterval;
-				window.setInterval = (fn, pause) => real(fn, Math.min(pause, 200))`})
+// beforeScripts has the tab run a script before those of each page.
+func (b *tab) beforeScripts(script string) {
+	b.t.Helper()
+	run(b, "prepare the pages", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, page.AddScriptToEvaluateOnNewDocument,
+			page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
 		return err
 	}))
-	b.visit("/queue")
-	eval[bool](b, "window.sameDocument = true")
+}
+
+// TestTheQueueWithoutAStream has a browser that knows no streams, and one whose first
+// two streams fail. Without a stream the list is read now and then, and a stream that
+// failed is opened again.
+func TestTheQueueWithoutAStream(t *testing.T) {
+	w := newQueueWorld(t, 2)
+	none, lost := signedIn(t, w.world, policy.Admin), signedIn(t, w.world, policy.Admin)
+	none.beforeScripts(`delete window.EventSource; const real = window.setInterval;
+		window.setInterval = (fn, pause) => real(fn, Math.min(pause, 200))`)
+	lost.beforeScripts(`window.setInterval = () => {}; const Real = window.EventSource; window.tries = 0;
+		window.EventSource = function (address) {
+			if (++window.tries > 2) return new Real(address);
+			const failing = { addEventListener() {}, close() {} };
+			setTimeout(() => failing.onerror());
+			return failing;
+		}`)
 	id := slices.Min(slices.Collect(maps.Keys(w.open(policy.Admin))))
+	for _, b := range []*tab{none, lost} {
+		b.visit("/queue")
+		eval[bool](b, "window.sameDocument = true")
+	}
 	if _, err := w.store.Claim(t.Context(), w.staff[policy.Moderator], id); err != nil {
 		t.Fatal(err)
 	}
-	b.wantText(fmt.Sprintf("#case-%d .holder", id), policy.Moderator)
-	w.wantStreams(t, "queue", 0)
-	b.wantSame()
+	for _, b := range []*tab{none, lost} {
+		b.wantText(fmt.Sprintf("#case-%d .holder", id), policy.Moderator)
+		b.wantSame()
+	}
+	w.wantStreams(t, "queue", 1)
+	if tries := eval[int](lost, "window.tries"); tries != 3 {
+		t.Errorf("after two failures the stream was opened %d times", tries)
+	}
 }
 
 // decidedCase returns the address of a decided case of the demonstration.
