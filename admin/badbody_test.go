@@ -216,6 +216,8 @@ func bodyOf(r route) any {
 		return passwordBody{}
 	case "/account/display":
 		return displayBody{}
+	case breakPath:
+		return breakBody{}
 	case rolesPath, restorePath:
 		return rolesBody{}
 	}

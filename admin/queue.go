@@ -110,6 +110,7 @@ type queuePage struct {
 	Sorts     []Choice
 	Languages []Choice
 	Limited   *Limited
+	Notices   queueNotices
 	Pager     Pager
 	MayWork   bool
 	State     string
@@ -177,7 +178,8 @@ func (s *Server) queueList(ctx context.Context, layout Layout, q queueQuery, ope
 		return p, err
 	}
 	p.Pager = p.pager(list.Prev, list.Next, "")
-	return p, nil
+	p.Notices, err = s.queueNotices(ctx, p, q)
+	return p, err
 }
 
 // queuePage reads the list of the queue with what its page has around it.
@@ -316,23 +318,22 @@ var (
 )
 
 // peekQuery asks for the next case, without some cases, whose ids have dots between
-// them, and without those of an author.
+// them, and without those of an author. The first of these ids is that of the open case.
 type peekQuery struct {
 	queueQuery
 	Not    string     `form:"not" validate:"max=400"`
 	Except *uuid.UUID `form:"except"`
 }
 
-// maxTries is the number of cases that are tried if other people take them first.
-const maxTries = 50
-
-// waiting returns the first cases of the list that the query describes and that nobody
-// holds.
-func (s *Server) waiting(c *fiber.Ctx, q peekQuery) ([]int64, error) {
-	q.Lang = defaultLanguage(c, q.Lang)
+// waiting returns at most a number of the first cases of the list that the query
+// describes, that nobody holds, and whose toxicity is unknown or below a number, unless
+// that is nil.
+func (s *Server) waiting(
+	ctx context.Context, actor store.Actor, q peekQuery, below *float64, limit int,
+) ([]int64, error) {
 	q.Cursor, q.State, q.Assigned = "", "", "none"
-	f := q.filter(s.actor(c))
-	f.Limit = maxTries
+	f := q.filter(actor)
+	f.Limit, f.Below = limit, below
 	if q.Except != nil {
 		f.Except = *q.Except
 	}
@@ -341,7 +342,22 @@ func (s *Server) waiting(c *fiber.Ctx, q peekQuery) ([]int64, error) {
 			f.Not = append(f.Not, n)
 		}
 	}
-	return s.store.NextCases(c.UserContext(), s.actor(c), f)
+	return s.store.NextCases(ctx, actor, f)
+}
+
+// maxTries is the number of cases that are tried if other people take them first.
+const maxTries = 50
+
+// offered returns the cases that wait for the person, the next one first. Toxic ones are
+// not among them once the person's limit is reached. opening is the case that they open
+// just now; 0 is none.
+func (s *Server) offered(c *fiber.Ctx, q peekQuery, opening int64) ([]int64, error) {
+	rest, err := s.store.Rest(c.UserContext(), s.person(c), opening)
+	if err != nil {
+		return nil, err
+	}
+	q.Lang = defaultLanguage(c, q.Lang)
+	return s.waiting(c.UserContext(), s.actor(c), q, rest.Below, maxTries)
 }
 
 // peekNext sends the next case to a script, which shows it after the decision about the
@@ -354,7 +370,9 @@ func (s *Server) peekNext(c *fiber.Ctx) error {
 	if !isPartial(c) {
 		return c.Redirect(queuePath, fiber.StatusSeeOther)
 	}
-	found, err := s.waiting(c, q)
+	not := strings.Split(q.Not, ".")
+	opening, _ := actionID(not[0]) // the claim of the open case may be still on its way
+	found, err := s.offered(c, q, opening)
 	if err != nil {
 		return err
 	}
@@ -377,7 +395,7 @@ func (s *Server) openNext(c *fiber.Ctx, done string) error {
 	if err := decodeQuery(c, &q); err != nil {
 		return err
 	}
-	found, err := s.waiting(c, peekQuery{queueQuery: q})
+	found, err := s.offered(c, peekQuery{queueQuery: q}, 0)
 	if err != nil {
 		return err
 	}

@@ -45,6 +45,7 @@ func (q *openQueue) look(ctx context.Context, person store.Person) (event any, i
 	if err != nil {
 		return nil, false, err
 	}
+	p.Partial = true
 	lines, err := q.server.part("partials/queuelines", p)
 	if err != nil || lines == q.lines {
 		return queueNews{}, false, err

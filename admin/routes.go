@@ -97,6 +97,7 @@ func routes() []route {
 		{get, queuePath + "/next", policy.QueueWork, (*Server).peekNext, pageOnly},
 		{post, queuePath + "/next", policy.QueueWork, (*Server).nextCase, pageOnly},
 		{post, queuePath + "/skipped", policy.QueueWork, (*Server).takeBackSkips, pageOnly},
+		{post, breakPath, policy.QueueWork, (*Server).dismissBreak, pageOnly},
 		{get, myWorkPath, policy.AuditOwn, (*Server).myWork, pageOnly},
 		{get, queuePath + "/priority", policy.ScoringRead, (*Server).priority, apiOnly},
 		{put, queuePath + "/priority", policy.ScoringSave, (*Server).putPriority, apiOnly},

@@ -9,6 +9,7 @@ import (
 
 	"treewarden/policy"
 	"treewarden/scoring"
+	"treewarden/store/accounts"
 	"treewarden/store/audit"
 	"treewarden/store/cases"
 	"treewarden/store/counters"
@@ -173,6 +174,22 @@ func (s *Store) Claim(ctx context.Context, actor Actor, id int64) (Case, error) 
 		return c, s.announce(ctx, counters.Changed{Claims: true})
 	}
 	return c, s.notFree(ctx, c)
+}
+
+// Rest returns what a person's own settings ask for in the queue now. opening is a case
+// that they open just now; 0 is none.
+func (s *Store) Rest(ctx context.Context, person Person, opening int64) (cases.Rest, error) {
+	weights, err := s.boards.WeightsInForce(ctx)
+	if err != nil {
+		return cases.Rest{}, err
+	}
+	return cases.Resting(ctx, s.pool, person.UserID, person.Wellbeing, s.now(), weights.Formula.ToxicFrom,
+		s.cases.ByID(opening))
+}
+
+// DismissBreak has a person no longer reminded to take a break for a while.
+func (s *Store) DismissBreak(ctx context.Context, person Person) error {
+	return accounts.DismissBreak(ctx, s.pool, person.UserID, s.now())
 }
 
 // notFree is the Conflict of a case that somebody else holds, or that is closed.

@@ -11,6 +11,7 @@ import (
 	"treewarden/store/counters"
 	"treewarden/store/db"
 	"treewarden/store/sessions"
+	"treewarden/store/tables"
 )
 
 // Session is one sign-in of a staff member.
@@ -22,7 +23,11 @@ type Person struct {
 	Session   *Session // nil for a key
 	BlurToxic bool
 	Theme     string // system, light or dark
+	Wellbeing tables.Wellbeing
 }
+
+// Display is how the console looks to a person, and what they set for their wellbeing.
+type Display = accounts.Display
 
 // NoAccess is a sign-in with the right password by a person who may not enter.
 type NoAccess = sessions.NoAccess
@@ -104,7 +109,7 @@ func (s *Store) personOf(ctx context.Context, owner sessions.Owner, via string) 
 		Actor: Actor{
 			UserID: owner.UserID, Name: owner.Name, Role: owner.Role, Languages: owner.Languages, Via: via, Policy: inForce,
 		},
-		BlurToxic: owner.BlurToxic, Theme: owner.Theme,
+		BlurToxic: owner.BlurToxic, Theme: owner.Theme, Wellbeing: owner.Wellbeing,
 	}, err
 }
 
@@ -155,6 +160,6 @@ func (s *Store) ChangePassword(ctx context.Context, person Person, old, password
 func (s *Store) ForgetSignIns(ctx context.Context) error { return sessions.Forget(ctx, s.pool) }
 
 // SetDisplay stores a person's display settings.
-func (s *Store) SetDisplay(ctx context.Context, person Person, blurToxic bool, theme string) error {
-	return accounts.SetDisplay(ctx, s.pool, person.UserID, blurToxic, theme)
+func (s *Store) SetDisplay(ctx context.Context, person Person, d Display) error {
+	return accounts.SetDisplay(ctx, s.pool, person.UserID, d)
 }

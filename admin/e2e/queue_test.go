@@ -417,6 +417,55 @@ func TestTheQueueWithoutScripts(t *testing.T) {
 	w.wantOpen(1)
 }
 
+// TestTheBreakReminder works on a case until the reminder of a break shows, without a page
+// load, and dismisses it in the middle of a decision. Without scripts a form does that.
+func TestTheBreakReminder(t *testing.T) {
+	w := newQueueWorld(t, 2)
+	remind := func() {
+		storetest.Exec(t, w.store, "UPDATE users SET break_after = 45, break_dismissed_at = NULL")
+		storetest.Exec(t, w.store, "UPDATE case_views SET opened_at = now() - interval '52 minutes'")
+	}
+	b := signedIn(t, w.world, policy.Moderator)
+	b.size(narrow)
+	b.visit("/queue")
+	b.press("c")
+	id := b.openCase(0)
+	b.fill("#case-reason", "half a reas")
+	eval[bool](b, "window.sameDocument = true")
+	remind()
+	b.wantText(".queue-notices", "You have worked in the queue for 52 minutes without a break.")
+	for _, width := range []int64{narrow, wide} {
+		b.size(width)
+		b.wantFits()
+		b.runAxe()
+	}
+	b.size(narrow)
+	b.click("form[data-break] button")
+	b.gone(".queue-notices .notice")
+	b.wantSame()
+	if typed := eval[string](b, `document.querySelector("#case-reason").value`); typed != "half a reas" {
+		t.Errorf("the reason is %q after the reminder was dismissed", typed)
+	}
+	if focus := eval[string](b, "document.activeElement.id"); focus != "case-title" {
+		t.Errorf("the focus is on %q, want the case", focus)
+	}
+	w.wantHeld(id, policy.Moderator)
+
+	b = openTab(t, w.world)
+	b.withoutScripts()
+	b.visit(w.signInPath(t, policy.Moderator))
+	b.visit(fmt.Sprint("/queue/", id))
+	b.gone(".queue-notices .notice")
+	remind()
+	b.visit(fmt.Sprint("/queue/", id))
+	b.see(".queue-notices .notice")
+	b.wantStatus(b.follow("form[data-break] button"), 200)
+	b.gone(".queue-notices .notice")
+	if at := b.at(); at != fmt.Sprint("/queue/", id) {
+		t.Errorf("the button leads to %s", at)
+	}
+}
+
 // TestTheQueueLooks looks at the queue in its states, in all sizes and both themes.
 func TestTheQueueLooks(t *testing.T) {
 	w := demonstration(t)

@@ -1,6 +1,6 @@
 // Package accounts reads the accounts that can sign in and the API keys, inserts new
 // ones, and makes the changes of them that are not kept for an undo: revoked keys and
-// settings of the display. The package store checks who may do so and logs it.
+// a person's own settings. The package store checks who may do so and logs it.
 package accounts
 
 import (
@@ -119,12 +119,52 @@ func logRole(ctx context.Context, c db.Conn, action int64, id uuid.UUID, role st
 	return err
 }
 
-// SetDisplay stores how the console looks to a user.
-func SetDisplay(ctx context.Context, c db.Conn, user uuid.UUID, blurToxic bool, theme string) error {
-	if err := db.OneOf("theme", theme, "system", "light", "dark"); err != nil {
-		return db.Invalid{"theme": "Choose system, light or dark."}
+// Display is how the console looks to a user, and what they set for their own
+// wellbeing. 0 is off.
+type Display struct {
+	BlurToxic    bool
+	Theme        string
+	BreakAfter   int
+	ToxicPerHour int
+}
+
+func (d Display) check() error {
+	wrong := db.Invalid{}
+	if db.OneOf("theme", d.Theme, "system", "light", "dark") != nil {
+		wrong["theme"] = "Choose system, light or dark."
 	}
-	_, err := c.Exec(ctx, "UPDATE users SET blur_toxic = $2, theme = $3 WHERE user_id = $1", user, blurToxic, theme)
+	if d.BreakAfter != 0 && (d.BreakAfter < tables.MinBreakAfter || d.BreakAfter > tables.MaxBreakAfter) {
+		wrong["break_after"] = WrongBreakAfter
+	}
+	if d.ToxicPerHour < 0 || d.ToxicPerHour > tables.MaxToxicPerHour {
+		wrong["toxic_per_hour"] = WrongToxicPerHour
+	}
+	if len(wrong) > 0 {
+		return wrong
+	}
+	return nil
+}
+
+// The errors of the settings for a user's wellbeing.
+const (
+	WrongBreakAfter   = "Enter 15 to 240 minutes, or nothing to get no reminder."
+	WrongToxicPerHour = "Enter 1 to 200 cases, or nothing to have no limit."
+)
+
+// SetDisplay stores how the console looks to a user, and what they set for their own
+// wellbeing.
+func SetDisplay(ctx context.Context, c db.Conn, user uuid.UUID, d Display) error {
+	if err := d.check(); err != nil {
+		return err
+	}
+	_, err := c.Exec(ctx, `UPDATE users SET blur_toxic = $2, theme = $3, break_after = $4, toxic_per_hour = $5
+		WHERE user_id = $1`, user, d.BlurToxic, d.Theme, d.BreakAfter, d.ToxicPerHour)
+	return db.Translate(err)
+}
+
+// DismissBreak stores when a user dismissed the reminder to take a break.
+func DismissBreak(ctx context.Context, c db.Conn, user uuid.UUID, now time.Time) error {
+	_, err := c.Exec(ctx, "UPDATE users SET break_dismissed_at = $2 WHERE user_id = $1", user, now)
 	return db.Translate(err)
 }
 

@@ -38,10 +38,11 @@ func Claim(ctx context.Context, c db.Conn, id int64, by uuid.UUID, h Holders) (h
 	err = c.QueryRow(ctx, `WITH before AS (SELECT claimed_by FROM cases WHERE case_id = $3 FOR UPDATE),
 		claimed AS (UPDATE cases c SET claimed_by = $4, claimed_until = $5 FROM before
 			WHERE c.case_id = $3 AND c.status = 'open' AND coalesce(`+heldSQL+`, $4) = $4 RETURNING c.case_id),
-		seen AS (INSERT INTO case_views AS v (user_id, case_id, seen_at) SELECT $4, case_id, $1 FROM claimed
-			ON CONFLICT (user_id, case_id) DO UPDATE SET seen_at = excluded.seen_at)
+		seen AS (INSERT INTO case_views AS v (user_id, case_id, seen_at, opened_at) SELECT $4, case_id, $1, $1 FROM claimed
+			ON CONFLICT (user_id, case_id) DO UPDATE SET seen_at = excluded.seen_at,
+				opened_at = CASE WHEN v.seen_at > $6 THEN coalesce(v.opened_at, $1) ELSE $1 END)
 		SELECT EXISTS (SELECT FROM claimed), coalesce((SELECT claimed_by FROM before) <> $4, true)`,
-		h.Now, h.Roles, id, by, h.Now.Add(Lease)).Scan(&held, &fresh)
+		h.Now, h.Roles, id, by, h.Now.Add(Lease), h.Now.Add(-Break)).Scan(&held, &fresh)
 	return held, fresh, err
 }
 

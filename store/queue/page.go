@@ -26,6 +26,8 @@ type Filter struct {
 	// View is "" for the cases that wait now, skipped for those that the person
 	// skipped, later for postponed ones.
 	View string
+	// Below leaves out cases with a toxicity from this one on; nil leaves out none.
+	Below *float64
 	db.Page
 }
 
@@ -56,7 +58,7 @@ type View struct {
 
 func (v *View) order() db.Order {
 	return db.Order{Name: "queue " + v.Sort, Desc: true, Keys: make([]db.Key, 2)}.
-		Bound(v.Window, v.Lang, v.Within, v.Kind, v.Assigned, v.Author, v.View, v.Not, v.Except)
+		Bound(v.Window, v.Lang, v.Within, v.Kind, v.Assigned, v.Author, v.View, v.Not, v.Except, v.Below)
 }
 
 // shows reports whether the filter finds a case.
@@ -82,7 +84,7 @@ func (v *View) shows(c *Case) bool {
 	case v.Assigned == "me" && holder != v.Person, v.Assigned == "none" && held,
 		v.Kind == "report" && c.Reports == 0, v.Kind == "red_flag" && c.RedFlags+c.Imported == 0,
 		v.Author != uuid.Nil && c.Author != v.Author, v.Except != uuid.Nil && c.Author == v.Except,
-		slices.Contains(v.Not, c.ID):
+		slices.Contains(v.Not, c.ID), v.Below != nil && c.Toxicity != nil && *c.Toxicity >= *v.Below:
 		return false
 	}
 	return (v.Lang == "" || c.Lang == v.Lang) && policy.Covers(v.Within, cmp.Or(c.Lang, policy.Undetermined))

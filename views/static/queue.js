@@ -175,12 +175,14 @@
     try {
       const response = await part("/queue/next" + filter(), { method: "POST" });
       if (!response.ok) throw new Error(await why(response));
-      const article = parse(await response.text(), "[data-case]");
+      const html = await response.text();
+      const article = parse(html, "[data-case]");
       if (turn !== opening) return;
       release(before);
       claimedAt = Date.now();
       show(article || undefined, "push");
-      if (!article) say("No open case is left.");
+      const only = parse(html, "[data-fresh-notices]")?.content.querySelector("[data-only-toxic]");
+      if (!article) say(only?.textContent || "No open case is left.");
     } catch (error) {
       say(error.message);
     }
@@ -275,6 +277,7 @@
       if (!response.ok) return;
       const fresh = parse(await response.text(), "[data-queue-lines]");
       if (!fresh) return;
+      renewNotices(fresh.querySelector("[data-fresh-notices]"));
       toast(fresh.querySelector("[data-toast]"), undoes);
       if (mine === rereading) renew(fresh);
     } catch {
@@ -288,7 +291,9 @@
   function take(news) {
     if (news.lines === undefined || deciding > 0) return;
     rereading = undefined; // what is being read may be older than this
-    renew(parse(news.lines, "[data-queue-lines]"));
+    const fresh = parse(news.lines, "[data-queue-lines]");
+    renewNotices(fresh.querySelector("[data-fresh-notices]"));
+    renew(fresh);
   }
 
   // notice looks at the open case again when its line shows another holder or another
@@ -317,6 +322,15 @@
     fresh.dataset.enhanced = "";
     const beforeAttributeUpdated = (name) => name !== "open"; // a fold that the person opened stays open
     Idiomorph.morph(article, fresh, { callbacks: { beforeAttributeUpdated } });
+  }
+
+  // renewNotices brings the notices above the list up to date. While they say the same
+  // they stay, so that no screen reader reads out each minute of work.
+  function renewNotices(template) {
+    const old = document.querySelector("[data-notices]");
+    const fresh = template.content.firstElementChild;
+    template.remove();
+    if (fresh.dataset.notices !== old.dataset.notices) Idiomorph.morph(old, fresh);
   }
 
   // renew brings the list up to date. While the pointer or the focus is in it, no line
@@ -392,6 +406,17 @@
     on("submit", "form[data-next]", (event) => {
       event.preventDefault();
       openNext();
+    });
+
+    on("submit", "form[data-break]", async (event, form) => {
+      event.preventDefault();
+      const { refused } = await send(form.action);
+      if (refused) {
+        say(refused);
+        return;
+      }
+      (document.querySelector("#case-title") || document.querySelector("#main")).focus({ preventScroll: true });
+      reread();
     });
 
     // The undo of a decision opens its case again.
