@@ -108,7 +108,7 @@ func (w tiring) path(message int) string { return fmt.Sprint("/queue/", w.open[w
 // next opens the next case and returns where it is.
 func (w tiring) next() string {
 	w.t.Helper()
-	return w.client.post("/queue/next", nil).want(303).header.Get("Location")
+	return strings.TrimSuffix(w.client.post("/queue/next", nil).want(303).header.Get("Location"), "?")
 }
 
 // peek returns the case that a script would show after an open one, "" if there is none.
@@ -166,7 +166,7 @@ func TestToxicLimit(t *testing.T) {
 			t.Errorf("%s says %q", path, text)
 		}
 	}
-	if text := w.client.get("/queue").text(".queue-lines"); !strings.Contains(text, "buy pills") {
+	if text := w.client.get("/queue").text(".queue-lines"); !strings.Contains(text, "Troll") {
 		t.Errorf("the list leaves cases out: %s", text)
 	}
 	// It counts when it is decided, too.
@@ -252,7 +252,7 @@ func TestBreakReminder(t *testing.T) {
 	reminded(false, "before the time")
 	ago(0, "31 minutes", "1 minute")
 	reminded(true, "after the time")
-	if text := w.notices("/queue"); !strings.HasPrefix(text, "You have worked in the queue for 31 minutes without a break.") {
+	if text := w.notices("/queue"); !strings.Contains(text, "for 31 minutes without a break.") {
 		t.Errorf("the reminder says %q", text)
 	}
 	claim(0) // a sign of life of the open case

@@ -14,6 +14,7 @@ import (
 	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/store"
+	"treewarden/store/db"
 	"treewarden/store/storetest"
 )
 
@@ -497,5 +498,46 @@ func TestCasesFollowToxicity(t *testing.T) {
 	accepted(t, w.Store, classified("third", 0.75))
 	if got := toxicity(); got != 0.75 {
 		t.Errorf("toxicity %v of a message of nobody, want 0.75", got)
+	}
+}
+
+// TestQueueBelowAToxicity checks the filter that leaves toxic cases out: those of unknown
+// toxicity stay, and its cursors are its own.
+func TestQueueBelowAToxicity(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	rater := storetest.User(t, w.Store, "Rater")
+	storetest.Exec(t, w.Store, "INSERT INTO classifier_models (name, outputs) VALUES ('detoxify', '{toxicity}')")
+	for message, toxicity := range map[uuid.UUID]float64{w.prompt: 0.4, w.reply: 0.7} {
+		storetest.Exec(t, w.Store, `INSERT INTO classifier_outputs (tree_id, message_id, model_id, toxicity, scores)
+			SELECT tree_id, message_id, 1, $2, '{}' FROM message_trees WHERE message_id = $1`, message, toxicity)
+	}
+	accepted(t, w.Store, reported(w.prompt, rater, "spam"), reported(w.reply, rater, "spam"), reported(w.deep, rater, "spam"))
+	for below, want := range map[float64][]uuid.UUID{
+		0: {w.deep}, 0.4: {w.deep}, 0.41: {w.deep, w.prompt}, 0.7: {w.deep, w.prompt}, 0.71: {w.deep, w.prompt, w.reply},
+	} {
+		found := queueOf(t, w.Store, w.moderator, store.QueueFilter{Below: &below})
+		if len(found) != len(want) {
+			t.Errorf("below %v are %d cases, want %d", below, len(found), len(want))
+		}
+		for _, message := range want {
+			if _, ok := found[message]; !ok {
+				t.Errorf("below %v a case is missing", below)
+			}
+		}
+	}
+	below := 0.5
+	f := store.QueueFilter{Below: &below, Page: store.Page{Limit: 1}}
+	first, err := w.Queue(ctx, w.moderator, f)
+	if err != nil || first.Next == nil {
+		t.Fatalf("no second page: %v", err)
+	}
+	f.Cursor = *first.Next
+	if second, err := w.Queue(ctx, w.moderator, f); err != nil || len(second.Items) != 1 || second.Next != nil {
+		t.Errorf("the second page has %d cases, %v", len(second.Items), err)
+	}
+	f.Below = nil
+	if _, err := w.Queue(ctx, w.moderator, f); !errors.Is(err, db.ErrForeignCursor) {
+		t.Errorf("its cursor without the filter: %v", err)
 	}
 }
