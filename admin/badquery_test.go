@@ -39,6 +39,8 @@ func queryOf(r route) any {
 		return agreementQuery{}
 	case "GET /lists/new", "GET /lists/:id/edit":
 		return actBody{}
+	case "GET " + insightsPath:
+		return insightsPageQuery{}
 	case "GET " + whyPath:
 		return whyQuery{}
 	case "GET " + scoringPath:
@@ -105,7 +107,8 @@ var (
 // chosen lists parameters that are strings to the decoder but accept only a few
 // values.
 var chosen = []string{"frame", "formula", "role", "kind", "state", "tree_state", "actor", "target", "label", "toxicity",
-	"classifier", "cursor", "sort", "status", "with", "permission", "signal", "truth"}
+	"classifier", "cursor", "sort", "status", "with", "permission", "signal", "truth",
+	"moderator"}
 
 // wantOf returns the expected status for a value of a parameter: 200, 400, or 0
 // if both are right.

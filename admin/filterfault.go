@@ -23,6 +23,7 @@ var filterForms = map[string][]string{
 	"/audit":      {"actor", "kind", "since", "until"},
 	"/trollboard": {"q", "lang", "formula"},
 	listsPath:     {"q", "kind", "archived"},
+	insightsPath:  {"since", "until", "lang", "moderator", "step"},
 }
 
 // filterFault is a wrong value of a query.

@@ -35,11 +35,13 @@ func (s *Server) readyz(c *fiber.Ctx) error {
 type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
+	reading  chan struct{} // holds one while the figures of the queue are read
 }
 
 func newMetrics() *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
+		reading:  make(chan struct{}, 1),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "treewarden_request_seconds", Help: "How long requests took, by route.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
@@ -50,8 +52,14 @@ func newMetrics() *metrics {
 	return m
 }
 
+// showMetrics answers with the metrics of this process, and the figures of the queue if
+// they can be read in time.
 func (s *Server) showMetrics(c *fiber.Ctx) error {
-	return adaptor.HTTPHandler(promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))(c)
+	gatherers := prometheus.Gatherers{s.metrics.registry}
+	if figures := s.queueMetrics(c.UserContext()); figures != nil {
+		gatherers = append(gatherers, figures)
+	}
+	return adaptor.HTTPHandler(promhttp.HandlerFor(gatherers, promhttp.HandlerOpts{}))(c)
 }
 
 // observe gives each request its id, turns its error into an answer, and writes

@@ -70,6 +70,7 @@ var pages = []struct {
 	{"Messages", "/messages", "message", "m", policy.Read, ""},
 	{"Trees", "/trees", "tree", "r", policy.Read, ""},
 	{"Lists", listsPath, "list", "l", policy.ListRead, ""},
+	{"Insights", insightsPath, "chart", "i", policy.Read, ""},
 	{"Audit", "/audit", "audit", "a", policy.AuditOwn, ""},
 	{"Scoring", scoringPath, "weights", "s", policy.ScoringRead, "Settings"},
 	{"Queue order", priorityPath, "list", "o", policy.ScoringRead, "Settings"},

@@ -155,6 +155,9 @@ func routes() []route {
 		{get, "/users/:id/role", policy.UserRole, (*Server).roleForm, pageOnly},
 		{post, "/users/:id/role", policy.UserRole, (*Server).changeRole, pageOnly},
 
+		{get, insightsPath, policy.Read, (*Server).insights, pageOnly},
+		{get, insightsPath + "/queue", policy.Read, (*Server).insights, apiOnly},
+
 		{get, "/audit", policy.AuditOwn, (*Server).audit, both},
 		{get, "/actions/:id", policy.AuditOwn, (*Server).action, both},
 		{get, "/actions/:id/undo", policy.Read, (*Server).undoForm, pageOnly},

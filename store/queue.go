@@ -14,6 +14,7 @@ import (
 	"treewarden/store/cases"
 	"treewarden/store/counters"
 	"treewarden/store/db"
+	"treewarden/store/figures"
 	"treewarden/store/queue"
 )
 
@@ -295,4 +296,33 @@ func (s *Store) announce(ctx context.Context, changed counters.Changed) error {
 	err := s.pool.SendBatch(ctx, &batch).Close()
 	s.boards.Mark(changed)
 	return db.Translate(err)
+}
+
+// QueueFigures returns the figures of the queue.
+func (s *Store) QueueFigures(ctx context.Context, actor Actor, f figures.Filter) (figures.Queue, error) {
+	if err := need(actor, policy.Read); err != nil {
+		return figures.Queue{}, err
+	}
+	if _, err := s.boards.Current(ctx); err != nil { // the index of cases follows with it
+		return figures.Queue{}, err
+	}
+	return figures.Read(ctx, s.pool, s.cases, f, s.now())
+}
+
+// QueueModerators returns those who have decided cases.
+func (s *Store) QueueModerators(ctx context.Context, actor Actor) ([]figures.Moderator, error) {
+	if err := need(actor, policy.Read); err != nil {
+		return nil, err
+	}
+	return figures.Moderators(ctx, s.pool)
+}
+
+// QueueTotals returns the figures of the queue over all time, for monitoring.
+func (s *Store) QueueTotals(ctx context.Context) (figures.Totals, error) {
+	if _, err := s.boards.Current(ctx); err != nil {
+		return figures.Totals{}, err
+	}
+	t, err := figures.ReadTotals(ctx, s.pool)
+	t.Open = s.cases.Ages(s.now(), "", nil)
+	return t, db.Translate(err)
 }

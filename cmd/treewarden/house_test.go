@@ -29,9 +29,12 @@ var ourImports = map[string][]string{
 	"store/boards":   {"store/db", "store/tables", "store/counters", "scoring"},
 	"store/similar":  {"store/db", "scoring"},
 	"store/queue":    {"store/db", "scoring", "policy"},
-	"store/cases":    {"store/db", "store/counters", "store/tables", "store/queue", "scoring"},
-	"store/params":   {"store/db", "store/cases"},
-	"store/events":   {"store/db", "store/tables"},
+	"store/figures":  {"store/db", "store/queue", "policy"},
+	"store/cases": {
+		"store/db", "store/counters", "store/tables", "store/queue", "store/figures", "scoring", "policy",
+	},
+	"store/params": {"store/db", "store/cases"},
+	"store/events": {"store/db", "store/tables"},
 	"store/ingest": {
 		"store/db", "store/tables", "store/counters", "store/similar", "store/cases", "store/events", "scoring", "corpus",
 	},
@@ -53,6 +56,7 @@ var ourImports = map[string][]string{
 	"store/versions":   {"store/db", "store/tables", "scoring"},
 	"store/proof": {
 		"store/db", "store/aspects", "store/tables", "store/lists", "store/candidates", "store/versions", "store/cases",
+		"store/figures",
 	},
 	"store/scores": {"store/db", "store/counters", "store/users", "scoring"},
 	"store/audit":  {"store/db", "store/chain"},
@@ -63,7 +67,7 @@ var ourImports = map[string][]string{
 		"store/users", "store/messages", "store/lists", "store/candidates", "store/chain", "store/sessions", "store/jobs",
 		"store/similar", "store/samples", "store/policies", "store/audit", "store/bulk", "store/accounts",
 		"store/events", "store/aspects", "store/scores", "store/briefs",
-		"store/proof", "store/cases", "store/queue", "store/versions", "store/params",
+		"store/proof", "store/cases", "store/queue", "store/versions", "store/params", "store/figures",
 		"scoring", "policy", "migrations", "corpus",
 	},
 	"store/storetest": {"store", "store/postgres", "store/similar", "migrations", "policy"},

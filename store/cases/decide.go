@@ -10,8 +10,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"treewarden/policy"
 	"treewarden/store/counters"
 	"treewarden/store/db"
+	"treewarden/store/figures"
 )
 
 // Aspect is the name in the log of what became of the case on a message.
@@ -71,25 +73,35 @@ func Decide(ctx context.Context, c db.Conn, d Decision, ids []int64) ([]uuid.UUI
 }
 
 // decideSQL decides the cases $2 by the action $1. $3 is the decision about the flags,
-// $4 the outcome, $5 who decides, $6 the time.
-const decideSQL = `WITH chosen AS MATERIALIZED (
-		SELECT tree_id, message_id, case_id FROM cases WHERE case_id = ANY ($2) AND status = 'open'),
+// $4 the outcome, $5 who decides, $6 the time. A case is measured at its first decision,
+// from the first flag of a person on.
+var decideSQL = `WITH chosen AS MATERIALIZED (
+		SELECT c.tree_id, c.message_id, c.case_id, c.waited, coalesce(nullif(m.lang, ''), '` + policy.Undetermined + `') AS lang
+		FROM cases c JOIN messages m ON m.tree_id = c.tree_id AND m.message_id = c.message_id
+		WHERE c.case_id = ANY ($2) AND c.status = 'open'),
 	said AS (UPDATE reports p SET status = $3 FROM chosen n
 		WHERE p.tree_id = n.tree_id AND p.message_id = n.message_id AND p.status = 'open'
-		RETURNING p.message_id, p.report_id),
+		RETURNING p.message_id, p.report_id, p.at),
 	flagged AS (UPDATE reactions r SET decision = $3 FROM chosen n
 		WHERE r.tree_id = n.tree_id AND r.message_id = n.message_id AND r.emoji = '` + counters.RedFlag + `'
 			AND r.decision IS NULL
-		RETURNING r.message_id, r.user_id),
+		RETURNING r.message_id, r.user_id, r.at),
 	undecided AS (SELECT e.tree_id, e.message_id, e.red_flags - e.decided_flags AS n FROM chosen n
 		JOIN emoji_aggregates e ON e.tree_id = n.tree_id AND e.message_id = n.message_id AND e.red_flags > e.decided_flags),
 	imported AS (UPDATE emoji_aggregates e SET decided_flags = e.decided_flags + u.n,
 			dismissed_flags = e.dismissed_flags + CASE WHEN $3 = 'dismissed' THEN u.n ELSE 0 END
 		FROM undecided u WHERE e.tree_id = u.tree_id AND e.message_id = u.message_id),
+	first AS (SELECT message_id, min(at) AS at
+		FROM (SELECT message_id, at FROM said UNION ALL SELECT message_id, at FROM flagged) f GROUP BY message_id),
+	measured AS (SELECT n.*, CASE WHEN n.waited IS NULL
+			THEN greatest(0, floor(extract(epoch FROM $6::timestamptz - f.at)))::bigint END AS seconds
+		FROM chosen n LEFT JOIN first f ON f.message_id = n.message_id),
 	closed AS (UPDATE cases c SET status = 'decided', outcome = $4, decided_by = $5, decided_at = $6, action_id = $1,
-			claimed_by = NULL, claimed_until = NULL, later_until = NULL
-		FROM chosen n WHERE c.tree_id = n.tree_id AND c.message_id = n.message_id AND c.case_id = n.case_id
-		RETURNING c.tree_id, c.message_id, c.case_id, c.user_id, c.reporters),
+			claimed_by = NULL, claimed_until = NULL, later_until = NULL,
+			decided_lang = n.lang, waited = coalesce(n.waited, n.seconds)
+		FROM measured n WHERE c.tree_id = n.tree_id AND c.message_id = n.message_id AND c.case_id = n.case_id
+		RETURNING c.tree_id, c.message_id, c.case_id, c.user_id, c.reporters, n.lang, n.seconds),
+	counted AS (` + figures.CountSQL("closed", "$6::timestamptz", "$5::uuid", "$4::text") + `),
 	logged AS (INSERT INTO action_objects (action_id, object_type, object_id, aspect, tree_id, before, after)
 		SELECT $1, 'message', c.message_id, '` + Aspect + `', c.tree_id,
 			jsonb_build_object('case', c.case_id, 'status', 'open'),
@@ -116,9 +128,14 @@ func Reopen(ctx context.Context, c db.Conn, action, undone int64, touched *Touch
 		Reporters         []uuid.UUID
 		Holds             bool
 		After             []byte
+		At                *time.Time
+		By                uuid.UUID
+		Lang, Outcome     string
 	}
 	closed, err := db.Collect[row](ctx, c, `SELECT o.tree_id, o.object_id AS message_id, c.user_id AS author,
-			coalesce(c.reporters, '{}') AS reporters, coalesce(c.status = 'decided' AND c.action_id = $1, false) AS holds, o.after
+			coalesce(c.reporters, '{}') AS reporters, coalesce(c.status = 'decided' AND c.action_id = $1, false) AS holds, o.after,
+			c.decided_at AS at, coalesce(c.decided_by, '`+uuid.Nil.String()+`') AS by, coalesce(c.decided_lang, '') AS lang,
+			coalesce(c.outcome, '') AS outcome
 		FROM action_objects o LEFT JOIN cases c ON c.tree_id = o.tree_id AND c.message_id = o.object_id
 			AND c.case_id = (o.after->>'case')::bigint
 		WHERE o.action_id = $1 AND o.object_type = 'message' AND o.aspect = '`+Aspect+`' ORDER BY o.object_id`, undone)
@@ -126,10 +143,12 @@ func Reopen(ctx context.Context, c db.Conn, action, undone int64, touched *Touch
 		return uuid.Nil, nil, err
 	}
 	var changed []uuid.UUID
+	count := map[figures.Key]int{}
 	for _, r := range closed {
 		if !r.Holds {
 			return r.MessageID, nil, ErrLater
 		}
+		count[figures.Key{At: *r.At, By: r.By, Lang: r.Lang, Outcome: r.Outcome}]++
 		var was State
 		if err := json.Unmarshal(r.After, &was); err != nil {
 			return uuid.Nil, nil, fmt.Errorf("read what became of case on message %s: %w", r.MessageID, err)
@@ -145,7 +164,7 @@ func Reopen(ctx context.Context, c db.Conn, action, undone int64, touched *Touch
 		touched.Add(r.TreeID, r.MessageID, r.Author)
 		changed = append(changed, r.Reporters...)
 	}
-	return uuid.Nil, changed, nil
+	return uuid.Nil, changed, figures.CountUndone(ctx, c, count)
 }
 
 // reopenSQL opens one case again. A report whose author has reported the message again
@@ -161,7 +180,8 @@ var reopenSQL = []string{
 		WHERE tree_id = @tree AND message_id = @message AND @imported::int > 0`,
 	`UPDATE cases SET status = 'withdrawn', claimed_by = NULL, claimed_until = NULL
 		WHERE tree_id = @tree AND message_id = @message AND status = 'open'`,
-	`UPDATE cases SET status = 'open', outcome = NULL, decided_by = NULL, decided_at = NULL, action_id = NULL
+	`UPDATE cases SET status = 'open', outcome = NULL, decided_by = NULL, decided_at = NULL, decided_lang = NULL,
+			action_id = NULL
 		WHERE tree_id = @tree AND message_id = @message AND case_id = @case`,
 	`INSERT INTO action_objects (action_id, object_type, object_id, aspect, tree_id, before, after)
 		SELECT @action, object_type, object_id, aspect, tree_id, after, before FROM action_objects

@@ -5,15 +5,16 @@ import (
 
 	"treewarden/store/candidates"
 	"treewarden/store/cases"
+	"treewarden/store/figures"
 	"treewarden/store/lists"
 	"treewarden/store/tables"
 )
 
 // rowChecks compare what actions keep in rows of their own: the feedback of staff,
-// the items of lists and the verdicts on candidates.
+// the items of lists, the verdicts on candidates, the cases and their figures.
 func rowChecks() []check {
 	item, candidate := lists.ItemAspect, candidates.Aspect
-	return []check{
+	all := []check{
 		feedback("label", "label_votes v", "coalesce(w.after->'labels', '{}') = "+tables.VotesSQL),
 		feedback("reaction", "reactions v", "true"),
 		feedback("report", "reports v", "btrim(w.after->>'reason') = btrim(v.reason)"),
@@ -52,6 +53,10 @@ func rowChecks() []check {
 			unlogged(candidates.Object, "o.message_id", "'"+candidate+":' || o.list_id"),
 			"'candidate ' || o.message_id || ' of list ' || o.list_id || ' was decided'"),
 	}
+	for _, sql := range figures.DriftSQL {
+		all = append(all, check{sql})
+	}
+	return all
 }
 
 // drift finds rows that are not as the last action w on them left them. Their
