@@ -41,8 +41,8 @@ FROM messages m WHERE c.status = 'decided' AND m.tree_id = c.tree_id AND m.messa
 
 INSERT INTO queue_hours (hour, moderator, lang, outcome, decided, waited_seconds, waited_5m, waited_15m, waited_1h,
     waited_4h, waited_12h, waited_1d, waited_3d, waited_7d, waited_more)
-SELECT date_trunc('hour', decided_at, 'UTC'), coalesce(decided_by, '00000000-0000-0000-0000-000000000000'), decided_lang,
-    outcome, count(*), coalesce(sum(waited), 0),
+SELECT date_trunc('hour', decided_at, 'UTC'), coalesce(decided_by, '00000000-0000-0000-0000-000000000000'),
+    decided_lang, outcome, count(*), coalesce(sum(waited), 0),
     count(*) FILTER (WHERE waited <= 300),
     count(*) FILTER (WHERE waited > 300 AND waited <= 900),
     count(*) FILTER (WHERE waited > 900 AND waited <= 3600),

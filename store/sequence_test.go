@@ -34,6 +34,10 @@ func TestCountersInRandomSequences(t *testing.T) {
 		if _, err := q.VerifyChain(ctx); err != nil {
 			q.fail("the chain: %v", err)
 		}
+		_, differences, err := q.VerifyLog(ctx, nil)
+		if err != nil || strings.Contains(strings.Join(differences, "\n"), "the figures of the queue") {
+			q.fail("the figures of the queue: %v, %v", differences, err)
+		}
 		for name := range q.succeeded {
 			done[name] = true
 		}

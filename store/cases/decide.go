@@ -76,7 +76,8 @@ func Decide(ctx context.Context, c db.Conn, d Decision, ids []int64) ([]uuid.UUI
 // $4 the outcome, $5 who decides, $6 the time. A case is measured at its first decision,
 // from the first flag of a person on.
 var decideSQL = `WITH chosen AS MATERIALIZED (
-		SELECT c.tree_id, c.message_id, c.case_id, c.waited, coalesce(nullif(m.lang, ''), '` + policy.Undetermined + `') AS lang
+		SELECT c.tree_id, c.message_id, c.case_id, c.waited,
+			coalesce(nullif(m.lang, ''), '` + policy.Undetermined + `') AS lang
 		FROM cases c JOIN messages m ON m.tree_id = c.tree_id AND m.message_id = c.message_id
 		WHERE c.case_id = ANY ($2) AND c.status = 'open'),
 	said AS (UPDATE reports p SET status = $3 FROM chosen n
@@ -133,8 +134,8 @@ func Reopen(ctx context.Context, c db.Conn, action, undone int64, touched *Touch
 		Lang, Outcome     string
 	}
 	closed, err := db.Collect[row](ctx, c, `SELECT o.tree_id, o.object_id AS message_id, c.user_id AS author,
-			coalesce(c.reporters, '{}') AS reporters, coalesce(c.status = 'decided' AND c.action_id = $1, false) AS holds, o.after,
-			c.decided_at AS at, coalesce(c.decided_by, '`+uuid.Nil.String()+`') AS by, coalesce(c.decided_lang, '') AS lang,
+			coalesce(c.reporters, '{}') AS reporters, coalesce(c.status = 'decided' AND c.action_id = $1, false) AS holds,
+			o.after, c.decided_at AS at, coalesce(c.decided_by, '`+uuid.Nil.String()+`') AS by, coalesce(c.decided_lang, '') AS lang,
 			coalesce(c.outcome, '') AS outcome
 		FROM action_objects o LEFT JOIN cases c ON c.tree_id = o.tree_id AND c.message_id = o.object_id
 			AND c.case_id = (o.after->>'case')::bigint

@@ -27,9 +27,9 @@ type Class struct {
 
 // Classes are the classes of times to the first decision, in order.
 var Classes = [...]Class{
-	{"waited_5m", 5 * time.Minute}, {"waited_15m", 15 * time.Minute}, {"waited_1h", time.Hour}, {"waited_4h", 4 * time.Hour},
-	{"waited_12h", 12 * time.Hour}, {"waited_1d", 24 * time.Hour}, {"waited_3d", 3 * 24 * time.Hour},
-	{"waited_7d", 7 * 24 * time.Hour}, {"waited_more", 0},
+	{"waited_5m", 5 * time.Minute}, {"waited_15m", 15 * time.Minute}, {"waited_1h", time.Hour},
+	{"waited_4h", 4 * time.Hour}, {"waited_12h", 12 * time.Hour}, {"waited_1d", 24 * time.Hour},
+	{"waited_3d", 3 * 24 * time.Hour}, {"waited_7d", 7 * 24 * time.Hour}, {"waited_more", 0},
 }
 
 // waitColumns are the columns about waiting times, the sum of the seconds first.

@@ -48,7 +48,7 @@ type Counts struct {
 	Undone    int64    `json:"undone"`
 	Dismissed int64    `json:"dismissed"`
 	Share     *float64 `json:"dismissed_share" description:"null without a decision"`
-	First     Waits    `json:"first_action" description:"from the first report or red flag of a person to the first decision"`
+	First     Waits    `json:"first_action" description:"from a person's first report or red flag to the first decision"`
 }
 
 // Group is what the decisions with one outcome, in one language, or of one moderator
@@ -239,8 +239,7 @@ func (q *Queue) readPeriods(ctx context.Context, c db.Conn, f Filter) error {
 	if q.Step == "" {
 		q.Step = fitting(q.Until.Sub(since))
 	}
-	query := f.query(*q, fmt.Sprintf("date_trunc('%s', h.hour, 'UTC') AS start, h.outcome, sum(h.decided)::bigint AS decided",
-		q.Step), "")
+	query := f.query(*q, "date_trunc('"+q.Step+"', h.hour, 'UTC') AS start, h.outcome, sum(h.decided)::bigint AS decided", "")
 	const rest = "\nGROUP BY start, h.outcome ORDER BY start, h.outcome"
 	q.Queries[ByPeriod] = shown(query, rest)
 	if first == nil {
@@ -283,7 +282,8 @@ func (f Filter) openSQL() string {
 		columns = append(columns, "count(*) FILTER (WHERE "+lower+upper+")")
 		lower = strings.Replace(upper, "<", ">=", 1) + " AND "
 	}
-	columns = append(columns, "count(*) FILTER (WHERE "+strings.TrimSuffix(lower, " AND ")+")", "count(*)", "min(c.opened_at)")
+	lower = strings.TrimSuffix(lower, " AND ")
+	columns = append(columns, "count(*) FILTER (WHERE "+lower+")", "count(*)", "min(c.opened_at)")
 	query := db.Query{Columns: strings.Join(columns, ",\n\t"),
 		From: "cases c JOIN messages m ON m.tree_id = c.tree_id AND m.message_id = c.message_id"}
 	query.Where("c.status = 'open'")
