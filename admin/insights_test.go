@@ -150,7 +150,7 @@ func TestInsightsPage(t *testing.T) {
 		t.Errorf("without a decision: %s", text)
 	}
 	wrong := f.moderator.get("/insights?moderator=nobody&since=soon&lang=de").want(400)
-	if text := wrong.text(".filters"); !strings.Contains(text, "id of a user") || !strings.Contains(text, "must be a time") ||
+	if text := wrong.text(".filters"); !strings.Contains(text, "Moderator is the id of a user") || !strings.Contains(text, "Must be a time") ||
 		attr(wrong.page().Find("#since"), "value") != "soon" {
 		t.Errorf("a wrong filter: %s", text)
 	}

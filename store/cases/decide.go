@@ -94,7 +94,7 @@ var decideSQL = `WITH chosen AS MATERIALIZED (
 		FROM undecided u WHERE e.tree_id = u.tree_id AND e.message_id = u.message_id),
 	first AS (SELECT message_id, min(at) AS at
 		FROM (SELECT message_id, at FROM said UNION ALL SELECT message_id, at FROM flagged) f GROUP BY message_id),
-	measured AS (SELECT n.*, CASE WHEN n.waited IS NULL
+	measured AS (SELECT n.*, CASE WHEN n.waited IS NULL AND f.at IS NOT NULL
 			THEN greatest(0, floor(extract(epoch FROM $6::timestamptz - f.at)))::bigint END AS seconds
 		FROM chosen n LEFT JOIN first f ON f.message_id = n.message_id),
 	closed AS (UPDATE cases c SET status = 'decided', outcome = $4, decided_by = $5, decided_at = $6, action_id = $1,

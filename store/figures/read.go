@@ -279,11 +279,12 @@ func (f Filter) openSQL() string {
 	lower := ""
 	for _, limit := range queue.AgeLimits {
 		upper := fmt.Sprintf("now() - c.opened_at < interval '%d hours'", int(limit.Hours()))
-		columns = append(columns, "count(*) FILTER (WHERE "+lower+upper+")")
+		columns = append(columns, fmt.Sprintf("count(*) FILTER (WHERE %s) AS under_%dh", lower+upper, int(limit.Hours())))
 		lower = strings.Replace(upper, "<", ">=", 1) + " AND "
 	}
 	lower = strings.TrimSuffix(lower, " AND ")
-	columns = append(columns, "count(*) FILTER (WHERE "+lower+")", "count(*)", "min(c.opened_at)")
+	columns = append(columns, "count(*) FILTER (WHERE "+lower+") AS older", "count(*) AS cases",
+		"min(c.opened_at) AS oldest")
 	query := db.Query{Columns: strings.Join(columns, ",\n\t"),
 		From: "cases c JOIN messages m ON m.tree_id = c.tree_id AND m.message_id = c.message_id"}
 	query.Where("c.status = 'open'")
@@ -293,7 +294,7 @@ func (f Filter) openSQL() string {
 		query.Where(lang+" = ?", f.Lang)
 	}
 	query.WithinLanguages(lang, f.Within)
-	return shown(query, "\nGROUP BY 1 ORDER BY count(*) DESC, 1")
+	return shown(query, "\nGROUP BY 1 ORDER BY cases DESC, lang")
 }
 
 // maxPeriods is the number of periods up to which a chart can be read.
