@@ -174,11 +174,7 @@ func (s *Server) insights(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	moderators, err := s.store.QueueModerators(ctx, actor)
-	if err != nil {
-		return err
-	}
-	p.Languages, p.Moderators = p.languages(languages, q.Lang), moderatorChoices(moderators, q.Moderator, f.Moderator)
+	p.Languages, p.Moderators = p.languages(languages, q.Lang), moderatorChoices(found.Deciders, q.Moderator, f.Moderator)
 	p.Steps = choices(q.Step, "", "As fits", "hour", "Hours", "day", "Days", "week", "Weeks", "month", "Months")
 	p.draw()
 	return s.render(c, "insights", p)

@@ -25,6 +25,8 @@ var pageTypes = map[string]any{
 	"disputed":             disputedPage{},
 	"queue":                queuePage{},
 	"mywork":               myWorkPage{},
+	"insights":             insightsPage{},
+	"partials/chart":       chart{},
 	"partials/case":        &casePanel{},
 	"priority":             priorityPage{},
 	"roles":                rolesPage{},

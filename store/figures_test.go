@@ -47,7 +47,8 @@ func newFigured(t *testing.T) figured {
 		storetest.Report(t, f.Store, r.message, rater, "spam", f.now.Add(-r.ago))
 	}
 	// Red flags of files only: not measured.
-	storetest.Exec(t, f.Store, "INSERT INTO emoji_aggregates (tree_id, message_id, red_flags) VALUES ($1, $1, 3)", f.german[2])
+	storetest.Exec(t, f.Store, `INSERT INTO emoji_aggregates (tree_id, message_id, red_flags) VALUES ($1, $1, 3)`,
+		f.german[2])
 	if err := f.RebuildScores(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -309,14 +309,6 @@ func (s *Store) QueueFigures(ctx context.Context, actor Actor, f figures.Filter)
 	return figures.Read(ctx, s.pool, s.cases, f, s.now())
 }
 
-// QueueModerators returns those who have decided cases.
-func (s *Store) QueueModerators(ctx context.Context, actor Actor) ([]figures.Moderator, error) {
-	if err := need(actor, policy.Read); err != nil {
-		return nil, err
-	}
-	return figures.Moderators(ctx, s.pool)
-}
-
 // QueueTotals returns the figures of the queue over all time, for monitoring.
 func (s *Store) QueueTotals(ctx context.Context) (figures.Totals, error) {
 	if _, err := s.boards.Current(ctx); err != nil {

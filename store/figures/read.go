@@ -40,6 +40,8 @@ type Queue struct {
 	Periods    []Period          `json:"periods" description:"those without a decision too"`
 	Open       []queue.Ages      `json:"open" description:"the open cases now, by language and age"`
 	Queries    map[string]string `json:"queries" description:"the SQL that made the figures"`
+	// Deciders are all who have ever decided a case.
+	Deciders []Moderator `json:"-"`
 }
 
 // Counts are the figures of some decisions.
@@ -57,6 +59,12 @@ type Group struct {
 	Key  string  `json:"key" description:"an outcome, a language, or a user's id (zeros for the program itself)"`
 	Name *string `json:"display_name,omitempty"` // of a moderator
 	Counts
+}
+
+// Moderator is somebody who has decided cases.
+type Moderator struct {
+	ID   uuid.UUID // Nil for the program itself
+	Name *string
 }
 
 // Waits are how long cases waited for their first decision.
@@ -162,6 +170,9 @@ func Read(ctx context.Context, pool *pgxpool.Pool, open *queue.Index, f Filter, 
 				return err
 			}
 		}
+		if q.Deciders, err = readModerators(ctx, tx); err != nil {
+			return err
+		}
 		return q.readPeriods(ctx, tx, f)
 	})
 	return q, err
@@ -199,6 +210,13 @@ func (f Filter) query(q Queue, columns, join string) db.Query {
 		query.Where("h.moderator = ?", *f.Moderator)
 	}
 	return query
+}
+
+// readModerators returns those who have decided cases, by name.
+func readModerators(ctx context.Context, c db.Conn) ([]Moderator, error) {
+	return db.Collect[Moderator](ctx, c, `SELECT q.moderator AS id, u.display_name AS name
+		FROM (SELECT DISTINCT moderator FROM queue_hours) q LEFT JOIN users u ON u.user_id = q.moderator
+		ORDER BY lower(u.display_name), 1`)
 }
 
 func readGroups(ctx context.Context, c db.Conn, query db.Query, rest string) ([]Group, error) {
@@ -239,7 +257,7 @@ func (q *Queue) readPeriods(ctx context.Context, c db.Conn, f Filter) error {
 	if q.Step == "" {
 		q.Step = fitting(q.Until.Sub(since))
 	}
-	query := f.query(*q, "date_trunc('"+q.Step+"', h.hour, 'UTC') AS start, h.outcome, sum(h.decided)::bigint AS decided", "")
+	query := f.query(*q, "date_trunc('"+q.Step+"', h.hour, 'UTC') AS start, h.outcome,\n\tsum(h.decided)::bigint AS decided", "")
 	const rest = "\nGROUP BY start, h.outcome ORDER BY start, h.outcome"
 	q.Queries[ByPeriod] = shown(query, rest)
 	if first == nil {

@@ -26,12 +26,6 @@ type Decisions struct {
 	Decided, Undone int64
 }
 
-// Moderator is somebody who has decided cases.
-type Moderator struct {
-	ID   uuid.UUID // Nil for the program itself
-	Name *string
-}
-
 // ReadTotals returns the figures of the queue over all time, without the open cases.
 func ReadTotals(ctx context.Context, c db.Conn) (Totals, error) {
 	t := Totals{Waits: map[string]Waits{}}
@@ -61,11 +55,4 @@ func ReadTotals(ctx context.Context, c db.Conn) (Totals, error) {
 		t.Waits[lang] = newWaits(sum)
 	}
 	return t, err
-}
-
-// Moderators returns those who have decided cases, by name.
-func Moderators(ctx context.Context, c db.Conn) ([]Moderator, error) {
-	return db.Collect[Moderator](ctx, c, `SELECT q.moderator AS id, u.display_name AS name
-		FROM (SELECT DISTINCT moderator FROM queue_hours) q LEFT JOIN users u ON u.user_id = q.moderator
-		ORDER BY lower(u.display_name), 1`)
 }
