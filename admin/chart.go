@@ -3,8 +3,10 @@ package admin
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // chart is a chart of bars, drawn as SVG (partials/chart). Bars have parts on top of
@@ -56,7 +58,8 @@ func (b bar) sum() (n int64) {
 
 const (
 	barsTop, barsHeight, labelsHeight = 10, 160, 24
-	mostLabels                        = 7
+	// On a phone there is room for so many labels of up to seven letters, and longer ones.
+	shortLabels, longLabels = 7, 4
 )
 
 // newChart draws bars.
@@ -73,7 +76,11 @@ func newChart(text string, series []chartSeries, bars []bar) chart {
 		c.Lines = append(c.Lines, chartLine{c.Bottom - int(n*barsHeight/top), number(n)})
 		c.Axis = max(c.Axis, 7*len(number(n))+8)
 	}
-	every := (len(bars) + mostLabels - 1) / mostLabels
+	labels := shortLabels
+	if slices.ContainsFunc(bars, func(b bar) bool { return utf8.RuneCountInString(b.Label) > 7 }) {
+		labels = longLabels
+	}
+	every := (len(bars) + labels - 1) / labels
 	share := 100 / float64(max(1, len(bars)))
 	for i, b := range bars {
 		left, middle := float64(i)*share, (float64(i)+.5)*share
@@ -83,9 +90,9 @@ func newChart(text string, series []chartSeries, bars []bar) chart {
 			column.Label = b.Label
 		}
 		switch { // a label at an edge stays within the chart
-		case len(bars) > mostLabels && middle < 6:
+		case every > 1 && middle < 12:
 			column.Anchor = "start"
-		case len(bars) > mostLabels && middle > 94:
+		case every > 1 && middle > 88:
 			column.Anchor = "end"
 		}
 		y := float64(c.Bottom)
