@@ -206,7 +206,7 @@ func TestMetricsOfTheQueue(t *testing.T) {
 	}
 	f.server.store.Close()
 	text = nobody.get("/metrics").want(200).body
-	if !strings.Contains(text, "treewarden_request_seconds") || strings.Contains(text, "treewarden_queue") {
+	if !strings.Contains(text, "treewarden_request_seconds") || strings.Contains(text, "treewarden_queue_decisions") {
 		t.Errorf("the metrics without the database: %.300s", text)
 	}
 }

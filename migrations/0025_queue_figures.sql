@@ -1,13 +1,9 @@
 -- +goose Up
 -- The figures of the queue, counted as decisions happen (store/figures).
--- The language of the message when the case was decided, und if nobody knew it. The
--- message's own may change later.
 -- waited are the seconds from the first report or red flag of a person to the first
 -- decision. Null: nobody has decided yet, or the case had only red flags of files, whose
 -- date is the message's own. An undo leaves it: the first decision stays the first.
-ALTER TABLE cases
-    ADD decided_lang text,
-    ADD waited bigint;
+ALTER TABLE cases ADD waited bigint;
 
 -- The decisions of an hour, a moderator, a language and an outcome. What is undone later
 -- is counted in the hour of its decision. The others are about the cases that were
@@ -34,15 +30,13 @@ CREATE TABLE queue_hours (
 );
 
 -- The decisions from before that stand. Those that were undone had no figures.
-UPDATE cases c SET decided_lang = coalesce(nullif(m.lang, ''), 'und'),
-    waited = CASE WHEN c.imported_flags = 0
-        THEN greatest(0, floor(extract(epoch FROM c.decided_at - c.opened_at)))::bigint END
-FROM messages m WHERE c.status = 'decided' AND m.tree_id = c.tree_id AND m.message_id = c.message_id;
+UPDATE cases SET waited = greatest(0, floor(extract(epoch FROM decided_at - opened_at)))::bigint
+WHERE status = 'decided' AND imported_flags = 0;
 
 INSERT INTO queue_hours (hour, moderator, lang, outcome, decided, waited_seconds, waited_5m, waited_15m, waited_1h,
     waited_4h, waited_12h, waited_1d, waited_3d, waited_7d, waited_more)
 SELECT date_trunc('hour', decided_at, 'UTC'), coalesce(decided_by, '00000000-0000-0000-0000-000000000000'),
-    decided_lang, outcome, count(*), coalesce(sum(waited), 0),
+    coalesce(nullif(lang, ''), 'und'), outcome, count(*), coalesce(sum(waited), 0),
     count(*) FILTER (WHERE waited <= 300),
     count(*) FILTER (WHERE waited > 300 AND waited <= 900),
     count(*) FILTER (WHERE waited > 900 AND waited <= 3600),

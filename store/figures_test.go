@@ -60,7 +60,7 @@ func newFigured(t *testing.T) figured {
 	decide(t, f.Store, f.second, on(f.german[2]), store.ResolveParams{Outcome: cases.Dismiss})
 	// A ban elsewhere that closes the cases of the user is a decision too.
 	act(t, f.Store, f.second, store.Act{Kind: "ban", Target: *on(f.german[3]).UserID,
-		Params: store.BanParams{CloseParams: store.CloseParams{CloseCases: true}}})
+		Params: store.BanParams{Close: store.CloseParams{CloseCases: true}}})
 	return f
 }
 
@@ -242,7 +242,7 @@ func TestFiguresAreProved(t *testing.T) {
 		"UPDATE queue_hours SET waited_seconds = waited_seconds + 1 WHERE outcome = 'halt'",
 		"UPDATE queue_hours SET waited_5m = waited_5m + 1 WHERE outcome = 'halt'",
 		"DELETE FROM queue_hours WHERE outcome = 'reject'",
-		"UPDATE cases SET decided_lang = NULL WHERE outcome = 'ban'",
+		"UPDATE cases SET lang = 'fr' WHERE outcome = 'ban'",
 		"UPDATE cases SET decided_at = decided_at - interval '1 day' WHERE outcome = 'ban'",
 	} {
 		tx := holding(t, f.Store, sql)
@@ -261,7 +261,7 @@ func TestFiguresAreProved(t *testing.T) {
 func TestFiguresOfBefore(t *testing.T) {
 	t.Parallel()
 	f := newFigured(t)
-	migration, err := os.ReadFile("../migrations/0024_queue_figures.sql")
+	migration, err := os.ReadFile("../migrations/0025_queue_figures.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +269,7 @@ func TestFiguresOfBefore(t *testing.T) {
 	if !found {
 		t.Fatal("the migration has no such part")
 	}
-	tx := holding(t, f.Store, "UPDATE cases SET decided_lang = NULL, waited = NULL")
+	tx := holding(t, f.Store, "UPDATE cases SET waited = NULL")
 	for _, sql := range []string{"DELETE FROM queue_hours", "--" + counts} {
 		if _, err := tx.Exec(ctx, sql); err != nil {
 			t.Fatal(err)

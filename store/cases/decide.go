@@ -10,7 +10,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"treewarden/policy"
 	"treewarden/store/counters"
 	"treewarden/store/db"
 	"treewarden/store/figures"
@@ -76,9 +75,7 @@ func Decide(ctx context.Context, c db.Conn, d Decision, ids []int64) ([]uuid.UUI
 // $4 the outcome, $5 who decides, $6 the time. A case is measured at its first decision,
 // from the first flag of a person on.
 var decideSQL = `WITH chosen AS MATERIALIZED (
-		SELECT c.tree_id, c.message_id, c.case_id, c.waited,
-			coalesce(nullif(m.lang, ''), '` + policy.Undetermined + `') AS lang
-		FROM cases c JOIN messages m ON m.tree_id = c.tree_id AND m.message_id = c.message_id
+		SELECT c.tree_id, c.message_id, c.case_id, c.waited, ` + figures.LangSQL + ` AS lang FROM cases c
 		WHERE c.case_id = ANY ($2) AND c.status = 'open'),
 	said AS (UPDATE reports p SET status = $3 FROM chosen n
 		WHERE p.tree_id = n.tree_id AND p.message_id = n.message_id AND p.status = 'open'
@@ -99,7 +96,7 @@ var decideSQL = `WITH chosen AS MATERIALIZED (
 		FROM chosen n LEFT JOIN first f ON f.message_id = n.message_id),
 	closed AS (UPDATE cases c SET status = 'decided', outcome = $4, decided_by = $5, decided_at = $6, action_id = $1,
 			claimed_by = NULL, claimed_until = NULL, later_until = NULL,
-			decided_lang = n.lang, waited = coalesce(n.waited, n.seconds)
+			waited = coalesce(n.waited, n.seconds)
 		FROM measured n WHERE c.tree_id = n.tree_id AND c.message_id = n.message_id AND c.case_id = n.case_id
 		RETURNING c.tree_id, c.message_id, c.case_id, c.user_id, c.reporters, n.lang, n.seconds),
 	counted AS (` + figures.CountSQL("closed", "$6::timestamptz", "$5::uuid", "$4::text") + `),
@@ -135,7 +132,7 @@ func Reopen(ctx context.Context, c db.Conn, action, undone int64, touched *Touch
 	}
 	closed, err := db.Collect[row](ctx, c, `SELECT o.tree_id, o.object_id AS message_id, c.user_id AS author,
 			coalesce(c.reporters, '{}') AS reporters, coalesce(c.status = 'decided' AND c.action_id = $1, false) AS holds,
-			o.after, c.decided_at AS at, coalesce(c.decided_by, '`+uuid.Nil.String()+`') AS by, coalesce(c.decided_lang, '') AS lang,
+			o.after, c.decided_at AS at, coalesce(c.decided_by, '`+uuid.Nil.String()+`') AS by, `+figures.LangSQL+` AS lang,
 			coalesce(c.outcome, '') AS outcome
 		FROM action_objects o LEFT JOIN cases c ON c.tree_id = o.tree_id AND c.message_id = o.object_id
 			AND c.case_id = (o.after->>'case')::bigint
@@ -181,8 +178,7 @@ var reopenSQL = []string{
 		WHERE tree_id = @tree AND message_id = @message AND @imported::int > 0`,
 	`UPDATE cases SET status = 'withdrawn', claimed_by = NULL, claimed_until = NULL
 		WHERE tree_id = @tree AND message_id = @message AND status = 'open'`,
-	`UPDATE cases SET status = 'open', outcome = NULL, decided_by = NULL, decided_at = NULL, decided_lang = NULL,
-			action_id = NULL
+	`UPDATE cases SET status = 'open', outcome = NULL, decided_by = NULL, decided_at = NULL, action_id = NULL
 		WHERE tree_id = @tree AND message_id = @message AND case_id = @case`,
 	`INSERT INTO action_objects (action_id, object_type, object_id, aspect, tree_id, before, after)
 		SELECT @action, object_type, object_id, aspect, tree_id, after, before FROM action_objects

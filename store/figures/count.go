@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"treewarden/policy"
 	"treewarden/store/db"
 )
 
@@ -94,6 +95,10 @@ func CountUndone(ctx context.Context, c db.Conn, undone map[Key]int) error {
 	return nil
 }
 
+// LangSQL is the language by which a case c is counted: that of its message when it was
+// open for the last time.
+const LangSQL = "coalesce(nullif(c.lang, ''), '" + policy.Undetermined + "')"
+
 // DriftSQL are queries for differences between the figures and the cases, counted
 // independently. Each row is one sentence.
 var DriftSQL = []string{
@@ -101,8 +106,8 @@ var DriftSQL = []string{
 			|| ' in ' || key.lang || ' at ' || key.hour || '; it is ' || coalesce(c.n, 0)
 		FROM (SELECT hour, moderator, lang, outcome, decided - undone AS n FROM queue_hours) q
 		FULL JOIN (SELECT date_trunc('hour', decided_at, 'UTC') AS hour, coalesce(decided_by, ` + program + `) AS moderator,
-				coalesce(decided_lang, 'no language') AS lang, outcome, count(*) AS n
-			FROM cases WHERE status = 'decided' GROUP BY 1, 2, 3, 4) c USING (hour, moderator, lang, outcome)
+				` + LangSQL + ` AS lang, outcome, count(*) AS n
+			FROM cases c WHERE status = 'decided' GROUP BY 1, 2, 3, 4) c USING (hour, moderator, lang, outcome)
 		CROSS JOIN LATERAL (SELECT hour, moderator, lang, outcome) key
 		WHERE coalesce(q.n, 0) <> coalesce(c.n, 0)`,
 	`SELECT 'the figures of the queue have ' || q.n || ' waiting times of ' || q.seconds || ' seconds; it is ' || c.n

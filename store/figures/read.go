@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"treewarden/policy"
 	"treewarden/store/db"
 	"treewarden/store/queue"
 )
@@ -292,8 +291,7 @@ func (q *Queue) readPeriods(ctx context.Context, c db.Conn, f Filter) error {
 // openSQL returns a query for the open cases by age. It counts what the index in memory
 // has: cases that only banned people flagged are left out.
 func (f Filter) openSQL() string {
-	const lang = "coalesce(nullif(m.lang, ''), '" + policy.Undetermined + "')"
-	columns := []string{lang + " AS lang"}
+	columns := []string{LangSQL + " AS lang"}
 	lower := ""
 	for _, limit := range queue.AgeLimits {
 		upper := fmt.Sprintf("now() - c.opened_at < interval '%d hours'", int(limit.Hours()))
@@ -303,15 +301,14 @@ func (f Filter) openSQL() string {
 	lower = strings.TrimSuffix(lower, " AND ")
 	columns = append(columns, "count(*) FILTER (WHERE "+lower+") AS older", "count(*) AS cases",
 		"min(c.opened_at) AS oldest")
-	query := db.Query{Columns: strings.Join(columns, ",\n\t"),
-		From: "cases c JOIN messages m ON m.tree_id = c.tree_id AND m.message_id = c.message_id"}
+	query := db.Query{Columns: strings.Join(columns, ",\n\t"), From: "cases c"}
 	query.Where("c.status = 'open'")
 	query.Where(`(c.imported_flags > 0 OR EXISTS (SELECT FROM unnest(c.reporters) r(id)
 		JOIN users u ON u.user_id = r.id AND u.banned_at IS NULL))`)
 	if f.Lang != "" {
-		query.Where(lang+" = ?", f.Lang)
+		query.Where(LangSQL+" = ?", f.Lang)
 	}
-	query.WithinLanguages(lang, f.Within)
+	query.WithinLanguages(LangSQL, f.Within)
 	return shown(query, "\nGROUP BY 1 ORDER BY cases DESC, lang")
 }
 
