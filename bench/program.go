@@ -112,7 +112,7 @@ func (p *program) send(request *http.Request, key string) ([]byte, error) {
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
+	if err == nil && response.StatusCode/100 != 2 {
 		err = &refused{response.StatusCode, string(text)}
 	}
 	return text, err
