@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/store"
+	"treewarden/store/audit"
 	"treewarden/store/storetest"
 )
 
@@ -440,4 +442,23 @@ func TestLogHoldsBeforeAndAfter(t *testing.T) {
 func isConflict(err error) bool {
 	var conflict *store.Conflict
 	return errors.As(err, &conflict)
+}
+
+// TestTargetsAreKnown checks that the log finds the actions of every kind by their
+// target.
+func TestTargetsAreKnown(t *testing.T) {
+	t.Parallel()
+	kinds := slices.Clone(store.Kinds)
+	for _, name := range []string{"set_formula", "set_priority", "set_policy", "create_staff", "create_key"} {
+		kind, ok := store.KindNamed(name)
+		if !ok {
+			t.Errorf("there is no kind %s", name)
+		}
+		kinds = append(kinds, kind)
+	}
+	for _, kind := range kinds {
+		if !slices.Contains(audit.Targets, kind.Target) {
+			t.Errorf("%s has the target %q, by which the log finds no action", kind.Name, kind.Target)
+		}
+	}
 }

@@ -73,7 +73,7 @@ func (s *Store) UserBrief(ctx context.Context, actor Actor, id uuid.UUID, formul
 	if err := need(actor, policy.Read); err != nil {
 		return UserBrief{}, err
 	}
-	f := ActionFilter{Concerning: &id, Page: Page{Limit: briefs.ShownActions}}
+	f := ActionFilter{Concerning: &id}
 	return briefs.Of(ctx, s.pool, id, formula, s.now(), f, limitToVisible(actor, &f) == nil)
 }
 

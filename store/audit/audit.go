@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -200,15 +202,23 @@ func List(ctx context.Context, c db.Conn, f Filter) (db.List[Action], error) {
 	return db.List[Action]{Items: actions, Next: next, Prev: prev}, nil
 }
 
-// Count returns the number of actions that a filter finds.
-func Count(ctx context.Context, c db.Conn, f Filter) (n int, err error) {
-	q := db.Query{Columns: "count(*)", From: tables}
+// Last returns the last actions that a filter finds, the newest first, and the number of
+// all that it finds. The page of the filter is not used.
+func Last(ctx context.Context, c db.Conn, f Filter, limit int) (last []Action, all int, err error) {
+	q := db.Query{Columns: columns + ", count(*) OVER () AS total" + db.NoCursorKey, From: tables}
 	if err := f.narrow(ctx, c, &q); err != nil {
-		return 0, err
+		return nil, 0, err
+	}
+	type counted struct {
+		row
+		Total int
 	}
 	sql, args := q.SQL()
-	err = c.QueryRow(ctx, sql, args...).Scan(&n)
-	return n, db.Translate(err)
+	rows, err := db.Collect[counted](ctx, c, sql+" ORDER BY a.seq DESC LIMIT "+strconv.Itoa(limit), args...)
+	for _, r := range rows {
+		last, all = append(last, r.action()), r.Total
+	}
+	return last, all, err
 }
 
 // narrow adds the conditions of the filter on actions a.
@@ -237,12 +247,12 @@ func (f Filter) narrow(ctx context.Context, c db.Conn, q *db.Query) error {
 		if err != nil {
 			return db.BadParameter{Name: "target", Malformed: "target is the id of a user, message or tree."}
 		}
-		q.Where(`(a.target_id = ? OR a.id IN (`+touching+`))`, target.String(), target)
+		q.Where("a.id IN ("+touching+")", target.String(), target)
 	}
 	if f.Concerning != nil {
-		q.Where(`(a.target_id = ? OR a.id IN (`+touching+`
+		q.Where(`a.id IN (`+touching+`
 			UNION SELECT o.action_id FROM messages m JOIN action_objects o ON o.object_type = 'message'
-				AND o.object_id = m.message_id WHERE m.user_id = ?))`,
+				AND o.object_id = m.message_id WHERE m.user_id = ?)`,
 			f.Concerning.String(), *f.Concerning, *f.Concerning)
 	}
 	if f.Since != nil {
@@ -271,9 +281,14 @@ func actorsNamed(ctx context.Context, c db.Conn, name string) ([]uuid.UUID, erro
 	return ids, db.Translate(err)
 }
 
-// touching is a query for the actions that changed an object.
-const touching = `SELECT o.action_id FROM action_objects o
-	WHERE o.object_id = ? AND o.object_type IN ('user', 'message', 'tree', 'formula', 'priority')`
+// Targets are the types of targets that actions have.
+var Targets = []string{"user", "message", "tree", "list", "formula", "priority", "policy"}
+
+// touching is a query for the actions on an object, and for those that changed it. It
+// begins with the object, so that it does not read the whole log.
+var touching = `SELECT t.id FROM actions t WHERE t.target_type IN ('` + strings.Join(Targets, "', '") + `') AND t.target_id = ?
+	UNION SELECT o.action_id FROM action_objects o
+		WHERE o.object_id = ? AND o.object_type IN ('user', 'message', 'tree', 'formula', 'priority')`
 
 // RecentReasons returns the actor's last reasons for a kind of action, the newest
 // first. A form offers them.

@@ -63,13 +63,7 @@ func Of(ctx context.Context, c db.Conn, id uuid.UUID, formula scoring.Formula, n
 	if b.Given, err = users.CountFeedback(ctx, c, id); err != nil || !seesActions {
 		return b, err
 	}
-	list, err := audit.List(ctx, c, f)
-	if err != nil {
-		return b, err
-	}
-	b.Actions, b.Done = list.Items, new(len(list.Items))
-	if list.Next != nil {
-		*b.Done, err = audit.Count(ctx, c, f)
-	}
+	last, all, err := audit.Last(ctx, c, f, ShownActions)
+	b.Actions, b.Done = last, &all
 	return b, err
 }
