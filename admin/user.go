@@ -99,6 +99,7 @@ type userPage struct {
 	Pager           Pager
 	Rater           *raterView // on the first page of the user's feedback
 	Brief           store.UserBrief
+	Given           int     // labels, reactions and reports by the user
 	Reveal          *reveal // of the tab of messages
 	revealed        bool
 	// one is true for a request of the user, and false for a request of a tab
@@ -204,6 +205,9 @@ func (s *Server) userPage(c *fiber.Ctx, q userQuery) (userPage, error) {
 	}
 	p.revealed = p.withReveal(c)
 	if p.Brief, err = s.store.UserBrief(c.UserContext(), s.actor(c), id, p.Formula); err != nil {
+		return p, err
+	}
+	if p.Given, err = s.store.CountFeedback(c.UserContext(), s.actor(c), id); err != nil {
 		return p, err
 	}
 	p.Tabs = p.tabs()

@@ -39,7 +39,7 @@ func (p userPage) SignalTitle() string {
 func (p userPage) tabs() []Choice {
 	tabs := []Choice{
 		{p.tab("messages"), "Messages " + number(p.User.Stats[scoring.Total].Messages), p.Filter.Tab == "messages"},
-		{p.tab("given"), "Given " + number(p.Brief.Given), p.Filter.Tab == "given"},
+		{p.tab("given"), "Given " + number(p.Given), p.Filter.Tab == "given"},
 		{p.tab("actions"), "Done", p.Filter.Tab == "actions"},
 	}
 	if p.Brief.Done != nil {

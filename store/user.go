@@ -77,6 +77,14 @@ func (s *Store) UserBrief(ctx context.Context, actor Actor, id uuid.UUID, formul
 	return briefs.Of(ctx, s.pool, id, formula, s.now(), f, limitToVisible(actor, &f) == nil)
 }
 
+// CountFeedback counts what UserFeedback lists.
+func (s *Store) CountFeedback(ctx context.Context, actor Actor, id uuid.UUID) (int, error) {
+	if err := need(actor, policy.Read); err != nil {
+		return 0, err
+	}
+	return users.CountFeedback(ctx, s.pool, id)
+}
+
 // UserFeedback lists a user's feedback, the newest first.
 func (s *Store) UserFeedback(ctx context.Context, actor Actor, id uuid.UUID, p Page) (List[Feedback], error) {
 	if err := need(actor, policy.Read); err != nil {

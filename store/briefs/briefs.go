@@ -13,7 +13,6 @@ import (
 	"treewarden/store/db"
 	"treewarden/store/messages"
 	"treewarden/store/scores"
-	"treewarden/store/users"
 )
 
 // Brief is what the head of a user's page, and the card of a message's author,
@@ -23,7 +22,6 @@ type Brief struct {
 	Parts          []scoring.Part        // of the overall score
 	Reports        []messages.UserReport // the newest open ones
 	Notes          string                // of staff
-	Given          int                   // labels, reactions and reports, as users.FeedbackOf lists them
 	// Done is the number of actions on the user, nil if the reader may not see
 	// them, and Actions are the last.
 	Done    *int
@@ -60,8 +58,8 @@ func Of(ctx context.Context, c db.Conn, id uuid.UUID, formula scoring.Formula, n
 	if err = c.QueryRow(ctx, "SELECT coalesce(notes, '') FROM users WHERE user_id = $1", id).Scan(&b.Notes); err != nil {
 		return b, err
 	}
-	if b.Given, err = users.CountFeedback(ctx, c, id); err != nil || !seesActions {
-		return b, err
+	if !seesActions {
+		return b, nil
 	}
 	last, all, err := audit.Last(ctx, c, f, ShownActions)
 	b.Actions, b.Done = last, &all
