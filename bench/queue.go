@@ -90,8 +90,8 @@ func (b *bench) measureQueue(ctx context.Context) error {
 	b.within("decision over HTTP"+what+", p50", took[2].median(), 0, "POST /api/v1/queue/ID/resolve")
 	b.within("decision over HTTP"+what+", p99", took[2].percentile(99), limit, "POST /api/v1/queue/ID/resolve")
 	b.within("claim of the next case over HTTP"+what+", p99", took[4].percentile(99), limit, "POST /queue/ID/claim")
-	b.within("case after the next one over HTTP"+what+", p50", took[5].median(), 0, "GET /queue/next as a part")
-	b.within("case after the next one over HTTP"+what+", p99", took[5].percentile(99), limit, "GET /queue/next as a part")
+	b.within("case after the next one, read beforehand"+what+", p50", took[5].median(), 0, "GET /queue/next as a part")
+	b.within("case after the next one, read beforehand"+what+", p99", took[5].percentile(99), 0, "GET /queue/next as a part")
 	return b.workTogether(ctx)
 }
 

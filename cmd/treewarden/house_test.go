@@ -60,7 +60,7 @@ var ourImports = map[string][]string{
 	},
 	"store/scores": {"store/db", "store/counters", "store/users", "scoring"},
 	"store/audit":  {"store/db", "store/chain"},
-	"store/briefs": {"store/db", "store/messages", "store/scores", "store/audit", "scoring"},
+	"store/briefs": {"store/db", "store/users", "store/messages", "store/scores", "store/audit", "scoring"},
 	"store/bulk":   {"store/db", "store/tables", "store/counters", "store/boards", "store/similar", "store/cases"},
 	"store": {
 		"store/db", "store/tables", "store/counters", "store/boards", "store/ingest", "store/importer", "store/raters",
