@@ -3,10 +3,12 @@ package admin
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/PuerkitoBio/goquery"
 	"github.com/google/uuid"
 
 	"treewarden/policy"
@@ -247,5 +249,47 @@ func TestQueueOfALanguage(t *testing.T) {
 	at := moderator.post("/queue/next", nil).want(303).header.Get("Location")
 	if strings.HasPrefix(at, "/queue/") {
 		t.Errorf("the next case of a German moderator is at %s, want none", at)
+	}
+}
+
+// TestWhatOthersDid checks that the page of a person's decisions tells what others did
+// about the same messages later: undid, decided otherwise, deleted.
+func TestWhatOthersDid(t *testing.T) {
+	t.Parallel()
+	f := newFlagged(t)
+	s := f.server.store
+	resolve := func(who *client, message uuid.UUID, outcome string) any {
+		path := fmt.Sprintf("/api/v1/queue/%d/resolve", f.cases(t)[message])
+		return who.send("POST", path, map[string]any{"outcome": outcome, "reason": "reason of " + outcome}).want(200).
+			field("action", "id")
+	}
+	marks := func() []string {
+		page := f.moderator.get("/queue/mine").want(200).page()
+		var all []string
+		page.Find("#later-title").Closest("section").Find("[data-row]").Each(func(_ int, row *goquery.Selection) {
+			all = append(all, strings.Join(strings.Fields(row.Find(".feed-text").Text()), " "))
+		})
+		return append(all, strings.Join(strings.Fields(page.Find("#later-title").Closest("section").
+			Find(".feed-total").Text()), " "))
+	}
+	if got, want := marks(), []string{"No decision of yours stands"}; !slices.Equal(got, want) {
+		t.Errorf("before any decision: %q, want %q", got, want)
+	}
+	again := storetest.User(t, s, "Reporter")
+	undone := resolve(f.moderator, f.messages[0], "dismiss")
+	f.moderator2.send("POST", fmt.Sprintf("/api/v1/actions/%v/undo", undone), map[string]any{"reason": "too mild"}).want(403)
+	admin := staff(t, f.server, policy.Admin)
+	admin.send("POST", fmt.Sprintf("/api/v1/actions/%v/undo", undone), map[string]any{"reason": "too mild"}).want(200)
+	resolve(f.moderator, f.messages[1], "dismiss")
+	storetest.Report(t, s, f.messages[1], again, "it is still there", time.Now())
+	resolve(f.moderator2, f.messages[1], "reject")
+	resolve(f.moderator, f.messages[2], "reject")
+	admin.send("POST", fmt.Sprintf("/api/v1/messages/%s/delete", f.messages[2]), map[string]any{"reason": "an insult"}).want(200)
+	want := []string{
+		"Marked as spam: “no” agreed", "Dismissed: “buy more pills” differed", "Dismissed: “buy pills” undone",
+		"Your decisions on 2 cases stand · agreed: 1 · differed: 1 · undone: 1",
+	}
+	if got := marks(); !slices.Equal(got, want) {
+		t.Errorf("what others did:\n%q\nwant\n%q", got, want)
 	}
 }

@@ -148,6 +148,14 @@ func (s *Store) TouchedCases(ctx context.Context, actor Actor, target string, id
 	return cases.CountTouched(ctx, s.pool, target, id)
 }
 
+// MyFate returns what became of what the actor decided in the queue since a time.
+func (s *Store) MyFate(ctx context.Context, actor Actor, since time.Time) (cases.Fate, error) {
+	if err := need(actor, policy.Read); err != nil {
+		return cases.Fate{}, err
+	}
+	return cases.FateOf(ctx, s.pool, actor.UserID, since)
+}
+
 // CaseMessage returns the message of a case.
 func (s *Store) CaseMessage(ctx context.Context, actor Actor, id int64) (uuid.UUID, error) {
 	if err := need(actor, policy.Read); err != nil {

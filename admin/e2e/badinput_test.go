@@ -3,10 +3,12 @@ package e2e
 import (
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
 	"treewarden/policy"
+	"treewarden/store"
 )
 
 // foreign lists the elements and attributes on a page that no view writes:
@@ -15,7 +17,7 @@ const foreign = `(() => {
 	const ours = new Set(("html head meta title link script body a abbr article bdi br button caption code " +
 		"datalist dd del details dialog div dl dt em fieldset figcaption figure footer form h1 h2 h3 header hr input " +
 		"ins kbd label legend li main meter nav ol option p pre section select small span strong summary " +
-		"table tbody td textarea tfoot th thead time tr ul blockquote svg path rect circle line polyline g").split(" "));
+		"table tbody td textarea tfoot th thead time tr ul blockquote svg path rect circle line polyline g text").split(" "));
 	const inText = new Set("p br hr em strong del blockquote pre code bdi ul ol li table thead tbody tr th td span div a"
 		.split(" "));
 	const textAttributes = new Set("class href rel target start align role aria-label tabindex dir lang title".split(" "));
@@ -28,7 +30,7 @@ const foreign = `(() => {
 	if (allLinks.length !== 2 || allMeta.length !== 3) say("links or meta", document.head);
 	if (document.querySelectorAll("h1").length !== 1) say("headings", document.body.querySelector("h1") || document.body);
 	for (const el of document.querySelectorAll("*")) {
-		const template = el.matches("#keys-sheet, main > [data-no-case]") && !el.closest(".text, bdi");
+		const template = el.matches("#keys-sheet, [data-no-case]") && !el.closest(".text, bdi");
 		if (!ours.has(el.localName) && !template) say("an element", el);
 		for (const { name, value } of el.attributes) {
 			if (name.startsWith("on") || ["style", "srcdoc", "xlink:href", "background", "poster", "ping"].includes(name))
@@ -130,9 +132,30 @@ func TestBadInput(t *testing.T) {
 			b.harmless(fmt.Sprintf("/actions/%d", id))
 		}
 	})
+	sub("Queue", func(b *tab) { h.queue(b) })
 	sub("Dialogs", func(b *tab) { h.dialogs(b) })
 	sub("LongAndRightToLeft", func(b *tab) { h.longAndRightToLeft(b) })
 	sub("Addresses", func(b *tab) { h.addresses(b) })
+}
+
+// queue opens the queue, whose reporters, reasons and authors are all hostile.
+func (h *hostileWorld) queue(b *tab) {
+	b.t.Helper()
+	b.pages("/queue?limit=200&lang=all")
+	var last int64
+	for _, prompt := range h.prompts {
+		id := h.one(b.t, "SELECT case_id::text FROM cases WHERE message_id = $1 AND status = 'open'", prompt)
+		b.harmless("/queue/" + id + "?lang=all")
+		last, _ = strconv.ParseInt(id, 10, 64)
+	}
+	if _, err := h.store.Act(b.t.Context(), h.staff[policy.Moderator], store.Act{
+		Kind: "resolve", Target: h.prompts[len(h.prompts)-1], Reason: beginning(h.texts[1]+" "+h.texts[2], 400),
+		Params: store.ResolveParams{Case: last, Outcome: "delete"}}); err != nil {
+		b.t.Fatal(err)
+	}
+	b.harmless(fmt.Sprintf("/queue/%d", last))
+	b.harmless("/queue/mine")
+	b.harmless("/insights")
 }
 
 // pages opens all pages of a list.

@@ -180,12 +180,6 @@ func Former(ctx context.Context, c db.Conn, h Holders, of Case) ([]Case, error) 
 		ORDER BY c.case_id DESC LIMIT 20`), h.Now, h.Roles, of.TreeID, of.MessageID, of.ID)
 }
 
-// Decided returns the cases that a person decided since a time, the newest first.
-func Decided(ctx context.Context, c db.Conn, h Holders, by uuid.UUID, since time.Time, limit int) ([]Case, error) {
-	return read(ctx, c, selectSQL(`WHERE c.status = 'decided' AND c.decided_by = $3 AND c.decided_at >= $4
-		ORDER BY c.decided_at DESC, c.case_id DESC LIMIT $5`), h.Now, h.Roles, by, since, limit)
-}
-
 func read(ctx context.Context, c db.Conn, sql string, args ...any) ([]Case, error) {
 	rows, err := db.Collect[row](ctx, c, sql, args...)
 	if err != nil {
