@@ -60,6 +60,8 @@ const (
 	barsTop, barsHeight, labelsHeight = 10, 160, 24
 	// On a phone there is room for so many labels of up to seven letters, and longer ones.
 	shortLabels, longLabels = 7, 4
+	// fewestSlots keeps a few bars from becoming too wide.
+	fewestSlots = 6
 )
 
 // newChart draws bars.
@@ -81,7 +83,7 @@ func newChart(text string, series []chartSeries, bars []bar) chart {
 		labels = longLabels
 	}
 	every := (len(bars) + labels - 1) / labels
-	share := 100 / float64(max(1, len(bars)))
+	share := 100 / float64(max(fewestSlots, len(bars)))
 	for i, b := range bars {
 		left, middle := float64(i)*share, (float64(i)+.5)*share
 		column := chartColumn{X: percentOf(left + share*.1), Width: percentOf(share * .8), Middle: percentOf(middle),

@@ -118,11 +118,24 @@ func invisible(r rune, size int, first byte) (label, name string) {
 
 // Excerpt returns the beginning of a text on one line, of at most n characters,
 // for tables and lists. It is a plain string; the template escapes it. It has
-// no direction characters, so that the cut cannot leave one open.
+// no direction characters, so that the cut cannot leave one open, and no marks of
+// headings, quotes and lists.
 func Excerpt(text string, n int) string {
 	var out strings.Builder
 	length, space := 0, false
-	for _, r := range text {
+	atStart, skip := true, 0 // of a line; the bytes up to skip are a mark
+	for i, r := range text {
+		if i < skip {
+			continue
+		}
+		if atStart && !unicode.IsSpace(r) {
+			if mark := blockMark(text[i:]); mark > 0 {
+				skip = i + mark
+				continue
+			}
+			atStart = false
+		}
+		atStart = atStart || r == '\n'
 		switch {
 		case unicode.IsSpace(r) || unicode.Is(unicode.Cc, r):
 			space = length > 0
@@ -141,4 +154,17 @@ func Excerpt(text string, n int) string {
 		length++
 	}
 	return out.String()
+}
+
+// blockMark returns the length of the mark of a heading, a quote or a list at the start
+// of a line, or 0.
+func blockMark(line string) int {
+	n := len(line) - len(strings.TrimLeft(line, "#"))
+	if n == 0 && line != "" && strings.IndexByte(">-*+", line[0]) >= 0 {
+		n = 1
+	}
+	if n > 6 || n >= len(line) || line[n] != ' ' && line[n] != '\t' {
+		return 0
+	}
+	return n
 }

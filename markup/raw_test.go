@@ -69,6 +69,10 @@ func TestExcerpt(t *testing.T) {
 		{"漢字漢字", 2, "漢字…"},
 		{"a\u202eb\u2066c", 9, "abc"},
 		{"", 9, ""},
+		{"## What you need\n\n- a pan\n  * oil\n> hot", 40, "What you need a pan oil hot"},
+		{"#tag, 2 - 1 = 1 and -5", 40, "#tag, 2 - 1 = 1 and -5"},
+		{"> - #### deep\n####### seven\n-\n- ", 40, "deep ####### seven -"},
+		{strings.Repeat(" ", 1000) + "late", 4, "late"},
 	} {
 		if got := Excerpt(test.in, test.n); got != test.want {
 			t.Errorf("Excerpt(%q, %d) = %q, want %q", test.in, test.n, got, test.want)

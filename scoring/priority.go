@@ -49,7 +49,7 @@ var PriorityParts = [...]PriorityInfo{
 		Counts:  "the binary logarithm of 1 + the author's troll score in the frame",
 		Measure: func(score float64) float64 { return math.Log2(1 + max(score, 0)) },
 	}, {
-		Part: Reporters, Title: "Reporters", Unit: "trusted reporters", Weight: 8, Measure: same,
+		Part: Reporters, Title: "Reporters", Unit: "trusted", Weight: 8, Measure: same,
 		Counts: "those who reported or flagged the message, each by the share of their flags that was upheld",
 	}, {
 		Part: CaseToxicity, Title: "Toxicity", Unit: "of 1", Weight: 10, Measure: same,
