@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"treewarden/corpus"
 	"treewarden/markup"
 	"treewarden/policy"
 	"treewarden/scoring"
@@ -38,6 +40,7 @@ type casePanel struct {
 	Gone      []goneLine
 
 	MayWork bool
+	Foreign bool // the message is in a language that the person does not act on
 	Mine    bool // the person holds the case
 	HeldBy  string
 	// The form.
@@ -58,13 +61,25 @@ type reporterLine struct {
 	Decided    int64
 	Trust      float64
 	Banned     bool
+	Author     bool // reported their own message
 }
+
+// longReason is the number of characters from which on a reason opens on demand.
+const longReason = 400
+
+// Long reports whether the reason opens on demand.
+func (r reporterLine) Long() bool { return corpus.TooLongFor(r.Reason, longReason) }
+
+// Beginning returns the beginning of a long reason.
+func (r reporterLine) Beginning() string { return markup.Excerpt(r.Reason, longReason/2) }
 
 // Record says in words what became of the person's flags.
 func (r reporterLine) Record() string {
 	switch {
 	case r.Banned:
 		return "banned: does not count"
+	case r.Author:
+		return "the author: does not count"
 	case r.Decided == 0:
 		return "no decided case yet"
 	}
@@ -147,9 +162,6 @@ func (p casePanel) OthersCount() int { return len(p.Others) + p.More }
 // AllCount is the number of open cases of the author.
 func (p casePanel) AllCount() int { return p.OthersCount() + 1 }
 
-// UnseenCount is the number of these that the person has not opened.
-func (p casePanel) UnseenCount() int { return len(p.Unseen) + p.More }
-
 // BanLengths returns the choices of how long a ban lasts.
 func (p casePanel) BanLengths() []Choice {
 	return choices(p.Params.For, "day", "1 day", "week", "7 days", "month", "30 days", "", "For good")
@@ -216,14 +228,15 @@ func (p *casePanel) api() any { return p.Case }
 // casePanel reads a case. Its form holds what the person sent.
 func (s *Server) casePanel(c *fiber.Ctx, q queueQuery, id int64, sent decision) (*casePanel, error) {
 	ctx, actor, person := c.UserContext(), s.actor(c), s.person(c)
-	p := casePanel{Person: person, MayWork: person.May(policy.QueueWork),
-		Body: sent.body, Params: sent.params, Wrong: sent.wrong}
+	p := casePanel{Person: person, Body: sent.body, Params: sent.params, Wrong: sent.wrong}
 	p.Body.Key = rand.Text()
 	p.Query = mustQuery(query(c), "done", "", "notice", "", "not", "", "except", "")
 	var err error
 	if p.CaseDetail, err = s.store.CaseDetail(ctx, actor, id, scoring.Window(q.Window)); err != nil {
 		return nil, err
 	}
+	covered := policy.Covers(actor.ActsOn(), cmp.Or(orEmpty(p.Lang), policy.Undetermined))
+	p.MayWork, p.Foreign = person.May(policy.QueueWork) && covered, !covered
 	message, err := s.store.Message(ctx, actor, p.MessageID)
 	if err != nil {
 		return nil, err
@@ -268,18 +281,19 @@ func (s *Server) casePanel(c *fiber.Ctx, q queueQuery, id int64, sent decision) 
 	return &p, nil
 }
 
-// usualReasons are offered to people who have not decided a case yet.
+// usualReasons stand first, so that each keeps its key.
 var usualReasons = []string{"Spam", "Insults or threats", "Wrong language", "Nothing wrong", "Sexual content", "Personal data"}
 
-// withUsualReasons returns up to six reasons: those used last, then the usual ones.
+// ownReasons is the number of a person's own reasons beside the usual ones.
+const ownReasons = 3
+
+// withUsualReasons returns the usual reasons and a few others that the person used last,
+// these in the order of the alphabet: a key means the same as long as they stay.
 func withUsualReasons(last []string) []string {
-	all := slices.Clone(last[:min(len(last), len(usualReasons))])
-	for _, usual := range usualReasons {
-		if len(all) < len(usualReasons) && !slices.Contains(all, usual) {
-			all = append(all, usual)
-		}
-	}
-	return all
+	own := slices.DeleteFunc(slices.Clone(last), func(reason string) bool { return slices.Contains(usualReasons, reason) })
+	own = own[:min(len(own), ownReasons)]
+	slices.Sort(own)
+	return append(slices.Clone(usualReasons), own...)
 }
 
 // shownSiblings is the number of siblings and of replies beside a case.
@@ -315,7 +329,7 @@ func (p *casePanel) reporters() {
 		at[user] = len(p.Reporters)
 		p.Reporters = append(p.Reporters, reporterLine{Name: named(name, user), User: "/users/" + user.String(), Reason: reason,
 			At: when, Flag: flag, Upheld: record.Upheld, Decided: record.Upheld + record.Dismissed, Trust: record.Trust,
-			Banned: record.Banned})
+			Banned: record.Banned, Author: p.UserID != nil && *p.UserID == user})
 	}
 	for _, r := range p.Reports {
 		add(r.UserID, r.Name, r.Reason, r.At, false)

@@ -122,7 +122,8 @@ func (p queuePage) api() any { return p.list }
 
 // Filtered reports whether the list leaves cases out.
 func (p queuePage) Filtered() bool {
-	return p.Query.Get("kind") != "" || p.Query.Get("user") != "" || p.Query.Get("assigned") != ""
+	return p.Query.Get("kind") != "" || p.Query.Get("user") != "" || p.Query.Get("assigned") != "" ||
+		p.Query.Get("lang") != "" && p.Query.Get("lang") != allLanguages
 }
 
 // The addresses of the forms that open the next case, and that have skipped ones
@@ -326,12 +327,12 @@ type peekQuery struct {
 }
 
 // waiting returns at most a number of the first cases of the list that the query
-// describes, that nobody holds, and whose toxicity is unknown or below a number, unless
-// that is nil.
+// describes, that nobody holds or, with assigned=me, the person, and whose toxicity is
+// unknown or below a number, unless that is nil.
 func (s *Server) waiting(
 	ctx context.Context, actor store.Actor, q peekQuery, below *float64, limit int,
 ) ([]int64, error) {
-	q.Cursor, q.State, q.Assigned = "", "", "none"
+	q.Cursor, q.State = "", ""
 	f := q.filter(actor)
 	f.Limit, f.Below = limit, below
 	if q.Except != nil {
@@ -356,7 +357,12 @@ func (s *Server) offered(c *fiber.Ctx, q peekQuery, opening int64) ([]int64, err
 	if err != nil {
 		return nil, err
 	}
-	q.Lang = defaultLanguage(c, q.Lang)
+	q.Lang, q.Assigned = defaultLanguage(c, q.Lang), "none"
+	found, err := s.waiting(c.UserContext(), s.actor(c), q, rest.Below, maxTries)
+	if err != nil || len(found) > 0 {
+		return found, err
+	}
+	q.Assigned = "me" // such as one that is open in a tab that is lost
 	return s.waiting(c.UserContext(), s.actor(c), q, rest.Below, maxTries)
 }
 

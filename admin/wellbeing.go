@@ -59,6 +59,7 @@ func (s *Server) queueNotices(ctx context.Context, p queuePage, q queueQuery) (q
 	if n.Rest, err = s.store.Rest(ctx, p.Person, 0); err != nil || n.Below == nil {
 		return n, err
 	}
+	q.Assigned = "none"
 	mild, err := s.waiting(ctx, p.Person.Actor, peekQuery{queueQuery: q}, n.Below, 1)
 	if err != nil || len(mild) > 0 {
 		return n, err

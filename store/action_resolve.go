@@ -124,7 +124,7 @@ func (d *actionTx) lockCase(c cases.Ref, p ResolveParams) (user User, err error)
 // chooseCases returns the cases to decide, whose trees are locked. It returns a
 // Conflict if the case itself is closed, or if somebody else holds it.
 func (d *actionTx) chooseCases(c cases.Ref, p ResolveParams) (cases.Chosen, error) {
-	chosen, err := cases.Choose(d.Ctx, d.Conn, d.holders(), d.actor.UserID, c.ID, c.AuthorIf(p.Cases == "author"),
+	chosen, err := cases.Choose(d.Ctx, d.Conn, d.holders(), d.actor.worker(), c.ID, c.AuthorIf(p.Cases == "author"),
 		d.act.Preview)
 	if !d.act.Preview {
 		chosen = chosen.Within(d.lockedTrees)

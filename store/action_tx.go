@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -138,10 +139,15 @@ func checkReason(reason string, needed bool) error {
 	switch {
 	case n == 0 && !needed:
 		return nil
-	case n < 3 || n > 500:
+	case n < 3 || n > 500 || !strings.ContainsFunc(reason, canBeSeen):
 		return Invalid{"reason": "Give a reason of 3 to 500 characters. The audit log records it."}
 	}
 	return checkText("reason", reason)
+}
+
+// canBeSeen reports whether a character shows: a reason of spaces without width is none.
+func canBeSeen(r rune) bool {
+	return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
 }
 
 // checkText returns an Invalid for a text that PostgreSQL cannot store.
@@ -157,6 +163,7 @@ func checkText(field, text string) error {
 func (s *Store) perform(
 	ctx context.Context, actor Actor, act Act, kind Kind, do func(*actionTx) error,
 ) (Outcome, error) {
+	act.Reason = strings.TrimSpace(act.Reason)
 	asked, err := json.Marshal(act)
 	if err != nil {
 		return Outcome{}, fmt.Errorf("write down the request: %w", err)

@@ -2,10 +2,12 @@ package store
 
 import (
 	"context"
+	"strings"
 
 	"github.com/google/uuid"
 
 	"treewarden/policy"
+	"treewarden/store/cases"
 	"treewarden/store/db"
 	"treewarden/store/policies"
 )
@@ -21,6 +23,15 @@ func (a Actor) ActsOn() []string {
 		return nil
 	}
 	return a.Policy.Languages(a.Subject())
+}
+
+// worker returns the actor as who decides cases.
+func (a Actor) worker() cases.Worker {
+	w := cases.Worker{ID: a.UserID}
+	for _, lang := range a.ActsOn() {
+		w.Languages = append(w.Languages, strings.ToLower(lang))
+	}
+	return w
 }
 
 // checkLanguage returns a Forbidden if the target is in a language that the actor

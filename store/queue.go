@@ -76,7 +76,7 @@ func (s *Store) queuePage(
 		return desk, nil, list, err
 	}
 	v.By = desk.By
-	if f.Assigned == "me" || f.Assigned == "none" {
+	if f.Assigned != "" && f.Assigned != "any" {
 		if v.Claims, err = cases.Claims(ctx, s.pool, desk.Holders); err != nil {
 			return desk, nil, list, db.Translate(err)
 		}
@@ -136,7 +136,7 @@ func (s *Store) CaseDetail(ctx context.Context, actor Actor, id int64, window sc
 	if err != nil {
 		return CaseDetail{}, err
 	}
-	return desk.Detail(ctx, actor.UserID, id)
+	return desk.Detail(ctx, actor.worker(), id)
 }
 
 // TouchedCases counts the open cases that an action on a user, a message or a tree
@@ -201,6 +201,15 @@ func (s *Store) DismissBreak(ctx context.Context, person Person) error {
 	return accounts.DismissBreak(ctx, s.pool, person.UserID, s.now())
 }
 
+// checkFree returns a Conflict if somebody but the actor holds a case, or if it is closed.
+func (s *Store) checkFree(ctx context.Context, actor Actor, id int64) error {
+	c, err := cases.ByID(ctx, s.pool, s.holders(actor), id)
+	if err == nil && (c.Status != "open" || c.ClaimedBy != nil && *c.ClaimedBy != actor.UserID) {
+		err = s.notFree(ctx, c)
+	}
+	return err
+}
+
 // notFree is the Conflict of a case that somebody else holds, or that is closed.
 func (s *Store) notFree(ctx context.Context, c Case) error {
 	if c.Status == "open" {
@@ -248,6 +257,9 @@ func (s *Store) Release(ctx context.Context, actor Actor, id int64) error {
 	if err := s.caseToWork(ctx, actor, id); err != nil {
 		return err
 	}
+	if err := s.checkFree(ctx, actor, id); err != nil {
+		return err
+	}
 	if err := cases.Release(ctx, s.pool, id, actor.UserID); err != nil {
 		return db.Translate(err)
 	}
@@ -257,6 +269,9 @@ func (s *Store) Release(ctx context.Context, actor Actor, id int64) error {
 // SkipCase ends the actor's claim of a case and has it no longer offered to them.
 func (s *Store) SkipCase(ctx context.Context, actor Actor, id int64) error {
 	if err := s.caseToWork(ctx, actor, id); err != nil {
+		return err
+	}
+	if err := s.checkFree(ctx, actor, id); err != nil {
 		return err
 	}
 	if err := cases.Skip(ctx, s.pool, id, actor.UserID, s.now()); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"treewarden/store/db"
+	"treewarden/store/figures"
 )
 
 // Lease is how long a claim lasts without a sign of life.
@@ -126,18 +127,32 @@ type Chosen struct {
 	Trees, Messages []uuid.UUID
 }
 
-// Choose returns a case, if it is open, and all open cases of an author, unless that is
-// nil. It leaves out those that somebody but a person holds, and locks the rows unless
-// it is for a preview.
+// chosenSQL is the condition on an open case c that person $3 decides with case $4: one
+// of author $5 that nobody else holds, that is in one of the languages $6, unless that is
+// null, and that somebody has flagged who is not banned.
+const chosenSQL = `c.status = 'open' AND coalesce(` + heldSQL + `, $3) = $3
+	AND (c.case_id = $4 OR c.user_id = $5 AND ($6::text[] IS NULL OR EXISTS (SELECT FROM unnest($6) AS within(lang)
+			WHERE lower(` + figures.LangSQL + `) = within.lang OR starts_with(lower(` + figures.LangSQL + `), within.lang || '-')))
+		AND (c.imported_flags > 0 OR EXISTS (SELECT FROM users r WHERE r.user_id = ANY (c.reporters) AND r.banned_at IS NULL)))`
+
+// Worker is who decides cases, and the languages that they act on, in lower case and each
+// with its varieties; nil stands for all.
+type Worker struct {
+	ID        uuid.UUID
+	Languages []string
+}
+
+// Choose returns a case, if it is open and nobody but the worker holds it, and all others
+// of an author that they may decide with it, unless the author is nil. It locks the rows
+// unless it is for a preview.
 func Choose(
-	ctx context.Context, c db.Conn, h Holders, by uuid.UUID, id int64, author *uuid.UUID, preview bool,
+	ctx context.Context, c db.Conn, h Holders, by Worker, id int64, author *uuid.UUID, preview bool,
 ) (chosen Chosen, err error) {
-	sql := `SELECT c.case_id, c.tree_id, c.message_id FROM cases c WHERE c.status = 'open' AND coalesce(` + heldSQL + `, $3) = $3
-		AND (c.case_id = $4 OR c.user_id = $5) ORDER BY c.case_id`
+	sql := "SELECT c.case_id, c.tree_id, c.message_id FROM cases c WHERE " + chosenSQL + " ORDER BY c.case_id"
 	if !preview {
 		sql += " FOR UPDATE"
 	}
-	rows, err := c.Query(ctx, sql, h.Now, h.Roles, by, id, author)
+	rows, err := c.Query(ctx, sql, h.Now, h.Roles, by.ID, id, author, by.Languages)
 	if err != nil {
 		return chosen, err
 	}
@@ -147,6 +162,17 @@ func Choose(
 		return nil
 	})
 	return chosen, err
+}
+
+// countChosen counts the cases that a worker would decide with a case, that one included,
+// and those of them that they have not opened, without that one.
+func countChosen(
+	ctx context.Context, c db.Conn, h Holders, by Worker, id int64, author *uuid.UUID,
+) (all, unseen int, err error) {
+	err = c.QueryRow(ctx, `SELECT count(*), count(*) FILTER (WHERE c.case_id <> $4 AND NOT EXISTS (SELECT FROM case_views v
+			WHERE v.user_id = $3 AND v.case_id = c.case_id))
+		FROM cases c WHERE `+chosenSQL, h.Now, h.Roles, by.ID, id, author, by.Languages).Scan(&all, &unseen)
+	return all, unseen, err
 }
 
 // Within returns the cases in some trees. Cases in others were opened in the meantime.

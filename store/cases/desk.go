@@ -99,15 +99,21 @@ type Detail struct {
 	More      int                          // the number of open cases that Others leaves out
 	Unseen    map[int64]bool               // those of Others that the actor has not opened
 	Reporting map[uuid.UUID]queue.Reporter // how far its reporters are trusted
+	// Together is the number of open cases of the author that the actor may decide with
+	// this one, which is one of them, and Unopened those of them that they have not opened.
+	Together, Unopened int
 }
 
 // othersShown is the number of other open cases of an author that a case names.
 const othersShown = 10
 
 // readOthers reads the other open cases of a case's author.
-func (d Desk) readOthers(ctx context.Context, person uuid.UUID, c *Detail) error {
+func (d Desk) readOthers(ctx context.Context, by Worker, c *Detail) (err error) {
 	if c.UserID == nil {
 		return nil
+	}
+	if c.Together, c.Unopened, err = countChosen(ctx, d.Conn, d.Holders, by, c.ID, c.UserID); err != nil {
+		return db.Translate(err)
 	}
 	var places []queue.Place
 	for _, other := range d.Index.OfAuthor(*c.UserID) {
@@ -119,7 +125,6 @@ func (d Desk) readOthers(ctx context.Context, person uuid.UUID, c *Detail) error
 	slices.SortFunc(places, queue.Compare)
 	c.More = max(0, len(places)-othersShown)
 	places = places[:len(places)-c.More]
-	var err error
 	if c.Others, err = d.read(ctx, readHeads, places); err != nil {
 		return err
 	}
@@ -127,7 +132,7 @@ func (d Desk) readOthers(ctx context.Context, person uuid.UUID, c *Detail) error
 	for i, p := range places {
 		ids[i] = p.Case.ID
 	}
-	seen, err := Seen(ctx, d.Conn, person, ids)
+	seen, err := Seen(ctx, d.Conn, by.ID, ids)
 	c.Unseen = map[int64]bool{}
 	for _, id := range ids {
 		if _, ok := seen[id]; !ok {
@@ -146,8 +151,8 @@ func (d Desk) One(ctx context.Context, id int64) (Case, error) {
 	return c, err
 }
 
-// Detail returns a case with what its page shows. person is who looks at it.
-func (d Desk) Detail(ctx context.Context, person uuid.UUID, id int64) (c Detail, err error) {
+// Detail returns a case with what its page shows to a worker.
+func (d Desk) Detail(ctx context.Context, by Worker, id int64) (c Detail, err error) {
 	if c.Case, err = d.One(ctx, id); err != nil {
 		return c, err
 	}
@@ -161,5 +166,5 @@ func (d Desk) Detail(ctx context.Context, person uuid.UUID, id int64) (c Detail,
 	for _, r := range c.RedFlags {
 		c.Reporting[r.UserID] = d.Index.Reporter(r.UserID)
 	}
-	return c, d.readOthers(ctx, person, &c)
+	return c, d.readOthers(ctx, by, &c)
 }

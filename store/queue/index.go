@@ -187,11 +187,18 @@ func (x *Index) Reporter(user uuid.UUID) Reporter {
 	return r
 }
 
-// OfAuthor returns the open cases of an author.
+// OfAuthor returns the open cases of an author, without those that only banned people
+// flagged.
 func (x *Index) OfAuthor(author uuid.UUID) []*Case {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return slices.Clone(x.byAuthor[author])
+	var open []*Case
+	for _, c := range x.byAuthor[author] {
+		if x.counts(c) {
+			open = append(open, c)
+		}
+	}
+	return open
 }
 
 // Len returns the number of open cases.

@@ -32,6 +32,19 @@
     nav.scrollLeft = here.offsetLeft + here.offsetWidth / 2 - nav.clientWidth / 2;
   }
 
+  // A toast goes after a while, unless the person is at it.
+  const expire = (toast) => setTimeout(() => {
+    if (toast.matches(":hover, :focus-within")) expire(toast);
+    else toast.remove();
+  }, 20 * 1000);
+  const toasts = document.querySelector(".toasts");
+  if (toasts) {
+    for (const toast of toasts.children) expire(toast);
+    new MutationObserver((changes) => {
+      for (const { addedNodes } of changes) for (const node of addedNodes) if (node instanceof Element) expire(node);
+    }).observe(toasts, { childList: true });
+  }
+
   on("click", "[data-dismiss]", (event, link) => {
     event.preventDefault();
     link.closest(".toast").remove();

@@ -36,7 +36,11 @@
 
   // why returns the reason of a refusal in words.
   async function why(response) {
-    if (response.status === 401) location.assign("/sign-in?return=" + encodeURIComponent(location.pathname));
+    if (response.status === 401) {
+      // The person returns to the case that was not decided, not to the one after it.
+      const undone = new URL(response.url).pathname.match(/^\/queue\/\d+/)?.[0] || location.pathname;
+      location.assign("/sign-in?return=" + encodeURIComponent(undone));
+    }
     const read = new DOMParser().parseFromString(await response.text(), "text/html");
     const said = [...read.querySelectorAll("[data-decide] .error, .dialog-body > p:first-child, .dialog-body li")];
     const words = said.map((line) => line.textContent.trim().replace(/\s+/g, " ")).join(" ");
@@ -57,7 +61,7 @@
 
   function isDraft(article) {
     const form = formOf(article);
-    return Boolean(form?.querySelector(":checked") || form?.querySelector("[name=reason]").value);
+    return Boolean(form?.querySelector("input:checked") || form?.querySelector("[name=reason]").value);
   }
 
   // show puts a case, or nothing, into the page. how is push, replace or nothing for
@@ -65,13 +69,15 @@
   function show(article, how) {
     const before = current();
     if (before && before !== article && isDraft(before)) drafts.set(idOf(before), before);
-    const draft = article && drafts.get(idOf(article));
     const none = document.querySelector("[data-no-case]").content.firstElementChild;
-    const shown = draft || article || none.cloneNode(true);
+    const shown = article || none.cloneNode(true);
+    if (!("enhanced" in shown.dataset)) enhance(shown);
+    shown.dataset.enhanced = "";
+    // What the person wrote comes back, in the case as it is now.
+    const draft = drafts.get(idOf(shown));
+    if (draft && draft !== shown) formOf(shown)?.replaceWith(formOf(draft));
     drafts.delete(idOf(shown));
     holder.replaceChildren(shown);
-    if (!shown.dataset.enhanced) enhance(shown);
-    shown.dataset.enhanced = "";
     page.classList.toggle("has-case", Boolean(article));
     const path = article ? pathOf(idOf(article)) : "/queue" + filter();
     if (how === "push" && path !== location.pathname + location.search) history.pushState(null, "", path);
@@ -141,7 +147,17 @@
     if (!isMine(article)) return;
     delete article.dataset.mine;
     part(`/queue/${idOf(article)}/release`, { method: "POST", keepalive: true }).catch(() => {});
+    released.postMessage(idOf(article));
   }
+
+  // A case that is open in another tab of the person too is claimed again by that one.
+  const released = new BroadcastChannel("released cases");
+  released.addEventListener("message", (event) => {
+    setTimeout(() => {
+      const article = current();
+      if (article && idOf(article) === event.data && isMine(article)) hold(article);
+    }, 300);
+  });
 
   // open shows a case and claims it.
   async function open(id, how) {
@@ -363,7 +379,7 @@
     const shown = template?.content.firstElementChild;
     if (!shown) return;
     const toasts = document.querySelector(".toasts");
-    for (const other of toasts.querySelectorAll(".toast:has(form)")) other.remove();
+    for (const other of toasts.querySelectorAll(".toast")) other.remove();
     if (undoes) shown.dataset.undoes = undoes;
     toasts.append(shown);
     enhance(shown);
