@@ -69,7 +69,7 @@ func (s *Server) changePassword(c *fiber.Ctx) error {
 		return s.showAccount(c, fiber.StatusUnprocessableEntity, displayBody{}, wrong)
 	case errors.Is(err, store.ErrTooMany):
 		return s.showAccount(c, fiber.StatusTooManyRequests, displayBody{}, store.Invalid{
-			"old": "Too many wrong passwords. Wait a quarter of an hour, then try again."})
+			"old": "Too many wrong passwords. Wait 15 minutes, then try again."})
 	case err != nil:
 		return err
 	}

@@ -116,5 +116,5 @@ func (p actPage) BanLengths() []Choice {
 	if ban, ok := p.Params.(*store.BanParams); ok {
 		chosen = ban.For
 	}
-	return choices(chosen, "day", "1 day", "week", "7 days", "month", "30 days", "", "For good", "date", "Until a date")
+	return choices(chosen, "day", "1 day", "week", "7 days", "month", "30 days", "", "Permanently", "date", "Until a date")
 }

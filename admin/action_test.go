@@ -387,7 +387,7 @@ func TestRankRulesOnPages(t *testing.T) {
 		t.Errorf("says %s", text)
 	}
 	if text := c.get("/users/" + actor.UserID.String() + "/ban").want(403).text("main"); !strings.Contains(text,
-		"Nobody acts on themselves") {
+		"Nobody may act on themselves") {
 		t.Errorf("says %s", text)
 	}
 }

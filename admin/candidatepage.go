@@ -60,7 +60,7 @@ type evidenceLine struct {
 
 // partTitles are the names of the parts of a rule on pages.
 var partTitles = map[string]string{
-	"words": "Word", "regex": "Expression", "shorter_than": "Short", "language_mismatch": "Script",
+	"words": "Word", "regex": "Regular expression", "shorter_than": "Short", "language_mismatch": "Script",
 	"boilerplate": "Typical of a language model", candidates.Label: "Label", candidates.Classifier: "Classifier",
 	candidates.NearDuplicates: "Near-duplicate",
 }

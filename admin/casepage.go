@@ -164,7 +164,7 @@ func (p casePanel) AllCount() int { return p.OthersCount() + 1 }
 
 // BanLengths returns the choices of how long a ban lasts.
 func (p casePanel) BanLengths() []Choice {
-	return choices(p.Params.For, "day", "1 day", "week", "7 days", "month", "30 days", "", "For good")
+	return choices(p.Params.For, "day", "1 day", "week", "7 days", "month", "30 days", "", "Permanently")
 }
 
 // Decision says in words how the case was decided; empty if it is open.

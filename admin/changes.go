@@ -90,7 +90,7 @@ var changeNames = map[string]string{
 	"ban": "Ban", "display_name": "Name", "notes": "Notes", "show_on_leaderboard": "Shown on the leaderboard",
 	"role": "Role", "deletion": "Deletion", "text": "Text", "review": "Review", "state": "State", "list": "List",
 	"languages": "Languages", "username": "Name to sign in with", "label": "Labels", "reaction": "Reaction",
-	"report": "Report", "case": "Case", "priority": "Order of the queue",
+	"report": "Report", "case": "Case", "priority": "Queue order",
 }
 
 // partNames names the values within a state.
@@ -99,7 +99,7 @@ var partNames = map[string]string{
 	"at": "time", "root": "deleted with", "by_staff": "by staff", "text": "text", "edited": "edited", "result": "result",
 	"state": "state", "active": "active", "halted_state": "state before the stop", "halted_active": "active before the stop",
 	"case": "number", "status": "status", "outcome": "outcome", "reports": "reports", "red_flags": "red flags by",
-	"imported_flags": "red flags of files",
+	"imported_flags": "red flags from files",
 }
 
 // inWords returns the changes with names in place of ids and keys. Those that

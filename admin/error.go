@@ -18,8 +18,8 @@ import (
 
 var (
 	errNotSignedIn = errors.New("sign in first")
-	errBadKey      = errors.New("the key in the Authorization header is unknown, revoked or has expired; it reads " +
-		"“Bearer KEY”")
+	errBadKey      = errors.New("the key in the Authorization header is unknown, was revoked or has expired; " +
+		"the header reads “Bearer KEY”")
 	errCrossOrigin = errors.New("this request came from another site, so nothing was done")
 
 	errTooManyLines = errors.New("the ingest has too many lines")
@@ -65,7 +65,7 @@ func (s *Server) describe(err error) failure {
 			Advice:  "It may never have existed here: look for it by its name or its text."}
 	case errors.As(err, &malformed):
 		return failure{Status: 400, Code: "malformed", Title: "That address is not valid",
-			Message: capital(string(malformed)),
+			Message: fullStop(capital(string(malformed))),
 			Advice:  "Check the address for a part that was cut off or changed."}
 	case errors.As(err, &invalid):
 		return failure{Status: 422, Code: "invalid_fields", Title: "Some fields are wrong", Message: capital(invalid.Error()),
@@ -93,14 +93,15 @@ func (s *Server) describe(err error) failure {
 			Message: "Your session has ended, or you have not signed in yet.",
 			Advice:  "Sign in, then do it again."}
 	case errors.Is(err, errBadKey):
-		return failure{Status: 401, Code: "bad_key", Title: "This key opens nothing", Message: capital(errBadKey.Error()) +
+		return failure{Status: 401, Code: "bad_key", Title: "This key does not work", Message: capital(errBadKey.Error()) +
 			"."}
 	case errors.Is(err, store.ErrSignIn):
 		return failure{Status: 401, Code: "sign_in", Title: "You are not signed in",
-			Message: capital(store.ErrSignIn.Error())}
+			Message: fullStop(capital(store.ErrSignIn.Error()))}
 	case errors.Is(err, store.ErrTooMany):
-		return failure{Status: 429, Code: "too_many", Title: "Too many attempts", Message: capital(store.ErrTooMany.Error()),
-			Advice: "Wait a few minutes, then try again."}
+		return failure{Status: 429, Code: "too_many", Title: "Too many attempts",
+			Message: fullStop(capital(store.ErrTooMany.Error())),
+			Advice:  "Wait 15 minutes, then try again."}
 	case errors.Is(err, errCrossOrigin):
 		return failure{Status: 403, Code: "cross_origin", Title: "Refused", Message: capital(errCrossOrigin.Error()) + ".",
 			Advice: "Open the console itself and do it there."}
@@ -123,24 +124,24 @@ func (s *Server) describe(err error) failure {
 			Advice:  "Look at the audit log for what you did last, before you do it again."}
 	case db.IsBusy(err):
 		return failure{Status: 503, Code: "busy", Title: "Others are at work on this", RetryAfter: 2,
-			Message: "Others are changing the same, or too much is being changed at once.",
+			Message: "Others are changing the same data, or too much is being changed at once.",
 			Advice:  "Nothing was done. Try again in a moment."}
 	case errors.Is(err, context.Canceled):
-		return failure{Status: 503, Code: "left", Title: "This was given up", RetryAfter: 1,
-			Message: "The client left before the answer, or the program is stopping.",
+		return failure{Status: 503, Code: "left", Title: "This was cancelled", RetryAfter: 1,
+			Message: "The browser or program that asked has gone, or the console is stopping.",
 			Advice:  "Nothing was done. Try again in a moment."}
 	case errors.Is(err, context.DeadlineExceeded):
 		return failure{Status: 503, Code: "too_slow", Title: "This took too long", RetryAfter: 2,
 			Message: "The database did not answer in time.",
 			Advice:  "Try again in a moment, or ask for less at once."}
 	case s.databaseAway():
-		return failure{Status: 503, Code: "unavailable", Title: "The database is away", RetryAfter: 5,
-			Message: "The database does not answer at the moment.",
+		return failure{Status: 503, Code: "unavailable", Title: "The database does not answer", RetryAfter: 5,
+			Message: "The console cannot reach its database at the moment.",
 			Advice:  "Nothing was done. Try again in a moment."}
 	}
 	return failure{Status: 500, Code: "internal", Title: "Something went wrong here",
-		Message: "This is a fault of the program, not of yours.",
-		Advice:  "Try again. If it stays, tell an admin the request id below: the log says more under it."}
+		Message: "This is a fault of the program, not yours.",
+		Advice:  "Try again. If it happens again, give an admin the request id below. The log has more about it."}
 }
 
 // describeWeb returns the failure for an error of the web server itself.
@@ -162,19 +163,19 @@ func describeWeb(err *fiber.Error) failure {
 		return failure{Status: 431, Code: "headers_too_large", Title: "This address is too long",
 			Message: "The address or the headers of this request are too long.", Advice: "Shorten the query."}
 	case fiber.StatusNotAcceptable:
-		return failure{Status: 406, Code: "not_acceptable", Title: "This is no page",
-			Message: "This address answers a stream of events, to those who accept one."}
+		return failure{Status: 406, Code: "not_acceptable", Title: "This is not a page",
+			Message: "This address sends a stream of events, to programs that accept one."}
 	case fiber.StatusTooManyRequests:
 		return failure{Status: 429, Code: "too_many", Title: "Too many open boards",
-			Message: "More boards are kept up to date than this console can bear.",
-			Advice:  "Close one, or try again in a while."}
+			Message: "This console cannot keep more boards up to date.",
+			Advice:  "Close one, or try again later."}
 	case fiber.StatusRequestTimeout:
 		return failure{Status: 408, Code: "timeout", Title: "This took too long",
 			Message: "The request did not arrive whole in time.", Advice: "Try again."}
 	}
 	if err.Code >= 500 {
 		return failure{Status: 500, Code: "internal", Title: "Something went wrong here",
-			Message: "This is a fault of the program, not of yours.", Advice: "Try again."}
+			Message: "This is a fault of the program, not yours.", Advice: "Try again."}
 	}
 	return failure{Status: err.Code, Code: "bad_request", Title: "That request is not valid",
 		Message: "The web server could not read this request."}

@@ -46,7 +46,7 @@ func TestErrorsNameFieldsForPeople(t *testing.T) {
 	// The parameters of a query keep their names, because people see them in
 	// the address.
 	if message := c.get("/api/v1/trees?limit=0").want(http.StatusBadRequest).field("error",
-		"message"); message != "Wrong in the query: limit: must be at least 1" {
+		"message"); message != "Wrong in the query: limit: must be at least 1." {
 		t.Errorf("of a query: %q", message)
 	}
 }

@@ -183,11 +183,13 @@ func TestMessageActsAndAuthor(t *testing.T) {
 	}
 
 	user := moderator.get("/users/" + author.String()).want(http.StatusOK).page()
-	if got := strings.Join(strings.Fields(user.Find(".tab-bar .tabs").Text()), " "); got != "Messages 2 Given 0 Done 2" {
+	if got := strings.Join(strings.Fields(user.Find(".tab-bar .tabs").Text()),
+		" "); got != "Messages 2 Feedback 0 Actions 2" {
 		t.Errorf("the tabs are %q", got)
 	}
 	given := moderator.get("/users/" + judge.String() + "?tab=given").want(http.StatusOK).page()
-	if got := strings.Join(strings.Fields(given.Find(".tab-bar .tabs").Text()), " "); got != "Messages 1 Given 3 Done 0" ||
+	if got := strings.Join(strings.Fields(given.Find(".tab-bar .tabs").Text()),
+		" "); got != "Messages 1 Feedback 3 Actions 0" ||
 		given.Find("table.feedback tbody tr").Length() != 3 {
 		t.Errorf("the tabs of somebody who gave three things are %q", got)
 	}

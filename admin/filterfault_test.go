@@ -67,7 +67,7 @@ func TestABadFilterKeepsTheForm(t *testing.T) {
 	}
 	// A parameter without a field stands in the notice: here the tab of feedback.
 	for _, at := range []string{user + "?tab=given&cursor=abc", user + "?tab=given&limit=x", "/users?sort=abc"} {
-		if text := admin.get(at).want(400).text(".notice-bad"); !strings.Contains(text, "A filter cannot be read.") ||
+		if text := admin.get(at).want(400).text(".notice-bad"); !strings.Contains(text, "A filter is not valid.") ||
 			!strings.Contains(text, "abc") && !strings.Contains(text, "x:") {
 			t.Errorf("%s: the notice is %q", at, text)
 		}

@@ -25,7 +25,7 @@ func (s *Server) readyz(c *fiber.Ctx) error {
 			s.Log.Warn("not ready", "error", err)
 		}
 		return c.Status(fiber.StatusServiceUnavailable).JSON(map[string]string{"status": "unavailable",
-			"why": "the database is away or its schema is not the one that this program needs"})
+			"why": "the database does not answer or its schema is not the one that this program needs"})
 	}
 	return c.JSON(map[string]string{"status": "ready", "version": s.Version})
 }

@@ -175,7 +175,7 @@ func (s *Server) insights(c *fiber.Ctx) error {
 		return err
 	}
 	p.Languages, p.Moderators = p.languages(languages, q.Lang), moderatorChoices(found.Deciders, q.Moderator, f.Moderator)
-	p.Steps = choices(q.Step, "", "As fits", "hour", "Hours", "day", "Days", "week", "Weeks", "month", "Months")
+	p.Steps = choices(q.Step, "", "Automatic", "hour", "Hours", "day", "Days", "week", "Weeks", "month", "Months")
 	p.draw()
 	return s.render(c, "insights", p)
 }

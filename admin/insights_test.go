@@ -173,7 +173,7 @@ func TestInsightsOfALanguage(t *testing.T) {
 	storetest.Exec(t, f.server.store, "UPDATE users SET languages = '{de}' WHERE user_id = $1", account.UserID)
 	german := signedIn(t, f.server, account)
 	if text := german.get("/insights").want(200).text("main"); !strings.Contains(text, "N = 2,") ||
-		!strings.Contains(text, "Only what you may act on") {
+		!strings.Contains(text, "Only languages that you may act on") {
 		t.Errorf("the figures of a language: %s", text)
 	}
 	if text := german.get("/insights?lang=all").want(200).text("main"); !strings.Contains(text, "N = 5,") {

@@ -26,7 +26,7 @@ func init() {
 		Body:    keyBody{}, Fields: []string{"name", "role", "languages", "expires", "reason"}, Answer: keyAnswer{},
 	})
 	describe("DELETE /keys/:id", openapi.Method{
-		Summary: "Revoke an API key for good", Body: actBody{}, Fields: []string{"reason"}, Answer: store.Outcome{},
+		Summary: "Revoke an API key permanently", Body: actBody{}, Fields: []string{"reason"}, Answer: store.Outcome{},
 	})
 }
 

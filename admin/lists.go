@@ -157,7 +157,7 @@ func (s *Server) lists(c *fiber.Ctx) error {
 	}
 	p.Layout = s.layout(c, "Lists")
 	p.Kinds = choices(q.Kind, "", "Any kind", "bad", "Bad", "good", "Good", "custom", "Custom")
-	p.Archived = choices(q.Archived, "", "Not archived", "include", "Archived too", "only", "Archived only")
+	p.Archived = choices(q.Archived, "", "Not archived", "include", "Include archived", "only", "Only archived")
 	p.Here = hereWithout(c, "done", "notice")
 	p.MayEdit = p.Person.May(policy.ListEdit)
 	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", "")

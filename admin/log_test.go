@@ -173,7 +173,7 @@ func TestActionTouched(t *testing.T) {
 		t.Errorf("%d and %d rows", rows.Length(), rest.Length())
 	}
 	all := rows.Text() + rest.Text()
-	if n := strings.Count(all, "by others"); n != 57 {
+	if n := strings.Count(all, "By others"); n != 57 {
 		t.Errorf("%d by others, want 57", n)
 	}
 	if n := strings.Count(all, "Deleted"); n != 58 || !strings.Contains(all, "Buy now") {

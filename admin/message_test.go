@@ -126,7 +126,7 @@ func TestMessagePage(t *testing.T) {
 		t.Errorf("Markdown is not rendered: %d list items, want 2", items)
 	}
 	for selector, want := range map[string]string{
-		".siblings": "1 of 2 siblings", ".reaction": "👍 1", ".mark": "quality 75 %", ".badge-bad": "1 report",
+		".siblings": "1 of 2 replies", ".reaction": "👍 1", ".mark": "quality 75 %", ".badge-bad": "1 report",
 	} {
 		if got := strings.Join(strings.Fields(current.Find(selector).Text()), " "); !strings.Contains(got, want) {
 			t.Errorf("%s says %q, want %q", selector, got, want)
@@ -165,7 +165,7 @@ func TestMessageMenu(t *testing.T) {
 		}
 		return items
 	}
-	look := "Open in new tab, Copy message link, Copy raw message, Copy message ID, Open message, View tree, " +
+	look := "Open in new tab, Copy message link, Copy raw message, Copy message id, Open message, View tree, " +
 		"View user, Raw JSON"
 	moderator := staff(t, server, policy.Moderator)
 	for name, test := range map[string]struct {

@@ -143,7 +143,7 @@ func look(m store.Message) []menuItem {
 		{Text: "Open in new tab", Icon: "open", Href: self, NewTab: true},
 		{Text: "Copy message link", Icon: "link", CopyLink: self},
 		{Text: "Copy raw message", Icon: "copy", CopyText: apiPrefix + self},
-		{Text: "Copy message ID", Icon: "copy", Copy: m.MessageID.String()},
+		{Text: "Copy message id", Icon: "copy", Copy: m.MessageID.String()},
 		{Text: "Open message", Icon: "message", Href: self},
 		{Text: "View tree", Icon: "tree", Href: "/trees/" + m.TreeID.String() + "#m-" + m.MessageID.String()},
 	}

@@ -26,7 +26,7 @@ func besidePaths() object {
 		"/readyz": about("get_readyz", "Whether the program can serve: "+
 			"the database answers and has the schema that this program knows", object{
 			"200": object{"description": "it can", "content": state},
-			"503": object{"description": "the database is away, or its schema is another one", "content": state},
+			"503": object{"description": "the database does not answer, or its schema is another one", "content": state},
 		}),
 		"/metrics": about("get_metrics", "Measurements, in the text format of Prometheus", object{
 			"200": object{"description": "all measurements", "content": object{fiber.MIMETextPlain: object{"schema": text}}},

@@ -71,7 +71,7 @@ var pages = []struct {
 	{"Trees", "/trees", "tree", "r", policy.Read, ""},
 	{"Lists", listsPath, "list", "l", policy.ListRead, ""},
 	{"Insights", insightsPath, "chart", "i", policy.Read, ""},
-	{"Audit", "/audit", "audit", "a", policy.AuditOwn, ""},
+	{"Audit log", "/audit", "audit", "a", policy.AuditOwn, ""},
 	{"Scoring", scoringPath, "weights", "s", policy.ScoringRead, "Settings"},
 	{"Queue order", priorityPath, "list", "o", policy.ScoringRead, "Settings"},
 	{"Roles", rolesPath, "shield", "p", policy.PolicyManage, "Settings"},
@@ -111,7 +111,7 @@ func (s *Server) layout(c *fiber.Ctx, title string) Layout {
 // the query. The text never comes from the request.
 var notices = map[string]string{
 	"password":   "Your password was changed. Your other sessions were ended.",
-	"display":    "Display settings saved.",
+	"display":    "Your settings were saved.",
 	"session":    "The session was ended.",
 	"signed-out": "You are signed out.",
 	"nothing":    "Nothing had to be changed.",

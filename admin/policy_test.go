@@ -194,7 +194,7 @@ func TestPolicyWhy(t *testing.T) {
 		"language": {moderator, keeper.Name, policy.MessageDelete, "message:" + tree.String(), policy.RuleLanguage,
 			"French only"},
 		"of a tree":     {moderator, "", policy.TreeHalt, "tree:" + tree.String(), policy.RuleLanguage, "is in German"},
-		"oneself":       {admin, "", policy.UserEdit, user(first.UserID), policy.RuleSelf, "Nobody acts on themselves"},
+		"oneself":       {admin, "", policy.UserEdit, user(first.UserID), policy.RuleSelf, "Nobody may act on themselves"},
 		"rank":          {admin, keeper.UserID.String(), policy.UserBan, user(banned.UserID), "*", "not below yours"},
 		"reading":       {admin, keeper.Name, policy.Read, user(first.UserID), "", "A moderator may see"},
 		"an author":     {admin, "", policy.UserBan, "message:" + tree.String(), "", "An admin may act on a contributor"},

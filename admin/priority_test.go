@@ -253,7 +253,7 @@ func TestPriorityPage(t *testing.T) {
 	conflict := lead.post(priorityPath, stale).want(409)
 	again := typedForm(t, conflict, selector)
 	if again.Get("weights[toxicity]") != "5" || again.Get("weights[reporters]") != "0" || again.Get("version") != "2" ||
-		!strings.Contains(conflict.text("main"), "Changed the order of the queue") {
+		!strings.Contains(conflict.text("main"), "Changed the queue order") {
 		t.Errorf("the form comes back with %v", again)
 	}
 	page := lead.get(priorityPath).want(200)

@@ -286,7 +286,7 @@ func TestWhatOthersDid(t *testing.T) {
 	resolve(f.moderator, f.messages[2], "reject")
 	admin.send("POST", fmt.Sprintf("/api/v1/messages/%s/delete", f.messages[2]), map[string]any{"reason": "an insult"}).want(200)
 	want := []string{
-		"Marked as spam: “no” agreed", "Dismissed: “buy more pills” differed", "Dismissed: “buy pills” undone",
+		"Marked as spam: “no” Agreed", "Dismissed: “buy more pills” Differed", "Dismissed: “buy pills” Undone",
 		"Your decisions on 2 cases stand · agreed: 1 · differed: 1 · undone: 1",
 	}
 	if got := marks(); !slices.Equal(got, want) {

@@ -217,7 +217,7 @@ func TestRaterOnThePage(t *testing.T) {
 	// A first open flag is neither right nor wrong.
 	storetest.React(t, r.Store, r.messages[0], r.fool, "red_flag", time.Now())
 	if text := strings.Join(strings.Fields(moderator.get("/users/"+r.fool.String()+"?tab=given").text(".rater")),
-		" "); !strings.Contains(text, "Flags upheld– 1 flag, none decided yet") {
+		" "); !strings.Contains(text, "Reports and red flags upheld– 1 given, none decided yet") {
 		t.Errorf("one open flag: %s", text)
 	}
 	if n := moderator.get("/users/" + r.rater.String()).page().Find(".rater").Length(); n != 0 {

@@ -115,7 +115,7 @@ func checkRaw(t *testing.T, name string, connection io.Reader) {
 	}
 	// A client that has ended its side is taken for one that left, if the work takes
 	// long enough.
-	left := response.StatusCode == http.StatusServiceUnavailable && strings.Contains(string(body), "This was given up")
+	left := response.StatusCode == http.StatusServiceUnavailable && strings.Contains(string(body), "This was cancelled")
 	if response.StatusCode >= 500 && !left && response.StatusCode != http.StatusHTTPVersionNotSupported &&
 		response.StatusCode != http.StatusNotImplemented {
 		t.Errorf("%s: %d: %.200s", name, response.StatusCode, body)

@@ -254,7 +254,7 @@ func TestScoringPage(t *testing.T) {
 		input(page, "version") != "2" {
 		t.Errorf("after saving: %s", page.text("main"))
 	}
-	if row := page.text("tbody tr:contains('Private data is worse')"); !strings.Contains(row, "current") ||
+	if row := page.text("tbody tr:contains('Private data is worse')"); !strings.Contains(row, "Current") ||
 		!strings.Contains(row, "Personal data 1 → 4") || !strings.Contains(row, "Downvotes 1 → 0.5") ||
 		!strings.Contains(row, "Toxicity threshold 0.5 → 0.6") {
 		t.Errorf("the version's row says %s", row)
@@ -265,7 +265,7 @@ func TestScoringPage(t *testing.T) {
 		t.Errorf("a late one sees %s", late.text("main"))
 	}
 
-	back := attr(page.page().Find(`a:contains("Go back")`), "href")
+	back := attr(page.page().Find(`.table a:contains("Load")`), "href")
 	form := admin.get(back).want(200)
 	if input(form, "weights[pii]") != "1" || input(form, "toxic_from") != "0.5" ||
 		input(form, "note") != "Back to version 1" || !strings.Contains(form.text(".notice"), "weights of version 1") {

@@ -57,7 +57,7 @@ func (s *Server) signIn(c *fiber.Ctx) error {
 		status = fiber.StatusUnprocessableEntity
 	case errors.Is(err, store.ErrTooMany):
 		status = fiber.StatusTooManyRequests
-		p.Refusal = "Too many attempts. Wait a few minutes, then try again."
+		p.Refusal = "Too many attempts. Wait 15 minutes, then try again."
 	case errors.As(err, &noAccess):
 		p.Refusal = noAccess.Why
 	case errors.Is(err, store.ErrSignIn):

@@ -27,6 +27,7 @@ func (s *Server) functions() map[string]any {
 		"ago":      ago,          // 3 minutes ago
 		"counted":  counted,      // {{counted .N "message"}}: 3 messages
 		"browser":  browser,      // Firefox on Linux
+		"capital":  capital,      // Open
 		"minute":   minute,       // 2026-11-30T12:00, for a field of date and time
 		"day":      day,          // 2026-11-30, for a date field
 		"asset":    s.assetPath,  // the address of a static file
@@ -359,6 +360,14 @@ func capital(text string) string {
 		return string(unicode.ToUpper(r)) + text[i+len(string(r)):]
 	}
 	return text
+}
+
+// fullStop ends a sentence that has no end yet.
+func fullStop(text string) string {
+	if text == "" || strings.ContainsAny(text[len(text)-1:], ".?!") {
+		return text
+	}
+	return text + "."
 }
 
 // printable reports whether a text is plain, visible ASCII.

@@ -409,7 +409,7 @@ func TestAStreamIsAskedForByName(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, storetest.New(t))
 	c := staff(t, server, policy.Moderator)
-	if text := c.get("/trollboard/live").want(406).text("main"); !strings.Contains(text, "This is no page") {
+	if text := c.get("/trollboard/live").want(406).text("main"); !strings.Contains(text, "This is not a page") {
 		t.Errorf("it says %q", text)
 	}
 	c.do("GET", "/trollboard/live?have="+strings.Repeat("a", 4001), nil, "", "Accept", "text/event-stream").want(400)

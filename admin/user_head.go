@@ -39,8 +39,8 @@ func (p userPage) SignalTitle() string {
 func (p userPage) tabs() []Choice {
 	tabs := []Choice{
 		{p.tab("messages"), "Messages " + number(p.User.Stats[scoring.Total].Messages), p.Filter.Tab == "messages"},
-		{p.tab("given"), "Given " + number(p.Given), p.Filter.Tab == "given"},
-		{p.tab("actions"), "Done", p.Filter.Tab == "actions"},
+		{p.tab("given"), "Feedback " + number(p.Given), p.Filter.Tab == "given"},
+		{p.tab("actions"), "Actions", p.Filter.Tab == "actions"},
 	}
 	if p.Brief.Done != nil {
 		tabs[2].Text += " " + number(*p.Brief.Done)

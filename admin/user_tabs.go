@@ -36,7 +36,7 @@ func (p userPage) Filtered() bool {
 
 // DeletedChoices returns the options of the filter for deleted messages.
 func (p userPage) DeletedChoices() []Choice {
-	return choices(p.Filter.Deleted, "include", "Include deleted", "exclude", "Not deleted", "only", "Deleted only")
+	return choices(p.Filter.Deleted, "include", "Include deleted", "exclude", "Not deleted", "only", "Only deleted")
 }
 
 // SpamChoices returns the options of the filter for spam.
@@ -45,7 +45,7 @@ func (p userPage) SpamChoices() []Choice {
 	if p.Filter.Spam == "true" || p.Filter.Spam == "only" {
 		chosen = "only"
 	}
-	return choices(chosen, "", "Include spam", "only", "Spam only")
+	return choices(chosen, "", "Include spam", "only", "Only spam")
 }
 
 // Sorted returns the head of the messages' column of dates.

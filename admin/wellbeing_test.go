@@ -160,7 +160,7 @@ func TestToxicLimit(t *testing.T) {
 		t.Fatalf("the first case is %s, want %s", got, w.path(0))
 	}
 	at := regexp.MustCompile(`^You have opened 1 toxic case within the last hour, which is your limit\. ` +
-		`Toxic ones are left out until \d\d:\d\d UTC\. Change the limit$`)
+		`Toxic cases are left out until \d\d:\d\d UTC\. Change the limit$`)
 	for _, path := range []string{"/queue", w.path(0)} {
 		if text := w.notices(path); !at.MatchString(text) {
 			t.Errorf("%s says %q", path, text)

@@ -49,7 +49,7 @@ func TestExplain(t *testing.T) {
 		"oneself": {p, policy.Question{Who: role(policy.Admin), Permission: policy.UserBan, TargetRole: policy.Admin,
 			Self: true}, []policy.Reason{
 			{policy.RuleRole, "An admin may ban and unban.", true, inRoles, policy.PolicyManage},
-			{Code: policy.RuleSelf, Sentence: "Nobody acts on themselves. Ask another member of staff."}}},
+			{Code: policy.RuleSelf, Sentence: "Nobody may act on themselves. Ask another member of staff."}}},
 		"languages": {limited, policy.Question{Who: policy.Subject{Role: "german_moderator", Languages: []string{"de", "fr"}},
 			Permission: policy.UserBan, Language: "fr"}, []policy.Reason{
 			{policy.RuleRole, "A German moderator may ban and unban.", true, inRoles, policy.PolicyManage},
@@ -78,7 +78,7 @@ func TestAnExplanationInJSON(t *testing.T) {
 		Self: true}))
 	want := `{"allowed":false,"because":[{"code":"role","sentence":"An admin may ban and unban, as a moderator may.",` +
 		`"allows":true,"where":"/settings/roles","needs":"policy.manage"},{"code":"self",` +
-		`"sentence":"Nobody acts on themselves. Ask another member of staff.","allows":false}]}`
+		`"sentence":"Nobody may act on themselves. Ask another member of staff.","allows":false}]}`
 	if err != nil || string(text) != want {
 		t.Errorf("got %s, %v", text, err)
 	}

@@ -50,7 +50,7 @@ type Info struct {
 var All = []Info{
 	{Read, "see the trollboard, users, messages, trees and the queue"},
 	{UserPrivate, "see e-mail, IP and sign-in data of a user"},
-	{UserEdit, "edit a user's display name, notes and show-on-leaderboard"},
+	{UserEdit, "edit a user's display name, notes and leaderboard setting"},
 	{UserRole, "give a user a role"},
 	{UserBan, "ban and unban"},
 	{UserErase, "erase a user"},
@@ -61,7 +61,7 @@ var All = []Info{
 	{MessageReact, "react to messages"},
 	{MessageReport, "report messages"},
 	{TreeHalt, "stop and restart trees"},
-	{QueueWork, "work in the queue: claim and decide cases"},
+	{QueueWork, "work in the queue: open and decide cases"},
 	{ListRead, "see lists of messages and audit them"},
 	{ListEdit, "create lists of messages and fill them"},
 	{ListApply, "delete the messages on a list"},

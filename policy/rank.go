@@ -14,7 +14,7 @@ type Refusal string
 
 func (r Refusal) Error() string { return string(r) }
 
-const refusalSelf = "Nobody acts on themselves. Ask another member of staff."
+const refusalSelf = "Nobody may act on themselves. Ask another member of staff."
 
 // MayActOn checks the rank rules for an act on a user: not on oneself, and only
 // on lower ranks, except among admins. It returns a Refusal or nil.

@@ -74,7 +74,7 @@ func TestNobodyGrantsALanguageThatTheyDoNotHave(t *testing.T) {
 		{german("german_moderator", "de-AT"), role("german_moderator"), "A German moderator may not make anybody a German " +
 			"moderator: they could ban and unban in German, and you may not."},
 		{role("banner"), role("senior"), "A banner may not make anybody a senior moderator: that role may edit a user's " +
-			"display name, notes and show-on-leaderboard, and yours may not."},
+			"display name, notes and leaderboard setting, and yours may not."},
 		{role("banner"), role("made_up"), "A banner may not make anybody a made up: there is no such role."},
 	} {
 		got := ""
@@ -126,10 +126,10 @@ func TestRefusalsReadWell(t *testing.T) {
 	p := with(t, senior, editor)
 	const end = ": their rank is not below yours. Ask an admin."
 	for want, got := range map[string]error{
-		"A moderator may not act on an admin" + end:               p.MayActOn(policy.Moderator, policy.Admin, false),
-		"A data lead may not act on a moderator" + end:            p.MayActOn(policy.DataLead, policy.Moderator, false),
-		"An editor may not act on a senior moderator" + end:       p.MayActOn("editor", "senior", false),
-		"Nobody acts on themselves. Ask another member of staff.": p.MayActOn(policy.Admin, policy.Admin, true),
+		"A moderator may not act on an admin" + end:                  p.MayActOn(policy.Moderator, policy.Admin, false),
+		"A data lead may not act on a moderator" + end:               p.MayActOn(policy.DataLead, policy.Moderator, false),
+		"An editor may not act on a senior moderator" + end:          p.MayActOn("editor", "senior", false),
+		"Nobody may act on themselves. Ask another member of staff.": p.MayActOn(policy.Admin, policy.Admin, true),
 		"A moderator may not make anybody an admin: that role may see e-mail, IP and sign-in data of a user, and " +
 			"yours may not.": p.MayGrant(role(policy.Moderator), role(policy.Admin)),
 	} {

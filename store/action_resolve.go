@@ -146,8 +146,8 @@ func (d *actionTx) chooseCases(c cases.Ref, p ResolveParams) (cases.Chosen, erro
 func heldConflict(c cases.Case) *Conflict {
 	conflict := &Conflict{Why: "Somebody else works on this case."}
 	if c.ClaimedName != nil && c.ClaimedUntil != nil {
-		conflict.Why = *c.ClaimedName + " works on this case. It is free again when they leave it, or at " +
-			c.ClaimedUntil.UTC().Format("15:04") + " UTC without a sign of life."
+		conflict.Why = *c.ClaimedName + " works on this case. It is free when they leave it, or at " +
+			c.ClaimedUntil.UTC().Format("15:04") + " UTC if they do nothing more on it."
 	}
 	return conflict
 }

@@ -22,7 +22,7 @@ type UserPatch struct {
 
 func init() {
 	register(Kind{
-		Name: "update_user", Target: "user", Place: 90, Title: "Update user", Button: "Update", Past: "Updated",
+		Name: "update_user", Target: "user", Place: 90, Title: "Change user", Button: "Save", Past: "Changed",
 		Permission: policy.UserEdit, Undoable: true,
 		aspects: []aspect{nameAspect, notesAspect, leaderboardAspect, roleAspect},
 	}, updateUser)

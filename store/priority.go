@@ -64,7 +64,7 @@ func (s *Store) TryPriority(
 // setPriority is the kind of action that puts a new version of the weights in force.
 var setPriority = Kind{
 	Name: "set_priority", Target: versions.Priority.Name,
-	Title: "Change order of the queue", Button: "Save as new version", Past: "Changed the order of the queue",
+	Title: "Change queue order", Button: "Save as new version", Past: "Changed the queue order",
 	Permission: policy.ScoringSave, Undoable: true, NeedsReason: true,
 	aspects: []aspect{versioned[scoring.Priority]{versions.Priority, (*actionTx).putPriority}},
 }
@@ -80,7 +80,7 @@ func (s *Store) SavePriority(ctx context.Context, actor Actor, weights map[strin
 
 // putPriority puts the next version of the weights in force and logs the change.
 func (d *actionTx) putPriority(now, next scoring.Priority) error {
-	d.label = "order of the queue"
+	d.label = "queue order"
 	next.Version, next.Note = now.Version+1, d.act.Reason
 	d.update.Changed.Priority = !d.act.Preview
 	return versions.Priority.Replace(d.Ctx, d.Conn, now, versions.Version[scoring.Priority]{Of: next, Made: d.made()})

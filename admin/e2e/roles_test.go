@@ -47,7 +47,7 @@ func TestRoles(t *testing.T) {
 	greta.fill("#again", "correct horse battery")
 	greta.wantStatus(greta.follow("button.btn-primary"), 200)
 	greta.visit("/messages")
-	greta.wantText(".limited", "Only what you may act on: German")
+	greta.wantText(".limited", "Only languages that you may act on: German")
 	greta.wantText("tbody", "Wie schlafen Bienen?")
 	if greta.count("tbody tr[data-row]") != 1 {
 		t.Error("the messages of other languages are shown")

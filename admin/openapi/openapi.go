@@ -50,7 +50,7 @@ var refusals = map[string]string{
 	"415": "the body is compressed",
 	"422": "invalid fields",
 	"429": "too many requests",
-	"503": "the database is away, or others are at work (code busy); Retry-After says when to try again",
+	"503": "the database does not answer, or others are at work (code busy); Retry-After says when to try again",
 }
 
 // Document returns the document of an API.

@@ -15,7 +15,7 @@ import (
 type AuditCmd struct {
 	Verify     AuditVerifyCmd     `cmd:"" help:"Verify the log's hash chain, and compare the database with the log."`
 	Checkpoint AuditCheckpointCmd `cmd:"" help:"Print the end of the log. Keep it in another place, and give it to audit verify later."`
-	Export     AuditExportCmd     `cmd:"" help:"Print all actions as JSON lines, and the total."`
+	Export     AuditExportCmd     `cmd:"" help:"Print all actions as JSON Lines, and the total."`
 }
 
 // AuditVerifyCmd walks the hash chain.

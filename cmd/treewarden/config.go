@@ -39,7 +39,7 @@ type commandLine struct {
 	Staff      StaffCmd      `cmd:"" help:"Accounts that can sign in."`
 	Key        KeyCmd        `cmd:"" help:"API keys."`
 	Policy     PolicyCmd     `cmd:"" help:"What each role may do."`
-	Audit      AuditCmd      `cmd:"" help:"The log of actions."`
+	Audit      AuditCmd      `cmd:"" help:"The audit log."`
 	Version    VersionCmd    `cmd:"" help:"Print the version."`
 	Help       HelpCmd       `cmd:"" help:"List commands and flags, or explain one command."`
 	Completion CompletionCmd `cmd:"" help:"Print the script that completes commands in a shell."`

@@ -25,7 +25,7 @@ type KeyCreateCmd struct {
 // Run prints the key and nothing else.
 func (c *KeyCreateCmd) Run(app *App) error {
 	if c.ExpiresIn < 0 {
-		return usageError("--expires-in is a span of time to come, such as 720h")
+		return usageError("--expires-in must be a time longer than 0, such as 720h")
 	}
 	s, err := app.Store(app.Context())
 	if err != nil {

@@ -93,7 +93,7 @@ func (c *PolicyShowCmd) Run(app *App) error {
 
 // PolicyRestoreCmd restores the shipped roles.
 type PolicyRestoreCmd struct {
-	Reason string `help:"Reason, which the audit log records." required:"" placeholder:"TEXT"`
+	Reason string `help:"Reason, recorded in the audit log." required:"" placeholder:"TEXT"`
 }
 
 // Run restores the shipped roles and counts the people whom that changed.

@@ -28,7 +28,7 @@ type ScoreExplainCmd struct {
 	User    string `arg:"" help:"The user's id, or their display name or sign-in name in full."`
 	Frame   string `help:"Time frame: ${enum}." enum:"${frames}" default:"total"`
 	Formula string `help:"Formula: ${enum}." enum:"${formulas}" default:"${formula}"`
-	JSON    bool   `help:"Print the score as JSON, with the messages that gave it."`
+	JSON    bool   `help:"Print the score as JSON, with the messages behind it."`
 }
 
 // Run prints a line for each signal, and the sum.

@@ -217,7 +217,7 @@ func (r *ready) match(m message) []Match {
 			What: fmt.Sprintf("%s.%s %.2f", r.classifier.Model, r.classifier.Name, *m.output)})
 	}
 	if d, ok := r.duplicates[m.id]; ok {
-		found = append(found, Match{Part: NearDuplicates, What: fmt.Sprintf("likeness %.2f", d.Likeness),
+		found = append(found, Match{Part: NearDuplicates, What: fmt.Sprintf("similarity %.2f", d.Likeness),
 			OtherID: &d.OtherID, Likeness: d.Likeness})
 	}
 	return found

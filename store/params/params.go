@@ -104,7 +104,7 @@ func (p Resolve) Check(now time.Time) error {
 		maps.Copy(wrong, terms)
 	}
 	if p.Outcome != cases.Ban && (p.Until != nil || p.Messages == "delete" || p.Trees == "halt") {
-		wrong["outcome"] = "An end, messages and trees belong to the outcome ban."
+		wrong["outcome"] = "Only the outcome ban takes an end, messages and trees."
 	}
 	if len(wrong) > 0 {
 		return wrong

@@ -44,10 +44,10 @@ type Session struct {
 }
 
 // ErrSignIn is a failed sign-in; it does not give the cause.
-var ErrSignIn = errors.New("name and password do not fit together, or this account may not sign in")
+var ErrSignIn = errors.New("the name or the password is wrong, or this account may not sign in")
 
 // ErrTooMany is a sign-in that was refused after too many failures.
-var ErrTooMany = errors.New("too many failed sign-ins; wait a quarter of an hour and try again")
+var ErrTooMany = errors.New("too many failed sign-ins")
 
 // NoAccess is a sign-in with the right password by a person who may not enter the
 // console. It is an ErrSignIn.

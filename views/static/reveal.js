@@ -14,7 +14,7 @@
     if (!document.querySelector(hidden)) return;
     for (const link of document.querySelectorAll("[data-reveal]")) {
       link.dataset.closed ??= link.textContent;
-      link.textContent = revealed() ? "Hide texts again" : link.dataset.closed;
+      link.textContent = revealed() ? "Hide these texts again" : link.dataset.closed;
     }
   }
 
