@@ -65,12 +65,12 @@ func TestTextsComeBack(t *testing.T) {
 			}
 			got = w.mod.get(apiPrefix + at(message)).field("text")
 		case 5:
-			want = trimmed
+			want, fine = trimmed, fine && canBeSeen(text)
 			storetest.Exec(t, w.store, "UPDATE messages SET review_result = NULL WHERE message_id = $1", message)
 			a = w.mod.send(post, apiPrefix+at(message, "/review"), map[string]any{"result": verdicts[i/6%2], "reason": text})
 			if a.status == http.StatusOK {
 				action := fmt.Sprintf("/actions/%.0f", a.field("action", "id"))
-				got = strings.TrimSpace(w.mod.get(apiPrefix + action).field("reason").(string))
+				got = w.mod.get(apiPrefix + action).field("reason")
 				if i%10 == 0 {
 					actions[action] = true
 				}
