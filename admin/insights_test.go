@@ -91,7 +91,7 @@ func TestInsightsOfTheQueue(t *testing.T) {
 	if len(q.Open) != 2 || q.Open[0].Cases != 1 || q.Open[1].Cases != 1 {
 		t.Errorf("open: %+v", q.Open)
 	}
-	for _, query := range []string{"?since=x", "?until=x", "?moderator=nobody", "?step=year", "?figure=open", "?what=x",
+	for _, query := range []string{"?since=x", "?until=x", "?since=2999-01-01", "?moderator=nobody", "?step=year", "?figure=open", "?what=x",
 		"?since=2026-01-02&until=2026-01-01", "?lang=a&lang=b"} {
 		f.moderator.get("/api/v1/insights/queue" + query).want(400)
 	}

@@ -141,6 +141,9 @@ const (
 // Read returns the figures of the queue at a time, with the open cases of an index.
 func Read(ctx context.Context, pool *pgxpool.Pool, open *queue.Index, f Filter, now time.Time) (Queue, error) {
 	q := Queue{Queries: map[string]string{Open: f.openSQL()}, Open: open.Ages(now, f.Lang, f.Within), Periods: []Period{}}
+	if f.Since != nil && f.Since.After(now) {
+		return q, db.BadParameter{Name: "since", Malformed: "since lies in the future."}
+	}
 	if f.Since != nil && f.Until != nil && !f.Since.Before(*f.Until) {
 		return q, db.BadParameter{Name: "until", Malformed: "until must be after since."}
 	}
@@ -186,9 +189,6 @@ func (f Filter) hours(now time.Time) (since, until time.Time) {
 	since = until.Add(-1).Truncate(24*time.Hour).AddDate(0, 0, -6)
 	if f.Since != nil {
 		since = f.Since.UTC().Truncate(time.Hour)
-	}
-	if since.After(until) {
-		since = until
 	}
 	return since, until
 }
