@@ -374,6 +374,13 @@ func TestSkippedAndPostponed(t *testing.T) {
 	if waits, later := number(w.admin, ""), number(w.admin, "later"); waits != 1 || later != 1 {
 		t.Errorf("%d wait, %d wait for a date; want 1, 1", waits, later)
 	}
+	done := decide(t, w.Store, w.moderator, c, store.ResolveParams{Outcome: "dismiss"})
+	if _, err := w.Undo(ctx, w.moderator, done.Action.ID, "not so fast", false, ""); err != nil {
+		t.Fatal(err)
+	}
+	if waits, later := number(w.admin, ""), number(w.admin, "later"); waits != 1 || later != 1 {
+		t.Errorf("after an undo %d wait, %d wait for a date; want 1, 1", waits, later)
+	}
 	w.SetClock(func() time.Time { return tomorrow.Add(time.Minute) })
 	if waits := number(w.admin, ""); waits != 2 {
 		t.Errorf("%d wait after the date, want 2", waits)
@@ -539,5 +546,51 @@ func TestQueueBelowAToxicity(t *testing.T) {
 	f.Below = nil
 	if _, err := w.Queue(ctx, w.moderator, f); !errors.Is(err, db.ErrForeignCursor) {
 		t.Errorf("its cursor without the filter: %v", err)
+	}
+}
+
+// TestCasesDecidedTogether checks which cases of an author a decision about all of them
+// is about: those in the languages of who decides, that nobody else holds, and that
+// somebody flagged who is not banned. The case says their number before.
+func TestCasesDecidedTogether(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.Store
+	author, rater, banned := storetest.User(t, s, "Author"), storetest.User(t, s, "Rater"), storetest.User(t, s, "Banned")
+	var messages []uuid.UUID
+	for _, lang := range []string{"de", "de-AT", "de", "de", "en"} {
+		messages = append(messages, storetest.Tree(t, s, storetest.Node{Author: author, Lang: lang, Text: "nonsense"})[0])
+	}
+	for i, message := range messages {
+		who := rater
+		if i == 2 {
+			who = banned
+		}
+		accepted(t, s, reported(message, who, "spam"))
+	}
+	held := caseOn(t, s, w.admin, messages[3])
+	if _, err := w.Claim(ctx, w.admin, held.ID); err != nil {
+		t.Fatal(err)
+	}
+	act(t, s, w.admin, store.Act{Kind: "ban", Target: banned, Reason: "a troll"})
+	german := storetest.Staff(t, s, policy.Moderator)
+	german.Languages = []string{"de"}
+	storetest.Exec(t, s, "UPDATE users SET languages = '{de}' WHERE user_id = $1", german.UserID)
+	first := caseOn(t, s, german, messages[0])
+	detail, err := w.CaseDetail(ctx, german, first.ID, scoring.Total)
+	if err != nil || detail.Together != 2 || detail.Unopened != 1 || len(detail.Others) != 3 {
+		t.Errorf("the case says that %d are decided, %d not opened, with %d others; want 2, 1, 3; %v", detail.Together,
+			detail.Unopened, len(detail.Others), err)
+	}
+	decide(t, s, german, first, store.ResolveParams{Outcome: "dismiss", Cases: "author"})
+	open := queueOf(t, s, w.admin, store.QueueFilter{})
+	if _, heldIs := open[messages[3]]; len(open) != 2 || !heldIs || open[messages[4]].ID == 0 {
+		t.Errorf("%d cases wait, want the one that somebody holds and the English one: %v", len(open), open)
+	}
+	if err := w.Release(ctx, w.moderator, held.ID); err == nil {
+		t.Error("somebody releases a case that somebody else holds")
+	}
+	if err := w.SkipCase(ctx, w.moderator, first.ID); err == nil {
+		t.Error("a decided case is skipped")
 	}
 }

@@ -95,7 +95,7 @@ var decideSQL = `WITH chosen AS MATERIALIZED (
 			THEN greatest(0, floor(extract(epoch FROM $6::timestamptz - f.at)))::bigint END AS seconds
 		FROM chosen n LEFT JOIN first f ON f.message_id = n.message_id),
 	closed AS (UPDATE cases c SET status = 'decided', outcome = $4, decided_by = $5, decided_at = $6, action_id = $1,
-			claimed_by = NULL, claimed_until = NULL, later_until = NULL,
+			claimed_by = NULL, claimed_until = NULL,
 			waited = coalesce(n.waited, n.seconds)
 		FROM measured n WHERE c.tree_id = n.tree_id AND c.message_id = n.message_id AND c.case_id = n.case_id
 		RETURNING c.tree_id, c.message_id, c.case_id, c.user_id, c.reporters, n.lang, n.seconds),

@@ -111,7 +111,7 @@ func selectWith(reports, redFlags, rest string) string {
 			c.opened_at, c.imported_flags, cardinality(c.reporters) AS reporters,
 			holder.user_id AS claimed_by, holder.display_name AS claimed_name,
 			CASE WHEN holder.user_id IS NOT NULL THEN c.claimed_until END AS claimed_until,
-			CASE WHEN c.later_until > $1 THEN c.later_until END AS later_until,
+			CASE WHEN c.later_until > $1 AND c.status = 'open' THEN c.later_until END AS later_until,
 			c.outcome, a.actor_name AS decided_by, c.decided_at, a.seq AS action,
 			` + reports + ` AS reports_json, ` + redFlags + ` AS flags_json, ` + goneSQL + ` AS gone_json
 		FROM cases c JOIN messages m ON m.tree_id = c.tree_id AND m.message_id = c.message_id
