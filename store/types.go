@@ -49,7 +49,7 @@ type (
 	ImportOptions = importer.Options
 	// ImportSummary counts the rows that an import changed.
 	ImportSummary = importer.Summary
-	// BanParams, UnbanParams and ResolveParams are the parameters of ban, unban and resolve.
+	// BanParams are the parameters of ban, UnbanParams of unban and ResolveParams of resolve.
 	BanParams     = params.Ban
 	UnbanParams   = params.Unban
 	ResolveParams = params.Resolve

@@ -70,14 +70,14 @@
     const before = current();
     if (before && before !== article && isDraft(before)) drafts.set(idOf(before), before);
     const none = document.querySelector("[data-no-case]").content.firstElementChild;
-    const shown = article || none.cloneNode(true);
+    const shown = article || holder.querySelector(":scope > .queue-none") || none.cloneNode(true);
     if (!("enhanced" in shown.dataset)) enhance(shown);
     shown.dataset.enhanced = "";
     // What the person wrote comes back, in the case as it is now.
     const draft = drafts.get(idOf(shown));
     if (draft && draft !== shown) formOf(shown)?.replaceWith(formOf(draft));
     drafts.delete(idOf(shown));
-    holder.replaceChildren(shown);
+    if (shown.parentNode !== holder) holder.replaceChildren(shown);
     page.classList.toggle("has-case", Boolean(article));
     const path = article ? pathOf(idOf(article)) : "/queue" + filter();
     if (how === "push" && path !== location.pathname + location.search) history.pushState(null, "", path);
