@@ -406,7 +406,7 @@ func (s *Server) resolveCase(c *fiber.Ctx) error {
 		return sendJSON(c, outcome)
 	case outcome.Preview:
 		return c.Redirect(casePath(id)+mustQuery(query(c), "done", ""), fiber.StatusSeeOther)
-	case isPartial(c):
+	case isPartial(c), outcome.Repeated: // a double click claims no second case
 		return done(c, queuePath+mustQuery(query(c), "done", ""), outcome.Action)
 	}
 	return s.openNext(c, strconv.FormatInt(outcome.Action.ID, 10))

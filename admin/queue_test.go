@@ -141,8 +141,15 @@ func TestQueueByForms(t *testing.T) {
 			t.Errorf("a decision without a reason: %s", refused.text(".error"))
 		}
 		decided = append(decided, attr(panel, "data-case"))
-		at = f.moderator.post(attr(form, "action"), url.Values{"outcome": {"dismiss"}, "reason": {"Nothing wrong"},
-			"key": {attr(form.Find("[name=key]"), "value")}}).want(303).header.Get("Location")
+		sent := url.Values{"outcome": {"dismiss"}, "reason": {"Nothing wrong"}, "key": {attr(form.Find("[name=key]"), "value")}}
+		at = f.moderator.post(attr(form, "action"), sent).want(303).header.Get("Location")
+		// A double click decides nothing more, and claims no other case.
+		again := f.moderator.post(attr(form, "action"), sent).want(303).header.Get("Location")
+		var held store.List[store.Case]
+		f.moderator.get("/api/v1/queue?assigned=me").want(200).json(&held)
+		if !strings.HasPrefix(again, "/queue?done=") || len(held.Items) > 1 {
+			t.Errorf("after a double click %s is open, and %d cases are held", again, len(held.Items))
+		}
 	}
 	if len(decided) != 3 || !strings.HasPrefix(at, "/queue?done=") {
 		t.Errorf("decided %v, then %s", decided, at)
@@ -291,5 +298,49 @@ func TestWhatOthersDid(t *testing.T) {
 	}
 	if got := marks(); !slices.Equal(got, want) {
 		t.Errorf("what others did:\n%q\nwant\n%q", got, want)
+	}
+}
+
+// TestEveryOutcomeByAPI decides a case by each outcome and takes it back, and looks at
+// the message, its tree and its author each time.
+func TestEveryOutcomeByAPI(t *testing.T) {
+	t.Parallel()
+	f := newFlagged(t)
+	message := f.messages[0] // a prompt with two replies
+	id := f.cases(t)[message]
+	path := fmt.Sprintf("/api/v1/queue/%d", id)
+	state := func() string {
+		m := f.moderator.get("/api/v1/messages/" + message.String()).want(200)
+		tree := f.moderator.get("/api/v1/trees/" + message.String()).want(200)
+		user := f.moderator.get("/api/v1/users/" + f.troll.String()).want(200)
+		return fmt.Sprint(m.field("deleted"), " ", m.field("review_result"), " ", tree.field("state"), " ", user.field("status"))
+	}
+	before := state()
+	for _, test := range []struct {
+		body map[string]any
+		want string
+	}{
+		{map[string]any{"outcome": "dismiss"}, before},
+		{map[string]any{"outcome": "delete"}, "true true growing active"},
+		{map[string]any{"outcome": "reject"}, "false false growing active"},
+		{map[string]any{"outcome": "halt"}, "false true halted_by_moderator active"},
+		{map[string]any{"outcome": "ban", "messages": "delete", "trees": "halt"}, "true true halted_by_moderator banned"},
+	} {
+		test.body["reason"] = "a reason"
+		done := f.moderator.send("POST", path+"/resolve", test.body).want(200)
+		if got := state(); got != test.want {
+			t.Errorf("%v leaves %s, want %s", test.body, got, test.want)
+		}
+		if c := f.moderator.get(path).want(200); c.field("status") != "decided" || c.field("outcome") != test.body["outcome"] {
+			t.Errorf("after %v the case is %v by %v", test.body, c.field("status"), c.field("outcome"))
+		}
+		f.moderator.send("POST", fmt.Sprintf("/api/v1/actions/%v/undo", done.field("action", "id")),
+			map[string]any{"reason": "a mistake"}).want(200)
+		if got := state(); got != before {
+			t.Errorf("the undo of %v leaves %s, want %s", test.body, got, before)
+		}
+		if f.cases(t)[message] != id {
+			t.Errorf("after the undo of %v the case is not open", test.body)
+		}
 	}
 }

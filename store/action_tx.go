@@ -213,7 +213,7 @@ func (d *actionTx) run(do func(*actionTx) error, outcome *Outcome) error {
 		return err
 	}
 	if done != nil {
-		outcome.Action, outcome.Affected = *done, done.Affected
+		outcome.Action, outcome.Affected, outcome.Repeated = *done, done.Affected, true
 		return nil
 	}
 	if err := do(d); err != nil {

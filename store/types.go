@@ -32,6 +32,7 @@ type undoParams struct{ Action int64 }
 // Outcome is the result of an action or its preview.
 type Outcome struct {
 	Preview   bool     `json:"preview,omitempty"`
+	Repeated  bool     `json:"-"` // an earlier request with the same Idempotency-Key did it
 	Unchanged bool     `json:"unchanged,omitempty" description:"there was nothing to change: action.id is 0"`
 	Action    Action   `json:"action"`
 	Affected  Affected `json:"affected"`

@@ -96,7 +96,8 @@ func (b *tab) openFirstMessage() string {
 func (b *tab) deleteAndUndo() {
 	b.t.Helper()
 	b.click(current + " .message-menu > a")
-	b.click("//article[@aria-current]//a[contains(., 'Delete…')]")
+	b.see(current + " .menu-items") // it is read when it is opened
+	b.click("//article[@aria-current]//*[contains(@class, 'menu-items')]//a[contains(., 'Delete…')]")
 	b.wantText(dialog+" h2", "Delete message")
 	b.wantText(dialog+" .numbers", "message")
 	b.press("Insults the other one.") // the field has the focus

@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"treewarden/policy"
+	"treewarden/scoring"
 	"treewarden/store"
 	"treewarden/store/storetest"
 )
@@ -485,5 +486,33 @@ func TestTheQueueLooks(t *testing.T) {
 			}
 		}
 		b.size(wide)
+	}
+}
+
+// TestEveryOutcomeByKeys decides one case by each outcome, and takes each decision back,
+// by keys alone.
+func TestEveryOutcomeByKeys(t *testing.T) {
+	w := newQueueWorld(t, 6)
+	b := signedIn(t, w.world, policy.Moderator)
+	b.visit("/queue")
+	b.press("jk\r")
+	at := b.openCase(0)
+	for _, outcome := range []struct{ key, name string }{
+		{"n", "dismiss"}, {"d", "delete"}, {"s", "reject"}, {"h", "halt"}, {"b", "ban"},
+	} {
+		b.press(outcome.key + "1\r")
+		following := b.openCase(at)
+		w.wait(fmt.Sprintf("case %d decided by %s", at, outcome.name), func() bool {
+			c, err := w.store.Case(t.Context(), w.staff[policy.Admin], at, scoring.Total)
+			return err == nil && c.Outcome != nil && *c.Outcome == outcome.name
+		})
+		w.wantOpen(5)
+		b.until("the toast of the decision", `document.querySelector(".toast[data-undoes=\"`+fmt.Sprint(at)+`\"]") !== null`)
+		b.press("u")
+		if back := b.openCase(following); back != at {
+			t.Fatalf("the undo of %s opened case %d, want %d", outcome.name, back, at)
+		}
+		w.wantOpen(6)
+		w.wantHeld(at, policy.Moderator)
 	}
 }

@@ -201,7 +201,7 @@ func (s *Server) classifiers(c *fiber.Ctx) error {
 }
 `},
 		{"admin/routes.go", "		{get, \"/audit\"", "		{get, \"/classifiers\", policy.Read, (*Server).classifiers, both},\n\n"},
-		{"admin/page.go", "	{\"Audit\",", "	{\"Classifiers\", \"/classifiers\", \"weights\", \"c\", policy.Read, \"\"},\n"},
+		{"admin/page.go", "	{\"Audit log\",", "	{\"Classifiers\", \"/classifiers\", \"weights\", \"c\", policy.Read, \"\"},\n"},
 		{"views/classifiers.html", "", `{{template "partials/top" .}}
 <div class="page-head"><h1>Classifiers</h1></div>
 <form class="filters" method="get" action="/classifiers"><input type="search" name="q" aria-label="Name" value="{{.Filter.Q}}"><button class="btn">Filter</button></form>
