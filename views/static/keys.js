@@ -61,9 +61,8 @@
     if (!document.getElementById("keys")) template.after(template.content.cloneNode(true));
     const sheet = document.getElementById("keys");
     const queue = document.querySelector("[data-queue]") ? "queue" : "else";
-    for (const line of sheet.querySelectorAll("[data-if-key]")) {
-      line.hidden = !works(line.dataset.ifKey) || (line.dataset.on || queue) !== queue;
-    }
+    for (const line of sheet.querySelectorAll("[data-if-key]")) line.hidden = !works(line.dataset.ifKey);
+    for (const meaning of sheet.querySelectorAll("[data-on]")) meaning.hidden = meaning.dataset.on !== queue;
     sheet.showModal();
   }
 
