@@ -158,9 +158,3 @@ func BenchmarkWords(b *testing.B) {
 		})
 	}
 }
-
-func BenchmarkTable(b *testing.B) {
-	for b.Loop() {
-		buildProperties()
-	}
-}

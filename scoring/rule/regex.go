@@ -15,6 +15,17 @@ func compileRegex(pattern string) (*regex, error) {
 	if pattern == "" {
 		return nil, nil
 	}
+	compiled, err := CompileRegex("", pattern)
+	if err != nil {
+		return nil, err
+	}
+	return &regex{compiled}, nil
+}
+
+// CompileRegex compiles a regular expression with flags such as "(?i)" before it.
+// Its error is an *Error: the expression is too long, wrong, or matches the empty
+// text.
+func CompileRegex(flags, pattern string) (*regexp.Regexp, error) {
 	if n := utf8.RuneCountInString(pattern); n > MaxRegexLength {
 		return nil, wrong(Regex, "it has %d characters, %d is the most: shorten it, or use words for a list",
 			n, MaxRegexLength)
@@ -27,11 +38,11 @@ func compileRegex(pattern string) (*regex, error) {
 		return nil, wrong(Regex, "it matches the empty text, which is in every message: "+
 			"ask for at least one character, for example with + in place of *")
 	}
-	compiled, err := regexp.Compile(pattern)
+	compiled, err := regexp.Compile(flags + pattern)
 	if err != nil {
 		return nil, explain(pattern, err)
 	}
-	return &regex{compiled}, nil
+	return compiled, nil
 }
 
 // match appends the first matches.

@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/uuid"
 	"golang.org/x/text/language"
+
+	"treewarden/scoring/fold"
 )
 
 // The limits of a rule and of what it reports.
@@ -162,13 +164,10 @@ func (m *Matcher) Match(text, lang string) []Match {
 
 // matchPhrases folds the text once, for the word list and for the boilerplate.
 func (m *Matcher) matchPhrases(text string) []Match {
-	f := folders.Get().(*folder)
-	f.fold(text)
-	found := m.boilerplate.match(m.words.match(nil, f.units), f.units)
-	if cap(f.units) <= keptUnits {
-		folders.Put(f)
-	}
-	return found
+	f := fold.Get()
+	defer f.Release()
+	f.Fold(text)
+	return m.boilerplate.match(m.words.match(nil, f.Units), f.Units)
 }
 
 // Covers reports whether a rule for a language applies to a message: "pt" is for

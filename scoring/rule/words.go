@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"treewarden/scoring/fold"
 )
 
 // phrase is an entry of a list.
@@ -53,27 +55,27 @@ func compileWords(list []string) (*phrases, error) {
 
 type phraseBuilder struct {
 	*phrases
-	folder folder
+	folder *fold.Folder
 	taken  map[string]int32 // folded phrases and their entries
 }
 
 func newPhraseBuilder(part string) *phraseBuilder {
 	return &phraseBuilder{
-		phrases: &phrases{part: part}, folder: *folders.New().(*folder), taken: map[string]int32{},
+		phrases: &phrases{part: part}, folder: fold.New(), taken: map[string]int32{},
 	}
 }
 
 // add adds a phrase that is reported as what.
 func (b *phraseBuilder) add(text, what string) {
-	b.folder.fold(text)
-	folded := foldedText(b.folder.units)
+	b.folder.Fold(text)
+	folded := foldedText(b.folder.Units)
 	if _, ok := b.taken[folded]; ok || folded == "" {
 		return
 	}
 	entry := int32(len(b.entries))
 	b.entries = append(b.entries, phrase{
 		what:   what,
-		spaced: slices.ContainsFunc(b.folder.units, func(u unit) bool { return u.class == spaced }),
+		spaced: slices.ContainsFunc(b.folder.Units, func(u fold.Unit) bool { return u.Class == fold.Spaced }),
 	})
 	b.taken[folded] = entry
 	// The capital of the Turkish ı is I, which folds to i. Texts are not folded by
@@ -85,10 +87,10 @@ func (b *phraseBuilder) add(text, what string) {
 	}
 }
 
-func foldedText(units []unit) string {
+func foldedText(units []fold.Unit) string {
 	var text strings.Builder
 	for _, u := range units {
-		text.WriteRune(u.r)
+		text.WriteRune(u.Rune)
 	}
 	return text.String()
 }
@@ -151,23 +153,23 @@ func (p *phrases) child(n int32, label rune) int32 {
 
 // match appends the phrases in a folded text that do not overlap: the leftmost
 // first, and of those with the same start the longest.
-func (p *phrases) match(found []Match, units []unit) []Match {
+func (p *phrases) match(found []Match, units []fold.Unit) []Match {
 	if p == nil {
 		return found
 	}
 	most := len(found) + MaxMatches
-	before := other
+	before := fold.Other
 	for i := 0; i < len(units) && len(found) < most; i++ {
-		r, class := units[i].r, units[i].class
+		r, class := units[i].Rune, units[i].Class
 		starts := p.first[r>>6&63]&(1<<(r&63)) != 0 && !sameWord(before, class)
 		if before = class; !starts {
 			continue
 		}
 		if end, entry := p.longest(units, i); end > i {
 			found = append(found, Match{
-				Part: p.part, What: p.entries[entry].what, Start: int(units[i].from), End: int(units[end-1].to),
+				Part: p.part, What: p.entries[entry].what, Start: int(units[i].From), End: int(units[end-1].To),
 			})
-			i, before = end-1, units[end-1].class
+			i, before = end-1, units[end-1].Class
 		}
 	}
 	return found
@@ -175,13 +177,13 @@ func (p *phrases) match(found []Match, units []unit) []Match {
 
 // longest returns the end of the longest phrase that starts at a unit, and its
 // entry. Without one, the end is the start.
-func (p *phrases) longest(units []unit, start int) (end int, entry int32) {
-	if start > 0 && units[start-1].to > units[start].from { // in the middle of a character
+func (p *phrases) longest(units []fold.Unit, start int) (end int, entry int32) {
+	if start > 0 && units[start-1].To > units[start].From { // in the middle of a character
 		return start, 0
 	}
 	end = start
 	for i, n := start, int32(0); i < len(units); i++ {
-		if n = p.child(n, units[i].r); n == 0 {
+		if n = p.child(n, units[i].Rune); n == 0 {
 			break
 		}
 		e := p.nodes[n].entry
@@ -193,21 +195,21 @@ func (p *phrases) longest(units []unit, start int) (end int, entry int32) {
 }
 
 // sameWord reports whether two neighbours are in the same word for sure.
-func sameWord(a, b class) bool {
-	return a == b && (a == spaced || a == katakana) || a >= unspaced && b == unspacedEnd
+func sameWord(a, b fold.Class) bool {
+	return a == b && (a == fold.Spaced || a == fold.Katakana) || a >= fold.Unspaced && b == fold.UnspacedEnd
 }
 
 // endsWord reports whether a word can end with a unit.
-func endsWord(units []unit, i int) bool {
+func endsWord(units []fold.Unit, i int) bool {
 	if i+1 == len(units) {
 		return true
 	}
-	return units[i+1].from >= units[i].to && !sameWord(units[i].class, units[i+1].class)
+	return units[i+1].From >= units[i].To && !sameWord(units[i].Class, units[i+1].Class)
 }
 
 // touches reports whether a phrase has a letter beside a sign at its start or
 // end: "a$$" is not in "a$$et". A phrase of signs alone may stand anywhere.
-func touches(units []unit, start, last int) bool {
-	return start > 0 && units[start-1].class == spaced && units[start].class == other ||
-		last+1 < len(units) && units[last].class == other && units[last+1].class == spaced
+func touches(units []fold.Unit, start, last int) bool {
+	return start > 0 && units[start-1].Class == fold.Spaced && units[start].Class == fold.Other ||
+		last+1 < len(units) && units[last].Class == fold.Other && units[last+1].Class == fold.Spaced
 }

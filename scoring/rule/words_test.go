@@ -6,51 +6,59 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"treewarden/scoring/fold"
 )
 
 // foldedOf returns the folding of a text by itself.
 func foldedOf(text string) string {
-	f := folders.New().(*folder)
-	f.fold(text)
-	return foldedText(f.units)
+	f := fold.New()
+	f.Fold(text)
+	return foldedText(f.Units)
 }
 
 // naive finds the words of a list as match does, by trying each word at each
 // place.
 func naive(list []string, text string) (found []Match) {
-	f := folders.New().(*folder)
-	f.fold(text)
-	units := f.units
-	at := func(i int) class {
+	f := fold.New()
+	f.Fold(text)
+	units := f.Units
+	at := func(i int) fold.Class {
 		if i < 0 || i >= len(units) {
-			return other
+			return fold.Other
 		}
-		return units[i].class
+		return units[i].Class
 	}
 	for i := 0; i < len(units); i++ {
 		best, what := i, ""
 		for _, word := range list {
 			runes := []rune(foldedOf(word))
 			end := i + len(runes)
-			same := func(r rune, u unit) bool { return r == u.r }
+			same := func(r rune, u fold.Unit) bool { return r == u.Rune }
 			if end <= best || end > len(units) || !slices.EqualFunc(runes, units[i:end], same) {
 				continue
 			}
-			inside := i > 0 && units[i-1].to > units[i].from || end < len(units) && units[end].from < units[end-1].to
+			inside := i > 0 && units[i-1].To > units[i].From || end < len(units) && units[end].From < units[end-1].To
 			joined := sameWord(at(i-1), at(i)) || end < len(units) && sameWord(at(end-1), at(end))
-			letters := slices.ContainsFunc(runes, func(r rune) bool { return classOf(r) == spaced })
-			sign := letters && (at(i) == other && at(i-1) == spaced || at(end-1) == other && at(end) == spaced)
+			letters := hasSpaced(word)
+			sign := letters && (at(i) == fold.Other && at(i-1) == fold.Spaced || at(end-1) == fold.Other && at(end) == fold.Spaced)
 			if !inside && !joined && !sign {
 				best, what = end, word
 			}
 		}
 		if best > i {
-			found = append(found, Match{Part: Words, What: what, Start: int(units[i].from),
-				End: int(units[best-1].to)})
+			found = append(found, Match{Part: Words, What: what, Start: int(units[i].From),
+				End: int(units[best-1].To)})
 			i = best - 1
 		}
 	}
 	return found
+}
+
+func hasSpaced(text string) bool {
+	f := fold.New()
+	f.Fold(text)
+	return slices.ContainsFunc(f.Units, func(u fold.Unit) bool { return u.Class == fold.Spaced })
 }
 
 func random(r *rand.Rand, alphabet []string, most int) string {

@@ -1,4 +1,6 @@
-package rule
+// Package fold makes equal what a reader takes for the same word. Lists of words,
+// near-duplicates and the search share it.
+package fold
 
 import (
 	"slices"
@@ -10,11 +12,11 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Folding makes equal what a reader takes for the same word. Words and texts are
-// folded alike:
+// How characters are folded:
 //
 //   - NFKC and full case folding: "Straße" is "STRASSE", "ﬁ" is "fi", "Ａ" is
-//     "a", the two small sigmas are one. İ is "i"; ı stays, see compileWords.
+//     "a", the two small sigmas are one. İ is "i"; ı stays, although its
+//     capital I is "i" too: texts are not folded by their language.
 //   - Marks that make no letter of their own with the letter before are dropped,
 //     and so are Arabic and Hebrew vowel signs and invisible characters. "é"
 //     stays "é", because "año" is not "ano". Greek accents are dropped, since
@@ -23,29 +25,30 @@ import (
 //   - White space is one space. Between a script without spaces and another, as
 //     in "作为 AI 语言模型", it is dropped.
 
-// class is what a character is for the boundaries of words.
-type class uint8
+// Class is what a character is for the boundaries of words.
+type Class uint8
 
+// The classes of characters.
 const (
-	other       class = iota // no part of a word
-	spaced                   // a letter or digit of a script that puts spaces between words
-	unspaced                 // a letter of a script that does not
-	unspacedEnd              // a mark that belongs to the letter of such a script before it
-	katakana                 // a run of Katakana is mostly one word
+	Other       Class = iota // no part of a word
+	Spaced                   // a letter or digit of a script that puts spaces between words
+	Unspaced                 // a letter of a script that does not
+	UnspacedEnd              // a mark that belongs to the letter of such a script before it
+	Katakana                 // a run of Katakana is mostly one word
 )
 
-// unit is a character of a folded text.
-type unit struct {
-	r     rune
-	class class
-	// from and to are byte offsets into the original text. Units that come from
+// Unit is a character of a folded text.
+type Unit struct {
+	Rune  rune
+	Class Class
+	// From and To are byte offsets into the original text. Units that come from
 	// the same characters, such as both of "ﬁ", have the same offsets.
-	from, to uint32
+	From, To uint32
 }
 
-// folder folds texts of less than 4 GiB. It is for one goroutine at a time.
-type folder struct {
-	units []unit
+// Folder folds texts of less than 4 GiB. It is for one goroutine at a time.
+type Folder struct {
+	Units []Unit // of the text that was folded last
 	table []property
 	caser cases.Caser
 }
@@ -54,17 +57,28 @@ type folder struct {
 // texts are rare.
 const keptUnits = 1 << 16
 
-var folders = sync.Pool{New: func() any {
-	return &folder{table: properties(), caser: cases.Fold()}
-}}
+var folders = sync.Pool{New: func() any { return New() }}
+
+// New returns a folder.
+func New() *Folder { return &Folder{table: properties(), caser: cases.Fold()} }
+
+// Get returns a folder that may have been used before; Release gives it back.
+func Get() *Folder { return folders.Get().(*Folder) } // the pool holds only folders
+
+// Release gives a folder back. Neither it nor its units may be used any more.
+func (f *Folder) Release() {
+	if cap(f.Units) <= keptUnits {
+		folders.Put(f)
+	}
+}
 
 // firstJoining is the first byte of U+0300, the first character that can join the
 // one before.
 const firstJoining = 0xCC
 
-// fold sets units to those of a text.
-func (f *folder) fold(text string) {
-	f.units = slices.Grow(f.units[:0], len(text))
+// Fold sets Units to those of a text.
+func (f *Folder) Fold(text string) {
+	f.Units = slices.Grow(f.Units[:0], len(text))
 	for i := 0; i < len(text); {
 		r, end := decode(text, i)
 		p, alone := f.property(r), true
@@ -80,27 +94,27 @@ func (f *folder) fold(text string) {
 			f.addSegment(text, i, end)
 		case p&dropped == 0:
 			f.add(p, i, end)
-			if p.class() == spaced {
+			if p.class() == Spaced {
 				end = f.addLetters(text, end)
 			}
 		}
 		i = end
 	}
-	if last := len(f.units) - 1; last >= 0 && f.units[last].r == ' ' {
-		f.units = f.units[:last]
+	if last := len(f.Units) - 1; last >= 0 && f.Units[last].Rune == ' ' {
+		f.Units = f.Units[:last]
 	}
 }
 
 // addLetters adds the ASCII letters and digits from an offset on, and returns
 // the offset of what follows. They are most characters of most texts. The unit
 // before must be a letter too, so that there is no white space to think of.
-func (f *folder) addLetters(text string, i int) int {
+func (f *Folder) addLetters(text string, i int) int {
 	for ; i < len(text) && text[i] < utf8.RuneSelf; i++ {
 		p := f.table[text[i]]
-		if p.class() != spaced || i+1 < len(text) && text[i+1] >= firstJoining {
+		if p.class() != Spaced || i+1 < len(text) && text[i+1] >= firstJoining {
 			break
 		}
-		f.units = append(f.units, unit{r: rune(p & maskRune), class: spaced, from: uint32(i), to: uint32(i + 1)})
+		f.Units = append(f.Units, Unit{Rune: rune(p & maskRune), Class: Spaced, From: uint32(i), To: uint32(i + 1)})
 	}
 	return i
 }
@@ -114,7 +128,7 @@ func decode(text string, i int) (r rune, end int) {
 }
 
 // addSegment adds characters that only together can be normalized.
-func (f *folder) addSegment(text string, from, to int) {
+func (f *Folder) addSegment(text string, from, to int) {
 	folded := text[from:to]
 	// Thai and Hindi letters with their marks are mostly as folding makes them.
 	first, _ := decode(folded, 0)
@@ -133,25 +147,25 @@ func (f *folder) addSegment(text string, from, to int) {
 	}
 }
 
-func (f *folder) add(p property, from, to int) {
-	u := unit{r: rune(p & maskRune), class: p.class(), from: uint32(from), to: uint32(to)}
-	if last := len(f.units) - 1; last < 0 || f.units[last].r == ' ' {
+func (f *Folder) add(p property, from, to int) {
+	u := Unit{Rune: rune(p & maskRune), Class: p.class(), From: uint32(from), To: uint32(to)}
+	if last := len(f.Units) - 1; last < 0 || f.Units[last].Rune == ' ' {
 		switch {
-		case u.r == ' ' && last < 0:
+		case u.Rune == ' ' && last < 0:
 			return
-		case u.r == ' ':
-			f.units[last].to = u.to
+		case u.Rune == ' ':
+			f.Units[last].To = u.To
 			return
-		case last > 0 && scriptChanges(f.units[last-1].class, u.class):
-			f.units = f.units[:last]
+		case last > 0 && scriptChanges(f.Units[last-1].Class, u.Class):
+			f.Units = f.Units[:last]
 		}
 	}
-	f.units = append(f.units, u)
+	f.Units = append(f.Units, u)
 }
 
 // scriptChanges reports whether white space between two characters says nothing.
-func scriptChanges(a, b class) bool {
-	return a == spaced && b >= unspaced || a >= unspaced && b == spaced
+func scriptChanges(a, b Class) bool {
+	return a == Spaced && b >= Unspaced || a >= Unspaced && b == Spaced
 }
 
 // foldString returns the case folding of a text, in NFKC.
@@ -170,8 +184,8 @@ const (
 	several  property = 1 << 23 // becomes several characters
 )
 
-func (p property) class() class               { return class(p >> 24) }
-func (p property) withClass(c class) property { return p | property(c)<<24 }
+func (p property) class() Class               { return Class(p >> 24) }
+func (p property) withClass(c Class) property { return p | property(c)<<24 }
 
 // tableSize is the number of characters in the table of properties: planes 0 and
 // 1, which have all emoji and styled letters. Plane 2 has rare Han alone.
@@ -188,7 +202,7 @@ func buildProperties() []property {
 	return table
 }
 
-func (f *folder) property(r rune) property {
+func (f *Folder) property(r rune) property {
 	if r < tableSize {
 		return f.table[r]
 	}
@@ -276,17 +290,17 @@ var withoutSpaces = []*unicode.RangeTable{
 	unicode.Tai_Le, unicode.New_Tai_Lue, unicode.Tai_Tham, unicode.Tai_Viet, unicode.Javanese, unicode.Balinese,
 }
 
-func classOf(r rune) class {
+func classOf(r rune) Class {
 	const prolonged = 'ー' // of both kana, but mostly of Katakana
 	switch {
 	case !unicode.In(r, unicode.L, unicode.N, unicode.M):
-		return other
+		return Other
 	case r == prolonged, unicode.Is(unicode.Katakana, r):
-		return katakana
+		return Katakana
 	case !unicode.In(r, withoutSpaces...):
-		return spaced
+		return Spaced
 	case unicode.Is(unicode.M, r):
-		return unspacedEnd
+		return UnspacedEnd
 	}
-	return unspaced
+	return Unspaced
 }
