@@ -1,0 +1,177 @@
+package search
+
+import (
+	"slices"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/cespare/xxhash/v2"
+
+	"treewarden/scoring/fold"
+)
+
+// MaxSearched is the number of bytes of a text, from its start, that are indexed
+// and matched. It covers the longest message (corpus.MaxText is 20,000 characters)
+// in letters of up to 3 bytes, as those of nearly all living scripts are. It bounds
+// the terms of a text too, which are 2 for each letter of Chinese. Where it ends
+// inside a word, the word ends there.
+const MaxSearched = 64 << 10
+
+// Terms returns the sorted, distinct terms of a text, for the index: they are
+// compared with those of [Query.Needs]. It uses the memory of dst, and what dst
+// held is lost.
+//
+// A term is a hash of 32 bits: xxHash64 of the folded letters in UTF-8, the upper
+// half combined with the lower by XOR. Two words have the same term once in 4
+// billion pairs, so a text that is found by its terms must be matched too. Terms
+// are stored: another way to compute them needs a migration that computes all of
+// them anew.
+//
+// The terms are those of the words and, in scripts without spaces and of symbols,
+// of each character and of each two that follow each other, whatever stands
+// between.
+func Terms(text string, dst []int32) []int32 {
+	c := newCutter()
+	defer c.release()
+	c.cut(text)
+	dst = dst[:0]
+	for i := range c.tokens {
+		t := &c.tokens[i]
+		dst = append(dst, term(t.hash))
+		if i > 0 && t.kind != word && c.tokens[i-1].kind != word {
+			dst = append(dst, c.pair(i))
+		}
+	}
+	slices.Sort(dst)
+	return slices.Compact(dst)
+}
+
+// term returns the lower half of a hash, combined with the upper.
+func term(hash uint64) int32 { return int32(uint32(hash ^ hash>>32)) }
+
+// searched returns the part of a text that is searched.
+func searched(text string) string {
+	if len(text) <= MaxSearched {
+		return text
+	}
+	end := MaxSearched
+	for end > MaxSearched-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end]
+}
+
+// kind tells how a token is found.
+type kind uint8
+
+const (
+	nothing   kind = iota // a space, punctuation: no token
+	word                  // found as a whole
+	character             // one of a script without spaces, or of Hangul, with its marks
+	symbol                // one such as an emoji
+)
+
+// token is a piece of a text that is found as a whole.
+type token struct {
+	hash       uint64 // of its letters
+	start, end uint32 // its letters, in cutter.letters
+	from, to   uint32 // byte offsets into the text
+	kind       kind
+	apart      bool // something stands between it and the token before
+}
+
+// cutter cuts texts into tokens, again and again in the same memory.
+type cutter struct {
+	letters []byte // the folded letters of all tokens
+	tokens  []token
+}
+
+var cutters = sync.Pool{New: func() any { return new(cutter) }}
+
+func newCutter() *cutter { return cutters.Get().(*cutter) } // the pool holds only cutters
+
+// release keeps the memory for the next text, of at most 1.5 MiB.
+func (c *cutter) release() {
+	if cap(c.tokens) <= MaxSearched/2 && cap(c.letters) <= 4*MaxSearched {
+		cutters.Put(c)
+	}
+}
+
+// cut sets tokens and letters to those of a text.
+//
+// Words are cut by the rules of Unicode (UAX #29), but at each sign inside too: a
+// word is found in "l'homme", "example.com" and "snake_case", which are one word
+// by these rules. "don't" is the words "don" and "t", which follow each other.
+func (c *cutter) cut(text string) {
+	f := fold.Get()
+	defer f.Release()
+	f.Fold(searched(text))
+	c.letters, c.tokens = c.letters[:0], c.tokens[:0]
+	end := 0 // of the last token
+	for i := 0; i < len(f.Units); {
+		first, kind := i, kindOf(&f.Units[i])
+		if i++; kind == nothing {
+			continue
+		}
+		start := len(c.letters)
+		c.add(f.Units[first].Rune)
+		for ; i < len(f.Units) && continues(kind, f.Units[first:], i-first); i++ {
+			c.add(f.Units[i].Rune)
+		}
+		c.tokens = append(c.tokens, token{
+			hash: xxhash.Sum64(c.letters[start:]), start: uint32(start), end: uint32(len(c.letters)),
+			from: f.Units[first].From, to: f.Units[i-1].To, kind: kind, apart: first > end,
+		})
+		end = i
+	}
+}
+
+// add adds a letter. The four letters i, I, ı and İ are one: I and i are the same
+// without a language.
+func (c *cutter) add(r rune) {
+	switch {
+	case r < utf8.RuneSelf:
+		c.letters = append(c.letters, byte(r))
+	case r == 'ı':
+		c.letters = append(c.letters, 'i')
+	default:
+		c.letters = utf8.AppendRune(c.letters, r)
+	}
+}
+
+// continues reports whether unit i belongs to the token that starts with unit 0.
+func continues(kind kind, units []fold.Unit, i int) bool {
+	switch kind {
+	case word:
+		return kindOf(&units[i]) == word
+	case character:
+		return units[i].Class == fold.UnspacedEnd
+	}
+	return i == 1 && isRegional(units[0].Rune) && isRegional(units[1].Rune) // a flag
+}
+
+func isRegional(r rune) bool { return r >= '🇦' && r <= '🇿' }
+
+// firstHangul is the first of the characters to look for Hangul among.
+const firstHangul = 0x1100
+
+func kindOf(u *fold.Unit) kind {
+	switch {
+	case u.Class == fold.Spaced && (u.Rune < firstHangul || !unicode.Is(unicode.Hangul, u.Rune)):
+		return word
+	case u.Class != fold.Other:
+		return character
+	case u.Rune >= utf8.RuneSelf && isSymbol(u.Rune):
+		return symbol
+	}
+	return nothing
+}
+
+// isSymbol reports whether a character is an emoji or alike, or its skin color.
+func isSymbol(r rune) bool { return unicode.Is(unicode.So, r) || r >= '🏻' && r <= '🏿' }
+
+// pair returns the term of a token and the one before.
+func (c *cutter) pair(i int) int32 {
+	return term(xxhash.Sum64(c.letters[c.tokens[i-1].start:c.tokens[i].end]))
+}
