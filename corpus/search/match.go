@@ -95,10 +95,11 @@ func merge(text string, spans []Span) []Span {
 	slices.SortFunc(spans, func(a, b Span) int { return cmp.Or(a.Start-b.Start, a.End-b.End) })
 	merged := spans[:0]
 	for _, s := range spans {
-		if last := len(merged) - 1; last >= 0 && s.Start < merged[last].End {
-			merged[last].End = max(merged[last].End, withMarks(text, s.End))
-		} else {
+		switch last := len(merged) - 1; {
+		case last < 0 || s.Start >= merged[last].End:
 			merged = append(merged, Span{s.Start, withMarks(text, s.End)})
+		case s.End > merged[last].End:
+			merged[last].End = withMarks(text, s.End)
 		}
 	}
 	return merged

@@ -268,3 +268,59 @@ func TestLongTexts(t *testing.T) {
 		t.Error("the last word is not found up to the limit")
 	}
 }
+
+// naive finds a pattern as find does, by trying each place.
+func naive(p *pattern, tokens []token) (spans []Span) {
+	n := len(p.hashes)
+	for i := 0; i+n <= len(tokens) && len(spans) < MaxPlaces; i++ {
+		same := true
+		for k := range n {
+			same = same && tokens[i+k].hash == p.hashes[k] && !(p.strict && k > 0 && separated(tokens, i+k))
+		}
+		if same {
+			spans = append(spans, Span{int(tokens[i].from), int(tokens[i+n-1].to)})
+			i += n - 1
+		}
+	}
+	return spans
+}
+
+// FuzzMatch checks that each match has the terms it needs, that its spans are in
+// order, that words are found where trying each place finds them, and that a text
+// has itself as a phrase.
+func FuzzMatch(f *testing.F) {
+	for _, seed := range [][2]string{
+		{"buy -now", "Buy it"}, {`"a a b"`, "a a a b"}, {"北京", "北。京北京"}, {`"北京" OR ไทย`, "ภาษาไทย"},
+		{"ışık 안", "IŞIK 안녕"}, {"👍🏽 🇩🇪", "👍🏽🇩🇪🇩🇪"}, {"株式", "㍿㍿ ㎏½"}, {"/a+/ b", "aab b\xff"},
+		{"مُحَمَّد", "محمد"}, {"é", "e\u0301\u0301 ﷺ"}, {"か", "か\u3099カ\u0e49"},
+	} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, line, text string) {
+		checkBoundaries(t, text)
+		c := new(cutter)
+		c.cut(text)
+		if whole := newPattern(Phrase, text); whole != nil {
+			q := Query{Groups: [][]Part{{{Kind: Phrase, Text: text, pattern: whole}}}}
+			if _, ok := checkMatch(t, q, text); !ok {
+				t.Fatalf("%q has not itself as a phrase", text)
+			}
+		}
+		q, err := Parse(line)
+		if err != nil {
+			return
+		}
+		checkMatch(t, q, text)
+		for _, group := range q.Groups {
+			for _, p := range group {
+				if p.pattern == nil {
+					continue
+				}
+				got, want := p.pattern.find(nil, c.tokens, MaxPlaces), naive(p.pattern, c.tokens)
+				if !slices.Equal(got, want) {
+					t.Fatalf("%s in %q: %v, want %v", p, text, got, want)
+				}
+			}
+		}
+	})
+}
