@@ -43,7 +43,8 @@ func TestParse(t *testing.T) {
 		{`user:"John  Smith" user:"x" user:x"y`, `{user : John  Smith} {user : x} {user : x"y}`,
 			`user:"John  Smith" user:x user:x"y`},
 		{`LANG:De has:report list:7 since:2024-01-01T10:00 review:pending label:spam classifier:a.b`,
-			"{lang : De} {has : report} {list : 7} {since : 2024-01-01T10:00} {review : pending} {label : spam} {classifier : a.b}",
+			"{lang : De} {has : report} {list : 7} {since : 2024-01-01T10:00} {review : pending} {label : spam}" +
+				" {classifier : a.b}",
 			"lang:De has:report list:7 since:2024-01-01T10:00 review:pending label:spam classifier:a.b"},
 		{"tree_state:growing deleted:true role:assistant until:2025 toxicity:1",
 			"{tree_state : growing} {deleted : true} {role : assistant} {until : 2025} {toxicity : 1}",

@@ -38,7 +38,8 @@ import (
 )
 
 // Query is a query line that was read by [Parse]. A text matches if in each group
-// at least one part holds.
+// at least one part holds. Match and Needs are only for queries from Parse; one
+// that was put together from fields is to be written by String and parsed.
 type Query struct {
 	Groups  [][]Part
 	Filters []Filter // all must hold; Match does not look at them

@@ -116,8 +116,14 @@ func (c *cutter) cut(text string) {
 		}
 		start := len(c.letters)
 		c.add(f.Units[first].Rune)
-		for ; i < len(f.Units) && continues(kind, f.Units[first:], i-first); i++ {
-			c.add(f.Units[i].Rune)
+		if kind == word {
+			for ; i < len(f.Units) && isWord(&f.Units[i]); i++ {
+				c.add(f.Units[i].Rune)
+			}
+		} else {
+			for ; i < len(f.Units) && continues(kind, f.Units[first:], i-first); i++ {
+				c.add(f.Units[i].Rune)
+			}
 		}
 		c.tokens = append(c.tokens, token{
 			hash: xxhash.Sum64(c.letters[start:]), start: uint32(start), end: uint32(len(c.letters)),
@@ -140,12 +146,10 @@ func (c *cutter) add(r rune) {
 	}
 }
 
-// continues reports whether unit i belongs to the token that starts with unit 0.
+// continues reports whether unit i belongs to the character or symbol that starts
+// with unit 0.
 func continues(kind kind, units []fold.Unit, i int) bool {
-	switch kind {
-	case word:
-		return kindOf(&units[i]) == word
-	case character:
+	if kind == character {
 		return units[i].Class == fold.UnspacedEnd
 	}
 	return i == 1 && isRegional(units[0].Rune) && isRegional(units[1].Rune) // a flag
@@ -153,12 +157,9 @@ func continues(kind kind, units []fold.Unit, i int) bool {
 
 func isRegional(r rune) bool { return r >= '🇦' && r <= '🇿' }
 
-// firstHangul is the first of the characters to look for Hangul among.
-const firstHangul = 0x1100
-
 func kindOf(u *fold.Unit) kind {
 	switch {
-	case u.Class == fold.Spaced && (u.Rune < firstHangul || !unicode.Is(unicode.Hangul, u.Rune)):
+	case isWord(u):
 		return word
 	case u.Class != fold.Other:
 		return character
@@ -166,6 +167,12 @@ func kindOf(u *fold.Unit) kind {
 		return symbol
 	}
 	return nothing
+}
+
+// isWord reports whether a character is found only as a part of a word.
+func isWord(u *fold.Unit) bool {
+	const firstHangul = 0x1100
+	return u.Class == fold.Spaced && (u.Rune < firstHangul || !unicode.Is(unicode.Hangul, u.Rune))
 }
 
 // isSymbol reports whether a character is an emoji or alike, or its skin color.
