@@ -39,7 +39,7 @@ func applyList(d *actionTx, p ApplyParams) error {
 		list.ListID); err != nil {
 		return err
 	}
-	found, err := d.findSubtrees("(m.tree_id, m.message_id) IN ("+lists.PresentSQL+")", list.ListID)
+	found, err := d.findSubtrees(lists.PresentFrom, list.ListID)
 	if err != nil {
 		return err
 	}

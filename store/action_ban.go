@@ -13,6 +13,7 @@ import (
 	"treewarden/store/cases"
 	"treewarden/store/counters"
 	"treewarden/store/db"
+	"treewarden/store/events"
 	"treewarden/store/params"
 )
 
@@ -102,7 +103,7 @@ func (d *actionTx) setBan(user User, until *time.Time) error {
 func (d *actionTx) sweep(user User, messages, trees string) error {
 	if messages == "delete" {
 		condition, args := d.inLockedTrees("m.tree_id", "m.user_id = $1", user.UserID)
-		found, err := d.findSubtrees(condition, args...)
+		found, err := d.findSubtrees("messages m WHERE "+condition, args...)
 		if err != nil {
 			return err
 		}
@@ -196,7 +197,7 @@ func unban(d *actionTx, p UnbanParams) error {
 	d.affected.Users, d.author = 1, &user.UserID
 	touched := feedbackTreesSQL("$1")
 	if p.Messages == "restore" {
-		touched += " UNION ALL SELECT tree_id FROM messages WHERE deleted_action IN (" + bansSQL + ")"
+		touched += " UNION ALL SELECT tree_id FROM (" + events.DeletedSQL(bansSQL) + ") d"
 	}
 	if err := d.lockTrees(touched, user.UserID); err != nil {
 		return err
@@ -205,7 +206,8 @@ func unban(d *actionTx, p UnbanParams) error {
 		return err
 	}
 	if p.Messages == "restore" {
-		condition, args := d.inLockedTrees("tree_id", "deleted AND deleted_action IN ("+bansSQL+")", user.UserID)
+		condition, args := d.inLockedTrees("tree_id", "deleted AND deleted_action IN ("+bansSQL+
+			") AND (tree_id, message_id) IN ("+events.DeletedSQL(bansSQL)+")", user.UserID)
 		found, err := d.find("SELECT tree_id, message_id, user_id, parent_id FROM messages WHERE "+condition, args...)
 		if err != nil {
 			return err

@@ -80,17 +80,17 @@ func (c *chosen) add(d *actionTx, tree, message uuid.UUID, author, root *uuid.UU
 	}
 }
 
-// findSubtrees finds the messages m that fulfil a condition and are not deleted,
-// with all replies below them. The root of a reply below several of them is the
+// findSubtrees finds the messages m of a FROM clause with its WHERE that are not
+// deleted, with all replies below them. The root of a reply below several of them is the
 // topmost, whose undelete restores it.
 //
 // The query visits each message once, however many of those above it fulfil the
 // condition: it does not carry roots, which follow from the parents. So a chain of
 // replies to oneself costs no more than as many single messages.
-func (d *actionTx) findSubtrees(where string, args ...any) (c chosen, err error) {
+func (d *actionTx) findSubtrees(from string, args ...any) (c chosen, err error) {
 	rows, err := d.Query(d.Ctx, `WITH RECURSIVE below AS (
 			SELECT m.tree_id, m.message_id, m.parent_id, m.user_id, m.deleted, m.depth
-				FROM messages m WHERE NOT m.deleted AND `+where+`
+				FROM `+from+` AND NOT m.deleted
 			UNION SELECT c.* FROM below b, LATERAL (SELECT tree_id, message_id, parent_id, user_id, deleted, depth
 				FROM messages WHERE tree_id = b.tree_id AND parent_id = b.message_id OFFSET 0) c)
 		SELECT tree_id, message_id, parent_id, user_id, deleted FROM below ORDER BY tree_id, depth, message_id`, args...)
@@ -174,7 +174,7 @@ func deleteMessage(d *actionTx, p CloseParams) error {
 	if err := d.checkVersion(m.Version); err != nil {
 		return err
 	}
-	found, err := d.findSubtrees("m.tree_id = $1 AND m.message_id = $2", m.TreeID, m.MessageID)
+	found, err := d.findSubtrees("messages m WHERE m.tree_id = $1 AND m.message_id = $2", m.TreeID, m.MessageID)
 	if err != nil {
 		return err
 	}

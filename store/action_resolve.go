@@ -76,7 +76,7 @@ func resolve(d *actionTx, p ResolveParams) error {
 		err = d.watch(touched, trees, messages)
 	case cases.Delete:
 		var found chosen
-		if found, err = d.findSubtrees("(m.tree_id, m.message_id) IN ("+touched+")", trees, messages); err == nil {
+		if found, err = d.findSubtrees("messages m WHERE (m.tree_id, m.message_id) IN ("+touched+")", trees, messages); err == nil {
 			err = d.delete(found)
 		}
 	case cases.Reject:

@@ -98,11 +98,11 @@ func (d *actionTx) restoreDeletion(id int64) error {
 	if err := d.restoreLateReplies(id); err != nil {
 		return err
 	}
-	return d.refuseDeleted(`SELECT p.message_id, p.deleted_action FROM action_objects o
+	return d.refuseDeleted(`SELECT p.message_id, p.deleted_action FROM (SELECT tree_id, object_id FROM action_objects
+			WHERE action_id = $1 AND aspect = 'deletion' ORDER BY tree_id, object_id) o
 		JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id AND NOT m.deleted
 		JOIN messages p ON p.tree_id = m.tree_id AND p.message_id = m.parent_id AND p.deleted
-			AND p.deleted_action IS NOT NULL
-		WHERE o.action_id = $1 AND o.aspect = 'deletion' LIMIT 1`, d.id)
+			AND p.deleted_action IS NOT NULL LIMIT 1`, d.id)
 }
 
 // mayUndo checks that the actor may undo the action and that it is undoable.
@@ -153,7 +153,7 @@ func (d *actionTx) lockObjects(id int64, action Action) error {
 		UNION SELECT m.tree_id, m.message_id FROM action_objects o
 			JOIN messages m ON m.tree_id = o.object_id AND m.parent_id IS NULL
 			WHERE o.action_id = $1 AND o.object_type = 'tree'
-		UNION SELECT tree_id, message_id FROM messages WHERE deleted_action = $1
+		UNION SELECT tree_id, message_id FROM late_replies WHERE action_id = $1
 		UNION SELECT tree_id, message_id FROM label_votes WHERE user_id IN (` + ofBanned + `)
 		UNION SELECT tree_id, message_id FROM reactions WHERE user_id IN (` + ofBanned + `)
 		UNION SELECT tree_id, message_id FROM reports WHERE user_id IN (` + ofBanned + `)`
@@ -186,10 +186,9 @@ func (d *actionTx) watchDeletion(query string, args ...any) error {
 // restoreLateReplies restores the messages that arrived below a deleted message
 // after the undone action and were deleted with it.
 func (d *actionTx) restoreLateReplies(id int64) error {
-	_, err := d.change(deletionAspect, `chosen AS (SELECT m.tree_id, m.message_id AS id FROM messages m
-		WHERE m.deleted_action = $2
-			AND NOT EXISTS (SELECT FROM action_objects o WHERE o.action_id = $2 AND o.object_type = 'message'
-			AND o.object_id = m.message_id AND o.aspect = 'deletion'))`,
+	_, err := d.change(deletionAspect, `chosen AS (SELECT m.tree_id, m.message_id AS id FROM late_replies l
+		JOIN messages m ON m.tree_id = l.tree_id AND m.message_id = l.message_id AND m.deleted_action = $2
+		WHERE l.action_id = $2)`,
 		`deleted = false, deleted_at = NULL, deleted_action = NULL, deleted_root = NULL, deletion_by_staff = true`, id)
 	return err
 }

@@ -174,7 +174,7 @@ func (a Column) ChangeSQL(chosen, set string) string {
 func (a Column) ConflictSQL() string {
 	return fmt.Sprintf(`SELECT w.object_id
 		FROM (SELECT object_id, object_id AS id, tree_id, after FROM action_objects
-			WHERE action_id = $1 AND object_type = '%s' AND aspect = '%s') w
+			WHERE action_id = $1 AND object_type = '%s' AND aspect = '%s' ORDER BY tree_id, object_id) w
 		LEFT JOIN %s o ON %s WHERE %s IS DISTINCT FROM %s LIMIT 1`,
 		a.Object, a.Name, a.table(), a.match("w"), a.standing(a.State), a.standing("w.after"))
 }
@@ -207,10 +207,13 @@ func (a Column) MissedEventSQL() string {
 		a.Object, a.Event.kind, a.Event.payload, a.Name, cmp.Or(a.Event.when, "true"))
 }
 
-// UndoSQL returns a statement that restores the state before action $2.
+// UndoSQL returns a statement that restores the state before action $2. It changes
+// messages in the order of their keys, as findSubtrees orders those of a deletion: in
+// any other order, a large undo would read each page many times.
 func (a Column) UndoSQL() string {
 	return a.ChangeSQL(fmt.Sprintf(`chosen AS (SELECT object_id AS id, tree_id, %s AS s FROM action_objects
-		WHERE action_id = $2 AND object_type = '%s' AND aspect = '%s')`, a.standing("before"), a.Object, a.Name), a.Restore)
+		WHERE action_id = $2 AND object_type = '%s' AND aspect = '%s' ORDER BY tree_id, object_id)`,
+		a.standing("before"), a.Object, a.Name), a.Restore)
 }
 
 // The aspects of an account that its actions change, besides those of every user.

@@ -140,16 +140,24 @@ func (d *Detail) readNames(ctx context.Context, c db.Conn, named references) err
 func CountUndone(ctx context.Context, c db.Conn, id int64, target uuid.UUID, targetType string) (
 	counts Affected, changed bool, err error,
 ) {
-	if err := c.QueryRow(ctx, `WITH touched AS (SELECT m.user_id, m.message_id FROM action_objects o
+	if targetType == "list" {
+		// The authors of many messages are not read.
+		err = c.QueryRow(ctx, `SELECT count(*), count(*) FILTER (WHERE NOT EXISTS (SELECT FROM list_items i
+				WHERE i.list_id = $2 AND i.message_id = o.object_id))
+			FROM action_objects o WHERE o.action_id = $1 AND o.aspect = 'deletion'`, id, target).
+			Scan(&counts.Messages, &counts.OthersMessages)
+	} else {
+		err = c.QueryRow(ctx, `WITH touched AS (SELECT m.user_id FROM action_objects o
 			JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id
 			WHERE o.action_id = $1 AND o.aspect = 'deletion'),
 		author AS (SELECT CASE WHEN $3 = 'user' THEN $2 ELSE
 			(SELECT m.user_id FROM message_trees x
 				JOIN messages m ON m.tree_id = x.tree_id AND m.message_id = x.message_id
 				WHERE x.message_id = $2) END AS id)
-		SELECT count(*), count(*) FILTER (WHERE CASE WHEN $3 = 'list' THEN NOT EXISTS (SELECT FROM list_items i
-			WHERE i.list_id = $2 AND i.message_id = t.message_id) ELSE t.user_id IS DISTINCT FROM author.id END)
-		FROM touched t, author`, id, target, targetType).Scan(&counts.Messages, &counts.OthersMessages); err != nil {
+		SELECT count(*), count(*) FILTER (WHERE t.user_id IS DISTINCT FROM author.id)
+		FROM touched t, author`, id, target, targetType).Scan(&counts.Messages, &counts.OthersMessages)
+	}
+	if err != nil {
 		return counts, false, err
 	}
 	var all, other int64

@@ -31,13 +31,17 @@ func (t *Update) Delete(
 // WatchDeletion makes the counters follow messages whose deletion changes in any
 // way. The query returns tree_id and message_id; now is not after the time of
 // Settle. The trees of the messages are locked already.
+//
+// It reads the messages in the order of their keys. In any other order, a large
+// deletion would read each page of the tables and their indexes many times.
 func (t *Update) WatchDeletion(ctx context.Context, c db.Conn, now time.Time, query string, args ...any) error {
 	if len(t.known) > 0 {
 		return errWatchedTwice
 	}
 	rows, err := c.Query(ctx, `SELECT m.tree_id, m.message_id, m.user_id, m.deleted,
 			m.deleted_root IS NOT DISTINCT FROM m.message_id, coalesce(m.deleted_at, m.created_date)
-		FROM (`+query+`) w JOIN messages m ON m.tree_id = w.tree_id AND m.message_id = w.message_id
+		FROM (SELECT * FROM (`+query+`) w ORDER BY tree_id, message_id) w
+		JOIN messages m ON m.tree_id = w.tree_id AND m.message_id = w.message_id
 		WHERE m.user_id IS NOT NULL`, args...)
 	if err != nil {
 		return err
@@ -68,7 +72,7 @@ func (t *Update) WatchDeletion(ctx context.Context, c db.Conn, now time.Time, qu
 // deletionOf returns the deletion's subset of messages.
 func (t *Update) deletionOf(trees, messages []uuid.UUID, now time.Time) watchedSubset {
 	return watchedSubset{deletionSubset, []any{
-		t.ToxicFrom, db.IDArray(trees), db.IDArray(messages), now.Add(-daysKept),
+		t.ToxicFrom, db.IDArray(trees), db.IDArray(messages), now.Add(-daysKept), now.Add(-HoursKept),
 	}}
 }
 

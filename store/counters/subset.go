@@ -45,10 +45,11 @@ func newSubset(with string, columns, branches []string) Subset {
 // deletionSubset is the part that a deletion affects, of messages by their keys
 // ($2, $3): all of Open-Assistant's signals, and the deletion by staff. The
 // condition on the reaction record is evaluated once per message. Signals before a
-// time ($4) count without a date: for many messages, most groups would be hours that
-// no row is kept for.
+// time ($4) count without a date, and before another one ($5) by day: for many
+// messages, most groups would be hours that no row is kept for.
 var deletionSubset = func() Subset {
-	hourly := []string{hourly[0], "CASE WHEN {at} < $4 THEN '-infinity' ELSE " + hourly[1] + " END"}
+	hourly := []string{hourly[0], "CASE WHEN {at} < $4 THEN '-infinity' WHEN {at} < $5 " +
+		"THEN date_trunc('day', {at}, 'UTC') ELSE " + hourly[1] + " END"}
 	counted := append(slices.Clone(LegacyColumns), "deleted")
 	var branches []string
 	for _, src := range sources {

@@ -144,12 +144,11 @@ func conditionOf(state string) string {
 	return "coalesce(" + condition + ", false)"
 }
 
-// PresentSQL is a query for tree_id and message_id of the items of list $1 that are
-// present, TreesSQL one for the tree_id of all its items.
+// PresentFrom is a FROM clause with its WHERE for the messages m of list $1 that are
+// present, TreesSQL a query for the tree_id of all its items.
 var (
-	PresentSQL = "SELECT m.tree_id, m.message_id FROM " + itemTables + " WHERE i.list_id = $1 AND " + stateSQL +
-		" = '" + Present + "'"
-	TreesSQL = "SELECT x.tree_id FROM list_items i JOIN message_trees x USING (message_id) WHERE i.list_id = $1"
+	PresentFrom = itemTables + " WHERE i.list_id = $1 AND " + stateSQL + " = '" + Present + "'"
+	TreesSQL    = "SELECT x.tree_id FROM list_items i JOIN message_trees x USING (message_id) WHERE i.list_id = $1"
 )
 
 // CountOutside counts the messages that are not on a list.
