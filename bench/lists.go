@@ -15,9 +15,7 @@ import (
 )
 
 // measureLists fills a list with up to 100,000 messages, audits it, deletes what is
-// on it, and undoes both. It compares each with one plain UPDATE of the same rows:
-// these of the list, and for the deletion also those of the replies below, which are
-// deleted too.
+// on it, and undoes both. It compares each with one plain UPDATE of the same rows.
 // Then it runs a rule of many words, and finds the near-duplicates.
 func (b *bench) measureLists(ctx context.Context) error {
 	ids, err := column[uuid.UUID](ctx, b.ours,
@@ -26,7 +24,11 @@ func (b *bench) measureLists(ctx context.Context) error {
 		return errors.Join(err, errors.New("there are no messages to list"))
 	}
 	const rounds = 3 // the first one also reads the rows from disk
-	plain, err := b.plainUpdates(ctx, rounds, "SELECT tree_id, message_id FROM message_trees WHERE message_id = ANY ($1)", ids)
+	rows, err := b.readKeys(ctx, "SELECT tree_id, message_id FROM message_trees WHERE message_id = ANY ($1)", ids)
+	if err != nil {
+		return err
+	}
+	plain, _, err := b.plainUpdates(ctx, rounds, rows)
 	if err != nil {
 		return err
 	}
@@ -38,8 +40,7 @@ func (b *bench) measureLists(ctx context.Context) error {
 	for i, id := range ids {
 		params.Items[i].MessageID = id
 	}
-	apply := store.Act{Kind: "apply_list", Target: list, Reason: reason}
-	var added, applied store.Outcome
+	var added store.Outcome
 	against := func(what, how string, do func() error) func() error {
 		return func() error {
 			took, err := b.timed(do)
@@ -60,45 +61,11 @@ func (b *bench) measureLists(ctx context.Context) error {
 			return err
 		}),
 		against("preview the deletion of a list", "store.PreviewList", func() error {
-			_, err := b.store.PreviewList(ctx, store.CommandLine, apply)
+			_, err := b.store.PreviewList(ctx, store.CommandLine, store.Act{Kind: "apply_list", Target: list, Reason: reason})
 			return err
 		}),
 		func() error { return b.listPages(ctx, list, len(ids), "none") },
-		func() error { // as often as the plain UPDATE; the first one reads much from disk
-			var applying, undoing spans
-			for round := range rounds {
-				took, err := b.timed(func() (err error) {
-					applied, err = b.store.Act(ctx, store.CommandLine, apply)
-					return err
-				})
-				if err != nil {
-					return fmt.Errorf("delete what is on a list: %w", err)
-				}
-				applying = append(applying, took)
-				if round == 0 {
-					if err := b.listPages(ctx, list, len(ids), "most"); err != nil {
-						return err
-					}
-				}
-				if took, err = b.timed(func() error {
-					_, err := b.store.Undo(ctx, store.CommandLine, applied.Action.ID, reason, false, "")
-					return err
-				}); err != nil {
-					return fmt.Errorf("undo the deletion of a list: %w", err)
-				}
-				undoing = append(undoing, took)
-			}
-			plain, err := b.plainUpdates(ctx, rounds, `SELECT o.tree_id, o.object_id FROM action_objects o
-				JOIN actions a ON a.id = o.action_id WHERE a.seq = $1 AND o.aspect = 'deletion'`, applied.Action.ID)
-			if err != nil {
-				return err
-			}
-			what := fmt.Sprintf("of a list of %d with the replies below, %d messages, against a plain UPDATE, medians",
-				len(ids), applied.Affected.Messages)
-			b.atMost("deletion "+what, plain, applying.median(), 5, `store.Act{Kind: "apply_list"}`)
-			b.atMost("undo of the deletion "+what, plain, undoing.median(), 5, "store.Undo")
-			return nil
-		},
+		func() error { return b.measureApply(ctx, list, len(ids), rounds) },
 		func() error { return b.measureRule(ctx) },
 		func() error { return b.measureSimilar(ctx) },
 	} {
@@ -125,47 +92,90 @@ func (b *bench) timed(do func() error) (time.Duration, error) {
 	return time.Since(began), err
 }
 
-// plainUpdates returns the median time of a statement that marks messages as deleted,
-// and is rolled back. The query returns their tree_id and message_id.
-func (b *bench) plainUpdates(ctx context.Context, rounds int, query string, arg any) (time.Duration, error) {
-	type key struct{ TreeID, MessageID uuid.UUID }
-	rows, err := b.ours.Query(ctx, query+" ORDER BY 1, 2", arg)
-	if err != nil {
-		return 0, err
-	}
-	keys, err := pgx.CollectRows(rows, pgx.RowToStructByPos[key])
-	if err != nil {
-		return 0, err
-	}
-	trees, messages := make([]uuid.UUID, len(keys)), make([]uuid.UUID, len(keys))
-	for i, k := range keys {
-		trees[i], messages[i] = k.TreeID, k.MessageID
-	}
-	var took spans
-	for range rounds {
-		one, err := b.timed(func() error { return b.plainUpdate(ctx, trees, messages) })
+// measureApply deletes what is on a list, and undoes it. The rows of the plain UPDATE
+// are all that the deletion changes: the messages on the list and the replies below.
+func (b *bench) measureApply(ctx context.Context, list uuid.UUID, items, rounds int) error {
+	var applied store.Outcome
+	var applying, undoing spans
+	for round := range rounds { // the first one reads much from disk
+		took, err := b.timed(func() (err error) {
+			applied, err = b.store.Act(ctx, store.CommandLine, store.Act{Kind: "apply_list", Target: list, Reason: reason})
+			return err
+		})
 		if err != nil {
-			return 0, err
+			return fmt.Errorf("delete what is on a list: %w", err)
 		}
-		took = append(took, one)
+		applying = append(applying, took)
+		if round == 0 {
+			if err := b.listPages(ctx, list, items, "most"); err != nil {
+				return err
+			}
+		}
+		if took, err = b.timed(func() error {
+			_, err := b.store.Undo(ctx, store.CommandLine, applied.Action.ID, reason, false, "")
+			return err
+		}); err != nil {
+			return fmt.Errorf("undo the deletion of a list: %w", err)
+		}
+		undoing = append(undoing, took)
 	}
-	return took.median(), nil
+	rows, err := b.readKeys(ctx, `SELECT o.tree_id, o.object_id FROM action_objects o
+		JOIN actions a ON a.id = o.action_id WHERE a.seq = $1 AND o.aspect = 'deletion'`, applied.Action.ID)
+	if err != nil {
+		return err
+	}
+	deleting, restoring, err := b.plainUpdates(ctx, rounds, rows)
+	if err != nil {
+		return err
+	}
+	what := fmt.Sprintf("of a list of %d with the replies below, %d messages, against a plain UPDATE, medians",
+		items, len(rows.messages))
+	b.atMost("deletion "+what, deleting, applying.median(), 5, `store.Act{Kind: "apply_list"}`)
+	b.atMost("undo of the deletion "+what, restoring, undoing.median(), 5, "store.Undo")
+	return nil
 }
 
-// plainUpdate marks messages as deleted in one statement, and rolls back.
-func (b *bench) plainUpdate(ctx context.Context, trees, messages []uuid.UUID) error {
-	err := pgx.BeginFunc(ctx, b.ours, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `UPDATE messages m SET deleted = true, deleted_at = now(), version = version + 1
-			FROM unnest($1::uuid[], $2::uuid[]) g (tree_id, message_id)
-			WHERE m.tree_id = g.tree_id AND m.message_id = g.message_id`, trees, messages); err != nil {
-			return err
-		}
-		return errRollback
-	})
-	if errors.Is(err, errRollback) {
-		return nil
+// keys are the keys of messages.
+type keys struct{ trees, messages []uuid.UUID }
+
+// readKeys reads the keys of messages, in their order. The query returns tree_id and
+// message_id.
+func (b *bench) readKeys(ctx context.Context, query string, arg any) (k keys, err error) {
+	rows, err := b.ours.Query(ctx, query+" ORDER BY 1, 2", arg)
+	if err != nil {
+		return k, err
 	}
-	return err
+	var tree, message uuid.UUID
+	_, err = pgx.ForEachRow(rows, []any{&tree, &message}, func() error {
+		k.trees, k.messages = append(k.trees, tree), append(k.messages, message)
+		return nil
+	})
+	return k, err
+}
+
+// plainUpdates marks messages as deleted in one statement, and then as present in
+// another one. It returns the median times of both. None of the messages is deleted.
+func (b *bench) plainUpdates(ctx context.Context, rounds int, of keys) (deleting, restoring time.Duration, err error) {
+	const update = `UPDATE messages m SET deleted = %s, deleted_at = %s, version = version + 1
+		FROM unnest($1::uuid[], $2::uuid[]) g (tree_id, message_id)
+		WHERE m.tree_id = g.tree_id AND m.message_id = g.message_id`
+	var deletions, restorations spans
+	for range rounds {
+		for _, half := range []struct {
+			sql  string
+			took *spans
+		}{{fmt.Sprintf(update, "true", "now()"), &deletions}, {fmt.Sprintf(update, "false", "NULL"), &restorations}} {
+			took, err := b.timed(func() error {
+				_, err := b.ours.Exec(ctx, half.sql, of.trees, of.messages)
+				return err
+			})
+			if err != nil {
+				return 0, 0, err
+			}
+			*half.took = append(*half.took, took)
+		}
+	}
+	return deletions.median(), restorations.median(), nil
 }
 
 // listPages reads pages of a list: the first one, one in the middle, and the first
