@@ -93,13 +93,15 @@ func (d *actionTx) undo(number int64) error {
 
 // restoreDeletion restores the replies below the messages that an undo restores.
 // It returns a Conflict if an action deleted the parent of a restored message since.
+// It looks at the topmost messages: the others came back with those above them.
 // A parent that came deleted was so before, too.
 func (d *actionTx) restoreDeletion(id int64) error {
 	if err := d.restoreLateReplies(id); err != nil {
 		return err
 	}
 	return d.refuseDeleted(`SELECT p.message_id, p.deleted_action FROM (SELECT tree_id, object_id FROM action_objects
-			WHERE action_id = $1 AND aspect = 'deletion' ORDER BY tree_id, object_id) o
+			WHERE action_id = $1 AND aspect = 'deletion' AND before->>'root' = object_id::text
+			ORDER BY tree_id, object_id) o
 		JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id AND NOT m.deleted
 		JOIN messages p ON p.tree_id = m.tree_id AND p.message_id = m.parent_id AND p.deleted
 			AND p.deleted_action IS NOT NULL LIMIT 1`, d.id)
@@ -194,25 +196,22 @@ func (d *actionTx) restoreLateReplies(id int64) error {
 }
 
 func (a columnAspect) undo(d *actionTx, id int64) error {
-	var object uuid.UUID
-	err := d.QueryRow(d.Ctx, a.ConflictSQL(), id).Scan(&object)
-	if err == nil {
-		return d.laterThan(id, a.Object, object, a.Name)
-	}
-	if !errors.Is(err, pgx.ErrNoRows) {
-		return err
-	}
 	if a.Name == textAspect.Name {
 		if err := d.undoRevisions(id); err != nil {
 			return err
 		}
 	}
-	n, err := d.exec(a.UndoSQL(), d.id, id)
+	var n int64
+	var changed *uuid.UUID
+	err := d.QueryRow(d.Ctx, a.UndoSQL(), d.id, id).Scan(&n, &changed)
 	if a.Name == usernameAspect.Name {
 		err = db.Taken(err, "name", "Another account has the former name by now. Rename that one first.")
 	}
 	if err != nil {
 		return err
+	}
+	if changed != nil {
+		return d.laterThan(id, a.Object, *changed, a.Name)
 	}
 	switch a.Name {
 	case deletionAspect.Name:

@@ -153,6 +153,12 @@ func (a Column) tree() string {
 // after. chosen is a list of CTEs; the last is named chosen, and set may refer to
 // its columns. $1 is the action. The rows affected are the rows changed.
 func (a Column) ChangeSQL(chosen, set string) string {
+	return a.changed(chosen, set, "") + a.log()
+}
+
+// changed returns the CTEs chosen and changed, which changes the rows. returning is a
+// list of columns of chosen, each after a comma.
+func (a Column) changed(chosen, set, returning string) string {
 	// The old row is joined within the UPDATE, by its key. If it were joined to
 	// the changed rows, for which the planner has no estimate, every row would be
 	// compared with every other.
@@ -163,20 +169,30 @@ func (a Column) ChangeSQL(chosen, set string) string {
 	return fmt.Sprintf(`WITH RECURSIVE %s,
 		changed AS (UPDATE %s o SET %s, version = o.version + 1
 			FROM chosen JOIN (SELECT o.%s AS id, %s AS tree_id, %s AS before FROM %s o) old ON %s
-			WHERE %s RETURNING old.id, old.tree_id, old.before, %s AS after)
-		INSERT INTO action_objects (action_id, object_type, object_id, aspect, tree_id, before, after)
-		SELECT $1, '%s', id, '%s', tree_id, before, after FROM changed WHERE before IS DISTINCT FROM after`,
-		chosen, a.table(), set, a.id(), a.tree(), a.State, a.table(), same, a.match("chosen"), a.State, a.Object, a.Name)
+			WHERE %s RETURNING old.id, old.tree_id, old.before, %s AS after%s)
+		`, chosen, a.table(), set, a.id(), a.tree(), a.State, a.table(), same, a.match("chosen"), a.State, returning)
 }
 
-// ConflictSQL returns a query for an object of action $1 whose aspect has changed
-// since the action. That a state has ended by itself is no change.
-func (a Column) ConflictSQL() string {
-	return fmt.Sprintf(`SELECT w.object_id
-		FROM (SELECT object_id, object_id AS id, tree_id, after FROM action_objects
-			WHERE action_id = $1 AND object_type = '%s' AND aspect = '%s' ORDER BY tree_id, object_id) w
-		LEFT JOIN %s o ON %s WHERE %s IS DISTINCT FROM %s LIMIT 1`,
-		a.Object, a.Name, a.table(), a.match("w"), a.standing(a.State), a.standing("w.after"))
+// log returns the statement that logs what changed holds.
+func (a Column) log() string {
+	return fmt.Sprintf(`INSERT INTO action_objects (action_id, object_type, object_id, aspect, tree_id, before, after)
+		SELECT $1, '%s', id, '%s', tree_id, before, after FROM changed WHERE before IS DISTINCT FROM after`, a.Object, a.Name)
+}
+
+// UndoSQL returns a query that restores the state before action $2. It returns the
+// number of rows changed, and the id of an object whose aspect has changed since the
+// action, null if there is none; that a state has ended by itself is no change. If there
+// is one, the transaction must not commit.
+//
+// It changes messages in the order of their keys. In any other order, a large undo would
+// read each page many times.
+func (a Column) UndoSQL() string {
+	chosen := fmt.Sprintf(`chosen AS (SELECT object_id AS id, tree_id, %s AS s, after AS last FROM action_objects
+		WHERE action_id = $2 AND object_type = '%s' AND aspect = '%s' ORDER BY tree_id, object_id)`,
+		a.standing("before"), a.Object, a.Name)
+	return fmt.Sprintf(`%s, logged AS (%s RETURNING object_id)
+		SELECT (SELECT count(*) FROM logged), (SELECT id FROM changed WHERE %s IS DISTINCT FROM %s LIMIT 1)`,
+		a.changed(chosen, a.Restore, ", chosen.last"), a.log(), a.standing("before"), a.standing("last"))
 }
 
 // DriftSQL returns a query for the objects that are not as the last action on the
@@ -205,15 +221,6 @@ func (a Column) MissedEventSQL() string {
 		WHERE NOT EXISTS (SELECT FROM events v WHERE v.action_id = e.action_id AND v.kind = e.kind
 			AND v.payload::text = e.payload::text)`,
 		a.Object, a.Event.kind, a.Event.payload, a.Name, cmp.Or(a.Event.when, "true"))
-}
-
-// UndoSQL returns a statement that restores the state before action $2. It changes
-// messages in the order of their keys, as findSubtrees orders those of a deletion: in
-// any other order, a large undo would read each page many times.
-func (a Column) UndoSQL() string {
-	return a.ChangeSQL(fmt.Sprintf(`chosen AS (SELECT object_id AS id, tree_id, %s AS s FROM action_objects
-		WHERE action_id = $2 AND object_type = '%s' AND aspect = '%s' ORDER BY tree_id, object_id)`,
-		a.standing("before"), a.Object, a.Name), a.Restore)
 }
 
 // The aspects of an account that its actions change, besides those of every user.

@@ -223,6 +223,24 @@ func (src source) joined() string {
 	return src.join + " JOIN users g ON g.user_id = " + src.rater
 }
 
+// adds returns the source's condition, and that a row adds to one of some columns.
+func (src source) adds(columns []string) string {
+	var counts, zeros []string
+	for _, column := range columns {
+		if count, ok := src.counts[strings.TrimPrefix(column, scoring.LegacyPrefix)]; ok && count != "1" {
+			counts, zeros = append(counts, count), append(zeros, "0")
+		}
+	}
+	if len(counts) == 0 {
+		return src.where
+	}
+	adds := "(" + strings.Join(counts, ", ") + ") <> (" + strings.Join(zeros, ", ") + ")"
+	if src.where == "" {
+		return adds
+	}
+	return "(" + src.where + ") AND " + adds
+}
+
 // signals reports whether a source has signals that Open-Assistant counts too.
 func (src source) signals() bool {
 	for column := range src.counts {

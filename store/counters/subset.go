@@ -44,7 +44,8 @@ func newSubset(with string, columns, branches []string) Subset {
 
 // deletionSubset is the part that a deletion affects, of messages by their keys
 // ($2, $3): all of Open-Assistant's signals, and the deletion by staff. The
-// condition on the reaction record is evaluated once per message. Signals before a
+// condition on the reaction record is evaluated once per message. Rows that say no to
+// all, such as most labels, are not grouped. Signals before a
 // time ($4) count without a date, and before another one ($5) by day: for many
 // messages, most groups would be hours that no row is kept for.
 var deletionSubset = func() Subset {
@@ -58,6 +59,7 @@ var deletionSubset = func() Subset {
 		} else if src.signals() && !src.evenDeleted {
 			// The CTE counting has Open-Assistant's conditions.
 			src.rater, src.evenDeleted = "", true
+			src.where = src.adds(LegacyColumns)
 			branches = append(branches, src.branch(counted, "counting m", "", hourly))
 		}
 	}
