@@ -14,6 +14,7 @@ import (
 	"treewarden/store/ingest"
 	"treewarden/store/sessions"
 	"treewarden/store/similar"
+	"treewarden/store/waves"
 )
 
 // Ingest stores the events of a front end: JSON objects, one a line. All valid
@@ -39,8 +40,16 @@ func (s *Store) Ingest(ctx context.Context, actor Actor, lines []byte) (Ingested
 	return done, db.Translate(err)
 }
 
-// KeepUpSketches keeps the sketches by which similar messages are found.
-func (s *Store) KeepUpSketches(ctx context.Context) error { return similar.KeepUp(ctx, s.pool) }
+// KeepUpSketches keeps the sketches by which similar messages are found, and the
+// waves of similar messages. It compares some thousand messages, so that it returns
+// within seconds; the next call goes on.
+func (s *Store) KeepUpSketches(ctx context.Context) error {
+	if err := similar.KeepUp(ctx, s.pool); err != nil {
+		return err
+	}
+	_, err := waves.KeepUp(ctx, s.pool)
+	return err
+}
 
 // Import imports records in batches, each in its own transaction. A
 // *corpus.Fault from the iterator is counted as a refused line; any other error

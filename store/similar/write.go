@@ -61,13 +61,13 @@ const insertSQL = `INSERT INTO sketches (tree_id, message_id, bands) SELECT tree
 func Insert(trees, messages []uuid.UUID, texts []string) (sql string, args []any) {
 	bands := make([]string, len(texts))
 	for i, text := range texts {
-		bands[i] = arrayOf(likeness.Sketch(text))
+		bands[i] = ArrayOf(likeness.Sketch(text))
 	}
 	return insertSQL, []any{db.IDArray(trees), db.IDArray(messages), bands}
 }
 
-// arrayOf returns numbers as PostgreSQL writes an array.
-func arrayOf(numbers []int32) string {
+// ArrayOf returns numbers as PostgreSQL writes an array.
+func ArrayOf(numbers []int32) string {
 	text := []byte{'{'}
 	for i, n := range numbers {
 		if i > 0 {
@@ -84,7 +84,7 @@ func Refresh(ctx context.Context, c db.Conn, messages string, args ...any) error
 	found, err := read(ctx, c, `SELECT m.tree_id, m.message_id, m.text FROM messages m
 		WHERE (m.tree_id, m.message_id) IN (`+messages+`)`, args...)
 	if err == nil {
-		_, err = write(ctx, c, found, "UPDATE SET bands = excluded.bands")
+		_, err = write(ctx, c, found, "UPDATE SET bands = excluded.bands, changed = excluded.changed")
 	}
 	if err != nil {
 		return fmt.Errorf("sketch texts: %w", err)
