@@ -51,6 +51,7 @@ type messagePage struct {
 	Reactions     []reactionLine
 	RecentActions []actionEntry
 	Lists         []listView // that the message is on
+	Wave          *waveLine  // of messages like this one; nil if there is none
 	Views         []Choice
 	Here          string
 	MayBan        bool
@@ -145,6 +146,9 @@ func (s *Server) message(c *fiber.Ctx) error {
 		return err
 	}
 	if p.Lists, err = s.listsWith(c, id); err != nil {
+		return err
+	}
+	if p.Wave, err = s.waveOf(c, id); err != nil {
 		return err
 	}
 	if p.Card, err = s.authorCard(c, p.Message.Message); err != nil {

@@ -88,6 +88,8 @@ type found struct {
 	Excerpt string
 	Opens   bool // the text is longer than the excerpt
 	ByOne   bool // all rows are by one user, whom no column names
+	// Likeness is shown in a column of its own on the page of a wave; nil elsewhere.
+	Likeness *float64
 	// The acts in the row itself. The menu has all acts.
 	Delete, Edit string
 }

@@ -95,7 +95,8 @@ func (s *Server) layout(c *fiber.Ctx, title string) Layout {
 			continue
 		}
 		inside := c.Path() == p.path || p.path != "/" && strings.HasPrefix(c.Path(), p.path+"/") ||
-			p.path == listsPath && strings.HasPrefix(c.Path(), samplesPath)
+			p.path == listsPath && strings.HasPrefix(c.Path(), samplesPath) ||
+			p.path == "/messages" && strings.HasPrefix(c.Path(), wavesPath)
 		item := NavItem{Title: p.title, Path: p.path, Icon: p.icon, Key: p.key, Current: inside}
 		if p.group != group {
 			item.Group = p.group

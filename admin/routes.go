@@ -88,6 +88,10 @@ func routes() []route {
 		{get, "/messages/:id/menu", policy.Read, (*Server).messageMenu, pageOnly},
 		{get, "/messages/:id/history", policy.Read, (*Server).history, both},
 		{get, "/messages/:id/thread", policy.Read, (*Server).thread, both},
+		{get, "/messages/:id/similar", policy.Read, (*Server).similar, apiOnly},
+
+		{get, wavesPath, policy.Read, (*Server).waves, both},
+		{get, wavesPath + "/:id", policy.Read, (*Server).wave, both},
 
 		{get, "/trees", policy.Read, (*Server).trees, both},
 		{get, "/trees/:id", policy.Read, (*Server).tree, both},

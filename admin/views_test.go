@@ -46,6 +46,8 @@ var pageTypes = map[string]any{
 	"samples":              samplesPage{},
 	"scoring":              scoringPage{},
 	"signin":               signInPage{},
+	"wave":                 wavePage{},
+	"waves":                wavesPage{},
 	"why":                  whyPage{},
 	"invitation":           invitationPage{},
 	"keyform":              keyFormPage{},

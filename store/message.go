@@ -8,6 +8,7 @@ import (
 	"treewarden/policy"
 	"treewarden/store/messages"
 	"treewarden/store/tables"
+	"treewarden/store/waves"
 )
 
 // What the package messages reads, by the names that users of a Store know.
@@ -90,6 +91,11 @@ func (s *Store) ReportReasons(ctx context.Context, actor Actor, ids []uuid.UUID)
 		return nil, err
 	}
 	return messages.ReasonsFor(ctx, s.pool, ids)
+}
+
+// Waves reads waves of similar messages.
+func (s *Store) Waves(actor Actor) (waves.Reader, error) {
+	return waves.Reader{Conn: s.pool}, need(actor, policy.Read)
 }
 
 // Trees lists trees, the newest first.

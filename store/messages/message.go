@@ -173,7 +173,13 @@ func Select(ctx context.Context, c db.Conn, tail string, args ...any) ([]Message
 // Named reads the beginnings of messages by their ids, for pages. Unknown ids are left
 // out.
 func Named(ctx context.Context, c db.Conn, ids []uuid.UUID) (map[uuid.UUID]Message, error) {
-	found, err := selectWith(ctx, c, "", columnsUpTo(Shown+1), `WHERE (m.tree_id, m.message_id)
+	return NamedUpTo(ctx, c, ids, Shown+1)
+}
+
+// NamedUpTo is Named with texts that end after a number of characters; 0 stands for
+// whole texts.
+func NamedUpTo(ctx context.Context, c db.Conn, ids []uuid.UUID, limit int) (map[uuid.UUID]Message, error) {
+	found, err := selectWith(ctx, c, "", columnsUpTo(limit), `WHERE (m.tree_id, m.message_id)
 		IN (SELECT tree_id, message_id FROM message_trees WHERE message_id = ANY ($1))`, ids)
 	named := make(map[uuid.UUID]Message, len(found))
 	for _, m := range found {

@@ -1,0 +1,247 @@
+package admin
+
+import (
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"treewarden/admin/openapi"
+	"treewarden/markup"
+	"treewarden/store"
+	"treewarden/store/waves"
+)
+
+func init() {
+	describe("GET /messages/:id/similar", openapi.Method{
+		Summary: "The messages that are like a message, the most similar first, deleted ones too",
+		Query:   similarQuery{}, Answer: similarAnswer{},
+	})
+	describe("GET /waves", openapi.Method{
+		Summary: "Waves: messages of at least two accounts whose texts are alike",
+		Query:   wavesQuery{}, Answer: store.List[waves.Wave]{},
+	})
+	describe("GET /waves/:id", openapi.Method{
+		Summary: "A wave and its messages, by its id or by the id of one of its messages",
+		Query:   waveQuery{}, Answer: waveAnswer{},
+	})
+}
+
+const wavesPath = "/waves"
+
+// similarQuery is the query of the messages that are like one.
+type similarQuery struct {
+	Limit *int     `form:"limit" validate:"omitempty,min=1,max=200"`
+	Least *float64 `form:"least" validate:"omitempty,min=0,max=1"`
+}
+
+// similarAnswer is one list; there are no further pages.
+type similarAnswer struct {
+	Items []waves.Near `json:"items"`
+}
+
+// similar answers the API with the messages that are like one.
+func (s *Server) similar(c *fiber.Ctx) error {
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	var q similarQuery
+	if err := decodeQuery(c, &q); err != nil {
+		return err
+	}
+	limit, least := 50, waves.Least
+	if q.Limit != nil {
+		limit = *q.Limit
+	}
+	if q.Least != nil {
+		least = *q.Least
+	}
+	reader, err := s.store.Waves(s.actor(c))
+	if err != nil {
+		return err
+	}
+	found, err := reader.Similar(c.UserContext(), id, least, limit)
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	return c.JSON(similarAnswer{orNone(found)})
+}
+
+// wavesQuery is the query of the list of waves.
+type wavesQuery struct {
+	pageQuery
+	Since *time.Time `form:"since"`
+	Min   *int       `form:"min" validate:"omitempty,min=2,max=1000000"`
+	Lang  string     `form:"lang" validate:"max=40"`
+}
+
+// waveLine is a wave as the list shows it.
+type waveLine struct {
+	waves.Wave
+	View    messageView // of its oldest message
+	Excerpt string
+}
+
+// Path returns the address of the wave's page.
+func (l waveLine) Path() string { return wavesPath + "/" + l.WaveID.String() }
+
+type wavesPage struct {
+	Layout
+	List      store.List[waves.Wave]
+	Filter    wavesQuery
+	Lines     []waveLine
+	Languages []Choice
+	Limited   *Limited
+	Reveal    *reveal
+	Pager     Pager
+}
+
+func (p wavesPage) api() any { return p.List }
+
+// Min returns the least number of messages of the waves that are shown.
+func (p wavesPage) Min() int {
+	if p.Filter.Min != nil {
+		return *p.Filter.Min
+	}
+	return waves.LeastMessages
+}
+
+// SinceValue returns the value of the form's field of the same name.
+func (p wavesPage) SinceValue() string { return fieldTime(p.Filter.Since) }
+
+// Filtered reports whether the person narrowed the list.
+func (p wavesPage) Filtered() bool {
+	return p.Filter.Since != nil || p.Filter.Min != nil || p.Filter.Lang != "" && p.Filter.Lang != ownLanguages
+}
+
+// waves lists waves, those with the newest messages first.
+func (s *Server) waves(c *fiber.Ctx) error {
+	var q wavesQuery
+	if err := decodeQuery(c, &q); err != nil {
+		return err
+	}
+	q.Lang = defaultLanguage(c, q.Lang)
+	p := wavesPage{Filter: q}
+	reader, err := s.store.Waves(s.actor(c))
+	if err != nil {
+		return err
+	}
+	f := waves.Filter{Since: q.Since, Min: p.Min(), Page: q.page()}
+	f.Lang, f.Within = languageFilter(s.actor(c), q.Lang)
+	if !isAPI(c) {
+		f.TextLimit = 1 // the page reads the messages
+	}
+	if p.List, err = reader.All(c.UserContext(), f); err != nil {
+		return err
+	}
+	if isAPI(c) {
+		return s.render(c, "waves", p)
+	}
+	p.Layout = s.layout(c, "Waves")
+	p.Limited = p.limited(q.Lang)
+	languages, err := s.store.Languages(c.UserContext())
+	if err != nil {
+		return err
+	}
+	p.Languages = p.languages(languages, q.Lang)
+	p.Pager = p.pager(p.List.Prev, p.List.Next, "")
+	ids := make([]uuid.UUID, len(p.List.Items))
+	for i, w := range p.List.Items {
+		ids[i] = w.Oldest
+	}
+	oldest, err := s.store.MessagesNamed(c.UserContext(), s.actor(c), ids)
+	if err != nil {
+		return err
+	}
+	shown := p.withReveal(c)
+	t := newPresenter(p.Person, hereWithout(c, "done", "notice"))
+	hides := false
+	for _, w := range p.List.Items {
+		m := oldest[w.Oldest]
+		hides = hides || hidesAny(p.Person, []store.Message{m})
+		p.Lines = append(p.Lines, waveLine{w, t.view(m), markup.Excerpt(m.Text, tableExcerpt)})
+	}
+	p.Reveal = revealLink(p.Query, shown, hides)
+	return s.render(c, "waves", p)
+}
+
+// waveQuery is the query of a wave's page.
+type waveQuery struct{ pageQuery }
+
+// waveAnswer is a wave with one page of its members.
+type waveAnswer struct {
+	waves.Wave
+	store.List[waves.Near]
+}
+
+type wavePage struct {
+	Layout
+	Wave    waves.Wave
+	Members store.List[waves.Near]
+	Lines   []found
+	Reveal  *reveal
+	Pager   Pager
+}
+
+func (p wavePage) api() any { return waveAnswer{p.Wave, p.Members} }
+
+// wave shows a wave with its messages, the newest first.
+func (s *Server) wave(c *fiber.Ctx) error {
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	var q waveQuery
+	if err := decodeQuery(c, &q); err != nil {
+		return err
+	}
+	reader, err := s.store.Waves(s.actor(c))
+	if err != nil {
+		return err
+	}
+	limit := 0
+	if !isAPI(c) {
+		limit = shownText + 1
+	}
+	var p wavePage
+	if p.Wave, err = reader.ByID(c.UserContext(), id, limit); err != nil {
+		return err
+	}
+	if !isAPI(c) && p.Wave.WaveID != id { // the old id of a wave that became part of this one
+		return c.Redirect(waveLine{Wave: p.Wave}.Path(), fiber.StatusSeeOther)
+	}
+	if p.Members, err = reader.Members(c.UserContext(), p.Wave.WaveID, limit, q.page()); err != nil {
+		return err
+	}
+	if isAPI(c) {
+		return s.render(c, "wave", p)
+	}
+	p.Layout = s.layout(c, "Wave")
+	p.Pager = p.pager(p.Members.Prev, p.Members.Next, "")
+	shown, hides := p.withReveal(c), false
+	t := newPresenter(p.Person, hereWithout(c, "done", "notice"))
+	for _, m := range p.Members.Items {
+		hides = hides || hidesAny(p.Person, []store.Message{m.Message})
+		line := t.found(m.Message)
+		line.Likeness = &m.Likeness
+		p.Lines = append(p.Lines, line)
+	}
+	p.Reveal = revealLink(p.Query, shown, hides)
+	return s.render(c, "wave", p)
+}
+
+// waveOf returns the wave that the page of a message names; nil if there is none
+// that is worth it.
+func (s *Server) waveOf(c *fiber.Ctx, message uuid.UUID) (*waveLine, error) {
+	reader, err := s.store.Waves(s.actor(c))
+	if err != nil {
+		return nil, err
+	}
+	w, err := reader.Of(c.UserContext(), message)
+	if err != nil || w == nil || w.Messages < waves.LeastMessages {
+		return nil, err
+	}
+	return &waveLine{Wave: *w}, nil
+}
