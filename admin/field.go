@@ -140,6 +140,12 @@ func set(field reflect.Value, value string) string {
 		if err != nil {
 			return "must be a whole number"
 		}
+	case reflect.Float64:
+		n, err := strconv.ParseFloat(value, 64)
+		if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
+			return "must be a number"
+		}
+		field.SetFloat(n)
 	}
 	return ""
 }

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -32,7 +33,7 @@ const wavesPath = "/waves"
 // similarQuery is the query of the messages that are like one.
 type similarQuery struct {
 	Limit *int     `form:"limit" validate:"omitempty,min=1,max=200"`
-	Least *float64 `form:"least" validate:"omitempty,min=0,max=1"`
+	Least *float64 `form:"least" validate:"omitempty,min=0,max=1"` // the least likeness
 }
 
 // similarAnswer is one list; there are no further pages.
@@ -107,6 +108,9 @@ func (p wavesPage) Min() int {
 	}
 	return waves.LeastMessages
 }
+
+// MinValue returns the value of the form's field of the same name.
+func (p wavesPage) MinValue() string { return strconv.Itoa(p.Min()) }
 
 // SinceValue returns the value of the form's field of the same name.
 func (p wavesPage) SinceValue() string { return fieldTime(p.Filter.Since) }

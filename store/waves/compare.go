@@ -23,7 +23,7 @@ const (
 	perBand = 10
 	// maxFound is the number of messages that share a band with one of a batch up to
 	// which all of them are read. Above it, those of each band are looked up alone.
-	maxFound = 20_000
+	maxFound = 5000
 	// compared is the number of characters of a text that are compared: a wave of
 	// longer texts is found by their beginnings.
 	compared = 4000
@@ -163,6 +163,8 @@ func (r *round) candidates(ctx context.Context, sketches map[uuid.UUID][]int32) 
 			FROM unnest($1::integer[]) b(band) CROSS JOIN LATERAL (SELECT tree_id, message_id, bands FROM word_sketches
 				WHERE bands && ARRAY[b.band] LIMIT $2) s`, bands, perBand)
 	}
+	// The place of a row in the table must not decide which ones are compared.
+	slices.SortFunc(found, func(a, b candidate) int { return bytes.Compare(a.MessageID[:], b.MessageID[:]) })
 	for _, c := range found {
 		for _, band := range c.Bands {
 			if of, wanted := near[band]; wanted && len(of) < perBand {

@@ -90,8 +90,8 @@ const reset = 5000
 
 // beginAnew finds out whether the database was restored on another server, whose
 // transactions have smaller numbers, so that new sketches would come before old
-// ones. It numbers such sketches anew, some at a time, and begins with the first
-// message again. It reports whether it did something.
+// ones. It numbers such sketches anew, some at a time, and finds all waves again from
+// the first message on. It reports whether it did something.
 func beginAnew(ctx context.Context, tx pgx.Tx, at place) (bool, error) {
 	// No row can be seen whose transaction has not begun.
 	tag, err := tx.Exec(ctx, `UPDATE sketches SET changed = 0 WHERE (tree_id, message_id) IN (
@@ -106,6 +106,9 @@ func beginAnew(ctx context.Context, tx pgx.Tx, at place) (bool, error) {
 			Scan(&foreign)
 	}
 	if err != nil || !foreign {
+		return false, err
+	}
+	if _, err = tx.Exec(ctx, "TRUNCATE waves, wave_messages, word_sketches"); err != nil {
 		return false, err
 	}
 	_, err = tx.Exec(ctx, "UPDATE wave_cursor SET changed = 0, message_id = $1", uuid.Nil)

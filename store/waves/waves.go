@@ -13,10 +13,10 @@ const Least = 0.45
 // LeastLetters is the least number of letters and digits of a text of a wave.
 // Shorter ones, such as "Yes, please." and "Thank you for your help!", are written by
 // people who copy nothing. A letter of Chinese, Japanese or Korean text stands for
-// three: it is a syllable.
+// two: it is a syllable.
 const LeastLetters = 30
 
-const lettersOfSyllable = 3
+const lettersOfSyllable = 2
 
 // MembersSQL selects the tree_id and the message_id of the members of a wave; $1 is
 // its id.

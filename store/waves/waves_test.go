@@ -3,7 +3,6 @@ package waves_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -179,7 +178,7 @@ func found(t *testing.T, s *store.Store) map[uuid.UUID]uuid.UUID {
 // measure compares the waves with those that were generated: the share of the pairs
 // of a generated wave that are in one wave, and of the pairs in one wave that are of
 // no generated one.
-func measure(all []written, of map[uuid.UUID]uuid.UUID) (recall, false_ float64) {
+func measure(all []written, of map[uuid.UUID]uuid.UUID) (recall, wrong float64) {
 	pairs, hit, together := 0, 0, 0
 	for i, a := range all {
 		for _, b := range all[:i] {
@@ -217,7 +216,278 @@ func TestRecall(t *testing.T) {
 	}
 }
 
-var _ = context.Canceled
-var _ = errors.Is
-var _ sync.Mutex
-var _ = waves.Least
+// groupsOf returns the messages of each wave as text, so that two databases with the
+// same messages can be compared.
+func groupsOf(of map[uuid.UUID]uuid.UUID) string {
+	lines := make([]string, 0, len(of))
+	for message, wave := range of {
+		lines = append(lines, message.String()+" "+wave.String())
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+// difference returns the lines that only one of two texts has.
+func difference(got, want string) string {
+	var all []string
+	for _, pair := range [][3]string{{"+", got, want}, {"-", want, got}} {
+		for line := range strings.SplitSeq(pair[1], "\n") {
+			if !strings.Contains(pair[2], line) {
+				all = append(all, pair[0]+" "+line)
+			}
+		}
+	}
+	return strings.Join(all[:min(len(all), 20)], "\n")
+}
+
+// TestWorkers: several processes at once, and one that is stopped again and again,
+// find the waves that one finds.
+func TestWorkers(t *testing.T) {
+	t.Parallel()
+	all := newWriter(7).messages(40, 800)
+	one, many, stopped := storetest.New(t), storetest.New(t), storetest.New(t)
+	for _, s := range []*store.Store{one, many, stopped} {
+		add(t, s, all)
+		// The same order in all three, whatever transactions wrote the messages.
+		storetest.Exec(t, s, "UPDATE sketches SET changed = 0")
+	}
+	keepUp(t, one)
+	want := groupsOf(found(t, one))
+	if strings.Count(want, "\n") < 100 {
+		t.Fatalf("one worker found %q", want)
+	}
+
+	for pending(t, many) {
+		var wait sync.WaitGroup
+		for range 4 {
+			wait.Go(func() {
+				if err := many.KeepUpSketches(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wait.Wait()
+	}
+	if got := groupsOf(found(t, many)); got != want {
+		t.Errorf("four workers:\n%s", difference(got, want))
+	}
+
+	// Each try has a little more time than the one before it, so that one batch or
+	// another is stopped at each of its statements.
+	cut := 0
+	for allowed := 2 * time.Millisecond; pending(t, stopped); allowed += time.Millisecond {
+		short, stop := context.WithTimeout(t.Context(), allowed)
+		_, err := waves.KeepUp(short, storetest.DB(t, stopped))
+		stop()
+		if err != nil {
+			if short.Err() == nil {
+				t.Fatal(err)
+			}
+			cut++
+		}
+	}
+	if got := groupsOf(found(t, stopped)); got != want {
+		t.Errorf("a worker that was stopped %d times:\n%s", cut, difference(got, want))
+	}
+	if cut == 0 {
+		t.Error("the worker was never stopped")
+	}
+
+	// All again, from the first message on, as on another server: nothing changes.
+	storetest.Exec(t, one, "UPDATE wave_cursor SET changed = 1000000000000")
+	keepUp(t, one)
+	if got := groupsOf(found(t, one)); got != want {
+		t.Errorf("compared again:\n%s", difference(got, want))
+	}
+}
+
+// TestArrival: messages that come one by one are in the waves that all at once are in.
+func TestArrival(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	all := newWriter(9).messages(6, 30)
+	for part := range slices.Chunk(all, 9) {
+		add(t, s, part)
+		keepUp(t, s)
+	}
+	if recall, wrong := measure(all, found(t, s)); recall < 0.95 || wrong > 0.01 {
+		t.Errorf("recall %.4f and %.4f false pairs, want at least 0.95 and at most 0.01", recall, wrong)
+	}
+}
+
+const (
+	lottery = "You have won the great lottery of our town, call us before the end of the week to get your prize."
+	shoes   = "Our shop sells the best running shoes of the country, and only today you pay half of the price."
+)
+
+func edit(t *testing.T, s *store.Store, by store.Actor, id uuid.UUID, text string) {
+	t.Helper()
+	if _, err := s.Act(t.Context(), by, store.Act{Kind: "edit", Target: id, Reason: "a test",
+		Params: store.EditParams{Text: text}}); err != nil {
+		t.Fatal(err)
+	}
+	keepUp(t, s)
+}
+
+// TestEdit: a message whose text was edited leaves its wave, joins another, and
+// joins two; the id of a wave stays.
+func TestEdit(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	moderator := storetest.Staff(t, s, "moderator")
+	var all []written
+	for i := range 8 {
+		text := []string{lottery, shoes}[i/4]
+		all = append(all, written{uuid.New(), fmt.Sprint("user ", i%3), fmt.Sprint(text, " ", i), 0})
+	}
+	add(t, s, all)
+	keepUp(t, s)
+	check := func(when string, want ...int) { // the message whose id the wave of each has; -1: none
+		t.Helper()
+		of := found(t, s)
+		for i, w := range want {
+			id := uuid.Nil
+			if w >= 0 {
+				id = all[w].id
+			}
+			if of[all[i].id] != id {
+				t.Errorf("%s: message %d is in wave %s, want that of message %d", when, i, of[all[i].id], w)
+			}
+		}
+	}
+	check("at first", 0, 0, 0, 0, 4, 4, 4, 4)
+	edit(t, s, moderator, all[2].id, "Nobody else writes a text about the gardens of Babylon.")
+	check("after an edit", 0, 0, -1, 0, 4, 4, 4, 4)
+	edit(t, s, moderator, all[2].id, shoes)
+	check("after an edit to another wave", 0, 0, 4, 0, 4, 4, 4, 4)
+	edit(t, s, moderator, all[0].id, "The first message of the wave is now about the towers of Ur.")
+	check("without the first message", -1, 0, 4, 0, 4, 4, 4, 4)
+	edit(t, s, moderator, all[0].id, lottery)
+	check("the first message again", 0, 0, 4, 0, 4, 4, 4, 4)
+	edit(t, s, moderator, all[1].id, "Yes.")
+	edit(t, s, moderator, all[3].id, "No, thank you very much.")
+	check("a wave of one", -1, -1, 4, -1, 4, 4, 4, 4)
+	edit(t, s, moderator, all[3].id, lottery)
+	check("a wave again", 0, -1, 4, 0, 4, 4, 4, 4)
+	edit(t, s, moderator, all[2].id, "Thank you.")
+	check("at the end", 0, -1, -1, 0, 4, 4, 4, 4)
+}
+
+// TestJoin: a message that is like two waves makes one of them, with the id of the
+// older one.
+func TestJoin(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	const call = "call us on the telephone before the end of this week to get your prize"
+	first, second := "You have won the great lottery of our town, "+call, call+", and tell every friend about the wonderful shop"
+	var all []written
+	for i, text := range []string{second, second, first, first, first} {
+		all = append(all, written{uuid.New(), fmt.Sprint("user ", i%3), text, 0})
+	}
+	add(t, s, all)
+	keepUp(t, s)
+	of := found(t, s)
+	if of[all[0].id] != all[0].id || of[all[1].id] != all[0].id || of[all[2].id] != all[2].id || of[all[4].id] != all[2].id {
+		t.Fatalf("before they join: %v", of)
+	}
+	for _, end := range []string{", and tell every friend about the wonderful shop", ", or tell every friend about the wonderful shop",
+		", and tell any friend about the wonderful shop"} {
+		add(t, s, []written{{uuid.New(), "user 9", first + end, 0}})
+	}
+	keepUp(t, s)
+	of = found(t, s)
+	for message, wave := range of {
+		if wave != all[0].id || len(of) != 8 {
+			t.Errorf("message %s of %d is in wave %s, want %s", message, len(of), wave, all[0].id)
+		}
+	}
+	reader := waves.Reader{Conn: storetest.DB(t, s)}
+	if w, err := reader.ByID(t.Context(), all[2].id, 0); err != nil || w.WaveID != all[0].id || w.Messages != 8 ||
+		w.Text != second {
+		t.Errorf("by the id of the wave that is no more: %+v, %v", w, err)
+	}
+	var members int
+	if err := storetest.DB(t, s).QueryRow(t.Context(), "SELECT count(*) FROM ("+waves.MembersSQL+") m", all[0].id).
+		Scan(&members); err != nil || members != 8 {
+		t.Errorf("%d members, %v", members, err)
+	}
+}
+
+// TestShortTexts: what people write again and again is no wave.
+func TestShortTexts(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	var all []written
+	for i, text := range []string{"yes", "Yes, please!", "Thank you for your help!", "ありがとうございます", "谢谢你的帮助",
+		"Большое спасибо", "?!", "", strings.Repeat(" \n", 50), strings.Repeat("😀", 50)} {
+		for k := range 4 {
+			all = append(all, written{uuid.New(), fmt.Sprint("user ", k), text, i})
+		}
+	}
+	texts := []string{"今すぐこの番号に電話して、無料の景品を受け取ってください。", "立即拨打这个号码领取您的免费奖品吧",
+		"โทรหาเราที่หมายเลขนี้เพื่อรับรางวัลฟรีของคุณวันนี้"}
+	for i, text := range texts {
+		for k := range 4 {
+			all = append(all, written{uuid.New(), fmt.Sprint("user ", k), fmt.Sprint(text, k), 100 + i})
+		}
+	}
+	add(t, s, all)
+	keepUp(t, s)
+	of := found(t, s)
+	for _, m := range all {
+		if in := of[m.id] != uuid.Nil; in != (m.wave >= 100) {
+			t.Errorf("%q is in a wave: %v", m.text, in)
+		}
+	}
+}
+
+// TestManyCopies: the work on a wave does not grow with the square of its size, and
+// all copies are in it.
+func TestManyCopies(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	all := make([]written, 6000) // more than those that share a band are read of
+	for i := range all {
+		all[i] = written{uuid.New(), fmt.Sprint("user ", i%50), fmt.Sprint(lottery, i), 1}
+	}
+	add(t, s, all)
+	keepUp(t, s)
+	of := found(t, s)
+	for _, m := range all {
+		if of[m.id] != of[all[0].id] || of[m.id] == uuid.Nil {
+			t.Fatalf("message %s is in wave %s, the first one in %s", m.id, of[m.id], of[all[0].id])
+		}
+	}
+}
+
+// TestRestored: a database that was restored on another server, whose transactions
+// have smaller numbers, goes on.
+func TestRestored(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	all := newWriter(11).messages(5, 20)
+	add(t, s, all[:len(all)/2])
+	keepUp(t, s)
+	storetest.Exec(t, s, "UPDATE sketches SET changed = changed + 1000000000000")
+	storetest.Exec(t, s, "UPDATE wave_cursor SET changed = changed + 1000000000000")
+	add(t, s, all[len(all)/2:])
+	keepUp(t, s)
+	if recall, wrong := measure(all, found(t, s)); recall < 0.95 || wrong > 0.01 {
+		t.Errorf("recall %.4f and %.4f false pairs, want at least 0.95 and at most 0.01", recall, wrong)
+	}
+}
+
+// TestMigrated: messages from before there were waves are compared too.
+func TestMigrated(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	all := newWriter(13).messages(5, 20)
+	add(t, s, all)
+	storetest.Exec(t, s, "UPDATE sketches SET changed = 0")
+	storetest.Exec(t, s, "DELETE FROM sketches WHERE message_id < '80000000-0000-0000-0000-000000000000'")
+	storetest.Exec(t, s, "INSERT INTO sketch_backfill (after_tree, after_message) VALUES ($1, $1)", uuid.Nil)
+	keepUp(t, s)
+	if recall, wrong := measure(all, found(t, s)); recall < 0.95 || wrong > 0.01 {
+		t.Errorf("recall %.4f and %.4f false pairs, want at least 0.95 and at most 0.01", recall, wrong)
+	}
+}
