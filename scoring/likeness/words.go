@@ -80,6 +80,7 @@ func eachWord(text string, do func(word []byte)) {
 	var folded []byte
 	for _, part := range strings.FieldsFunc(text, func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsMark(c) }) {
 		folded = rule.AppendLetters(folded[:0], part)
+		paired := false // the letter before is one of an unspaced script
 		for begin := 0; begin < len(folded); {
 			c, n := utf8.DecodeRune(folded[begin:])
 			end := begin + n
@@ -92,16 +93,16 @@ func eachWord(text string, do func(word []byte)) {
 					end += n
 				}
 				do(folded[begin:end])
-				begin = end
+				begin, paired = end, false
 				continue
 			}
 			// The last letter of a run is a word only if it is alone.
 			if next, n := utf8.DecodeRune(folded[end:]); n > 0 && unicode.In(next, unspaced...) {
 				do(folded[begin : end+n])
-			} else if begin == 0 {
+			} else if !paired {
 				do(folded[begin:end])
 			}
-			begin = end
+			begin, paired = end, true
 		}
 	}
 }

@@ -379,7 +379,7 @@ func TestJoin(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
 	const call = "call us on the telephone before the end of this week to get your prize"
-	first, second := "You have won the great lottery of our town, "+call, call+", and tell every friend about the wonderful shop"
+	first, second := "You have won the great lottery of our town, "+call, call+", then tell all friends about these gifts"
 	var all []written
 	for i, text := range []string{second, second, first, first, first} {
 		all = append(all, written{uuid.New(), fmt.Sprint("user ", i%3), text, 0})
@@ -390,25 +390,25 @@ func TestJoin(t *testing.T) {
 	if of[all[0].id] != all[0].id || of[all[1].id] != all[0].id || of[all[2].id] != all[2].id || of[all[4].id] != all[2].id {
 		t.Fatalf("before they join: %v", of)
 	}
-	for _, end := range []string{", and tell every friend about the wonderful shop", ", or tell every friend about the wonderful shop",
-		", and tell any friend about the wonderful shop"} {
-		add(t, s, []written{{uuid.New(), "user 9", first + end, 0}})
+	for _, prize := range []string{"prize", "present", "money", "telephone", "reward"} {
+		text := strings.Replace(first, "prize", prize, 1) + ", then tell all friends about these gifts"
+		add(t, s, []written{{uuid.New(), "user 9", text, 0}})
 	}
 	keepUp(t, s)
 	of = found(t, s)
 	for message, wave := range of {
-		if wave != all[0].id || len(of) != 8 {
+		if wave != all[0].id || len(of) != 10 {
 			t.Errorf("message %s of %d is in wave %s, want %s", message, len(of), wave, all[0].id)
 		}
 	}
 	reader := waves.Reader{Conn: storetest.DB(t, s)}
-	if w, err := reader.ByID(t.Context(), all[2].id, 0); err != nil || w.WaveID != all[0].id || w.Messages != 8 ||
+	if w, err := reader.ByID(t.Context(), all[2].id, 0); err != nil || w.WaveID != all[0].id || w.Messages != 10 ||
 		w.Text != second {
 		t.Errorf("by the id of the wave that is no more: %+v, %v", w, err)
 	}
 	var members int
 	if err := storetest.DB(t, s).QueryRow(t.Context(), "SELECT count(*) FROM ("+waves.MembersSQL+") m", all[0].id).
-		Scan(&members); err != nil || members != 8 {
+		Scan(&members); err != nil || members != 10 {
 		t.Errorf("%d members, %v", members, err)
 	}
 }
