@@ -131,6 +131,10 @@ func newWorld(t *testing.T) *world {
 	storetest.Exec(t, s, `INSERT INTO sample_items (sample_id, message_id, place, lang, kind, reason, action_id,
 		decided_at, first, second) VALUES ($1, $2, 3, '', '', '', 0, now(), true, false), ($1, $3, 4, '', '', '', 0, now(), true, false)`,
 		w.sample, disputedItem, uuid.New())
+	storetest.Exec(t, s, `INSERT INTO wave_messages (tree_id, message_id, wave_id, user_id, lang, at, likeness)
+		SELECT tree_id, message_id, tree_id, user_id, lang, created_date, 0.9 FROM messages`)
+	storetest.Exec(t, s, `INSERT INTO waves (wave_id, messages, users, first, last, likeness, langs)
+		SELECT wave_id, 4, 2, min(at), max(at), 0.9, '{en}' FROM wave_messages GROUP BY wave_id`)
 	w.colleague = storetest.Staff(t, s, policy.Moderator).UserID
 	for _, key := range []string{"first", "second"} {
 		if _, err := s.CreateKey(t.Context(), store.CommandLine, key, policy.Moderator, nil); err != nil {
@@ -157,7 +161,7 @@ func (w *world) fill(r route) string {
 		id = w.halted.String()
 	case strings.HasPrefix(r.Path, "/messages/"):
 		id = w.reply.String()
-	case strings.HasPrefix(r.Path, "/trees/"):
+	case strings.HasPrefix(r.Path, "/trees/"), strings.HasPrefix(r.Path, "/waves/"):
 		id = w.prompt.String()
 	case strings.HasPrefix(r.Path, "/lists/"):
 		id = w.list.String()

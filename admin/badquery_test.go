@@ -148,6 +148,9 @@ func wantOf(f reflect.StructField, value string) int {
 	case kind.Kind() == reflect.Int, kind.Kind() == reflect.Int64:
 		n, err := strconv.Atoi(value)
 		return fine(err == nil && n >= limit("min", n) && n <= limit("max", n))
+	case kind.Kind() == reflect.Float64:
+		n, err := strconv.ParseFloat(value, 64)
+		return fine(err == nil && n >= float64(limit("min", 0)) && n <= float64(limit("max", 0)))
 	case kind.Kind() == reflect.Bool:
 		return 0
 	case kind.Kind() == reflect.Map:

@@ -28,6 +28,14 @@ func TestCursorsBelongToTheirFilter(t *testing.T) {
 		ids = append(ids, tree[0].String(), tree[1].String())
 		storetest.User(t, s, fmt.Sprint("user ", i))
 	}
+	for n, members := range [][]string{ids[:4], ids[4:]} {
+		storetest.Exec(t, s, `INSERT INTO wave_messages (tree_id, message_id, wave_id, user_id, lang, at, likeness)
+			SELECT tree_id, message_id, $1::text::uuid, user_id, lang, created_date, 0.9 FROM messages
+			WHERE message_id = ANY ($2::text[]::uuid[])`, members[0], members)
+		storetest.Exec(t, s, `INSERT INTO waves (wave_id, messages, users, first, last, likeness, langs)
+			SELECT wave_id, 4, 2, min(at), max(at) + $2 * interval '1 hour', 0.9, '{en}' FROM wave_messages
+			WHERE wave_id = $1::text::uuid GROUP BY wave_id`, members[0], n)
+	}
 	var lists []string
 	for _, name := range []string{"one", "two"} {
 		list := key.send("POST", "/api/v1/lists", map[string]any{"name": name, "kind": "bad"}).want(200).
@@ -48,6 +56,8 @@ func TestCursorsBelongToTheirFilter(t *testing.T) {
 			"/messages?since=2020-01-02", "/messages?review=accepted"},
 		{"/users/" + ann.String() + "/messages", "/users/" + bob.String() + "/messages"},
 		{"/users/" + ann.String() + "/given", "/users/" + bob.String() + "/given"},
+		{"/waves?min=2", "/waves", "/waves?lang=en", "/waves?since=2020-01-01", "/waves?min=4"},
+		{"/waves/" + ids[0], "/waves/" + ids[4]},
 		{"/trees", "/trees?author=" + ann.String(), "/trees?lang=en"},
 		{"/audit", "/audit?since=2020-01-01", "/audit?kind=create_list"},
 		{"/lists", "/lists?kind=bad"},

@@ -120,6 +120,10 @@ func (w *world) views(t *testing.T) []view {
 		{name: "insights", path: "/insights", open: opened("details")},
 		{name: "insights-empty", path: "/insights?until=2020-01-01"},
 		{name: "insights-wrong", path: "/insights?moderator=nobody&since=soon", status: 400},
+		{name: "waves", path: "/waves?min=2"},
+		{name: "waves-empty", path: "/waves?min=1000000"},
+		{name: "waves-wrong", path: "/waves?min=many&since=soon", status: 400},
+		{name: "wave", path: w.wave(t)},
 		{name: "lists", path: "/lists"},
 		{name: "lists-empty", path: "/lists?q=nothing+is+called+this"},
 		{name: "lists-new", path: "/lists", open: func(b *tab) { b.click("a[href^='/lists/new']"); b.see(dialog) }},
@@ -448,6 +452,17 @@ func or(a, b string) string {
 		return b
 	}
 	return a
+}
+
+// wave finds the waves, and returns the path of the page of the largest one.
+func (w *world) wave(t *testing.T) string {
+	t.Helper()
+	for range 3 { // about 4,000 messages; one call does 10,000
+		if err := w.store.KeepUpSketches(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return "/waves/" + w.one(t, "SELECT wave_id::text FROM waves WHERE users > 1 ORDER BY messages DESC, wave_id LIMIT 1")
 }
 
 // one returns the id that SQL finds in a world's database.
