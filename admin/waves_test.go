@@ -91,7 +91,8 @@ func TestWaves(t *testing.T) {
 		t.Fatal("the first page of two has no next")
 	}
 	cursor := url.QueryEscape(*list.Next)
-	if got := key.get("/api/v1/waves?limit=1&cursor=" + cursor).want(200); !strings.Contains(got.body, other[0].String()) {
+	got := key.get("/api/v1/waves?limit=1&cursor=" + cursor).want(200)
+	if !strings.Contains(got.body, other[0].String()) {
 		t.Errorf("the second page is %s", got.body)
 	}
 	key.get("/api/v1/waves?limit=1&min=2&cursor=" + cursor).want(400)
@@ -116,7 +117,8 @@ func TestWaves(t *testing.T) {
 	}
 	shown := c.get(address).want(200).page()
 	rows := shown.Find("tbody tr[data-row]")
-	if rows.Length() != 5 || rows.First().AttrOr("id", "") != "m-"+ids[4].String() || shown.Find("tr.struck").Length() != 1 ||
+	if rows.Length() != 5 || rows.First().AttrOr("id", "") != "m-"+ids[4].String() ||
+		shown.Find("tr.struck").Length() != 1 ||
 		shown.Find("tr.struck").AttrOr("id", "") != "m-"+ids[2].String() ||
 		!strings.Contains(rows.First().Find("[data-label=Likeness]").Text(), "%") {
 		t.Errorf("the members are %s", rows.Text())
@@ -133,7 +135,8 @@ func TestWaves(t *testing.T) {
 		t.Errorf("the API has %s", got.body)
 	}
 	waves := c.get("/waves").want(200).page()
-	if n := waves.Find("tbody tr").Length(); n != 2 || waves.Find("#w-"+ids[0].String()+" a").AttrOr("href", "") != address ||
+	if n := waves.Find("tbody tr").Length(); n != 2 ||
+		waves.Find("#w-"+ids[0].String()+" a").AttrOr("href", "") != address ||
 		waves.Find("#w-"+other[0].String()+" a").AttrOr("dir", "") != "auto" ||
 		!strings.Contains(waves.Find("#w-"+ids[0].String()).Text(), "1 deleted") {
 		t.Errorf("%d waves: %s", n, waves.Find("tbody").Text())
@@ -185,7 +188,8 @@ func TestWavesByLanguage(t *testing.T) {
 	c := signedIn(t, server, keeper)
 	for query, want := range map[string][2]bool{"": {false, true}, "?lang=all": {true, true}, "?lang=en": {true, false}} {
 		body := c.get("/waves" + query).want(200).body
-		if got := [2]bool{strings.Contains(body, english[0].String()), strings.Contains(body, german[0].String())}; got != want {
+		got := [2]bool{strings.Contains(body, english[0].String()), strings.Contains(body, german[0].String())}
+		if got != want {
 			t.Errorf("%q shows %v, want %v", query, got, want)
 		}
 	}

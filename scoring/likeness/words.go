@@ -78,7 +78,8 @@ var unspaced = []*unicode.RangeTable{
 // again.
 func eachWord(text string, do func(word []byte)) {
 	var folded []byte
-	for _, part := range strings.FieldsFunc(text, func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsMark(c) }) {
+	between := func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsMark(c) }
+	for _, part := range strings.FieldsFunc(text, between) {
 		folded = rule.AppendLetters(folded[:0], part)
 		paired := false // the letter before is one of an unspaced script
 		for begin := 0; begin < len(folded); {

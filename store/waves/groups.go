@@ -120,7 +120,9 @@ func (r *round) groups() [][]*node {
 // A message of the batch does not bring the wave that it was in, because it may be
 // like other messages now. But a wave all of whose members are compared anew goes
 // to one of their groups, so that its id stays.
-func assign(groups [][]*node, waves map[uuid.UUID]known) (assigned map[*node]uuid.UUID, merged map[uuid.UUID]uuid.UUID) {
+func assign(
+	groups [][]*node, waves map[uuid.UUID]known,
+) (assigned map[*node]uuid.UUID, merged map[uuid.UUID]uuid.UUID) {
 	assigned, merged = map[*node]uuid.UUID{}, map[uuid.UUID]uuid.UUID{}
 	taken := map[uuid.UUID]bool{}
 	for id := range waves {

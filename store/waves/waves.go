@@ -7,7 +7,9 @@
 // like that of a member any more; what it had joined stays together.
 package waves
 
-// Least is the likeness from which two messages are of one wave.
+// Least is the likeness from which two messages are of one wave. Of copies of a text
+// of 12 to 60 words, with other digits and one word in ten changed, nearly all have
+// that to another copy; two unlike texts of one language hardly have 0.1.
 const Least = 0.45
 
 // LeastLetters is the least number of letters and digits of a text of a wave.

@@ -387,7 +387,8 @@ func TestJoin(t *testing.T) {
 	add(t, s, all)
 	keepUp(t, s)
 	of := found(t, s)
-	if of[all[0].id] != all[0].id || of[all[1].id] != all[0].id || of[all[2].id] != all[2].id || of[all[4].id] != all[2].id {
+	if of[all[0].id] != all[0].id || of[all[1].id] != all[0].id || of[all[2].id] != all[2].id ||
+		of[all[4].id] != all[2].id {
 		t.Fatalf("before they join: %v", of)
 	}
 	for _, prize := range []string{"prize", "present", "money", "telephone", "reward"} {
