@@ -391,10 +391,12 @@ func TestJoin(t *testing.T) {
 		of[all[4].id] != all[2].id {
 		t.Fatalf("before they join: %v", of)
 	}
+	joining := []written{{uuid.New(), "user 9", "Yes.", 0}} // the others are a second later, or more
 	for _, prize := range []string{"prize", "present", "money", "telephone", "reward"} {
 		text := strings.Replace(first, "prize", prize, 1) + ", then tell all friends about these gifts"
-		add(t, s, []written{{uuid.New(), "user 9", text, 0}})
+		joining = append(joining, written{uuid.New(), "user 9", text, 0})
 	}
+	add(t, s, joining)
 	keepUp(t, s)
 	of = found(t, s)
 	for message, wave := range of {
