@@ -29,6 +29,7 @@ type comparePart struct {
 	Count            int64
 	Lines            []compareLine
 	Pager            Pager
+	Exports          []Choice // links, by format
 }
 
 // compareLine is an id, with its message if it is here.
@@ -60,12 +61,20 @@ func (s *Server) listCompare(c *fiber.Ctx) error {
 		return err
 	}
 	var q compareQuery
-	if err := decodeQuery(c, &q); err != nil {
+	var export compareExport
+	into := []any{&q, &export}
+	if isAPI(c) {
+		into = into[:1] // a page's parameters
+	}
+	if err := decodeQuery(c, into...); err != nil {
 		return err
 	}
 	with, err := q.other()
 	if err != nil {
 		return err
+	}
+	if export.Format != "" {
+		return s.exportComparison(c, id, with, export)
 	}
 	page := q.page()
 	if page.Limit == 0 && !isAPI(c) {
@@ -118,9 +127,9 @@ func (s *Server) showComparison(c *fiber.Ctx, p *comparePage, id uuid.UUID, with
 		p.With = append(p.With, Choice{with.List.String(), listChoice(p.OtherList.List), true})
 	}
 	p.Parts = []comparePart{
-		p.part("both", "On this list and "+other, p.Comparison.Both),
-		p.part("this", "Only on this list", p.Comparison.OnlyThis),
-		p.part("other", "Only "+other, p.Comparison.OnlyOther),
+		p.part(lists.Both, "On this list and "+other, p.Comparison.Both),
+		p.part(lists.OnlyThis, "Only on this list", p.Comparison.OnlyThis),
+		p.part(lists.OnlyOther, "Only "+other, p.Comparison.OnlyOther),
 	}
 	return s.nameCompared(c, p)
 }
@@ -129,6 +138,10 @@ func (p *comparePage) part(id, title string, ids lists.IDs) comparePart {
 	part := comparePart{ID: id, Title: title, Count: ids.Count, Pager: p.pager(ids.IDs.Prev, ids.IDs.Next, "")}
 	for _, id := range ids.IDs.Items {
 		part.Lines = append(part.Lines, compareLine{MessageID: id})
+	}
+	for _, f := range idFormats {
+		link := mustQuery(p.Query, "format", f.name, "part", id, "cursor", "", "limit", "")
+		part.Exports = append(part.Exports, Choice{Text: f.title, Value: link})
 	}
 	return part
 }

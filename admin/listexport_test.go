@@ -11,8 +11,10 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"net/url"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -123,6 +125,61 @@ func TestExportName(t *testing.T) {
 			t.Errorf("a file of %q is named %q", name, got)
 		}
 	}
+}
+
+// TestExportComparison exports a comparison in every format, whole and by part. One
+// part has more ids than are read at once.
+func TestExportComparison(t *testing.T) {
+	t.Parallel()
+	c := newCurator(t)
+	var text, shared, more strings.Builder
+	for range 20_001 {
+		text.WriteString(uuid.NewString() + "\n")
+	}
+	for range 3 {
+		shared.WriteString(uuid.NewString() + "\n")
+		more.WriteString(uuid.NewString() + "\n")
+	}
+	c.upload(text.String()+shared.String(), "").want(200)
+	other := c
+	other.list, _, _ = strings.Cut(c.post("/lists", url.Values{"name": {"Other"}, "kind": {"custom"}}).want(303).
+		header.Get("Location"), "?")
+	other.upload(shared.String()+more.String(), "").want(200)
+	sorted := func(lines string) string {
+		return strings.Join(slices.Sorted(strings.Lines(lines)), "")
+	}
+	of := c
+	of.list += "/compare"
+	with := "with=" + strings.TrimPrefix(other.list, "/lists/")
+	for part, want := range map[string]string{
+		"both": shared.String(), "only_this": text.String(), "only_other": more.String(),
+	} {
+		got, name := of.download(with+"&cursor=nonsense&format=txt&part="+part, "text/plain")
+		if got != sorted(want) || !strings.HasSuffix(name, "Z-"+part+".txt") {
+			t.Errorf("%s: %d bytes, want %d, in the file %s", part, len(got), len(want), name)
+		}
+	}
+	body, name := of.download(with+"&format=csv", "text/csv")
+	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(body, byteOrderMark))).ReadAll()
+	if err != nil || len(rows) != 1+20_001+3+3 || !reflect.DeepEqual(rows[0], []string{"part", "message_id"}) ||
+		rows[1][0] != "both" || rows[len(rows)-1][0] != "only_other" || !strings.HasSuffix(name, "-compared.csv") {
+		t.Errorf("the CSV %s has %d rows and begins with %v: %v", name, len(rows), rows[:2], err)
+	}
+	body, _ = of.download(with+"&format=jsonl&part=both", ingestType)
+	var line struct {
+		Part      string    `json:"part"`
+		MessageID uuid.UUID `json:"message_id"`
+	}
+	if err := json.Unmarshal([]byte(strings.SplitAfter(body, "\n")[0]), &line); err != nil || line.Part != "both" ||
+		!strings.Contains(shared.String(), line.MessageID.String()) {
+		t.Errorf("the JSON lines begin with %+v: %v", line, err)
+	}
+	links := c.get(of.list + "?" + with).want(200).page().Find("section .seg a")
+	if first := links.AttrOr("href", ""); links.Length() != 9 || !strings.Contains(first, "part=both") {
+		t.Errorf("the page has %d links, the first one to %s", links.Length(), first)
+	}
+	c.get(of.list + "?" + with + "&format=csv&part=all").want(400)
+	c.get(of.list + "?format=csv&with=" + uuid.NewString()).want(404)
 }
 
 // TestBrokenExport breaks an export half-way: by an error of the database, and by

@@ -292,7 +292,7 @@ func TestCompareLists(t *testing.T) {
 	gone := uuid.NewString()
 	c.upload(ids[0].String()+"\n"+gone, "").want(200)
 	page := c.get(c.list + "/compare").want(200)
-	for id, want := range map[string]string{"both": "Both of them", "this": gone, "other": "Only deleted"} {
+	for id, want := range map[string]string{"both": "Both of them", "only_this": gone, "only_other": "Only deleted"} {
 		if part := page.text("section[aria-labelledby=part-" + id + "]"); !strings.Contains(part, want) ||
 			!strings.Contains(part, "1 ") {
 			t.Errorf("%s: %s", id, part)

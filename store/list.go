@@ -264,15 +264,18 @@ func (s *Store) AuditList(ctx context.Context, actor Actor, list uuid.UUID) (lis
 func (s *Store) CompareList(
 	ctx context.Context, actor Actor, list uuid.UUID, with lists.Other, p Page,
 ) (lists.Comparison, error) {
-	if _, err := s.ListByID(ctx, actor, list); err != nil {
+	if err := need(actor, policy.ListRead); err != nil {
 		return lists.Comparison{}, err
 	}
-	if !with.Deleted {
-		if _, err := s.ListByID(ctx, actor, with.List); err != nil {
-			return lists.Comparison{}, err
-		}
-	}
 	return lists.Compare(ctx, s.pool, list, with, p)
+}
+
+// ComparedIDs returns the next ids of a part of a comparison, see lists.Compared.
+func (s *Store) ComparedIDs(ctx context.Context, actor Actor, of lists.Part, after uuid.UUID) ([]uuid.UUID, error) {
+	if err := need(actor, policy.ListRead); err != nil {
+		return nil, err
+	}
+	return lists.Compared(ctx, s.pool, of, after)
 }
 
 // Samples gives an actor who may read lists access to the second looks.
