@@ -21,7 +21,7 @@ import (
 func keepUpWaves(t *testing.T, s *store.Store) {
 	t.Helper()
 	for waiting := true; waiting; {
-		if err := s.KeepUpSketches(t.Context()); err != nil {
+		if err := s.KeepUpTexts(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if err := storetest.DB(t, s).QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM sketches s, wave_cursor c

@@ -12,6 +12,7 @@ import (
 	"treewarden/scoring/rule"
 	"treewarden/store"
 	"treewarden/store/candidates"
+	"treewarden/store/derived"
 	"treewarden/store/similar"
 )
 
@@ -57,18 +58,18 @@ func (b *bench) measureSimilar(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, "TRUNCATE sketches"); err != nil {
+		if _, err := tx.Exec(ctx, "TRUNCATE sketches, message_terms"); err != nil {
 			return err
 		}
 		var all int
 		if err := tx.QueryRow(ctx, "SELECT count(*) FROM messages").Scan(&all); err != nil {
 			return err
 		}
-		sketching, err := b.timed(func() error { return similar.SketchAll(ctx, tx) })
+		sketching, err := b.timed(func() error { return derived.DeriveAll(ctx, tx) })
 		if err != nil {
 			return err
 		}
-		sorting, err := b.timed(func() error { return similar.KeepUp(ctx, tx) })
+		sorting, err := b.timed(func() error { return derived.KeepUp(ctx, tx) })
 		if err != nil {
 			return err
 		}
@@ -79,8 +80,8 @@ func (b *bench) measureSimilar(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		b.within(fmt.Sprintf("sketch %d messages", all), sketching, 0, "similar.SketchAll")
-		b.within("sort the sketches into their index", sorting, 0, "similar.KeepUp")
+		b.within(fmt.Sprintf("sketch %d messages and find their terms", all), sketching, 0, "derived.DeriveAll")
+		b.within("sort both into their indexes", sorting, 0, "derived.KeepUp")
 		what := fmt.Sprintf("find %d near-duplicates, %d of them made", found, made.RowsAffected())
 		b.within(what, finding, 0, "similar.Duplicates, 0.9")
 		b.within("all three", sketching+sorting+finding, 5*time.Minute, "")

@@ -14,11 +14,11 @@ import (
 	"treewarden/store/audit"
 	"treewarden/store/chain"
 	"treewarden/store/db"
+	"treewarden/store/derived"
 	"treewarden/store/events"
 	"treewarden/store/policies"
 	"treewarden/store/proof"
 	"treewarden/store/sessions"
-	"treewarden/store/similar"
 )
 
 // The log and its events, by the names that users of a Store know.
@@ -199,7 +199,7 @@ func (d *actionTx) commit() (Action, error) {
 		Trees: d.affected.Trees, Users: d.affected.Users,
 	}
 	if slices.Contains(d.aspects, aspect(textAspect)) {
-		if err := similar.RefreshEdited(d.Ctx, d.Conn, d.id); err != nil {
+		if err := derived.RefreshEdited(d.Ctx, d.Conn, d.id); err != nil {
 			return Action{}, err
 		}
 	}

@@ -10,10 +10,10 @@ import (
 	"treewarden/policy"
 	"treewarden/store/bulk"
 	"treewarden/store/db"
+	"treewarden/store/derived"
 	"treewarden/store/importer"
 	"treewarden/store/ingest"
 	"treewarden/store/sessions"
-	"treewarden/store/similar"
 	"treewarden/store/waves"
 )
 
@@ -40,11 +40,11 @@ func (s *Store) Ingest(ctx context.Context, actor Actor, lines []byte) (Ingested
 	return done, db.Translate(err)
 }
 
-// KeepUpSketches keeps the sketches by which similar messages are found, and the
+// KeepUpTexts keeps up what is derived from texts: their sketches, their terms, and the
 // waves of similar messages. It compares some thousand messages, so that it returns
 // within seconds; the next call goes on.
-func (s *Store) KeepUpSketches(ctx context.Context) error {
-	if err := similar.KeepUp(ctx, s.pool); err != nil {
+func (s *Store) KeepUpTexts(ctx context.Context) error {
+	if err := derived.KeepUp(ctx, s.pool); err != nil {
 		return err
 	}
 	_, err := waves.KeepUp(ctx, s.pool)

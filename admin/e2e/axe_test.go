@@ -458,7 +458,7 @@ func or(a, b string) string {
 func (w *world) wave(t *testing.T) string {
 	t.Helper()
 	for range 3 { // about 4,000 messages; one call does 10,000
-		if err := w.store.KeepUpSketches(t.Context()); err != nil {
+		if err := w.store.KeepUpTexts(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}

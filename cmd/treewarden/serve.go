@@ -19,9 +19,9 @@ import (
 // request has 10 seconds.
 const shutdownTime = 12 * time.Second
 
-// sketchInterval is the time between two updates of the index of similar messages.
+// deriveInterval is the time between two updates of the indexes of texts.
 // Longer ones sort more at once, which is cheaper; shorter ones find more soon.
-const sketchInterval = 10 * time.Second
+const deriveInterval = 10 * time.Second
 
 // ServeCmd serves the console and the API.
 type ServeCmd struct{}
@@ -116,7 +116,7 @@ func serve(app *App, s *store.Store, listener net.Listener) error {
 		every(ctx, time.Second, outage, app.Log, "do jobs", s.RunJobs)
 	})
 	background.Go(func() {
-		every(ctx, sketchInterval, outage, app.Log, "sketch messages", s.KeepUpSketches)
+		every(ctx, deriveInterval, outage, app.Log, "keep up what is derived from texts", s.KeepUpTexts)
 	})
 	background.Go(func() {
 		every(ctx, time.Second, outage, app.Log, "bring PostgreSQL back", app.Revive)

@@ -12,7 +12,7 @@ import (
 	"treewarden/store/cases"
 	"treewarden/store/counters"
 	"treewarden/store/db"
-	"treewarden/store/similar"
+	"treewarden/store/derived"
 	"treewarden/store/tables"
 )
 
@@ -80,7 +80,7 @@ func Load(ctx context.Context, tx pgx.Tx, now time.Time, threshold *counters.Thr
 			return fmt.Errorf("load %s: %w", t.Name, err)
 		}
 	}
-	if err := similar.SketchAll(ctx, tx); err != nil {
+	if err := derived.DeriveAll(ctx, tx); err != nil {
 		return err
 	}
 	if err := cases.SyncAll(ctx, tx); err != nil {

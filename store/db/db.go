@@ -19,6 +19,12 @@ type Conn interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
+// Beginner is the pool or a transaction, in which a transaction can begin.
+type Beginner interface {
+	Conn
+	Begin(ctx context.Context) (pgx.Tx, error)
+}
+
 // InOneSnapshot runs do with two connections that see the same snapshot, or with
 // one if no more are free. A non-empty lock statement runs before the snapshot is
 // taken. do may write on the first connection.

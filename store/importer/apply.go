@@ -14,7 +14,7 @@ import (
 	"treewarden/store/cases"
 	"treewarden/store/counters"
 	"treewarden/store/db"
-	"treewarden/store/similar"
+	"treewarden/store/derived"
 )
 
 // apply imports a batch and the orphans below its messages.
@@ -96,11 +96,11 @@ type batchWrite struct {
 	inOrder  []*treeInfo // the same trees in the order of the lines
 	newTrees int64
 	fresh    []uuid.UUID
-	// unsketched are the fresh messages again, with their texts.
-	unsketched []similar.New
-	stale      []uuid.UUID // known messages in the batch
-	repeats    int64       // identical repeated messages
-	newUsers   int64
+	// underived are the fresh messages again, with their texts.
+	underived []derived.New
+	stale     []uuid.UUID // known messages in the batch
+	repeats   int64       // identical repeated messages
+	newUsers  int64
 	// treeUpdates are the arguments of treeFrom for known trees; changed are the
 	// trees that the batch would change.
 	treeUpdates []any
@@ -143,7 +143,7 @@ func (w *batchWrite) message(item *incoming, i int) error {
 		w.stale = append(w.stale, m.MessageID)
 	} else {
 		w.fresh = append(w.fresh, m.MessageID)
-		w.unsketched = append(w.unsketched, similar.New{TreeID: item.tree, MessageID: m.MessageID, Text: m.Text})
+		w.underived = append(w.underived, derived.New{TreeID: item.tree, MessageID: m.MessageID, Text: m.Text})
 		rows.directoryRow(m.MessageID, item.tree)
 	}
 	if w.o.DryRun && (!known || k.Digest != nil) {
@@ -213,8 +213,8 @@ func (w *batchWrite) write(ctx context.Context, tx pgx.Tx) error {
 	if w.o.DryRun {
 		return w.rehearse(ctx, tx)
 	}
-	w.sketcher.Start(w.unsketched)
-	defer w.sketcher.Stop() // does nothing after Send
+	w.deriver.Start(w.underived)
+	defer w.deriver.Stop() // does nothing after Send
 	var err error
 	if w.newUsers, err = w.run.users.write(ctx, tx, w.update); err != nil {
 		return err
@@ -238,7 +238,7 @@ func (w *batchWrite) write(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	w.countNew()
-	if err := w.sketcher.Send(ctx, tx); err != nil {
+	if err := w.deriver.Send(ctx, tx); err != nil {
 		return err
 	}
 	if err := w.merge(ctx, tx); err != nil {

@@ -13,8 +13,8 @@ import (
 	"treewarden/corpus"
 	"treewarden/store/counters"
 	"treewarden/store/db"
+	"treewarden/store/derived"
 	"treewarden/store/events"
-	"treewarden/store/similar"
 	"treewarden/store/tables"
 )
 
@@ -94,7 +94,7 @@ type run struct {
 	// written holds the transactions of this one.
 	versions bool
 	written  map[int64]bool
-	sketcher similar.Sketcher
+	deriver  derived.Deriver
 }
 
 // run reads ahead in a goroutine and imports the batches.

@@ -51,7 +51,7 @@ func (w *batchWrite) deleteLate(ctx context.Context, tx pgx.Tx) error {
 		return nil
 	}
 	var trees, ids []uuid.UUID
-	for _, m := range w.unsketched {
+	for _, m := range w.underived {
 		if touched[m.TreeID] {
 			trees, ids = append(trees, m.TreeID), append(ids, m.MessageID)
 		}

@@ -11,7 +11,7 @@ import (
 
 	"treewarden/corpus"
 	"treewarden/store/db"
-	"treewarden/store/similar"
+	"treewarden/store/derived"
 )
 
 // stageSQL creates the session's temporary tables for known messages, with the
@@ -140,7 +140,7 @@ func (w *batchWrite) mergeMessages(ctx context.Context, tx pgx.Tx, trees []uuid.
 		if _, err := tx.Exec(ctx, laterTextsSQL, changed, w.into.Now()); err != nil {
 			return fmt.Errorf("keep new texts: %w", err)
 		}
-		if err := similar.Refresh(ctx, tx, "SELECT tree_id, message_id FROM import_messages WHERE message_id = ANY ($1)",
+		if err := derived.Refresh(ctx, tx, "SELECT tree_id, message_id FROM import_messages WHERE message_id = ANY ($1)",
 			changed); err != nil {
 			return err
 		}

@@ -12,7 +12,7 @@ import (
 	"treewarden/corpus"
 	"treewarden/scoring"
 	"treewarden/store/db"
-	"treewarden/store/similar"
+	"treewarden/store/derived"
 	"treewarden/store/tables"
 )
 
@@ -135,8 +135,8 @@ func (in *run) storeMessages() {
 			$12::boolean[], $13::boolean[], $14::timestamptz[], $15::bigint[], $16::uuid[])`,
 		db.IDArray(trees), db.IDArray(ids), parents, db.IDArray(authors), created, roles, langs, texts, models, depths,
 		synthetic, deleted, byStaff, deletedAt, deletedBy, roots)
-	sketches, args := similar.Insert(trees, ids, texts)
-	in.Queue(sketches, args...)
+	sql, args := derived.Insert(trees, ids, texts)
+	in.Queue(sql, args...)
 }
 
 // insertLabelsSQL and replaceLabelsSQL insert and replace users' labels from

@@ -14,6 +14,7 @@ import (
 
 	"treewarden/corpus"
 	"treewarden/store"
+	"treewarden/store/derived"
 	"treewarden/store/similar"
 	"treewarden/store/storetest"
 )
@@ -53,7 +54,7 @@ func BenchmarkDuplicates(b *testing.B) {
 			_, err := s.Import(b.Context(), corpus.NewReader(bytes.NewReader(text), "").All(), store.ImportOptions{})
 			return err
 		})
-		sorting += step("sort in", func() error { return similar.KeepUp(b.Context(), storetest.DB(b, s)) })
+		sorting += step("sort in", func() error { return derived.KeepUp(b.Context(), storetest.DB(b, s)) })
 		found := 0
 		finding += step("find all", func() error {
 			return similar.Duplicates(b.Context(), storetest.DB(b, s), 0.8, "", nil,

@@ -45,7 +45,7 @@ const fetched = 1000
 // where it must. Each message is compared with up to two others for each band that
 // it shares. [likeness.Sketch] says what this misses.
 func Duplicates(
-	ctx context.Context, c Beginner, least float64, lang string, progress func(done, total int64),
+	ctx context.Context, c db.Beginner, least float64, lang string, progress func(done, total int64),
 	each func(Duplicate) error,
 ) error {
 	return pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {

@@ -1,3 +1,5 @@
+// Package similar finds near-duplicates: messages whose texts are alike. It finds
+// them by the sketches that package derived keeps.
 package similar
 
 import (
@@ -46,7 +48,11 @@ func Of(ctx context.Context, c db.Conn, message uuid.UUID, least float64, limit 
 	if bands == nil {
 		return nil, nil
 	}
-	others, err := read(ctx, c, `SELECT m.tree_id, m.message_id, m.text FROM (
+	type candidate struct {
+		TreeID, MessageID uuid.UUID
+		Text              string
+	}
+	others, err := db.Collect[candidate](ctx, c, `SELECT m.tree_id, m.message_id, m.text FROM (
 			SELECT s.tree_id, s.message_id FROM sketches s WHERE s.bands && $1::integer[] AND s.message_id <> $2
 			ORDER BY (SELECT count(*) FROM unnest(s.bands) b WHERE b = ANY ($1)) DESC, s.message_id LIMIT $3) s
 		JOIN messages m ON m.tree_id = s.tree_id AND m.message_id = s.message_id`, bands, message, maxCompared)

@@ -20,6 +20,7 @@ import (
 	"treewarden/scoring/likeness"
 	"treewarden/store"
 	"treewarden/store/db"
+	"treewarden/store/derived"
 	"treewarden/store/similar"
 	"treewarden/store/storetest"
 )
@@ -202,15 +203,15 @@ func TestBackfill(t *testing.T) {
 	}
 	imported(t, s, lines(ids, []string{"en"}, texts))
 	storetest.Exec(t, s, "DELETE FROM sketches WHERE message_id <> $1", ids[7])
-	storetest.Exec(t, s, "INSERT INTO sketch_backfill (after_tree, after_message) VALUES ($1, $1)", uuid.Nil)
+	storetest.Exec(t, s, "INSERT INTO text_backfill (after_tree, after_message) VALUES ($1, $1)", uuid.Nil)
 	// One process stops in between.
 	short, stop := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer stop()
-	if err := similar.Backfill(short, storetest.DB(t, s)); err != nil && short.Err() == nil {
+	if err := derived.Backfill(short, storetest.DB(t, s)); err != nil && short.Err() == nil {
 		t.Fatal(err)
 	}
 	left := func() (n int) {
-		if err := storetest.DB(t, s).QueryRow(t.Context(), "SELECT count(*) FROM sketch_backfill").Scan(&n); err != nil {
+		if err := storetest.DB(t, s).QueryRow(t.Context(), "SELECT count(*) FROM text_backfill").Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 		return n
@@ -219,7 +220,7 @@ func TestBackfill(t *testing.T) {
 		var wait sync.WaitGroup
 		for range 3 {
 			wait.Go(func() {
-				if err := similar.KeepUp(t.Context(), storetest.DB(t, s)); err != nil {
+				if err := derived.KeepUp(t.Context(), storetest.DB(t, s)); err != nil {
 					t.Error(err)
 				}
 			})
@@ -229,7 +230,7 @@ func TestBackfill(t *testing.T) {
 	if n := checkSketches(t, s); n != 5000 {
 		t.Errorf("%d messages, want 5000", n)
 	}
-	if err := s.KeepUpSketches(t.Context()); err != nil {
+	if err := s.KeepUpTexts(t.Context()); err != nil {
 		t.Error(err)
 	}
 }

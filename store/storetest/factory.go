@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"treewarden/store"
-	"treewarden/store/similar"
+	"treewarden/store/derived"
 )
 
 // pools holds, for each store of a test, connections for plain SQL.
@@ -112,7 +112,7 @@ func Tree(t testing.TB, s *store.Store, prompt Node) []uuid.UUID {
 		VALUES ($1, 'growing', true, 12, 5, 3, coalesce(nullif($2, ''), 'en'), $3, nullif($4::uuid, $5::uuid))`,
 		tree, prompt.Lang, prompt.date(), prompt.Author, uuid.Nil)
 	ids := addNode(t, s, tree, tree, nil, nil, prompt, 0)
-	if err := similar.Refresh(context.Background(), DB(t, s), "SELECT tree_id, message_id FROM messages WHERE tree_id = $1",
+	if err := derived.Refresh(context.Background(), DB(t, s), "SELECT tree_id, message_id FROM messages WHERE tree_id = $1",
 		tree); err != nil {
 		t.Fatal(err)
 	}

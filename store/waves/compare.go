@@ -15,7 +15,7 @@ import (
 	"treewarden/scoring/likeness"
 	"treewarden/scoring/rule"
 	"treewarden/store/db"
-	"treewarden/store/similar"
+	"treewarden/store/derived"
 )
 
 const (
@@ -114,7 +114,7 @@ func (r *round) sketch(ctx context.Context) (map[uuid.UUID][]int32, error) {
 		}
 		if sketch := likeness.WordSketch(text); sketch != nil {
 			sketches[n.id] = sketch
-			trees, ids, bands = append(trees, n.tree), append(ids, n.id), append(bands, similar.ArrayOf(sketch))
+			trees, ids, bands = append(trees, n.tree), append(ids, n.id), append(bands, derived.ArrayOf(sketch))
 		}
 	})
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"treewarden/store/db"
-	"treewarden/store/similar"
 )
 
 // The work of one call of KeepUp: messages of a transaction, and transactions.
@@ -26,7 +25,7 @@ const (
 //
 // Messages of a transaction that goes on are left for later, and so are those that
 // were committed after the oldest such transaction began.
-func KeepUp(ctx context.Context, c similar.Beginner) (more bool, err error) {
+func KeepUp(ctx context.Context, c db.Beginner) (more bool, err error) {
 	for range batches {
 		if err := db.Retry(ctx, func() error {
 			return pgx.BeginFunc(ctx, c, func(tx pgx.Tx) (err error) {

@@ -139,7 +139,7 @@ func pending(t *testing.T, s *store.Store) (is bool) {
 func keepUp(t *testing.T, s *store.Store) {
 	t.Helper()
 	for first := true; first || pending(t, s); first = false {
-		if err := s.KeepUpSketches(t.Context()); err != nil {
+		if err := s.KeepUpTexts(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if pending(t, s) {
@@ -261,7 +261,7 @@ func TestWorkers(t *testing.T) {
 		var wait sync.WaitGroup
 		for range 4 {
 			wait.Go(func() {
-				if err := many.KeepUpSketches(t.Context()); err != nil {
+				if err := many.KeepUpTexts(t.Context()); err != nil {
 					t.Error(err)
 				}
 			})

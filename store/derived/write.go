@@ -1,0 +1,156 @@
+// Package derived keeps what is derived from the text of each message: the sketch by
+// which near-duplicates are found, and the terms by which the search finds it.
+// Import, ingest and edits write both in the transaction of the text itself.
+package derived
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"treewarden/corpus/search"
+	"treewarden/scoring/likeness"
+	"treewarden/store/db"
+)
+
+// New is a new message, of whose text nothing was derived yet.
+type New struct {
+	TreeID, MessageID uuid.UUID
+	Text              string
+}
+
+// Deriver derives from the new messages of an import in a goroutine, while the
+// server is busy with the messages themselves. Its memory is used again.
+type Deriver struct {
+	sketches, terms db.CopyRows
+	memory          []int32
+	done            chan struct{}
+}
+
+// Start begins to derive. Send or Stop must follow.
+func (d *Deriver) Start(messages []New) {
+	d.done = make(chan struct{})
+	go func() {
+		defer close(d.done)
+		d.sketches.Reset()
+		d.terms.Reset()
+		for i := range messages {
+			m := &messages[i]
+			d.memory = search.Terms(m.Text, d.memory)
+			add(&d.sketches, m, likeness.Sketch(m.Text))
+			add(&d.terms, m, d.memory)
+		}
+	}()
+}
+
+func add(rows *db.CopyRows, m *New, numbers []int32) {
+	rows.Row(3)
+	rows.UUID(m.TreeID)
+	rows.UUID(m.MessageID)
+	rows.Ints(numbers)
+}
+
+// Stop waits for the goroutine.
+func (d *Deriver) Stop() { <-d.done }
+
+// Send copies what was derived into its tables.
+func (d *Deriver) Send(ctx context.Context, tx pgx.Tx) error {
+	d.Stop()
+	if err := d.sketches.Send(ctx, tx, "sketches", "tree_id, message_id, bands"); err != nil {
+		return err
+	}
+	return d.terms.Send(ctx, tx, "message_terms", "tree_id, message_id, terms")
+}
+
+// insertSQL inserts what is derived, from arrays; the numbers of a message are
+// text. %s is what happens to a message that is known.
+const insertSQL = `WITH derived AS MATERIALIZED (
+	SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) d(tree, id, bands, terms)
+), sketched AS (
+	INSERT INTO sketches (tree_id, message_id, bands) SELECT tree, id, bands::integer[] FROM derived ORDER BY tree, id%s
+)
+INSERT INTO message_terms (tree_id, message_id, terms) SELECT tree, id, terms::integer[] FROM derived ORDER BY tree, id%s`
+
+// keepKnown and replaceKnown are what happens to a message that is known.
+var (
+	insertNew    = fmt.Sprintf(insertSQL, "", "")
+	keepKnown    = fmt.Sprintf(insertSQL, " ON CONFLICT DO NOTHING", " ON CONFLICT DO NOTHING")
+	replaceKnown = fmt.Sprintf(insertSQL, " ON CONFLICT (tree_id, message_id) DO UPDATE SET bands = excluded.bands, "+
+		"changed = excluded.changed",
+		" ON CONFLICT (tree_id, message_id) DO UPDATE SET terms = excluded.terms")
+)
+
+// Insert returns a statement that inserts what is derived from new messages.
+func Insert(trees, messages []uuid.UUID, texts []string) (sql string, args []any) {
+	bands, terms := make([]string, len(texts)), make([]string, len(texts))
+	var memory []int32
+	for i, text := range texts {
+		memory = search.Terms(text, memory)
+		bands[i], terms[i] = ArrayOf(likeness.Sketch(text)), ArrayOf(memory)
+	}
+	return insertNew, []any{db.IDArray(trees), db.IDArray(messages), bands, terms}
+}
+
+// ArrayOf returns numbers as PostgreSQL writes an array.
+func ArrayOf(numbers []int32) string {
+	text := []byte{'{'}
+	for i, n := range numbers {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = strconv.AppendInt(text, int64(n), 10)
+	}
+	return string(append(text, '}'))
+}
+
+// Refresh derives anew from texts that have changed. It takes a query for the
+// tree_id and message_id of the messages, whose trees must be locked.
+func Refresh(ctx context.Context, c db.Conn, messages string, args ...any) error {
+	found, err := read(ctx, c, `SELECT m.tree_id, m.message_id, m.text FROM messages m
+		WHERE (m.tree_id, m.message_id) IN (`+messages+`)`, args...)
+	if err == nil {
+		err = write(ctx, c, found, replaceKnown)
+	}
+	if err != nil {
+		return fmt.Errorf("derive from texts: %w", err)
+	}
+	return nil
+}
+
+// RefreshEdited is Refresh for the messages whose texts an action changed.
+func RefreshEdited(ctx context.Context, c db.Conn, action int64) error {
+	return Refresh(ctx, c, "SELECT tree_id, object_id FROM action_objects WHERE action_id = $1 AND aspect = 'text'",
+		action)
+}
+
+func read(ctx context.Context, c db.Conn, sql string, args ...any) ([]New, error) {
+	rows, err := c.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	var found []New
+	var m New
+	_, err = pgx.ForEachRow(rows, []any{&m.TreeID, &m.MessageID, &m.Text}, func() error {
+		found = append(found, m)
+		return nil
+	})
+	return found, err
+}
+
+// write derives from messages and inserts that by keepKnown or replaceKnown.
+func write(ctx context.Context, c db.Conn, messages []New, sql string) error {
+	if len(messages) == 0 {
+		return nil
+	}
+	trees, ids := make([]uuid.UUID, len(messages)), make([]uuid.UUID, len(messages))
+	texts := make([]string, len(messages))
+	for i, m := range messages {
+		trees[i], ids[i], texts[i] = m.TreeID, m.MessageID, m.Text
+	}
+	_, args := Insert(trees, ids, texts)
+	_, err := c.Exec(ctx, sql, args...)
+	return err
+}
