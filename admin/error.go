@@ -10,6 +10,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"treewarden/corpus/search"
 	"treewarden/policy"
 	"treewarden/store"
 	"treewarden/store/db"
@@ -34,6 +35,8 @@ type failure struct {
 	Message string // what is wrong
 	Advice  string // what to do
 	Fields  map[string]string
+	// Places are where in the texts of the fields a fault is.
+	Places map[string]search.Span
 	// RetryAfter is the number of seconds after which another try makes sense.
 	RetryAfter int
 	Version    int
@@ -58,7 +61,13 @@ func (s *Server) describe(err error) failure {
 		ahead     events.AheadError
 		web       *fiber.Error
 	)
+	var syntax *search.SyntaxError
 	switch {
+	case errors.As(err, &syntax):
+		return failure{Status: 422, Code: "invalid_fields", Title: "The search is not valid", Message: syntax.Why,
+			Fields: map[string]string{"q": syntax.Why},
+			Places: map[string]search.Span{"q": {Start: syntax.Start, End: syntax.End}},
+			Advice: "Nothing was done. Go back and correct it."}
 	case errors.Is(err, store.ErrNotFound):
 		return failure{Status: 404, Code: "not_found", Title: "Not found",
 			Message: "There is nothing here under this address.",
@@ -200,17 +209,18 @@ type errorPage struct {
 
 func (p errorPage) api() any {
 	type errorBody struct {
-		Code      string            `json:"code"`
-		Message   string            `json:"message"`
-		Fields    map[string]string `json:"fields,omitempty"`
-		RequestID string            `json:"request_id,omitempty"`
-		Version   int               `json:"version,omitempty" description:"with 409: the current version"`
-		Action    *store.Action     `json:"action,omitempty"`
-		Expected  *int64            `json:"expected,omitempty" description:"with 409: the number of objects now"`
-		Last      *int64            `json:"last,omitempty" description:"with 409: the id of the last event"`
+		Code      string                 `json:"code"`
+		Message   string                 `json:"message"`
+		Fields    map[string]string      `json:"fields,omitempty"`
+		Places    map[string]search.Span `json:"places,omitempty" description:"the part of a field that is wrong"`
+		RequestID string                 `json:"request_id,omitempty"`
+		Version   int                    `json:"version,omitempty" description:"with 409: the current version"`
+		Action    *store.Action          `json:"action,omitempty"`
+		Expected  *int64                 `json:"expected,omitempty" description:"with 409: the number of objects now"`
+		Last      *int64                 `json:"last,omitempty" description:"with 409: the id of the last event"`
 	}
 	f := p.Failure
-	b := errorBody{Code: f.Code, Message: f.Message, Fields: f.Fields, Version: f.Version, Action: f.Action,
+	b := errorBody{Code: f.Code, Message: f.Message, Fields: f.Fields, Places: f.Places, Version: f.Version, Action: f.Action,
 		Expected: f.Expected, Last: f.Last}
 	if f.Status >= 500 {
 		b.RequestID = p.RequestID

@@ -2,12 +2,15 @@ package admin
 
 import (
 	"errors"
+	"html/template"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
+	"treewarden/corpus/search"
+	"treewarden/markup"
 	"treewarden/store"
 )
 
@@ -27,7 +30,20 @@ var filterForms = map[string][]string{
 }
 
 // filterFault is a wrong value of a query.
-type filterFault struct{ Name, Typed, Why string }
+type filterFault struct {
+	Name, Typed, Why string
+	Marked           template.HTML // the value with the wrong part marked; empty if all of it is wrong
+}
+
+// newFault returns the fault of a parameter. Its error may name the place.
+func newFault(name, typed, why string, err error) filterFault {
+	f := filterFault{Name: name, Typed: typed, Why: capital(why)}
+	var syntax *search.SyntaxError
+	if errors.As(err, &syntax) {
+		f.Marked = markup.Marked(typed, []markup.Span{{Start: syntax.Start, End: syntax.End}})
+	}
+	return f
+}
 
 // queryError is a query with wrong parameters: a store.Malformed that knows them.
 type queryError map[string]string
@@ -43,6 +59,10 @@ func faultsOf(err error, values url.Values) map[string]string {
 	var wrong queryError
 	if errors.As(err, &wrong) {
 		return wrong
+	}
+	var syntax *search.SyntaxError
+	if errors.As(err, &syntax) && values.Has("q") {
+		return map[string]string{"q": syntax.Why}
 	}
 	var parameter store.BadParameter
 	if errors.As(err, &parameter) && values.Has(parameter.Name) {
@@ -72,7 +92,7 @@ func (s *Server) handle(c *fiber.Ctx, r route) error {
 		status = s.describe(err).Status
 		for name, why := range wrong {
 			left.Del(name)
-			request.Faults = append(request.Faults, filterFault{name, last(asked[name]), capital(why)})
+			request.Faults = append(request.Faults, newFault(name, last(asked[name]), why, err))
 		}
 		c.Request().URI().SetQueryString(left.Encode())
 		err = r.Handler(s, c)

@@ -37,7 +37,7 @@ type itemsQuery struct {
 	pageQuery
 	State string `form:"state" validate:"omitempty,oneof=present deleted edited_since halted author_banned missing"`
 	Lang  string `form:"lang" validate:"max=40"`
-	Q     string `form:"q" validate:"max=500"`
+	Q     string `form:"q" validate:"max=2000"`
 }
 
 func (q itemsQuery) filter() lists.ItemFilter {

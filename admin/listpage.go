@@ -100,6 +100,7 @@ func (t messagePresenter) itemLines(items []lists.Item, messages map[uuid.UUID]s
 	for i, item := range items {
 		line := itemLine{Item: item, Badge: stateBadges[item.State]}
 		if m, ok := messages[item.MessageID]; ok {
+			m.Marks = item.Marks
 			message := t.found(m)
 			line.Message, line.By = &message, message.Author
 		}

@@ -41,7 +41,7 @@ type messagesQuery struct {
 
 // conditionQuery holds the conditions of a query of messages.
 type conditionQuery struct {
-	Q          string     `form:"q" validate:"max=500"`
+	Q          string     `form:"q" validate:"max=2000"`
 	Lang       string     `form:"lang" validate:"max=40"`
 	Role       string     `form:"role" validate:"omitempty,oneof=prompter assistant"`
 	User       *uuid.UUID `form:"user"`
@@ -65,7 +65,7 @@ func (q messagesQuery) filter(actor store.Actor) (store.MessageFilter, error) {
 }
 
 func (q conditionQuery) filter(actor store.Actor) (store.MessageFilter, error) {
-	f := store.MessageFilter{Q: strings.TrimSpace(q.Q), Role: q.Role, User: q.User, Tree: q.Tree,
+	f := store.MessageFilter{Q: q.Q, Role: q.Role, User: q.User, Tree: q.Tree,
 		TreeState: q.TreeState, Deleted: q.Deleted,
 		Review: q.Review, Label: q.Label, Toxicity: q.Toxicity, Classifier: q.Classifier, Since: q.Since, Until: q.Until,
 		Has: q.Has, List: q.List}
@@ -86,8 +86,9 @@ func knownState(parameter, state string) error {
 type found struct {
 	messageView
 	Excerpt string
-	Opens   bool // the text is longer than the excerpt
-	ByOne   bool // all rows are by one user, whom no column names
+	Marked  template.HTML // the part of the text around what a search found
+	Opens   bool          // the text is longer than the excerpt
+	ByOne   bool          // all rows are by one user, whom no column names
 	// Likeness is shown in a column of its own on the page of a wave; nil elsewhere.
 	Likeness *float64
 	// The acts in the row itself. The menu has all acts.
@@ -227,6 +228,14 @@ const tableExcerpt = 140
 func (t messagePresenter) found(m store.Message) found {
 	line := found{messageView: t.view(m), Excerpt: markup.Excerpt(m.Text, tableExcerpt)}
 	line.Opens = line.Excerpt != strings.TrimSpace(m.Text) || strings.ContainsAny(m.Text, "*_`#[<|")
+	if len(m.Marks) > 0 {
+		var spans []markup.Span
+		for _, s := range m.Marks {
+			spans = append(spans, markup.Span{Start: s.Start, End: s.End})
+		}
+		line.Marked, _ = markup.Around(m.Text, spans, tableExcerpt)
+		line.Opens = true // the part may be in the middle
+	}
 	if t.may[policy.MessageDelete] {
 		line.Delete = ActPath("message", m.MessageID, "delete", t.placeOf(m.MessageID))
 		if m.Deleted {

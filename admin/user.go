@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"crypto/rand"
-	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -44,7 +43,7 @@ type userQuery struct {
 	Deleted string `form:"deleted" validate:"omitempty,oneof=exclude include only"`
 	Spam    string `form:"spam" validate:"omitempty,oneof=true false exclude include only"`
 	Lang    string `form:"lang" validate:"max=40"`
-	Q       string `form:"q" validate:"max=200"`
+	Q       string `form:"q" validate:"max=2000"`
 	Sort    string `form:"sort" validate:"omitempty,oneof=new old"`
 	// Signal selects the messages that gave a signal, within the time frame and by
 	// the formula.
@@ -69,7 +68,7 @@ func (q userQuery) spam() string {
 
 func (q userQuery) filter(user uuid.UUID) store.MessageFilter {
 	return store.MessageFilter{User: &user, Deleted: q.Deleted, Spam: q.spam(), Lang: q.Lang,
-		Q: strings.TrimSpace(q.Q), Sort: q.Sort, Page: q.page()}
+		Q: q.Q, Sort: q.Sort, Page: q.page()}
 }
 
 type userPage struct {

@@ -27,6 +27,9 @@ func (p userPage) Lines() []found {
 	return lines
 }
 
+// Note is what people should know of the messages, such as that the search was cut.
+func (p userPage) Note() string { return p.messages.Note }
+
 // Filtered reports whether the tab of messages leaves some out.
 func (p userPage) Filtered() bool {
 	f := p.Filter

@@ -89,6 +89,15 @@ type AddParams struct {
 	Filter *MessageFilter `json:"filter"`
 	// added receives what became of the items.
 	added *Added
+	found []uuid.UUID // by the filter
+}
+
+// prepare searches before the action begins, so that nothing is locked meanwhile.
+func (p AddParams) prepare(ctx context.Context, s *Store, _ Act) (_ any, err error) {
+	if p.Filter != nil {
+		p.found, err = messages.IDs(ctx, s.pool, s.searcher(), *p.Filter, MaxListItems+1)
+	}
+	return p, err
 }
 
 // AddToList adds messages to a list in one action. Ids that name no message are
@@ -114,11 +123,7 @@ func addToList(d *actionTx, p AddParams) error {
 	}
 	items := p.Items
 	if p.Filter != nil {
-		found, err := messages.IDs(d.Ctx, d.Conn, *p.Filter, MaxListItems+1)
-		if err != nil {
-			return err
-		}
-		items = lists.NewItems(found)
+		items = lists.NewItems(p.found)
 	}
 	if len(items) == 0 && p.Filter == nil {
 		return Invalid{"items": "Give at least one message id."}
@@ -226,7 +231,7 @@ func (s *Store) CountMessages(ctx context.Context, actor Actor, f MessageFilter)
 	if err := need(actor, policy.Read); err != nil {
 		return 0, err
 	}
-	return messages.CountUpTo(ctx, s.pool, f, MaxListItems+1)
+	return messages.CountUpTo(ctx, s.pool, s.searcher(), f, MaxListItems+1)
 }
 
 // ListByID returns a list of messages, or ErrNotFound.
@@ -244,7 +249,7 @@ func (s *Store) ListItems(
 	if _, err := s.ListByID(ctx, actor, list); err != nil {
 		return List[lists.Item]{}, err
 	}
-	return lists.Items(ctx, s.pool, list, f)
+	return lists.Items(ctx, s.pool, s.searcher(), list, f)
 }
 
 // AuditList counts the items of a list by their state now. It keeps who audited

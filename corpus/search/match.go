@@ -11,7 +11,10 @@ import (
 const MaxPlaces = 100
 
 // Span is a place in a text: byte offsets, End exclusive.
-type Span struct{ Start, End int }
+type Span struct {
+	Start int `json:"start" description:"offset into the text, in bytes of UTF-8"`
+	End   int `json:"end" description:"offset into the text, in bytes of UTF-8"`
+}
 
 // Match reports whether a text matches the groups of the query, and where its
 // parts that must hold are, the first [MaxPlaces] of each. Spans are sorted, do not

@@ -17,7 +17,7 @@ import (
 const LockWait = 3 * time.Second
 
 // MinConnections is the least number of connections of a program.
-const MinConnections = 4
+const MinConnections = 5
 
 // Extra is the number of connections that a program opens beside its pools: one that
 // listens, one that checks the schema, and one for an import.
@@ -40,6 +40,8 @@ type Pools struct {
 	Acts *pgxpool.Pool
 	// Lines is for the ingest of front ends.
 	Lines *pgxpool.Pool
+	// Searches is for looking through the texts of messages.
+	Searches *pgxpool.Pool
 
 	previews chan struct{} // held by previews
 }
@@ -47,8 +49,9 @@ type Pools struct {
 // DefaultConnections returns the number of connections if none is configured.
 func DefaultConnections() int { return min(max(20, 4*runtime.NumCPU()), 60) }
 
-// OpenPools opens the pools of a database, with a number of connections in all: half
-// for reads, a quarter for actions, a quarter for lines. With 0 the number is that of
+// OpenPools opens the pools of a database, with a number of connections in all: a
+// quarter for actions, a quarter for lines, a tenth for searches, the rest for reads.
+// With 0 the number is that of
 // the URL (pool_max_conns), or else the default.
 func OpenPools(ctx context.Context, url string, connections int) (*Pools, error) {
 	config, err := pgxpool.ParseConfig(url)
@@ -74,10 +77,13 @@ func OpenPools(ctx context.Context, url string, connections int) (*Pools, error)
 	p := &Pools{}
 	acts := connections / 4
 	lines := connections / 4
+	searches := max(1, connections/10)
 	for _, share := range []struct {
 		pool **pgxpool.Pool
 		size int
-	}{{&p.Reads, connections - acts - lines}, {&p.Acts, acts}, {&p.Lines, lines}} {
+	}{
+		{&p.Reads, connections - acts - lines - searches}, {&p.Acts, acts}, {&p.Lines, lines}, {&p.Searches, searches},
+	} {
 		c := config.Copy()
 		c.MaxConns = int32(share.size) //nolint:gosec // a number of connections
 		if *share.pool, err = pgxpool.NewWithConfig(ctx, c); err != nil {
@@ -118,7 +124,7 @@ func fit(ctx context.Context, config *pgx.ConnConfig, connections int) (int, err
 
 // Close closes all connections.
 func (p *Pools) Close() {
-	for _, pool := range []*pgxpool.Pool{p.Reads, p.Acts, p.Lines} {
+	for _, pool := range []*pgxpool.Pool{p.Reads, p.Acts, p.Lines, p.Searches} {
 		if pool != nil {
 			pool.Close()
 		}

@@ -29,12 +29,12 @@ func TestPools(t *testing.T) {
 		return u.String()
 	}
 	for _, x := range []struct {
-		url                string
-		connections        int
-		reads, acts, lines int32
+		url                          string
+		connections                  int
+		reads, acts, lines, searches int32
 	}{
-		{address.String(), 4, 2, 1, 1}, {address.String(), 5, 3, 1, 1}, {address.String(), 20, 10, 5, 5},
-		{of("1"), 0, 2, 1, 1}, {of("8"), 0, 4, 2, 2}, {of("8"), 12, 6, 3, 3},
+		{address.String(), 5, 2, 1, 1, 1}, {address.String(), 6, 3, 1, 1, 1}, {address.String(), 20, 8, 5, 5, 2},
+		{of("1"), 0, 2, 1, 1, 1}, {of("8"), 0, 3, 2, 2, 1}, {of("8"), 12, 5, 3, 3, 1},
 	} {
 		p, err := db.OpenPools(t.Context(), x.url, x.connections)
 		if err != nil {
@@ -42,8 +42,9 @@ func TestPools(t *testing.T) {
 			continue
 		}
 		reads, acts, lines := p.Reads.Config().MaxConns, p.Acts.Config().MaxConns, p.Lines.Config().MaxConns
-		if reads != x.reads || acts != x.acts || lines != x.lines {
-			t.Errorf("%d connections of %s are shared %d, %d, %d", x.connections, x.url, reads, acts, lines)
+		searches := p.Searches.Config().MaxConns
+		if reads != x.reads || acts != x.acts || lines != x.lines || searches != x.searches {
+			t.Errorf("%d connections of %s are shared %d, %d, %d, %d", x.connections, x.url, reads, acts, lines, searches)
 		}
 		p.Close()
 	}
@@ -51,12 +52,12 @@ func TestPools(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if all := p.Reads.Config().MaxConns + p.Acts.Config().MaxConns + p.Lines.Config().MaxConns; all <= 4 ||
+	if all := p.Reads.Config().MaxConns + p.Acts.Config().MaxConns + p.Lines.Config().MaxConns + p.Searches.Config().MaxConns; all <= 4 ||
 		all > int32(db.DefaultConnections()) {
 		t.Errorf("the default is %d connections", all)
 	}
 	p.Close()
-	for connections, words := range map[int]string{3: "at least 4", -1: "at least 4", 1_000_000: "max_connections"} {
+	for connections, words := range map[int]string{4: "at least 5", -1: "at least 5", 1_000_000: "max_connections"} {
 		if _, err := db.OpenPools(t.Context(), address.String(), connections); err == nil ||
 			!strings.Contains(err.Error(), words) {
 			t.Errorf("%d connections: %v", connections, err)

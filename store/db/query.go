@@ -36,6 +36,23 @@ func (q *Query) Where(condition string, values ...any) {
 	q.conditions = append(q.conditions, condition)
 }
 
+// Negate adds the condition that not all conditions hold which a function adds. It
+// returns false if the function adds none.
+func (q *Query) Negate(add func() error) (bool, error) {
+	n := len(q.conditions)
+	if err := add(); err != nil || len(q.conditions) == n {
+		return false, err
+	}
+	all := strings.Join(q.conditions[n:], " AND ")
+	q.conditions = append(q.conditions[:n:n], "NOT coalesce(("+all+"), false)")
+	return true, nil
+}
+
+// Mentions reports whether a condition holds a piece of SQL.
+func (q *Query) Mentions(sql string) bool {
+	return slices.ContainsFunc(q.conditions, func(c string) bool { return strings.Contains(c, sql) })
+}
+
 // Holds returns the condition that one of the texts holds a part, in upper or lower
 // case and in either Unicode form: é is one character for some keyboards,
 // and e with an accent for others. Only parts that have two forms cost more.
@@ -149,6 +166,44 @@ func (q *Query) bound(o Order) Order {
 	return o.Bound(q.From, q.conditions, args)
 }
 
+// key returns the SQL of a row's place in the order, as a cursor has it.
+func (o Order) key() string {
+	texts := make([]string, len(o.Keys))
+	for i, k := range o.Keys {
+		texts[i] = "(" + k.Expr + ")::text"
+	}
+	return "ARRAY[" + strings.Join(texts, ", ") + "]"
+}
+
+// by returns what follows ORDER BY.
+func (o Order) by(desc bool) string {
+	sorted := make([]string, len(o.Keys))
+	for i, k := range o.Keys {
+		if sorted[i] = k.Expr; desc {
+			sorted[i] += " DESC"
+		}
+	}
+	return strings.Join(sorted, ", ")
+}
+
+// beyond adds the condition that rows come after a place in an order, or that they
+// do not (until).
+func (q *Query) beyond(o Order, keys []string, desc, until bool) {
+	exprs, values := make([]string, len(o.Keys)), make([]string, len(o.Keys))
+	for i, k := range o.Keys {
+		exprs[i], values[i] = k.Expr, q.Arg(keys[i])+"::text::"+k.Typ
+	}
+	compare := ">"
+	if desc != until {
+		compare = "<"
+	}
+	if until {
+		compare += "="
+	}
+	q.conditions = append(q.conditions,
+		fmt.Sprintf("(%s) %s (%s)", strings.Join(exprs, ", "), compare, strings.Join(values, ", ")))
+}
+
 // Owns reports whether a cursor belongs to the rows of a query in an order.
 func (q *Query) Owns(o Order, cursor string) bool {
 	_, err := ParseCursor(cursor, q.bound(o))
@@ -166,6 +221,10 @@ type List[T any] struct {
 	Items []T     `json:"items"`
 	Next  *string `json:"next"`
 	Prev  *string `json:"prev"`
+	// Cut reports that a search was ended before it was through, and Note says so in
+	// a sentence. Next goes on with the search.
+	Cut  bool   `json:"cut,omitempty" description:"the search took too long and was ended: next goes on with it"`
+	Note string `json:"note,omitempty" description:"what people should know of this page"`
 }
 
 // MaxPage is the maximum number of rows of a page, DefaultPage the number if none
@@ -202,28 +261,11 @@ func Fetch[R interface{ cursorKey() []string }](
 		}
 	}
 	desc := o.Desc != at.Back
-	n := len(o.Keys)
-	exprs, texts, sorted, values := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
-	for i, k := range o.Keys {
-		exprs[i], texts[i], sorted[i] = k.Expr, "("+k.Expr+")::text", k.Expr
-		if desc {
-			sorted[i] += " DESC"
-		}
-		if p.Cursor != "" {
-			values[i] = q.Arg(at.Keys[i]) + "::text::" + k.Typ
-		}
-	}
 	if p.Cursor != "" {
-		compare := ">"
-		if desc {
-			compare = "<"
-		}
-		q.conditions = append(q.conditions,
-			fmt.Sprintf("(%s) %s (%s)", strings.Join(exprs, ", "), compare, strings.Join(values, ", ")))
+		q.beyond(o, at.Keys, desc, false)
 	}
-	q.Columns += ", ARRAY[" + strings.Join(texts, ", ") + "] AS cursor_key"
-	found, err := c.Query(ctx, fmt.Sprintf("%s ORDER BY %s LIMIT %d", q.sql(), strings.Join(sorted, ", "), limit+1),
-		q.args...)
+	q.Columns += ", " + o.key() + " AS cursor_key"
+	found, err := c.Query(ctx, fmt.Sprintf("%s ORDER BY %s LIMIT %d", q.sql(), o.by(desc), limit+1), q.args...)
 	if err != nil {
 		return nil, nil, nil, Translate(err)
 	}

@@ -10,9 +10,12 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
+	"treewarden/corpus/search"
 	"treewarden/scoring/rule"
 	"treewarden/store/db"
+	"treewarden/store/messages"
 	"treewarden/store/tables"
 )
 
@@ -182,6 +185,8 @@ type Item struct {
 	TreeID     *uuid.UUID `json:"message_tree_id"`
 	UserID     *uuid.UUID `json:"user_id"`
 	AuthorName *string    `json:"author_name"`
+	// Marks are the places in the text, as it is here, where a search found its words.
+	Marks []search.Span `db:"-" json:"marks,omitempty" description:"where the searched words are in the text"`
 }
 
 // itemColumns needs the lateral e, which gives the edit that led to the state
@@ -209,16 +214,50 @@ var itemDetails = ` CROSS JOIN LATERAL (SELECT ` + stateSQL + ` AS state) s
 		WHERE s.state = 'halted' AND c.object_type = 'tree' AND c.object_id = m.tree_id AND c.aspect = 'state'
 		ORDER BY c.action_id DESC LIMIT 1) h ON true`
 
-// ItemFilter narrows the items of a list. Q holds words that must all occur in
-// the text or the note.
+// ItemFilter narrows the items of a list. Q is a query line (corpus/search): what it
+// looks for must be in the text or the note.
 type ItemFilter struct {
 	State, Lang, Q string
 	TextLimit      int // texts end after so many characters; 0: never
 	db.Page
 }
 
+// inOrder is the order of items.
+var inOrder = db.Order{Name: "items", Desc: true, Keys: []db.Key{{Expr: "i.item_id", Typ: "bigint"}}}
+
+type itemRow struct {
+	db.Keyed
+	Item
+}
+
 // Items returns one page of the items of a list, the newest first.
-func Items(ctx context.Context, c db.Conn, list uuid.UUID, f ItemFilter) (db.List[Item], error) {
+func Items(
+	ctx context.Context, c db.Conn, s messages.Searcher, list uuid.UUID, f ItemFilter,
+) (found db.List[Item], err error) {
+	line, err := search.Parse(f.Q)
+	if err == nil {
+		err = messages.Filter{Q: f.Q}.CheckNames(ctx, c)
+	}
+	if err != nil {
+		return found, err
+	}
+	if len(line.Groups) > 0 {
+		err = s.In(ctx, func(tx pgx.Tx) (err error) {
+			found, err = searchItems(ctx, tx, s, list, f, line)
+			return err
+		})
+		return found, err
+	}
+	q, err := f.query(list)
+	if err != nil {
+		return found, err
+	}
+	rows, next, prev, err := db.Fetch[itemRow](ctx, c, q, inOrder, f.Page)
+	return db.List[Item]{Items: itemsOf(rows), Next: next, Prev: prev}, err
+}
+
+// query is the query of the items that a filter finds, without the words of its line.
+func (f ItemFilter) query(list uuid.UUID) (db.Query, error) {
 	q := db.Query{Columns: itemColumns, From: itemTables + itemDetails}
 	if f.TextLimit > 0 {
 		q.Columns = strings.NewReplacer("m.text,", fmt.Sprintf("left(m.text, %d) AS text,", f.TextLimit),
@@ -227,28 +266,22 @@ func Items(ctx context.Context, c db.Conn, list uuid.UUID, f ItemFilter) (db.Lis
 	q.Where("i.list_id = ?", list)
 	if f.State != "" {
 		if err := db.OneOf("state", f.State, States...); err != nil {
-			return db.List[Item]{}, err
+			return q, err
 		}
 		q.Where(conditionOf(f.State))
 	}
 	if f.Lang != "" {
 		q.Where("m.lang = ?", f.Lang)
 	}
-	for _, word := range strings.Fields(f.Q) {
-		q.Where(q.Holds(word, "m.text", "i.note"))
-	}
-	type row struct {
-		db.Keyed
-		Item
-	}
-	rows, next, prev, err := db.Fetch[row](ctx, c, q, db.Order{Name: "items", Desc: true, Keys: []db.Key{
-		{Expr: "i.item_id", Typ: "bigint"},
-	}}, f.Page)
+	return q, messages.Filter{Q: f.Q, Deleted: "include"}.Narrow(&q)
+}
+
+func itemsOf(rows []itemRow) []Item {
 	items := make([]Item, len(rows))
 	for i, r := range rows {
 		items[i] = r.Item
 	}
-	return db.List[Item]{Items: items, Next: next, Prev: prev}, err
+	return items
 }
 
 // Audit counts the items of a list by state.

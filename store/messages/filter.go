@@ -1,8 +1,6 @@
 package messages
 
 import (
-	"context"
-	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -10,8 +8,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
+	"treewarden/corpus/search"
 	"treewarden/scoring"
 	"treewarden/store/db"
 )
@@ -20,7 +18,7 @@ import (
 // and Classifier are thresholds as in the query string: "spam>0.5", ">0.5",
 // "detoxify.insult>=0.3".
 type Filter struct {
-	Q          string // words; all must occur
+	Q          string // a query line (corpus/search), whose filters hold too
 	Lang       string
 	Within     []string // only these languages and their varieties; nil for all
 	Role       string
@@ -52,63 +50,25 @@ var (
 	oldest = db.Order{Name: "old", Desc: false, Keys: newest.Keys}
 )
 
-// All returns one page of the messages that a filter finds.
-func All(ctx context.Context, c db.Conn, f Filter) (db.List[Message], error) {
-	q := db.Query{Columns: columnsUpTo(f.TextLimit), From: Tables}
-	if err := f.Narrow(&q); err != nil {
-		return db.List[Message]{}, err
-	}
-	o, err := db.ChooseOrder("sort", f.Sort, newest, oldest)
-	if err != nil {
-		return db.List[Message]{}, err
-	}
-	if err := f.CheckNames(ctx, c); err != nil {
-		return db.List[Message]{}, err
-	}
-	rows, next, prev, err := db.Fetch[row](ctx, c, q, o, f.Page)
-	if err != nil {
-		return db.List[Message]{}, err
-	}
-	messages, err := messagesOf(rows)
-	return db.List[Message]{Items: messages, Next: next, Prev: prev}, err
-}
-
-// CountUpTo counts the messages that a filter finds, up to a number.
-func CountUpTo(ctx context.Context, c db.Conn, f Filter, most int) (n int64, err error) {
-	q := db.Query{Columns: "1", From: Tables}
-	if err := f.Narrow(&q); err != nil {
-		return 0, err
-	}
-	sql, args := q.SQL()
-	err = c.QueryRow(ctx, fmt.Sprintf("SELECT count(*) FROM (%s LIMIT %d) r", sql, most), args...).Scan(&n)
-	return n, db.Translate(err)
-}
-
-// IDs returns the ids of the messages that a filter finds, the newest first, up to a
-// number.
-func IDs(ctx context.Context, c db.Conn, f Filter, most int) ([]uuid.UUID, error) {
-	q := db.Query{Columns: "m.message_id", From: Tables}
-	if err := f.Narrow(&q); err != nil {
-		return nil, err
-	}
-	if err := f.CheckNames(ctx, c); err != nil {
-		return nil, err
-	}
-	sql, args := q.SQL()
-	sql += fmt.Sprintf(" ORDER BY m.created_date DESC, m.message_id DESC LIMIT %d", most)
-	rows, err := c.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-}
-
-// Narrow adds the conditions of the filter on messages m and trees t. It returns
-// Malformed for a value that a field cannot have.
+// Narrow adds the conditions of the filter on messages m and trees t, and those of
+// the filters in its line. The words of the line are none. It returns Malformed for a
+// value that a field cannot have, and a *search.SyntaxError for one in the line.
 func (f Filter) Narrow(q *db.Query) error {
-	for _, word := range strings.Fields(f.Q) {
-		q.Where(q.Holds(word, "m.text"))
+	line, err := search.Parse(f.Q)
+	if err != nil {
+		return err
 	}
+	if f.Deleted == "" && slices.ContainsFunc(line.Filters, func(l search.Filter) bool { return l.Name == "deleted" }) {
+		f.Deleted = "include" // the line says it
+	}
+	if err := f.narrow(q); err != nil {
+		return err
+	}
+	return narrowByLine(q, line.Filters)
+}
+
+// narrow adds the conditions of the fields.
+func (f Filter) narrow(q *db.Query) error {
 	if f.Lang != "" {
 		q.Where("m.lang = ?", f.Lang)
 	}

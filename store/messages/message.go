@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"treewarden/corpus/search"
 	"treewarden/store/db"
 	"treewarden/store/tables"
 )
@@ -53,6 +54,8 @@ type Message struct {
 	AuthorRole   *string   `json:"author_role"`
 	Deletion     *Deletion `json:"deletion"`
 	OpenReports  int       `json:"open_reports"`
+	// Marks are the places in the text, as it is here, where a search found its words.
+	Marks []search.Span `json:"marks,omitempty" description:"where the searched words are in the text"`
 }
 
 // Deletion describes the deletion of a message.

@@ -6,11 +6,25 @@ import (
 	"slices"
 	"strings"
 
+	"treewarden/corpus/search"
 	"treewarden/store/db"
 )
 
 // CheckNames returns Malformed if the filter names an output that no classifier has.
 func (f Filter) CheckNames(ctx context.Context, c db.Conn) error {
+	line, err := search.Parse(f.Q)
+	if err != nil {
+		return err
+	}
+	for _, l := range line.Filters {
+		one, err := fieldOf(l)
+		if err == nil {
+			err = one.CheckNames(ctx, c)
+		}
+		if err != nil {
+			return atFilter(l, err)
+		}
+	}
 	if f.Classifier == "" {
 		return nil
 	}

@@ -1,0 +1,321 @@
+package messages
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"treewarden/corpus/search"
+	"treewarden/store/db"
+	"treewarden/store/derived"
+)
+
+// SearchTime is the time after which a search is cut.
+const SearchTime = 3 * time.Second
+
+// CutNote is the note of a page of a search that was cut.
+const CutNote = "This search takes long and was ended: go on with the next page to search further, or add a rare " +
+	"word or a filter."
+
+// Searcher looks for words in texts, on connections of its own.
+type Searcher struct {
+	Pool  *pgxpool.Pool
+	Limit time.Duration // of one search
+}
+
+// In runs a search in one snapshot.
+func (s Searcher) In(ctx context.Context, do func(tx pgx.Tx) error) error {
+	c, err := db.Acquire(ctx, s.Pool)
+	if err != nil {
+		return db.Translate(err)
+	}
+	defer c.Release()
+	return db.Translate(pgx.BeginTxFunc(ctx, c,
+		pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, do))
+}
+
+// prepared is a filter whose line was read.
+type prepared struct {
+	Filter
+	line search.Query
+}
+
+// prepare reads the line of a filter, and checks the names in both.
+func (f Filter) prepare(ctx context.Context, c db.Conn) (prepared, error) {
+	p := prepared{Filter: f}
+	var err error
+	if p.line, err = search.Parse(f.Q); err != nil {
+		return p, err
+	}
+	return p, f.CheckNames(ctx, c)
+}
+
+// walk returns the walk over the messages that a filter finds, in an order.
+func (p prepared) walk(ctx context.Context, c db.Conn, o db.Order, limit time.Duration) (db.Walk, error) {
+	w := db.Walk{
+		Candidates: db.Query{Columns: "ARRAY[" + SearchedSQL("m.text") + "]", From: "messages m"},
+		All:        db.Query{From: "messages m"}, Order: o, Limit: limit,
+		Fits: func(texts []string) bool {
+			_, fits := p.line.Match(texts[0])
+			return fits
+		},
+	}
+	if err := p.Narrow(&w.Candidates); err != nil {
+		return w, err
+	}
+	if w.Candidates.Mentions("t.state") {
+		w.Candidates.From += " JOIN trees t ON t.tree_id = m.tree_id"
+	}
+	if p.User != nil {
+		w.All.Where("m.user_id = ?", *p.User)
+	}
+	var err error
+	w.Narrow, err = ByTerms(ctx, c, p.line)
+	return w, err
+}
+
+// SearchedSQL returns the part of a text that is searched.
+func SearchedSQL(text string) string { return fmt.Sprintf("left(%s, %d)", text, search.MaxSearched) }
+
+// ByTerms returns what narrows a query of messages m to those that have the terms
+// that a line needs; nil if no word is needed, or while not all texts have their terms.
+func ByTerms(ctx context.Context, c db.Conn, line search.Query) (func(*db.Query), error) {
+	needs := line.Needs()
+	if len(needs) == 0 {
+		return nil, nil
+	}
+	if complete, err := derived.Complete(ctx, c); err != nil || !complete {
+		return nil, err
+	}
+	return func(q *db.Query) {
+		q.From += " JOIN message_terms w ON w.tree_id = m.tree_id AND w.message_id = m.message_id"
+		var all []int32 // what each text needs
+		for _, alternatives := range needs {
+			switch {
+			case len(alternatives) == 1:
+				all = append(all, alternatives[0]...)
+			case !slices.ContainsFunc(alternatives, func(terms []int32) bool { return len(terms) > 1 }):
+				q.Where("w.terms && ?::text::integer[]", arrayOf(slices.Concat(alternatives...)))
+			default:
+				var either []string
+				for _, terms := range alternatives {
+					either = append(either, "w.terms @> "+q.Arg(arrayOf(terms))+"::text::integer[]")
+				}
+				q.Where("(" + strings.Join(either, " OR ") + ")")
+			}
+		}
+		if len(all) > 0 {
+			q.Where("w.terms @> ?::text::integer[]", arrayOf(all))
+		}
+	}, nil
+}
+
+// arrayOf returns numbers as PostgreSQL writes an array.
+func arrayOf(numbers []int32) string {
+	texts := make([]string, len(numbers))
+	for i, n := range numbers {
+		texts[i] = strconv.Itoa(int(n))
+	}
+	return "{" + strings.Join(texts, ",") + "}"
+}
+
+// page reads one page of a search.
+func (p prepared) page(ctx context.Context, tx pgx.Tx, o db.Order, limit time.Duration) (db.List[Message], error) {
+	w, err := p.walk(ctx, tx, o, limit)
+	if err != nil {
+		return db.List[Message]{}, err
+	}
+	found, err := db.FetchWalked(ctx, tx, w, p.Page, p.line.String())
+	if err != nil {
+		return db.List[Message]{}, err
+	}
+	list := db.List[Message]{Items: []Message{}, Next: found.Next, Prev: found.Prev, Cut: found.Cut}
+	if found.Cut {
+		list.Note = CutNote
+	}
+	if len(found.Items) == 0 {
+		return list, nil
+	}
+	place := map[uuid.UUID]int{}
+	for i, id := range idsOf(found.Items) {
+		place[id] = i
+	}
+	list.Items, err = selectWith(ctx, tx, "", columnsUpTo(p.TextLimit), `WHERE (m.tree_id, m.message_id)
+		IN (SELECT tree_id, message_id FROM message_trees WHERE message_id = ANY ($1))`, idsOf(found.Items))
+	if err != nil {
+		return list, err
+	}
+	slices.SortFunc(list.Items, func(a, b Message) int { return place[a.MessageID] - place[b.MessageID] })
+	for i := range list.Items {
+		m := &list.Items[i]
+		m.Marks = Marks(p.line, m.Text)
+	}
+	return list, nil
+}
+
+// Marks returns where the words of a line are in a text, which may be the beginning of
+// a longer one.
+func Marks(line search.Query, text string) []search.Span {
+	var marks []search.Span
+	for _, group := range line.Groups {
+		// A group may hold only beyond the end of this text.
+		spans, _ := (search.Query{Groups: [][]search.Part{group}}).Match(text)
+		marks = append(marks, spans...)
+	}
+	slices.SortFunc(marks, func(a, b search.Span) int { return a.Start - b.Start })
+	merged := marks[:0]
+	for _, m := range marks {
+		if last := len(merged) - 1; last >= 0 && m.Start < merged[last].End {
+			merged[last].End = max(merged[last].End, m.End)
+			continue
+		}
+		merged = append(merged, m)
+	}
+	return merged
+}
+
+// idsOf returns the ids in keys of the orders of messages.
+func idsOf(keys [][]string) []uuid.UUID {
+	ids := make([]uuid.UUID, len(keys))
+	for i, key := range keys {
+		ids[i] = uuid.MustParse(key[1]) // as the database wrote it
+	}
+	return ids
+}
+
+// All returns one page of the messages that a filter finds.
+func All(ctx context.Context, c db.Conn, s Searcher, f Filter) (list db.List[Message], err error) {
+	o, err := db.ChooseOrder("sort", f.Sort, newest, oldest)
+	if err != nil {
+		return list, err
+	}
+	p, err := f.prepare(ctx, c)
+	if err != nil {
+		return list, err
+	}
+	if len(p.line.Groups) > 0 {
+		err = s.In(ctx, func(tx pgx.Tx) (err error) {
+			list, err = p.page(ctx, tx, o, s.Limit)
+			return err
+		})
+		return list, err
+	}
+	q := db.Query{Columns: columnsUpTo(f.TextLimit), From: Tables}
+	if err := f.Narrow(&q); err != nil {
+		return list, err
+	}
+	rows, next, prev, err := db.Fetch[row](ctx, c, q, o, f.Page)
+	if err != nil {
+		return list, err
+	}
+	messages, err := messagesOf(rows)
+	return db.List[Message]{Items: messages, Next: next, Prev: prev}, err
+}
+
+// errUncounted refuses to act on what a search that was cut would find.
+var errUncounted = db.Invalid{"filter": "This search takes too long to find all its messages. Add a rare word, a " +
+	"language or a time to it; nothing was done."}
+
+// CountUpTo counts the messages that a filter finds, up to a number. It returns
+// Invalid for a search that takes too long.
+func CountUpTo(ctx context.Context, c db.Conn, s Searcher, f Filter, most int) (int64, error) {
+	p, err := f.prepare(ctx, c)
+	if err != nil {
+		return 0, err
+	}
+	if len(p.line.Groups) > 0 {
+		ids, err := p.ids(ctx, s, most)
+		return int64(len(ids)), err
+	}
+	q := db.Query{Columns: "1", From: Tables}
+	if err := f.Narrow(&q); err != nil {
+		return 0, err
+	}
+	var n int64
+	sql, args := q.SQL()
+	err = c.QueryRow(ctx, fmt.Sprintf("SELECT count(*) FROM (%s LIMIT %d) r", sql, most), args...).Scan(&n)
+	return n, db.Translate(err)
+}
+
+// IDs returns the ids of the messages that a filter finds, the newest first, up to a
+// number. It returns Invalid for a search that takes too long.
+func IDs(ctx context.Context, c db.Conn, s Searcher, f Filter, most int) ([]uuid.UUID, error) {
+	p, err := f.prepare(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if len(p.line.Groups) > 0 {
+		return p.ids(ctx, s, most)
+	}
+	q := db.Query{Columns: "m.message_id", From: Tables}
+	if err := f.Narrow(&q); err != nil {
+		return nil, err
+	}
+	sql, args := q.SQL()
+	sql += fmt.Sprintf(" ORDER BY m.created_date DESC, m.message_id DESC LIMIT %d", most)
+	rows, err := c.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+}
+
+// ids returns the ids of all messages that a search finds, up to a number.
+func (p prepared) ids(ctx context.Context, s Searcher, most int) (ids []uuid.UUID, err error) {
+	err = s.In(ctx, func(tx pgx.Tx) error {
+		w, err := p.walk(ctx, tx, newest, s.Limit)
+		if err != nil {
+			return err
+		}
+		w.Most = most
+		keys, cut, err := w.Run(ctx, tx)
+		if cut {
+			err = errUncounted
+		}
+		ids = idsOf(keys)
+		return err
+	})
+	return ids, err
+}
+
+// narrowByLine adds the conditions of the filters in a line.
+func narrowByLine(q *db.Query, filters []search.Filter) error {
+	for _, f := range filters {
+		one, err := fieldOf(f)
+		if err != nil {
+			return atFilter(f, err)
+		}
+		add := func() error { return one.narrow(q) }
+		if !f.Not {
+			if err := add(); err != nil {
+				return atFilter(f, err)
+			}
+			continue
+		}
+		any, err := q.Negate(add)
+		if err == nil && !any {
+			err = db.Malformed("-" + f.Name + ":" + f.Value + " would find nothing: leave it out.")
+		}
+		if err != nil {
+			return atFilter(f, err)
+		}
+	}
+	return nil
+}
+
+// atFilter gives the place of a filter to an error about its value.
+func atFilter(f search.Filter, err error) error {
+	var malformed db.Malformed
+	if errors.As(err, &malformed) {
+		return &search.SyntaxError{Start: f.Start, End: f.End, Why: string(malformed)}
+	}
+	return err
+}
