@@ -135,7 +135,7 @@ func (s *Server) listItems(c *fiber.Ctx) error {
 	if err := decodeQuery(c, into...); err != nil {
 		return err
 	}
-	q.Q = strings.TrimSpace(q.Q)
+
 	ctx, actor := c.UserContext(), s.actor(c)
 	if isAPI(c) {
 		found, err := s.store.ListItems(ctx, actor, id, q.filter())

@@ -135,6 +135,7 @@ func TestMessageFilters(t *testing.T) {
 	w := newWorld(t)
 	storetest.Exec(t, w.Store, "UPDATE messages SET text = '100% über_trieben \\ done', lang = 'de' "+
 		"WHERE message_id = $1", w.reply)
+	storetest.Derive(t, w.Store)
 	storetest.Vote(t, w.Store, w.reply, w.troll, "spam", 1, time.Now())
 	storetest.Exec(t, w.Store,
 		"INSERT INTO label_aggregates (tree_id, message_id, spam, spam_count) VALUES ($1, $2, 0, 3)", w.prompt, w.reply)
@@ -157,9 +158,12 @@ func TestMessageFilters(t *testing.T) {
 			[]uuid.UUID{w.prompt, w.reply, w.deep, w.deleted, w.belowDeleted}},
 		{"deleted ones", store.MessageFilter{Deleted: "only"}, []uuid.UUID{w.deleted, w.belowDeleted}},
 		{"a word", store.MessageFilter{Q: "EDITED"}, []uuid.UUID{w.prompt}},
-		{"two words", store.MessageFilter{Q: "done trieb"}, []uuid.UUID{w.reply}},
-		{"wildcards are text", store.MessageFilter{Q: `100% r_t`}, []uuid.UUID{w.reply}},
-		{"a backslash is text", store.MessageFilter{Q: `\`}, []uuid.UUID{w.reply}},
+		{"two words", store.MessageFilter{Q: "done TRIEBEN"}, []uuid.UUID{w.reply}},
+		{"a part of a word", store.MessageFilter{Q: "trieb"}, nil},
+		{"wildcards are none", store.MessageFilter{Q: `1%`}, nil},
+		{"wildcards in an expression are text", store.MessageFilter{Q: `/100% .*r_t/`}, []uuid.UUID{w.reply}},
+		{"a backslash in an expression", store.MessageFilter{Q: `/\\/`}, []uuid.UUID{w.reply}},
+		{"a line with filters", store.MessageFilter{Q: "-edited -user:" + w.other.String()}, []uuid.UUID{w.deep}},
 		{"a language", store.MessageFilter{Lang: "de"}, []uuid.UUID{w.reply}},
 		{"a role", store.MessageFilter{Role: "assistant"}, []uuid.UUID{w.reply}},
 		{"a user", store.MessageFilter{User: &w.troll}, []uuid.UUID{w.prompt, w.deep}},

@@ -120,6 +120,14 @@ func Tree(t testing.TB, s *store.Store, prompt Node) []uuid.UUID {
 	return ids
 }
 
+// Derive brings what is derived from texts up to what plain SQL changed.
+func Derive(t testing.TB, s *store.Store) {
+	t.Helper()
+	if err := derived.Refresh(context.Background(), DB(t, s), "SELECT tree_id, message_id FROM messages"); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // count brings the counters up to what plain SQL changed.
 func count(t testing.TB, s *store.Store) {
 	t.Helper()
