@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"treewarden/corpus"
+	"treewarden/corpus/search"
 	"treewarden/demo"
 	"treewarden/scoring/likeness"
 	"treewarden/store"
@@ -27,23 +28,26 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
-// checkSketches checks that the sketch of each message is the one of its text, and
-// returns the number of messages.
+// checkSketches checks that the sketch and the terms of each message are those of its
+// text, and returns the number of messages.
 func checkSketches(t *testing.T, s *store.Store) int {
 	t.Helper()
-	rows, err := storetest.DB(t, s).Query(t.Context(), `SELECT m.message_id, m.text, s.bands FROM messages m
-		FULL JOIN sketches s ON s.tree_id = m.tree_id AND s.message_id = m.message_id`)
+	rows, err := storetest.DB(t, s).Query(t.Context(), `SELECT m.message_id, m.text, s.bands, w.terms FROM messages m
+		FULL JOIN sketches s ON s.tree_id = m.tree_id AND s.message_id = m.message_id
+		FULL JOIN message_terms w ON w.tree_id = m.tree_id AND w.message_id = m.message_id`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var id *uuid.UUID
 	var text *string
-	var bands []int32
+	var bands, terms []int32
 	n := 0
-	if _, err := pgx.ForEachRow(rows, []any{&id, &text, &bands}, func() error {
+	if _, err := pgx.ForEachRow(rows, []any{&id, &text, &bands, &terms}, func() error {
 		n++
 		if id == nil || bands == nil || !slices.Equal(bands, likeness.Sketch(*text)) {
 			t.Errorf("message %v has the sketch %v", id, bands)
+		} else if terms == nil || !slices.Equal(terms, search.Terms(*text, nil)) {
+			t.Errorf("message %v has the terms %v", id, terms)
 		}
 		return nil
 	}); err != nil {
@@ -203,7 +207,19 @@ func TestBackfill(t *testing.T) {
 	}
 	imported(t, s, lines(ids, []string{"en"}, texts))
 	storetest.Exec(t, s, "DELETE FROM sketches WHERE message_id <> $1", ids[7])
+	storetest.Exec(t, s, "DELETE FROM message_terms WHERE message_id <> $1", ids[8])
 	storetest.Exec(t, s, "INSERT INTO text_backfill (after_tree, after_message) VALUES ($1, $1)", uuid.Nil)
+	find := func() int {
+		t.Helper()
+		list, err := s.Messages(t.Context(), store.CommandLine, store.MessageFilter{Q: `"part 4321" OR "part 17"`})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list.Items)
+	}
+	if n := find(); n != 2 {
+		t.Errorf("while the terms are missing, a search finds %d messages, want 2", n)
+	}
 	// One process stops in between.
 	short, stop := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer stop()
@@ -229,6 +245,9 @@ func TestBackfill(t *testing.T) {
 	}
 	if n := checkSketches(t, s); n != 5000 {
 		t.Errorf("%d messages, want 5000", n)
+	}
+	if n := find(); n != 2 {
+		t.Errorf("with the terms, a search finds %d messages, want 2", n)
 	}
 	if err := s.KeepUpTexts(t.Context()); err != nil {
 		t.Error(err)
