@@ -36,15 +36,15 @@ func (q *Query) Where(condition string, values ...any) {
 	q.conditions = append(q.conditions, condition)
 }
 
-// Negate adds the condition that not all conditions hold which a function adds. It
+// Wrap puts the conditions that a function adds into the place of %s in another one. It
 // returns false if the function adds none.
-func (q *Query) Negate(add func() error) (bool, error) {
+func (q *Query) Wrap(condition string, add func() error) (bool, error) {
 	n := len(q.conditions)
 	if err := add(); err != nil || len(q.conditions) == n {
 		return false, err
 	}
 	all := strings.Join(q.conditions[n:], " AND ")
-	q.conditions = append(q.conditions[:n:n], "NOT coalesce(("+all+"), false)")
+	q.conditions = append(q.conditions[:n:n], strings.Replace(condition, "%s", all, 1))
 	return true, nil
 }
 

@@ -19,7 +19,10 @@ type Walk struct {
 	// Fits gets.
 	Candidates Query
 	// Narrow, if set, narrows the candidates by an index that has all rows that fit.
-	Narrow func(*Query)
+	// Before that, the walk takes the first Plain rows in their order and Sift adds the
+	// condition: so many fit that a page of them is read sooner than their index.
+	Narrow, Sift func(*Query)
+	Plain        int
 	// All finds at least the same rows, by conditions that cost little. Its columns do
 	// not matter.
 	All   Query
@@ -40,7 +43,7 @@ type Walk struct {
 // found soon, and later ones grow.
 const (
 	firstStep  = 100
-	firstRange = 2_000
+	firstRange = 500
 	largest    = 16_000
 )
 
@@ -64,11 +67,19 @@ func (w *Walk) Run(ctx context.Context, tx Conn) (keys [][]string, cut bool, err
 
 func (w *Walk) run(ctx context.Context, tx Conn) error {
 	at := w.from
+	if w.Narrow != nil && w.Plain > 0 {
+		end, err := w.ranges(ctx, tx, at, w.Plain)
+		if err != nil || end == nil || len(w.found) >= w.Most {
+			return err
+		}
+		at = end
+	}
 	for size := max(firstStep, w.Most); ; size = min(4*size, largest) {
-		looked, err := w.step(ctx, tx, at, nil, size)
+		looked, err := w.step(ctx, tx, at, nil, size, true)
 		if isTimeout(err) && ctx.Err() == nil {
-			if w.last == nil {
-				return w.ranges(ctx, tx) // so that there is a place to go on from
+			if w.last == nil { // there must be a place to go on from
+				_, err := w.ranges(ctx, tx, at, 0)
+				return err
 			}
 			return errCut
 		}
@@ -82,28 +93,31 @@ func (w *Walk) run(ctx context.Context, tx Conn) error {
 }
 
 // ranges walks over all rows from one place to the next, and looks at the candidates
-// between them. So it gets on even if there are none for long.
-func (w *Walk) ranges(ctx context.Context, tx Conn) error {
-	at, first := w.from, true
-	for size := firstRange; ; size = min(2*size, largest) {
-		if !first && w.left() <= 0 {
-			return errCut
+// between them. So it gets on even if there are none for long. It ends after a number
+// of rows, the narrowed ones without an end if that is 0, and returns the place where;
+// nil if there are no more rows.
+func (w *Walk) ranges(ctx context.Context, tx Conn, at []string, most int) (end []string, err error) {
+	walked := 0
+	for size := firstRange; most == 0 || walked < most; size = min(2*size, largest) {
+		if walked > 0 && w.left() <= 0 {
+			return nil, errCut
 		}
-		first = false
+		walked += size
 		to, err := w.placeAfter(ctx, tx, at, size)
 		if err == nil {
-			_, err = w.step(ctx, tx, at, to, 0)
+			_, err = w.step(ctx, tx, at, to, 0, most == 0)
 		}
 		switch {
 		case isTimeout(err) && ctx.Err() == nil && w.last == nil:
-			return context.DeadlineExceeded
+			return nil, context.DeadlineExceeded
 		case isTimeout(err) && ctx.Err() == nil:
-			return errCut
+			return nil, errCut
 		case err != nil || len(w.found) >= w.Most || to == nil:
-			return err
+			return nil, err
 		}
 		at, w.last = to, to
 	}
+	return at, nil
 }
 
 func (w *Walk) left() time.Duration { return w.Limit - time.Since(w.started) }
@@ -148,13 +162,17 @@ func (w *Walk) placeAfter(ctx context.Context, tx Conn, at []string, n int) (pla
 }
 
 // step looks at the candidates after a place, up to another one (nil for the end), and
-// at most a number of them (0 for all). It returns how many it looked at.
-func (w *Walk) step(ctx context.Context, tx Conn, at, to []string, most int) (looked int, err error) {
+// at most a number of them (0 for all), narrowed or not. It returns how many it looked
+// at.
+func (w *Walk) step(ctx context.Context, tx Conn, at, to []string, most int, narrowed bool) (looked int, err error) {
 	q, desc := w.Candidates, w.Order.Desc != w.back
 	q.conditions, q.args = slices.Clone(q.conditions), slices.Clone(q.args)
 	q.Columns = w.Order.key() + ", " + q.Columns
-	if w.Narrow != nil {
-		w.Narrow(&q)
+	if narrow := w.Narrow; narrow != nil {
+		if !narrowed {
+			narrow = w.Sift
+		}
+		narrow(&q)
 	}
 	if at != nil {
 		q.beyond(w.Order, at, desc, false)
@@ -190,6 +208,22 @@ func (w *Walk) step(ctx context.Context, tx Conn, at, to []string, most int) (lo
 		}
 		return rows.Err()
 	})
+}
+
+// Estimate returns the number of rows that PostgreSQL expects of a query.
+func Estimate(ctx context.Context, c Conn, q Query) (int, error) {
+	var plans []struct {
+		Plan struct {
+			Rows float64 `json:"Plan Rows"`
+		}
+	}
+	if err := c.QueryRow(ctx, "EXPLAIN (FORMAT json) "+q.sql(), planned(q.args)...).Scan(&plans); err != nil {
+		return 0, Translate(err)
+	}
+	if len(plans) != 1 {
+		return 0, errors.New("the plan of a query cannot be read")
+	}
+	return int(plans[0].Plan.Rows), nil
 }
 
 // planned adds to the arguments of a statement that it is planned with their values
