@@ -21,7 +21,7 @@ func TestABadFilterKeepsTheForm(t *testing.T) {
 		{"/messages", "label", "abc", "Label is a comparison such as spam>0.5."},
 		{"/messages", "label", "abc>0.5", "The name in label is one of"},
 		{"/messages", "classifier", "abc", "Classifier is a comparison"},
-		{"/messages", "q", strings.Repeat("x", 501), "500"},
+		{"/messages", "q", strings.Repeat("x", 2001), "2000"},
 		{"/messages", "since", "abc", ""},
 		{"/messages", "tree_state", "abc", "Tree_state is one of"},
 		{"/users", "q", strings.Repeat("x", 201), "200"},
@@ -35,7 +35,7 @@ func TestABadFilterKeepsTheForm(t *testing.T) {
 		{"/trollboard", "q", strings.Repeat("x", 201), "200"},
 		{"/trollboard", "formula", "abc", "There is no formula"},
 		{"/lists", "kind", "abc", ""},
-		{user, "q", strings.Repeat("x", 201), "200"},
+		{user, "q", strings.Repeat("x", 2001), "2000"},
 		{user, "deleted", "abc", ""},
 	} {
 		lang := url.Values{c.name: {c.typed}}

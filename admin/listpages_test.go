@@ -342,7 +342,7 @@ func TestAddToChosenList(t *testing.T) {
 		t.Errorf("the item is %s", row)
 	}
 
-	found := c.get("/messages?q=s&user=" + author.String() + "&list=" + strings.TrimPrefix(c.list, "/lists/")).want(200)
+	found := c.get("/messages?q=BEES&user=" + author.String() + "&list=" + strings.TrimPrefix(c.list, "/lists/")).want(200)
 	if found.page().Find("tbody tr").Length() != 1 || !strings.Contains(found.text(".page-head"), "Before release") {
 		t.Errorf("messages of a list: %s", found.text("main"))
 	}

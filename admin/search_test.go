@@ -50,6 +50,12 @@ func (l library) find(query url.Values) (string, store.List[store.Message]) {
 	return strings.Join(names, " "), list
 }
 
+// newList makes a list of messages, and returns its id.
+func (c *client) newList() string {
+	c.t.Helper()
+	return c.send("POST", "/api/v1/lists", map[string]any{"name": "some", "kind": "bad"}).want(200).field("list_id").(string)
+}
+
 // TestSearchWords searches texts in many scripts through the API.
 func TestSearchWords(t *testing.T) {
 	t.Parallel()
@@ -101,14 +107,16 @@ func TestSearchFiltersInLine(t *testing.T) {
 	storetest.Report(t, l.store, l.ids["b"], storetest.User(t, l.store, "a reporter"), "look at this", time.Now())
 	storetest.Exec(t, l.store, "UPDATE messages SET lang = 'de', review_result = NULL WHERE message_id = $1", l.ids["c"])
 	l.send("POST", "/api/v1/messages/"+l.ids["a"].String()+"/delete", map[string]any{"reason": "a test"}).want(200)
-	list := l.send("POST", "/api/v1/lists", map[string]any{"name": "some", "kind": "bad"}).want(200).field("list_id").(string)
+	list := l.newList()
 	l.send("POST", "/api/v1/lists/"+list+"/items", map[string]any{
 		"items": []map[string]any{{"message_id": l.ids["b"]}}}).want(200)
 	user := uuid.NewString()
 	for _, f := range []struct{ line, field, value, want string }{
-		{"lang:de", "lang", "de", "c"}, {"role:prompter", "role", "prompter", "b c"}, {"role:assistant", "role", "assistant", ""},
+		{"lang:de", "lang", "de", "c"}, {"role:prompter", "role", "prompter", "b c"},
+		{"role:assistant", "role", "assistant", ""},
 		{"deleted:only", "deleted", "only", "a"}, {"deleted:include", "deleted", "include", "a b c"},
-		{"review:pending", "review", "pending", "c"}, {"has:report", "has", "report", "b"}, {"list:" + list, "list", list, "b"},
+		{"review:pending", "review", "pending", "c"}, {"has:report", "has", "report", "b"},
+		{"list:" + list, "list", list, "b"},
 		{"user:" + user, "user", user, ""}, {"since:2001-01-01", "since", "2001-01-01", "b c"},
 		{"until:2001-01-01T00:00:00Z", "until", "2001-01-01T00:00:00Z", ""}, {"spam>0.5", "label", "spam>0.5", ""},
 		{"spam<=0.5", "label", "spam<=0.5", ""}, {"toxicity>0.5", "toxicity", ">0.5", ""},
@@ -147,11 +155,13 @@ func TestSearchFiltersInLine(t *testing.T) {
 func TestSearchRefusesBadLines(t *testing.T) {
 	t.Parallel()
 	l := newLibrary(t, map[string]string{"a": "one word"})
-	list := l.send("POST", "/api/v1/lists", map[string]any{"name": "some", "kind": "bad"}).want(200).field("list_id").(string)
+	list := l.newList()
 	user := storetest.User(t, l.store, "somebody").String()
 	for line, wrong := range map[string]string{
-		`word "open`: `"open`, "a OR": "OR", "müller user:me": "user:me", "word -has:all": "-has:all", "lang:de nope>0.5": "nope>0.5",
-		"  ü since:yesterday": "since:yesterday", "/(/": "/(/", "...": "...", "role:user": "role:user", "x deleted:maybe": "deleted:maybe",
+		`word "open`: `"open`, "a OR": "OR", "müller user:me": "user:me", "word -has:all": "-has:all",
+		"lang:de nope>0.5": "nope>0.5",
+		"  ü since:yesterday": "since:yesterday", "/(/": "/(/", "...": "...", "role:user": "role:user",
+		"x deleted:maybe": "deleted:maybe",
 		"tree_state:dead x": "tree_state:dead", "list:1": "list:1", "label:spam": "label:spam",
 		"-deleted:include": "-deleted:include", "classifier:x>1": "classifier:x>1",
 	} {
@@ -223,7 +233,8 @@ func TestSearchPages(t *testing.T) {
 	read := func(line, cursor, limit string) store.List[store.Message] {
 		t.Helper()
 		var list store.List[store.Message]
-		c.get("/api/v1/messages?" + url.Values{"q": {line}, "limit": {limit}, "cursor": {cursor}}.Encode()).want(200).json(&list)
+		query := url.Values{"q": {line}, "limit": {limit}, "cursor": {cursor}}
+		c.get("/api/v1/messages?" + query.Encode()).want(200).json(&list)
 		if list.Cut != (list.Note != "") || list.Cut && list.Next == nil && list.Prev == nil {
 			t.Errorf("%s: a page is cut: %v, and says %q", line, list.Cut, list.Note)
 		}
@@ -270,12 +281,12 @@ func TestSearchPages(t *testing.T) {
 		}
 	}
 	s.SetSearchTime(time.Nanosecond)
-	if page := c.get("/messages?limit=2&q=" + url.QueryEscape("/nowhere/")).want(200); !strings.Contains(page.text(".notice"),
-		"was ended") || page.page().Find("a[rel=next]").Length() != 1 {
+	page := c.get("/messages?limit=2&q=" + url.QueryEscape("/nowhere/")).want(200)
+	if !strings.Contains(page.text(".notice"), "was ended") || page.page().Find("a[rel=next]").Length() != 1 {
 		t.Errorf("the page does not say that it was cut: %s", page.text("main"))
 	}
 	// Nobody acts on a part of what a search finds.
-	list := c.send("POST", "/api/v1/lists", map[string]any{"name": "some", "kind": "bad"}).want(200).field("list_id").(string)
+	list := c.newList()
 	add := map[string]any{"filter": map[string]any{"q": "/needle/"}, "reason": "a test"}
 	c.send("POST", "/api/v1/lists/"+list+"/items", add).want(422)
 	s.SetSearchTime(time.Minute)

@@ -18,7 +18,7 @@ type Settings struct {
 	DatabaseURL         string   `help:"PostgreSQL to use, such as postgres://user@host/name; without it the program runs its own in the data folder." env:"TREEWARDEN_DATABASE_URL" placeholder:"URL"`
 	DataDir             string   `help:"Data folder of the program's own PostgreSQL (default ${default})." env:"TREEWARDEN_DATA_DIR" default:".treewarden" placeholder:"DIR"`
 	PostgresBin         string   `help:"Folder with PostgreSQL's programs (postgres, initdb), if they are not found automatically." env:"TREEWARDEN_POSTGRES_BIN" placeholder:"DIR"`
-	DatabaseConnections int      `help:"Maximum number of connections to the database, at least 4 (0: 20, or 4 for each core)." env:"TREEWARDEN_DATABASE_CONNECTIONS" default:"0" placeholder:"N"`
+	DatabaseConnections int      `help:"Maximum number of connections to the database, at least 5 (0: 20, or 4 for each core)." env:"TREEWARDEN_DATABASE_CONNECTIONS" default:"0" placeholder:"N"`
 	MaxConnections      int      `help:"Maximum number of connections of clients, at least 16 (0: 4000, or what the limit of open files allows)." env:"TREEWARDEN_MAX_CONNECTIONS" default:"0" placeholder:"N"`
 	Listen              string   `help:"Address that serve and demo answer on (default ${default})." env:"TREEWARDEN_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
 	Secure              bool     `help:"The console is reached over https; browsers send the cookies only there." env:"TREEWARDEN_SECURE"`
