@@ -94,6 +94,12 @@ func TestSearchWords(t *testing.T) {
 			t.Errorf("%s: the page has %d rows and %d marks", line, rows.Length(), rows.Find("mark").Length())
 		}
 	}
+	// The marks of a text that is cut are those in what is left of it.
+	list, err := l.store.Messages(t.Context(), store.CommandLine, store.MessageFilter{Q: "watch foobar", TextLimit: 21})
+	if err != nil || len(list.Items) != 1 || list.Items[0].Text != "Buy the cheap watch n" ||
+		!slices.Equal(list.Items[0].Marks, []search.Span{{Start: 14, End: 19}}) {
+		t.Errorf("a cut text: %+v, %v", list.Items, err)
+	}
 	if got, _ := l.find(url.Values{"q": {"-watch"}}); strings.Contains(got, "en") || len(strings.Fields(got)) != 10 {
 		t.Errorf("a negation finds %q", got)
 	}
@@ -159,9 +165,9 @@ func TestSearchRefusesBadLines(t *testing.T) {
 	user := storetest.User(t, l.store, "somebody").String()
 	for line, wrong := range map[string]string{
 		`word "open`: `"open`, "a OR": "OR", "müller user:me": "user:me", "word -has:all": "-has:all",
-		"lang:de nope>0.5": "nope>0.5",
+		"lang:de nope>0.5":    "nope>0.5",
 		"  ü since:yesterday": "since:yesterday", "/(/": "/(/", "...": "...", "role:user": "role:user",
-		"x deleted:maybe": "deleted:maybe",
+		"x deleted:maybe":   "deleted:maybe",
 		"tree_state:dead x": "tree_state:dead", "list:1": "list:1", "label:spam": "label:spam",
 		"-deleted:include": "-deleted:include", "classifier:x>1": "classifier:x>1",
 	} {
