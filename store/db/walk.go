@@ -102,8 +102,12 @@ func (w *Walk) ranges(ctx context.Context, tx Conn, at []string, most int) (end 
 		if walked > 0 && w.left() <= 0 {
 			return nil, errCut
 		}
-		walked += size
-		to, err := w.placeAfter(ctx, tx, at, size)
+		n := size
+		if most > 0 {
+			n = min(size, most-walked)
+		}
+		walked += n
+		to, err := w.placeAfter(ctx, tx, at, n)
 		if err == nil {
 			_, err = w.step(ctx, tx, at, to, 0, most == 0)
 		}
