@@ -488,7 +488,7 @@ func TestMigrated(t *testing.T) {
 	add(t, s, all)
 	storetest.Exec(t, s, "UPDATE sketches SET changed = 0")
 	storetest.Exec(t, s, "DELETE FROM sketches WHERE message_id < '80000000-0000-0000-0000-000000000000'")
-	storetest.Exec(t, s, "INSERT INTO sketch_backfill (after_tree, after_message) VALUES ($1, $1)", uuid.Nil)
+	storetest.Exec(t, s, "INSERT INTO text_backfill (after_tree, after_message) VALUES ($1, $1)", uuid.Nil)
 	keepUp(t, s)
 	if recall, wrong := measure(all, found(t, s)); recall < 0.95 || wrong > 0.01 {
 		t.Errorf("recall %.4f and %.4f false pairs, want at least 0.95 and at most 0.01", recall, wrong)
