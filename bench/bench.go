@@ -64,6 +64,7 @@ var sections = []section{
 	{"lists", (*bench).measureLists},
 	{"queue", (*bench).measureQueue},
 	{"cursor", (*bench).measureCursors},
+	{"search", (*bench).measureSearch},
 	{"try", (*bench).measureTry},
 	{"verify", (*bench).measureVerify},
 }

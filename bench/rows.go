@@ -141,6 +141,10 @@ func (o *rows) messageRow(m *message, tree []message) {
 	o.text(`{"payload": {"text": "`)
 	for i := range words {
 		words[i] = o.words.draw(&r)
+		if m.language == chinese {
+			o.text(inChinese(words[i]))
+			continue
+		}
 		if i > 0 {
 			o.text(" ")
 		}
@@ -149,6 +153,9 @@ func (o *rows) messageRow(m *message, tree []message) {
 	o.text(`."}, "payload_type": "MessagePayload"}`).tab().text(m.language).tab().int(m.depth).tab()
 	o.int(m.replies).tab().bool(m.deleted).tab()
 	for i, word := range words {
+		if m.language == chinese {
+			break // Open-Assistant's search knows no words in it
+		}
 		if i > 0 {
 			o.text(" ")
 		}
@@ -161,6 +168,15 @@ func (o *rows) messageRow(m *message, tree []message) {
 		o.null()
 	}
 	o.text("\t3\t\\N\tf\tf\t\\N\t").emojiCounts(m).end()
+}
+
+// chinese is the language of the texts without spaces.
+const chinese = "zh"
+
+// inChinese returns the number of a word as two of some 3,000 characters.
+func inChinese(word int) string {
+	const characters = 3000
+	return string([]rune{'一' + rune(word%characters), '一' + rune(word*7919%characters)})
 }
 
 // emojiCounts writes the counts that Open-Assistant stores with a message.

@@ -77,3 +77,9 @@ func Taken(err error, field, why string) error {
 	}
 	return err
 }
+
+// IsLocked reports whether a statement gave up waiting for a lock.
+func IsLocked(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == pgerrcode.LockNotAvailable
+}

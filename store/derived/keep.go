@@ -30,6 +30,9 @@ func KeepUp(ctx context.Context, c db.Beginner) error {
 				SELECT gin_clean_pending_list('`+index+`')`)
 			return err
 		})
+		if db.IsLocked(err) {
+			continue // a vacuum is about to do it
+		}
 		if err != nil {
 			return fmt.Errorf("sort new rows into the index %s: %w", index, err)
 		}
@@ -44,8 +47,9 @@ func Complete(ctx context.Context, c db.Conn) (complete bool, err error) {
 	return complete, err
 }
 
-// Backfill derives from the texts of before a migration, in short transactions: it may be stopped at any time, and goes on where it was. It
-// returns at once if there are none, or if another process does it.
+// Backfill derives from the texts of before a migration, in short transactions: it may
+// be stopped at any time, and goes on where it was. It returns at once if there are
+// none, or if another process does it.
 func Backfill(ctx context.Context, c db.Beginner) error {
 	for {
 		more := false
