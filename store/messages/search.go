@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -138,27 +137,18 @@ func needTerms(q *db.Query, needs [][][]int32) {
 		case len(alternatives) == 1:
 			all = append(all, alternatives[0]...)
 		case !slices.ContainsFunc(alternatives, func(terms []int32) bool { return len(terms) > 1 }):
-			q.Where("w.terms && ?::text::integer[]", arrayOf(slices.Concat(alternatives...)))
+			q.Where("w.terms && ?::text::integer[]", derived.ArrayOf(slices.Concat(alternatives...)))
 		default:
 			var either []string
 			for _, terms := range alternatives {
-				either = append(either, "w.terms @> "+q.Arg(arrayOf(terms))+"::text::integer[]")
+				either = append(either, "w.terms @> "+q.Arg(derived.ArrayOf(terms))+"::text::integer[]")
 			}
 			q.Where("(" + strings.Join(either, " OR ") + ")")
 		}
 	}
 	if len(all) > 0 {
-		q.Where("w.terms @> ?::text::integer[]", arrayOf(all))
+		q.Where("w.terms @> ?::text::integer[]", derived.ArrayOf(all))
 	}
-}
-
-// arrayOf returns numbers as PostgreSQL writes an array.
-func arrayOf(numbers []int32) string {
-	texts := make([]string, len(numbers))
-	for i, n := range numbers {
-		texts[i] = strconv.Itoa(int(n))
-	}
-	return "{" + strings.Join(texts, ",") + "}"
 }
 
 // page reads one page of a search.
