@@ -44,10 +44,10 @@ func applyList(d *actionTx, p ApplyParams) error {
 		return err
 	}
 	if err := d.checkLanguages(d.permission, "SELECT * FROM unnest($1::uuid[], $2::uuid[])",
-		db.IDArray(found.trees), db.IDArray(found.messages)); err != nil {
+		db.IDArray(found.Trees), db.IDArray(found.Messages)); err != nil {
 		return err
 	}
-	now := int64(len(found.messages))
+	now := int64(len(found.Messages))
 	if p.Expected != nil && *p.Expected != now {
 		return &Conflict{Why: "The list would delete another number of messages now than the preview counted. Look at " +
 			"the preview again.", Expected: &now}
@@ -59,15 +59,15 @@ func applyList(d *actionTx, p ApplyParams) error {
 		mayActOn := func(role string) bool {
 			return d.actor.trusted() || d.actor.Policy.MayActOn(d.actor.Role, role, false) == nil
 		}
-		p.preview.Extent, err = lists.Measure(d.Ctx, d.Conn, d.actor.UserID, mayActOn, found.trees, found.messages)
+		p.preview.Extent, err = lists.Measure(d.Ctx, d.Conn, d.actor.UserID, mayActOn, found.Trees, found.Messages)
 		if err != nil {
 			return err
 		}
-		if p.preview.Left, err = lists.CountLeft(d.Ctx, d.Conn, list.ListID, found.messages); err != nil {
+		if p.preview.Left, err = lists.CountLeft(d.Ctx, d.Conn, list.ListID, found.Messages); err != nil {
 			return err
 		}
 	}
-	if found.others, err = lists.CountOutside(d.Ctx, d.Conn, list.ListID, found.messages); err != nil {
+	if found.Others, err = lists.CountOutside(d.Ctx, d.Conn, list.ListID, found.Messages); err != nil {
 		return err
 	}
 	return d.delete(found)

@@ -79,24 +79,30 @@ func ban(d *actionTx, p BanParams) error {
 
 // setBan bans a user, whose trees with feedback are locked.
 func (d *actionTx) setBan(user User, until *time.Time) error {
-	if err := d.watchFeedback(user.UserID); err != nil {
-		return err
-	}
 	// A ban over a ban replaces its terms; the user stays banned since the first.
 	since := d.at
 	if user.Ban != nil && user.Status == Banned {
 		since = user.Ban.Since
 	}
-	if _, err := d.change(banAspect, "chosen AS (SELECT $2::uuid AS id)",
-		"banned_at = $3, banned_until = $4, ban_reason = $5, banned_by = $6, ban_action = $1",
-		user.UserID, since, until, strings.TrimSpace(d.act.Reason), d.actor.id()); err != nil {
+	if err := d.writeBans([]uuid.UUID{user.UserID}, since, until); err != nil {
 		return err
 	}
-	d.affected.Users = 1
 	if user.Role == policy.Admin {
 		return d.keepAnAdmin()
 	}
 	return nil
+}
+
+// writeBans bans users, who are locked as are the trees with their feedback.
+func (d *actionTx) writeBans(users []uuid.UUID, since time.Time, until *time.Time) error {
+	if err := d.watchFeedback(users...); err != nil {
+		return err
+	}
+	d.affected.Users = int64(len(users))
+	_, err := d.change(banAspect, "chosen AS (SELECT unnest($2::uuid[]) AS id)",
+		"banned_at = $3, banned_until = $4, ban_reason = $5, banned_by = $6, ban_action = $1",
+		db.IDArray(users), since, until, strings.TrimSpace(d.act.Reason), d.actor.id())
+	return err
 }
 
 // sweep deletes all messages of a user, and halts their trees, if a ban asks for it.
@@ -164,13 +170,13 @@ func (d *actionTx) inLockedTrees(column, condition string, args ...any) (string,
 	return fmt.Sprintf("%s AND %s = ANY ($%d)", condition, column, len(args)), args
 }
 
-// watchFeedback makes the counters follow the feedback of a user. The user and
-// the trees of the feedback are locked.
-func (d *actionTx) watchFeedback(user uuid.UUID) error {
+// watchFeedback makes the counters follow the feedback of users. The users and the
+// trees of the feedback are locked.
+func (d *actionTx) watchFeedback(users ...uuid.UUID) error {
 	if d.act.Preview {
 		return nil
 	}
-	return d.update.WatchSubset(d.Ctx, d.Conn, counters.FeedbackSubset, user)
+	return d.update.WatchSubset(d.Ctx, d.Conn, counters.FeedbackSubset, db.IDArray(users))
 }
 
 // bansSQL selects the ids of the actions that made the ban in force of user $1: the

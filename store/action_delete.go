@@ -10,6 +10,7 @@ import (
 	"treewarden/store/audit"
 	"treewarden/store/cases"
 	"treewarden/store/db"
+	"treewarden/store/selection"
 )
 
 func init() {
@@ -34,104 +35,32 @@ func init() {
 	}, undeleteMessage)
 }
 
-// chosen holds the messages whose deletion an action changes. One query finds
-// them: a preview counts them, and the action changes exactly these.
-type chosen struct {
-	trees, messages []uuid.UUID
-	roots           []uuid.UUID // for a delete: the selected message above each message
-	// authors are, for a delete, those of the selected messages that have one.
-	authors []uuid.UUID
-	// for an undelete: the parents, and their trees
-	parents, parentTrees []uuid.UUID
-	// others counts the messages that are not by actionTx.author.
-	others int64
+// find finds the messages that an undelete restores.
+func (d *actionTx) find(query string, args ...any) (selection.Chosen, error) {
+	return selection.Deleted(d.Ctx, d.Conn, d.author, query, args...)
 }
 
-// find runs a query for tree_id, message_id, user_id and parent_id of the messages
-// that an undelete restores.
-func (d *actionTx) find(query string, args ...any) (c chosen, err error) {
-	rows, err := d.Query(d.Ctx, query, args...)
-	if err != nil {
-		return c, err
-	}
-	var tree, message uuid.UUID
-	var author, parent *uuid.UUID
-	_, err = pgx.ForEachRow(rows, []any{&tree, &message, &author, &parent}, func() error {
-		c.add(d, tree, message, author, nil)
-		if parent != nil {
-			c.parents, c.parentTrees = append(c.parents, *parent), append(c.parentTrees, tree)
-		}
-		return nil
-	})
-	return c, err
-}
-
-// add adds a message. root is nil for an undelete.
-func (c *chosen) add(d *actionTx, tree, message uuid.UUID, author, root *uuid.UUID) {
-	c.trees, c.messages = append(c.trees, tree), append(c.messages, message)
-	if root != nil {
-		c.roots = append(c.roots, *root)
-		if *root == message && author != nil {
-			c.authors = append(c.authors, *author)
-		}
-	}
-	if (author == nil) != (d.author == nil) || author != nil && *author != *d.author {
-		c.others++
-	}
-}
-
-// findSubtrees finds the messages m of a FROM clause with its WHERE that are not
-// deleted, with all replies below them. The root of a reply below several of them is the
-// topmost, whose undelete restores it.
-//
-// The query visits each message once, however many of those above it fulfil the
-// condition: it does not carry roots, which follow from the parents. So a chain of
-// replies to oneself costs no more than as many single messages.
-func (d *actionTx) findSubtrees(from string, args ...any) (c chosen, err error) {
-	rows, err := d.Query(d.Ctx, `WITH RECURSIVE below AS (
-			SELECT m.tree_id, m.message_id, m.parent_id, m.user_id, m.deleted, m.depth
-				FROM `+from+` AND NOT m.deleted
-			UNION SELECT c.* FROM below b, LATERAL (SELECT tree_id, message_id, parent_id, user_id, deleted, depth
-				FROM messages WHERE tree_id = b.tree_id AND parent_id = b.message_id OFFSET 0) c)
-		SELECT tree_id, message_id, parent_id, user_id, deleted FROM below ORDER BY tree_id, depth, message_id`, args...)
-	if err != nil {
-		return c, err
-	}
-	var tree, message uuid.UUID
-	var parent, author *uuid.UUID
-	var deleted bool
-	roots := map[uuid.UUID]uuid.UUID{} // parents come before their replies
-	_, err = pgx.ForEachRow(rows, []any{&tree, &message, &parent, &author, &deleted}, func() error {
-		root := message
-		if parent != nil {
-			if above, ok := roots[*parent]; ok {
-				root = above
-			}
-		}
-		roots[message] = root
-		if !deleted {
-			c.add(d, tree, message, author, &root)
-		}
-		return nil
-	})
-	return c, err
+// findSubtrees finds the messages of a FROM clause with its WHERE that are not deleted,
+// with all replies below them.
+func (d *actionTx) findSubtrees(from string, args ...any) (selection.Chosen, error) {
+	return selection.Subtrees(d.Ctx, d.Conn, d.author, from, args...)
 }
 
 // delete deletes messages that findSubtrees found.
-func (d *actionTx) delete(c chosen) error {
-	d.affected.Messages, d.affected.OthersMessages = int64(len(c.messages)), c.others
-	if d.act.Preview || len(c.messages) == 0 {
+func (d *actionTx) delete(c selection.Chosen) error {
+	d.affected.Messages, d.affected.OthersMessages = int64(len(c.Messages)), c.Others
+	if d.act.Preview || len(c.Messages) == 0 {
 		return nil
 	}
-	if err := d.update.Delete(d.Ctx, d.Conn, c.trees, c.messages, c.authors, d.at); err != nil {
+	if err := d.update.Delete(d.Ctx, d.Conn, c.Trees, c.Messages, c.Authors, d.at); err != nil {
 		return err
 	}
-	for from := 0; from < len(c.messages); from += deletedAtOnce {
-		to := min(from+deletedAtOnce, len(c.messages))
+	for from := 0; from < len(c.Messages); from += deletedAtOnce {
+		to := min(from+deletedAtOnce, len(c.Messages))
 		if _, err := d.change(deletionAspect,
 			"chosen AS (SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[]) AS c(tree_id, id, root))",
 			`deleted = true, deleted_at = $5, deleted_action = $1, deleted_root = chosen.root, deletion_by_staff = true`,
-			db.IDArray(c.trees[from:to]), db.IDArray(c.messages[from:to]), db.IDArray(c.roots[from:to]),
+			db.IDArray(c.Trees[from:to]), db.IDArray(c.Messages[from:to]), db.IDArray(c.Roots[from:to]),
 			d.at); err != nil {
 			return err
 		}
@@ -147,19 +76,19 @@ func (d *actionTx) delete(c chosen) error {
 const deletedAtOnce = 5000
 
 // undelete restores messages.
-func (d *actionTx) undelete(c chosen) error {
-	d.affected.Messages, d.affected.OthersMessages = int64(len(c.messages)), c.others
-	if d.act.Preview || len(c.messages) == 0 {
+func (d *actionTx) undelete(c selection.Chosen) error {
+	d.affected.Messages, d.affected.OthersMessages = int64(len(c.Messages)), c.Others
+	if d.act.Preview || len(c.Messages) == 0 {
 		return nil
 	}
 	if err := d.update.WatchDeletion(d.Ctx, d.Conn, d.at,
 		"SELECT * FROM unnest($1::uuid[], $2::uuid[]) g (tree_id, message_id)",
-		db.IDArray(c.trees), db.IDArray(c.messages)); err != nil {
+		db.IDArray(c.Trees), db.IDArray(c.Messages)); err != nil {
 		return err
 	}
 	_, err := d.change(deletionAspect, "chosen AS (SELECT * FROM unnest($2::uuid[], $3::uuid[]) AS c(tree_id, id))",
 		`deleted = false, deleted_at = NULL, deleted_action = NULL, deleted_root = NULL, deletion_by_staff = true`,
-		db.IDArray(c.trees), db.IDArray(c.messages))
+		db.IDArray(c.Trees), db.IDArray(c.Messages))
 	return err
 }
 
@@ -181,7 +110,7 @@ func deleteMessage(d *actionTx, p CloseParams) error {
 	if err := d.delete(found); err != nil {
 		return err
 	}
-	return d.closeCases(p, cases.Delete, "c.tree_id = $4 AND c.message_id = ANY ($5)", m.TreeID, db.IDArray(found.messages))
+	return d.closeCases(p, cases.Delete, "c.tree_id = $4 AND c.message_id = ANY ($5)", m.TreeID, db.IDArray(found.Messages))
 }
 
 func undeleteMessage(d *actionTx, _ NoParams) error {
@@ -213,15 +142,15 @@ func undeleteMessage(d *actionTx, _ NoParams) error {
 // deleted. No reader would see the message, and the delete of the parent has to
 // be undone first. If an action deleted the messages (byAction), a parent that came
 // deleted does not matter: they were below it before.
-func (d *actionTx) refuseBelowDeleted(c chosen, byAction bool) error {
-	back := make(map[uuid.UUID]bool, len(c.messages))
-	for _, message := range c.messages {
+func (d *actionTx) refuseBelowDeleted(c selection.Chosen, byAction bool) error {
+	back := make(map[uuid.UUID]bool, len(c.Messages))
+	for _, message := range c.Messages {
 		back[message] = true
 	}
 	var trees, above []uuid.UUID
-	for i, parent := range c.parents {
+	for i, parent := range c.Parents {
 		if !back[parent] {
-			trees, above = append(trees, c.parentTrees[i]), append(above, parent)
+			trees, above = append(trees, c.ParentTrees[i]), append(above, parent)
 		}
 	}
 	if len(above) == 0 {

@@ -7,6 +7,7 @@ import (
 	"treewarden/policy"
 	"treewarden/store/cases"
 	"treewarden/store/db"
+	"treewarden/store/selection"
 )
 
 // resolveKind is the kind of action that decides cases.
@@ -75,7 +76,7 @@ func resolve(d *actionTx, p ResolveParams) error {
 	case cases.Dismiss:
 		err = d.watch(touched, trees, messages)
 	case cases.Delete:
-		var found chosen
+		var found selection.Chosen
 		if found, err = d.findSubtrees("messages m WHERE (m.tree_id, m.message_id) IN ("+touched+")", trees, messages); err == nil {
 			err = d.delete(found)
 		}

@@ -54,6 +54,7 @@ var ourImports = map[string][]string{
 	"store/accounts":   {"store/db", "store/tables", "store/sessions", "policy"},
 	"store/lists":      {"store/db", "store/tables", "store/messages", "store/accounts", "scoring", "corpus"},
 	"store/users":      {"store/db", "store/tables"},
+	"store/selection":  {"store/db", "store/tables", "store/messages", "store/waves", "policy"},
 	"store/aspects":    {"store/db", "store/accounts", "store/tables"},
 	"store/versions":   {"store/db", "store/tables", "scoring"},
 	"store/proof": {
@@ -70,6 +71,7 @@ var ourImports = map[string][]string{
 		"store/derived", "store/samples", "store/policies", "store/audit", "store/bulk", "store/accounts",
 		"store/events", "store/aspects", "store/scores", "store/briefs",
 		"store/proof", "store/cases", "store/queue", "store/versions", "store/params", "store/figures", "store/waves",
+		"store/selection",
 		"scoring", "policy", "migrations", "corpus",
 	},
 	"store/storetest": {"store", "store/postgres", "store/derived", "migrations", "policy"},

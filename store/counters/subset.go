@@ -71,7 +71,7 @@ var deletionSubset = func() Subset {
 		`, counted, branches)
 }()
 
-// FeedbackSubset is the part from the feedback of one user ($1), which a ban affects.
+// FeedbackSubset is the part from the feedback of users ($1), which their ban affects.
 var FeedbackSubset = func() Subset {
 	var counted, branches []string
 	var giving []source
@@ -88,8 +88,8 @@ var FeedbackSubset = func() Subset {
 	}
 	slices.Sort(counted)
 	for _, src := range giving {
-		// The condition is added below, so that the rows of a banned user are not read.
-		condition := "g.user_id = $1 AND " + src.ofRater()
+		// The condition is added below, so that the rows of banned users are not read.
+		condition := "g.user_id = ANY ($1) AND " + src.ofRater()
 		src.join, src.rater = src.joined(), ""
 		branches = append(branches, src.branch(counted, "messages m", condition, hourly))
 	}
