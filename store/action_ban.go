@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"treewarden/policy"
 	"treewarden/store/cases"
@@ -15,6 +14,7 @@ import (
 	"treewarden/store/db"
 	"treewarden/store/events"
 	"treewarden/store/params"
+	"treewarden/store/users"
 )
 
 func init() {
@@ -94,14 +94,14 @@ func (d *actionTx) setBan(user User, until *time.Time) error {
 }
 
 // writeBans bans users, who are locked as are the trees with their feedback.
-func (d *actionTx) writeBans(users []uuid.UUID, since time.Time, until *time.Time) error {
-	if err := d.watchFeedback(users...); err != nil {
+func (d *actionTx) writeBans(banned []uuid.UUID, since time.Time, until *time.Time) error {
+	if err := d.watchFeedback(banned...); err != nil {
 		return err
 	}
-	d.affected.Users = int64(len(users))
+	d.affected.Users = int64(len(banned))
 	_, err := d.change(banAspect, "chosen AS (SELECT unnest($2::uuid[]) AS id)",
 		"banned_at = $3, banned_until = $4, ban_reason = $5, banned_by = $6, ban_action = $1",
-		db.IDArray(users), since, until, strings.TrimSpace(d.act.Reason), d.actor.id())
+		db.IDArray(banned), since, until, strings.TrimSpace(d.act.Reason), d.actor.id())
 	return err
 }
 
@@ -127,7 +127,7 @@ func (d *actionTx) sweep(user User, messages, trees string) error {
 // deleted, it locks all trees with such messages, so that no message returns in
 // the meantime. If cases are closed, it locks the trees of all open ones of the user.
 func (d *actionTx) lockForBan(user User, messages, trees string, closeCases bool) error {
-	where := []string{feedbackTreesSQL("$1")}
+	where := []string{users.FeedbackTreesSQL("$1")}
 	if closeCases {
 		where = append(where, "SELECT tree_id FROM cases WHERE user_id = $1 AND status = 'open'")
 	}
@@ -138,14 +138,6 @@ func (d *actionTx) lockForBan(user User, messages, trees string, closeCases bool
 		where = append(where, "SELECT tree_id FROM trees WHERE user_id = $1")
 	}
 	return d.lockTrees(strings.Join(where, " UNION ALL "), user.UserID)
-}
-
-// feedbackTreesSQL returns a query for the trees in which users left labels,
-// reactions or reports. This feedback stops counting when the users are banned.
-func feedbackTreesSQL(users string) string {
-	return fmt.Sprintf(`SELECT tree_id FROM label_votes WHERE user_id IN (%[1]s)
-		UNION ALL SELECT tree_id FROM reactions WHERE user_id IN (%[1]s)
-		UNION ALL SELECT tree_id FROM reports WHERE user_id IN (%[1]s)`, users)
 }
 
 // lockTrees locks the trees that a query returns, in the order of their ids, and
@@ -179,12 +171,6 @@ func (d *actionTx) watchFeedback(users ...uuid.UUID) error {
 	return d.update.WatchSubset(d.Ctx, d.Conn, counters.FeedbackSubset, db.IDArray(users))
 }
 
-// bansSQL selects the ids of the actions that made the ban in force of user $1: the
-// first one, and those that replaced its terms.
-const bansSQL = `SELECT o.action_id FROM action_objects o JOIN users u ON u.user_id = o.object_id
-	WHERE o.object_type = 'user' AND o.object_id = $1 AND o.aspect = 'ban'
-		AND (o.after->>'since')::timestamptz = u.banned_at`
-
 func unban(d *actionTx, p UnbanParams) error {
 	if wrong := params.OneOf("messages", p.Messages, "keep", "restore"); wrong != nil {
 		return wrong
@@ -201,9 +187,9 @@ func unban(d *actionTx, p UnbanParams) error {
 		return err
 	}
 	d.affected.Users, d.author = 1, &user.UserID
-	touched := feedbackTreesSQL("$1")
+	touched := users.FeedbackTreesSQL("$1")
 	if p.Messages == "restore" {
-		touched += " UNION ALL SELECT tree_id FROM (" + events.DeletedSQL(bansSQL) + ") d"
+		touched += " UNION ALL SELECT tree_id FROM (" + events.DeletedSQL(users.BansSQL) + ") d"
 	}
 	if err := d.lockTrees(touched, user.UserID); err != nil {
 		return err
@@ -212,8 +198,8 @@ func unban(d *actionTx, p UnbanParams) error {
 		return err
 	}
 	if p.Messages == "restore" {
-		condition, args := d.inLockedTrees("tree_id", "deleted AND deleted_action IN ("+bansSQL+
-			") AND (tree_id, message_id) IN ("+events.DeletedSQL(bansSQL)+")", user.UserID)
+		condition, args := d.inLockedTrees("tree_id", "deleted AND deleted_action IN ("+users.BansSQL+
+			") AND (tree_id, message_id) IN ("+events.DeletedSQL(users.BansSQL)+")", user.UserID)
 		found, err := d.find("SELECT tree_id, message_id, user_id, parent_id FROM messages WHERE "+condition, args...)
 		if err != nil {
 			return err
@@ -234,22 +220,16 @@ func unban(d *actionTx, p UnbanParams) error {
 // and returns their number. An expired ban has no effect even before
 // EndExpiredBans runs.
 func (s *Store) EndExpiredBans(ctx context.Context) (int, error) {
-	rows, err := s.pool.Query(ctx, `SELECT user_id FROM users
-		WHERE banned_at IS NOT NULL AND banned_until <= now()
-		ORDER BY user_id LIMIT 1000`)
+	expired, err := users.BansExpired(ctx, s.pool, 1000)
 	if err != nil {
-		return 0, db.Translate(err)
+		return 0, err
 	}
-	users, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-	if err != nil {
-		return 0, db.Translate(err)
-	}
-	for i, user := range users {
+	for i, user := range expired {
 		if err := s.endBan(ctx, user); err != nil {
 			return i, err
 		}
 	}
-	return len(users), nil
+	return len(expired), nil
 }
 
 func (s *Store) endBan(ctx context.Context, user uuid.UUID) error {

@@ -7,6 +7,7 @@ import (
 
 	"treewarden/corpus"
 	"treewarden/policy"
+	"treewarden/store/params"
 )
 
 // EditParams are the parameters of the action edit.
@@ -28,7 +29,7 @@ func edit(d *actionTx, p EditParams) error {
 	if strings.TrimSpace(p.Text) == "" {
 		return Invalid{"text": "A message cannot be empty. To remove all of its text, delete the message."}
 	}
-	if err := checkText("text", p.Text); err != nil {
+	if err := params.CheckText("text", p.Text); err != nil {
 		return err
 	}
 	m, err := d.lockMessage(d.act.Target)

@@ -9,6 +9,7 @@ import (
 	"treewarden/store/cases"
 	"treewarden/store/counters"
 	"treewarden/store/db"
+	"treewarden/store/messages"
 	"treewarden/store/tables"
 )
 
@@ -104,7 +105,7 @@ func (d *actionTx) aimAtTree() (lockedTree, error) {
 	if err != nil {
 		return tree, err
 	}
-	d.label = excerpt(prompt)
+	d.label = messages.Excerpt(prompt)
 	return tree, d.watchStates(tree.id)
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"treewarden/policy"
+	"treewarden/store/params"
 	"treewarden/store/policies"
 )
 
@@ -64,7 +65,7 @@ func (s *Store) ChangePolicy(ctx context.Context, actor Actor, change PolicyChan
 	if err := need(actor, policy.PolicyManage); err != nil {
 		return PolicyOutcome{}, err
 	}
-	if err := checkReason(change.Reason, !change.Preview); err != nil {
+	if err := params.CheckReason(change.Reason, !change.Preview); err != nil {
 		return PolicyOutcome{}, err
 	}
 	kind := setPolicy

@@ -11,8 +11,6 @@ import (
 	"math/rand/v2"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -24,6 +22,7 @@ import (
 	"treewarden/store/counters"
 	"treewarden/store/db"
 	"treewarden/store/messages"
+	"treewarden/store/params"
 	"treewarden/store/users"
 )
 
@@ -106,7 +105,7 @@ func (s *Store) Act(ctx context.Context, actor Actor, act Act) (Outcome, error) 
 	if err := need(actor, permissionOf(kind, act)); err != nil {
 		return Outcome{}, err
 	}
-	if err := checkReason(act.Reason, kind.NeedsReason); err != nil {
+	if err := params.CheckReason(act.Reason, kind.NeedsReason); err != nil {
 		return Outcome{}, err
 	}
 	if params, ok := act.Params.(preparer); ok {
@@ -131,31 +130,6 @@ func permissionOf(kind Kind, act Act) policy.Permission {
 type preparer interface {
 	// prepare returns the parameters with what was read.
 	prepare(ctx context.Context, s *Store, act Act) (any, error)
-}
-
-// checkReason checks that a reason has 3 to 500 characters.
-func checkReason(reason string, needed bool) error {
-	n := utf8.RuneCountInString(strings.TrimSpace(reason))
-	switch {
-	case n == 0 && !needed:
-		return nil
-	case n < 3 || n > 500 || !strings.ContainsFunc(reason, canBeSeen):
-		return Invalid{"reason": "Give a reason of 3 to 500 characters. The audit log records it."}
-	}
-	return checkText("reason", reason)
-}
-
-// canBeSeen reports whether a character shows: a reason of spaces without width is none.
-func canBeSeen(r rune) bool {
-	return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
-}
-
-// checkText returns an Invalid for a text that PostgreSQL cannot store.
-func checkText(field, text string) error {
-	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
-		return Invalid{field: "This text holds bytes that are not text (NUL or broken UTF-8)."}
-	}
-	return nil
 }
 
 // perform runs an action in a transaction. It retries after a deadlock or a
@@ -244,7 +218,7 @@ func (d *actionTx) begin() (done *Action, err error) {
 	var before int64
 	var request []byte
 	if key := d.act.IdempotencyKey; key != "" && !d.act.Preview {
-		if len(key) > 200 || checkText("", key) != nil {
+		if len(key) > 200 || params.CheckText("", key) != nil {
 			return nil, Malformed("An Idempotency-Key has at most 200 characters.")
 		}
 		d.Queue("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", d.actor.UserID.String()+key)
@@ -365,19 +339,10 @@ func (d *actionTx) lockMessage(id uuid.UUID) (Message, error) {
 		return Message{}, ErrNotFound
 	}
 	m := found[0]
-	d.label = excerpt(m.Text)
+	d.label = messages.Excerpt(m.Text)
 	d.author = m.UserID
 	d.staffAuthor = m.AuthorRole != nil && *m.AuthorRole != policy.General
 	return m, nil
-}
-
-// excerpt returns the beginning of a text on one line.
-func excerpt(text string) string {
-	runes := []rune(strings.Join(strings.Fields(text), " "))
-	if len(runes) > 80 {
-		return string(runes[:79]) + "…"
-	}
-	return string(runes)
 }
 
 // checkVersion returns a Conflict if the target has changed since the actor read

@@ -7,6 +7,7 @@ import (
 	"treewarden/policy"
 	"treewarden/store/accounts"
 	"treewarden/store/db"
+	"treewarden/store/params"
 )
 
 // UserPatch holds the changes to a user; a nil field is left alone.
@@ -106,14 +107,14 @@ func (d *actionTx) checkGrantable(granted policy.Subject) error {
 func (p UserPatch) check(roles *policy.Policy) error {
 	wrong := Invalid{}
 	if p.DisplayName != nil {
-		if checkText("", *p.DisplayName) != nil {
+		if params.CheckText("", *p.DisplayName) != nil {
 			wrong["display_name"] = "This name holds bytes that are not text (NUL or broken UTF-8)."
 		}
 	}
 	if p.Notes != nil {
 		if corpus.TooLongFor(*p.Notes, corpus.MaxNotes) {
 			wrong["notes"] = "Notes have at most 10,000 characters."
-		} else if checkText("", *p.Notes) != nil {
+		} else if params.CheckText("", *p.Notes) != nil {
 			wrong["notes"] = "These notes hold bytes that are not text (NUL or broken UTF-8)."
 		}
 	}

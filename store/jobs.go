@@ -11,6 +11,7 @@ import (
 	"treewarden/store/audit"
 	"treewarden/store/db"
 	"treewarden/store/jobs"
+	"treewarden/store/params"
 )
 
 // JobFrom is the number of messages from which on an act becomes a job.
@@ -99,7 +100,7 @@ func (s *Store) UndoOrQueue(
 	undo := Act{Kind: UndoKind.Name, Reason: reason, Params: &undoParams{id}, IdempotencyKey: idempotencyKey}
 	action, err := audit.ByID(ctx, s.pool, id)
 	long := err == nil && action.Kind == "apply_list" && action.Affected.Messages > JobFrom
-	if !long || action.UndoneBy != nil || actor.UserID == uuid.Nil || checkReason(reason, true) != nil {
+	if !long || action.UndoneBy != nil || actor.UserID == uuid.Nil || params.CheckReason(reason, true) != nil {
 		outcome, err := s.actOrUndo(ctx, actor, undo)
 		return outcome, nil, err
 	}

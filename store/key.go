@@ -9,6 +9,7 @@ import (
 
 	"treewarden/policy"
 	"treewarden/store/accounts"
+	"treewarden/store/params"
 	"treewarden/store/sessions"
 )
 
@@ -46,7 +47,7 @@ func (s *Store) NewKey(ctx context.Context, actor Actor, p KeyParams, act Act) (
 	if err := p.Check(s.now()); err != nil {
 		return Outcome{}, "", err
 	}
-	if err := checkReason(act.Reason, false); err != nil {
+	if err := params.CheckReason(act.Reason, false); err != nil {
 		return Outcome{}, "", err
 	}
 	act.Kind, act.Params = createKey.Name, p
@@ -107,7 +108,7 @@ func (s *Store) RevokeKeyByID(ctx context.Context, actor Actor, act Act) (Outcom
 	if err := need(actor, policy.KeyManage); err != nil {
 		return Outcome{}, err
 	}
-	if err := checkReason(act.Reason, false); err != nil {
+	if err := params.CheckReason(act.Reason, false); err != nil {
 		return Outcome{}, err
 	}
 	act.Kind = RevokeKeyKind.Name

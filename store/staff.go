@@ -9,6 +9,7 @@ import (
 
 	"treewarden/policy"
 	"treewarden/store/accounts"
+	"treewarden/store/params"
 	"treewarden/store/sessions"
 )
 
@@ -125,7 +126,7 @@ func (s *Store) newStaff(
 	if err := p.CheckNew(); err != nil {
 		return Outcome{}, Link{}, err
 	}
-	if err := checkReason(act.Reason, false); err != nil {
+	if err := params.CheckReason(act.Reason, false); err != nil {
 		return Outcome{}, Link{}, err
 	}
 	var hash *string
@@ -169,7 +170,7 @@ func (s *Store) ChangeStaff(ctx context.Context, actor Actor, act Act, p account
 	if err := p.CheckChange(); err != nil {
 		return StaffOutcome{}, err
 	}
-	if err := checkReason(act.Reason, !act.Preview); err != nil {
+	if err := params.CheckReason(act.Reason, !act.Preview); err != nil {
 		return StaffOutcome{}, err
 	}
 	act.Kind, act.Params = updateStaff.Name, p
@@ -299,7 +300,7 @@ func (s *Store) ActOnStaff(ctx context.Context, actor Actor, kind Kind, act Act)
 	if err := need(actor, kind.Permission); err != nil {
 		return Outcome{}, Link{}, err
 	}
-	if err := checkReason(act.Reason, kind.NeedsReason); err != nil {
+	if err := params.CheckReason(act.Reason, kind.NeedsReason); err != nil {
 		return Outcome{}, Link{}, err
 	}
 	act.Kind = kind.Name

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,6 +13,8 @@ import (
 	"treewarden/store/aspects"
 	"treewarden/store/audit"
 	"treewarden/store/db"
+	"treewarden/store/params"
+	"treewarden/store/selection"
 )
 
 // Undo undoes an action by a further one. It restores every aspect that the
@@ -26,7 +27,7 @@ func (s *Store) Undo(ctx context.Context, actor Actor, action int64, reason stri
 			return Outcome{}, err
 		}
 	}
-	if err := checkReason(reason, UndoKind.NeedsReason); err != nil {
+	if err := params.CheckReason(reason, UndoKind.NeedsReason); err != nil {
 		return Outcome{}, err
 	}
 	act := Act{
@@ -149,16 +150,7 @@ func (d *actionTx) lockObjects(id int64, action Action) error {
 		WHERE action_id = $1 AND aspect ~ '^(label|reaction|report):') ORDER BY user_id FOR SHARE`, id); err != nil {
 		return err
 	}
-	const ofBanned = "SELECT object_id FROM action_objects WHERE action_id = $1 AND aspect = 'ban'"
-	touched := `SELECT tree_id, object_id AS message_id FROM action_objects
-			WHERE action_id = $1 AND object_type = 'message'
-		UNION SELECT m.tree_id, m.message_id FROM action_objects o
-			JOIN messages m ON m.tree_id = o.object_id AND m.parent_id IS NULL
-			WHERE o.action_id = $1 AND o.object_type = 'tree'
-		UNION SELECT tree_id, message_id FROM late_replies WHERE action_id = $1
-		UNION SELECT tree_id, message_id FROM label_votes WHERE user_id IN (` + ofBanned + `)
-		UNION SELECT tree_id, message_id FROM reactions WHERE user_id IN (` + ofBanned + `)
-		UNION SELECT tree_id, message_id FROM reports WHERE user_id IN (` + ofBanned + `)`
+	const touched = selection.TouchedSQL
 	if _, err := d.exec("SELECT FROM trees WHERE tree_id IN (SELECT tree_id FROM ("+touched+
 		") w) ORDER BY tree_id FOR UPDATE", id); err != nil {
 		return err
@@ -258,48 +250,22 @@ func (d *actionTx) undoRevisions(id int64) error {
 
 // undo restores the former feedback of the action's actor.
 func (feedbackAspect) undo(d *actionTx, id int64) error {
-	type object struct {
-		ObjectID uuid.UUID
-		TreeID   uuid.UUID
-		Author   *uuid.UUID
-		Aspect   string
-		Before   []byte
-		After    []byte
-	}
-	objects, err := db.Collect[object](d.Ctx, d.Conn, `SELECT o.object_id, o.tree_id, m.user_id AS author, o.aspect, o.before, o.after
-		FROM action_objects o JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id
-		WHERE o.action_id = $1 AND o.aspect ~ '^(label|reaction|report):' ORDER BY (o.before IS NULL) DESC, o.aspect`, id)
+	changes, err := aspects.ChangedFeedback(d.Ctx, d.Conn, id)
 	if err != nil {
 		return err
 	}
-	for _, o := range objects {
-		given, err := aspects.ParseFeedback(o.Aspect)
+	for _, c := range changes {
+		now, err := c.Read(d.Ctx, d.Conn)
 		if err != nil {
 			return err
 		}
-		given.Tree, given.Message = o.TreeID, o.ObjectID
-		var before, after *aspects.FeedbackState
-		for _, state := range []struct {
-			json []byte
-			into **aspects.FeedbackState
-		}{{o.Before, &before}, {o.After, &after}} {
-			if state.json != nil {
-				if err := json.Unmarshal(state.json, state.into); err != nil {
-					return fmt.Errorf("read action %d: %w", id, err)
-				}
-			}
+		if !now.Same(c.After) {
+			return d.laterThan(id, "message", c.Message, c.Name())
 		}
-		now, err := given.Read(d.Ctx, d.Conn)
-		if err != nil {
+		if err := d.writeFeedback(c.Feedback, c.Author, c.Before); err != nil {
 			return err
 		}
-		if !now.Same(after) {
-			return d.laterThan(id, "message", o.ObjectID, o.Aspect)
-		}
-		if err := d.writeFeedback(given, o.Author, before); err != nil {
-			return err
-		}
-		if err := d.logFeedback(given, after, before); err != nil {
+		if err := d.logFeedback(c.Feedback, c.After, c.Before); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"treewarden/store/params"
 	"treewarden/store/versions"
 )
 
@@ -26,7 +27,7 @@ func saveVersion[T interface{ Same(T) bool }](
 		return Outcome{}, err
 	}
 	_, wrong := change(first)
-	if err := checkReason(act.Reason, true); err != nil {
+	if err := params.CheckReason(act.Reason, true); err != nil {
 		wrong["note"] = "Give a note of 3 to 500 characters that says why."
 	}
 	if len(wrong) > 0 {

@@ -150,3 +150,47 @@ func (s *FeedbackState) Same(other *FeedbackState) bool {
 	}
 	return true
 }
+
+// FeedbackChange is what an action changed of a user's feedback on a message of an author.
+type FeedbackChange struct {
+	Feedback
+	Author        *uuid.UUID
+	Before, After *FeedbackState
+}
+
+// ChangedFeedback returns what an action changed of feedback, what it added first.
+func ChangedFeedback(ctx context.Context, c db.Conn, action int64) ([]FeedbackChange, error) {
+	type object struct {
+		ObjectID uuid.UUID
+		TreeID   uuid.UUID
+		Author   *uuid.UUID
+		Aspect   string
+		Before   []byte
+		After    []byte
+	}
+	objects, err := db.Collect[object](ctx, c, `SELECT o.object_id, o.tree_id, m.user_id AS author, o.aspect, o.before, o.after
+		FROM action_objects o JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id
+		WHERE o.action_id = $1 AND o.aspect ~ '^(label|reaction|report):' ORDER BY (o.before IS NULL) DESC, o.aspect`, action)
+	if err != nil {
+		return nil, err
+	}
+	changes := make([]FeedbackChange, len(objects))
+	for i, o := range objects {
+		change := &changes[i]
+		if change.Feedback, err = ParseFeedback(o.Aspect); err != nil {
+			return nil, err
+		}
+		change.Tree, change.Message, change.Author = o.TreeID, o.ObjectID, o.Author
+		for _, state := range []struct {
+			json []byte
+			into **FeedbackState
+		}{{o.Before, &change.Before}, {o.After, &change.After}} {
+			if state.json != nil {
+				if err := json.Unmarshal(state.json, state.into); err != nil {
+					return nil, fmt.Errorf("read action %d: %w", action, err)
+				}
+			}
+		}
+	}
+	return changes, nil
+}
