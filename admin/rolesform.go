@@ -183,6 +183,7 @@ var permissionGroups = []struct {
 		policy.MessageDelete, policy.MessageEdit, policy.MessageReview,
 		policy.MessageLabel, policy.MessageReact, policy.MessageReport, policy.TreeHalt,
 	}},
+	{"Many at once", []policy.Permission{policy.BulkAct, policy.BulkLarge}},
 	{"Queue", []policy.Permission{policy.QueueWork}},
 	{"Lists", []policy.Permission{policy.ListRead, policy.ListEdit, policy.ListApply}},
 	{"Scoring", []policy.Permission{policy.ScoringRead, policy.ScoringSave}},

@@ -25,6 +25,8 @@ const (
 	ListRead      Permission = "list.read"      // see lists of messages and audit them
 	ListEdit      Permission = "list.edit"      // create lists and fill them
 	ListApply     Permission = "list.apply"     // delete what is on a list
+	BulkAct       Permission = "bulk.act"       // act on up to 100 messages, users or trees at once
+	BulkLarge     Permission = "bulk.large"     // act on more at once
 	ScoringRead   Permission = "scoring.read"   // see the scoring weights, try others
 	ScoringSave   Permission = "scoring.save"   // put other weights in force
 	AuditOwn      Permission = "audit.own"      // own actions, and all on a given target
@@ -65,6 +67,8 @@ var All = []Info{
 	{ListRead, "see lists of messages and audit them"},
 	{ListEdit, "create lists of messages and fill them"},
 	{ListApply, "delete the messages on a list"},
+	{BulkAct, "act on up to 100 messages, users or trees at once"},
+	{BulkLarge, "act on more than 100 messages, users or trees at once"},
 	{ScoringRead, "see the scoring weights and try others"},
 	{ScoringSave, "save scoring weights"},
 	{AuditOwn, "see own actions, and all actions on an opened user, message or tree"},

@@ -260,25 +260,47 @@ func (d *actionTx) keepKey() {
 // The locks do not conflict with foreign keys: a transaction that inserts a row
 // with a user id, such as a counter, may hold trees that the action waits for.
 func (d *actionTx) lockUser(id uuid.UUID) (User, error) {
-	d.Queue(`SELECT FROM users WHERE role = 'admin' AND EXISTS (SELECT FROM users WHERE user_id = $1 AND role = 'admin')
-		ORDER BY user_id FOR NO KEY UPDATE`, id)
-	d.Queue("SELECT FROM users WHERE user_id = $1 FOR NO KEY UPDATE", id)
-	var user User
-	d.Batch.Queue(users.ByIDSQL, id).Query(func(rows pgx.Rows) (err error) {
-		user, err = users.One(rows)
+	locked, err := d.lockUsers(id)
+	if err == nil && len(locked) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return User{}, err
+	}
+	d.label = locked[0].DisplayName
+	return locked[0], d.mayActOn(locked...)
+}
+
+// lockUsers is lockUser for several users, without the check and the label.
+func (d *actionTx) lockUsers(ids ...uuid.UUID) (locked []User, err error) {
+	of := db.IDArray(ids)
+	d.Queue(`SELECT FROM users WHERE role = 'admin' AND EXISTS (SELECT FROM users WHERE user_id = ANY ($1)
+		AND role = 'admin') ORDER BY user_id FOR NO KEY UPDATE`, of)
+	d.Queue("SELECT FROM users WHERE user_id = ANY ($1) ORDER BY user_id FOR NO KEY UPDATE", of)
+	d.Batch.Queue(users.ByIDsSQL, of).Query(func(rows pgx.Rows) (err error) {
+		locked, err = users.All(rows)
 		return err
 	})
 	if err := d.Flush(); err != nil {
-		return user, err
+		return nil, err
 	}
 	if !d.act.Preview {
-		d.update.Changed.Add(id)
+		d.update.Changed.Add(ids...)
 	}
-	d.label = user.DisplayName
-	if d.actor.trusted() {
-		return user, nil
+	return locked, nil
+}
+
+// mayActOn checks the rank rules for an act on users.
+func (d *actionTx) mayActOn(users ...User) error {
+	for _, user := range users {
+		if d.actor.trusted() {
+			break
+		}
+		if err := d.actor.MayActOn(user); err != nil {
+			return err
+		}
 	}
-	return user, d.actor.MayActOn(user)
+	return nil
 }
 
 // lockRater prevents a ban or unban of the actor while the action adds feedback

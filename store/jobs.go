@@ -14,11 +14,11 @@ import (
 	"treewarden/store/params"
 )
 
-// JobFrom is the number of messages from which on an act becomes a job.
+// JobFrom is the number of objects from which on an act becomes a job.
 const JobFrom = 500
 
 // ActOrQueue performs an act that can be previewed or, if it changes more than
-// 500 messages, makes a job of it. Either the outcome or the job is set.
+// 500 objects, makes a job of it. Either the outcome or the job is set.
 func (s *Store) ActOrQueue(ctx context.Context, actor Actor, act Act) (Outcome, *jobs.Job, error) {
 	if act.IdempotencyKey != "" { // a repeated request finds its job
 		job, err := jobs.ByID(ctx, s.pool, jobID(actor, act))
@@ -43,11 +43,11 @@ func (s *Store) ActOrQueue(ctx context.Context, actor Actor, act Act) (Outcome, 
 	if err != nil {
 		return Outcome{}, nil, err
 	}
-	if counted.Affected.Messages <= JobFrom || actor.UserID == uuid.Nil {
+	if counted.Affected.Most() <= JobFrom || actor.UserID == uuid.Nil {
 		outcome, err := s.actOrUndo(ctx, actor, act)
 		return outcome, nil, err
 	}
-	job, err := s.queue(ctx, actor, act, counted.Affected.Messages)
+	job, err := s.queue(ctx, actor, act, counted.Affected.Most())
 	return Outcome{}, job, err
 }
 
@@ -92,14 +92,14 @@ func checkAsked(job jobs.Job, act Act) error {
 	return err
 }
 
-// UndoOrQueue undoes an action or, if it applied a list to more than 500
-// messages, makes a job of the undo.
+// UndoOrQueue undoes an action or, if it applied a list or was a bulk act and changed
+// more than 500 objects, makes a job of the undo.
 func (s *Store) UndoOrQueue(
 	ctx context.Context, actor Actor, id int64, reason, idempotencyKey string,
 ) (Outcome, *jobs.Job, error) {
 	undo := Act{Kind: UndoKind.Name, Reason: reason, Params: &undoParams{id}, IdempotencyKey: idempotencyKey}
 	action, err := audit.ByID(ctx, s.pool, id)
-	long := err == nil && action.Kind == "apply_list" && action.Affected.Messages > JobFrom
+	long := err == nil && (action.Kind == "apply_list" || action.Kind == bulkKind) && action.Affected.Most() > JobFrom
 	if !long || action.UndoneBy != nil || actor.UserID == uuid.Nil || params.CheckReason(reason, true) != nil {
 		outcome, err := s.actOrUndo(ctx, actor, undo)
 		return outcome, nil, err
@@ -108,7 +108,7 @@ func (s *Store) UndoOrQueue(
 		return Outcome{}, nil, err
 	}
 	undo.Target = uuid.MustParse(action.TargetID)
-	job, err := s.queue(ctx, actor, undo, action.Affected.Messages)
+	job, err := s.queue(ctx, actor, undo, action.Affected.Most())
 	return Outcome{}, job, err
 }
 

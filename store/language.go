@@ -56,13 +56,18 @@ func (d *actionTx) checkLanguageOf(kind string, id uuid.UUID, permission policy.
 // checkLanguages is checkLanguage for the messages that a query for tree_id and
 // message_id returns.
 func (d *actionTx) checkLanguages(permission policy.Permission, query string, args ...any) error {
+	return d.refuseLanguages(permission, `SELECT DISTINCT coalesce(m.lang, 'und') AS language
+		FROM (`+query+`) AS g(tree_id, message_id)
+		JOIN messages m ON m.tree_id = g.tree_id AND m.message_id = g.message_id ORDER BY 1`, args...)
+}
+
+// refuseLanguages is refuseLanguage for each language that a query returns.
+func (d *actionTx) refuseLanguages(permission policy.Permission, query string, args ...any) error {
 	if d.actor.ActsOn() == nil || !permission.HasLanguage() {
 		return nil
 	}
 	type row struct{ Language string }
-	languages, err := db.Collect[row](d.Ctx, d.Conn, `SELECT DISTINCT coalesce(m.lang, 'und') AS language
-		FROM (`+query+`) AS g(tree_id, message_id)
-		JOIN messages m ON m.tree_id = g.tree_id AND m.message_id = g.message_id ORDER BY 1`, args...)
+	languages, err := db.Collect[row](d.Ctx, d.Conn, query, args...)
 	for _, of := range languages {
 		if err := d.refuseLanguage(permission, of.Language); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"treewarden/store/lists"
 	"treewarden/store/messages"
 	"treewarden/store/samples"
+	"treewarden/store/selection"
 )
 
 // MaxListItems is the maximum number of messages that one action adds to a list
@@ -188,7 +189,15 @@ func (itemsAspect) event() string { return "" }
 
 // undo removes the items that the action added, and adds those that it removed.
 func (itemsAspect) undo(d *actionTx, id int64) error {
-	list, err := d.lockList(d.act.Target)
+	target, label := d.act.Target, d.label
+	if d.targetType == bulkKind {
+		var err error
+		if _, target, err = selection.KindOf(d.Ctx, d.Conn, id); err != nil {
+			return err
+		}
+	}
+	list, err := d.lockList(target)
+	d.label = label
 	if err != nil {
 		return err
 	}

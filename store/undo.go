@@ -52,8 +52,16 @@ func (d *actionTx) undo(number int64) error {
 	if d.act.Target, err = uuid.Parse(action.TargetID); err != nil {
 		return fmt.Errorf("action %d: %w", number, err)
 	}
-	if action.TargetType == "list" {
-		if _, err := d.exec("SELECT FROM lists WHERE list_id = $1 FOR NO KEY UPDATE", d.act.Target); err != nil {
+	if action.TargetType == "list" || action.Kind == bulkKind {
+		if _, err := d.exec(`SELECT FROM lists WHERE list_id = $1 OR list_id IN (SELECT object_id FROM action_objects
+			WHERE action_id = $2 AND object_type = 'list') FOR NO KEY UPDATE`, d.act.Target, id); err != nil {
+			return err
+		}
+	}
+	kind, _ := KindNamed(action.Kind)
+	d.aspects, d.permission = kind.aspects, kind.Permission
+	if kind.Name == bulkKind {
+		if err := d.beginUndoOfBulk(id); err != nil {
 			return err
 		}
 	}
@@ -71,8 +79,6 @@ func (d *actionTx) undo(number int64) error {
 		}
 		return inTheWay(by, "This was undone already:")
 	}
-	kind, _ := KindNamed(action.Kind)
-	d.aspects, d.permission = kind.aspects, kind.Permission
 	if kind.Name == resolveKind {
 		if err := d.mayUndoDecision(id); err != nil {
 			return err
@@ -89,7 +95,11 @@ func (d *actionTx) undo(number int64) error {
 			return err
 		}
 	}
-	return d.countUndone()
+	err = d.countUndone()
+	if kind.Name == bulkKind { // what was selected is not in the log
+		d.affected.OthersMessages = action.Affected.OthersMessages
+	}
+	return err
 }
 
 // restoreDeletion restores the replies below the messages that an undo restores.
@@ -132,15 +142,16 @@ func (d *actionTx) lockObjects(id int64, action Action) error {
 	if err != nil {
 		return err
 	}
-	users, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
 	if err != nil {
 		return err
 	}
-	for i, user := range users {
-		if i > 0 && users[i-1] == user {
-			continue
+	if len(ids) > 0 {
+		locked, err := d.lockUsers(slices.Compact(ids)...)
+		if err == nil {
+			err = d.mayActOn(locked...)
 		}
-		if _, err := d.lockUser(user); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -155,17 +166,17 @@ func (d *actionTx) lockObjects(id int64, action Action) error {
 		") w) ORDER BY tree_id FOR UPDATE", id); err != nil {
 		return err
 	}
-	if kind, _ := KindNamed(action.Kind); onlyDeletes(kind) {
+	if onlyDeletes(d.aspects) {
 		return d.watchDeletion(touched, id)
 	}
 	return d.watch(touched, id)
 }
 
-// onlyDeletes reports whether a kind changes no counts but by deletion. Cases that it
-// closes are upheld, which changes no counts.
-func onlyDeletes(kind Kind) bool {
-	return slices.Contains(kind.aspects, aspect(deletionAspect)) &&
-		!slices.ContainsFunc(kind.aspects, func(a aspect) bool { return a != aspect(deletionAspect) && a != aspect(caseAspect{}) })
+// onlyDeletes reports whether an action on aspects changes no counts but by deletion.
+// Cases that it closes are upheld, which changes no counts.
+func onlyDeletes(aspects []aspect) bool {
+	return slices.Contains(aspects, aspect(deletionAspect)) &&
+		!slices.ContainsFunc(aspects, func(a aspect) bool { return a != aspect(deletionAspect) && a != aspect(caseAspect{}) })
 }
 
 // watchDeletion is watch for a change of nothing but the deletion of messages. It

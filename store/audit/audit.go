@@ -29,6 +29,9 @@ type Affected struct {
 	Users          int64 `json:"users"`
 }
 
+// Most returns the number of the objects of which the action changed most.
+func (a Affected) Most() int64 { return max(a.Messages, a.Trees, a.Users) }
+
 // Action is an entry of the log. It is never changed or removed.
 type Action struct {
 	ID          int64           `json:"id"`  // its number: its place in the hash chain
@@ -40,7 +43,7 @@ type Action struct {
 	ActorRole   string          `json:"actor_role"`
 	Via         string          `json:"via"`
 	Kind        string          `json:"kind"`
-	TargetType  string          `json:"target_type"` // user, message, tree, formula, priority, action, key
+	TargetType  string          `json:"target_type"` // user, message, tree, list, bulk, formula, priority, action, key
 	TargetID    string          `json:"target_id"`
 	TargetLabel string          `json:"target_label"`
 	StaffAuthor bool            `json:"staff_author"` // the message's author was staff
@@ -282,7 +285,7 @@ func actorsNamed(ctx context.Context, c db.Conn, name string) ([]uuid.UUID, erro
 }
 
 // Targets are the types of targets that actions have.
-var Targets = []string{"user", "message", "tree", "list", "formula", "priority", "policy"}
+var Targets = []string{"user", "message", "tree", "list", "bulk", "formula", "priority", "policy"}
 
 // touching is a query for the actions on an object, and for those that changed it. It
 // begins with the object, so that it does not read the whole log.

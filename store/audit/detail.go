@@ -140,7 +140,7 @@ func (d *Detail) readNames(ctx context.Context, c db.Conn, named references) err
 func CountUndone(ctx context.Context, c db.Conn, id int64, target uuid.UUID, targetType string) (
 	counts Affected, changed bool, err error,
 ) {
-	if targetType == "list" {
+	if targetType == "list" || targetType == "bulk" {
 		// The authors of many messages are not read.
 		err = c.QueryRow(ctx, `SELECT count(*), count(*) FILTER (WHERE NOT EXISTS (SELECT FROM list_items i
 				WHERE i.list_id = $2 AND i.message_id = o.object_id))

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"treewarden/policy"
+	"treewarden/store/audit"
 	"treewarden/store/db"
 	"treewarden/store/messages"
 	"treewarden/store/tables"
@@ -173,6 +174,20 @@ type Targets struct {
 	Counts          Counts
 }
 
+// Affected counts what a kind of bulk act changes. found are the messages with those
+// that are deleted below them.
+func (t Targets) Affected(kind string, found Chosen) (a audit.Affected) {
+	switch kind {
+	case Ban:
+		a.Users = int64(len(t.Users))
+	case Halt:
+		a.Trees = int64(len(t.TreesOnce))
+	default:
+		a.Messages, a.OthersMessages = int64(len(found.Messages)), found.Others
+	}
+	return a
+}
+
 // Actor is who performs a bulk act.
 type Actor struct {
 	ID        uuid.UUID
@@ -195,13 +210,14 @@ type source struct {
 const (
 	messageLang = "coalesce(m.lang, 'und')"
 	treeLang    = "coalesce((SELECT p.lang FROM messages p WHERE p.tree_id = t.tree_id AND p.parent_id IS NULL LIMIT 1), 'und')"
+	userLang    = "coalesce(" + db.MainLanguageSQL + ", 'und')"
 )
 
 var sources = map[string]source{
 	Delete: {"u", messageLang, "m.deleted", "false"},
 	Reject: {"u", messageLang, "m.review_result IS FALSE", "m.review_by_staff AND m.review_result"},
 	Accept: {"u", messageLang, "m.review_result IS TRUE", "m.review_by_staff AND NOT m.review_result"},
-	Ban: {"u", "coalesce(" + db.MainLanguageSQL + ", 'und')",
+	Ban: {"u", userLang,
 		"u.user_id IS NULL OR (" + tables.UserStatusSQL + ") <> '" + tables.Active + "'", "false"},
 	Halt: {"w", treeLang, "t.state = '" + tables.Halted + "'", "false"},
 	List: {"u", messageLang, "", "false"}, // Read sets done

@@ -1,5 +1,14 @@
 package selection
 
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"treewarden/store/db"
+)
+
 // TouchedSQL selects the tree_id and the message_id of the messages whose counts the
 // undo of action $1 may change.
 const TouchedSQL = `SELECT tree_id, object_id AS message_id FROM action_objects
@@ -13,3 +22,32 @@ const TouchedSQL = `SELECT tree_id, object_id AS message_id FROM action_objects
 	UNION SELECT tree_id, message_id FROM reports WHERE user_id IN (` + ofBannedSQL + `)`
 
 const ofBannedSQL = "SELECT object_id FROM action_objects WHERE action_id = $1 AND aspect = 'ban'"
+
+// KindOf returns the kind of a bulk act in the log and, for the kind List, the list. It
+// returns Reject for Accept too: their undo is the same.
+func KindOf(ctx context.Context, c db.Conn, action int64) (kind string, list uuid.UUID, err error) {
+	var object, aspect string
+	// Of the objects of a bulk act on a list, the list comes first.
+	if err = c.QueryRow(ctx, `SELECT object_type, object_id, aspect FROM action_objects WHERE action_id = $1
+		ORDER BY object_type LIMIT 1`, action).Scan(&object, &list, &aspect); err != nil {
+		return "", list, err
+	}
+	if object == "list" {
+		return List, list, nil
+	}
+	kind, ok := map[string]string{"deletion": Delete, "review": Reject, "ban": Ban, "state": Halt}[aspect]
+	if !ok {
+		err = fmt.Errorf("action %d changed %s in bulk, which this version of the program cannot undo", action, aspect)
+	}
+	return kind, uuid.Nil, err
+}
+
+// LanguagesSQL selects each language of what bulk act $1 changed. The replies of deleted
+// messages are not asked.
+const LanguagesSQL = `SELECT coalesce(m.lang, 'und') AS language FROM action_objects o
+		JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id
+		WHERE o.action_id = $1 AND o.object_type = 'message'
+			AND (o.aspect <> 'deletion' OR o.after->>'root' = o.object_id::text)
+	UNION SELECT ` + treeLang + ` FROM action_objects t WHERE t.action_id = $1 AND t.object_type = 'tree'
+	UNION SELECT ` + userLang + ` FROM action_objects o JOIN users u ON u.user_id = o.object_id
+		WHERE o.action_id = $1 AND o.object_type = 'user'`

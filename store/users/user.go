@@ -129,6 +129,15 @@ var Orders = func() []db.Order {
 // ByIDSQL is the query for one user.
 var ByIDSQL = "SELECT " + Columns + db.NoCursorKey + " FROM users u WHERE u.user_id = $1"
 
+// ByIDsSQL is the query for several users, $1.
+var ByIDsSQL = "SELECT " + Columns + db.NoCursorKey + " FROM users u WHERE u.user_id = ANY ($1)"
+
+// All reads the rows of ByIDsSQL.
+func All(rows pgx.Rows) ([]User, error) {
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByName[Row])
+	return Of(all), err
+}
+
 // One reads the one row of ByIDSQL.
 func One(rows pgx.Rows) (User, error) {
 	r, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Row])
