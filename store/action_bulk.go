@@ -9,7 +9,6 @@ import (
 	"treewarden/store/db"
 	"treewarden/store/jobs"
 	"treewarden/store/lists"
-	"treewarden/store/messages"
 	"treewarden/store/selection"
 	"treewarden/store/users"
 )
@@ -71,22 +70,20 @@ func bulkAct(d *actionTx, p BulkParams) error {
 	if err != nil {
 		return err
 	}
-	found := selection.Chosen{Trees: on.Trees, Messages: on.Messages}
-	if p.Kind == selection.Delete {
-		if found, err = d.findSubtrees("unnest($1::uuid[], $2::uuid[]) AS g(tree_id, message_id) "+
-			"JOIN messages m ON m.tree_id = g.tree_id AND m.message_id = g.message_id WHERE true",
-			db.IDArray(on.Trees), db.IDArray(on.Messages)); err != nil {
-			return err
-		}
+	found, err := on.Below(d.Ctx, d.Conn, p.Kind)
+	if err != nil {
+		return err
 	}
-	found.Others = int64(len(found.Messages) - len(on.Messages))
 	d.affected = on.Affected(p.Kind, found)
 	if err := d.mayActOnMany(p, d.affected.Most()); err != nil {
 		return err
 	}
 	d.label = selection.Label(p.Kind, d.affected.Most(), list.Name)
-	if d.act.Preview {
-		return d.previewBulk(p, on, found)
+	if p.preview != nil {
+		p.preview.Measured, err = selection.Measure(d.Ctx, d.Conn, on, found, d.affected.Most())
+	}
+	if err != nil || d.act.Preview {
+		return err
 	}
 	switch trees, ids := db.IDArray(on.Trees), db.IDArray(on.Messages); p.Kind {
 	case selection.Delete:
@@ -161,32 +158,7 @@ func (d *actionTx) mayActOnMany(p BulkParams, now int64) error {
 // BulkPreview tells what a bulk act would do.
 type BulkPreview struct {
 	Outcome
-	Counts selection.Counts `json:"counts"`
-	// Expected is the number of targets, for the parameter of the same name: of the
-	// messages, users or trees that would change.
-	Expected int64 `json:"expected"`
-	// Sample holds up to 10 of the selected messages. Their texts may be cut.
-	Sample []Message `json:"sample"`
-}
-
-func (d *actionTx) previewBulk(p BulkParams, on selection.Targets, found selection.Chosen) error {
-	if p.preview == nil {
-		return nil
-	}
-	measured, err := lists.Measure(d.Ctx, d.Conn, d.actor.UserID, func(string) bool { return true }, found.Trees, found.Messages)
-	if err != nil {
-		return err
-	}
-	counts := on.Counts
-	counts.Messages, counts.OthersMessages = int64(len(found.Messages)), found.Others
-	counts.Trees, counts.Users = measured.Trees, measured.Users
-	sample := on.Messages[:min(10, len(on.Messages))]
-	named, err := messages.Named(d.Ctx, d.Conn, sample)
-	*p.preview = BulkPreview{Counts: counts, Expected: d.affected.Most(), Sample: make([]Message, 0, len(sample))}
-	for _, id := range sample {
-		p.preview.Sample = append(p.preview.Sample, named[id])
-	}
-	return err
+	selection.Measured
 }
 
 // PreviewBulk counts what a bulk act would do.

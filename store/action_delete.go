@@ -143,16 +143,7 @@ func undeleteMessage(d *actionTx, _ NoParams) error {
 // be undone first. If an action deleted the messages (byAction), a parent that came
 // deleted does not matter: they were below it before.
 func (d *actionTx) refuseBelowDeleted(c selection.Chosen, byAction bool) error {
-	back := make(map[uuid.UUID]bool, len(c.Messages))
-	for _, message := range c.Messages {
-		back[message] = true
-	}
-	var trees, above []uuid.UUID
-	for i, parent := range c.Parents {
-		if !back[parent] {
-			trees, above = append(trees, c.ParentTrees[i]), append(above, parent)
-		}
-	}
+	trees, above := c.Above()
 	if len(above) == 0 {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 
 	"treewarden/corpus"
 	"treewarden/policy"
+	"treewarden/store/messages"
 	"treewarden/store/params"
 )
 
@@ -46,27 +47,11 @@ func edit(d *actionTx, p EditParams) error {
 	if n := utf8.RuneCountInString(p.Text); n > corpus.MaxText && n >= utf8.RuneCountInString(m.Text) {
 		return Invalid{"text": fmt.Sprintf("A message has at most %d characters; this one has %d.", corpus.MaxText, n)}
 	}
-	if err := d.keepRevisions(p.Text, m); err != nil {
+	if err := messages.Revise(d.Ctx, d.Conn, m, p.Text, d.actor.id(), d.at, d.id); err != nil {
 		return err
 	}
 	d.affected.Messages = 1
 	_, err = d.change(textAspect, "chosen AS (SELECT $2::uuid AS tree_id, $3::uuid AS id)", "text = $4, edited = true",
 		m.TreeID, m.MessageID, p.Text)
-	return err
-}
-
-// keepRevisions inserts the first text of a message, unless it is there, and the
-// new text.
-func (d *actionTx) keepRevisions(text string, m Message) error {
-	if _, err := d.exec(`INSERT INTO revisions (tree_id, message_id, text, user_id, at)
-		SELECT m.tree_id, m.message_id, m.text, m.user_id, m.created_date FROM messages m
-		WHERE m.tree_id = $1 AND m.message_id = $2
-		AND NOT EXISTS (SELECT FROM revisions r WHERE r.tree_id = m.tree_id AND r.message_id = m.message_id)`,
-		m.TreeID, m.MessageID); err != nil {
-		return err
-	}
-	_, err := d.exec(`INSERT INTO revisions (tree_id, message_id, text, user_id, at, action_id)
-		VALUES ($1, $2, $3, $4, $5, $6)`,
-		m.TreeID, m.MessageID, text, d.actor.id(), d.at, d.id)
 	return err
 }

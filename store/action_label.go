@@ -1,21 +1,11 @@
 package store
 
 import (
-	"fmt"
 	"maps"
-	"math"
-	"strings"
 
 	"treewarden/policy"
-	"treewarden/scoring"
 	"treewarden/store/aspects"
 )
-
-// LabelParams are the parameters of the action label: values from 0 to 1 by label
-// name.
-type LabelParams struct {
-	Labels map[string]float64 `json:"labels" form:"labels"`
-}
 
 func init() {
 	register(Kind{
@@ -29,21 +19,8 @@ func init() {
 }
 
 func label(d *actionTx, p LabelParams) error {
-	if len(p.Labels) == 0 {
-		return Invalid{"labels": "Give at least one label."}
-	}
-	wrong := Invalid{}
-	for name, value := range p.Labels {
-		switch {
-		case !scoring.IsLabel(name):
-			wrong["labels"] = "There is no label " + fmt.Sprintf("%.60q", name) + "; there are " +
-				strings.Join(scoring.LabelNames, ", ") + "."
-		case math.IsNaN(value) || value < 0 || value > 1:
-			wrong["labels"] = "The value of a label is a number from 0 to 1: " + name + " is not."
-		}
-	}
-	if len(wrong) > 0 {
-		return wrong
+	if err := p.Check(); err != nil {
+		return err
 	}
 	m, err := d.lockForFeedback()
 	if err != nil {

@@ -31,17 +31,7 @@ var (
 )
 
 // PolicyChange is a change of what roles may do.
-type PolicyChange struct {
-	// Roles are all roles as they are to be; nil restores those that ship with the
-	// program.
-	Roles []policy.Role
-	// Version is the version that the roles were changed from; nil is not checked.
-	Version *int
-	Reason  string
-	Preview bool
-	// IdempotencyKey is as in Act.
-	IdempotencyKey string
-}
+type PolicyChange = policies.Change
 
 // PolicyOutcome is what a change of the policy does.
 type PolicyOutcome struct {

@@ -120,8 +120,8 @@ func (s *Store) Act(ctx context.Context, actor Actor, act Act) (Outcome, error) 
 
 // permissionOf returns the permission that an act needs.
 func permissionOf(kind Kind, act Act) policy.Permission {
-	if params, ok := act.Params.(interface{ permission() policy.Permission }); ok {
-		return params.permission()
+	if params, ok := act.Params.(interface{ Permission() policy.Permission }); ok {
+		return params.Permission()
 	}
 	return kind.Permission
 }

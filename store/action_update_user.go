@@ -7,19 +7,7 @@ import (
 	"treewarden/policy"
 	"treewarden/store/accounts"
 	"treewarden/store/db"
-	"treewarden/store/params"
 )
-
-// UserPatch holds the changes to a user; a nil field is left alone.
-type UserPatch struct {
-	DisplayName       *string `json:"display_name" form:"display_name"`
-	Notes             *string `json:"notes" form:"notes"`
-	ShowOnLeaderboard *bool   `json:"show_on_leaderboard" form:"show_on_leaderboard"`
-	Role              *string `json:"role" form:"role"`
-
-	// NeedVersion refuses a change by a program that does not say what it read.
-	NeedVersion bool `json:"-"`
-}
 
 func init() {
 	register(Kind{
@@ -29,22 +17,8 @@ func init() {
 	}, updateUser)
 }
 
-// permission returns user.role if the patch changes only the role, otherwise
-// user.edit.
-func (p UserPatch) permission() policy.Permission {
-	if p.roleOnly() {
-		return policy.UserRole
-	}
-	return policy.UserEdit
-}
-
-// roleOnly reports whether the patch changes the role and nothing else.
-func (p UserPatch) roleOnly() bool {
-	return p.Role != nil && p.DisplayName == nil && p.Notes == nil && p.ShowOnLeaderboard == nil
-}
-
 func updateUser(d *actionTx, p UserPatch) error {
-	if err := p.check(d.actor.Policy); err != nil {
+	if err := p.Check(d.actor.Policy); err != nil {
 		return err
 	}
 	user, err := d.lockUser(d.act.Target)
@@ -102,32 +76,6 @@ func updateUser(d *actionTx, p UserPatch) error {
 // languages.
 func (d *actionTx) checkGrantable(granted policy.Subject) error {
 	return d.store.checkGrant(d.actor, granted, policy.UserRole)
-}
-
-func (p UserPatch) check(roles *policy.Policy) error {
-	wrong := Invalid{}
-	if p.DisplayName != nil {
-		if params.CheckText("", *p.DisplayName) != nil {
-			wrong["display_name"] = "This name holds bytes that are not text (NUL or broken UTF-8)."
-		}
-	}
-	if p.Notes != nil {
-		if corpus.TooLongFor(*p.Notes, corpus.MaxNotes) {
-			wrong["notes"] = "Notes have at most 10,000 characters."
-		} else if params.CheckText("", *p.Notes) != nil {
-			wrong["notes"] = "These notes hold bytes that are not text (NUL or broken UTF-8)."
-		}
-	}
-	if p.Role != nil && !roles.KnownRole(*p.Role) {
-		wrong["role"] = "There is no such role; it is one of " + strings.Join(roles.Names(), ", ") + "."
-	}
-	if p == (UserPatch{NeedVersion: p.NeedVersion}) {
-		wrong["display_name"] = "Give at least one value to change."
-	}
-	if len(wrong) > 0 {
-		return wrong
-	}
-	return nil
 }
 
 func trimmed(text *string) *string {

@@ -54,6 +54,9 @@ type (
 	BanParams     = params.Ban
 	UnbanParams   = params.Unban
 	ResolveParams = params.Resolve
+	// UserPatch holds the changes to a user, LabelParams values by label.
+	UserPatch   = params.UserPatch
+	LabelParams = params.Labels
 	// CloseParams are those of actions that may decide the cases they touch.
 	CloseParams = params.Close
 )

@@ -13,6 +13,7 @@ import (
 	"treewarden/store/aspects"
 	"treewarden/store/audit"
 	"treewarden/store/db"
+	"treewarden/store/messages"
 	"treewarden/store/params"
 	"treewarden/store/selection"
 )
@@ -200,7 +201,7 @@ func (d *actionTx) restoreLateReplies(id int64) error {
 
 func (a columnAspect) undo(d *actionTx, id int64) error {
 	if a.Name == textAspect.Name {
-		if err := d.undoRevisions(id); err != nil {
+		if err := messages.ReviseBack(d.Ctx, d.Conn, id, d.actor.id(), d.at, d.id); err != nil {
 			return err
 		}
 	}
@@ -249,14 +250,6 @@ func (d *actionTx) mayRestoreRole() error {
 		return d.store.checkGrant(d.actor, restored, policy.StaffManage)
 	}
 	return d.checkGrantable(restored)
-}
-
-// undoRevisions adds the text that the undo of an edit restores to the revisions.
-func (d *actionTx) undoRevisions(id int64) error {
-	_, err := d.exec(`INSERT INTO revisions (tree_id, message_id, text, user_id, at, action_id)
-		SELECT tree_id, object_id, before->>'text', $3, $4, $1 FROM action_objects WHERE action_id = $2 AND aspect = 'text'`,
-		d.id, id, d.actor.id(), d.at)
-	return err
 }
 
 // undo restores the former feedback of the action's actor.

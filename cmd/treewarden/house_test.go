@@ -34,7 +34,7 @@ var ourImports = map[string][]string{
 	"store/cases": {
 		"store/db", "store/counters", "store/tables", "store/queue", "store/figures", "scoring", "policy",
 	},
-	"store/params": {"store/db", "store/cases"},
+	"store/params": {"store/db", "store/cases", "scoring", "policy", "corpus"},
 	"store/events": {"store/db", "store/tables"},
 	"store/ingest": {
 		"store/db", "store/tables", "store/counters", "store/derived", "store/cases", "store/events", "scoring", "corpus",
@@ -62,7 +62,7 @@ var ourImports = map[string][]string{
 	},
 	"store/scores":    {"store/db", "store/counters", "store/users", "scoring"},
 	"store/audit":     {"store/db", "store/chain"},
-	"store/selection": {"store/db", "store/tables", "store/messages", "store/waves", "store/audit", "policy"},
+	"store/selection": {"store/db", "store/tables", "store/messages", "store/waves", "store/audit", "store/lists", "policy"},
 	"store/briefs":    {"store/db", "store/users", "store/messages", "store/scores", "store/audit", "scoring"},
 	"store/bulk":      {"store/db", "store/tables", "store/counters", "store/boards", "store/similar", "store/cases"},
 	"store": {

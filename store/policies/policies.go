@@ -97,6 +97,19 @@ func (v Version) Orphans(people []policy.Person) string {
 	return ""
 }
 
+// Change is a change of what roles may do.
+type Change struct {
+	// Roles are all roles as they are to be; nil restores those that ship with the
+	// program.
+	Roles []policy.Role
+	// Version is the version that the roles were changed from; nil is not checked.
+	Version *int
+	Reason  string
+	Preview bool
+	// IdempotencyKey identifies a request, so that a repeated one acts once.
+	IdempotencyKey string
+}
+
 // Difference names who gains and who loses what by another version.
 type Difference struct {
 	Gains []policy.Change `json:"gains"`

@@ -12,6 +12,7 @@ import (
 	"treewarden/policy"
 	"treewarden/store/audit"
 	"treewarden/store/db"
+	"treewarden/store/lists"
 	"treewarden/store/messages"
 	"treewarden/store/tables"
 	"treewarden/store/waves"
@@ -186,6 +187,46 @@ func (t Targets) Affected(kind string, found Chosen) (a audit.Affected) {
 		a.Messages, a.OthersMessages = int64(len(found.Messages)), found.Others
 	}
 	return a
+}
+
+// Below returns the messages that a kind of bulk act is on: for Delete with all replies
+// below them.
+func (t Targets) Below(ctx context.Context, c db.Conn, kind string) (found Chosen, err error) {
+	found = Chosen{Trees: t.Trees, Messages: t.Messages}
+	if kind == Delete {
+		found, err = Subtrees(ctx, c, nil, `unnest($1::uuid[], $2::uuid[]) AS g(tree_id, message_id)
+			JOIN messages m ON m.tree_id = g.tree_id AND m.message_id = g.message_id WHERE true`,
+			db.IDArray(t.Trees), db.IDArray(t.Messages))
+	}
+	found.Others = int64(len(found.Messages) - len(t.Messages))
+	return found, err
+}
+
+// Measured tells what a bulk act would do.
+type Measured struct {
+	Counts Counts `json:"counts"`
+	// Expected is the number of targets, for the parameter of the same name: of the
+	// messages, users or trees that would change.
+	Expected int64 `json:"expected"`
+	// Sample holds up to 10 of the selected messages. Their texts may be cut.
+	Sample []messages.Message `json:"sample"`
+}
+
+// Measure returns the preview of a bulk act on targets, with the messages below them.
+func Measure(ctx context.Context, c db.Conn, on Targets, found Chosen, expected int64) (Measured, error) {
+	ids := on.Messages[:min(10, len(on.Messages))]
+	p := Measured{Counts: on.Counts, Expected: expected, Sample: make([]messages.Message, 0, len(ids))}
+	all, err := lists.Measure(ctx, c, uuid.Nil, func(string) bool { return true }, found.Trees, found.Messages)
+	if err != nil {
+		return p, err
+	}
+	p.Counts.Messages, p.Counts.OthersMessages = int64(len(found.Messages)), found.Others
+	p.Counts.Trees, p.Counts.Users = all.Trees, all.Users
+	named, err := messages.Named(ctx, c, ids)
+	for _, id := range ids {
+		p.Sample = append(p.Sample, named[id])
+	}
+	return p, err
 }
 
 // Actor is who performs a bulk act.

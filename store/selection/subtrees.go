@@ -97,3 +97,17 @@ func Subtrees(ctx context.Context, c db.Conn, by *uuid.UUID, from string, args .
 	})
 	return found, err
 }
+
+// Above returns the parents of the messages that are none of them, with their trees.
+func (c Chosen) Above() (trees, above []uuid.UUID) {
+	back := make(map[uuid.UUID]bool, len(c.Messages))
+	for _, message := range c.Messages {
+		back[message] = true
+	}
+	for i, parent := range c.Parents {
+		if !back[parent] {
+			trees, above = append(trees, c.ParentTrees[i]), append(above, parent)
+		}
+	}
+	return trees, above
+}
