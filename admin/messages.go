@@ -86,9 +86,9 @@ func knownState(parameter, state string) error {
 type found struct {
 	messageView
 	Excerpt string
-	Marked  template.HTML // the part of the text around what a search found
-	Opens   bool          // the text is longer than the excerpt
-	ByOne   bool          // all rows are by one user, whom no column names
+	Opens   bool // the text is longer than the excerpt
+	ByOne   bool // all rows are by one user, whom no column names
+	Selects bool // the row has a box that selects it for a bulk act
 	// Likeness is shown in a column of its own on the page of a wave; nil elsewhere.
 	Likeness *float64
 	// The acts in the row itself. The menu has all acts.
@@ -113,6 +113,7 @@ type messagesPage struct {
 	Sorted    column
 	Pager     Pager
 	CSV       string
+	Bulk      *bulkMenu // acts on many of them; nil for none
 }
 
 func (p messagesPage) api() any { return p.List }
@@ -209,6 +210,7 @@ func (s *Server) messages(c *fiber.Ctx) error {
 	if err := s.joinLists(c, &p); err != nil {
 		return err
 	}
+	p.selectable(hereWithout(c, "done", "notice"))
 	return s.render(c, "messages", p)
 }
 

@@ -90,6 +90,8 @@ func routes() []route {
 		{get, "/messages/:id/thread", policy.Read, (*Server).thread, both},
 		{get, "/messages/:id/similar", policy.Read, (*Server).similar, apiOnly},
 
+		{post, bulkPath, policy.BulkAct, (*Server).bulk, both},
+
 		{get, wavesPath, policy.Read, (*Server).waves, both},
 		{get, wavesPath + "/:id", policy.Read, (*Server).wave, both},
 

@@ -36,6 +36,7 @@ var pageTypes = map[string]any{
 	"list":                 itemsPage{},
 	"listadd":              addItemsPage{},
 	"listapply":            applyPage{},
+	"bulk":                 bulkPage{},
 	"listchoose":           choosePage{},
 	"listcompare":          comparePage{},
 	"listform":             listFormPage{},

@@ -15,6 +15,7 @@ import (
 	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/store"
+	"treewarden/store/selection"
 	"treewarden/store/storetest"
 )
 
@@ -56,11 +57,28 @@ func (q *sequence) makers() map[string]func() store.Act {
 		"react": with(message, func(a *store.Act) {
 			a.Params = store.ReactParams{Emoji: pick(q, "+1", "-1", "red_flag", "rofl"), Op: pick(q, "add", "add", "remove")}
 		}),
+		"bulk": q.bulk,
 	}
 }
 
 func (q *sequence) closing() store.CloseParams {
 	return store.CloseParams{CloseCases: q.random.IntN(2) == 0}
+}
+
+// bulk acts on some random messages, or on all of a language.
+func (q *sequence) bulk() store.Act {
+	p := selection.Act{Kind: pick(q, "delete", "delete", "reject", "accept", "ban", "halt")}
+	if q.random.IntN(4) == 0 {
+		p.On.Filter = &store.MessageFilter{Lang: pick(q, "en", "de"), Deleted: "include"}
+	} else {
+		for range 1 + q.random.IntN(8) {
+			p.On.IDs = append(p.On.IDs, q.node().id)
+		}
+	}
+	if p.Kind == "ban" && q.random.IntN(2) == 0 {
+		p.Until = new(q.now.Add(pick(q, time.Hour, 400*24*time.Hour)))
+	}
+	return store.Act{Target: q.id(), Params: store.BulkParams{Act: p}}
 }
 
 // decision decides a random open case in a random way. Without one it is refused.
