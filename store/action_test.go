@@ -130,6 +130,7 @@ func TestEveryActionIsUndone(t *testing.T) {
 		created, {Kind: "update_list", Params: store.ListParams{Note: &notes}}, filled,
 		{Kind: "remove_from_list", Params: store.RemoveParams{Items: []uuid.UUID{listed}}}, {Kind: "apply_list"},
 		found, {Kind: "accept_candidates"}, {Kind: "refuse_candidates"},
+		{Kind: "bulk", Params: bulk("reject")}, // on the reply, see below
 		{Kind: "resolve", Params: store.ResolveParams{Case: 1, Outcome: "ban", Messages: "delete", Trees: "halt"}},
 	}
 	tried := map[string]bool{}
@@ -140,7 +141,7 @@ func TestEveryActionIsUndone(t *testing.T) {
 			w := newWorld(t)
 			kind, _ := store.KindNamed(a.Kind)
 			target := map[string]uuid.UUID{"user": w.troll, "message": w.reply, "tree": w.prompt,
-				"list": uuid.New()}[kind.Target]
+				"list": uuid.New(), "bulk": uuid.New()}[kind.Target]
 			for _, p := range prepared[a.Kind] {
 				p.Target = target
 				if p.Kind == "add_to_list" && p.Params == nil {
@@ -150,6 +151,9 @@ func TestEveryActionIsUndone(t *testing.T) {
 			}
 			if a.Kind == "accept_candidates" || a.Kind == "refuse_candidates" {
 				a.Params = store.VerdictParams{Items: []uuid.UUID{w.reply, w.deep}}
+			}
+			if a.Kind == "bulk" {
+				a.Params = bulk("reject", w.reply, w.deep)
 			}
 			before := state(t, w.Store)
 			a.Target = target
