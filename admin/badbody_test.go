@@ -76,6 +76,9 @@ func goodBody(r route) map[string]any {
 		return map[string]any{"weights": map[string]any{"age": 2}, "frame": "week"}
 	case "/jobs/:id/cancel":
 		return map[string]any{}
+	case bulkPath:
+		return map[string]any{"kind": "delete", "on": map[string]any{"ids": []any{"0c5d7f7e-52a3-4f4b-9d61-8a6a4cf0a001"}},
+			"reason": "for the test", "preview": true}
 	case "/staff", staffPath, "/keys", keysPath:
 		return map[string]any{"name": "A colleague " + uuid.NewString(), "role": "moderator"}
 	case "/staff/:id", staffPath + "/:id":
@@ -168,6 +171,9 @@ func goodForm(r route) url.Values {
 		return url.Values{"old": {"a long password"}, "new": {"another password"}, "again": {"another password"}}
 	case "/account/display":
 		return url.Values{"theme": {"dark"}}
+	case bulkPath:
+		return url.Values{"kind": {"delete"}, "id": {"0c5d7f7e-52a3-4f4b-9d61-8a6a4cf0a001"}, "reason": {"for the test"},
+			"preview": {"true"}}
 	case rolesPath:
 		return url.Values{"do": {"preview"}, "role": {"0"}, "name.0": {policy.Admin}, "title.0": {"admin"}, "rank.0": {"2"}}
 	}

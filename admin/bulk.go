@@ -121,16 +121,17 @@ func (s *Server) bulk(c *fiber.Ctx) error {
 	var body actBody
 	var what bulkBody
 	err := decodeBody(c, &body, &what)
-	var params store.BulkParams
-	if err == nil {
-		params.Kind, params.List, params.Until, params.Expected = what.Kind, what.List, what.Until, what.Expected
-		params.On, err = what.selected(s.actor(c), isAPI(c))
-	}
-	if !isAPI(c) {
-		return s.bulkForPage(c, body, what, params, err)
-	}
-	if err != nil {
+	if err != nil && (isAPI(c) || !bulkFieldsOnly(err)) {
 		return err
+	}
+	var params store.BulkParams
+	params.Kind, params.List, params.Until, params.Expected = what.Kind, what.List, what.Until, what.Expected
+	on, wrong := what.selected(s.actor(c), isAPI(c))
+	if wrong != nil {
+		return wrong
+	}
+	if params.On = on; !isAPI(c) {
+		return s.bulkForPage(c, body, what, params, err)
 	}
 	act := body.act(store.Kind{}, uuid.Nil, nil)
 	if body.Preview {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -60,21 +61,27 @@ func bulkChoices(person store.Person) (kinds []Choice) {
 type bulkMenu struct {
 	Kinds  []Choice
 	Filter string // the filter as a query; empty if no filter is set
+	Wave   string // the id of the wave that the page shows; empty for other pages
 	Return string
 }
 
-// selectable adds the form and its boxes to a page that has rows, if the person may act
-// in bulk. back is the page to return to.
+// selectRows returns the form for rows, which get their boxes; nil if there is no row or
+// the person may not act in bulk. back is the page to return to.
+func selectRows(person store.Person, rows []found, back string) *bulkMenu {
+	kinds := bulkChoices(person)
+	if len(kinds) == 0 || len(rows) == 0 {
+		return nil
+	}
+	for i := range rows {
+		rows[i].Selects = true
+	}
+	return &bulkMenu{Kinds: kinds, Return: back}
+}
+
+// selectable adds the form to a page of messages, and their boxes.
 func (p *messagesPage) selectable(back string) {
-	kinds := bulkChoices(p.Person)
-	if len(kinds) == 0 || len(p.Lines) == 0 {
-		return
-	}
-	p.Bulk = &bulkMenu{Kinds: kinds, Return: back}
-	for i := range p.Lines {
-		p.Lines[i].Selects = true
-	}
-	if !p.Filtered() {
+	p.Bulk = selectRows(p.Person, p.Lines, back)
+	if p.Bulk == nil || !p.Filtered() {
 		return
 	}
 	values := url.Values{}
@@ -108,7 +115,15 @@ func (p bulkPage) api() any { return nil }
 
 // Elsewhere returns the errors of fields that the form does not show.
 func (p bulkPage) Elsewhere() string {
-	return elsewhere(p.Wrong, "reason", "typed", "until", "list")
+	var shown []string
+	for name, is := range map[string]bool{
+		"reason": p.MayAct(), "typed": p.MayAct() && p.Many(), "until": p.IsBan(), "list": p.IsList() && len(p.Lists) > 0,
+	} {
+		if is {
+			shown = append(shown, name)
+		}
+	}
+	return elsewhere(p.Wrong, shown...)
 }
 
 // Button names the act with its number.
@@ -161,14 +176,27 @@ func (p bulkPage) LeftOut() (why []string) {
 	return why
 }
 
+// bulkFieldsOnly reports whether an error is about fields that the page of a bulk act
+// can show, so that it knows what the act is on.
+func bulkFieldsOnly(err error) bool {
+	var wrong store.Invalid
+	if !errors.As(err, &wrong) {
+		return false
+	}
+	for name := range wrong {
+		if !slices.Contains([]string{"reason", "typed", "until", "list"}, name) {
+			return false
+		}
+	}
+	return true
+}
+
 // bulkForPage previews a bulk act on a page, or performs it. A field that is wrong, and a
 // number that has changed, show the preview again.
 func (s *Server) bulkForPage(c *fiber.Ctx, body actBody, what bulkBody, params store.BulkParams, err error) error {
 	back := localPath(body.Return, "/messages")
 	var invalid store.Invalid
-	if errors.As(err, &invalid) && (invalid["kind"] != "" || invalid["on"] != "") || err != nil && invalid == nil {
-		return err
-	}
+	errors.As(err, &invalid)
 	if body.Preview || invalid != nil {
 		return s.bulkPreview(c, fiber.StatusOK, body, what, params, invalid)
 	}
@@ -182,7 +210,7 @@ func (s *Server) bulkForPage(c *fiber.Ctx, body actBody, what bulkBody, params s
 	outcome, job, err := s.store.Bulk(c.UserContext(), s.actor(c), act, params)
 	var conflict *store.Conflict
 	switch {
-	case errors.As(err, &invalid):
+	case bulkFieldsOnly(err) && errors.As(err, &invalid):
 		return s.bulkPreview(c, fiber.StatusUnprocessableEntity, body, what, params, invalid)
 	case errors.As(err, &conflict) && conflict.Expected != nil:
 		return s.bulkPreview(c, fiber.StatusConflict, body, what, params, nil)

@@ -3,6 +3,7 @@ package admin
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -11,6 +12,7 @@ import (
 	"treewarden/policy"
 	"treewarden/store"
 	"treewarden/store/jobs"
+	"treewarden/store/selection"
 )
 
 func init() {
@@ -52,6 +54,7 @@ type jobPage struct {
 	List      *listView // the list that the job works on
 	Badge     badge
 	Action    *store.Action // what the job led to
+	Noun      string // what Done and Total count
 	MayCancel bool
 	MayUndo   bool
 }
@@ -79,7 +82,7 @@ func (s *Server) job(c *fiber.Ctx) error {
 	}
 	ctx, actor := c.UserContext(), s.actor(c)
 	p.Kind, _ = store.KindNamed(job.Kind)
-	p.Badge, p.Reason = jobBadges[job.State], job.Act().Reason
+	p.Badge, p.Reason, p.Noun = jobBadges[job.State], job.Act().Reason, jobNoun(job)
 	if list, err := s.store.ListByID(ctx, actor, job.Act().Target); err == nil {
 		view := viewList(list)
 		p.List = &view
@@ -100,6 +103,15 @@ func (s *Server) job(c *fiber.Ctx) error {
 		p.Refresh = 3
 	}
 	return s.render(c, "job", p)
+}
+
+// jobNoun names the objects that a job counts.
+func jobNoun(job jobs.Job) string {
+	var bulk selection.Act
+	if job.Kind == "bulk" && json.Unmarshal(job.Act().Params, &bulk) == nil && bulkTexts[bulk.Kind].Noun != "" {
+		return bulkTexts[bulk.Kind].Noun
+	}
+	return "message"
 }
 
 // cancelJob cancels a job. The body of an API call is empty, or an empty object.

@@ -187,6 +187,7 @@ type wavePage struct {
 	Lines   []found
 	Reveal  *reveal
 	Pager   Pager
+	Bulk    *bulkMenu // acts on many of them; nil for none
 }
 
 func (p wavePage) api() any { return waveAnswer{p.Wave, p.Members} }
@@ -231,6 +232,9 @@ func (s *Server) wave(c *fiber.Ctx) error {
 		line := t.found(m.Message)
 		line.Likeness = &m.Likeness
 		p.Lines = append(p.Lines, line)
+	}
+	if p.Bulk = selectRows(p.Person, p.Lines, hereWithout(c, "done", "notice")); p.Bulk != nil {
+		p.Bulk.Wave = p.Wave.WaveID.String()
 	}
 	p.Reveal = revealLink(p.Query, shown, hides)
 	return s.render(c, "wave", p)
