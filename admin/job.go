@@ -54,7 +54,7 @@ type jobPage struct {
 	List      *listView // the list that the job works on
 	Badge     badge
 	Action    *store.Action // what the job led to
-	Noun      string // what Done and Total count
+	Noun      string        // what Done and Total count
 	MayCancel bool
 	MayUndo   bool
 }

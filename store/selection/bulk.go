@@ -83,6 +83,10 @@ func (a Act) Check(now time.Time) error {
 		wrong["on"] = "Select at least one message."
 	case len(a.On.IDs) > Most:
 		wrong["on"] = tooMany
+	case a.On.Filter != nil:
+		if err := a.On.Filter.Narrow(new(db.Query)); err != nil {
+			wrong["on"] = err.Error()
+		}
 	}
 	switch {
 	case a.Kind == List && a.List == nil:

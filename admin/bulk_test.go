@@ -1,0 +1,306 @@
+package admin
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/PuerkitoBio/goquery"
+	"github.com/google/uuid"
+
+	"treewarden/policy"
+	"treewarden/store"
+	"treewarden/store/storetest"
+)
+
+// TestBulkAPI previews and performs bulk acts by the API, and reads its errors.
+func TestBulkAPI(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	server := newServer(t, s)
+	moderator, lead := staff(t, server, policy.Moderator), staff(t, server, policy.DataLead)
+	troll := storetest.User(t, s, "Trollo")
+	var ids []string
+	for range 3 {
+		ids = append(ids, storetest.Tree(t, s, storetest.Node{Author: troll, Text: "buy now"})[0].String())
+	}
+	own := storetest.Tree(t, s, storetest.Node{Author: moderator.self(), Text: "buy now"})[0].String()
+	const path = apiPrefix + "/bulk"
+	send := func(c *client, body object, status int) answer {
+		t.Helper()
+		return c.send(http.MethodPost, path, body).want(status)
+	}
+	on := object{"filter": object{"q": "buy now"}}
+	preview := send(moderator, object{"kind": "delete", "on": on, "preview": true}, 200)
+	counts, _ := preview.field("counts").(map[string]any)
+	protected, _ := counts["protected"].(map[string]any)
+	sample, _ := preview.field("sample").([]any)
+	if preview.field("expected") != 3.0 || counts["messages"] != 3.0 || counts["trees"] != 3.0 || counts["users"] != 1.0 ||
+		protected["self"] != 1.0 || len(sample) != 3 || preview.field("preview") != true {
+		t.Errorf("the preview is %s", preview.body)
+	}
+	for name, body := range map[string]object{
+		"kind":     {"kind": "erase", "on": on},
+		"on":       {"kind": "delete", "on": object{"filters": object{}}},
+		"list":     {"kind": "list", "on": on},
+		"until":    {"kind": "ban", "on": on, "until": "2001-01-01T00:00:00Z"},
+		"reason":   {"kind": "delete", "on": on, "reason": "x"},
+		"expected": {"kind": "delete", "on": on, "expected": -1},
+		"when":     {"kind": "delete", "on": on, "when": "now"},
+	} {
+		if body["reason"] == nil {
+			body["reason"] = "a test"
+		}
+		fields, _ := send(moderator, body, 422).field("error").(map[string]any)["fields"].(map[string]any)
+		if fields[name] == nil {
+			t.Errorf("%s is not named: %v", name, fields)
+		}
+	}
+	for _, bad := range []object{{"ids": []any{"x"}}, {"filter": object{"lnag": "de"}}, {"ids": []any{}}, {},
+		{"ids": []any{ids[0]}, "wave": uuid.NewString()}, {"filter": object{"label": "spam"}}} {
+		fields, _ := send(moderator, object{"kind": "delete", "on": bad, "reason": "a test"}, 422).
+			field("error").(map[string]any)["fields"].(map[string]any)
+		if fields["on"] == nil {
+			t.Errorf("%v is accepted, or not named: %v", bad, fields)
+		}
+	}
+	send(lead, object{"kind": "list", "on": on, "reason": "a test", "list": uuid.NewString()}, 403)
+	send(moderator, object{"kind": "delete", "on": object{"wave": uuid.NewString()}, "reason": "a test"}, 404)
+	conflict, _ := send(moderator, object{"kind": "delete", "on": on, "reason": "a test", "expected": 2}, 409).
+		field("error").(map[string]any)
+	if conflict["expected"] != 3.0 {
+		t.Errorf("the conflict is %v", conflict)
+	}
+
+	body := object{"kind": "delete", "on": object{"ids": []any{ids[0], strings.ToUpper(ids[1]), own}}, "reason": "a test",
+		"expected": 2}
+	once := func(status int) answer {
+		t.Helper()
+		text, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return moderator.do(http.MethodPost, path, bytes.NewReader(text), "application/json", "Idempotency-Key", "once").
+			want(status)
+	}
+	done := once(200)
+	if again := once(200); again.field("action").(map[string]any)["id"] !=
+		done.field("action").(map[string]any)["id"] {
+		t.Errorf("a repeated request acted again: %s", again.body)
+	}
+	body["reason"] = "another reason"
+	once(409)
+	action, _ := done.field("action").(map[string]any)
+	actionShape.check(t, "the action", action)
+	affected, _ := done.field("affected").(map[string]any)
+	if affected["messages"] != 2.0 || action["target_type"] != "bulk" || action["undoable"] != true {
+		t.Errorf("done: %s", done.body)
+	}
+	logged := lastAction(t, moderator, uuid.MustParse(ids[0]))
+	if logged["id"] != action["id"] || logged["kind"] != "bulk" {
+		t.Errorf("the log of a message has %v", logged)
+	}
+	if logged = lastAction(t, moderator, uuid.MustParse(action["target_id"].(string))); logged["id"] != action["id"] {
+		t.Errorf("the log of the act has %v", logged)
+	}
+	undo := fmt.Sprintf("%s/actions/%v/undo", apiPrefix, action["id"])
+	moderator.send(http.MethodPost, undo, object{"reason": "a mistake"}).want(200)
+	wantDeleted(t, s, 0)
+}
+
+// wantDeleted checks the number of deleted messages.
+func wantDeleted(t *testing.T, s *store.Store, want int) {
+	t.Helper()
+	var n int
+	if err := storetest.DB(t, s).QueryRow(t.Context(), "SELECT count(*) FROM messages WHERE deleted").Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	if n != want {
+		t.Errorf("%d messages are deleted, want %d", n, want)
+	}
+}
+
+// bulkForm returns the fields of a form, as a browser without scripts sends them.
+func bulkForm(page answer, selector string) url.Values {
+	values := url.Values{}
+	page.page().Find(selector).Find("input[name], select[name]").Each(func(_ int, field *goquery.Selection) {
+		name, _ := field.Attr("name")
+		value, _ := field.Attr("value")
+		if goquery.NodeName(field) == "select" {
+			chosen := field.Find("option[selected]")
+			if chosen.Length() == 0 {
+				chosen = field.Find("option")
+			}
+			value, _ = chosen.First().Attr("value")
+		}
+		values.Add(name, value)
+	})
+	return values
+}
+
+// TestBulkPage selects rows of a search, previews what is done with them, does it and
+// takes it back.
+func TestBulkPage(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	server := newServer(t, s)
+	c := staff(t, server, policy.Moderator)
+	troll := storetest.User(t, s, "Trollo")
+	var ids []uuid.UUID
+	for i := range 3 {
+		ids = append(ids, storetest.Tree(t, s, storetest.Node{Author: troll, Text: fmt.Sprint("buy <b>now</b> ", i)})[0])
+	}
+	own := storetest.Tree(t, s, storetest.Node{Author: c.self(), Text: "do not buy now"})[0]
+	if none := staff(t, server, policy.DataLead).get("/messages").want(200); none.page().Find("#bulk, [name=id]").Length() != 0 {
+		t.Error("a data lead is shown the form")
+	}
+	search := c.get("/messages?q=buy+now").want(200)
+	if boxes := search.page().Find("[name=id][form=bulk]"); boxes.Length() != 4 {
+		t.Errorf("%d rows can be selected", boxes.Length())
+	}
+	form := bulkForm(search, "#bulk")
+	form.Set("kind", "delete")
+	form.Set("scope", "selected")
+	if none := c.post("/bulk", form).want(422); !strings.Contains(none.text("main"), "Select at least one message") {
+		t.Errorf("nothing is selected: %s", none.text("main"))
+	}
+	form["id"] = []string{ids[0].String(), ids[1].String(), own.String()}
+	preview := c.post("/bulk", form).want(200)
+	if got := preview.text(".numbers"); got != "messages2 trees2 author1" {
+		t.Errorf("the numbers are %q", got)
+	}
+	for _, want := range []string{"1 message by you", "buy <b>now</b> 0", "buy <b>now</b> 1"} {
+		if !strings.Contains(preview.text("main"), want) {
+			t.Errorf("the page does not say %q: %s", want, preview.text("main"))
+		}
+	}
+	confirm := bulkForm(preview, "main form")
+	confirm.Set("reason", "x")
+	refused := c.post("/bulk", confirm).want(422)
+	if v, _ := refused.page().Find("#bulk-reason").Attr("value"); v != "x" || refused.text(".error") == "" {
+		t.Errorf("a short reason: %s", refused.text("main"))
+	}
+	if _, err := s.Act(t.Context(), store.CommandLine, store.Act{Kind: "delete", Target: ids[1], Reason: "meanwhile"}); err != nil {
+		t.Fatal(err)
+	}
+	confirm.Set("reason", "a wave of spam")
+	changed := c.post("/bulk", confirm).want(409)
+	if v, _ := changed.page().Find("#bulk-reason").Attr("value"); v != "a wave of spam" ||
+		!strings.Contains(changed.text(".notice"), "changed from 2 to 1") ||
+		changed.text(".form-foot button") != "Delete 1 message" {
+		t.Errorf("after the number changed: %s", changed.text("main"))
+	}
+	wantDeleted(t, s, 1)
+	confirm = bulkForm(changed, "main form")
+	to := c.post("/bulk", confirm).want(303).header.Get("Location")
+	wantDeleted(t, s, 2)
+	done := c.get(to).want(200)
+	if !strings.HasPrefix(to, "/messages?") || !strings.Contains(to, "q=buy+now") || !strings.Contains(done.text(".toast"), "Acted in bulk: delete 1 message") {
+		t.Errorf("it leads to %s: %s", to, done.text(".toast"))
+	}
+	if again := c.post("/bulk", confirm).want(303); again.header.Get("Location") != to {
+		t.Errorf("a second click leads to %s", again.header.Get("Location"))
+	}
+	undo, _ := done.page().Find(".toast form").Attr("action")
+	action := c.get(strings.TrimSuffix(undo, "/undo")).want(200)
+	if !strings.Contains(action.text("main"), "delete 1 message") {
+		t.Errorf("the action's page says %s", action.text("main"))
+	}
+	if log := c.get("/audit").want(200); !strings.Contains(log.text("main"), "Acted in bulk: delete 1 message") {
+		t.Errorf("the log says %s", log.text("main"))
+	}
+	c.post(undo, url.Values{"reason": {"a mistake"}, "return": {"/messages"}}).want(303)
+	wantDeleted(t, s, 1)
+}
+
+// TestBulkPageOnAll acts on all that a search finds: the person types the number, and a
+// moderator may not act on so many.
+func TestBulkPageOnAll(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	server := newServer(t, s)
+	moderator, admin := staff(t, server, policy.Moderator), staff(t, server, policy.Admin)
+	author := storetest.User(t, s, "Trollo")
+	tree := storetest.Tree(t, s, storetest.Node{Author: author, Replies: slices.Repeat([]storetest.Node{{Author: author}}, 501)})
+	search := "/messages?tree=" + tree[0].String()
+	if all := moderator.get("/messages").want(200); all.page().Find("#bulk [value=all]").Length() != 0 {
+		t.Error("without a filter, all messages are one click away")
+	}
+	ask := func(c *client, kind string) answer {
+		form := bulkForm(c.get(search).want(200), "#bulk")
+		form.Set("kind", kind)
+		form.Set("scope", "all")
+		return c.post("/bulk", form).want(200)
+	}
+	refused := ask(moderator, "delete")
+	if refused.page().Find("main form").Length() != 0 || !strings.Contains(refused.text(".notice"), "up to 100 at once") {
+		t.Errorf("a moderator is shown %s", refused.text("main"))
+	}
+	preview := ask(admin, "delete")
+	confirm := bulkForm(preview, "main form")
+	confirm.Set("reason", "a wave of spam")
+	confirm.Set("typed", "501")
+	if wrong := admin.post("/bulk", confirm).want(422); !strings.Contains(wrong.text("#bulk-typed-more"), "502") {
+		t.Errorf("another number: %s", wrong.text("main"))
+	}
+	confirm.Set("typed", "502")
+	job := admin.post("/bulk", confirm).want(303).header.Get("Location")
+	if !strings.HasPrefix(job, "/jobs/") || !strings.Contains(admin.get(job).want(200).text("#job"), "0 of 502 messages") {
+		t.Fatalf("it leads to %s", job)
+	}
+	if err := s.RunJobs(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	page := admin.get(job).want(200)
+	if !strings.Contains(page.text("#job"), "All of 502 messages") || page.page().Find("#job-undo").Length() != 1 {
+		t.Errorf("then the job says %s", page.text("#job"))
+	}
+	wantDeleted(t, s, 502)
+}
+
+// TestBulkPageToList adds selected messages to a list that the page asks for, and bans
+// with an end.
+func TestBulkPageToList(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	server := newServer(t, s)
+	c := staff(t, server, policy.Moderator)
+	troll := storetest.User(t, s, "Trollo")
+	id := storetest.Tree(t, s, storetest.Node{Author: troll, Text: "buy now"})[0]
+	name, kind, list := "Spam", "bad", uuid.New()
+	if _, err := s.Act(t.Context(), store.CommandLine, store.Act{Kind: "create_list", Target: list,
+		Params: store.ListParams{Name: &name, Kind: &kind}}); err != nil {
+		t.Fatal(err)
+	}
+	form := bulkForm(c.get("/messages").want(200), "#bulk")
+	form.Set("scope", "selected")
+	form.Set("id", id.String())
+	form.Set("kind", "list")
+	choose := bulkForm(c.post("/bulk", form).want(200), "main form")
+	choose.Set("list", list.String())
+	choose.Set("preview", "true")
+	confirm := bulkForm(c.post("/bulk", choose).want(200), "main form")
+	confirm.Set("reason", "for later")
+	c.post("/bulk", confirm).want(303)
+	if page := c.get("/lists/" + list.String()).want(200); !strings.Contains(page.text("main"), "buy now") {
+		t.Errorf("the list has %s", page.text("main"))
+	}
+
+	form.Set("kind", "ban")
+	confirm = bulkForm(c.post("/bulk", form).want(200), "main form")
+	confirm.Set("reason", "a wave of spam")
+	confirm.Set("until", "2001-01-01T10:00")
+	if wrong := c.post("/bulk", confirm).want(422); !strings.Contains(wrong.text("#bulk-until-more"), "in the future") {
+		t.Errorf("an end in the past: %s", wrong.text("main"))
+	}
+	confirm.Set("until", "2999-01-01T10:00")
+	c.post("/bulk", confirm).want(303)
+	if user := c.get("/users/" + troll.String()).want(200); !strings.Contains(user.text("main"), "2999") {
+		t.Errorf("the user is %s", user.text("main"))
+	}
+}
