@@ -3,6 +3,7 @@ package admin
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -60,7 +61,7 @@ func (on *bulkOn) UnmarshalJSON(text []byte) error {
 	type plain bulkOn
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
-	return decoder.Decode((*plain)(on)) //nolint:wrapcheck // setJSON says what is wrong
+	return decoder.Decode((*plain)(on)) // setJSON says what is wrong
 }
 
 // selected reads which messages are meant.
@@ -89,7 +90,8 @@ func (b bulkBody) selected(actor store.Actor, api bool) (on selection.On, err er
 
 // aboutOn returns an error about a filter as one about the member on.
 func aboutOn(err error) error {
-	if wrong, ok := err.(store.Invalid); ok && wrong["filter"] != "" { //nolint:errorlint // made just before
+	var wrong store.Invalid
+	if errors.As(err, &wrong) && wrong["filter"] != "" {
 		return store.Invalid{"on": wrong["filter"]}
 	}
 	return err
