@@ -14,6 +14,7 @@ import (
 
 	"treewarden/policy"
 	"treewarden/store"
+	"treewarden/store/params"
 	"treewarden/store/selection"
 )
 
@@ -193,27 +194,30 @@ func bulkFieldsOnly(err error) bool {
 
 // bulkForPage previews a bulk act on a page, or performs it. A field that is wrong, and a
 // number that has changed, show the preview again.
-func (s *Server) bulkForPage(c *fiber.Ctx, body actBody, what bulkBody, params store.BulkParams, err error) error {
+func (s *Server) bulkForPage(c *fiber.Ctx, body actBody, what bulkBody, act store.BulkParams, err error) error {
 	back := localPath(body.Return, "/messages")
 	var invalid store.Invalid
+	if err == nil && body.Preview && body.Reason != "" {
+		err = params.CheckReason(body.Reason, true)
+	}
 	errors.As(err, &invalid)
 	if body.Preview || invalid != nil {
-		return s.bulkPreview(c, fiber.StatusOK, body, what, params, invalid)
+		return s.bulkPreview(c, fiber.StatusOK, body, what, act, invalid)
 	}
 	if wrong := what.checkTyped(); wrong != nil {
-		return s.bulkPreview(c, fiber.StatusUnprocessableEntity, body, what, params, wrong)
+		return s.bulkPreview(c, fiber.StatusUnprocessableEntity, body, what, act, wrong)
 	}
-	act := body.act(store.Kind{}, uuid.Nil, nil)
-	if act.IdempotencyKey, err = idempotencyKey(c, body.Key); err != nil {
+	request := body.act(store.Kind{}, uuid.Nil, nil)
+	if request.IdempotencyKey, err = idempotencyKey(c, body.Key); err != nil {
 		return err
 	}
-	outcome, job, err := s.store.Bulk(c.UserContext(), s.actor(c), act, params)
+	outcome, job, err := s.store.Bulk(c.UserContext(), s.actor(c), request, act)
 	var conflict *store.Conflict
 	switch {
 	case bulkFieldsOnly(err) && errors.As(err, &invalid):
-		return s.bulkPreview(c, fiber.StatusUnprocessableEntity, body, what, params, invalid)
+		return s.bulkPreview(c, fiber.StatusUnprocessableEntity, body, what, act, invalid)
 	case errors.As(err, &conflict) && conflict.Expected != nil:
-		return s.bulkPreview(c, fiber.StatusConflict, body, what, params, nil)
+		return s.bulkPreview(c, fiber.StatusConflict, body, what, act, nil)
 	case err != nil:
 		return err
 	case job != nil:
