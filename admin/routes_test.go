@@ -75,6 +75,8 @@ func TestEveryKindHasItsRoutes(t *testing.T) {
 			path = "/queue/:id/resolve"
 		case "apply_list":
 			path = "/lists/:id/apply"
+		case "bulk":
+			path = bulkPath
 		case "remove_from_list":
 			path, method = "/lists/:id/items", del
 		}
