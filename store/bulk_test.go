@@ -508,3 +508,35 @@ func TestBulkRefuses(t *testing.T) {
 		t.Errorf("it has %+v, %v", items, err)
 	}
 }
+
+// TestBulkInRandomSequences mixes bulk acts with all other changes of a score, and
+// compares all counters after each.
+func TestBulkInRandomSequences(t *testing.T) {
+	t.Parallel()
+	did := map[string]bool{}
+	for seed := range uint64(2) {
+		q := newSequence(t, seed+11)
+		for range 30 {
+			request := q.bulk()
+			request.Kind, request.Reason = "bulk", "a random bulk act"
+			p, _ := request.Params.(store.BulkParams)
+			outcome, err := q.Act(ctx, pick(q, q.staff...), request)
+			q.acted("bulk", fmt.Sprintf("%+v", p.Act), outcome, err)
+			did[p.Kind] = did[p.Kind] || err == nil && !outcome.Unchanged
+			faults, err := q.VerifyScores(ctx)
+			if err != nil || len(faults) > 0 {
+				q.fail("the counters: %+v, %v", faults, err)
+			}
+			q.step()
+		}
+		q.check()
+		if _, err := q.VerifyChain(ctx); err != nil {
+			q.fail("the chain: %v", err)
+		}
+	}
+	for _, kind := range selection.Kinds {
+		if kind != selection.List && !did[kind] { // lists change no score
+			t.Errorf("no sequence did %s", kind)
+		}
+	}
+}
