@@ -91,6 +91,10 @@ func (w *world) views(t *testing.T) []view {
 		{name: "score", path: "/users/" + user + "/score?frame=total"},
 		{name: "messages", path: "/messages?limit=12"},
 		{name: "messages-filtered", path: "/messages?limit=8&deleted=include&has=report&q=a", open: opened(".peek")},
+		{name: "bulk", path: "/messages?limit=8&q=a", role: policy.Admin, open: func(b *tab) {
+			b.follow("#bulk [value=all]")
+			b.see("#bulk-reason")
+		}},
 		{name: "messages-empty", path: "/messages?q=qwertzuiop"},
 		{name: "message", path: onMessage},
 		{name: "message-raw", path: onMessage + "?view=raw", open: opened("details:not(.menu)")},
