@@ -86,9 +86,10 @@ func knownState(parameter, state string) error {
 type found struct {
 	messageView
 	Excerpt string
-	Opens   bool // the text is longer than the excerpt
-	ByOne   bool // all rows are by one user, whom no column names
-	Selects bool // the row has a box that selects it for a bulk act
+	Marked  template.HTML // the part of the text around what a search found
+	Opens   bool          // the text is longer than the excerpt
+	ByOne   bool          // all rows are by one user, whom no column names
+	Selects bool          // the row has a box that selects it for a bulk act
 	// Likeness is shown in a column of its own on the page of a wave; nil elsewhere.
 	Likeness *float64
 	// The acts in the row itself. The menu has all acts.

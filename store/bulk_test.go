@@ -130,7 +130,7 @@ func TestBulkOnFilterAndWave(t *testing.T) {
 	}
 	// The transactions of other tests on the same server delay the comparison.
 	eventually(t, "all of the wave are in it", func() bool {
-		if err := w.KeepUpSketches(ctx); err != nil {
+		if err := w.KeepUpTexts(ctx); err != nil {
 			t.Fatal(err)
 		}
 		return one(t, w.Store, "SELECT coalesce(max(messages), 0)::text FROM waves") == fmt.Sprint(len(spam))

@@ -64,7 +64,7 @@ var ourImports = map[string][]string{
 	"store/audit":     {"store/db", "store/chain"},
 	"store/selection": {"store/db", "store/tables", "store/messages", "store/waves", "store/audit", "store/lists", "policy"},
 	"store/briefs":    {"store/db", "store/users", "store/messages", "store/scores", "store/audit", "scoring"},
-	"store/bulk":      {"store/db", "store/tables", "store/counters", "store/boards", "store/similar", "store/cases"},
+	"store/bulk":      {"store/db", "store/tables", "store/counters", "store/boards", "store/derived", "store/cases"},
 	"store": {
 		"store/db", "store/tables", "store/counters", "store/boards", "store/ingest", "store/importer", "store/raters",
 		"store/users", "store/messages", "store/lists", "store/candidates", "store/chain", "store/sessions", "store/jobs",

@@ -1,7 +1,9 @@
 package selection
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -116,10 +118,13 @@ const tooMany = "A bulk act is on at most 100,000 messages; these are more. Narr
 
 // Find returns the ids of the messages on which a bulk act is, each once. It returns
 // an Invalid for more than Most, and ErrNotFound for a wave that does not exist.
-func (o On) Find(ctx context.Context, c db.Conn) (ids []uuid.UUID, err error) {
+func (o On) Find(ctx context.Context, c db.Conn, search messages.Searcher) (ids []uuid.UUID, err error) {
 	switch {
 	case o.Filter != nil:
-		ids, err = messages.IDs(ctx, c, *o.Filter, Most+1)
+		ids, err = messages.IDs(ctx, c, search, *o.Filter, Most+1)
+		if wrong := (db.Invalid{}); errors.As(err, &wrong) {
+			err = db.Invalid{"on": cmp.Or(wrong["filter"], wrong.Error())}
+		}
 	case o.Wave != nil:
 		var wave waves.Wave
 		if wave, err = (waves.Reader{Conn: c}).ByID(ctx, *o.Wave, 1); err != nil {
