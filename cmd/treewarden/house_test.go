@@ -31,8 +31,9 @@ var ourImports = map[string][]string{
 	"store/derived":  {"store/db", "scoring", "corpus"},
 	"store/queue":    {"store/db", "scoring", "policy"},
 	"store/figures":  {"store/db", "store/queue", "policy"},
+	"store/rings":    {"store/db", "scoring"},
 	"store/cases": {
-		"store/db", "store/counters", "store/tables", "store/queue", "store/figures", "scoring", "policy",
+		"store/db", "store/counters", "store/tables", "store/queue", "store/figures", "store/rings", "scoring", "policy",
 	},
 	"store/params": {"store/db", "store/cases", "scoring", "policy", "corpus"},
 	"store/events": {"store/db", "store/tables"},
@@ -42,7 +43,7 @@ var ourImports = map[string][]string{
 	"store/importer": {
 		"store/db", "store/tables", "store/counters", "store/derived", "store/cases", "store/events", "scoring", "corpus",
 	},
-	"store/raters":     {"store/db", "scoring"},
+	"store/raters":     {"store/db", "store/rings", "scoring"},
 	"store/messages":   {"store/db", "store/tables", "store/counters", "store/derived", "scoring", "corpus"},
 	"store/candidates": {"store/db", "store/messages", "store/similar", "scoring"},
 	"store/waves":      {"store/db", "store/messages", "store/derived", "store/similar", "scoring"},

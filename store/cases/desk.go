@@ -10,6 +10,7 @@ import (
 	"treewarden/scoring"
 	"treewarden/store/db"
 	"treewarden/store/queue"
+	"treewarden/store/rings"
 )
 
 // Line is what waits of one author: the most urgent case, and the number of all.
@@ -142,13 +143,32 @@ func (d Desk) readOthers(ctx context.Context, by Worker, c *Detail) (err error) 
 	return db.Translate(err)
 }
 
-// One returns a case with its priority.
+// One returns a case with its priority, and the pairs among those who flagged it.
 func (d Desk) One(ctx context.Context, id int64) (Case, error) {
 	c, err := ByID(ctx, d.Conn, d.Holders, id)
-	if err == nil {
-		d.setPriority(&c, d.Index.ByID(id))
+	if err != nil {
+		return c, err
 	}
-	return c, err
+	d.setPriority(&c, d.Index.ByID(id))
+	c.Together, err = rings.Among(ctx, d.Conn, c.flaggers())
+	return c, db.Translate(err)
+}
+
+// flaggers returns the people who reported or flagged the message, each once.
+func (c Case) flaggers() (users []uuid.UUID) {
+	seen := map[uuid.UUID]bool{}
+	add := func(user uuid.UUID) {
+		if !seen[user] {
+			seen[user], users = true, append(users, user)
+		}
+	}
+	for _, r := range c.Reports {
+		add(r.UserID)
+	}
+	for _, f := range c.RedFlags {
+		add(f.UserID)
+	}
+	return users
 }
 
 // Detail returns a case with what its page shows to a worker.

@@ -11,6 +11,7 @@ import (
 
 	"treewarden/scoring"
 	"treewarden/store/db"
+	"treewarden/store/rings"
 )
 
 // Limit is the maximum number of labelled messages, reactions and reports of a
@@ -51,6 +52,9 @@ type Rater struct {
 	// Votes compares 👍 (yes) and 👎 (no) with the majority of the others' votes.
 	Votes Label `json:"votes"`
 	Flags Flags `json:"flags"`
+	// Together are users who vote against the same messages within minutes, far beyond
+	// chance. It is a hint, and counts for nothing.
+	Together []rings.Partner `json:"together" description:"a hint, which counts for nothing"`
 }
 
 // Label compares a rater's answers to one yes-or-no question with the majority of
@@ -93,8 +97,12 @@ func Compare(ctx context.Context, c db.Conn, user uuid.UUID) (Rater, error) {
 		return r, err
 	}
 	r.Votes = newLabel("votes", r.Votes.Answers)
-	err := c.QueryRow(ctx, flagsSQL, user, Limit).
-		Scan(&r.Flags.Given, &r.Flags.Upheld, &r.Flags.Dismissed, &r.Flags.Open)
+	if err := c.QueryRow(ctx, flagsSQL, user, Limit).
+		Scan(&r.Flags.Given, &r.Flags.Upheld, &r.Flags.Dismissed, &r.Flags.Open); err != nil {
+		return r, err
+	}
+	var err error
+	r.Together, err = rings.Of(ctx, c, user)
 	return r, err
 }
 
