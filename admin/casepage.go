@@ -34,6 +34,7 @@ type casePanel struct {
 	Card      *authorCard
 	Notes     string
 	Reporters []reporterLine
+	Pairs     []ringLine // of two of these
 	Parts     []priorityLine
 	Others    []caseLine // more open cases of the author
 	Former    []caseLine
@@ -253,6 +254,7 @@ func (s *Server) casePanel(c *fiber.Ctx, q queueQuery, id int64, sent decision) 
 		p.Notes = p.Card.Notes
 	}
 	p.reporters()
+	p.Pairs = pairLines(p.Rings)
 	p.parts()
 	if err := s.otherCases(c, &p); err != nil {
 		return nil, err

@@ -24,19 +24,20 @@ func (s *Server) rater(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return s.render(c, "partials/rater", &raterView{rater})
+	return s.render(c, "partials/rater", &raterView{Rater: rater})
 }
 
 // raterView is a rater as the user's page shows them.
 type raterView struct {
 	store.Rater
+	Together []ringLine
 }
 
 func (v *raterView) api() any { return v.Rater }
 
 // Figured reports whether there is anything to show.
 func (v *raterView) Figured() bool {
-	return len(v.Labels) > 0 || len(v.Scales) > 0 || v.Votes.N > 0 || v.Flags.Given > 0
+	return len(v.Labels) > 0 || len(v.Scales) > 0 || v.Votes.N > 0 || v.Flags.Given > 0 || len(v.Together) > 0
 }
 
 // LabelTitle returns a label's name for people.

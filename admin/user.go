@@ -263,8 +263,12 @@ func (s *Server) showUser(c *fiber.Ctx, status int, p userPage) error {
 			return err
 		}
 		if p.Filter.Cursor == "" && !isAPI(c) {
-			p.Rater = &raterView{}
-			if p.Rater.Rater, err = s.store.Rater(c.UserContext(), actor, p.User.UserID); err != nil {
+			rater, err := s.store.Rater(c.UserContext(), actor, p.User.UserID)
+			if err != nil {
+				return err
+			}
+			p.Rater = &raterView{Rater: rater}
+			if p.Rater.Together, err = s.ringLines(c, rater.Rings); err != nil {
 				return err
 			}
 		}

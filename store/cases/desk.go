@@ -150,7 +150,7 @@ func (d Desk) One(ctx context.Context, id int64) (Case, error) {
 		return c, err
 	}
 	d.setPriority(&c, d.Index.ByID(id))
-	c.Together, err = rings.Among(ctx, d.Conn, c.flaggers())
+	c.Rings, err = rings.Among(ctx, d.Conn, c.flaggers())
 	return c, db.Translate(err)
 }
 

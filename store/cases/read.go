@@ -42,9 +42,9 @@ type Case struct {
 	Action       *int64     `json:"action"`
 	// Gone tells what befell the message or its author elsewhere.
 	Gone []Gone `json:"gone" db:"-"`
-	// Together are pairs of the people who reported or flagged the message, who vote
+	// Rings are pairs of the people who reported or flagged the message, who vote
 	// against the same messages far beyond chance. It is a hint, and counts for nothing.
-	Together []rings.Pair `json:"together" db:"-" description:"a hint, which counts for nothing; null in lists of cases"`
+	Rings []rings.Pair `json:"rings" db:"-" description:"a hint, which counts for nothing; null in lists of cases"`
 }
 
 // Priority is the priority of a case with its parts.

@@ -52,9 +52,9 @@ type Rater struct {
 	// Votes compares 👍 (yes) and 👎 (no) with the majority of the others' votes.
 	Votes Label `json:"votes"`
 	Flags Flags `json:"flags"`
-	// Together are users who vote against the same messages within minutes, far beyond
+	// Rings are users who vote against the same messages within minutes, far beyond
 	// chance. It is a hint, and counts for nothing.
-	Together []rings.Partner `json:"together" description:"a hint, which counts for nothing"`
+	Rings []rings.Partner `json:"rings" description:"a hint, which counts for nothing"`
 }
 
 // Label compares a rater's answers to one yes-or-no question with the majority of
@@ -102,7 +102,7 @@ func Compare(ctx context.Context, c db.Conn, user uuid.UUID) (Rater, error) {
 		return r, err
 	}
 	var err error
-	r.Together, err = rings.Of(ctx, c, user)
+	r.Rings, err = rings.Of(ctx, c, user)
 	return r, err
 }
 

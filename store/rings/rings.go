@@ -94,7 +94,8 @@ var partnersSQL = `WITH mine AS MATERIALIZED (SELECT * FROM (` + votesSQL("$1", 
 		FROM span s
 		CROSS JOIN (SELECT tree_id, message_id, array_agg(at) AS times, max(at) AS at FROM mine GROUP BY 1, 2) t
 		CROSS JOIN LATERAL (SELECT user_id, at FROM (SELECT user_id, emoji, at FROM reactions r
-				WHERE r.tree_id = t.tree_id AND r.message_id = t.message_id ORDER BY user_id, emoji LIMIT $4) r WHERE ` + against + `
+				WHERE r.tree_id = t.tree_id AND r.message_id = t.message_id ORDER BY user_id, emoji LIMIT $4) r
+				WHERE ` + against + `
 			UNION ALL SELECT user_id, at FROM (SELECT user_id, status, at FROM reports p
 				WHERE p.tree_id = t.tree_id AND p.message_id = t.message_id ORDER BY report_id LIMIT $4) p WHERE ` + stands + `) o
 		WHERE o.user_id <> $1 AND o.at BETWEEN s.since AND s.until),
