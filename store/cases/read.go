@@ -44,7 +44,7 @@ type Case struct {
 	Gone []Gone `json:"gone" db:"-"`
 	// Rings are pairs of the people who reported or flagged the message, who vote
 	// against the same messages far beyond chance. It is a hint, and counts for nothing.
-	Rings []rings.Pair `json:"rings" db:"-" description:"a hint, which counts for nothing; null in lists of cases"`
+	Rings []rings.Pair `json:"rings" db:"-" description:"a hint, which counts for nothing; empty but where one case is read"`
 }
 
 // Priority is the priority of a case with its parts.
@@ -200,7 +200,7 @@ func read(ctx context.Context, c db.Conn, sql string, args ...any) ([]Case, erro
 				return nil, fmt.Errorf("read case %d: %w", r.ID, err)
 			}
 		}
-		r.OpenedAt = r.OpenedAt.UTC()
+		r.OpenedAt, r.Rings = r.OpenedAt.UTC(), []rings.Pair{}
 		all[i] = r.Case
 	}
 	return all, nil

@@ -20,11 +20,11 @@ const (
 	Limit = 500
 	// read is the number of a rater's reactions, the newest ones, among which these are
 	// found, and of a partner's reactions in the same time.
-	read = 2000
+	read = 5000
 	// perTarget is the number of reactions, and of reports, of one target that are read.
-	perTarget = 200
+	perTarget = 100
 	// compared is the number of partners with the most common targets that are judged.
-	compared = 30
+	compared = 20
 	// shown is the number of partners that are named.
 	shown = 10
 	// Named is the number of common targets that are named, the newest ones.
@@ -40,7 +40,7 @@ type Partner struct {
 	// other: red flags, downvotes and reports.
 	Shared int `json:"shared"`
 	// Given is the number of targets of the partner in the same time. It is estimated
-	// for a partner with more than 2,000 reactions then.
+	// for a partner with more than 5,000 reactions then.
 	Given int `json:"given"`
 	scoring.RingOdds
 	Targets []uuid.UUID `json:"targets" description:"the newest 20 of the shared targets"`
@@ -90,9 +90,12 @@ var partnersSQL = `WITH mine AS MATERIALIZED (SELECT * FROM (` + votesSQL("$1", 
 	span AS MATERIALIZED (SELECT min(at) - $5::interval AS since, max(at) + $5::interval AS until, count(*)::int AS own
 		FROM mine HAVING count(*) > 0),
 	votes AS MATERIALIZED (SELECT t.message_id, t.at, o.user_id,
-			EXISTS (SELECT FROM unnest(t.times) m(at) WHERE o.at BETWEEN m.at - $5::interval AND m.at + $5::interval) AS near
+			CASE WHEN t.first = t.at THEN o.at BETWEEN t.at - $5::interval AND t.at + $5::interval
+				ELSE EXISTS (SELECT FROM unnest(t.times) m(at) WHERE o.at BETWEEN m.at - $5::interval AND m.at + $5::interval)
+				END AS near
 		FROM span s
-		CROSS JOIN (SELECT tree_id, message_id, array_agg(at) AS times, max(at) AS at FROM mine GROUP BY 1, 2) t
+		CROSS JOIN (SELECT tree_id, message_id, array_agg(at) AS times, min(at) AS first, max(at) AS at
+			FROM mine GROUP BY 1, 2) t
 		CROSS JOIN LATERAL (SELECT user_id, at FROM (SELECT user_id, emoji, at FROM reactions r
 				WHERE r.tree_id = t.tree_id AND r.message_id = t.message_id ORDER BY user_id, emoji LIMIT $4) r
 				WHERE ` + against + `
@@ -140,15 +143,16 @@ func Of(ctx context.Context, c db.Conn, user uuid.UUID) ([]Partner, error) {
 	return partners, nil
 }
 
-// given returns the number of targets of the partner in the whole time. Of a partner
-// whose reactions were not all read it takes them to be as frequent before.
+// given returns the number of targets of the partner in the whole time, at least the
+// shared ones. Of a partner whose reactions were not all read it takes them to be as
+// frequent before.
 func (r row) given() int {
 	whole := r.Until.Sub(r.Since)
 	if r.Read < read || r.Oldest == nil || whole <= 0 {
-		return r.Given
+		return max(r.Given, r.Shared)
 	}
 	covered := max(r.Until.Sub(*r.Oldest), time.Second)
-	return int(float64(r.Given) * max(1, whole.Seconds()/covered.Seconds()))
+	return max(int(float64(r.Given)*max(1, whole.Seconds()/covered.Seconds())), r.Shared)
 }
 
 // votesOfAll estimates the number of all votes against messages within a time. No index

@@ -259,6 +259,62 @@ func TestWithdrawnAndUpvotes(t *testing.T) {
 	}
 }
 
+// TestBusyPartner estimates the targets of a partner with more reactions than are read.
+func TestBusyPartner(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 2000)
+	s.honest(s.users("Honest", 60), 60)
+	pair := s.users("Pair", 2)
+	for _, one := range s.targets[1000:1040] {
+		s.vote(pair[0], one, 2*time.Hour)
+		s.vote(pair[1], one, 2*time.Hour+time.Minute)
+	}
+	for _, one := range s.targets {
+		for _, emoji := range []string{"+1", "_skip_reply", "_skip_labeling"} {
+			s.rows = append(s.rows, []any{one.id, one.id, pair[1], emoji, one.at.Add(time.Hour)})
+		}
+	}
+	s.write()
+	partners := s.of(pair[0])
+	if len(partners) != 1 || partners[0].Shared != 40 || partners[0].Given < 40 || partners[0].Given > 60 {
+		t.Errorf("the partners are %+v", partners)
+	}
+	// Of the busy one's newest reactions, those of the oldest targets are not read.
+	partners = s.of(pair[1])
+	if len(partners) != 1 || partners[0].Shared < 20 || partners[0].Shared >= 40 {
+		t.Errorf("the partners of the busy one are %+v", partners)
+	}
+}
+
+// TestBounds checks that the newest votes are looked at, and so many of each target.
+func TestBounds(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 6000)
+	s.honest(s.users("Honest", 150), 60)
+	slices.SortFunc(s.targets, func(a, b target) int { return a.at.Compare(b.at) })
+	pair := s.users("Pair", 2)
+	for _, user := range pair { // more than are looked at, at the same times
+		for i := range rings.Limit + 100 {
+			s.vote(user, s.targets[10*i], time.Hour)
+		}
+	}
+	s.write()
+	partners := s.of(pair[0])
+	if len(partners) != 1 || partners[0].Shared != rings.Limit || partners[0].Given != rings.Limit ||
+		len(partners[0].Targets) != rings.Named || partners[0].Targets[0] != s.targets[10*(rings.Limit+99)].id {
+		t.Errorf("the partners are %+v", partners)
+	}
+	// A target with more reactions than are read.
+	popular := s.users("Popular", rings.PerTarget+50)
+	for _, user := range popular {
+		s.vote(user, s.targets[701], time.Hour)
+	}
+	s.write()
+	if partners := s.of(popular[0]); len(partners) != 0 {
+		t.Errorf("a popular target makes the partners %+v", partners)
+	}
+}
+
 // TestPlan checks that the queries read by indexes, and no whole table, once there is a
 // number of votes.
 func TestPlan(t *testing.T) {
