@@ -120,13 +120,17 @@ func (s *site) of(user uuid.UUID) []rings.Partner {
 func TestRing(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, 800)
-	honest, ring, active := s.users("Honest", 200), s.users("Ring", 4), s.users("Active", 2)
+	honest, ring, active := s.users("Honest", 200), s.users("Ring", 4), s.users("Active", 4)
 	staff := storetest.Staff(t, s.store, policy.Moderator).UserID
 	s.honest(honest, 30)
 	s.honest(ring, 10)
 	for _, one := range s.targets[:300] { // two vote on everything popular, within hours
 		s.vote(active[0], one, s.hours(3))
 		s.vote(active[1], one, s.hours(3))
+	}
+	for _, one := range s.targets[:150] { // and two on what is most popular, at once
+		s.vote(active[2], one, time.Hour+time.Duration(s.IntN(1200))*time.Second)
+		s.vote(active[3], one, time.Hour+time.Duration(s.IntN(1200))*time.Second)
 	}
 	// The ring takes messages that are not popular. One of the four reports them.
 	var common []target
