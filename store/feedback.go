@@ -1,9 +1,6 @@
 package store
 
 import (
-	"encoding/json"
-	"fmt"
-
 	"github.com/google/uuid"
 
 	"treewarden/store/aspects"
@@ -43,16 +40,5 @@ func (d *actionTx) lockForFeedback() (Message, error) {
 // logFeedback logs a change of a user's own row on a message.
 func (d *actionTx) logFeedback(f aspects.Feedback, before, after any) error {
 	d.affected.Messages = 1
-	b, err := json.Marshal(before)
-	if err != nil {
-		return fmt.Errorf("write down the former state: %w", err)
-	}
-	a, err := json.Marshal(after)
-	if err != nil {
-		return fmt.Errorf("write down the new state: %w", err)
-	}
-	_, err = d.exec(`INSERT INTO action_objects (action_id, object_type, object_id, aspect, tree_id, before, after)
-		VALUES ($1, 'message', $2, $3, $4, nullif($5::jsonb, 'null'), nullif($6::jsonb, 'null'))`,
-		d.id, f.Message, f.Name(), f.Tree, b, a)
-	return err
+	return f.Log(d.Ctx, d.Conn, d.id, before, after)
 }

@@ -11,6 +11,7 @@ import (
 	"treewarden/store/messages"
 	"treewarden/store/samples"
 	"treewarden/store/selection"
+	"treewarden/store/searches"
 )
 
 // MaxListItems is the maximum number of messages that one action adds to a list
@@ -290,6 +291,12 @@ func (s *Store) ComparedIDs(ctx context.Context, actor Actor, of lists.Part, aft
 		return nil, err
 	}
 	return lists.Compared(ctx, s.pool, of, after)
+}
+
+// Searches gives an actor who may read messages access to the saved searches.
+func (s *Store) Searches(actor Actor) (searches.Access, error) {
+	return searches.Access{Pool: s.pool, Searcher: s.searcher(), Now: s.now, Person: actor.UserID, Within: actor.ActsOn(),
+		Others: need(actor, policy.StaffManage)}, need(actor, policy.Read)
 }
 
 // Samples gives an actor who may read lists access to the second looks.

@@ -102,6 +102,22 @@ var voteInsert = `INSERT INTO label_votes (tree_id, message_id, user_id, at, ` +
 		nullif(x.l - ARRAY[` + tables.EachLabel("'%[1]s'", ", ") + `], '{}')
 	FROM (SELECT $5::jsonb AS l) x`
 
+// Log logs that an action changed the feedback.
+func (f Feedback) Log(ctx context.Context, c db.Conn, action int64, before, after any) error {
+	b, err := json.Marshal(before)
+	if err != nil {
+		return fmt.Errorf("write down the former state: %w", err)
+	}
+	a, err := json.Marshal(after)
+	if err != nil {
+		return fmt.Errorf("write down the new state: %w", err)
+	}
+	_, err = c.Exec(ctx, `INSERT INTO action_objects (action_id, object_type, object_id, aspect, tree_id, before, after)
+		VALUES ($1, 'message', $2, $3, $4, nullif($5::jsonb, 'null'), nullif($6::jsonb, 'null'))`,
+		action, f.Message, f.Name(), f.Tree, b, a)
+	return err
+}
+
 // Write replaces the feedback; a nil state removes it.
 func (f Feedback) Write(ctx context.Context, c db.Conn, state *FeedbackState) error {
 	var err error

@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,7 @@ type Walk struct {
 	Fits  func(texts []string) bool
 	// Limit is the time after which the walk is cut. It looks at some rows at least.
 	Limit time.Duration
+	Least time.Duration // the least time for its first rows; 0: leastTime
 
 	from    []string // the place to begin after; nil for the beginning
 	back    bool
@@ -47,7 +49,7 @@ const (
 	largest    = 16_000
 )
 
-// leastTime is the least time that a walk has for its first rows.
+// leastTime is the least time that a walk has for its first rows, if it sets none.
 const leastTime = time.Second
 
 // errCut ends a walk whose time is over.
@@ -130,7 +132,7 @@ func (w *Walk) left() time.Duration { return w.Limit - time.Since(w.started) }
 func (w *Walk) timed(ctx context.Context, tx Conn, do func() error) error {
 	left := w.left()
 	if w.last == nil {
-		left = max(left*2/3, leastTime)
+		left = max(left*2/3, cmp.Or(w.Least, leastTime))
 	}
 	if _, err := tx.Exec(ctx, fmt.Sprintf("SAVEPOINT walk; SET LOCAL statement_timeout = %d",
 		max(1, left.Milliseconds()))); err != nil {

@@ -76,6 +76,12 @@ func (p prepared) walk(ctx context.Context, c db.Conn, o db.Order, limit time.Du
 	if p.User != nil {
 		w.All.Where("m.user_id = ?", *p.User)
 	}
+	if p.Since != nil {
+		w.All.Where("m.created_date >= ?", *p.Since)
+	}
+	if p.Until != nil {
+		w.All.Where("m.created_date < ?", *p.Until)
+	}
 	return w, narrowByTerms(ctx, c, p.line, &w)
 }
 
@@ -267,6 +273,43 @@ func CountUpTo(ctx context.Context, c db.Conn, s Searcher, f Filter, most int) (
 	sql, args := q.SQL()
 	err = c.QueryRow(ctx, fmt.Sprintf("SELECT count(*) FROM (%s LIMIT %d) r", sql, most), args...).Scan(&n)
 	return n, db.Translate(err)
+}
+
+// CountSome counts the messages that a filter finds, up to a number, in the time of the
+// searcher. It reports whether that was too short: there may be more then.
+func CountSome(ctx context.Context, c db.Conn, s Searcher, f Filter, most int) (n int, cut bool, err error) {
+	p, err := f.prepare(ctx, c)
+	if err != nil {
+		return 0, false, err
+	}
+	err = s.In(ctx, func(tx pgx.Tx) error {
+		w, err := p.walk(ctx, tx, newest, s.Limit)
+		if err != nil {
+			return err
+		}
+		var keys [][]string
+		w.Most, w.Least = most, s.Limit
+		keys, cut, err = w.Run(ctx, tx)
+		n = len(keys)
+		return err
+	})
+	return n, cut, err
+}
+
+// Check returns the error that a search by a filter would return for what is wrong in
+// it, or nil.
+func Check(ctx context.Context, c db.Conn, f Filter) error {
+	if _, err := f.prepare(ctx, c); err != nil {
+		return err
+	}
+	return f.Narrow(&db.Query{})
+}
+
+// IsWrong reports whether an error says that a filter is wrong.
+func IsWrong(err error) bool {
+	var syntax *search.SyntaxError
+	var malformed db.Malformed
+	return errors.As(err, &syntax) || errors.As(err, &malformed)
 }
 
 // IDs returns the ids of the messages that a filter finds, the newest first, up to a
