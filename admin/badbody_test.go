@@ -87,6 +87,10 @@ func goodBody(r route) map[string]any {
 		}
 	case "/lists", "/lists/:id":
 		return map[string]any{"reason": "for the test", "name": "A list", "kind": "custom"}
+	case searchesPath:
+		return map[string]any{"name": "A search " + uuid.NewString(), "query": "word"}
+	case searchesPath + "/:id", searchesPath + "/:id/delete":
+		return map[string]any{}
 	case "/samples":
 		return map[string]any{"of": "decisions", "size": 2, "seed": 1}
 	case "/samples/:id/settlements":

@@ -67,8 +67,9 @@ type world struct {
 	prompt, reply, deleted uuid.UUID
 	halted                 uuid.UUID
 	list, job, sample      uuid.UUID
-	action                 int64 // the moderator's own, and can be undone
-	open                   int64 // a case
+	search                 uuid.UUID // a saved one of the actor
+	action                 int64     // the moderator's own, and can be undone
+	open                   int64     // a case
 }
 
 func newWorld(t *testing.T) *world {
@@ -116,6 +117,9 @@ func newWorld(t *testing.T) *world {
 		found.Found == 0 {
 		t.Fatalf("the rule found %d candidates: %v", found.Found, err)
 	}
+	w.search = uuid.New()
+	storetest.Exec(t, s, `INSERT INTO saved_searches (search_id, owner_id, name, query, shared, created_date)
+		VALUES ($1, $2, 'a search', 'word', true, now())`, w.search, w.actor.UserID)
 	w.job = uuid.New()
 	storetest.Exec(t, s, `INSERT INTO jobs (job_id, kind, actor_id, via, request, state, total)
 		VALUES ($1, 'apply_list', $2, 'session', '{}', 'queued', 501)`, w.job, w.actor.UserID)
@@ -165,6 +169,8 @@ func (w *world) fill(r route) string {
 		id = w.prompt.String()
 	case strings.HasPrefix(r.Path, "/lists/"):
 		id = w.list.String()
+	case strings.HasPrefix(r.Path, searchesPath+"/:id"):
+		id = w.search.String()
 	case strings.HasPrefix(r.Path, "/samples/"):
 		id = w.sample.String()
 	case strings.HasPrefix(r.Path, "/jobs/"):

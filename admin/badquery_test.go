@@ -35,6 +35,10 @@ func queryOf(r route) any {
 		return chooseBody{}
 	case "GET /queue/:id":
 		return queueQuery{}
+	case "GET " + searchesPath + "/new":
+		return searchFormQuery{}
+	case "GET " + searchesPath + "/:id/delete":
+		return searchDeleteBody{}
 	case "GET /samples/new":
 		return sampleFormQuery{}
 	case "GET /samples/:id":

@@ -62,11 +62,13 @@ func (s *Server) describe(err error) failure {
 		web       *fiber.Error
 	)
 	var syntax *search.SyntaxError
+	field := fieldFault{Field: "q"}
+	errors.As(err, &field)
 	switch {
 	case errors.As(err, &syntax):
 		return failure{Status: 422, Code: "invalid_fields", Title: "The search is not valid", Message: syntax.Why,
-			Fields: map[string]string{"q": syntax.Why},
-			Places: map[string]search.Span{"q": {Start: syntax.Start, End: syntax.End}},
+			Fields: map[string]string{field.Field: syntax.Why},
+			Places: map[string]search.Span{field.Field: {Start: syntax.Start, End: syntax.End}},
 			Advice: "Nothing was done. Go back and correct it."}
 	case errors.Is(err, store.ErrNotFound):
 		return failure{Status: 404, Code: "not_found", Title: "Not found",

@@ -36,7 +36,8 @@ func init() {
 type messagesQuery struct {
 	pageQuery
 	conditionQuery
-	Sort string `form:"sort" validate:"omitempty,oneof=new old"`
+	Sort   string     `form:"sort" validate:"omitempty,oneof=new old"`
+	Search *uuid.UUID `form:"search"` // a saved search, in place of q
 }
 
 // conditionQuery holds the conditions of a query of messages.
@@ -111,6 +112,8 @@ type messagesPage struct {
 	Of        string // the author or the tree that the list is limited to
 	OnList    *listView
 	AddAll    string // the form that adds all that the filter finds to a list
+	Save      string // the form that saves the search; empty if there is nothing to save
+	Saved     []savedSearch
 	Sorted    column
 	Pager     Pager
 	CSV       string
@@ -158,6 +161,9 @@ func (s *Server) messages(c *fiber.Ctx) error {
 		return err
 	}
 	q.Lang = defaultLanguage(c, q.Lang)
+	if sent, err := s.openSearch(c, &q); sent || err != nil {
+		return err
+	}
 	f, err := q.filter(s.actor(c))
 	if err != nil {
 		return err
@@ -212,6 +218,9 @@ func (s *Server) messages(c *fiber.Ctx) error {
 		return err
 	}
 	p.selectable(hereWithout(c, "done", "notice"))
+	if err := s.joinSearches(c, &p); err != nil {
+		return err
+	}
 	return s.render(c, "messages", p)
 }
 

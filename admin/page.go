@@ -96,7 +96,7 @@ func (s *Server) layout(c *fiber.Ctx, title string) Layout {
 		}
 		inside := c.Path() == p.path || p.path != "/" && strings.HasPrefix(c.Path(), p.path+"/") ||
 			p.path == listsPath && strings.HasPrefix(c.Path(), samplesPath) ||
-			p.path == "/messages" && strings.HasPrefix(c.Path(), wavesPath)
+			p.path == "/messages" && (strings.HasPrefix(c.Path(), wavesPath) || strings.HasPrefix(c.Path(), searchesPath))
 		item := NavItem{Title: p.title, Path: p.path, Icon: p.icon, Key: p.key, Current: inside}
 		if p.group != group {
 			item.Group = p.group
@@ -117,6 +117,9 @@ var notices = map[string]string{
 	"signed-out": "You are signed out.",
 	"nothing":    "Nothing had to be changed.",
 	"audited":    "The list was audited.",
+
+	"search-saved":   "The search was saved.",
+	"search-deleted": "The search was deleted.",
 }
 
 // toast returns the notice that the redirect to this page named.

@@ -91,6 +91,12 @@ func routes() []route {
 		{get, "/messages/:id/similar", policy.Read, (*Server).similar, apiOnly},
 
 		{post, bulkPath, policy.BulkAct, (*Server).bulk, both},
+		{get, searchesPath, policy.Read, (*Server).searches, both},
+		{post, searchesPath, policy.Read, (*Server).saveSearch, both},
+		{get, searchesPath + "/new", policy.Read, (*Server).newSearchForm, pageOnly},
+		{del, searchesPath + "/:id", policy.Read, (*Server).deleteSearch, apiOnly},
+		{get, searchesPath + "/:id/delete", policy.Read, (*Server).deleteSearchForm, pageOnly},
+		{post, searchesPath + "/:id/delete", policy.Read, (*Server).deleteSearch, pageOnly},
 
 		{get, wavesPath, policy.Read, (*Server).waves, both},
 		{get, wavesPath + "/:id", policy.Read, (*Server).wave, both},

@@ -152,11 +152,28 @@ func (d Access) ByID(ctx context.Context, id uuid.UUID) (Search, error) {
 	return found[0], nil
 }
 
+// Conflict is the error of a search that contradicts an earlier one.
+type Conflict string
+
+func (c Conflict) Error() string { return string(c) }
+
+// ErrKeyUsed is the error of an Idempotency-Key that saved another search.
+const ErrKeyUsed = Conflict("This Idempotency-Key was used for another search. Send a new one.")
+
 // New describes a search to save.
 type New struct {
 	Name   string
 	Query  string // a query line
 	Shared bool
+	Key    string // a search that is sent again with the same key is saved once
+}
+
+// id returns the id of a search: the same for the same key of the same person.
+func (d Access) id(n New) uuid.UUID {
+	if n.Key == "" {
+		return uuid.New()
+	}
+	return uuid.NewSHA1(d.Person, []byte("search "+n.Key))
 }
 
 // check returns an Invalid for a wrong name, and for a line that is no text or empty.
@@ -187,7 +204,7 @@ func (d Access) Save(ctx context.Context, n New) (Search, error) {
 	if err := messages.Check(ctx, d.Pool, messages.Filter{Q: n.Query}); err != nil {
 		return Search{}, err
 	}
-	id, now := uuid.New(), d.Now().UTC()
+	id, now, fresh := d.id(n), d.Now().UTC(), true
 	err := pgx.BeginFunc(ctx, d.Pool, func(tx pgx.Tx) error {
 		// Two at once must not both be the last one, or have the same name.
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
@@ -195,12 +212,20 @@ func (d Access) Save(ctx context.Context, n New) (Search, error) {
 			return err
 		}
 		var own int
-		var known bool
-		if err := tx.QueryRow(ctx, `SELECT count(*), coalesce(bool_or(name = $2), false) FROM saved_searches
-			WHERE owner_id = $1`, d.Person, n.Name).Scan(&own, &known); err != nil {
+		var known, repeated, same bool
+		if err := tx.QueryRow(ctx, `SELECT count(*), coalesce(bool_or(name = $2), false),
+			coalesce(bool_or(search_id = $3), false),
+			coalesce(bool_or(search_id = $3 AND name = $2 AND query = $4 AND shared = $5), false)
+			FROM saved_searches WHERE owner_id = $1`, d.Person, n.Name, id, n.Query, n.Shared).
+			Scan(&own, &known, &repeated, &same); err != nil {
 			return err
 		}
 		switch {
+		case same:
+			fresh = false
+			return nil
+		case repeated:
+			return ErrKeyUsed
 		case known:
 			return db.Invalid{"name": "You have a saved search of this name. Choose another name, or delete that search."}
 		case own >= MaxOwn:
@@ -217,7 +242,9 @@ func (d Access) Save(ctx context.Context, n New) (Search, error) {
 		return Search{}, db.Translate(err)
 	}
 	s, err := d.ByID(ctx, id)
-	s.New = new(int)
+	if fresh {
+		s.New = new(int)
+	}
 	return s, err
 }
 
