@@ -208,6 +208,8 @@ func bodyOf(r route) any {
 		return addItemsBody{}
 	case "/lists/:id/audit":
 		return auditListBody{}
+	case searchesPath + "/:id/delete":
+		return searchDeleteBody{}
 	case "/lists/:id/remove":
 		return removeItemsBody{}
 	case "/lists/:id/rule":
@@ -355,6 +357,13 @@ func TestBadFields(t *testing.T) {
 func (w *world) restoreAccess() {
 	storetest.Exec(w.t, w.store, "UPDATE users SET role = 'moderator' WHERE user_id = $1", w.colleague)
 	storetest.Exec(w.t, w.store, "UPDATE api_keys SET revoked_at = NULL WHERE user_id = $1", w.key)
+	w.restoreSearch()
+}
+
+// restoreSearch makes the saved search that a request may have deleted.
+func (w *world) restoreSearch() {
+	storetest.Exec(w.t, w.store, `INSERT INTO saved_searches (search_id, owner_id, name, query, shared, created_date)
+		VALUES ($1, $2, 'a search', 'word', true, now()) ON CONFLICT DO NOTHING`, w.search, w.actor.UserID)
 }
 
 // sendField sends a good body with one field changed.

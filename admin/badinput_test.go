@@ -117,9 +117,10 @@ func newWorld(t *testing.T) *world {
 		found.Found == 0 {
 		t.Fatalf("the rule found %d candidates: %v", found.Found, err)
 	}
-	w.search = uuid.New()
 	storetest.Exec(t, s, `INSERT INTO saved_searches (search_id, owner_id, name, query, shared, created_date)
-		VALUES ($1, $2, 'a search', 'word', true, now())`, w.search, w.actor.UserID)
+		SELECT gen_random_uuid(), $1, 'search ' || n, 'word', true, now() FROM generate_series(1, 3) n`, w.actor.UserID)
+	w.search = uuid.New()
+	w.restoreSearch()
 	w.job = uuid.New()
 	storetest.Exec(t, s, `INSERT INTO jobs (job_id, kind, actor_id, via, request, state, total)
 		VALUES ($1, 'apply_list', $2, 'session', '{}', 'queued', 501)`, w.job, w.actor.UserID)

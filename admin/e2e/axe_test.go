@@ -128,6 +128,8 @@ func (w *world) views(t *testing.T) []view {
 		{name: "waves-empty", path: "/waves?min=1000000"},
 		{name: "waves-wrong", path: "/waves?min=many&since=soon", status: 400},
 		{name: "wave", path: w.wave(t)},
+		{name: "searches", path: "/searches"},
+		{name: "search-new", path: "/searches/new?query=watch+lang:de"},
 		{name: "lists", path: "/lists"},
 		{name: "lists-empty", path: "/lists?q=nothing+is+called+this"},
 		{name: "lists-new", path: "/lists", open: func(b *tab) { b.click("a[href^='/lists/new']"); b.see(dialog) }},
