@@ -89,7 +89,7 @@ func goodBody(r route) map[string]any {
 		return map[string]any{"reason": "for the test", "name": "A list", "kind": "custom"}
 	case searchesPath:
 		return map[string]any{"name": "A search " + uuid.NewString(), "query": "word"}
-	case searchesPath + "/:id", searchesPath + "/:id/delete":
+	case searchesPath + "/:id", searchesPath + "/:id/remove":
 		return map[string]any{}
 	case "/samples":
 		return map[string]any{"of": "decisions", "size": 2, "seed": 1}
@@ -208,7 +208,7 @@ func bodyOf(r route) any {
 		return addItemsBody{}
 	case "/lists/:id/audit":
 		return auditListBody{}
-	case searchesPath + "/:id/delete":
+	case searchesPath + "/:id/remove":
 		return searchDeleteBody{}
 	case "/lists/:id/remove":
 		return removeItemsBody{}

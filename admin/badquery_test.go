@@ -37,7 +37,7 @@ func queryOf(r route) any {
 		return queueQuery{}
 	case "GET " + searchesPath + "/new":
 		return searchFormQuery{}
-	case "GET " + searchesPath + "/:id/delete":
+	case "GET " + searchesPath + "/:id/remove":
 		return searchDeleteBody{}
 	case "GET /samples/new":
 		return sampleFormQuery{}

@@ -95,8 +95,8 @@ func routes() []route {
 		{post, searchesPath, policy.Read, (*Server).saveSearch, both},
 		{get, searchesPath + "/new", policy.Read, (*Server).newSearchForm, pageOnly},
 		{del, searchesPath + "/:id", policy.Read, (*Server).deleteSearch, apiOnly},
-		{get, searchesPath + "/:id/delete", policy.Read, (*Server).deleteSearchForm, pageOnly},
-		{post, searchesPath + "/:id/delete", policy.Read, (*Server).deleteSearch, pageOnly},
+		{get, searchesPath + "/:id/remove", policy.Read, (*Server).deleteSearchForm, pageOnly},
+		{post, searchesPath + "/:id/remove", policy.Read, (*Server).deleteSearch, pageOnly},
 
 		{get, wavesPath, policy.Read, (*Server).waves, both},
 		{get, wavesPath + "/:id", policy.Read, (*Server).wave, both},

@@ -118,7 +118,7 @@ func (s savedSearch) News() string {
 func viewSearch(access searches.Access, found searches.Search, back string) savedSearch {
 	s := savedSearch{Search: found, Own: found.OwnerID == access.Person}
 	if access.MayDelete(found) == nil {
-		s.Delete = searchesPath + "/" + found.SearchID.String() + "/delete?" + url.Values{"return": {back}}.Encode()
+		s.Delete = searchesPath + "/" + found.SearchID.String() + "/remove?" + url.Values{"return": {back}}.Encode()
 	}
 	return s
 }
@@ -327,7 +327,8 @@ func (s *Server) keepSearch(c *fiber.Ctx, body searchBody) (searches.Search, err
 	if err != nil {
 		return searches.Search{}, err
 	}
-	saved, err := access.Save(c.UserContext(), searches.New{Name: body.Name, Query: body.Query, Shared: body.Shared, Key: key})
+	saved, err := access.Save(c.UserContext(),
+		searches.New{Name: body.Name, Query: body.Query, Shared: body.Shared, Key: key})
 	var conflict searches.Conflict
 	if errors.As(err, &conflict) {
 		err = &store.Conflict{Why: err.Error()}

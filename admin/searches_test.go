@@ -79,7 +79,8 @@ func TestSavedSearches(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
 	server := newServer(t, s)
-	ann, bob, admin := staff(t, server, policy.Moderator), staff(t, server, policy.DataLead), staff(t, server, policy.Admin)
+	ann, bob := staff(t, server, policy.Moderator), staff(t, server, policy.DataLead)
+	admin := staff(t, server, policy.Admin)
 	write(t, s, "an old watch", "en")
 	a := ann.send(post, searchesAPI, object{"name": "  Watches ", "query": " watch  lang:en ", "shared": true}).want(200)
 	if a.field("name") != "Watches" || a.field("query") != "watch  lang:en" || a.field("shared") != true ||
@@ -128,12 +129,12 @@ func TestSavedSearches(t *testing.T) {
 	for _, c := range []*client{bob, admin} {
 		c.get(apiPrefix + "/messages?search=" + own).want(404)
 		c.send(del, searchesAPI+"/"+own, nil).want(404)
-		c.get(searchesPath + "/" + own + "/delete").want(404)
-		c.post(searchesPath+"/"+own+"/delete", url.Values{}).want(404)
+		c.get(searchesPath + "/" + own + "/remove").want(404)
+		c.post(searchesPath+"/"+own+"/remove", url.Values{}).want(404)
 	}
 	bob.send(del, searchesAPI+"/"+id, nil).want(403)
-	bob.get(searchesPath + "/" + id + "/delete").want(403)
-	bob.post(searchesPath+"/"+id+"/delete", url.Values{}).want(403)
+	bob.get(searchesPath + "/" + id + "/remove").want(403)
+	bob.post(searchesPath+"/"+id+"/remove", url.Values{}).want(403)
 	if a := bob.get(apiPrefix + "/messages?q=other&search=" + id).want(400); !strings.Contains(a.body, "leave out") {
 		t.Errorf("two lines: %s", a.body)
 	}
@@ -213,8 +214,9 @@ func TestSaveSearchOnce(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
 	c := staff(t, newServer(t, s), policy.Moderator)
-	form := url.Values{"name": {"a search"}, "query": {"word"}, "shared": {"true"},
-		"return": {"/messages?q=word"}, "key": {c.get(searchesPath+"/new?query=word").page().Find("[name=key]").AttrOr("value", "")}}
+	key := c.get(searchesPath+"/new?query=word").page().Find("[name=key]").AttrOr("value", "")
+	form := url.Values{"name": {"a search"}, "query": {"word"}, "shared": {"true"}, "return": {"/messages?q=word"},
+		"key": {key}}
 	for range 2 {
 		if to := c.post(searchesPath, form).want(303).header.Get("Location"); to != "/messages?notice=search-saved&q=word" {
 			t.Errorf("it leads to %s", to)
@@ -342,13 +344,14 @@ func TestSavedSearchPages(t *testing.T) {
 		t.Errorf("the line of the fields: %s", line)
 	}
 	tree := storetest.Tree(t, s, storetest.Node{Text: "a prompt"})[0].String()
-	for _, address := range []string{"/messages", "/messages?sort=old", "/messages?q=a+OR", "/messages?q=watch&tree=" + tree} {
+	for _, address := range []string{"/messages", "/messages?sort=old", "/messages?q=a+OR",
+		"/messages?q=watch&tree=" + tree} {
 		if a := c.get(address); a.page().Find("a[href^='/searches/new']").Length() != 0 {
 			t.Errorf("%s can be saved", address)
 		}
 	}
-	names := []string{"<script>alert(1)</script>", "שלום עולם", "\u202eevil\u202c name", strings.Repeat("W", searches.MaxName),
-		`a "quoted" name`, "{{.}} %s", "=1+1"}
+	names := []string{"<script>alert(1)</script>", "שלום עולם", "\u202eevil\u202c name",
+		strings.Repeat("W", searches.MaxName), `a "quoted" name`, "{{.}} %s", "=1+1"}
 	for i, name := range names {
 		c.post(searchesPath, url.Values{"name": {name}, "query": {fmt.Sprint("watch OR x", i)},
 			"return": {"//elsewhere.example/"}}).want(303)
@@ -371,7 +374,7 @@ func TestSavedSearchPages(t *testing.T) {
 		if here.Length() != 1 || !strings.HasSuffix(here.AttrOr("href", ""), saved.SearchID.String()) {
 			t.Errorf("%q is not marked as shown", name)
 		}
-		ask := searchesPath + "/" + saved.SearchID.String() + "/delete?return=" + url.QueryEscape(to)
+		ask := searchesPath + "/" + saved.SearchID.String() + "/remove?return=" + url.QueryEscape(to)
 		sound(t, ask, c.get(ask).want(200))
 	}
 	for _, address := range []string{"/messages", searchesPath, searchesPath + "?format=csv", searchesPath + "?limit=2"} {
@@ -382,7 +385,8 @@ func TestSavedSearchPages(t *testing.T) {
 		t.Errorf("the second page of two: %s", link)
 	}
 	for _, saved := range all {
-		ask := c.get(searchesPath + "/" + saved.SearchID.String() + "/delete?return=/messages").want(200).page().Find("form.act")
+		ask := c.get(searchesPath + "/" + saved.SearchID.String() + "/remove?return=/messages").want(200).page().
+			Find("form.act")
 		to := c.post(ask.AttrOr("action", ""), url.Values{"return": {ask.Find("[name=return]").AttrOr("value", "")}}).
 			want(303).header.Get("Location")
 		if to != "/messages?notice=search-deleted" || !strings.Contains(c.get(to).text("body"), "The search was deleted.") {
