@@ -16,6 +16,7 @@ import (
 	"treewarden/scoring"
 	"treewarden/store"
 	"treewarden/store/accounts"
+	"treewarden/store/searches"
 	"treewarden/store/storetest"
 )
 
@@ -71,6 +72,7 @@ func (w *world) views(t *testing.T) []view {
 	found := w.listOfCandidates(t)
 	sample := w.sampleOf(t, list)
 	colleague := w.colleague(t)
+	deleteSearch := w.savedSearches(t)
 	decided, held := w.decidedCase(t), w.heldCase(t)
 	return []view{
 		{name: "home", path: "/"},
@@ -130,6 +132,8 @@ func (w *world) views(t *testing.T) []view {
 		{name: "wave", path: w.wave(t)},
 		{name: "searches", path: "/searches"},
 		{name: "search-new", path: "/searches/new?query=watch+lang:de"},
+		{name: "search-save", path: "/messages?q=watch", open: func(b *tab) { b.click("a[href^='/searches/new']"); b.see(dialog) }},
+		{name: "search-delete", path: deleteSearch},
 		{name: "lists", path: "/lists"},
 		{name: "lists-empty", path: "/lists?q=nothing+is+called+this"},
 		{name: "lists-new", path: "/lists", open: func(b *tab) { b.click("a[href^='/lists/new']"); b.see(dialog) }},
@@ -217,6 +221,30 @@ func (w *world) views(t *testing.T) []view {
 		{name: "400", path: "/trollboard?frame=decade", status: 400},
 		{name: "409", path: onMessage + "/undelete", status: 409},
 	}
+}
+
+// savedSearches saves searches with names of many kinds, and returns the path of the
+// form that deletes one.
+func (w *world) savedSearches(t *testing.T) string {
+	t.Helper()
+	if w.one(t, "SELECT count(*)::text FROM saved_searches") == "0" {
+		access, err := w.store.Searches(w.staff[policy.Moderator])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, name := range []string{"Watches", "عروض الساعات الرخيصة", strings.Repeat("W", searches.MaxName), "<b>Bold</b>",
+			"Spam in German", "Long words"} {
+			line := "watch OR 时计 spam>0.5 " + strings.Repeat("word", 20*i)
+			if _, err := access.Save(t.Context(), searches.New{Name: name, Query: line, Shared: i%2 == 0}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// Everything is new in one of them.
+		storetest.Exec(t, w.store, "UPDATE saved_searches SET query = 'lang:en' WHERE name = 'Watches'")
+		storetest.Exec(t, w.store, "UPDATE saved_search_looks SET looked_at = '2001-01-01'")
+	}
+	return "/searches/" + w.one(t, "SELECT search_id::text FROM saved_searches WHERE name LIKE 'W%' ORDER BY name DESC LIMIT 1") +
+		"/remove"
 }
 
 // colleague makes accounts and keys with long names and names from right to left, and

@@ -23,7 +23,7 @@ func TestNoPageIsTooWide(t *testing.T) {
 	paths := []string{"/", "/trollboard?frame=total&open=" + strings.TrimPrefix(user, "/users/"), "/users",
 		user, user + "?open=figures", user + "?tab=given", banned + "?tab=actions", user + "/score", user + "/ban",
 		"/messages?lang=all&deleted=include", "/messages/" + message, "/messages/" + message + "/history",
-		"/trees", "/trees/" + tree, "/waves", w.wave(t), "/waves?min=2", "/searches", "/searches/new?query=watch",
+		"/trees", "/trees/" + tree, "/waves", w.wave(t), "/waves?min=2", "/searches", "/searches/new?query=watch", w.savedSearches(t),
 		"/audit", "/actions/" + one("SELECT max(seq)::text FROM actions WHERE kind = 'ban'"),
 		"/queue", w.decidedCase(t), w.heldCase(t), "/insights", "/insights?step=hour", "/lists", list, list + "/compare", "/samples", w.sampleOf(t, list), w.jobOf(t, list, "running", 1200),
 		"/settings/scoring", "/settings/scoring?try=1&frame=total&weights[red_flags]=5", "/settings/roles",
@@ -42,6 +42,7 @@ func TestNoPageIsTooWide(t *testing.T) {
 // first row is in the upper half of the window, a card of at most 130 pixels.
 func TestPhone(t *testing.T) {
 	w := demonstration(t)
+	w.savedSearches(t)
 	b := signedIn(t, w, policy.Moderator)
 	b.size(narrow)
 	user := "/users/" + w.one(t, `SELECT user_id::text FROM messages WHERE NOT deleted GROUP BY user_id
