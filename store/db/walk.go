@@ -32,7 +32,9 @@ type Walk struct {
 	Fits  func(texts []string) bool
 	// Limit is the time after which the walk is cut. It looks at some rows at least.
 	Limit time.Duration
-	Least time.Duration // the least time for its first rows; 0: leastTime
+	// Least is the least time for its first rows; 0 stands for leastTime. A walk that
+	// sets it may be cut before it has a place to go on from.
+	Least time.Duration
 
 	from    []string // the place to begin after; nil for the beginning
 	back    bool
@@ -79,7 +81,7 @@ func (w *Walk) run(ctx context.Context, tx Conn) error {
 	for size := max(firstStep, w.Most); ; size = min(4*size, largest) {
 		looked, err := w.step(ctx, tx, at, nil, size, true)
 		if isTimeout(err) && ctx.Err() == nil {
-			if w.last == nil { // there must be a place to go on from
+			if w.last == nil && w.Least == 0 { // there must be a place to go on from
 				_, err := w.ranges(ctx, tx, at, 0)
 				return err
 			}

@@ -94,8 +94,9 @@ func (d Access) All(ctx context.Context, p db.Page, limit time.Duration) (db.Lis
 // leastCount is the least time to begin a count with.
 const leastCount = 10 * time.Millisecond
 
-// count counts the new results of searches. Each takes at most half of the time that
-// is left, so that one slow search leaves time for the others.
+// count counts the new results of searches. Each takes about half of the time that is
+// left at most, so that one slow search leaves time for the others: a walk has its time
+// for each of the two statements that find its first rows.
 func (d Access) count(ctx context.Context, items []Search, limit time.Duration) error {
 	// What waits for a connection is ended too.
 	limited, cancel := context.WithTimeout(ctx, limit)
@@ -106,7 +107,7 @@ func (d Access) count(ctx context.Context, items []Search, limit time.Duration) 
 		if left < leastCount {
 			return nil
 		}
-		n, err := d.newResults(limited, items[i], min(left/2, d.Searcher.Limit))
+		n, err := d.newResults(limited, items[i], min(left/4, d.Searcher.Limit))
 		if err != nil {
 			return err
 		}
