@@ -10,8 +10,8 @@ import (
 	"treewarden/store/lists"
 	"treewarden/store/messages"
 	"treewarden/store/samples"
-	"treewarden/store/selection"
 	"treewarden/store/searches"
+	"treewarden/store/selection"
 )
 
 // MaxListItems is the maximum number of messages that one action adds to a list
