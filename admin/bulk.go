@@ -20,8 +20,8 @@ import (
 
 func init() {
 	describe("POST /bulk", openapi.Method{
-		Summary: "Act on many messages at once: on ids, on what a filter finds, or on a wave. Messages of staff, those " +
-			"outside the actor's languages and those that staff reviewed otherwise are left out. Above 100 targets, " +
+		Summary: "Act on many messages at once: on ids, on what a filter finds, or on a wave. Those outside the actor's " +
+			"languages and those that staff reviewed otherwise are left out, and a ban leaves out staff. Above 100 targets, " +
 			"expected must be the number that a preview counted",
 		Body:   []any{actBody{}, bulkBody{}},
 		Fields: []string{"kind", "on", "reason", "list", "until", "preview", "expected", "ids", "filter", "wave"},

@@ -162,7 +162,7 @@ func (p bulkPage) LeftOut() (why []string) {
 		n    int64
 		text string
 	}{
-		{counts.Protected.Self, "by you or in your trees"},
+		{counts.Protected.Self, "by you"},
 		{counts.Protected.NotPermitted, "by people on whom you may not act"},
 		{counts.Protected.Staff, "by other staff"},
 		{counts.Protected.Language, "outside your languages"},

@@ -26,8 +26,8 @@ func init() {
 	register(Kind{
 		Name: bulkKind, Target: bulkKind, Place: 118, Title: "Act on many messages", Button: "Act", Past: "Acted in bulk:",
 		Permission: policy.BulkAct, Undoable: true, Previewable: true, NeedsReason: true, Destructive: true,
-		Effect: always("Acts on all these messages at once. Those of staff, those outside your languages and those that " +
-			"staff reviewed otherwise stay as they are. One undo brings everything back."),
+		Effect: always("Acts on all these messages at once. Those outside your languages and those that staff reviewed " +
+			"otherwise stay as they are, and a ban leaves out staff. One undo brings everything back."),
 		aspects: []aspect{banAspect, deletionAspect, stateAspect, reviewAspect, itemsAspect{}},
 	}, bulkAct)
 }

@@ -166,8 +166,9 @@ func TestBulkOnFilterAndWave(t *testing.T) {
 	}
 }
 
-// TestBulkProtects leaves out staff, the actor, those whose rank is too high, and what
-// staff reviewed otherwise; to add to a list protects nobody.
+// TestBulkProtects bans neither staff nor the actor nor those whose rank is too high, and
+// leaves out what staff reviewed otherwise. Other kinds act on messages and trees whoever
+// wrote them.
 func TestBulkProtects(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -184,10 +185,12 @@ func TestBulkProtects(t *testing.T) {
 	} {
 		for _, kind := range selection.Kinds {
 			p := bulk(kind, ids...)
-			want, expected := c.want, int64(1)
+			want, expected := selection.Protected{}, int64(4)
 			switch kind {
 			case selection.List:
-				p.List, want, expected = &list, selection.Protected{}, 4
+				p.List = &list
+			case selection.Ban:
+				want, expected = c.want, 1
 			case selection.Accept:
 				storetest.Exec(t, w.Store, "UPDATE messages SET review_result = NULL")
 			}
@@ -204,8 +207,10 @@ func TestBulkProtects(t *testing.T) {
 			}
 		}
 	}
-	wantOne(t, w.Store, "0", `SELECT count(*) FROM action_objects o JOIN actions a ON a.id = o.action_id AND a.kind = 'bulk'
-		WHERE o.object_type <> 'list_item' AND o.object_id = ANY ($1)`, ids[:3])
+	wantOne(t, w.Store, "2", `SELECT count(DISTINCT o.action_id) FROM action_objects o
+		JOIN actions a ON a.id = o.action_id AND a.kind = 'bulk' WHERE o.object_type = 'user'`)
+	wantOne(t, w.Store, "0", `SELECT count(*) FROM action_objects WHERE object_type = 'user' AND object_id = ANY ($1)`,
+		[]uuid.UUID{w.moderator.UserID, peer.UserID, w.admin.UserID})
 
 	act(t, w.Store, peer, store.Act{Kind: "review", Target: w.reply, Params: store.ReviewParams{Result: "accepted"}})
 	preview := previewed(t, w.Store, w.moderator, bulk(selection.Reject, w.reply, w.deep))

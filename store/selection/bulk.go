@@ -151,8 +151,9 @@ func (o On) Find(ctx context.Context, c db.Conn, search messages.Searcher) (ids 
 // Protected counts the messages that a bulk act leaves out, by the first reason that
 // holds. To add messages to a list changes nothing of them, so that it leaves out none.
 type Protected struct {
-	// Self, NotPermitted and Staff are the messages of, or in trees of, the actor, people
-	// on whom the actor may not act, and other staff.
+	// Self, NotPermitted and Staff are, for a ban, the messages of the actor, of people on
+	// whom the actor may not act, and of other staff. Other kinds are about messages and
+	// trees, whoever wrote them.
 	Self         int64 `json:"self"`
 	NotPermitted int64 `json:"not_permitted"`
 	Staff        int64 `json:"staff"`
@@ -249,10 +250,8 @@ type Actor struct {
 // source tells, in SQL over messages m, trees t and authors u, what one kind of bulk act
 // reads of a message.
 type source struct {
-	// person is the table of whom the act is about, author u or owner of the tree w.
-	person string
-	lang   string
-	done   string // there is nothing to do
+	lang string
+	done string // there is nothing to do
 	// decided: staff decided otherwise.
 	decided string
 }
@@ -264,13 +263,12 @@ const (
 )
 
 var sources = map[string]source{
-	Delete: {"u", messageLang, "m.deleted", "false"},
-	Reject: {"u", messageLang, "m.review_result IS FALSE", "m.review_by_staff AND m.review_result"},
-	Accept: {"u", messageLang, "m.review_result IS TRUE", "m.review_by_staff AND NOT m.review_result"},
-	Ban: {"u", userLang,
-		"u.user_id IS NULL OR (" + tables.UserStatusSQL + ") <> '" + tables.Active + "'", "false"},
-	Halt: {"w", treeLang, "t.state = '" + tables.Halted + "'", "false"},
-	List: {"u", messageLang, "", "false"}, // Read sets done
+	Delete: {messageLang, "m.deleted", "false"},
+	Reject: {messageLang, "m.review_result IS FALSE", "m.review_by_staff AND m.review_result"},
+	Accept: {messageLang, "m.review_result IS TRUE", "m.review_by_staff AND NOT m.review_result"},
+	Ban:    {userLang, "u.user_id IS NULL OR (" + tables.UserStatusSQL + ") <> '" + tables.Active + "'", "false"},
+	Halt:   {treeLang, "t.state = '" + tables.Halted + "'", "false"},
+	List:   {messageLang, "", "false"}, // Read sets done
 }
 
 // Read reads the targets of a bulk act on messages, whose users and trees are locked. It
@@ -282,13 +280,11 @@ func Read(ctx context.Context, c db.Conn, act Act, ids []uuid.UUID, by Actor) (t
 		s.done = "EXISTS (SELECT FROM list_items i WHERE i.list_id = " + q.Arg(*act.List) +
 			" AND i.message_id = m.message_id)"
 	}
-	q.Columns = "m.tree_id, m.message_id, m.user_id, " + s.person + ".user_id, " + s.person + ".role, coalesce(" +
-		s.person + ".auth_method = 'key', false), " + s.lang + ", coalesce(" + s.done + ", false), coalesce(" + s.decided +
-		", false)"
+	q.Columns = "m.tree_id, m.message_id, m.user_id, u.role, coalesce(u.auth_method = 'key', false), " + s.lang +
+		", coalesce(" + s.done + ", false), coalesce(" + s.decided + ", false)"
 	q.From = "unnest(" + q.Arg(db.IDArray(ids)) + `::uuid[]) WITH ORDINALITY AS selected(message_id, place)
 		JOIN message_trees x ON x.message_id = selected.message_id
-		JOIN (` + messages.Tables + `) ON m.tree_id = x.tree_id AND m.message_id = x.message_id
-		LEFT JOIN users w ON w.user_id = t.user_id`
+		JOIN (` + messages.Tables + `) ON m.tree_id = x.tree_id AND m.message_id = x.message_id`
 	if act.On.Filter != nil {
 		if err := act.On.Filter.Narrow(&q); err != nil {
 			return t, err
@@ -300,20 +296,17 @@ func Read(ctx context.Context, c db.Conn, act Act, ids []uuid.UUID, by Actor) (t
 		return t, err
 	}
 	var tree, message uuid.UUID
-	var author, person *uuid.UUID
+	var author *uuid.UUID
 	var role *string
 	var key, done, decided bool
 	var lang string
 	users, trees, found := map[uuid.UUID]bool{}, map[uuid.UUID]bool{}, 0
-	_, err = pgx.ForEachRow(rows, []any{&tree, &message, &author, &person, &role, &key, &lang, &done, &decided},
+	_, err = pgx.ForEachRow(rows, []any{&tree, &message, &author, &role, &key, &lang, &done, &decided},
 		func() error {
 			found++
 			count := &t.Counts.Unchanged
 			if !done {
-				count = nil
-				if act.Kind != List {
-					count = t.Counts.Protected.reason(by, person, role, key, lang, decided)
-				}
+				count = t.Counts.Protected.reason(act.Kind, by, author, role, key, lang, decided)
 			}
 			if count != nil {
 				*count++
@@ -338,14 +331,17 @@ func Read(ctx context.Context, c db.Conn, act Act, ids []uuid.UUID, by Actor) (t
 // reason returns the count of the reason for which a message is left out, nil if there
 // is none.
 func (p *Protected) reason(
-	by Actor, person *uuid.UUID, role *string, key bool, lang string, decided bool,
+	kind string, by Actor, author *uuid.UUID, role *string, key bool, lang string, decided bool,
 ) *int64 {
+	ofAuthor := kind == Ban && author != nil
 	switch {
-	case person != nil && *person == by.ID:
+	case kind == List:
+		return nil
+	case ofAuthor && *author == by.ID:
 		return &p.Self
-	case person != nil && (*role != policy.General || key) && !by.MayActOn(*role, key):
+	case ofAuthor && (*role != policy.General || key) && !by.MayActOn(*role, key):
 		return &p.NotPermitted
-	case person != nil && *role != policy.General:
+	case ofAuthor && *role != policy.General:
 		return &p.Staff
 	case !policy.Covers(by.Languages, lang):
 		return &p.Language
