@@ -90,9 +90,9 @@
         field?.select();
         return Boolean(field);
       }
-      case "x": {
+      case "x": case "X": {
         const box = currentRow()?.querySelector("input[type=checkbox]");
-        box?.click();
+        box?.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, shiftKey: event.shiftKey }));
         return Boolean(box);
       }
       case "Enter": {

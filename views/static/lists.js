@@ -33,27 +33,44 @@
   });
 }
 
-// Items of a list are selected to be removed at once. The button shows their
-// number.
+// Rows are selected to be acted on at once. The form names their boxes in data-selects.
+// The button with a count shows their number. Shift, with a click or with the key x,
+// extends the selection from the box before.
 {
+  let last = null;
+  const boxesOf = (form) =>
+    [...form.elements].filter((el) => el.name === form.dataset.selects && el.type === "checkbox");
+
   function count() {
-    const form = document.getElementById("remove-selected");
-    const all = form?.querySelector("[data-select-all]");
-    if (!all) return;
-    const boxes = [...form.elements].filter((el) => el.name === "item");
-    const n = boxes.filter((box) => box.checked).length;
-    for (const box of boxes) box.closest("tr").classList.toggle("selected", box.checked);
-    all.checked = n === boxes.length;
-    all.indeterminate = n > 0 && n < boxes.length;
-    form.querySelector(".count").textContent = n > 0 ? ` (${n})` : "";
-    form.querySelector("button").disabled = n === 0;
+    for (const form of document.querySelectorAll("form[data-selects]")) {
+      const boxes = boxesOf(form);
+      const n = boxes.filter((box) => box.checked).length;
+      for (const box of boxes) box.closest("tr").classList.toggle("selected", box.checked);
+      const all = form.querySelector("[data-select-all]");
+      all.checked = n > 0 && n === boxes.length;
+      all.indeterminate = n > 0 && n < boxes.length;
+      const shown = form.querySelector(".count");
+      shown.textContent = n > 0 ? ` (${n})` : "";
+      shown.closest("button").disabled = n === 0;
+    }
   }
 
   on("change", "[data-select-all]", (event, all) => {
-    for (const el of all.form.elements) if (el.name === "item") el.checked = all.checked;
+    for (const box of boxesOf(all.form)) box.checked = all.checked;
     count();
   });
-  on("change", "[form=remove-selected]", count);
+  on("click", "[data-row] input[type=checkbox]", (event, box) => {
+    if (!box.form?.dataset.selects) return;
+    const boxes = boxesOf(box.form);
+    const from = boxes.indexOf(last);
+    last = box;
+    if (!event.shiftKey || from < 0) return;
+    const to = boxes.indexOf(box);
+    for (const between of boxes.slice(Math.min(from, to), Math.max(from, to) + 1)) between.checked = box.checked;
+  });
+  on("change", "[form]", (event, box) => {
+    if (box.form?.dataset.selects) count();
+  });
   addEventListener("pageshow", count); // a browser checks boxes again after the scripts ran
   enhancers.push(count);
 }
