@@ -165,6 +165,8 @@ func TestHostileQueries(t *testing.T) {
 				address := path + "?" + url.Values{name: {payloads[i]}}.Encode()
 				a := c.get(address)
 				switch {
+				case a.status == 422 && path == "/messages" && name == "q": // a line that cannot be read
+					checkInert(t, address, a.page())
 				case a.status != 200 && a.status != 400 && a.status != 404 && a.status != 431:
 					t.Errorf("%s: %d", address, a.status)
 				case strings.HasPrefix(a.header.Get("Content-Type"), "text/html"):

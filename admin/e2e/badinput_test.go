@@ -16,7 +16,7 @@ import (
 const foreign = `(() => {
 	const ours = new Set(("html head meta title link script body a abbr article bdi br button caption code " +
 		"datalist dd del details dialog div dl dt em fieldset figcaption figure footer form h1 h2 h3 header hr input " +
-		"ins kbd label legend li main meter nav ol option p pre section select small span strong summary " +
+		"ins kbd label legend li main mark meter nav ol option p pre section select small span strong summary " +
 		"table tbody td textarea tfoot th thead time tr ul blockquote svg path rect circle line polyline g text").split(" "));
 	const inText = new Set("p br hr em strong del blockquote pre code bdi ul ol li table thead tbody tr th td span div a"
 		.split(" "));

@@ -9,8 +9,7 @@ import (
 // TestSelect selects messages by keys: x selects one, Shift and x all up to another one.
 // The button says how many, and leads to a preview of these.
 func TestSelect(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+	w := demonstration(t)
 	b := signedIn(t, w, policy.Moderator)
 	b.visit("/messages")
 	const chosen = `document.querySelectorAll("[name=id]:checked").length`
@@ -25,7 +24,7 @@ func TestSelect(t *testing.T) {
 	b.see(button + ":disabled")
 	want(1, "jx")
 	want(4, "jjjX")
-	b.wantText(button, "Selected messages (4)…")
+	b.wantText(button, "Selected messages… (4)")
 	want(3, "kx")
 	want(4, "x?")
 	b.wantText("#keys", "select up to here")

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"syscall"
 )
@@ -137,6 +138,22 @@ func (a account) ensureDir(path string) error {
 	}
 	if err != nil {
 		return fmt.Errorf("make a folder for the server: %w", err)
+	}
+	return nil
+}
+
+// own gives the files of a folder to the server's account: a log of the same day of the
+// week, which another account wrote, would keep the server from starting.
+func (a account) own(dir string) error {
+	if !a.switched {
+		return nil
+	}
+	entries, err := os.ReadDir(dir)
+	for _, entry := range entries {
+		err = errors.Join(err, os.Lchown(filepath.Join(dir, entry.Name()), int(a.uid), int(a.gid)))
+	}
+	if err != nil {
+		return fmt.Errorf("give the files of %s to user %s: %w", dir, a.name, err)
 	}
 	return nil
 }

@@ -100,6 +100,9 @@ func (s *Server) launch(ctx context.Context) error {
 	if err := f.account.ensureDir(f.path("log")); err != nil {
 		return err
 	}
+	if err := f.account.own(f.path("log")); err != nil {
+		return err
+	}
 	text := settings(f.serverPath(f.path("log")), o.Connections)
 	if err := f.writeOwned(filepath.Join(f.cluster(), settingsFile), text); err != nil {
 		return fmt.Errorf("write the server's settings: %w", err)
