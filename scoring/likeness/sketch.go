@@ -55,7 +55,7 @@ func Sketch(text string) []int32 {
 		bin := hash >> 32 * bins >> 32
 		least[bin] = min(least[bin], uint32(hash))
 	})
-	return bandsOf(densify(&least))
+	return bandsOf(densify(&least)[:], Bands)
 }
 
 // scratches holds memory for the letters of a text; longer texts are rare.
@@ -94,17 +94,19 @@ var donors = sync.OnceValue(func() *[bins][]uint8 {
 	return &all
 })
 
-// bandsOf returns the hash of each band. The place of a band is part of its hash,
-// so that a number stands for the same band in all sketches.
-func bandsOf(values *[bins]uint32) []int32 {
-	sketch := make([]int32, Bands)
-	var band [1 + 4*rows]byte
+// bandsOf returns the hash of each band, of which there are n of the same length. The
+// place of a band is part of its hash, so that a number stands for the same band in all
+// sketches.
+func bandsOf(values []uint32, n int) []int32 {
+	sketch, of := make([]int32, n), len(values)/n
+	var memory [1 + 4*max(rows, wordRows)]byte
+	band := memory[:1+4*of]
 	for i := range sketch {
 		band[0] = byte(i)
-		for k, v := range values[i*rows : (i+1)*rows] {
+		for k, v := range values[i*of : (i+1)*of] {
 			binary.LittleEndian.PutUint32(band[1+4*k:], v)
 		}
-		sketch[i] = int32(uint32(xxhash.Sum64(band[:])))
+		sketch[i] = int32(uint32(xxhash.Sum64(band)))
 	}
 	return sketch
 }

@@ -1,7 +1,6 @@
 package likeness
 
 import (
-	"encoding/binary"
 	"math"
 	"strings"
 	"unicode"
@@ -50,16 +49,7 @@ func WordSketch(text string) []int32 {
 	if !any {
 		return nil
 	}
-	sketch := make([]int32, WordBands)
-	var band [1 + 4*wordRows]byte
-	for i := range sketch {
-		band[0] = byte(i)
-		for k, v := range least[i*wordRows : (i+1)*wordRows] {
-			binary.LittleEndian.PutUint32(band[1+4*k:], v)
-		}
-		sketch[i] = int32(uint32(xxhash.Sum64(band[:])))
-	}
-	return sketch
+	return bandsOf(least[:], WordBands)
 }
 
 // mix is the output function of SplitMix64, shortened to 32 bits.
