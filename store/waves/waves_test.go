@@ -273,9 +273,10 @@ func TestWorkers(t *testing.T) {
 	}
 
 	// Each try has a little more time than the one before it, so that one batch or
-	// another is stopped at each of its statements.
+	// another is stopped at each of its statements. It is a tenth more, so that all tries
+	// together take only some times as long as a batch, however slow that is.
 	cut := 0
-	for allowed := 2 * time.Millisecond; pending(t, stopped); allowed += time.Millisecond {
+	for allowed := 2 * time.Millisecond; pending(t, stopped); allowed += max(time.Millisecond, allowed/10) {
 		short, stop := context.WithTimeout(t.Context(), allowed)
 		_, err := waves.KeepUp(short, storetest.DB(t, stopped))
 		stop()
