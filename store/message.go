@@ -78,7 +78,7 @@ func (s *Store) Messages(ctx context.Context, actor Actor, f MessageFilter) (Lis
 }
 
 func (s *Store) searcher() messages.Searcher {
-	return messages.Searcher{Pool: s.pools.Searches, Limit: s.searchTime}
+	return messages.Searcher{Pool: s.pools.Searches, Limit: s.searchTime, Frequencies: &s.frequencies}
 }
 
 // MessagesNamed reads the beginnings of messages by their ids, for pages.

@@ -39,7 +39,8 @@ type Store struct {
 	// not made a job, and the number of messages that a preview looks at.
 	searchAtOnce int // 200,000; less in tests
 	// searchTime is the time after which a search of messages is cut.
-	searchTime time.Duration
+	searchTime  time.Duration
+	frequencies messages.Frequencies // of the terms of texts
 }
 
 // Open connects to the database at a URL. It does not migrate it.

@@ -22,6 +22,12 @@ type Query struct {
 	args          []any
 }
 
+// clone returns a query to which conditions can be added.
+func (q Query) clone() Query {
+	q.conditions, q.args = slices.Clone(q.conditions), slices.Clone(q.args)
+	return q
+}
+
 // Arg adds an argument and returns its placeholder.
 func (q *Query) Arg(v any) string {
 	q.args = append(q.args, v)
@@ -164,6 +170,15 @@ func (q *Query) bound(o Order) Order {
 		}
 	}
 	return o.Bound(q.From, q.conditions, args)
+}
+
+// Of returns the order by the columns of the same names in another table.
+func (o Order) Of(table string) Order {
+	o.Keys = slices.Clone(o.Keys)
+	for i, k := range o.Keys {
+		o.Keys[i].Expr = table + k.Expr[strings.LastIndexByte(k.Expr, '.'):]
+	}
+	return o
 }
 
 // key returns the SQL of a row's place in the order, as a cursor has it.

@@ -19,11 +19,7 @@ type Walk struct {
 	// Candidates finds the rows to look at. Its only column is an array of texts, which
 	// Fits gets.
 	Candidates Query
-	// Narrow, if set, narrows the candidates by an index that has all rows that fit.
-	// Before that, the walk takes the first Plain rows in their order and Sift adds the
-	// condition: so many fit that a page of them is read sooner than their index.
-	Narrow, Sift func(*Query)
-	Plain        int
+	Narrow     *Narrow // nil if there is no index that helps
 	// All finds at least the same rows, by conditions that cost little. Its columns do
 	// not matter.
 	All   Query
@@ -39,8 +35,26 @@ type Walk struct {
 	from    []string // the place to begin after; nil for the beginning
 	back    bool
 	started time.Time
+	saved   bool // there is a savepoint
+	looked  int
 	found   [][]string // the keys
 	last    []string   // the place up to which it has looked; nil for none
+}
+
+// Narrow narrows the candidates of a walk to those that have a row in another table,
+// which an index finds.
+type Narrow struct {
+	// From is the table. It has a row for each row that fits, and maybe others. Columns
+	// are those that Order and Join need.
+	From, Columns string
+	Where         func(*Query) // adds the conditions on the table
+	Order         Order        // the order of the walk, by columns of the table
+	Join          string       // the condition that joins the table and the candidates
+	// Sift adds the conditions to the candidates themselves. For the time of First, the
+	// walk looks at them in their order without the index: it is set if so many fit that
+	// they are found sooner than by reading all rows that the index finds.
+	Sift  func(*Query)
+	First time.Duration
 }
 
 // The sizes of the steps of a walk, in rows: the first step is small, for what is
@@ -60,152 +74,195 @@ var errCut = errors.New("the time of the walk is over")
 // Run walks in a transaction until there are enough rows, there are no more
 // candidates, or the time is over. It returns the keys of the rows in the order of the
 // walk, and whether it was cut.
-func (w *Walk) Run(ctx context.Context, tx Conn) (keys [][]string, cut bool, err error) {
+func (w *Walk) Run(ctx context.Context, tx pgx.Tx) (keys [][]string, cut bool, err error) {
 	w.started = time.Now()
 	err = w.run(ctx, tx)
 	if cut = errors.Is(err, errCut); cut {
 		err = nil
 	}
+	if w.saved && err == nil {
+		_, err = tx.Exec(ctx, "ROLLBACK TO SAVEPOINT walk; RELEASE SAVEPOINT walk") // resets what timed sets
+	}
 	return w.found, cut, Translate(err)
 }
 
-func (w *Walk) run(ctx context.Context, tx Conn) error {
-	at := w.from
-	if w.Narrow != nil && w.Plain > 0 {
-		end, err := w.ranges(ctx, tx, at, w.Plain)
-		if err != nil || end == nil || len(w.found) >= w.Most {
-			return err
+func (w *Walk) run(ctx context.Context, tx pgx.Tx) error {
+	narrowed := w.Narrow == nil || w.Narrow.First == 0
+	for size := w.Most; ; size = min(4*size, largest) {
+		if narrowed {
+			size = max(size, firstStep)
 		}
-		at = end
-	}
-	for size := max(firstStep, w.Most); ; size = min(4*size, largest) {
-		looked, err := w.step(ctx, tx, at, nil, size, true)
-		if isTimeout(err) && ctx.Err() == nil {
-			if w.last == nil && w.Least == 0 { // there must be a place to go on from
-				_, err := w.ranges(ctx, tx, at, 0)
-				return err
-			}
+		at := w.last
+		if at == nil {
+			at = w.from
+		}
+		looked, err := w.step(ctx, tx, at, nil, size, narrowed)
+		switch {
+		case isTimeout(err) && ctx.Err() == nil && !narrowed:
+			narrowed = true
+			continue
+		case isTimeout(err) && ctx.Err() == nil && w.last == nil && w.Least == 0: // there must be a place to go on from
+			return w.ranges(ctx, tx, at)
+		case isTimeout(err) && ctx.Err() == nil:
+			return errCut
+		case err != nil || len(w.found) >= w.Most || looked < size:
+			return err
+		case w.left() <= 0 && w.looked >= firstStep:
 			return errCut
 		}
-		if err != nil || len(w.found) >= w.Most || looked < size {
-			return err
-		}
-		if at = w.last; w.left() <= 0 {
-			return errCut
-		}
+		narrowed = narrowed || time.Since(w.started) >= w.Narrow.First
 	}
 }
 
 // ranges walks over all rows from one place to the next, and looks at the candidates
-// between them. So it gets on even if there are none for long. It ends after a number
-// of rows, the narrowed ones without an end if that is 0, and returns the place where;
-// nil if there are no more rows.
-func (w *Walk) ranges(ctx context.Context, tx Conn, at []string, most int) (end []string, err error) {
-	walked := 0
-	for size := firstRange; most == 0 || walked < most; size = min(2*size, largest) {
-		if walked > 0 && w.left() <= 0 {
-			return nil, errCut
+// between them. So it gets on even if there are none for long.
+func (w *Walk) ranges(ctx context.Context, tx pgx.Tx, at []string) error {
+	for size := firstRange; ; size = min(2*size, largest) {
+		if size > firstRange && w.left() <= 0 {
+			return errCut
 		}
-		n := size
-		if most > 0 {
-			n = min(size, most-walked)
-		}
-		walked += n
-		to, err := w.placeAfter(ctx, tx, at, n)
+		to, err := w.placeAfter(ctx, tx, at, size)
 		if err == nil {
-			_, err = w.step(ctx, tx, at, to, 0, most == 0)
+			_, err = w.step(ctx, tx, at, to, 0, true)
 		}
 		switch {
 		case isTimeout(err) && ctx.Err() == nil && w.last == nil:
-			return nil, context.DeadlineExceeded
+			return context.DeadlineExceeded
 		case isTimeout(err) && ctx.Err() == nil:
-			return nil, errCut
+			return errCut
 		case err != nil || len(w.found) >= w.Most || to == nil:
-			return nil, err
+			return err
 		}
 		at, w.last = to, to
 	}
-	return at, nil
 }
 
 func (w *Walk) left() time.Duration { return w.Limit - time.Since(w.started) }
 
-// timed runs a statement within the time that is left.
-func (w *Walk) timed(ctx context.Context, tx Conn, do func() error) error {
+// timed runs a query within a time. It is planned with its own values each time, even
+// when it is prepared: one plan for all would be the same for words that every text
+// has and for words that none has.
+func (w *Walk) timed(
+	ctx context.Context, tx pgx.Tx, limit time.Duration, sql string, args []any, read func(pgx.Rows) error,
+) error {
+	batch := &pgx.Batch{}
+	if w.saved {
+		batch.Queue("RELEASE SAVEPOINT walk")
+	}
+	batch.Queue("SAVEPOINT walk")
+	batch.Queue(`SELECT set_config('statement_timeout', $1, true), set_config('plan_cache_mode', 'force_custom_plan', true)`,
+		fmt.Sprint(max(1, limit.Milliseconds())))
+	batch.Queue(sql, args...)
+	results := tx.SendBatch(ctx, batch)
+	err := func() error {
+		for range batch.Len() - 1 {
+			if _, err := results.Exec(); err != nil {
+				return err
+			}
+		}
+		w.saved = true
+		rows, err := results.Query()
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		if err := read(rows); err != nil {
+			return err
+		}
+		rows.Close()
+		return rows.Err()
+	}()
+	err = cmp.Or(err, results.Close())
+	if w.saved && (isTimeout(err) || errors.Is(err, errCut)) {
+		_, also := tx.Exec(ctx, "ROLLBACK TO SAVEPOINT walk")
+		err = errors.Join(err, also)
+	}
+	return err
+}
+
+// timeFor returns the time that the next query of the walk has.
+func (w *Walk) timeFor(narrowed bool) time.Duration {
 	left := w.left()
-	if w.last == nil {
+	if w.looked < firstStep {
 		left = max(left*2/3, cmp.Or(w.Least, leastTime))
 	}
-	if _, err := tx.Exec(ctx, fmt.Sprintf("SAVEPOINT walk; SET LOCAL statement_timeout = %d",
-		max(1, left.Milliseconds()))); err != nil {
-		return err
+	if !narrowed {
+		left = min(left, w.Narrow.First)
 	}
-	err := do()
-	if err != nil && !isTimeout(err) && !errors.Is(err, errCut) {
-		return err
-	}
-	// The time may be over after the last row that was wanted, too.
-	_, also := tx.Exec(ctx, "ROLLBACK TO SAVEPOINT walk; RELEASE SAVEPOINT walk")
-	return errors.Join(err, also)
+	return left
 }
 
 // placeAfter returns the place of the row that is n rows after another place; nil if
 // there are less.
-func (w *Walk) placeAfter(ctx context.Context, tx Conn, at []string, n int) (place []string, err error) {
-	q, desc := w.All, w.Order.Desc != w.back
-	q.conditions, q.args = slices.Clone(q.conditions), slices.Clone(q.args)
+func (w *Walk) placeAfter(ctx context.Context, tx pgx.Tx, at []string, n int) (place []string, err error) {
+	q, desc := w.All.clone(), w.Order.Desc != w.back
 	q.Columns = w.Order.key()
 	if at != nil {
 		q.beyond(w.Order, at, desc, false)
 	}
-	err = w.timed(ctx, tx, func() error {
-		err := tx.QueryRow(ctx, fmt.Sprintf("%s ORDER BY %s OFFSET %d LIMIT 1", q.sql(), w.Order.by(desc), n-1),
-			planned(q.args)...).Scan(&place)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
+	sql := fmt.Sprintf("%s ORDER BY %s OFFSET %d LIMIT 1", q.sql(), w.Order.by(desc), n-1)
+	return place, w.timed(ctx, tx, w.timeFor(true), sql, q.args, func(rows pgx.Rows) error {
+		if rows.Next() {
+			return rows.Scan(&place)
 		}
-		return err
+		return nil
 	})
-	return place, err
+}
+
+// candidates returns the query of the candidates after a place, up to another one (nil
+// for the end), and at most a number of them (0 for all), by the index or not. Rows of
+// the index that are no candidates have no texts.
+func (w *Walk) candidates(at, to []string, most int, byIndex bool) (sql string, args []any) {
+	q, desc := w.Candidates.clone(), w.Order.Desc != w.back
+	limited := func(q *Query, o Order) string {
+		if at != nil {
+			q.beyond(o, at, desc, false)
+		}
+		if to != nil {
+			q.beyond(o, to, desc, true)
+		}
+		sql := q.sql() + " ORDER BY " + o.by(desc)
+		if most > 0 {
+			sql += fmt.Sprintf(" LIMIT %d", most)
+		}
+		return sql
+	}
+	if !byIndex {
+		if w.Narrow != nil {
+			w.Narrow.Sift(&q)
+		}
+		q.Columns = w.Order.key() + ", " + q.Columns
+		return limited(&q, w.Order), q.args
+	}
+	n := w.Narrow
+	in := Query{Columns: n.Columns, From: n.From, args: q.args}
+	n.Where(&in)
+	rows := limited(&in, n.Order)
+	q.args = in.args
+	q.Where(n.Join)
+	q.Columns += " AS texts"
+	return "SELECT " + n.Order.key() + ", c.texts FROM (" + rows + ") w LEFT JOIN LATERAL (" + q.sql() +
+		") c ON true ORDER BY " + n.Order.by(desc), q.args
 }
 
 // step looks at the candidates after a place, up to another one (nil for the end), and
 // at most a number of them (0 for all), narrowed or not. It returns how many it looked
 // at.
-func (w *Walk) step(ctx context.Context, tx Conn, at, to []string, most int, narrowed bool) (looked int, err error) {
-	q, desc := w.Candidates, w.Order.Desc != w.back
-	q.conditions, q.args = slices.Clone(q.conditions), slices.Clone(q.args)
-	q.Columns = w.Order.key() + ", " + q.Columns
-	if narrow := w.Narrow; narrow != nil {
-		if !narrowed {
-			narrow = w.Sift
-		}
-		narrow(&q)
-	}
-	if at != nil {
-		q.beyond(w.Order, at, desc, false)
-	}
-	if to != nil {
-		q.beyond(w.Order, to, desc, true)
-	}
-	sql := q.sql() + " ORDER BY " + w.Order.by(desc)
-	if most > 0 {
-		sql += fmt.Sprintf(" LIMIT %d", most)
-	}
-	return looked, w.timed(ctx, tx, func() error {
-		rows, err := tx.Query(ctx, sql, planned(q.args)...)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
+func (w *Walk) step(
+	ctx context.Context, tx pgx.Tx, at, to []string, most int, narrowed bool,
+) (looked int, err error) {
+	byIndex := narrowed && w.Narrow != nil
+	sql, args := w.candidates(at, to, most, byIndex)
+	err = w.timed(ctx, tx, w.timeFor(narrowed), sql, args, func(rows pgx.Rows) error {
 		for rows.Next() {
 			var key, texts []string
 			if err := rows.Scan(&key, &texts); err != nil {
 				return err
 			}
 			looked++
+			w.looked++
 			w.last = key
-			if w.Fits(texts) {
+			if texts != nil && w.Fits(texts) {
 				if w.found = append(w.found, key); len(w.found) >= w.Most {
 					return nil
 				}
@@ -214,8 +271,12 @@ func (w *Walk) step(ctx context.Context, tx Conn, at, to []string, most int, nar
 				return errCut
 			}
 		}
-		return rows.Err()
+		return nil
 	})
+	if isTimeout(err) && len(w.found) >= w.Most {
+		err = nil // it was over after the last row that was wanted
+	}
+	return looked, err
 }
 
 // Estimate returns the number of rows that PostgreSQL expects of a query.
@@ -247,7 +308,7 @@ func isTimeout(err error) bool {
 // FetchWalked reads one page of a walk: the keys of its rows in the order of the list,
 // and the cursors. The cursors are bound to the candidates' conditions and to what
 // else the rows depend on.
-func FetchWalked(ctx context.Context, tx Conn, w Walk, p Page, bound ...any) (List[[]string], error) {
+func FetchWalked(ctx context.Context, tx pgx.Tx, w Walk, p Page, bound ...any) (List[[]string], error) {
 	var page List[[]string]
 	limit, err := p.Size()
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -19,6 +20,7 @@ import (
 // New is a new message, of whose text nothing was derived yet.
 type New struct {
 	TreeID, MessageID uuid.UUID
+	CreatedDate       *time.Time // nil if it is not known
 	Text              string
 }
 
@@ -40,17 +42,17 @@ func (d *Deriver) Start(messages []New) {
 		for i := range messages {
 			m := &messages[i]
 			d.memory = search.Terms(m.Text, d.memory)
-			add(&d.sketches, m, likeness.Sketch(m.Text))
-			add(&d.terms, m, d.memory)
+			d.sketches.Row(3)
+			d.sketches.UUID(m.TreeID)
+			d.sketches.UUID(m.MessageID)
+			d.sketches.Ints(likeness.Sketch(m.Text))
+			d.terms.Row(4)
+			d.terms.UUID(m.TreeID)
+			d.terms.UUID(m.MessageID)
+			d.terms.Time(m.CreatedDate)
+			d.terms.Ints(d.memory)
 		}
 	}()
-}
-
-func add(rows *db.CopyRows, m *New, numbers []int32) {
-	rows.Row(3)
-	rows.UUID(m.TreeID)
-	rows.UUID(m.MessageID)
-	rows.Ints(numbers)
 }
 
 // Stop waits for the goroutine.
@@ -62,17 +64,18 @@ func (d *Deriver) Send(ctx context.Context, tx pgx.Tx) error {
 	if err := d.sketches.Send(ctx, tx, "sketches", "tree_id, message_id, bands"); err != nil {
 		return err
 	}
-	return d.terms.Send(ctx, tx, "message_terms", "tree_id, message_id, terms")
+	return d.terms.Send(ctx, tx, "message_terms", "tree_id, message_id, created_date, terms")
 }
 
 // insertSQL inserts what is derived, from arrays; the numbers of a message are
 // text. %s is what happens to a message that is known.
 const insertSQL = `WITH derived AS MATERIALIZED (
-	SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) d(tree, id, bands, terms)
+	SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[]) d(tree, id, date, bands, terms)
 ), sketched AS (
 	INSERT INTO sketches (tree_id, message_id, bands) SELECT tree, id, bands::integer[] FROM derived ORDER BY tree, id%s
 )
-INSERT INTO message_terms (tree_id, message_id, terms) SELECT tree, id, terms::integer[] FROM derived ORDER BY tree, id%s`
+INSERT INTO message_terms (tree_id, message_id, created_date, terms)
+SELECT tree, id, coalesce(date, '-infinity'), terms::integer[] FROM derived ORDER BY tree, id%s`
 
 // keepKnown and replaceKnown are what happens to a message that is known.
 var (
@@ -80,18 +83,20 @@ var (
 	keepKnown    = fmt.Sprintf(insertSQL, " ON CONFLICT DO NOTHING", " ON CONFLICT DO NOTHING")
 	replaceKnown = fmt.Sprintf(insertSQL, " ON CONFLICT (tree_id, message_id) DO UPDATE SET bands = excluded.bands, "+
 		"changed = excluded.changed",
-		" ON CONFLICT (tree_id, message_id) DO UPDATE SET terms = excluded.terms")
+		" ON CONFLICT (tree_id, message_id) DO UPDATE SET terms = excluded.terms, "+
+			"created_date = excluded.created_date")
 )
 
-// Insert returns a statement that inserts what is derived from new messages.
-func Insert(trees, messages []uuid.UUID, texts []string) (sql string, args []any) {
+// Insert returns a statement that inserts what is derived from new messages. A date is
+// nil if it is not known.
+func Insert(trees, messages []uuid.UUID, dates []*time.Time, texts []string) (sql string, args []any) {
 	bands, terms := make([]string, len(texts)), make([]string, len(texts))
 	var memory []int32
 	for i, text := range texts {
 		memory = search.Terms(text, memory)
 		bands[i], terms[i] = ArrayOf(likeness.Sketch(text)), ArrayOf(memory)
 	}
-	return insertNew, []any{db.IDArray(trees), db.IDArray(messages), bands, terms}
+	return insertNew, []any{db.IDArray(trees), db.IDArray(messages), dates, bands, terms}
 }
 
 // ArrayOf returns numbers as PostgreSQL writes an array.
@@ -109,7 +114,7 @@ func ArrayOf(numbers []int32) string {
 // Refresh derives anew from texts that have changed. It takes a query for the
 // tree_id and message_id of the messages, whose trees must be locked.
 func Refresh(ctx context.Context, c db.Conn, messages string, args ...any) error {
-	found, err := read(ctx, c, `SELECT m.tree_id, m.message_id, m.text FROM messages m
+	found, err := read(ctx, c, `SELECT m.tree_id, m.message_id, nullif(m.created_date, '-infinity'), m.text FROM messages m
 		WHERE (m.tree_id, m.message_id) IN (`+messages+`)`, args...)
 	if err == nil {
 		err = write(ctx, c, found, replaceKnown)
@@ -126,6 +131,18 @@ func RefreshEdited(ctx context.Context, c db.Conn, action int64) error {
 		action)
 }
 
+// Redate brings the dates beside the terms up to those of messages that have changed. It
+// takes a query as Refresh does.
+func Redate(ctx context.Context, c db.Conn, messages string, args ...any) error {
+	_, err := c.Exec(ctx, `UPDATE message_terms w SET created_date = m.created_date FROM messages m
+		WHERE (m.tree_id, m.message_id) IN (`+messages+`) AND w.tree_id = m.tree_id AND w.message_id = m.message_id
+			AND w.created_date <> m.created_date`, args...)
+	if err != nil {
+		return fmt.Errorf("date the terms of texts: %w", err)
+	}
+	return nil
+}
+
 func read(ctx context.Context, c db.Conn, sql string, args ...any) ([]New, error) {
 	rows, err := c.Query(ctx, sql, args...)
 	if err != nil {
@@ -133,7 +150,7 @@ func read(ctx context.Context, c db.Conn, sql string, args ...any) ([]New, error
 	}
 	var found []New
 	var m New
-	_, err = pgx.ForEachRow(rows, []any{&m.TreeID, &m.MessageID, &m.Text}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&m.TreeID, &m.MessageID, &m.CreatedDate, &m.Text}, func() error {
 		found = append(found, m)
 		return nil
 	})
@@ -146,11 +163,11 @@ func write(ctx context.Context, c db.Conn, messages []New, sql string) error {
 		return nil
 	}
 	trees, ids := make([]uuid.UUID, len(messages)), make([]uuid.UUID, len(messages))
-	texts := make([]string, len(messages))
+	dates, texts := make([]*time.Time, len(messages)), make([]string, len(messages))
 	for i, m := range messages {
-		trees[i], ids[i], texts[i] = m.TreeID, m.MessageID, m.Text
+		trees[i], ids[i], dates[i], texts[i] = m.TreeID, m.MessageID, m.CreatedDate, m.Text
 	}
-	_, args := Insert(trees, ids, texts)
+	_, args := Insert(trees, ids, dates, texts)
 	_, err := c.Exec(ctx, sql, args...)
 	return err
 }

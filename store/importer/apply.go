@@ -143,7 +143,8 @@ func (w *batchWrite) message(item *incoming, i int) error {
 		w.stale = append(w.stale, m.MessageID)
 	} else {
 		w.fresh = append(w.fresh, m.MessageID)
-		w.underived = append(w.underived, derived.New{TreeID: item.tree, MessageID: m.MessageID, Text: m.Text})
+		w.underived = append(w.underived, derived.New{TreeID: item.tree, MessageID: m.MessageID,
+			CreatedDate: m.CreatedDate, Text: m.Text})
 		rows.directoryRow(m.MessageID, item.tree)
 	}
 	if w.o.DryRun && (!known || k.Digest != nil) {

@@ -112,13 +112,13 @@ func (in *run) storeMessages() {
 		return
 	}
 	trees, ids, parents, authors := make([]uuid.UUID, n), make([]uuid.UUID, n), make([]*uuid.UUID, n), make([]uuid.UUID, n)
-	created, roles, langs := make([]time.Time, n), make([]string, n), make([]*string, n)
+	created, roles, langs := make([]*time.Time, n), make([]string, n), make([]*string, n)
 	texts, models := make([]string, n), make([]*string, n)
 	depths, synthetic, deleted, byStaff := make([]int, n), make([]bool, n), make([]bool, n), make([]bool, n)
 	deletedAt, deletedBy, roots := make([]*time.Time, n), make([]*int64, n), make([]*uuid.UUID, n)
 	for i, m := range in.changes.messages {
 		item := m.item
-		trees[i], ids[i], parents[i], authors[i], created[i] = m.tree, m.id, m.parent, item.user, item.at
+		trees[i], ids[i], parents[i], authors[i], created[i] = m.tree, m.id, m.parent, item.user, &item.at
 		roles[i], langs[i], texts[i], models[i], depths[i] = m.role, item.Lang, *m.text, item.ModelName, m.depth
 		synthetic[i], deleted[i], byStaff[i] = item.Synthetic != nil && *item.Synthetic, m.deleted, m.byStaff
 		deletedAt[i], deletedBy[i], roots[i] = m.deletedAt, m.deletedBy, m.root
@@ -135,7 +135,7 @@ func (in *run) storeMessages() {
 			$12::boolean[], $13::boolean[], $14::timestamptz[], $15::bigint[], $16::uuid[])`,
 		db.IDArray(trees), db.IDArray(ids), parents, db.IDArray(authors), created, roles, langs, texts, models, depths,
 		synthetic, deleted, byStaff, deletedAt, deletedBy, roots)
-	sql, args := derived.Insert(trees, ids, texts)
+	sql, args := derived.Insert(trees, ids, created, texts)
 	in.Queue(sql, args...)
 }
 

@@ -26,8 +26,9 @@ const CutNote = "This search takes long and was ended: go on with the next page 
 
 // Searcher looks for words in texts, on connections of its own.
 type Searcher struct {
-	Pool  *pgxpool.Pool
-	Limit time.Duration // of one search
+	Pool        *pgxpool.Pool
+	Limit       time.Duration // of one search
+	Frequencies *Frequencies
 }
 
 // In runs a search in one snapshot.
@@ -57,11 +58,12 @@ func (f Filter) prepare(ctx context.Context, c db.Conn) (prepared, error) {
 	return p, f.CheckNames(ctx, c)
 }
 
-// walk returns the walk over the messages that a filter finds, in an order.
-func (p prepared) walk(ctx context.Context, c db.Conn, o db.Order, limit time.Duration) (db.Walk, error) {
+// walk returns the walk over the messages that a filter finds, in an order, that ends
+// after a number of them.
+func (p prepared) walk(ctx context.Context, tx pgx.Tx, s Searcher, o db.Order, most int) (db.Walk, error) {
 	w := db.Walk{
 		Candidates: db.Query{Columns: "ARRAY[" + SearchedSQL("m.text") + "]", From: "messages m"},
-		All:        db.Query{From: "messages m"}, Order: o, Limit: limit,
+		All:        db.Query{From: "messages m"}, Order: o, Most: most, Limit: s.Limit,
 		Fits: func(texts []string) bool {
 			_, fits := p.line.Match(texts[0])
 			return fits
@@ -82,57 +84,45 @@ func (p prepared) walk(ctx context.Context, c db.Conn, o db.Order, limit time.Du
 	if p.Until != nil {
 		w.All.Where("m.created_date < ?", *p.Until)
 	}
-	return w, narrowByTerms(ctx, c, p.line, &w)
+	return w, s.narrow(ctx, tx, p.line, &w)
 }
 
 // SearchedSQL returns the part of a text that is searched.
 func SearchedSQL(text string) string { return fmt.Sprintf("left(%s, %d)", text, search.MaxSearched) }
 
-// maxPlain is the most rows that a search for common words looks at without the index.
-const maxPlain = 20_000
+// firstTime is the time for which a search for common words looks at messages without
+// the index.
+const firstTime = 500 * time.Millisecond
 
-// narrowByTerms makes a walk over messages m use the index of the terms that a line
-// needs, if it needs any and all texts have their terms.
-//
-// It decides itself between the index and a look at the newest messages. PostgreSQL
-// expects one row of a join by two columns, and would read all messages that have a
-// common word to show the newest ones.
-func narrowByTerms(ctx context.Context, c db.Conn, line search.Query, w *db.Walk) error {
+// narrow makes a walk over messages m use the index of the terms that a line needs, if it
+// needs any and all texts have their terms.
+func (s Searcher) narrow(ctx context.Context, tx pgx.Tx, line search.Query, w *db.Walk) error {
 	needs := line.Needs()
 	if len(needs) == 0 {
 		return nil
 	}
-	if complete, err := derived.Complete(ctx, c); err != nil || !complete {
+	if complete, err := derived.Complete(ctx, tx); err != nil || !complete {
 		return err
 	}
-	byTerms := db.Query{Columns: "1", From: "message_terms w"}
-	needTerms(&byTerms, needs)
-	with, err := db.Estimate(ctx, c, byTerms)
-	if err != nil {
-		return err
+	w.Narrow = &db.Narrow{
+		From: "message_terms w", Columns: "w.tree_id, w.message_id, w.created_date",
+		Where: func(q *db.Query) { needTerms(q, needs) },
+		Order: w.Order.Of("w"),
+		Join:  "m.tree_id = w.tree_id AND m.message_id = w.message_id",
+		Sift: func(q *db.Query) {
+			// A subquery is not made a join, so that the rows are read in their order.
+			_, _ = q.Wrap(`coalesce((SELECT %s FROM message_terms w
+				WHERE w.tree_id = m.tree_id AND w.message_id = m.message_id), false)`, func() error {
+				needTerms(q, needs)
+				return nil
+			})
+		},
 	}
-	all, err := db.Estimate(ctx, c, db.Query{Columns: "1", From: "messages m"})
-	if err != nil {
-		return err
+	common, err := s.Frequencies.read(ctx, tx)
+	if err == nil && common.inOrder(needs, w.Most) {
+		w.Narrow.First = firstTime
 	}
-	w.Narrow = func(q *db.Query) {
-		q.From += " JOIN message_terms w ON w.tree_id = m.tree_id AND w.message_id = m.message_id"
-		needTerms(q, needs)
-	}
-	w.Sift = func(q *db.Query) {
-		// A subquery is not made a join, so that the rows are read in their order.
-		_, _ = q.Wrap(`coalesce((SELECT %s FROM message_terms w
-			WHERE w.tree_id = m.tree_id AND w.message_id = m.message_id), false)`, func() error {
-			needTerms(q, needs)
-			return nil
-		})
-	}
-	// By the index, all rows with the terms are read. Without it, a page is full after
-	// all/with rows for each of its rows. Both take about the same time for a row.
-	if float64(with)*float64(with) > db.DefaultPage*float64(all) {
-		w.Plain = min(with, maxPlain)
-	}
-	return nil
+	return err
 }
 
 // needTerms adds the conditions that message_terms w has what a line needs.
@@ -158,8 +148,12 @@ func needTerms(q *db.Query, needs [][][]int32) {
 }
 
 // page reads one page of a search.
-func (p prepared) page(ctx context.Context, tx pgx.Tx, o db.Order, limit time.Duration) (db.List[Message], error) {
-	w, err := p.walk(ctx, tx, o, limit)
+func (p prepared) page(ctx context.Context, tx pgx.Tx, s Searcher, o db.Order) (db.List[Message], error) {
+	size, err := p.Page.Size()
+	if err != nil {
+		return db.List[Message]{}, err
+	}
+	w, err := p.walk(ctx, tx, s, o, size)
 	if err != nil {
 		return db.List[Message]{}, err
 	}
@@ -233,7 +227,7 @@ func All(ctx context.Context, c db.Conn, s Searcher, f Filter) (list db.List[Mes
 	}
 	if len(p.line.Groups) > 0 {
 		err = s.In(ctx, func(tx pgx.Tx) (err error) {
-			list, err = p.page(ctx, tx, o, s.Limit)
+			list, err = p.page(ctx, tx, s, o)
 			return err
 		})
 		return list, err
@@ -283,12 +277,12 @@ func CountSome(ctx context.Context, c db.Conn, s Searcher, f Filter, most int) (
 		return 0, false, err
 	}
 	err = s.In(ctx, func(tx pgx.Tx) error {
-		w, err := p.walk(ctx, tx, newest, s.Limit)
+		w, err := p.walk(ctx, tx, s, newest, most)
 		if err != nil {
 			return err
 		}
 		var keys [][]string
-		w.Most, w.Least = most, s.Limit
+		w.Least = s.Limit
 		keys, cut, err = w.Run(ctx, tx)
 		n = len(keys)
 		return err
@@ -338,11 +332,10 @@ func IDs(ctx context.Context, c db.Conn, s Searcher, f Filter, most int) ([]uuid
 // ids returns the ids of all messages that a search finds, up to a number.
 func (p prepared) ids(ctx context.Context, s Searcher, most int) (ids []uuid.UUID, err error) {
 	err = s.In(ctx, func(tx pgx.Tx) error {
-		w, err := p.walk(ctx, tx, newest, s.Limit)
+		w, err := p.walk(ctx, tx, s, newest, most)
 		if err != nil {
 			return err
 		}
-		w.Most = most
 		keys, cut, err := w.Run(ctx, tx)
 		if cut {
 			err = errUncounted

@@ -32,7 +32,8 @@ func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 // text, and returns the number of messages.
 func checkSketches(t *testing.T, s *store.Store) int {
 	t.Helper()
-	rows, err := storetest.DB(t, s).Query(t.Context(), `SELECT m.message_id, m.text, s.bands, w.terms FROM messages m
+	rows, err := storetest.DB(t, s).Query(t.Context(), `SELECT m.message_id, m.text, s.bands, w.terms,
+			coalesce(w.created_date = m.created_date, false) FROM messages m
 		FULL JOIN sketches s ON s.tree_id = m.tree_id AND s.message_id = m.message_id
 		FULL JOIN message_terms w ON w.tree_id = m.tree_id AND w.message_id = m.message_id`)
 	if err != nil {
@@ -41,13 +42,15 @@ func checkSketches(t *testing.T, s *store.Store) int {
 	var id *uuid.UUID
 	var text *string
 	var bands, terms []int32
-	n := 0
-	if _, err := pgx.ForEachRow(rows, []any{&id, &text, &bands, &terms}, func() error {
+	n, dated := 0, false
+	if _, err := pgx.ForEachRow(rows, []any{&id, &text, &bands, &terms, &dated}, func() error {
 		n++
 		if id == nil || bands == nil || !slices.Equal(bands, likeness.Sketch(*text)) {
 			t.Errorf("message %v has the sketch %v", id, bands)
 		} else if terms == nil || !slices.Equal(terms, search.Terms(*text, nil)) {
 			t.Errorf("message %v has the terms %v", id, terms)
+		} else if !dated {
+			t.Errorf("the terms of message %v have another date", id)
 		}
 		return nil
 	}); err != nil {
@@ -129,6 +132,14 @@ func TestImport(t *testing.T) {
 	checkSketches(t, s)
 	if found := duplicates(t, s, 0.8, ""); len(found) != 1 || found[ids[2]].OtherID != ids[1] {
 		t.Errorf("after the second import: %v", found)
+	}
+	imported(t, s, bytes.ReplaceAll(lines(ids, []string{"en"}, []string{recipe, weather, weather + " So it goes.", "no"}),
+		[]byte(`"2024-01-01`), []byte(`"2024-01-02`)))
+	checkSketches(t, s)
+	var date time.Time
+	if err := storetest.DB(t, s).QueryRow(t.Context(), "SELECT min(created_date) FROM message_terms").Scan(&date); err != nil ||
+		date.Before(time.Date(2024, 1, 2, 0, 0, 0, 0, time.UTC)) {
+		t.Errorf("after an import with later dates: %v, %v", date, err)
 	}
 }
 

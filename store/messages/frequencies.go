@@ -1,0 +1,94 @@
+package messages
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Frequencies keeps how common each term is in the texts, as PostgreSQL's statistics say.
+// It may be used by several goroutines.
+type Frequencies struct {
+	mu   sync.Mutex
+	last frequencies
+	at   time.Time
+}
+
+// frequenciesFor is how long frequencies are kept.
+const frequenciesFor = time.Minute
+
+// frequencies are how common terms are.
+type frequencies struct {
+	texts float64           // the number of texts; -1 if it is not known
+	of    map[int32]float64 // the share of texts that have a term, for the most common ones
+	rest  float64           // the highest share that another term may have
+}
+
+// read returns the frequencies, from the database if they are old.
+func (f *Frequencies) read(ctx context.Context, tx pgx.Tx) (frequencies, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if time.Since(f.at) < frequenciesFor {
+		return f.last, nil
+	}
+	var terms []int32
+	var shares []float64
+	next := frequencies{of: map[int32]float64{}}
+	// After the shares of the terms stand the lowest one, the highest and that of nulls.
+	err := tx.QueryRow(ctx, `SELECT c.reltuples, coalesce(s.most_common_elems::text::integer[], '{}'),
+			coalesce(s.most_common_elem_freqs::float8[], '{}')
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = 'terms'
+		WHERE c.oid = 'message_terms'::regclass`).Scan(&next.texts, &terms, &shares)
+	if err != nil {
+		return next, fmt.Errorf("read how common terms are: %w", err)
+	}
+	if len(shares) > len(terms) {
+		next.rest = shares[len(terms)]
+	}
+	for i, term := range terms {
+		next.of[term] = shares[i]
+	}
+	f.last, f.at = next, time.Now()
+	return next, nil
+}
+
+// share returns the share of texts that have what a line needs, if terms are in texts
+// independently of each other.
+func (f frequencies) share(needs [][][]int32) float64 {
+	all := 1.0
+	for _, alternatives := range needs {
+		none := 1.0
+		for _, terms := range alternatives {
+			each := 1.0
+			for _, term := range terms {
+				of, ok := f.of[term]
+				if !ok {
+					of = f.rest
+				}
+				each *= of
+			}
+			none *= 1 - each
+		}
+		all *= 1 - none
+	}
+	return all
+}
+
+// sortCost and siftCost are the costs of a row that the index finds, which is read and
+// sorted with the others, and of one that is looked at in the order of dates, with a look
+// for its terms. Only their ratio matters: see the benchmark of searches.
+const (
+	sortCost = 1
+	siftCost = 3
+)
+
+// inOrder reports whether the first rows that have what a line needs are found sooner by
+// looking at the messages in their order than by reading all that the index finds.
+func (f frequencies) inOrder(needs [][][]int32, rows int) bool {
+	share := f.share(needs)
+	return share > 0 && siftCost*min(float64(rows)/share, f.texts) < sortCost*share*f.texts
+}
