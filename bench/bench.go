@@ -61,6 +61,7 @@ var sections = []section{
 	{"ingest", (*bench).measureIngest},
 	{"delete", (*bench).measureDelete},
 	{"ban", (*bench).measureBan},
+	{"bulk", (*bench).measureBulk},
 	{"lists", (*bench).measureLists},
 	{"queue", (*bench).measureQueue},
 	{"cursor", (*bench).measureCursors},
