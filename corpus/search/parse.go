@@ -41,6 +41,7 @@ type parser struct {
 	query   Query
 	parts   int // with filters
 	regexes int
+	names   bool // whether the line finds names: see [Names]
 	// last is what stands before: an OR takes the part before it as a side.
 	last   item
 	orFrom int // the place of the last OR
@@ -110,6 +111,10 @@ func (p *parser) raw() string {
 // item reads one condition or OR.
 func (p *parser) item() error {
 	start, not := p.at, false
+	if raw := p.raw(); p.names && isSigns(raw) {
+		p.at += len(raw)
+		return p.add(Part{Text: raw, Start: start, End: p.at})
+	}
 	if p.line[p.at] == '-' {
 		not = true
 		p.at++
@@ -132,7 +137,16 @@ func (p *parser) item() error {
 		part.Kind = Regex
 		part.Text, err = p.slashed()
 	default:
-		if isFilter, err := p.filter(start, not); isFilter {
+		isFilter, err := p.filter(start, not)
+		switch {
+		case isFilter && p.names:
+			end := p.at
+			if fault := (*SyntaxError)(nil); errors.As(err, &fault) {
+				end = fault.End // of a value whose quote is not closed, too
+			}
+			return p.wrong(start, end, "Names have no filters: put quotes around %s to look for this text.",
+				shown(p.line[start:end]))
+		case isFilter:
 			return err
 		}
 		part.Text = p.raw()
@@ -183,7 +197,7 @@ func (p *parser) add(part Part) error {
 			}
 			return p.wrong(part.Start, part.End, "The regular expression cannot be used: %s.", fault.Why)
 		}
-	} else if part.pattern = newPattern(part.Kind, part.Text); part.pattern == nil {
+	} else if part.prepare(p.names); part.pattern == nil && part.name == nil {
 		return p.wrong(part.Start, part.End, "%s has no letter, digit or emoji: leave it out, or search for signs "+
 			"with an expression, as in /\\?!/%s.", shown(p.line[part.Start:part.End]), hint(part.Text))
 	}
@@ -194,6 +208,15 @@ func (p *parser) add(part Part) error {
 	}
 	p.last = aPart
 	return nil
+}
+
+// prepare makes a word or phrase ready to be found in texts or in names. A part that
+// cannot be found gets no pattern.
+func (p *Part) prepare(inNames bool) {
+	p.pattern = newPattern(p.Kind, p.Text)
+	if inNames {
+		p.name = newNamePattern(*p)
+	}
 }
 
 // hint tells people who put spaces around the sign of a filter what to do.

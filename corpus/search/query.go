@@ -64,6 +64,7 @@ type Part struct {
 	Start, End int
 
 	pattern *pattern       // of a word or phrase
+	name    *namePattern   // of one that is looked for in names, but for phrases with a word
 	regex   *regexp.Regexp // of a regex
 }
 

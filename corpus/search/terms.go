@@ -85,6 +85,7 @@ type token struct {
 type cutter struct {
 	letters []byte // the folded letters of all tokens
 	tokens  []token
+	after   bool // something stands after the last token
 }
 
 var cutters = sync.Pool{New: func() any { return new(cutter) }}
@@ -131,6 +132,7 @@ func (c *cutter) cut(text string) {
 		})
 		end = i
 	}
+	c.after = end < len(f.Units)
 }
 
 // add adds a letter. The four letters i, I, ı and İ are one: I and i are the same
