@@ -232,7 +232,7 @@ func (s *Store) Lists(ctx context.Context, actor Actor, f lists.Filter) (List[li
 	if err := need(actor, policy.ListRead); err != nil {
 		return List[lists.List]{}, err
 	}
-	return lists.All(ctx, s.pool, f)
+	return lists.All(ctx, s.pool, s.searcher(), f)
 }
 
 // CountMessages counts the messages that a filter finds, up to one more than

@@ -29,7 +29,7 @@ func TestNames(t *testing.T) {
 			"two wordsmiths", "two|words"}},
 		{`"ann"`, []string{"Ann", "ann-lee"}, []string{"Anna", "Joann"}},
 		{"“two words”", []string{"two words"}, []string{"words two"}},
-		{`"spam`+`"`, []string{"spam!"}, []string{"xXspammer99"}},
+		{`"spam` + `"`, []string{"spam!"}, []string{"xXspammer99"}},
 		// Negations and alternatives
 		{"-bot", []string{"Ann", "", "b.o.t"}, []string{"bot", "Abbott", "Ann|robot", "BOT 7"}},
 		{"spam -bot", []string{"spammer"}, []string{"spambot", "spam|bot", "bot"}},
@@ -162,7 +162,7 @@ func FuzzNames(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, line, name string) {
 		quoted, err := ParseNames(Part{Kind: Phrase, Text: name}.String())
-		if err == nil && !quoted.Fit(name) {
+		if err == nil && folded(name) != "" && !quoted.Fit(name) {
 			t.Errorf("%q does not fit itself", name)
 		}
 		n, err := ParseNames(line)

@@ -51,7 +51,10 @@ type View struct {
 	// Within holds languages of which one, or a variety, is the user's first; nil
 	// for any.
 	Within []string
-	Name   string // part of the display name, in any case
+	// Name stands for what Named tells of display names: a view with the same Name
+	// has the same users. Named is not called if Name is empty.
+	Name  string
+	Named func(displayName string) bool
 }
 
 // Place is the position of a user in a view: the value that the view is ordered

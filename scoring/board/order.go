@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"github.com/google/uuid"
-	"golang.org/x/text/unicode/norm"
 
 	"treewarden/scoring"
 )
@@ -24,7 +23,7 @@ type orderKey struct {
 	weights            [scoring.NumSignals]float64
 	sort, status, lang string
 	within             string // with a separator before each language; empty for nil
-	part               string
+	name               string
 }
 
 // order holds the users of one view in order.
@@ -33,9 +32,7 @@ type order struct {
 	view   View
 	window int
 	scorer scoring.Scorer
-	part   string // the part of the name, in lower case and composed
-	forms  bool   // whether part has two Unicode forms
-	used   int    // the time of the last use
+	used   int // the time of the last use
 
 	followed int // the number of the next change to follow
 	fresh    bool
@@ -47,7 +44,7 @@ type order struct {
 func (v View) key() orderKey {
 	k := orderKey{
 		window: v.Window, legacy: v.Formula.Legacy, sort: v.Sort,
-		status: v.Status, lang: v.Lang, part: norm.NFC.String(strings.ToLower(v.Name)),
+		status: v.Status, lang: v.Lang, name: v.Name,
 	}
 	if v.Within != nil {
 		k.within = ";" + strings.Join(v.Within, ";")
@@ -69,8 +66,7 @@ func (b *Board) order(v View) *order {
 		if len(b.orders) >= ordersKept {
 			b.forgetOne()
 		}
-		o = &order{view: v, window: slices.Index(scoring.Windows, v.Window), scorer: v.Formula.Scorer(), part: key.part,
-			forms: norm.NFD.String(key.part) != key.part}
+		o = &order{view: v, window: slices.Index(scoring.Windows, v.Window), scorer: v.Formula.Scorer()}
 		b.orders[key] = o
 	}
 	o.used = b.clock
@@ -178,14 +174,7 @@ func (o *order) holds(u *User) bool {
 	case o.view.Within != nil && !o.view.writesWithin(u):
 		return false
 	}
-	return o.part == "" || o.named(u.Name)
-}
-
-// named reports whether a name holds the part of the view, in any case and in
-// either Unicode form.
-func (o *order) named(name string) bool {
-	name = strings.ToLower(name)
-	return strings.Contains(name, o.part) || o.forms && strings.Contains(norm.NFC.String(name), o.part)
+	return o.view.Name == "" || o.view.Named(u.Name)
 }
 
 // writesWithin reports whether the language of most messages of a user is one of

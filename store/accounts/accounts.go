@@ -10,8 +10,11 @@ import (
 
 	"github.com/google/uuid"
 
+	"treewarden/corpus/search"
 	"treewarden/policy"
 	"treewarden/store/db"
+	"treewarden/store/messages"
+	"treewarden/store/names"
 	"treewarden/store/sessions"
 	"treewarden/store/tables"
 )
@@ -214,18 +217,19 @@ func one[T any](found []T, err error) (T, error) {
 	return found[0], nil
 }
 
-// Filter narrows the list of accounts to names that hold a text, and to a role.
+// Filter narrows the list of accounts by a line that finds names, and to a role.
 type Filter struct {
 	Q, Role string
 	db.Page
 }
 
 // Page returns one page of the accounts, by name.
-func Page(ctx context.Context, c db.Conn, f Filter) (db.List[Account], error) {
+func Page(ctx context.Context, c db.Conn, s messages.Searcher, f Filter) (db.List[Account], error) {
 	q := db.Query{Columns: columns, From: from}
 	q.Where(with)
-	if f.Q != "" {
-		q.Where(q.Holds(f.Q, "u.display_name", "u.username"))
+	line, err := search.ParseNames(f.Q)
+	if err != nil {
+		return db.List[Account]{}, err
 	}
 	if f.Role != "" {
 		q.Where("u.role = ?", f.Role)
@@ -234,12 +238,14 @@ func Page(ctx context.Context, c db.Conn, f Filter) (db.List[Account], error) {
 		db.Keyed
 		Account
 	}
-	rows, next, prev, err := db.Fetch[row](ctx, c, q, db.Order{Name: "staff", Keys: []db.Key{
+	byName := db.Order{Name: "staff", Keys: []db.Key{
 		{Expr: "lower(u.display_name)", Typ: "text"}, {Expr: "u.user_id", Typ: "uuid"},
-	}}, f.Page)
+	}}
+	rows, page, err := names.Fetch[row](ctx, c, s, q, byName,
+		names.Filter{Line: line, Texts: "u.display_name, u.username", From: "users u"}, f.Page)
 	items := make([]Account, len(rows))
 	for i, r := range rows {
 		items[i] = r.Account
 	}
-	return db.List[Account]{Items: items, Next: next, Prev: prev}, err
+	return db.List[Account]{Items: items, Next: page.Next, Prev: page.Prev, Cut: page.Cut, Note: page.Note}, err
 }

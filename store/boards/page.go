@@ -9,13 +9,14 @@ import (
 
 	"github.com/google/uuid"
 
+	"treewarden/corpus/search"
 	"treewarden/scoring"
 	"treewarden/scoring/board"
 	"treewarden/store/db"
 	"treewarden/store/tables"
 )
 
-// BoardFilter selects a trollboard. Sort is score (default), rate, red_flags,
+// BoardFilter selects a trollboard. Q is a line that finds display names. Sort is score (default), rate, red_flags,
 // downvotes, spam, toxicity or messages, always in descending order.
 type BoardFilter struct {
 	Window  scoring.Window
@@ -102,7 +103,12 @@ func (l *Boards) Page(ctx context.Context, f BoardFilter) (Board, error) {
 // view returns the filter as a view of the board in memory.
 func (f BoardFilter) view() (board.View, error) {
 	v := board.View{Window: f.Window, Formula: f.Formula, Sort: f.Sort, Status: f.Status, Lang: f.Lang,
-		Within: f.Within, Name: f.Q}
+		Within: f.Within}
+	line, err := search.ParseNames(f.Q)
+	if err != nil {
+		return v, err
+	}
+	v.Name, v.Named = line.String(), func(displayName string) bool { return line.Fit(displayName) }
 	if v.Sort == "" {
 		v.Sort = "score"
 	}

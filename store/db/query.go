@@ -12,7 +12,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
-	"golang.org/x/text/unicode/norm"
 )
 
 // Query builds a SELECT statement with its arguments.
@@ -59,22 +58,6 @@ func (q *Query) Mentions(sql string) bool {
 	return slices.ContainsFunc(q.conditions, func(c string) bool { return strings.Contains(c, sql) })
 }
 
-// Holds returns the condition that one of the texts holds a part, in upper or lower
-// case and in either Unicode form: é is one character for some keyboards,
-// and e with an accent for others. Only parts that have two forms cost more.
-func (q *Query) Holds(part string, texts ...string) string {
-	composed := norm.NFC.String(part)
-	pattern := q.Arg("%" + EscapeLike(composed) + "%")
-	held := make([]string, len(texts))
-	for i, text := range texts {
-		held[i] = text + " ILIKE " + pattern
-		if composed != norm.NFD.String(part) {
-			held[i] += " OR (" + text + " IS NOT NFC NORMALIZED AND normalize(" + text + ", NFC) ILIKE " + pattern + ")"
-		}
-	}
-	return "(" + strings.Join(held, " OR ") + ")"
-}
-
 // NamedSQL is the condition that a name is the argument in full, in upper or lower
 // case and in either Unicode form. An index on left(lower(name), 100) serves it:
 // names have any length, and an index's entry has not.
@@ -117,6 +100,9 @@ type Keyed struct {
 }
 
 func (k Keyed) cursorKey() []string { return k.CursorKey }
+
+// Row is a row of a paged query. It embeds Keyed.
+type Row interface{ cursorKey() []string }
 
 // Cursor is the content of an opaque cursor.
 type Cursor struct {
@@ -261,7 +247,7 @@ func (p Page) Size() (int, error) {
 }
 
 // Fetch reads one page of a query in an order.
-func Fetch[R interface{ cursorKey() []string }](
+func Fetch[R Row](
 	ctx context.Context, c Conn, q Query, o Order, p Page,
 ) (rows []R, next, prev *string, err error) {
 	limit, err := p.Size()

@@ -16,6 +16,7 @@ import (
 	"treewarden/scoring/rule"
 	"treewarden/store/db"
 	"treewarden/store/messages"
+	"treewarden/store/names"
 	"treewarden/store/tables"
 )
 
@@ -49,7 +50,7 @@ const from = `lists l LEFT JOIN users o ON o.user_id = l.owner_id
 	LEFT JOIN LATERAL (SELECT a.at, a.counts, p.display_name AS name FROM list_audits a
 		LEFT JOIN users p ON p.user_id = a.by WHERE a.list_id = l.list_id ORDER BY a.at DESC LIMIT 1) a ON true`
 
-// Filter narrows the lists. Archived is exclude (default), include or only.
+// Filter narrows the lists. Q is a line that finds names, Archived is exclude (default), include or only.
 type Filter struct {
 	Q, Kind, Archived string
 	Message           *uuid.UUID // only lists that this message is on
@@ -57,7 +58,7 @@ type Filter struct {
 }
 
 // All returns one page of the lists, the newest first.
-func All(ctx context.Context, c db.Conn, f Filter) (db.List[List], error) {
+func All(ctx context.Context, c db.Conn, s messages.Searcher, f Filter) (db.List[List], error) {
 	q := db.Query{Columns: columns, From: from}
 	q.Where("NOT l.removed")
 	switch f.Archived {
@@ -75,8 +76,9 @@ func All(ctx context.Context, c db.Conn, f Filter) (db.List[List], error) {
 		}
 		q.Where("l.kind = ?", f.Kind)
 	}
-	for _, word := range strings.Fields(f.Q) {
-		q.Where(q.Holds(word, "l.name"))
+	line, err := search.ParseNames(f.Q)
+	if err != nil {
+		return db.List[List]{}, err
 	}
 	if f.Message != nil {
 		q.Where("l.list_id IN (SELECT list_id FROM list_items WHERE message_id = ?)", *f.Message)
@@ -85,14 +87,16 @@ func All(ctx context.Context, c db.Conn, f Filter) (db.List[List], error) {
 		db.Keyed
 		List
 	}
-	rows, next, prev, err := db.Fetch[row](ctx, c, q, db.Order{Name: "lists", Desc: true, Keys: []db.Key{
+	newest := db.Order{Name: "lists", Desc: true, Keys: []db.Key{
 		{Expr: "l.created_date", Typ: "timestamptz"}, {Expr: "l.list_id", Typ: "uuid"},
-	}}, f.Page)
+	}}
+	rows, page, err := names.Fetch[row](ctx, c, s, q, newest,
+		names.Filter{Line: line, Texts: "l.name", From: "lists l"}, f.Page)
 	items := make([]List, len(rows))
 	for i, r := range rows {
 		items[i] = r.List
 	}
-	return db.List[List]{Items: items, Next: next, Prev: prev}, err
+	return db.List[List]{Items: items, Next: page.Next, Prev: page.Prev, Cut: page.Cut, Note: page.Note}, err
 }
 
 // ByID returns a list, or ErrNotFound.

@@ -9,11 +9,14 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"treewarden/corpus/search"
 	"treewarden/store/db"
+	"treewarden/store/messages"
+	"treewarden/store/names"
 	"treewarden/store/tables"
 )
 
-// Filter narrows the list of users. Sort is name (default), created or activity; a
+// Filter narrows the list of users. Q is a line that finds names, or an id. Sort is name (default), created or activity; a
 // leading "-" means descending.
 type Filter struct {
 	Q, Role, Status, Lang, Sort string
@@ -23,19 +26,16 @@ type Filter struct {
 }
 
 // Page returns one page of the users; keys are left out. The role is a known one.
-func Page(ctx context.Context, c db.Conn, f Filter) (db.List[User], error) {
+func Page(ctx context.Context, c db.Conn, s messages.Searcher, f Filter) (db.List[User], error) {
 	o, err := db.ChooseOrder("sort", f.Sort, Orders...)
 	if err != nil {
 		return db.List[User]{}, err
 	}
 	q := db.Query{Columns: Columns, From: "users u"}
 	q.Where("u.auth_method <> 'key'")
-	if f.Q != "" {
-		named := q.Holds(f.Q, "u.display_name", "u.username")
-		if id, err := uuid.Parse(f.Q); err == nil {
-			named = "(" + named + " OR u.user_id = " + q.Arg(id) + ")"
-		}
-		q.Where(named)
+	named, err := nameFilter(f.Q)
+	if err != nil {
+		return db.List[User]{}, err
 	}
 	if f.Named != "" {
 		q.Where(db.NamedSQL("u.display_name", q.Arg(db.ToText(f.Named))))
@@ -54,11 +54,22 @@ func Page(ctx context.Context, c db.Conn, f Filter) (db.List[User], error) {
 		q.Where("EXISTS (SELECT FROM messages m WHERE m.user_id = u.user_id AND m.lang = ?)", f.Lang)
 	}
 	q.WithinLanguages(db.MainLanguageSQL, f.Within)
-	rows, next, prev, err := db.Fetch[Row](ctx, c, q, o, f.Page)
+	rows, page, err := names.Fetch[Row](ctx, c, s, q, o, named, f.Page)
 	if err != nil {
 		return db.List[User]{}, err
 	}
-	return db.List[User]{Items: Of(rows), Next: next, Prev: prev}, nil
+	return db.List[User]{Items: Of(rows), Next: page.Next, Prev: page.Prev, Cut: page.Cut, Note: page.Note}, nil
+}
+
+// nameFilter returns the filter of users u by a line, which may be an id.
+func nameFilter(line string) (names.Filter, error) {
+	parsed, err := search.ParseNames(line)
+	f := names.Filter{Line: parsed, Texts: "u.display_name, u.username", From: "users u"}
+	if id, wrong := uuid.Parse(line); wrong == nil {
+		f.Texts += ", u.user_id::text"
+		f.Fits = func(of []string) bool { return of[2] == id.String() || parsed.Fit(of[:2]...) }
+	}
+	return f, err
 }
 
 // Stats counts a user's messages and feedback within a time.
