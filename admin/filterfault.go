@@ -26,6 +26,7 @@ var filterForms = map[string][]string{
 	"/audit":      {"actor", "kind", "since", "until"},
 	"/trollboard": {"q", "lang", "formula"},
 	listsPath:     {"q", "kind", "archived"},
+	staffPath:     {"q"},
 	insightsPath:  {"since", "until", "lang", "moderator", "step"},
 }
 

@@ -47,7 +47,7 @@ const listsPath = "/lists"
 // listsQuery is the query of the lists of messages.
 type listsQuery struct {
 	pageQuery
-	Q        string `form:"q" validate:"max=200"`
+	Q        string `form:"q" validate:"max=200" description:"words or parts of names, phrases, -not, OR"`
 	Kind     string `form:"kind" validate:"omitempty,oneof=bad good custom"`
 	Archived string `form:"archived" validate:"omitempty,oneof=exclude include only"`
 }

@@ -53,7 +53,7 @@ const staffPath = "/settings/staff"
 // staffQuery is the query of the list of accounts.
 type staffQuery struct {
 	pageQuery
-	Q    string `form:"q" validate:"max=200"`
+	Q    string `form:"q" validate:"max=200" description:"words or parts of names, phrases, -not, OR"`
 	Role string `form:"role" validate:"max=100"`
 }
 

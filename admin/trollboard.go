@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"treewarden/admin/openapi"
+	"treewarden/corpus/search"
 	"treewarden/policy"
 	"treewarden/store"
 )
@@ -30,7 +31,7 @@ type boardQuery struct {
 	scoreQuery
 	Status string     `form:"status" validate:"omitempty,oneof=active banned all"`
 	Lang   string     `form:"lang" validate:"max=40"`
-	Q      string     `form:"q" validate:"max=200"`
+	Q      string     `form:"q" validate:"max=200" description:"words or parts of names, phrases, -not, OR"`
 	Sort   string     `form:"sort" validate:"omitempty,oneof=score rate red_flags downvotes spam toxicity messages"`
 	Open   *uuid.UUID `form:"open"`
 	// Parts adds the parts of each score to the rows.
@@ -48,6 +49,9 @@ func (s *Server) boardFilter(ctx context.Context, actor store.Actor, q boardQuer
 	}
 	if f.Sort == "" {
 		f.Sort = "score"
+	}
+	if _, err := search.ParseNames(f.Q); err != nil {
+		return f, err // before an open board begins
 	}
 	var err error
 	f.Window, f.Formula, err = s.choose(ctx, q.scoreQuery)

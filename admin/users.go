@@ -22,7 +22,7 @@ func init() {
 // usersQuery is the query of the list of users.
 type usersQuery struct {
 	pageQuery
-	Q      string `form:"q" validate:"max=200"`
+	Q      string `form:"q" validate:"max=200" description:"words or parts of names, phrases, -not, OR, or an id"`
 	Role   string `form:"role" validate:"max=40"`
 	Status string `form:"status" validate:"omitempty,oneof=active banned erased all"`
 	Lang   string `form:"lang" validate:"max=40"`

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/text/unicode/norm"
 
+	"treewarden/corpus/search"
 	"treewarden/scoring"
 	"treewarden/store"
 )
@@ -103,9 +104,12 @@ func (c *ScoreExplainCmd) evidence(app *App, score store.Score) error {
 
 // find finds the user by id, or by a name that only one user has.
 func (c *ScoreExplainCmd) find(app *App, s *store.Store) (store.User, error) {
-	id, _ := uuid.Parse(c.User)
 	var found []store.User
 	filter := store.UserFilter{Q: c.User, Page: store.Page{Limit: 200}}
+	id, err := uuid.Parse(c.User)
+	if err != nil {
+		filter.Q = search.Part{Kind: search.Phrase, Text: c.User}.String() // a name is no line
+	}
 	for more := true; more; {
 		list, err := s.Users(app.Context(), store.CommandLine, filter)
 		if err != nil {
