@@ -15,7 +15,7 @@ import (
 //   - A word finds parts of names: spam is in "xXspammer99". What stands in quotes has
 //     whole words, as in texts: "spam" is not.
 //   - A sign in a word, at its start or at its end is a boundary of words, as in texts:
-//     a_b is in "Anna_B." and "data-base", @bob in "@bobby" and "Big Bobby", not in
+//     a_b is in "mega-b", not in "axb"; @bob is in "@bobby" and "Big Bobby", not in
 //     "kabob".
 //   - A piece without letters, digits and emoji is looked for as it is, with its
 //     signs, and so is a line of signs alone, which may be "-" or an open quote.

@@ -241,11 +241,11 @@ func Page(ctx context.Context, c db.Conn, s messages.Searcher, f Filter) (db.Lis
 	byName := db.Order{Name: "staff", Keys: []db.Key{
 		{Expr: "lower(u.display_name)", Typ: "text"}, {Expr: "u.user_id", Typ: "uuid"},
 	}}
-	rows, page, err := names.Fetch[row](ctx, c, s, q, byName,
-		names.Filter{Line: line, Texts: "u.display_name, u.username", From: "users u"}, f.Page)
+	rows, next, prev, err := names.Fetch[row](ctx, c, s, q, byName,
+		names.Filter{Line: line, SQL: "SELECT u.user_id, u.display_name, u.username FROM users u WHERE " + with}, f.Page)
 	items := make([]Account, len(rows))
 	for i, r := range rows {
 		items[i] = r.Account
 	}
-	return db.List[Account]{Items: items, Next: page.Next, Prev: page.Prev, Cut: page.Cut, Note: page.Note}, err
+	return db.List[Account]{Items: items, Next: next, Prev: prev}, err
 }

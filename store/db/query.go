@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -250,11 +251,30 @@ func (p Page) Size() (int, error) {
 func Fetch[R Row](
 	ctx context.Context, c Conn, q Query, o Order, p Page,
 ) (rows []R, next, prev *string, err error) {
+	return fetch[R](ctx, c, q, q.bound(o), p)
+}
+
+// FetchOf reads one page of those rows of a query that have one of some ids, or (not)
+// none of them. The id of a row is the last key of the order. The cursors are not bound
+// to the ids, which may be others by the next page, but to what they come from.
+func FetchOf[R Row](
+	ctx context.Context, c Conn, q Query, o Order, p Page, ids []uuid.UUID, not bool, bound ...any,
+) (rows []R, next, prev *string, err error) {
+	o = q.bound(o).Bound(bound...)
+	compare := " = ANY (?)"
+	if not {
+		compare = " <> ALL (?)"
+	}
+	q.Where(o.Keys[len(o.Keys)-1].Expr+compare, IDArray(ids))
+	return fetch[R](ctx, c, q, o, p)
+}
+
+// fetch reads one page of a query in an order that is bound.
+func fetch[R Row](ctx context.Context, c Conn, q Query, o Order, p Page) (rows []R, next, prev *string, err error) {
 	limit, err := p.Size()
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	o = q.bound(o)
 	at := Cursor{Order: o.Name}
 	if p.Cursor != "" {
 		if at, err = ParseCursor(p.Cursor, o); err != nil {

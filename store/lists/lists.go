@@ -90,13 +90,13 @@ func All(ctx context.Context, c db.Conn, s messages.Searcher, f Filter) (db.List
 	newest := db.Order{Name: "lists", Desc: true, Keys: []db.Key{
 		{Expr: "l.created_date", Typ: "timestamptz"}, {Expr: "l.list_id", Typ: "uuid"},
 	}}
-	rows, page, err := names.Fetch[row](ctx, c, s, q, newest,
-		names.Filter{Line: line, Texts: "l.name", From: "lists l"}, f.Page)
+	rows, next, prev, err := names.Fetch[row](ctx, c, s, q, newest,
+		names.Filter{Line: line, SQL: "SELECT list_id, name FROM lists WHERE NOT removed"}, f.Page)
 	items := make([]List, len(rows))
 	for i, r := range rows {
 		items[i] = r.List
 	}
-	return db.List[List]{Items: items, Next: page.Next, Prev: page.Prev, Cut: page.Cut, Note: page.Note}, err
+	return db.List[List]{Items: items, Next: next, Prev: prev}, err
 }
 
 // ByID returns a list, or ErrNotFound.

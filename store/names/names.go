@@ -5,6 +5,7 @@ package names
 import (
 	"context"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"treewarden/corpus/search"
@@ -12,35 +13,51 @@ import (
 	"treewarden/store/messages"
 )
 
-// Filter is a line that finds names, and where the names are.
+// Filter is a line that finds names.
 type Filter struct {
-	Line  search.Names
-	Texts string // SQL: the names of a row, with commas between them
-	From  string // SQL: the tables of the names, of the conditions and of the order
-	// Fits looks at the names instead of the line alone, if it is set.
-	Fits func(names []string) bool
+	Line search.Names
+	// SQL is the query for the ids of all that may be found, each with its names.
+	SQL string
+	Or  *uuid.UUID // what has this id is found, too
 }
 
-// Fetch reads one page of the rows of a query whose names fit. It looks at the names in
-// Go, in the order of the list, on a connection for searches.
+// find returns the ids of what has names that fit, and those of the others. All names are looked at, in no order:
+// no index finds parts of words and negations, and names are short.
+func (f Filter) find(ctx context.Context, c db.Conn) (found, others []uuid.UUID, err error) {
+	var names []string
+	err = db.EachRaw(ctx, c, f.SQL, func(raw [][]byte) {
+		names = names[:0]
+		for _, name := range raw[1:] {
+			names = append(names, string(name))
+		}
+		if id := uuid.UUID(raw[0]); f.Or != nil && *f.Or == id || f.Line.Fit(names...) {
+			found = append(found, id)
+		} else {
+			others = append(others, id)
+		}
+	})
+	return found, others, db.Translate(err)
+}
+
+// Fetch reads one page of the rows of a query that are found. Their id is the last key
+// of the order. The names are read on a connection for searches.
 func Fetch[R db.Row](
 	ctx context.Context, c db.Conn, s messages.Searcher, q db.Query, o db.Order, f Filter, p db.Page,
-) (rows []R, page db.List[[]string], err error) {
+) (rows []R, next, prev *string, err error) {
 	if f.Line.All() {
-		rows, page.Next, page.Prev, err = db.Fetch[R](ctx, c, q, o, p)
-		return rows, page, err
+		return db.Fetch[R](ctx, c, q, o, p)
 	}
-	w := db.Walk{Candidates: q, All: db.Query{From: f.From}, Order: o, Limit: s.Limit, Fits: f.Fits}
-	w.Candidates.Columns, w.Candidates.From = "ARRAY["+f.Texts+"]", f.From
-	if w.Fits == nil {
-		w.Fits = func(names []string) bool { return f.Line.Fit(names...) }
-	}
-	err = s.In(ctx, func(tx pgx.Tx) (err error) {
-		rows, page, err = db.FetchFitting[R](ctx, tx, q, w, p, f.Line.String())
+	err = s.In(ctx, func(tx pgx.Tx) error {
+		ids, others, err := f.find(ctx, tx)
+		if err != nil {
+			return err
+		}
+		not := len(others) < len(ids) // fewer ids are faster
+		if not {
+			ids = others
+		}
+		rows, next, prev, err = db.FetchOf[R](ctx, tx, q, o, p, ids, not, f.Line.String())
 		return err
 	})
-	if page.Cut {
-		page.Note = messages.CutNote
-	}
-	return rows, page, err
+	return rows, next, prev, err
 }

@@ -54,20 +54,20 @@ func Page(ctx context.Context, c db.Conn, s messages.Searcher, f Filter) (db.Lis
 		q.Where("EXISTS (SELECT FROM messages m WHERE m.user_id = u.user_id AND m.lang = ?)", f.Lang)
 	}
 	q.WithinLanguages(db.MainLanguageSQL, f.Within)
-	rows, page, err := names.Fetch[Row](ctx, c, s, q, o, named, f.Page)
+	rows, next, prev, err := names.Fetch[Row](ctx, c, s, q, o, named, f.Page)
 	if err != nil {
 		return db.List[User]{}, err
 	}
-	return db.List[User]{Items: Of(rows), Next: page.Next, Prev: page.Prev, Cut: page.Cut, Note: page.Note}, nil
+	return db.List[User]{Items: Of(rows), Next: next, Prev: prev}, nil
 }
 
-// nameFilter returns the filter of users u by a line, which may be an id.
+// nameFilter returns the filter of users by a line, which may be an id.
 func nameFilter(line string) (names.Filter, error) {
 	parsed, err := search.ParseNames(line)
-	f := names.Filter{Line: parsed, Texts: "u.display_name, u.username", From: "users u"}
+	f := names.Filter{Line: parsed,
+		SQL: "SELECT user_id, display_name, username FROM users WHERE auth_method <> 'key'"}
 	if id, wrong := uuid.Parse(line); wrong == nil {
-		f.Texts += ", u.user_id::text"
-		f.Fits = func(of []string) bool { return of[2] == id.String() || parsed.Fit(of[:2]...) }
+		f.Or = &id
 	}
 	return f, err
 }
