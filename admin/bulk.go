@@ -22,9 +22,11 @@ func init() {
 	describe("POST /bulk", openapi.Method{
 		Summary: "Act on many messages at once: on ids, on what a filter finds, or on a wave. Those outside the actor's " +
 			"languages and those that staff reviewed otherwise are left out, and a ban leaves out staff. Above 100 targets, " +
-			"expected must be the number that a preview counted",
+			"expected must be the number that a preview counted. With set, the targets must also be the same. With " +
+			"close_cases, the open cases that the act settles are decided, save those that somebody else holds",
 		Body:   []any{actBody{}, bulkBody{}},
-		Fields: []string{"kind", "on", "reason", "list", "until", "preview", "expected", "ids", "filter", "wave"},
+		Fields: []string{"kind", "on", "reason", "list", "until", "preview", "expected", "set", "close_cases", "ids",
+			"filter", "wave"},
 		Answer: store.Outcome{}, Preview: store.BulkPreview{}, Job: jobAnswer{},
 	})
 }
@@ -39,6 +41,8 @@ type bulkBody struct {
 	List     *uuid.UUID `json:"list" form:"list"`
 	Until    *time.Time `json:"until" form:"until"`
 	Expected *int64     `json:"expected" form:"expected" validate:"omitempty,min=0"`
+	Set      string     `json:"set" form:"set" validate:"max=64" description:"what a preview answered as set"`
+	store.CloseParams
 
 	// Scope is what the button of a list of messages means: its selected rows, or all
 	// that its filter finds.
@@ -127,7 +131,8 @@ func (s *Server) bulk(c *fiber.Ctx) error {
 		return err
 	}
 	var params store.BulkParams
-	params.Kind, params.List, params.Until, params.Expected = what.Kind, what.List, what.Until, what.Expected
+	params.Kind, params.List, params.Until, params.Close = what.Kind, what.List, what.Until, what.CloseParams
+	params.Expected, params.ExpectedSet = what.Expected, what.Set
 	on, wrong := what.selected(s.actor(c), isAPI(c))
 	if wrong != nil {
 		return wrong

@@ -28,6 +28,12 @@ type bulkWords struct {
 	Effect string
 }
 
+// flagsAre says what becomes of the flags of cases that kinds of bulk acts close.
+var flagsAre = map[string]string{
+	selection.Delete: "upheld", selection.Reject: "upheld", selection.Ban: "upheld", selection.Halt: "upheld",
+	selection.Accept: "dismissed",
+}
+
 // bulkTexts holds the words for each kind of bulk act.
 var bulkTexts = map[string]bulkWords{
 	selection.Delete: {"Delete", "Delete messages", "Delete", "", "message",
@@ -146,6 +152,29 @@ func (p bulkPage) Refused() bool { return p.Counted && p.Many() && !p.Person.May
 // Long reports whether the act becomes a job.
 func (p bulkPage) Long() bool { return p.Preview.Expected > store.JobFrom }
 
+// Differs reports whether the targets are as many as in the former preview, but others.
+func (p bulkPage) Differs() bool { return p.Changed && p.Before == p.Preview.Expected }
+
+// Closable returns the number of open cases that the person may close by the act.
+func (p bulkPage) Closable() int64 {
+	if !p.Person.May(policy.QueueWork) {
+		return 0
+	}
+	return p.Preview.Counts.OpenCases
+}
+
+// KeepsOpen reports whether the person chose to leave the cases open.
+func (p bulkPage) KeepsOpen() bool { return !p.Body.Preview && p.What.Expected != nil && !p.What.CloseCases }
+
+// CloseWords says what becomes of the open cases.
+func (p bulkPage) CloseWords() string {
+	text := "Also close the open case that this touches"
+	if n := p.Closable(); n > 1 {
+		text = "Also close the " + counted(n, "open case") + " that this touches"
+	}
+	return text + ": the reports and red flags are " + flagsAre[p.What.Kind]
+}
+
 // IsBan reports whether authors are banned.
 func (p bulkPage) IsBan() bool { return p.What.Kind == selection.Ban }
 
@@ -235,6 +264,14 @@ func (b bulkBody) checkTyped() store.Invalid {
 	return store.Invalid{"typed": fmt.Sprintf("Type the number %d to confirm that you mean all of them.", *b.Expected)}
 }
 
+// orNow returns the number that a form expected or, if it named none, the current one.
+func orNow(expected *int64, now int64) int64 {
+	if expected == nil {
+		return now
+	}
+	return *expected
+}
+
 func (s *Server) bulkPreview(
 	c *fiber.Ctx, status int, body actBody, what bulkBody, params store.BulkParams, wrong store.Invalid,
 ) error {
@@ -247,9 +284,6 @@ func (s *Server) bulkPreview(
 	if len(wrong) > 0 {
 		status = fiber.StatusUnprocessableEntity
 	}
-	if p.Changed {
-		p.Before = *what.Expected
-	}
 	if p.IsList() {
 		var choose choosePage
 		choose.Body.To = what.List
@@ -259,12 +293,13 @@ func (s *Server) bulkPreview(
 		p.Lists = choose.Lists
 	}
 	if !p.IsList() || what.List != nil && wrong["list"] == "" {
-		params.Expected, params.Until = nil, nil // the preview counts anew
+		params.Expected, params.ExpectedSet, params.Until, params.Close = nil, "", nil, store.CloseParams{} // counts anew
 		var err error
 		if p.Preview, err = s.store.PreviewBulk(ctx, actor, store.Act{Reason: "preview"}, params); err != nil {
 			return err
 		}
 		p.Counted = true
+		p.Before = orNow(what.Expected, p.Preview.Expected)
 		present := newPresenter(p.Person, p.Back)
 		for _, m := range p.Preview.Sample {
 			p.Sample = append(p.Sample, present.found(m))

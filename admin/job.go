@@ -82,7 +82,7 @@ func (s *Server) job(c *fiber.Ctx) error {
 	}
 	ctx, actor := c.UserContext(), s.actor(c)
 	p.Kind, _ = store.KindNamed(job.Kind)
-	p.Badge, p.Reason, p.Noun = jobBadges[job.State], job.Act().Reason, jobNoun(job)
+	p.Badge, p.Reason, p.Noun = jobBadges[job.State], job.Act().Reason, s.jobNoun(ctx, actor, job)
 	if list, err := s.store.ListByID(ctx, actor, job.Act().Target); err == nil {
 		view := viewList(list)
 		p.List = &view
@@ -105,13 +105,29 @@ func (s *Server) job(c *fiber.Ctx) error {
 	return s.render(c, "job", p)
 }
 
-// jobNoun names the objects that a job counts.
-func jobNoun(job jobs.Job) string {
-	var bulk selection.Act
-	if job.Kind == "bulk" && json.Unmarshal(job.Act().Params, &bulk) == nil && bulkTexts[bulk.Kind].Noun != "" {
-		return bulkTexts[bulk.Kind].Noun
+// jobNoun names the objects that a job counts: those of its kind or, for an undo, those
+// of the undone action.
+func (s *Server) jobNoun(ctx context.Context, actor store.Actor, job jobs.Job) string {
+	request := job.Act()
+	var params struct {
+		selection.Act
+		Action int64
 	}
-	return "message"
+	if json.Unmarshal(request.Params, &params) != nil {
+		return "message"
+	}
+	if job.Kind == store.UndoKind.Name {
+		undone, err := s.store.Action(ctx, actor, params.Action, request.Target)
+		switch {
+		case err != nil: // the person may not read it
+			return "object"
+		case undone.Affected.Users == job.Total:
+			return "user"
+		case undone.Affected.Trees == job.Total:
+			return "tree"
+		}
+	}
+	return cmp.Or(bulkTexts[params.Kind].Noun, "message")
 }
 
 // cancelJob cancels a job. The body of an API call is empty, or an empty object.

@@ -17,7 +17,7 @@ func init() {
 	describe("POST /lists/:id/apply", openapi.Method{
 		Summary: "Delete the messages on a list that are present, with all replies below them. A good list is 409: it " +
 			"names what must stay",
-		Body: []any{actBody{}, store.ApplyParams{}}, Fields: []string{"reason", "preview", "expected"},
+		Body: []any{actBody{}, store.ApplyParams{}}, Fields: []string{"reason", "preview", "expected", "set"},
 		Answer: store.Outcome{}, Preview: store.ListPreview{}, Job: jobAnswer{},
 	})
 }
@@ -63,6 +63,9 @@ func (p applyPage) OnList() int64 { return p.Preview.Expected - p.Preview.Affect
 
 // Effect says in words what goes and what stays.
 func (p applyPage) Effect() string { return p.Kind.Effect(store.Concerned{}) }
+
+// Differs reports whether the messages are as many as in the former preview, but others.
+func (p applyPage) Differs() bool { return p.Changed && p.Before == p.Preview.Expected }
 
 // Long reports whether the deletion becomes a job.
 func (p applyPage) Long() bool { return p.Preview.Expected > store.JobFrom }
@@ -217,7 +220,7 @@ func (s *Server) applyRefused(c *fiber.Ctx, body actBody, params store.ApplyPara
 	}
 	p.Wrong = invalid
 	if p.Changed = conflict != nil; p.Changed {
-		p.Before = *params.Expected
+		p.Before = orNow(params.Expected, p.Preview.Expected)
 	}
 	return s.renderStatus(c, status, "listapply", p)
 }

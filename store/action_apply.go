@@ -6,6 +6,7 @@ import (
 	"treewarden/policy"
 	"treewarden/store/db"
 	"treewarden/store/lists"
+	"treewarden/store/selection"
 )
 
 func init() {
@@ -25,6 +26,8 @@ type ApplyParams struct {
 	// Expected is the number of messages that a preview counted. With another
 	// number now, nothing is done; nil is not checked.
 	Expected *int64 `json:"expected" form:"expected" validate:"omitempty,min=0"`
+	// ExpectedSet is the set of the messages that a preview counted; empty is not checked.
+	ExpectedSet string `json:"set" form:"set" validate:"max=64"`
 
 	preview *ListPreview // receives what a preview measures, if it is not nil
 }
@@ -48,14 +51,14 @@ func applyList(d *actionTx, p ApplyParams) error {
 		return err
 	}
 	now := int64(len(found.Messages))
-	if p.Expected != nil && *p.Expected != now {
-		return &Conflict{Why: "The list would delete another number of messages now than the preview counted. Look at " +
-			"the preview again.", Expected: &now}
+	if why := selection.Changed(p.Expected, p.ExpectedSet, found.Messages); why != "" {
+		return &Conflict{Why: why, Expected: &now}
 	}
 	if now == 0 && !d.act.Preview {
 		return errUnchanged
 	}
 	if p.preview != nil {
+		p.preview.Set = selection.Set(found.Messages)
 		mayActOn := func(role string) bool {
 			return d.actor.trusted() || d.actor.Policy.MayActOn(d.actor.Role, role, false) == nil
 		}
@@ -79,6 +82,8 @@ type ListPreview struct {
 	lists.Extent
 	// Expected is the number of messages, for the parameter of the same name.
 	Expected int64 `json:"expected"`
+	// Set stands for the messages, for the parameter of the same name.
+	Set string `json:"set"`
 	// Left counts the items that stay as they are, by state.
 	Left map[string]int64 `json:"left"`
 	// Sample holds up to 10 of the items that go.

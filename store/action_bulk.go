@@ -18,8 +18,9 @@ const bulkKind = "bulk"
 
 // bulkAspects are the aspects that each kind of bulk act changes.
 var bulkAspects = map[string][]aspect{
-	selection.Delete: {deletionAspect}, selection.Reject: {reviewAspect}, selection.Accept: {reviewAspect},
-	selection.Ban: {banAspect}, selection.Halt: {stateAspect}, selection.List: {itemsAspect{}},
+	selection.Delete: {deletionAspect, caseAspect{}}, selection.Reject: {reviewAspect, caseAspect{}},
+	selection.Accept: {reviewAspect, caseAspect{}}, selection.Ban: {banAspect, caseAspect{}},
+	selection.Halt: {stateAspect, caseAspect{}}, selection.List: {itemsAspect{}},
 }
 
 func init() {
@@ -28,7 +29,7 @@ func init() {
 		Permission: policy.BulkAct, Undoable: true, Previewable: true, NeedsReason: true, Destructive: true,
 		Effect: always("Acts on all these messages at once. Those outside your languages and those that staff reviewed " +
 			"otherwise stay as they are, and a ban leaves out staff. One undo brings everything back."),
-		aspects: []aspect{banAspect, deletionAspect, stateAspect, reviewAspect, itemsAspect{}},
+		aspects: []aspect{banAspect, deletionAspect, stateAspect, reviewAspect, itemsAspect{}, caseAspect{}},
 	}, bulkAct)
 }
 
@@ -53,6 +54,11 @@ func bulkAct(d *actionTx, p BulkParams) error {
 	if err := need(d.actor, selection.Permissions[p.Kind]); err != nil {
 		return err
 	}
+	if p.CloseCases {
+		if err := need(d.actor, policy.QueueWork); err != nil {
+			return err
+		}
+	}
 	d.aspects = bulkAspects[p.Kind]
 	list, err := d.lockForBulk(p)
 	if err != nil {
@@ -75,17 +81,26 @@ func bulkAct(d *actionTx, p BulkParams) error {
 		return err
 	}
 	d.affected = on.Affected(p.Kind, found)
-	if err := d.mayActOnMany(p, d.affected.Most()); err != nil {
+	if err := d.mayActOnMany(p, on.IDs(p.Kind, found)); err != nil {
 		return err
 	}
 	d.label = selection.Label(p.Kind, d.affected.Most(), list.Name)
 	if p.preview != nil {
-		p.preview.Measured, err = selection.Measure(d.Ctx, d.Conn, on, found, d.affected.Most())
+		p.preview.Measured, err = selection.Measure(d.Ctx, d.Conn, p.Kind, on, found, d.actor.UserID, d.holders())
 	}
 	if err != nil || d.act.Preview {
 		return err
 	}
-	switch trees, ids := db.IDArray(on.Trees), db.IDArray(on.Messages); p.Kind {
+	if err := d.changeMany(p, on, found, list); err != nil {
+		return err
+	}
+	outcome, where, args := on.Cases(p.Kind, found, db.IDArray(d.lockedTrees))
+	return d.closeCases(p.Close, outcome, where, args...)
+}
+
+// changeMany changes the targets of a bulk act.
+func (d *actionTx) changeMany(p BulkParams, on selection.Targets, found selection.Chosen, list lists.List) error {
+	switch p.Kind {
 	case selection.Delete:
 		return d.delete(found)
 	case selection.Ban:
@@ -94,16 +109,19 @@ func bulkAct(d *actionTx, p BulkParams) error {
 		d.affected.Trees = 0 // haltTrees counts them
 		return d.haltTrees("tree_id = ANY ($1)", []any{db.IDArray(on.TreesOnce)})
 	case selection.List:
-		_, _, err := lists.Add(d.Ctx, d.Conn, list, d.id, d.actor.id(), d.at, lists.NewItems(on.Messages))
-		return err
-	default:
-		if err := d.watch("SELECT * FROM unnest($1::uuid[], $2::uuid[])", trees, ids); err != nil {
-			return err
-		}
-		_, err := d.change(reviewAspect, "chosen AS (SELECT * FROM unnest($2::uuid[], $3::uuid[]) AS c(tree_id, id))",
-			"review_result = $4, review_at = $5, review_by_staff = true", trees, ids, p.Kind == selection.Accept, d.at)
+		_, _, err := lists.Add(d.Ctx, d.Conn, list, d.id, d.actor.id(), d.at, lists.NewItems(on.Messages), d.act.Progress)
 		return err
 	}
+	if err := d.watch("SELECT * FROM unnest($1::uuid[], $2::uuid[])", db.IDArray(on.Trees),
+		db.IDArray(on.Messages)); err != nil {
+		return err
+	}
+	return jobs.InParts(len(on.Messages), d.act.Progress, func(from, to int) error {
+		_, err := d.change(reviewAspect, "chosen AS (SELECT * FROM unnest($2::uuid[], $3::uuid[]) AS c(tree_id, id))",
+			"review_result = $4, review_at = $5, review_by_staff = true", db.IDArray(on.Trees[from:to]),
+			db.IDArray(on.Messages[from:to]), p.Kind == selection.Accept, d.at)
+		return err
+	})
 }
 
 // lockForBulk locks what a bulk act changes: a list, which it returns, or the users and
@@ -128,19 +146,23 @@ func (d *actionTx) lockForBulk(p BulkParams) (list lists.List, err error) {
 		if _, err := d.lockUsers(authors...); err != nil {
 			return list, err
 		}
-		return list, d.lockTrees(users.FeedbackTreesSQL("SELECT unnest($1::uuid[])"), db.IDArray(authors))
+		touched := users.FeedbackTreesSQL("SELECT unnest($1::uuid[])")
+		if p.CloseCases {
+			touched += " UNION ALL SELECT tree_id FROM cases WHERE user_id = ANY ($1) AND status = 'open'"
+		}
+		return list, d.lockTrees(touched, db.IDArray(authors))
 	default:
 		err = d.lockTrees("SELECT tree_id FROM message_trees WHERE message_id = ANY ($1)", found)
 	}
 	return list, err
 }
 
-// mayActOnMany checks the number of targets of a bulk act: that it is the expected one
-// and, for many, that the actor knows it and holds the permission.
-func (d *actionTx) mayActOnMany(p BulkParams, now int64) error {
-	if p.Expected != nil && *p.Expected != now {
-		return &Conflict{Why: "This would change another number of things now than the preview counted. Look at the " +
-			"preview again.", Expected: &now}
+// mayActOnMany checks the targets of a bulk act: that they are the expected ones and,
+// for many, that the actor knows their number and holds the permission.
+func (d *actionTx) mayActOnMany(p BulkParams, targets []uuid.UUID) error {
+	now := int64(len(targets))
+	if why := selection.Changed(p.Expected, p.ExpectedSet, targets); why != "" {
+		return &Conflict{Why: why, Expected: &now}
 	}
 	switch {
 	case p.preview != nil:

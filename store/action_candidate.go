@@ -167,7 +167,7 @@ func decideCandidates(d *actionTx, p VerdictParams, verdict string) error {
 	if !p.OpenOnly {
 		now = ids // also those that were accepted before, and removed from the list since
 	}
-	_, added, err := lists.Add(d.Ctx, d.Conn, list, d.id, d.actor.id(), d.at, lists.NewItems(now))
+	_, added, err := lists.Add(d.Ctx, d.Conn, list, d.id, d.actor.id(), d.at, lists.NewItems(now), nil)
 	return d.counted(max(d.affected.Messages, added), err)
 }
 

@@ -10,6 +10,7 @@ import (
 	"treewarden/store/audit"
 	"treewarden/store/cases"
 	"treewarden/store/db"
+	"treewarden/store/jobs"
 	"treewarden/store/selection"
 )
 
@@ -55,25 +56,14 @@ func (d *actionTx) delete(c selection.Chosen) error {
 	if err := d.update.Delete(d.Ctx, d.Conn, c.Trees, c.Messages, c.Authors, d.at); err != nil {
 		return err
 	}
-	for from := 0; from < len(c.Messages); from += deletedAtOnce {
-		to := min(from+deletedAtOnce, len(c.Messages))
-		if _, err := d.change(deletionAspect,
+	return jobs.InParts(len(c.Messages), d.act.Progress, func(from, to int) error {
+		_, err := d.change(deletionAspect,
 			"chosen AS (SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[]) AS c(tree_id, id, root))",
 			`deleted = true, deleted_at = $5, deleted_action = $1, deleted_root = chosen.root, deletion_by_staff = true`,
-			db.IDArray(c.Trees[from:to]), db.IDArray(c.Messages[from:to]), db.IDArray(c.Roots[from:to]),
-			d.at); err != nil {
-			return err
-		}
-		if d.act.Progress != nil {
-			d.act.Progress(int64(to))
-		}
-	}
-	return nil
+			db.IDArray(c.Trees[from:to]), db.IDArray(c.Messages[from:to]), db.IDArray(c.Roots[from:to]), d.at)
+		return err
+	})
 }
-
-// deletedAtOnce is the maximum number of messages that one statement deletes, so
-// that a job shows its progress.
-const deletedAtOnce = 5000
 
 // undelete restores messages.
 func (d *actionTx) undelete(c selection.Chosen) error {

@@ -64,13 +64,13 @@ func TestBulk(t *testing.T) {
 		label    string
 	}{
 		{selection.Delete, store.Affected{Messages: 4, OthersMessages: 2},
-			selection.Counts{Messages: 4, OthersMessages: 2, Trees: 2, Users: 2, Unchanged: 1, Missing: 1},
+			selection.Counts{Messages: 4, OthersMessages: 2, Trees: 2, Users: 2, Unchanged: 1, Missing: 1, OpenCases: 1},
 			"SELECT count(*) FROM messages WHERE deletion_by_staff", "delete 4 messages"},
-		{selection.Reject, store.Affected{Messages: 3}, selection.Counts{Messages: 3, Trees: 2, Users: 1, Missing: 1},
+		{selection.Reject, store.Affected{Messages: 3}, selection.Counts{Messages: 3, Trees: 2, Users: 1, Missing: 1, OpenCases: 1},
 			"SELECT count(*) FROM messages WHERE review_result = false AND review_by_staff", "mark 3 messages as spam"},
-		{selection.Ban, store.Affected{Users: 1}, selection.Counts{Messages: 3, Trees: 2, Users: 1, Missing: 1},
+		{selection.Ban, store.Affected{Users: 1}, selection.Counts{Messages: 3, Trees: 2, Users: 1, Missing: 1, OpenCases: 1},
 			"SELECT count(*) FROM users WHERE banned_at IS NOT NULL", "ban 1 user"},
-		{selection.Halt, store.Affected{Trees: 2}, selection.Counts{Messages: 3, Trees: 2, Users: 1, Missing: 1},
+		{selection.Halt, store.Affected{Trees: 2}, selection.Counts{Messages: 3, Trees: 2, Users: 1, Missing: 1, OpenCases: 1},
 			"SELECT count(*) FROM trees WHERE state = 'halted_by_moderator'", "stop 2 trees"},
 		{selection.List, store.Affected{Messages: 2},
 			selection.Counts{Messages: 2, Trees: 2, Users: 1, Unchanged: 1, Missing: 1},

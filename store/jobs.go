@@ -114,7 +114,7 @@ func (s *Store) UndoOrQueue(
 
 func (s *Store) actOrUndo(ctx context.Context, actor Actor, act Act) (Outcome, error) {
 	if undo, ok := act.Params.(*undoParams); ok {
-		return s.Undo(ctx, actor, undo.Action, act.Reason, act.Preview, act.IdempotencyKey)
+		return s.undoBy(ctx, actor, act, undo.Action)
 	}
 	return s.Act(ctx, actor, act)
 }

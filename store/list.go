@@ -133,7 +133,7 @@ func addToList(d *actionTx, p AddParams) error {
 	if err := lists.CheckNewItems(items); err != nil {
 		return err
 	}
-	added, touched, err := lists.Add(d.Ctx, d.Conn, list, d.id, d.actor.id(), d.at, items)
+	added, touched, err := lists.Add(d.Ctx, d.Conn, list, d.id, d.actor.id(), d.at, items, nil)
 	if err != nil {
 		return err
 	}
@@ -215,7 +215,7 @@ func (d *actionTx) restoreItems(list lists.List, id int64) error {
 	if changed != uuid.Nil {
 		return d.laterThan(id, lists.ItemObject, changed, lists.AspectOf(list.ListID))
 	}
-	return d.counted(lists.Restore(d.Ctx, d.Conn, list, d.id, id))
+	return d.counted(lists.Restore(d.Ctx, d.Conn, list, d.id, id, d.act.Progress))
 }
 
 // refuseItems returns a Conflict if a list that an undo removes has items.

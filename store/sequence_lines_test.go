@@ -78,6 +78,7 @@ func (q *sequence) bulk() store.Act {
 	if p.Kind == "ban" && q.random.IntN(2) == 0 {
 		p.Until = new(q.now.Add(pick(q, time.Hour, 400*24*time.Hour)))
 	}
+	p.Close = q.closing()
 	return store.Act{Target: q.id(), Params: store.BulkParams{Act: p}}
 }
 

@@ -22,7 +22,7 @@ type Act struct {
 	// Params are the parameters of the kind, such as BanParams; nil is none.
 	Params any
 
-	// Progress, if set, is called with the number of messages that are done.
+	// Progress, if set, is called with the number of objects that are done.
 	Progress func(done int64) `json:"-"`
 }
 

@@ -23,18 +23,20 @@ import (
 // returns a Conflict with that action.
 func (s *Store) Undo(ctx context.Context, actor Actor, action int64, reason string, preview bool,
 	idempotencyKey string) (Outcome, error) {
+	return s.undoBy(ctx, actor, Act{Reason: reason, Preview: preview, IdempotencyKey: idempotencyKey}, action)
+}
+
+// undoBy is Undo with the reason, the key and the progress of an act.
+func (s *Store) undoBy(ctx context.Context, actor Actor, act Act, action int64) (Outcome, error) {
 	if !actor.May(policy.UndoAll) {
 		if err := need(actor, policy.UndoOwn); err != nil {
 			return Outcome{}, err
 		}
 	}
-	if err := params.CheckReason(reason, UndoKind.NeedsReason); err != nil {
+	if err := params.CheckReason(act.Reason, UndoKind.NeedsReason); err != nil {
 		return Outcome{}, err
 	}
-	act := Act{
-		Kind: UndoKind.Name, Reason: reason, Preview: preview, IdempotencyKey: idempotencyKey,
-		Params: undoParams{Action: action},
-	}
+	act.Kind, act.Target, act.Params = UndoKind.Name, uuid.Nil, undoParams{Action: action}
 	return s.perform(ctx, actor, act, UndoKind, func(d *actionTx) error { return d.undo(action) })
 }
 
@@ -205,9 +207,7 @@ func (a columnAspect) undo(d *actionTx, id int64) error {
 			return err
 		}
 	}
-	var n int64
-	var changed *uuid.UUID
-	err := d.QueryRow(d.Ctx, a.UndoSQL(), d.id, id).Scan(&n, &changed)
+	n, changed, err := a.Undo(d.Ctx, d.Conn, d.id, id, d.act.Progress)
 	if a.Name == usernameAspect.Name {
 		err = db.Taken(err, "name", "Another account has the former name by now. Rename that one first.")
 	}

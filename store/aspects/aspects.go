@@ -179,17 +179,16 @@ func (a Column) log() string {
 		SELECT $1, '%s', id, '%s', tree_id, before, after FROM changed WHERE before IS DISTINCT FROM after`, a.Object, a.Name)
 }
 
-// UndoSQL returns a query that restores the state before action $2. It returns the
-// number of rows changed, and the id of an object whose aspect has changed since the
-// action, null if there is none; that a state has ended by itself is no change. If there
-// is one, the transaction must not commit.
+// undoSQL returns a query that restores the state before action $2 of the objects that
+// fulfil a condition. It returns the number of rows changed, and the id of an object whose
+// aspect has changed since the action, null if there is none; that a state has ended by
+// itself is no change.
 //
 // It changes messages in the order of their keys. In any other order, a large undo would
 // read each page many times.
-func (a Column) UndoSQL() string {
-	chosen := fmt.Sprintf(`chosen AS (SELECT object_id AS id, tree_id, %s AS s, after AS last FROM action_objects
-		WHERE action_id = $2 AND object_type = '%s' AND aspect = '%s' ORDER BY tree_id, object_id)`,
-		a.standing("before"), a.Object, a.Name)
+func (a Column) undoSQL(where string) string {
+	chosen := fmt.Sprintf(`chosen AS (SELECT object_id AS id, tree_id, %s AS s, after AS last FROM %s%s
+		ORDER BY tree_id, object_id)`, a.standing("before"), a.loggedSQL("$2"), where)
 	return fmt.Sprintf(`%s, logged AS (%s RETURNING object_id)
 		SELECT (SELECT count(*) FROM logged), (SELECT id FROM changed WHERE %s IS DISTINCT FROM %s LIMIT 1)`,
 		a.changed(chosen, a.Restore, ", chosen.last"), a.log(), a.standing("before"), a.standing("last"))

@@ -161,12 +161,13 @@ func CountUndone(ctx context.Context, c db.Conn, id int64, target uuid.UUID, tar
 		return counts, false, err
 	}
 	var all, other int64
+	// The cases that an act on users, trees or many messages closed are not its targets.
 	err = c.QueryRow(ctx, `SELECT count(*),
 			count(DISTINCT object_id) FILTER (WHERE object_type IN ('message', 'list_item', 'candidate')
-				AND aspect <> 'deletion') + coalesce(max((before->>'found')::bigint) FILTER (WHERE aspect = 'candidates'), 0),
+				AND aspect <> 'deletion' AND (aspect <> 'case' OR $2 = 'message')) + coalesce(max((before->>'found')::bigint) FILTER (WHERE aspect = 'candidates'), 0),
 			count(DISTINCT object_id) FILTER (WHERE object_type = 'tree'),
 			count(DISTINCT object_id) FILTER (WHERE object_type = 'user')
-		FROM action_objects WHERE action_id = $1`, id).Scan(&all, &other, &counts.Trees, &counts.Users)
+		FROM action_objects WHERE action_id = $1`, id, targetType).Scan(&all, &other, &counts.Trees, &counts.Users)
 	if counts.Messages == 0 {
 		counts.Messages = other
 	}

@@ -214,10 +214,22 @@ func CountTouched(ctx context.Context, c db.Conn, target string, id uuid.UUID) (
 // Find locks the open cases c that fulfil a condition, with arguments from $4 on, and
 // returns them without those that somebody but a person holds.
 func Find(ctx context.Context, c db.Conn, h Holders, by uuid.UUID, where string, args ...any) ([]int64, error) {
-	rows, err := c.Query(ctx, `SELECT c.case_id FROM cases c WHERE c.status = 'open' AND coalesce(`+heldSQL+`, $3) = $3
-		AND `+where+` ORDER BY c.case_id FOR UPDATE`, append([]any{h.Now, h.Roles, by}, args...)...)
+	rows, err := c.Query(ctx, "SELECT c.case_id FROM cases c WHERE "+freeSQL+" AND "+where+
+		" ORDER BY c.case_id FOR UPDATE", append([]any{h.Now, h.Roles, by}, args...)...)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[int64])
+}
+
+// freeSQL is true for an open case c that nobody but $3 holds.
+const freeSQL = "c.status = 'open' AND coalesce(" + heldSQL + ", $3) = $3"
+
+// CountFree counts the cases that Find finds, without locking them.
+func CountFree(
+	ctx context.Context, c db.Conn, h Holders, by uuid.UUID, where string, args ...any,
+) (n int64, err error) {
+	err = c.QueryRow(ctx, "SELECT count(*) FROM cases c WHERE "+freeSQL+" AND "+where,
+		append([]any{h.Now, h.Roles, by}, args...)...).Scan(&n)
+	return n, err
 }

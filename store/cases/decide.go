@@ -2,9 +2,7 @@ package cases
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,17 +36,6 @@ type Decision struct {
 	At      time.Time
 }
 
-// State is what became of a case, as the log keeps it.
-type State struct {
-	Case    int64       `json:"case"`
-	Status  string      `json:"status"`
-	Outcome string      `json:"outcome,omitempty"`
-	Reports []int64     `json:"reports,omitempty"`   // the reports that were decided
-	Flags   []uuid.UUID `json:"red_flags,omitempty"` // the people whose red flags were
-	// Imported is the number of red flags of files that were decided.
-	Imported int `json:"imported_flags,omitempty"`
-}
-
 // Decide closes open cases, with the reports and red flags on their messages, and logs
 // it. The trees of the messages are locked. It returns the users whose figures in the
 // queue change: authors and reporters.
@@ -74,26 +61,26 @@ func Decide(ctx context.Context, c db.Conn, d Decision, ids []int64) ([]uuid.UUI
 // decideSQL decides the cases $2 by the action $1. $3 is the decision about the flags,
 // $4 the outcome, $5 who decides, $6 the time. A case is measured at its first decision,
 // from the first flag of a person on.
+//
+// All parts of a statement read what was so before it. So the flags of each case are read
+// from their tables by their keys: what an UPDATE returns has no index, and 10,000 cases
+// would compare all of it with all of it.
 var decideSQL = `WITH chosen AS MATERIALIZED (
 		SELECT c.tree_id, c.message_id, c.case_id, c.waited, ` + figures.LangSQL + ` AS lang FROM cases c
 		WHERE c.case_id = ANY ($2) AND c.status = 'open'),
 	said AS (UPDATE reports p SET status = $3 FROM chosen n
-		WHERE p.tree_id = n.tree_id AND p.message_id = n.message_id AND p.status = 'open'
-		RETURNING p.message_id, p.report_id, p.at),
+		WHERE p.tree_id = n.tree_id AND p.message_id = n.message_id AND p.status = 'open'),
 	flagged AS (UPDATE reactions r SET decision = $3 FROM chosen n
 		WHERE r.tree_id = n.tree_id AND r.message_id = n.message_id AND r.emoji = '` + counters.RedFlag + `'
-			AND r.decision IS NULL
-		RETURNING r.message_id, r.user_id, r.at),
-	undecided AS (SELECT e.tree_id, e.message_id, e.red_flags - e.decided_flags AS n FROM chosen n
-		JOIN emoji_aggregates e ON e.tree_id = n.tree_id AND e.message_id = n.message_id AND e.red_flags > e.decided_flags),
-	imported AS (UPDATE emoji_aggregates e SET decided_flags = e.decided_flags + u.n,
-			dismissed_flags = e.dismissed_flags + CASE WHEN $3 = 'dismissed' THEN u.n ELSE 0 END
-		FROM undecided u WHERE e.tree_id = u.tree_id AND e.message_id = u.message_id),
-	first AS (SELECT message_id, min(at) AS at
-		FROM (SELECT message_id, at FROM said UNION ALL SELECT message_id, at FROM flagged) f GROUP BY message_id),
-	measured AS (SELECT n.*, CASE WHEN n.waited IS NULL AND f.at IS NOT NULL
-			THEN greatest(0, floor(extract(epoch FROM $6::timestamptz - f.at)))::bigint END AS seconds
-		FROM chosen n LEFT JOIN first f ON f.message_id = n.message_id),
+			AND r.decision IS NULL),
+	imported AS (UPDATE emoji_aggregates e SET decided_flags = e.red_flags,
+			dismissed_flags = e.dismissed_flags + CASE WHEN $3 = 'dismissed' THEN e.red_flags - e.decided_flags ELSE 0 END
+		FROM chosen n WHERE e.tree_id = n.tree_id AND e.message_id = n.message_id AND e.red_flags > e.decided_flags),
+	measured AS (SELECT n.*, CASE WHEN n.waited IS NULL
+			THEN greatest(0, floor(extract(epoch FROM $6::timestamptz - least(
+				(SELECT min(p.at) FROM ` + openReports("n") + `), (SELECT min(r.at) FROM ` + openFlags("n") + `)))))::bigint
+			END AS seconds
+		FROM chosen n),
 	closed AS (UPDATE cases c SET status = 'decided', outcome = $4, decided_by = $5, decided_at = $6, action_id = $1,
 			claimed_by = NULL, claimed_until = NULL,
 			waited = coalesce(n.waited, n.seconds)
@@ -104,13 +91,23 @@ var decideSQL = `WITH chosen AS MATERIALIZED (
 		SELECT $1, 'message', c.message_id, '` + Aspect + `', c.tree_id,
 			jsonb_build_object('case', c.case_id, 'status', 'open'),
 			jsonb_build_object('case', c.case_id, 'status', 'decided', 'outcome', $4::text,
-				'reports', (SELECT coalesce(jsonb_agg(report_id ORDER BY report_id), '[]') FROM said s
-					WHERE s.message_id = c.message_id),
-				'red_flags', (SELECT coalesce(jsonb_agg(user_id ORDER BY user_id), '[]') FROM flagged f
-					WHERE f.message_id = c.message_id),
-				'imported_flags', coalesce((SELECT n FROM undecided u WHERE u.message_id = c.message_id), 0))
+				'reports', (SELECT coalesce(jsonb_agg(p.report_id ORDER BY p.report_id), '[]') FROM ` + openReports("c") + `),
+				'red_flags', (SELECT coalesce(jsonb_agg(r.user_id ORDER BY r.user_id), '[]') FROM ` + openFlags("c") + `),
+				'imported_flags', coalesce((SELECT e.red_flags - e.decided_flags FROM emoji_aggregates e
+					WHERE e.tree_id = c.tree_id AND e.message_id = c.message_id AND e.red_flags > e.decided_flags), 0))
 		FROM closed c)
 	SELECT coalesce(user_id, '00000000-0000-0000-0000-000000000000'), reporters FROM closed`
+
+// openReports and openFlags return the FROM clause of the undecided reports p and red
+// flags r of a case.
+func openReports(of string) string {
+	return "reports p WHERE p.tree_id = " + of + ".tree_id AND p.message_id = " + of + ".message_id AND p.status = 'open'"
+}
+
+func openFlags(of string) string {
+	return "reactions r WHERE r.tree_id = " + of + ".tree_id AND r.message_id = " + of + ".message_id AND r.emoji = '" +
+		counters.RedFlag + "' AND r.decision IS NULL"
+}
 
 // ErrLater means that a case is no longer as an action left it.
 var ErrLater = errors.New("the case has changed since")
@@ -125,14 +122,13 @@ func Reopen(ctx context.Context, c db.Conn, action, undone int64, touched *Touch
 		Author            *uuid.UUID
 		Reporters         []uuid.UUID
 		Holds             bool
-		After             []byte
 		At                *time.Time
 		By                uuid.UUID
 		Lang, Outcome     string
 	}
 	closed, err := db.Collect[row](ctx, c, `SELECT o.tree_id, o.object_id AS message_id, c.user_id AS author,
 			coalesce(c.reporters, '{}') AS reporters, coalesce(c.status = 'decided' AND c.action_id = $1, false) AS holds,
-			o.after, c.decided_at AS at, coalesce(c.decided_by, '`+uuid.Nil.String()+`') AS by, `+figures.LangSQL+` AS lang,
+			c.decided_at AS at, coalesce(c.decided_by, '`+uuid.Nil.String()+`') AS by, `+figures.LangSQL+` AS lang,
 			coalesce(c.outcome, '') AS outcome
 		FROM action_objects o LEFT JOIN cases c ON c.tree_id = o.tree_id AND c.message_id = o.object_id
 			AND c.case_id = (o.after->>'case')::bigint
@@ -147,40 +143,44 @@ func Reopen(ctx context.Context, c db.Conn, action, undone int64, touched *Touch
 			return r.MessageID, nil, ErrLater
 		}
 		count[figures.Key{At: *r.At, By: r.By, Lang: r.Lang, Outcome: r.Outcome}]++
-		var was State
-		if err := json.Unmarshal(r.After, &was); err != nil {
-			return uuid.Nil, nil, fmt.Errorf("read what became of case on message %s: %w", r.MessageID, err)
-		}
-		for _, sql := range reopenSQL {
-			if _, err := c.Exec(ctx, sql, pgx.NamedArgs{
-				"tree": r.TreeID, "message": r.MessageID, "case": was.Case, "reports": was.Reports, "flags": was.Flags,
-				"imported": was.Imported, "dismissed": was.Outcome == Dismiss, "action": action, "undone": undone,
-			}); err != nil {
-				return uuid.Nil, nil, err
-			}
-		}
 		touched.Add(r.TreeID, r.MessageID, r.Author)
 		changed = append(changed, r.Reporters...)
+	}
+	if len(closed) == 0 {
+		return uuid.Nil, nil, nil
+	}
+	for _, sql := range reopenSQL {
+		if _, err := c.Exec(ctx, sql, pgx.NamedArgs{"action": action, "undone": undone}); err != nil {
+			return uuid.Nil, nil, err
+		}
 	}
 	return uuid.Nil, changed, figures.CountUndone(ctx, c, count)
 }
 
-// reopenSQL opens one case again. A report whose author has reported the message again
-// stays decided: a person has one open report.
+// reopenSQL opens the cases again that the action @undone closed. A report whose author
+// has reported the message again stays decided: a person has one open report.
 var reopenSQL = []string{
-	`UPDATE reports p SET status = 'open' WHERE tree_id = @tree AND message_id = @message AND report_id = ANY (@reports)
-		AND status IN ('upheld', 'dismissed') AND NOT EXISTS (SELECT FROM reports q WHERE q.tree_id = p.tree_id
-			AND q.message_id = p.message_id AND q.user_id = p.user_id AND q.status = 'open')`,
-	`UPDATE reactions SET decision = NULL WHERE tree_id = @tree AND message_id = @message AND user_id = ANY (@flags)
-		AND emoji = '` + counters.RedFlag + `'`,
-	`UPDATE emoji_aggregates SET decided_flags = decided_flags - @imported::int,
-			dismissed_flags = dismissed_flags - CASE WHEN @dismissed THEN @imported::int ELSE 0 END
-		WHERE tree_id = @tree AND message_id = @message AND @imported::int > 0`,
-	`UPDATE cases SET status = 'withdrawn', claimed_by = NULL, claimed_until = NULL
-		WHERE tree_id = @tree AND message_id = @message AND status = 'open'`,
-	`UPDATE cases SET status = 'open', outcome = NULL, decided_by = NULL, decided_at = NULL, action_id = NULL
-		WHERE tree_id = @tree AND message_id = @message AND case_id = @case`,
+	`UPDATE reports p SET status = 'open' FROM ` + closedBy + `, jsonb_array_elements(o.after->'reports') AS report(id)
+		WHERE p.tree_id = o.tree_id AND p.message_id = o.message_id AND p.report_id = report.id::bigint
+			AND p.status IN ('upheld', 'dismissed') AND NOT EXISTS (SELECT FROM reports q WHERE q.tree_id = p.tree_id
+				AND q.message_id = p.message_id AND q.user_id = p.user_id AND q.status = 'open')`,
+	`UPDATE reactions r SET decision = NULL
+		FROM ` + closedBy + `, jsonb_array_elements_text(o.after->'red_flags') AS rater(id)
+		WHERE r.tree_id = o.tree_id AND r.message_id = o.message_id AND r.user_id = rater.id::uuid
+			AND r.emoji = '` + counters.RedFlag + `'`,
+	`UPDATE emoji_aggregates e SET decided_flags = e.decided_flags - o.imported,
+			dismissed_flags = e.dismissed_flags - CASE WHEN o.after->>'outcome' = '` + Dismiss + `' THEN o.imported ELSE 0 END
+		FROM ` + closedBy + ` WHERE e.tree_id = o.tree_id AND e.message_id = o.message_id AND o.imported > 0`,
+	`UPDATE cases c SET status = 'withdrawn', claimed_by = NULL, claimed_until = NULL FROM ` + closedBy + `
+		WHERE c.tree_id = o.tree_id AND c.message_id = o.message_id AND c.status = 'open'`,
+	`UPDATE cases c SET status = 'open', outcome = NULL, decided_by = NULL, decided_at = NULL, action_id = NULL
+		FROM ` + closedBy + ` WHERE c.tree_id = o.tree_id AND c.message_id = o.message_id AND c.case_id = o.id`,
 	`INSERT INTO action_objects (action_id, object_type, object_id, aspect, tree_id, before, after)
 		SELECT @action, object_type, object_id, aspect, tree_id, after, before FROM action_objects
-		WHERE action_id = @undone AND object_type = 'message' AND object_id = @message AND aspect = '` + Aspect + `'`,
+		WHERE action_id = @undone AND object_type = 'message' AND aspect = '` + Aspect + `'`,
 }
+
+// closedBy is a relation o of the cases that the action @undone closed.
+const closedBy = `(SELECT tree_id, object_id AS message_id, after, (after->>'case')::bigint AS id,
+		coalesce((after->>'imported_flags')::int, 0) AS imported
+	FROM action_objects WHERE action_id = @undone AND object_type = 'message' AND aspect = '` + Aspect + `' OFFSET 0) o`

@@ -32,7 +32,8 @@ type Job struct {
 	JobID uuid.UUID `json:"job_id"`
 	Kind  string    `json:"kind"` // the kind of its action
 	State string    `json:"state"`
-	// Done and Total count objects. Total is 0 as long as it is unknown.
+	// Done and Total count objects. Total is 0 as long as it is unknown. A job that has to
+	// begin again keeps the furthest that it came.
 	Done  int64 `json:"done"`
 	Total int64 `json:"total"`
 	// Action is the action that the job led to. It is null until the job is done,
@@ -125,15 +126,16 @@ func Take(ctx context.Context, c db.Conn) (Job, error) {
 // Beat says that a job is running, and how far it is. It reports whether somebody
 // cancelled it.
 func Beat(ctx context.Context, c db.Conn, id uuid.UUID, done, total int64) (cancelled bool, err error) {
-	err = c.QueryRow(ctx, `UPDATE jobs SET heartbeat = now(), done = $2, total = greatest(total, $3) WHERE job_id = $1
+	err = c.QueryRow(ctx, `UPDATE jobs SET heartbeat = now(), done = greatest(done, $2), total = greatest(total, $3) WHERE job_id = $1
 		RETURNING cancel`, id, done, total).Scan(&cancelled)
 	return cancelled, db.Translate(err)
 }
 
-// End ends a job. The action is 0 if there is none.
+// End ends a job. The action is 0 if there is none. A job that is not done has changed
+// nothing.
 func End(ctx context.Context, c db.Conn, id uuid.UUID, state string, action int64, why string) error {
 	_, err := c.Exec(ctx, `UPDATE jobs SET state = $2, action_id = nullif($3, 0), error = $4, ended_at = now(),
-		done = CASE WHEN $2 = 'done' THEN total WHEN $2 = 'cancelled' THEN 0 ELSE done END WHERE job_id = $1`,
+		done = CASE WHEN $2 = 'done' THEN total ELSE 0 END WHERE job_id = $1`,
 		id, state, action, db.ToText(why))
 	return db.Translate(err)
 }

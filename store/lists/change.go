@@ -12,6 +12,7 @@ import (
 
 	"treewarden/corpus"
 	"treewarden/store/db"
+	"treewarden/store/jobs"
 )
 
 // NewItem is a message to add to a list.
@@ -93,14 +94,18 @@ func LeavesItems(ctx context.Context, c db.Conn, id uuid.UUID) (leaves bool, err
 }
 
 // Add adds items to a list and logs each of them. It returns the number of new
-// items, with those whose message is not here. The caller has locked the list.
+// items, with those whose message is not here. The caller has locked the list. progress,
+// if it is not nil, is called with the number of items that are done.
 func Add(
 	ctx context.Context, c db.Conn, list List, action int64, by any, at time.Time, items []NewItem,
+	progress func(done int64),
 ) (added Added, touched int64, err error) {
 	ids, notes := distinct(items)
 	// The items are numbered from the last to the first, so that a list, newest
 	// first, shows them in the order in which they were given.
-	tag, err := c.Exec(ctx, `WITH added AS (INSERT INTO list_items AS i (
+	err = jobs.InParts(len(ids), progress, func(from, to int) error {
+		from, to = len(ids)-to, len(ids)-from
+		tag, err := c.Exec(ctx, `WITH added AS (INSERT INTO list_items AS i (
 			list_id, message_id, note, added_by, added_at, action_id, text_md5)
 		SELECT $2, g.message_id, g.note, $5, $6, $1, md5(m.text)::uuid
 			FROM unnest($3::uuid[], $4::text[]) WITH ORDINALITY AS g(message_id, note, place)
@@ -110,11 +115,13 @@ func Add(
 		ON CONFLICT DO NOTHING RETURNING i.message_id, `+ItemStateSQL+` AS state)
 		INSERT INTO action_objects (action_id, object_type, object_id, aspect, after)
 		SELECT $1, 'list_item', message_id, $7, state FROM added`,
-		action, list.ListID, db.IDArray(ids), notes, by, at, AspectOf(list.ListID))
+			action, list.ListID, db.IDArray(ids[from:to]), notes[from:to], by, at, AspectOf(list.ListID))
+		touched += tag.RowsAffected()
+		return err
+	})
 	if err != nil {
 		return added, 0, err
 	}
-	touched = tag.RowsAffected()
 	missing, err := c.Query(ctx, `SELECT message_id FROM list_items
 		WHERE list_id = $1 AND action_id = $2 AND text_md5 IS NULL ORDER BY item_id DESC`, list.ListID, action)
 	if err != nil {
@@ -193,31 +200,50 @@ func ChangedSince(ctx context.Context, c db.Conn, list uuid.UUID, action int64) 
 }
 
 // Restore undoes what another action did to the items of a list, and logs it. It
-// returns the number of items. The caller has locked the list.
-func Restore(ctx context.Context, c db.Conn, list List, action, undone int64) (int64, error) {
-	removed, err := c.Exec(ctx, `DELETE FROM list_items WHERE list_id = $2 AND message_id IN (SELECT object_id
-		FROM action_objects WHERE action_id = $1 AND object_type = 'list_item' AND after IS NOT NULL)`,
-		undone, list.ListID)
+// returns the number of items. The caller has locked the list. progress, if it is not
+// nil, is called with the number of items that are done.
+func Restore(
+	ctx context.Context, c db.Conn, list List, action, undone int64, progress func(done int64),
+) (int64, error) {
+	rows, err := c.Query(ctx, `SELECT object_id FROM action_objects WHERE action_id = $1 AND object_type = 'list_item'
+		ORDER BY object_id`, undone)
 	if err != nil {
 		return 0, err
 	}
-	added, err := c.Exec(ctx, `INSERT INTO list_items (
-			list_id, message_id, item_id, note, added_by, added_at, action_id, text_md5)
-		SELECT $2, object_id, (before->>'item')::bigint, before->>'note', (before->>'by')::uuid,
-			(before->>'at')::timestamptz, (before->>'action')::bigint, (before->>'text')::uuid
-		FROM action_objects WHERE action_id = $1 AND object_type = 'list_item' AND before IS NOT NULL`,
-		undone, list.ListID)
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
 	if err != nil {
 		return 0, err
 	}
-	if _, err := c.Exec(ctx, `INSERT INTO action_objects (action_id, object_type, object_id, aspect, before, after)
-		SELECT $1, object_type, object_id, aspect, after, before FROM action_objects
-		WHERE action_id = $2 AND object_type = 'list_item'`, action, undone); err != nil {
+	var removed, added int64
+	err = jobs.InParts(len(ids), progress, func(from, to int) error {
+		part := db.IDArray(ids[from:to])
+		tag, err := c.Exec(ctx, `DELETE FROM list_items WHERE list_id = $2 AND message_id IN (SELECT object_id
+			FROM `+restored+` AND after IS NOT NULL)`, undone, list.ListID, part)
+		if err != nil {
+			return err
+		}
+		removed += tag.RowsAffected()
+		tag, err = c.Exec(ctx, `INSERT INTO list_items (
+				list_id, message_id, item_id, note, added_by, added_at, action_id, text_md5)
+			SELECT $2, object_id, (before->>'item')::bigint, before->>'note', (before->>'by')::uuid,
+				(before->>'at')::timestamptz, (before->>'action')::bigint, (before->>'text')::uuid
+			FROM `+restored+` AND before IS NOT NULL`, undone, list.ListID, part)
+		if err != nil {
+			return err
+		}
+		added += tag.RowsAffected()
+		_, err = c.Exec(ctx, `INSERT INTO action_objects (action_id, object_type, object_id, aspect, before, after)
+			SELECT $2, object_type, object_id, aspect, after, before FROM `+restored, undone, action, part)
+		return err
+	})
+	if err != nil {
 		return 0, err
 	}
-	return added.RowsAffected() + removed.RowsAffected(),
-		count(ctx, c, list, action, added.RowsAffected()-removed.RowsAffected())
+	return added + removed, count(ctx, c, list, action, added-removed)
 }
+
+// restored selects the items $3 that action $1 changed, from the log.
+const restored = `action_objects WHERE action_id = $1 AND object_type = 'list_item' AND object_id = ANY ($3)`
 
 // manyItems is the number of new items from which on the planner must know of them
 // at once: it expects one row of a list that is newer than its statistics, and

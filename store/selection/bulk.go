@@ -13,9 +13,11 @@ import (
 
 	"treewarden/policy"
 	"treewarden/store/audit"
+	"treewarden/store/cases"
 	"treewarden/store/db"
 	"treewarden/store/lists"
 	"treewarden/store/messages"
+	"treewarden/store/params"
 	"treewarden/store/tables"
 	"treewarden/store/waves"
 )
@@ -64,6 +66,10 @@ type Act struct {
 	// Expected is the number of targets that a preview counted. With another number now,
 	// nothing is done; nil is not checked.
 	Expected *int64 `json:"expected,omitempty"`
+	// ExpectedSet is the Set of the targets that a preview counted. With other targets
+	// now, nothing is done; empty is not checked.
+	ExpectedSet string `json:"set,omitempty"`
+	params.Close
 }
 
 // Check returns an Invalid that names each wrong parameter.
@@ -104,6 +110,9 @@ func (a Act) Check(now time.Time) error {
 		wrong["until"] = "The end of a ban must be in the future. Leave it empty for a permanent ban."
 	case a.Until.UTC().Year() > 9999:
 		wrong["until"] = "The end of a ban must be before the year 10000. Leave it empty for a permanent ban."
+	}
+	if a.Kind == List && a.CloseCases {
+		wrong["close_cases"] = "To add messages to a list settles no case."
 	}
 	if a.Expected != nil && *a.Expected < 0 {
 		wrong["expected"] = "Give the number that a preview counted."
@@ -174,6 +183,9 @@ type Counts struct {
 	Protected      Protected `json:"protected"`
 	Unchanged      int64     `json:"unchanged"` // messages for which there is nothing to do
 	Missing        int64     `json:"missing"`   // ids that name no message
+	// OpenCases are the open cases that the act decides if it is asked to: those that it
+	// settles and that nobody else holds.
+	OpenCases int64 `json:"open_cases"`
 }
 
 // Targets are the targets of a bulk act: the selected messages without those that are
@@ -218,14 +230,26 @@ type Measured struct {
 	// Expected is the number of targets, for the parameter of the same name: of the
 	// messages, users or trees that would change.
 	Expected int64 `json:"expected"`
+	// Set stands for the targets, for the parameter of the same name.
+	Set string `json:"set"`
 	// Sample holds up to 10 of the selected messages. Their texts may be cut.
 	Sample []messages.Message `json:"sample"`
 }
 
-// Measure returns the preview of a bulk act on targets, with the messages below them.
-func Measure(ctx context.Context, c db.Conn, on Targets, found Chosen, expected int64) (Measured, error) {
-	ids := on.Messages[:min(10, len(on.Messages))]
-	p := Measured{Counts: on.Counts, Expected: expected, Sample: make([]messages.Message, 0, len(ids))}
+// Measure returns the preview of a kind of bulk act on targets, with the messages below
+// them.
+func Measure(
+	ctx context.Context, c db.Conn, kind string, on Targets, found Chosen, by uuid.UUID, holders cases.Holders,
+) (Measured, error) {
+	ids, targets := on.Messages[:min(10, len(on.Messages))], on.IDs(kind, found)
+	p := Measured{Counts: on.Counts, Expected: int64(len(targets)), Set: Set(targets),
+		Sample: make([]messages.Message, 0, len(ids))}
+	if outcome, where, args := on.Cases(kind, found, nil); outcome != "" {
+		var err error
+		if p.Counts.OpenCases, err = cases.CountFree(ctx, c, holders, by, where, args...); err != nil {
+			return p, err
+		}
+	}
 	all, err := lists.Measure(ctx, c, uuid.Nil, func(string) bool { return true }, found.Trees, found.Messages)
 	if err != nil {
 		return p, err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"treewarden/store/cases"
 	"treewarden/store/db"
 )
 
@@ -28,8 +29,8 @@ const ofBannedSQL = "SELECT object_id FROM action_objects WHERE action_id = $1 A
 func KindOf(ctx context.Context, c db.Conn, action int64) (kind string, list uuid.UUID, err error) {
 	var object, aspect string
 	// Of the objects of a bulk act on a list, the list comes first.
-	if err = c.QueryRow(ctx, `SELECT object_type, object_id, aspect FROM action_objects WHERE action_id = $1
-		ORDER BY object_type LIMIT 1`, action).Scan(&object, &list, &aspect); err != nil {
+	if err = c.QueryRow(ctx, `SELECT object_type, object_id, aspect FROM action_objects
+		WHERE action_id = $1 AND aspect <> '`+cases.Aspect+`' ORDER BY object_type LIMIT 1`, action).Scan(&object, &list, &aspect); err != nil {
 		return "", list, err
 	}
 	if object == "list" {
@@ -43,11 +44,11 @@ func KindOf(ctx context.Context, c db.Conn, action int64) (kind string, list uui
 }
 
 // LanguagesSQL selects each language of what bulk act $1 changed. The replies of deleted
-// messages are not asked.
+// messages and the cases that it closed are not asked.
 const LanguagesSQL = `SELECT coalesce(m.lang, 'und') AS language FROM action_objects o
 		JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id
 		WHERE o.action_id = $1 AND o.object_type = 'message'
-			AND (o.aspect <> 'deletion' OR o.after->>'root' = o.object_id::text)
+			AND o.aspect <> '` + cases.Aspect + `' AND (o.aspect <> 'deletion' OR o.after->>'root' = o.object_id::text)
 	UNION SELECT ` + treeLang + ` FROM action_objects t WHERE t.action_id = $1 AND t.object_type = 'tree'
 	UNION SELECT ` + userLang + ` FROM action_objects o JOIN users u ON u.user_id = o.object_id
 		WHERE o.action_id = $1 AND o.object_type = 'user'`
