@@ -99,8 +99,27 @@ func (t *Touched) Add(tree, message uuid.UUID, author *uuid.UUID) {
 func (t *Touched) Queue(batch *pgx.Batch, changed *counters.Changed) {
 	if len(t.messages) > 0 {
 		changed.Add(t.authors...)
-		batch.Queue(syncKeysSQL, db.IDArray(t.trees), db.IDArray(t.messages))
+		_ = t.inParts(func(trees, messages pgtype.FlatArray[pgtype.UUID]) error {
+			batch.Queue(syncKeysSQL, trees, messages)
+			return nil
+		})
 	}
+}
+
+// syncedAtOnce is the maximum number of messages that one statement syncs. What it finds
+// of their flags has no index, so that the time would grow with the square of a larger
+// number.
+const syncedAtOnce = 500
+
+// inParts does something to the messages, up to syncedAtOnce at a time.
+func (t *Touched) inParts(do func(trees, messages pgtype.FlatArray[pgtype.UUID]) error) error {
+	for from := 0; from < len(t.messages); from += syncedAtOnce {
+		to := min(from+syncedAtOnce, len(t.messages))
+		if err := do(db.IDArray(t.trees[from:to]), db.IDArray(t.messages[from:to])); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // QueueToxicity adds the statement that brings the cases of messages up to the outputs of
@@ -146,6 +165,8 @@ func Sync(ctx context.Context, c db.Conn, query string, args ...any) ([]uuid.UUI
 	}); err != nil || len(t.messages) == 0 {
 		return nil, err
 	}
-	_, err = c.Exec(ctx, syncKeysSQL, db.IDArray(t.trees), db.IDArray(t.messages))
-	return t.authors, err
+	return t.authors, t.inParts(func(trees, messages pgtype.FlatArray[pgtype.UUID]) error {
+		_, err := c.Exec(ctx, syncKeysSQL, trees, messages)
+		return err
+	})
 }
