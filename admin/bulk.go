@@ -24,7 +24,7 @@ func init() {
 			"languages and those that staff reviewed otherwise are left out, and a ban leaves out staff. Above 100 targets, " +
 			"expected must be the number that a preview counted. With set, the targets must also be the same. With " +
 			"close_cases, the open cases that the act settles are decided, save those that somebody else holds",
-		Body:   []any{actBody{}, bulkBody{}},
+		Body: []any{actBody{}, bulkBody{}},
 		Fields: []string{"kind", "on", "reason", "list", "until", "preview", "expected", "set", "close_cases", "ids",
 			"filter", "wave"},
 		Answer: store.Outcome{}, Preview: store.BulkPreview{}, Job: jobAnswer{},

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/PuerkitoBio/goquery"
 	"github.com/google/uuid"
@@ -312,5 +313,87 @@ func TestBulkPageToList(t *testing.T) {
 	c.post("/bulk", confirm).want(303)
 	if user := c.get("/users/" + troll.String()).want(200); !strings.Contains(user.text("main"), "2999") {
 		t.Errorf("the user is %s", user.text("main"))
+	}
+}
+
+// TestBulkPageClosesCases closes the open cases of deleted messages unless the person
+// unchecks the box, and refuses to act on others than those of the preview.
+func TestBulkPageClosesCases(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	server := newServer(t, s)
+	c := staff(t, server, policy.Moderator)
+	troll, rater := storetest.User(t, s, "Trollo"), storetest.User(t, s, "Rater")
+	var ids []uuid.UUID
+	for range 3 {
+		id := storetest.Tree(t, s, storetest.Node{Author: troll, Text: "buy now"})[0]
+		ids = append(ids, id)
+		storetest.Report(t, s, id, rater, "spam", time.Now())
+	}
+	if err := s.RebuildScores(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	open := func() (n int) {
+		t.Helper()
+		if err := storetest.DB(t, s).QueryRow(t.Context(), "SELECT count(*) FROM cases WHERE status = 'open'").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	form := bulkForm(c.get("/messages?q=buy").want(200), "#bulk")
+	form.Set("kind", "delete")
+	form.Set("scope", "selected")
+	form["id"] = []string{ids[0].String(), ids[1].String()}
+	preview := c.post("/bulk", form).want(200)
+	box := preview.page().Find("[name=close_cases]")
+	if _, checked := box.Attr("checked"); !checked || !strings.Contains(preview.text(".check"), "the 2 open cases that this") {
+		t.Errorf("the form offers %q", preview.text(".check"))
+	}
+	confirm := bulkForm(preview, "main form")
+	confirm.Del("close_cases")
+	confirm.Set("reason", "x")
+	refused := c.post("/bulk", confirm).want(422)
+	if _, checked := refused.page().Find("[name=close_cases]").Attr("checked"); checked {
+		t.Error("the refused form checks the box again")
+	}
+
+	// As many others: the second goes, and the third comes.
+	confirm["id"] = []string{ids[0].String(), ids[2].String()}
+	confirm.Set("reason", "a wave of spam")
+	changed := c.post("/bulk", confirm).want(409)
+	if !strings.Contains(changed.text(".notice"), "as many, but not the same") {
+		t.Errorf("on others: %s", changed.text(".notice"))
+	}
+	confirm.Del("expected") // which only a program leaves out
+	c.post("/bulk", confirm).want(409)
+	wantDeleted(t, s, 0)
+	confirm = bulkForm(changed, "main form")
+	confirm.Set("close_cases", "true")
+	to := c.post("/bulk", confirm).want(303).header.Get("Location")
+	wantDeleted(t, s, 2)
+	if n := open(); n != 1 {
+		t.Errorf("%d cases are open, want 1", n)
+	}
+	undo, _ := c.get(to).want(200).page().Find(".toast form").Attr("action")
+	c.post(undo, url.Values{"reason": {"a mistake"}, "return": {"/messages"}}).want(303)
+	if n := open(); n != 3 {
+		t.Errorf("after the undo %d cases are open, want 3", n)
+	}
+
+	// By the API the choice and the set are optional.
+	body := object{"kind": "reject", "on": object{"ids": []any{ids[0], ids[1]}}, "preview": true}
+	answer := c.send(http.MethodPost, apiPrefix+"/bulk", body).want(200)
+	delete(body, "preview")
+	body["reason"], body["expected"], body["set"] = "a test", answer.field("expected"), answer.field("set")
+	body["close_cases"] = true
+	body["on"] = object{"ids": []any{ids[0], ids[2]}}
+	conflict, _ := c.send(http.MethodPost, apiPrefix+"/bulk", body).want(409).field("error").(map[string]any)
+	if conflict["expected"] != 2.0 {
+		t.Errorf("on others by the API: %v", conflict)
+	}
+	body["on"] = object{"ids": []any{ids[1], ids[0]}}
+	c.send(http.MethodPost, apiPrefix+"/bulk", body).want(200)
+	if n := open(); n != 1 {
+		t.Errorf("by the API %d cases are left, want 1", n)
 	}
 }

@@ -164,7 +164,9 @@ func (p bulkPage) Closable() int64 {
 }
 
 // KeepsOpen reports whether the person chose to leave the cases open.
-func (p bulkPage) KeepsOpen() bool { return !p.Body.Preview && p.What.Expected != nil && !p.What.CloseCases }
+func (p bulkPage) KeepsOpen() bool {
+	return !p.Body.Preview && p.What.Expected != nil && !p.What.CloseCases
+}
 
 // CloseWords says what becomes of the open cases.
 func (p bulkPage) CloseWords() string {

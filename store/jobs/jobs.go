@@ -126,7 +126,8 @@ func Take(ctx context.Context, c db.Conn) (Job, error) {
 // Beat says that a job is running, and how far it is. It reports whether somebody
 // cancelled it.
 func Beat(ctx context.Context, c db.Conn, id uuid.UUID, done, total int64) (cancelled bool, err error) {
-	err = c.QueryRow(ctx, `UPDATE jobs SET heartbeat = now(), done = greatest(done, $2), total = greatest(total, $3) WHERE job_id = $1
+	err = c.QueryRow(ctx, `UPDATE jobs SET heartbeat = now(), done = greatest(done, $2),
+			total = greatest(total, $3) WHERE job_id = $1
 		RETURNING cancel`, id, done, total).Scan(&cancelled)
 	return cancelled, db.Translate(err)
 }

@@ -30,7 +30,8 @@ func KindOf(ctx context.Context, c db.Conn, action int64) (kind string, list uui
 	var object, aspect string
 	// Of the objects of a bulk act on a list, the list comes first.
 	if err = c.QueryRow(ctx, `SELECT object_type, object_id, aspect FROM action_objects
-		WHERE action_id = $1 AND aspect <> '`+cases.Aspect+`' ORDER BY object_type LIMIT 1`, action).Scan(&object, &list, &aspect); err != nil {
+		WHERE action_id = $1 AND aspect <> '`+cases.Aspect+`'
+		ORDER BY object_type LIMIT 1`, action).Scan(&object, &list, &aspect); err != nil {
 		return "", list, err
 	}
 	if object == "list" {
