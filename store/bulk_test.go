@@ -520,7 +520,7 @@ func TestBulkRefuses(t *testing.T) {
 // compares all counters after each.
 func TestBulkInRandomSequences(t *testing.T) {
 	t.Parallel()
-	did := map[string]bool{}
+	did, closed := map[string]bool{}, int64(0)
 	for seed := range uint64(2) {
 		q := newSequence(t, seed+11)
 		for range 30 {
@@ -535,11 +535,23 @@ func TestBulkInRandomSequences(t *testing.T) {
 				q.fail("the counters: %+v, %v", faults, err)
 			}
 			q.step()
+			_, differences, err := q.VerifyLog(ctx, nil)
+			differences = slices.DeleteFunc(differences, func(d string) bool {
+				return !strings.Contains(d, "case") && !strings.Contains(d, "the figures of the queue")
+			})
+			if err != nil || len(differences) > 0 {
+				q.fail("the cases and their log: %v, %v", differences, err)
+			}
 		}
 		q.check()
 		if _, err := q.VerifyChain(ctx); err != nil {
 			q.fail("the chain: %v", err)
 		}
+		closed += one64(t, q.Store, `SELECT count(*) FROM action_objects o JOIN actions a ON a.id = o.action_id
+			WHERE a.kind = 'bulk' AND o.aspect = 'case'`)
+	}
+	if closed == 0 {
+		t.Error("no bulk act closed a case")
 	}
 	for _, kind := range selection.Kinds {
 		if kind != selection.List && !did[kind] { // lists change no score
