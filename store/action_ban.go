@@ -13,7 +13,6 @@ import (
 	"treewarden/store/counters"
 	"treewarden/store/db"
 	"treewarden/store/events"
-	"treewarden/store/jobs"
 	"treewarden/store/params"
 	"treewarden/store/users"
 )
@@ -100,7 +99,7 @@ func (d *actionTx) writeBans(banned []uuid.UUID, since time.Time, until *time.Ti
 		return err
 	}
 	d.affected.Users = int64(len(banned))
-	return jobs.InParts(len(banned), d.act.Progress, func(from, to int) error {
+	return db.InParts(len(banned), d.act.Progress, func(from, to int) error {
 		_, err := d.change(banAspect, "chosen AS (SELECT unnest($2::uuid[]) AS id)",
 			"banned_at = $3, banned_until = $4, ban_reason = $5, banned_by = $6, ban_action = $1",
 			db.IDArray(banned[from:to]), since, until, strings.TrimSpace(d.act.Reason), d.actor.id())

@@ -116,7 +116,7 @@ func (d *actionTx) changeMany(p BulkParams, on selection.Targets, found selectio
 		db.IDArray(on.Messages)); err != nil {
 		return err
 	}
-	return jobs.InParts(len(on.Messages), d.act.Progress, func(from, to int) error {
+	return db.InParts(len(on.Messages), d.act.Progress, func(from, to int) error {
 		_, err := d.change(reviewAspect, "chosen AS (SELECT * FROM unnest($2::uuid[], $3::uuid[]) AS c(tree_id, id))",
 			"review_result = $4, review_at = $5, review_by_staff = true", db.IDArray(on.Trees[from:to]),
 			db.IDArray(on.Messages[from:to]), p.Kind == selection.Accept, d.at)

@@ -10,7 +10,6 @@ import (
 	"treewarden/store/audit"
 	"treewarden/store/cases"
 	"treewarden/store/db"
-	"treewarden/store/jobs"
 	"treewarden/store/selection"
 )
 
@@ -56,7 +55,7 @@ func (d *actionTx) delete(c selection.Chosen) error {
 	if err := d.update.Delete(d.Ctx, d.Conn, c.Trees, c.Messages, c.Authors, d.at); err != nil {
 		return err
 	}
-	return jobs.InParts(len(c.Messages), d.act.Progress, func(from, to int) error {
+	return db.InParts(len(c.Messages), d.act.Progress, func(from, to int) error {
 		_, err := d.change(deletionAspect,
 			"chosen AS (SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[]) AS c(tree_id, id, root))",
 			`deleted = true, deleted_at = $5, deleted_action = $1, deleted_root = chosen.root, deletion_by_staff = true`,

@@ -9,7 +9,6 @@ import (
 	"treewarden/store/cases"
 	"treewarden/store/counters"
 	"treewarden/store/db"
-	"treewarden/store/jobs"
 	"treewarden/store/messages"
 	"treewarden/store/tables"
 )
@@ -132,7 +131,7 @@ func (d *actionTx) haltTrees(condition string, args []any) error {
 	if err := d.watchStates(trees...); err != nil || d.act.Preview {
 		return err
 	}
-	return jobs.InParts(len(trees), d.act.Progress, func(from, to int) error {
+	return db.InParts(len(trees), d.act.Progress, func(from, to int) error {
 		_, err := d.change(stateAspect, "chosen AS (SELECT * FROM unnest($2::uuid[]) AS c(id))", haltSet,
 			db.IDArray(trees[from:to]))
 		return err

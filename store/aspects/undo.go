@@ -8,7 +8,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"treewarden/store/db"
-	"treewarden/store/jobs"
 )
 
 // loggedSQL returns the FROM clause of what an action changed of the aspect.
@@ -37,7 +36,7 @@ func (a Column) Undo(
 		return 0, nil, err
 	}
 	sql := a.undoSQL(" AND object_id = ANY ($3)")
-	err = jobs.InParts(len(ids), progress, func(from, to int) error {
+	err = db.InParts(len(ids), progress, func(from, to int) error {
 		var part int64
 		var other *uuid.UUID
 		err := c.QueryRow(ctx, sql, action, undone, db.IDArray(ids[from:to])).Scan(&part, &other)

@@ -12,7 +12,6 @@ import (
 
 	"treewarden/corpus"
 	"treewarden/store/db"
-	"treewarden/store/jobs"
 )
 
 // NewItem is a message to add to a list.
@@ -103,7 +102,7 @@ func Add(
 	ids, notes := distinct(items)
 	// The items are numbered from the last to the first, so that a list, newest
 	// first, shows them in the order in which they were given.
-	err = jobs.InParts(len(ids), progress, func(from, to int) error {
+	err = db.InParts(len(ids), progress, func(from, to int) error {
 		from, to = len(ids)-to, len(ids)-from
 		tag, err := c.Exec(ctx, `WITH added AS (INSERT INTO list_items AS i (
 			list_id, message_id, note, added_by, added_at, action_id, text_md5)
@@ -215,7 +214,7 @@ func Restore(
 		return 0, err
 	}
 	var removed, added int64
-	err = jobs.InParts(len(ids), progress, func(from, to int) error {
+	err = db.InParts(len(ids), progress, func(from, to int) error {
 		part := db.IDArray(ids[from:to])
 		tag, err := c.Exec(ctx, `DELETE FROM list_items WHERE list_id = $2 AND message_id IN (SELECT object_id
 			FROM `+restored+` AND after IS NOT NULL)`, undone, list.ListID, part)

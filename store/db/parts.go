@@ -1,4 +1,4 @@
-package jobs
+package db
 
 // partSize is the number of objects that one statement changes, so that a job shows its
 // progress.
