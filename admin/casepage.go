@@ -41,6 +41,7 @@ type casePanel struct {
 	Gone      []goneLine
 
 	MayWork bool
+	MayBulk bool // may act on all messages of a wave
 	Foreign bool // the message is in a language that the person does not act on
 	Mine    bool // the person holds the case
 	HeldBy  string
@@ -187,11 +188,7 @@ func (s *Server) caseShown(c *fiber.Ctx) error {
 		if err := decodeQuery(c, &frame); err != nil {
 			return err
 		}
-		one, err := s.store.Case(c.UserContext(), s.actor(c), id, scoring.Window(frame.Window))
-		if err != nil {
-			return err
-		}
-		return sendJSON(c, one)
+		return s.sendCase(c, id, scoring.Window(frame.Window))
 	}
 	return s.showCase(c, fiber.StatusOK, id, decision{})
 }
@@ -236,6 +233,10 @@ func (s *Server) casePanel(c *fiber.Ctx, q queueQuery, id int64, sent decision) 
 	if p.CaseDetail, err = s.store.CaseDetail(ctx, actor, id, scoring.Window(q.Window)); err != nil {
 		return nil, err
 	}
+	if err := s.setCaseWaves(ctx, actor, &p.Case); err != nil {
+		return nil, err
+	}
+	p.MayBulk = len(bulkChoices(person)) > 0
 	covered := policy.Covers(actor.ActsOn(), cmp.Or(orEmpty(p.Lang), policy.Undetermined))
 	p.MayWork, p.Foreign = person.May(policy.QueueWork) && covered, !covered
 	message, err := s.store.Message(ctx, actor, p.MessageID)

@@ -51,7 +51,6 @@ type messagePage struct {
 	Reactions     []reactionLine
 	RecentActions []actionEntry
 	Lists         []listView // that the message is on
-	Wave          *waveLine  // of messages like this one; nil if there is none
 	Views         []Choice
 	Here          string
 	MayBan        bool
@@ -110,6 +109,11 @@ func (s *Server) message(c *fiber.Ctx) error {
 	}
 	p.Message.Reports, p.Message.Votes, p.Message.Reactions = orNone(p.Message.Reports), orNone(p.Message.Votes),
 		orNone(p.Message.Reactions)
+	one := []store.Message{p.Message.Message}
+	if err := s.setWaves(c.UserContext(), s.actor(c), one); err != nil {
+		return err
+	}
+	p.Message.Wave = one[0].Wave
 	if isAPI(c) {
 		return s.render(c, "message", p)
 	}
@@ -146,9 +150,6 @@ func (s *Server) message(c *fiber.Ctx) error {
 		return err
 	}
 	if p.Lists, err = s.listsWith(c, id); err != nil {
-		return err
-	}
-	if p.Wave, err = s.waveOf(c, id); err != nil {
 		return err
 	}
 	if p.Card, err = s.authorCard(c, p.Message.Message); err != nil {

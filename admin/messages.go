@@ -93,6 +93,8 @@ type found struct {
 	Selects bool          // the row has a box that selects it for a bulk act
 	// Likeness is shown in a column of its own on the page of a wave; nil elsewhere.
 	Likeness *float64
+	More     int  // rows of the same wave that are folded below this one
+	Folded   bool // the row is one of these
 	// The acts in the row itself. The menu has all acts.
 	Delete, Edit string
 }
@@ -123,6 +125,9 @@ type messagesPage struct {
 func (p messagesPage) api() any { return p.List }
 
 func (p messagesPage) csv() (header []string, rows [][]string) { return messageCSV(p.List.Items) }
+
+// Groups returns the rows, those of one wave together.
+func (p messagesPage) Groups() []waveRows { return waveGroups(p.Lines) }
 
 // Filtered reports whether the list leaves out more than the deleted messages.
 func (p messagesPage) Filtered() bool {
@@ -181,6 +186,9 @@ func (s *Server) messages(c *fiber.Ctx) error {
 	}
 	list, err := s.store.Messages(c.UserContext(), actor, f)
 	if err != nil {
+		return err
+	}
+	if err := s.setWaves(c.UserContext(), actor, list.Items); err != nil {
 		return err
 	}
 	p := messagesPage{List: list, Filter: q}

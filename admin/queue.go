@@ -149,6 +149,13 @@ func (s *Server) queue(c *fiber.Ctx) error {
 		if err != nil {
 			return err
 		}
+		all := make([]*store.Case, len(list.Items))
+		for i := range list.Items {
+			all[i] = &list.Items[i]
+		}
+		if err := s.setCaseWaves(c.UserContext(), s.actor(c), all...); err != nil {
+			return err
+		}
 		return s.render(c, "queue", queuePage{list: list})
 	}
 	p, err := s.queuePage(c, q, nil)
@@ -221,6 +228,13 @@ func (s *Server) queueLines(ctx context.Context, p queuePage, found []store.Queu
 	if err != nil {
 		return nil, err
 	}
+	all := make([]*store.Case, len(found))
+	for i := range found {
+		all[i] = &found[i].Case
+	}
+	if err := s.setCaseWaves(ctx, p.Person.Actor, all...); err != nil {
+		return nil, err
+	}
 	lines := make([]queueLine, len(found))
 	for i, line := range found {
 		m := messages[line.MessageID]
@@ -272,11 +286,7 @@ func workOn(leave bool, do func(s *Server, c *fiber.Ctx, id int64) error) func(*
 		}
 		switch {
 		case isAPI(c):
-			now, err := s.store.Case(c.UserContext(), s.actor(c), id, scoring.Total)
-			if err != nil {
-				return err
-			}
-			return sendJSON(c, now)
+			return s.sendCase(c, id, scoring.Total)
 		case isPartial(c):
 			return c.SendStatus(fiber.StatusNoContent)
 		case leave:
@@ -284,6 +294,18 @@ func workOn(leave bool, do func(s *Server, c *fiber.Ctx, id int64) error) func(*
 		}
 		return c.Redirect(casePath(id)+mustQuery(query(c), "done", ""), fiber.StatusSeeOther)
 	}
+}
+
+// sendCase sends a case to a program. Window is that of the author's score.
+func (s *Server) sendCase(c *fiber.Ctx, id int64, window scoring.Window) error {
+	one, err := s.store.Case(c.UserContext(), s.actor(c), id, window)
+	if err != nil {
+		return err
+	}
+	if err := s.setCaseWaves(c.UserContext(), s.actor(c), &one); err != nil {
+		return err
+	}
+	return sendJSON(c, one)
 }
 
 var (

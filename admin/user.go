@@ -255,6 +255,9 @@ func (s *Server) showUser(c *fiber.Ctx, status int, p userPage) error {
 	if err != nil {
 		return err
 	}
+	if err := s.setWaves(c.UserContext(), actor, p.messages.Items); err != nil {
+		return err
+	}
 	if err := s.quoteAll(c, p.actions.Items); err != nil {
 		return err
 	}

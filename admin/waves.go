@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"strconv"
 	"time"
 
@@ -240,16 +241,68 @@ func (s *Server) wave(c *fiber.Ctx) error {
 	return s.render(c, "wave", p)
 }
 
-// waveOf returns the wave that the page of a message names; nil if there is none
-// that is worth it.
-func (s *Server) waveOf(c *fiber.Ctx, message uuid.UUID) (*waveLine, error) {
-	reader, err := s.store.Waves(s.actor(c))
+// setWaves sets the waves that messages are in.
+func (s *Server) setWaves(ctx context.Context, actor store.Actor, list []store.Message) error {
+	reader, err := s.store.Waves(actor)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	w, err := reader.Of(c.UserContext(), message)
-	if err != nil || w == nil || w.Messages < waves.LeastMessages {
-		return nil, err
+	return reader.SetOn(ctx, list)
+}
+
+// setCaseWaves sets the waves that the messages of cases are in.
+func (s *Server) setCaseWaves(ctx context.Context, actor store.Actor, list ...*store.Case) error {
+	reader, err := s.store.Waves(actor)
+	if err != nil {
+		return err
 	}
-	return &waveLine{Wave: *w}, nil
+	keys := make([]waves.Key, len(list))
+	for i, one := range list {
+		keys[i] = waves.Key{Tree: one.TreeID, Message: one.MessageID}
+	}
+	of, err := reader.Of(ctx, keys)
+	for _, one := range list {
+		one.Wave = of[one.MessageID]
+	}
+	return err
+}
+
+// waveRows are rows of a table of messages that stand together: those of one wave, of
+// which all but the first are folded, or others.
+type waveRows struct {
+	Rows []found
+	More int // the number of folded rows
+}
+
+// waveGroups puts the rows of each wave below the first of them.
+func waveGroups(rows []found) []waveRows {
+	of := map[uuid.UUID][]found{}
+	for _, row := range rows {
+		if row.Wave != nil {
+			of[row.Wave.WaveID] = append(of[row.Wave.WaveID], row)
+		}
+	}
+	var groups []waveRows
+	single := false // the last group has no wave
+	for _, row := range rows {
+		var members []found
+		if row.Wave != nil {
+			members = of[row.Wave.WaveID]
+		}
+		switch {
+		case len(members) > 1 && members[0].MessageID != row.MessageID: // is below the first already
+		case len(members) > 1:
+			members[0].More = len(members) - 1
+			for i := range members[1:] {
+				members[i+1].Folded = true
+			}
+			groups, single = append(groups, waveRows{members, members[0].More}), false
+		case single:
+			last := &groups[len(groups)-1]
+			last.Rows = append(last.Rows, row)
+		default:
+			groups, single = append(groups, waveRows{Rows: []found{row}}), true
+		}
+	}
+	return groups
 }

@@ -47,7 +47,7 @@ var ourImports = map[string][]string{
 	"store/messages":   {"store/db", "store/tables", "store/counters", "store/derived", "scoring", "corpus"},
 	"store/names":      {"store/db", "store/messages", "corpus"},
 	"store/candidates": {"store/db", "store/messages", "store/similar", "scoring"},
-	"store/waves":      {"store/db", "store/messages", "store/derived", "store/similar", "scoring"},
+	"store/waves":      {"store/db", "store/tables", "store/messages", "store/derived", "store/similar", "scoring"},
 	"store/samples":    {"store/db", "scoring"},
 	"store/chain":      {"store/db"},
 	"store/jobs":       {"store/db", "store/tables"},

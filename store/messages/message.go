@@ -56,6 +56,8 @@ type Message struct {
 	OpenReports  int       `json:"open_reports"`
 	// Marks are the places in the text, as it is here, where a search found its words.
 	Marks []search.Span `json:"marks,omitempty" description:"where the searched words are in the text"`
+	// Wave is set where messages are listed by a filter, and where one message is read.
+	Wave *tables.InWave `json:"wave,omitempty" description:"the wave that it is in, if that was read"`
 }
 
 // Deletion describes the deletion of a message.

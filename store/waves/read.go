@@ -11,6 +11,7 @@ import (
 	"treewarden/store/db"
 	"treewarden/store/messages"
 	"treewarden/store/similar"
+	"treewarden/store/tables"
 )
 
 // LeastMessages is the least number of messages of the waves that are shown, if
@@ -163,17 +164,51 @@ func (r Reader) ByID(ctx context.Context, id uuid.UUID, textLimit int) (Wave, er
 	return waves[0], err
 }
 
-// Of returns the wave of a message, without its text and the number of deleted
-// members, or nil if there is none of at least two users.
-func (r Reader) Of(ctx context.Context, message uuid.UUID) (*Wave, error) {
-	found, err := db.Collect[row](ctx, r.Conn, "SELECT "+columns+db.NoCursorKey+` FROM message_trees t
-		JOIN wave_messages x ON x.tree_id = t.tree_id AND x.message_id = t.message_id
-		JOIN waves w ON w.wave_id = x.wave_id WHERE t.message_id = $1 AND w.users >= 2`, message)
-	if err != nil || len(found) == 0 {
+// Key names a message in its tree.
+type Key struct{ Tree, Message uuid.UUID }
+
+// Of returns the waves of messages, by message: those of at least two users and
+// [LeastMessages] messages. It is one query, which reads one row of an index for each
+// message, so that lists can afford it.
+func (r Reader) Of(ctx context.Context, keys []Key) (map[uuid.UUID]*tables.InWave, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	trees, ids := make([]uuid.UUID, len(keys)), make([]uuid.UUID, len(keys))
+	for i, k := range keys {
+		trees[i], ids[i] = k.Tree, k.Message
+	}
+	type member struct {
+		MessageID uuid.UUID
+		tables.InWave
+	}
+	found, err := db.Collect[member](ctx, r.Conn, `SELECT x.message_id, w.wave_id, w.messages, w.users,
+			nullif(w.first, '-infinity') AS first, nullif(w.last, '-infinity') AS last
+		FROM unnest($1::uuid[], $2::uuid[]) k(tree_id, message_id)
+		JOIN wave_messages x ON x.tree_id = k.tree_id AND x.message_id = k.message_id
+		JOIN waves w ON w.wave_id = x.wave_id WHERE w.users >= 2 AND w.messages >= $3`,
+		db.IDArray(trees), db.IDArray(ids), LeastMessages)
+	if err != nil {
 		return nil, err
 	}
-	w := found[0].wave()
-	return &w, nil
+	of := make(map[uuid.UUID]*tables.InWave, len(found))
+	for i := range found {
+		of[found[i].MessageID] = &found[i].InWave
+	}
+	return of, nil
+}
+
+// SetOn sets the waves of messages.
+func (r Reader) SetOn(ctx context.Context, list []messages.Message) error {
+	keys := make([]Key, len(list))
+	for i, m := range list {
+		keys[i] = Key{m.TreeID, m.MessageID}
+	}
+	of, err := r.Of(ctx, keys)
+	for i := range list {
+		list[i].Wave = of[list[i].MessageID]
+	}
+	return err
 }
 
 // Members returns one page of the members of a wave, the newest first. Texts are cut

@@ -35,7 +35,9 @@
 
 // Rows are selected to be acted on at once. The form names their boxes in data-selects.
 // The button with a count shows their number. Shift, with a click or with the key x,
-// extends the selection from the box before.
+// extends the selection from the box before, over the rows that are shown. Folded rows
+// are shown when they are selected with all of the page, so that nobody acts on rows
+// that they do not see.
 {
   let last = null;
   const boxesOf = (form) =>
@@ -57,11 +59,12 @@
 
   on("change", "[data-select-all]", (event, all) => {
     for (const box of boxesOf(all.form)) box.checked = all.checked;
+    if (all.checked) for (const fold of document.querySelectorAll(".wave-more")) fold.open = true;
     count();
   });
   on("click", "[data-row] input[type=checkbox]", (event, box) => {
     if (!box.form?.dataset.selects) return;
-    const boxes = boxesOf(box.form);
+    const boxes = boxesOf(box.form).filter((other) => other.checkVisibility());
     const from = boxes.indexOf(last);
     last = box;
     if (!event.shiftKey || from < 0) return;

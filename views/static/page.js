@@ -13,7 +13,7 @@
   sessionStorage.removeItem("place");
   if (place?.path === location.pathname) {
     scrollTo({ top: place.y, behavior: "instant" });
-    const row = place.rows?.map((id) => document.getElementById(id)).find(Boolean);
+    const row = place.rows?.map((id) => document.getElementById(id)).find((other) => other?.checkVisibility());
     if (row) {
       if (!row.hasAttribute("tabindex")) row.tabIndex = -1;
       row.focus({ preventScroll: true });
