@@ -58,6 +58,11 @@ func TestWholeWave(t *testing.T) {
 	b := signedIn(t, w, policy.Moderator)
 	newest := "[id='m-" + wave[6] + "']"
 
+	// A selection by keys goes over the rows that are shown.
+	b.visit("/messages")
+	b.press("jxjjX")
+	b.wantText("#bulk [value=selected]", "Selected messages… (3)")
+
 	// The rows of the wave are folded below the newest.
 	b.visit("/messages?q=telephone")
 	b.wantText(newest+" .wave-chip", "7 like this by 3 accounts")
