@@ -36,9 +36,9 @@ func TestWavesInLists(t *testing.T) {
 	const says = "4 like this by 2 accounts"
 	address := "/waves/" + ids[0].String()
 
-	for _, path := range []string{"/messages", "/users/" + ann.String()} {
+	for path, of := range map[string]uuid.UUID{"/messages": ids[3], "/users/" + ann.String(): ids[2]} {
 		got := c.get(path).want(200)
-		row := "#m-" + ids[2].String()
+		row := "#m-" + of.String()
 		if text := got.chip(row); text != says {
 			t.Errorf("%s says %q", path, text)
 		}
@@ -186,6 +186,7 @@ func TestWavesFold(t *testing.T) {
 	page := c.get("/messages?deleted=include").page()
 	group := page.Find("tbody.one-wave")
 	if group.Length() != 1 || group.Find("tr").Length() != 4 || group.Find("tr.folded.struck").Length() != 1 ||
+		group.Find(".wave-chip").Length() != 1 ||
 		group.Find("details.wave-more").Length() != 1 ||
 		group.Find("tr").First().Find(".wave-more summary").Text() != "3 more of this wave on this page" {
 		t.Errorf("the group is %s", group.Text())
@@ -244,7 +245,7 @@ func TestWavesOfHiddenTexts(t *testing.T) {
 		SELECT m.tree_id, m.message_id, d.model_id, 0.99, '{0.99}' FROM messages m, classifier_models d`)
 	keepUpWaves(t, s)
 	row := c.get("/messages").want(200)
-	if text := row.text("#m-" + ids[2].String() + " summary.small, #m-" + ids[2].String() + " .wave-line"); !strings.Contains(text,
+	if text := row.text("#m-" + ids[2].String() + " summary.small, #m-" + ids[2].String() + " .wave-chip"); !strings.Contains(text,
 		"3 like this by 2 accounts") || strings.Contains(text, "telephone") {
 		t.Errorf("the chip says %q", text)
 	}
