@@ -16,8 +16,8 @@ import (
 )
 
 // chip returns the text of the chip of a wave in a part of a page.
-func (r answer) chip(part string) string {
-	return strings.Join(strings.Fields(r.page().Find(part+" a.wave-chip").Text()), " ")
+func (a answer) chip(part string) string {
+	return strings.Join(strings.Fields(a.page().Find(part+" a.wave-chip").Text()), " ")
 }
 
 // TestWavesInLists: each message of a wave names it, in the search, on its author's

@@ -3,6 +3,7 @@ package search
 import (
 	"bytes"
 	"strings"
+	"unicode/utf8"
 
 	"treewarden/scoring/fold"
 )
@@ -174,11 +175,8 @@ func hasWord(text string) bool {
 // begins no phrase or expression.
 func isSigns(piece string) bool {
 	rest := strings.TrimLeft(piece, "-")
-	for _, first := range rest {
-		if isQuote(first) || first == '/' && len(rest) > 2 {
-			return false
-		}
-		break
+	if first, _ := utf8.DecodeRuneInString(rest); isQuote(first) || first == '/' && len(rest) > 2 {
+		return false
 	}
 	return !hasWord(piece)
 }
