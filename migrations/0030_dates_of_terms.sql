@@ -1,7 +1,8 @@
 -- +goose Up
 -- The date of each message stands beside its terms, so that a search sorts what has the
--- terms without a look at each message. Rewriting rows costs more than deriving them
--- anew, which serve does in short transactions.
+-- terms without a look at each message, and the term of its language among them.
+-- Rewriting rows costs more than deriving them anew, which serve does in short
+-- transactions.
 DROP TABLE message_terms;
 CREATE TABLE message_terms (
     tree_id      uuid NOT NULL,

@@ -47,6 +47,10 @@ func Terms(text string, dst []int32) []int32 {
 	return slices.Compact(dst)
 }
 
+// LanguageTerm returns the term of the language of a message, which no text has. The index
+// keeps it with the terms of the text, so that it finds a word in one language.
+func LanguageTerm(lang string) int32 { return term(xxhash.Sum64String("\x00" + lang)) }
+
 // term returns the lower half of a hash, combined with the upper.
 func term(hash uint64) int32 { return int32(uint32(hash ^ hash>>32)) }
 

@@ -55,6 +55,9 @@ type Narrow struct {
 	// they are found sooner than by reading all rows that the index finds.
 	Sift  func(*Query)
 	First time.Duration
+	// Step is the number of rows of the index that the walk looks at first, if it is more
+	// than usual: of rows with the right words, few may fit.
+	Step int
 }
 
 // The sizes of the steps of a walk, in rows: the first step is small, for what is
@@ -91,6 +94,9 @@ func (w *Walk) run(ctx context.Context, tx pgx.Tx) error {
 	for size := w.Most; ; size = min(4*size, largest) {
 		if narrowed {
 			size = max(size, firstStep)
+			if w.Narrow != nil {
+				size = max(size, w.Narrow.Step)
+			}
 		}
 		at := w.last
 		if at == nil {

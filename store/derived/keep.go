@@ -81,7 +81,7 @@ func backfillBatch(ctx context.Context, tx pgx.Tx) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	found, err := read(ctx, tx, `SELECT tree_id, message_id, nullif(created_date, '-infinity'), text FROM messages
+	found, err := read(ctx, tx, `SELECT tree_id, message_id, nullif(created_date, '-infinity'), lang, text FROM messages
 		WHERE (tree_id, message_id) > ($1, $2) ORDER BY tree_id, message_id LIMIT $3`, tree, message, batch)
 	if err != nil {
 		return false, err

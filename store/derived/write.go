@@ -6,6 +6,7 @@ package derived
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -21,7 +22,22 @@ import (
 type New struct {
 	TreeID, MessageID uuid.UUID
 	CreatedDate       *time.Time // nil if it is not known
+	Lang              *string
 	Text              string
+}
+
+// Terms returns the terms of the text of a message and of its language. It uses the memory
+// of dst, as search.Terms does.
+func Terms(text string, lang *string, dst []int32) []int32 {
+	dst = search.Terms(text, dst)
+	if lang == nil {
+		return dst
+	}
+	term := search.LanguageTerm(*lang)
+	if at, found := slices.BinarySearch(dst, term); !found {
+		dst = slices.Insert(dst, at, term)
+	}
+	return dst
 }
 
 // Deriver derives from the new messages of an import in a goroutine, while the
@@ -41,7 +57,7 @@ func (d *Deriver) Start(messages []New) {
 		d.terms.Reset()
 		for i := range messages {
 			m := &messages[i]
-			d.memory = search.Terms(m.Text, d.memory)
+			d.memory = Terms(m.Text, m.Lang, d.memory)
 			d.sketches.Row(3)
 			d.sketches.UUID(m.TreeID)
 			d.sketches.UUID(m.MessageID)
@@ -89,11 +105,13 @@ var (
 
 // Insert returns a statement that inserts what is derived from new messages. A date is
 // nil if it is not known.
-func Insert(trees, messages []uuid.UUID, dates []*time.Time, texts []string) (sql string, args []any) {
+func Insert(
+	trees, messages []uuid.UUID, dates []*time.Time, langs []*string, texts []string,
+) (sql string, args []any) {
 	bands, terms := make([]string, len(texts)), make([]string, len(texts))
 	var memory []int32
 	for i, text := range texts {
-		memory = search.Terms(text, memory)
+		memory = Terms(text, langs[i], memory)
 		bands[i], terms[i] = ArrayOf(likeness.Sketch(text)), ArrayOf(memory)
 	}
 	return insertNew, []any{db.IDArray(trees), db.IDArray(messages), dates, bands, terms}
@@ -111,10 +129,10 @@ func ArrayOf(numbers []int32) string {
 	return string(append(text, '}'))
 }
 
-// Refresh derives anew from texts that have changed. It takes a query for the
-// tree_id and message_id of the messages, whose trees must be locked.
+// Refresh derives anew from messages whose text or language has changed. It takes a query
+// for the tree_id and message_id of the messages, whose trees must be locked.
 func Refresh(ctx context.Context, c db.Conn, messages string, args ...any) error {
-	found, err := read(ctx, c, `SELECT m.tree_id, m.message_id, nullif(m.created_date, '-infinity'), m.text FROM messages m
+	found, err := read(ctx, c, `SELECT m.tree_id, m.message_id, nullif(m.created_date, '-infinity'), m.lang, m.text FROM messages m
 		WHERE (m.tree_id, m.message_id) IN (`+messages+`)`, args...)
 	if err == nil {
 		err = write(ctx, c, found, replaceKnown)
@@ -150,7 +168,7 @@ func read(ctx context.Context, c db.Conn, sql string, args ...any) ([]New, error
 	}
 	var found []New
 	var m New
-	_, err = pgx.ForEachRow(rows, []any{&m.TreeID, &m.MessageID, &m.CreatedDate, &m.Text}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&m.TreeID, &m.MessageID, &m.CreatedDate, &m.Lang, &m.Text}, func() error {
 		found = append(found, m)
 		return nil
 	})
@@ -163,11 +181,11 @@ func write(ctx context.Context, c db.Conn, messages []New, sql string) error {
 		return nil
 	}
 	trees, ids := make([]uuid.UUID, len(messages)), make([]uuid.UUID, len(messages))
-	dates, texts := make([]*time.Time, len(messages)), make([]string, len(messages))
+	dates, langs, texts := make([]*time.Time, len(messages)), make([]*string, len(messages)), make([]string, len(messages))
 	for i, m := range messages {
-		trees[i], ids[i], dates[i], texts[i] = m.TreeID, m.MessageID, m.CreatedDate, m.Text
+		trees[i], ids[i], dates[i], langs[i], texts[i] = m.TreeID, m.MessageID, m.CreatedDate, m.Lang, m.Text
 	}
-	_, args := Insert(trees, ids, dates, texts)
+	_, args := Insert(trees, ids, dates, langs, texts)
 	_, err := c.Exec(ctx, sql, args...)
 	return err
 }

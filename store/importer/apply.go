@@ -144,7 +144,7 @@ func (w *batchWrite) message(item *incoming, i int) error {
 	} else {
 		w.fresh = append(w.fresh, m.MessageID)
 		w.underived = append(w.underived, derived.New{TreeID: item.tree, MessageID: m.MessageID,
-			CreatedDate: m.CreatedDate, Text: m.Text})
+			CreatedDate: m.CreatedDate, Lang: m.Lang, Text: m.Text})
 		rows.directoryRow(m.MessageID, item.tree)
 	}
 	if w.o.DryRun && (!known || k.Digest != nil) {

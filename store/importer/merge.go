@@ -122,6 +122,10 @@ func (w *batchWrite) watch(ctx context.Context, tx pgx.Tx) error {
 // mergeMessages updates messages and their children tables in trees that change.
 func (w *batchWrite) mergeMessages(ctx context.Context, tx pgx.Tx, trees []uuid.UUID) error {
 	written, others, texts := map[uuid.UUID]bool{}, map[uuid.UUID]bool{}, map[uuid.UUID]bool{}
+	derive := map[uuid.UUID]bool{} // messages whose text or language changes
+	if err := w.collect(ctx, tx, derive, newLangsSQL, trees); err != nil {
+		return fmt.Errorf("compare languages: %w", err)
+	}
 	if !w.batch.older {
 		if err := w.collect(ctx, tx, texts, newTextsSQL, trees); err != nil {
 			return fmt.Errorf("compare texts: %w", err)
@@ -140,8 +144,11 @@ func (w *batchWrite) mergeMessages(ctx context.Context, tx pgx.Tx, trees []uuid.
 		if _, err := tx.Exec(ctx, laterTextsSQL, changed, w.into.Now()); err != nil {
 			return fmt.Errorf("keep new texts: %w", err)
 		}
+		maps.Copy(derive, texts)
+	}
+	if len(derive) > 0 {
 		if err := derived.Refresh(ctx, tx, "SELECT tree_id, message_id FROM import_messages WHERE message_id = ANY ($1)",
-			changed); err != nil {
+			db.IDArray(slices.Collect(maps.Keys(derive)))); err != nil {
 			return err
 		}
 	}

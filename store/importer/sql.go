@@ -83,6 +83,10 @@ var messageColumns = []mergeColumn{
 const newTextsSQL = `SELECT m.message_id FROM import_messages s JOIN messages m ON ` + mergeKey + `
 	WHERE s.tree_id = ANY($1) AND NOT m.edited AND m.text <> s.text`
 
+// newLangsSQL finds the messages whose language the merge may change, in trees $1.
+const newLangsSQL = `SELECT m.message_id FROM import_messages s JOIN messages m ON ` + mergeKey + `
+	WHERE s.tree_id = ANY($1) AND s.lang IS DISTINCT FROM m.lang`
+
 // firstTextsSQL adds the texts of the messages $1 in the import to their revisions, as
 // the first ones, unless they have some. laterTextsSQL adds the texts after the merge,
 // by nobody and no action.

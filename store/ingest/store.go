@@ -135,7 +135,7 @@ func (in *run) storeMessages() {
 			$12::boolean[], $13::boolean[], $14::timestamptz[], $15::bigint[], $16::uuid[])`,
 		db.IDArray(trees), db.IDArray(ids), parents, db.IDArray(authors), created, roles, langs, texts, models, depths,
 		synthetic, deleted, byStaff, deletedAt, deletedBy, roots)
-	sql, args := derived.Insert(trees, ids, created, texts)
+	sql, args := derived.Insert(trees, ids, created, langs, texts)
 	in.Queue(sql, args...)
 }
 

@@ -84,7 +84,7 @@ func (p prepared) walk(ctx context.Context, tx pgx.Tx, s Searcher, o db.Order, m
 	if p.Until != nil {
 		w.All.Where("m.created_date < ?", *p.Until)
 	}
-	return w, s.narrow(ctx, tx, p.line, &w)
+	return w, p.narrow(ctx, tx, s, &w)
 }
 
 // SearchedSQL returns the part of a text that is searched.
@@ -94,12 +94,15 @@ func SearchedSQL(text string) string { return fmt.Sprintf("left(%s, %d)", text, 
 // the index.
 const firstTime = 500 * time.Millisecond
 
-// narrow makes a walk over messages m use the index of the terms that a line needs, if it
+// narrow makes a walk over messages m use the index of the terms that the line needs, if it
 // needs any and all texts have their terms.
-func (s Searcher) narrow(ctx context.Context, tx pgx.Tx, line search.Query, w *db.Walk) error {
-	needs := line.Needs()
+func (p prepared) narrow(ctx context.Context, tx pgx.Tx, s Searcher, w *db.Walk) error {
+	needs := p.line.Needs()
 	if len(needs) == 0 {
 		return nil
+	}
+	for _, lang := range p.langs() {
+		needs = append(needs, [][]int32{{search.LanguageTerm(lang)}})
 	}
 	if complete, err := derived.Complete(ctx, tx); err != nil || !complete {
 		return err
@@ -119,10 +122,41 @@ func (s Searcher) narrow(ctx context.Context, tx pgx.Tx, line search.Query, w *d
 		},
 	}
 	common, err := s.Frequencies.read(ctx, tx)
-	if err == nil && common.inOrder(needs, w.Most) {
+	if err != nil {
+		return err
+	}
+	if common.inOrder(needs, w.Most) {
 		w.Narrow.First = firstTime
 	}
-	return err
+	if !p.onlyWords() {
+		w.Narrow.Step = int(min(common.share(needs)*common.texts, mostFirst))
+	}
+	return nil
+}
+
+// mostFirst is the most rows of the index that a search looks at first.
+const mostFirst = 2000
+
+// langs returns the languages that the filter asks for: a message must be in all of them.
+func (p prepared) langs() []string {
+	var langs []string
+	if p.Lang != "" {
+		langs = append(langs, p.Lang)
+	}
+	for _, f := range p.line.Filters {
+		if f.Name == "lang" && !f.Not {
+			langs = append(langs, f.Value)
+		}
+	}
+	return langs
+}
+
+// onlyWords reports whether a text that has the terms of the line matches it, but for
+// rare cases.
+func (p prepared) onlyWords() bool {
+	return !slices.ContainsFunc(slices.Concat(p.line.Groups...), func(part search.Part) bool {
+		return part.Kind != search.Word || part.Not
+	})
 }
 
 // needTerms adds the conditions that message_terms w has what a line needs.

@@ -16,7 +16,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"treewarden/corpus"
-	"treewarden/corpus/search"
 	"treewarden/demo"
 	"treewarden/scoring/likeness"
 	"treewarden/store"
@@ -32,7 +31,7 @@ func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 // text, and returns the number of messages.
 func checkSketches(t *testing.T, s *store.Store) int {
 	t.Helper()
-	rows, err := storetest.DB(t, s).Query(t.Context(), `SELECT m.message_id, m.text, s.bands, w.terms,
+	rows, err := storetest.DB(t, s).Query(t.Context(), `SELECT m.message_id, m.lang, m.text, s.bands, w.terms,
 			coalesce(w.created_date = m.created_date, false) FROM messages m
 		FULL JOIN sketches s ON s.tree_id = m.tree_id AND s.message_id = m.message_id
 		FULL JOIN message_terms w ON w.tree_id = m.tree_id AND w.message_id = m.message_id`)
@@ -40,14 +39,14 @@ func checkSketches(t *testing.T, s *store.Store) int {
 		t.Fatal(err)
 	}
 	var id *uuid.UUID
-	var text *string
+	var lang, text *string
 	var bands, terms []int32
 	n, dated := 0, false
-	if _, err := pgx.ForEachRow(rows, []any{&id, &text, &bands, &terms, &dated}, func() error {
+	if _, err := pgx.ForEachRow(rows, []any{&id, &lang, &text, &bands, &terms, &dated}, func() error {
 		n++
 		if id == nil || bands == nil || !slices.Equal(bands, likeness.Sketch(*text)) {
 			t.Errorf("message %v has the sketch %v", id, bands)
-		} else if terms == nil || !slices.Equal(terms, search.Terms(*text, nil)) {
+		} else if terms == nil || !slices.Equal(terms, derived.Terms(*text, lang, nil)) {
 			t.Errorf("message %v has the terms %v", id, terms)
 		} else if !dated {
 			t.Errorf("the terms of message %v have another date", id)
@@ -141,6 +140,8 @@ func TestImport(t *testing.T) {
 		date.Before(time.Date(2024, 1, 2, 0, 0, 0, 0, time.UTC)) {
 		t.Errorf("after an import with later dates: %v, %v", date, err)
 	}
+	imported(t, s, lines(ids, []string{"de"}, []string{recipe, weather, weather + " So it goes.", "no"}))
+	checkSketches(t, s)
 }
 
 func TestIngest(t *testing.T) {
