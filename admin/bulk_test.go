@@ -335,7 +335,8 @@ func TestBulkPageClosesCases(t *testing.T) {
 	}
 	open := func() (n int) {
 		t.Helper()
-		if err := storetest.DB(t, s).QueryRow(t.Context(), "SELECT count(*) FROM cases WHERE status = 'open'").Scan(&n); err != nil {
+		if err := storetest.DB(t, s).QueryRow(t.Context(),
+			"SELECT count(*) FROM cases WHERE status = 'open'").Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 		return n
@@ -346,7 +347,8 @@ func TestBulkPageClosesCases(t *testing.T) {
 	form["id"] = []string{ids[0].String(), ids[1].String()}
 	preview := c.post("/bulk", form).want(200)
 	box := preview.page().Find("[name=close_cases]")
-	if _, checked := box.Attr("checked"); !checked || !strings.Contains(preview.text(".check"), "the 2 open cases that this") {
+	if _, checked := box.Attr("checked"); !checked ||
+		!strings.Contains(preview.text(".check"), "the 2 open cases that this") {
 		t.Errorf("the form offers %q", preview.text(".check"))
 	}
 	confirm := bulkForm(preview, "main form")

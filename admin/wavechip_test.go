@@ -74,7 +74,8 @@ func TestWavesInLists(t *testing.T) {
 			if has := one.Wave != nil; has != (id == ids[1]) {
 				t.Errorf("in the queue message %s has the wave %+v", id, one.Wave)
 			}
-			if alone := key.get(fmt.Sprintf("%s/queue/%d", apiPrefix, one.ID)).want(200); strings.Contains(alone.body, `"wave"`) !=
+			if alone := key.get(fmt.Sprintf("%s/queue/%d", apiPrefix, one.ID)).want(200); strings.Contains(
+				alone.body, `"wave"`) !=
 				(id == ids[1]) {
 				t.Errorf("the case is %s", alone.body)
 			}
@@ -100,7 +101,8 @@ func TestWavesInLists(t *testing.T) {
 		to.Text() != "Act on the whole wave" || c.get(address).want(200).page().Find("form#bulk").Length() != 1 {
 		t.Errorf("the case leads to %s by %q", to.AttrOr("href", ""), to.Text())
 	}
-	if n := c.get(fmt.Sprintf("/queue/%d", open[1])).want(200).page().Find("article.case .wave-chip, .case-wave").Length(); n != 0 {
+	if n := c.get(fmt.Sprintf("/queue/%d", open[1])).want(200).page().
+		Find("article.case .wave-chip, .case-wave").Length(); n != 0 {
 		t.Error("the case of a message in no wave names one")
 	}
 	reader := staff(t, server, policy.DataLead) // reads the queue, and does not act
@@ -119,7 +121,8 @@ func TestWavesInLists(t *testing.T) {
 				t.Errorf("%s: the wave is %v", what, row["wave"])
 			}
 		}
-		if first, last := fmt.Sprint(wave["first"]), fmt.Sprint(wave["last"]); first >= last || !strings.HasSuffix(first, "Z") {
+		if first, last := fmt.Sprint(wave["first"]), fmt.Sprint(wave["last"]); first >= last ||
+			!strings.HasSuffix(first, "Z") {
 			t.Errorf("%s: from %s to %s", what, first, last)
 		}
 	}
@@ -155,7 +158,8 @@ func TestWavesFold(t *testing.T) {
 	ann, bob := storetest.User(t, s, "Ann"), storetest.User(t, s, "Bob")
 	newest := waveOf(t, s, "en", spam, ann, bob, ann, bob)
 	waveOf(t, s, "en", "Nobody else writes about hours of the sea and of the mountains, number %d", ann, ann, ann, ann)
-	old := storetest.Tree(t, s, storetest.Node{Author: bob, Lang: "en", Text: "How?", At: time.Now().Add(-300 * time.Hour)})[0]
+	old := storetest.Tree(t, s, storetest.Node{Author: bob, Lang: "en", Text: "How?",
+		At: time.Now().Add(-300 * time.Hour)})[0]
 	storetest.Exec(t, s, "UPDATE messages SET deleted = true, deleted_at = now() WHERE message_id = $1", newest[1])
 	keepUpWaves(t, s)
 
@@ -213,7 +217,8 @@ func TestWavesInListsByLanguage(t *testing.T) {
 	server := newServer(t, s)
 	ann, bob := storetest.User(t, s, "Ann"), storetest.User(t, s, "Bob")
 	english := waveOf(t, s, "en", spam, ann, bob, ann)
-	german := waveOf(t, s, "de-AT", "Gewinnen Sie heute ein neues Telefon in unserem Geschäft, Nummer %d!", ann, bob, ann, bob)
+	german := waveOf(t, s, "de-AT", "Gewinnen Sie heute ein neues Telefon in unserem Geschäft, Nummer %d!",
+		ann, bob, ann, bob)
 	key := program(t, server, policy.Moderator)
 	for _, id := range []uuid.UUID{english[0], german[0]} {
 		key.send(post, apiPrefix+"/messages/"+id.String()+"/report", object{"reason": "Look at this"}).want(200)
@@ -225,7 +230,8 @@ func TestWavesInListsByLanguage(t *testing.T) {
 	for _, path := range []string{"/waves", "/messages", "/queue"} {
 		for query, want := range map[string][2]bool{"": {false, true}, "?lang=en": {true, false}} {
 			body := c.get(path + query).want(200).body
-			got := [2]bool{strings.Contains(body, "/waves/"+english[0].String()), strings.Contains(body, "/waves/"+german[0].String())}
+			got := [2]bool{strings.Contains(body, "/waves/"+english[0].String()),
+				strings.Contains(body, "/waves/"+german[0].String())}
 			if got != want {
 				t.Errorf("%s%s shows %v, want %v", path, query, got, want)
 			}
@@ -245,7 +251,8 @@ func TestWavesOfHiddenTexts(t *testing.T) {
 		SELECT m.tree_id, m.message_id, d.model_id, 0.99, '{0.99}' FROM messages m, classifier_models d`)
 	keepUpWaves(t, s)
 	row := c.get("/messages").want(200)
-	if text := row.text("#m-" + ids[2].String() + " summary.small, #m-" + ids[2].String() + " .wave-chip"); !strings.Contains(text,
+	if text := row.text("#m-" + ids[2].String() + " summary.small, #m-" + ids[2].String() +
+		" .wave-chip"); !strings.Contains(text,
 		"3 like this by 2 accounts") || strings.Contains(text, "telephone") {
 		t.Errorf("the chip says %q", text)
 	}

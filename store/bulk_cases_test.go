@@ -76,7 +76,8 @@ func TestBulkClosesCases(t *testing.T) {
 				}
 				closed := one64(t, w.Store, `SELECT count(*) FROM action_objects WHERE aspect = 'case'
 					AND action_id = (SELECT id FROM actions WHERE seq = $1)`, done.Action.ID)
-				if want := map[bool]int64{true: preview.Counts.OpenCases}[closing]; closed != want || preview.Counts.OpenCases == 0 {
+				if want := map[bool]int64{true: preview.Counts.OpenCases}[closing]; closed != want ||
+					preview.Counts.OpenCases == 0 {
 					t.Errorf("it closed %d cases; the preview says %d", closed, preview.Counts.OpenCases)
 				}
 				verify(t, w.Store)
@@ -101,13 +102,15 @@ func singles(kind string, w world, second []uuid.UUID, closing store.CloseParams
 	}
 	switch kind {
 	case selection.Delete:
-		return []store.Act{{Kind: "delete", Target: w.reply, Params: closing}, {Kind: "delete", Target: second[0], Params: closing}}
+		return []store.Act{{Kind: "delete", Target: w.reply, Params: closing},
+			{Kind: "delete", Target: second[0], Params: closing}}
 	case selection.Reject:
 		return []store.Act{review(w.reply, "rejected"), review(second[0], "rejected"), review(second[1], "rejected")}
 	case selection.Accept:
 		return []store.Act{review(w.reply, "accepted"), review(second[0], "accepted"), review(second[1], "accepted")}
 	case selection.Halt:
-		return []store.Act{{Kind: "halt", Target: w.prompt, Params: closing}, {Kind: "halt", Target: second[0], Params: closing}}
+		return []store.Act{{Kind: "halt", Target: w.prompt, Params: closing},
+			{Kind: "halt", Target: second[0], Params: closing}}
 	}
 	return []store.Act{{Kind: "ban", Target: w.troll, Params: store.BanParams{Close: closing}},
 		{Kind: "ban", Target: w.other, Params: store.BanParams{Close: closing}}}
@@ -121,7 +124,8 @@ func flagsAndCases(t *testing.T, s *store.Store) string {
 			coalesce(claimed_by::text, '') AS line FROM cases
 		UNION ALL SELECT 'report on ' || message_id || ' by ' || user_id || ': ' || status FROM reports
 		UNION ALL SELECT 'red flag on ' || message_id || ' by ' || user_id || ': ' || coalesce(decision, '') FROM reactions
-		UNION ALL SELECT 'imported on ' || message_id || ': ' || decided_flags || ' ' || dismissed_flags FROM emoji_aggregates) l`)
+		UNION ALL SELECT 'imported on ' || message_id || ': ' || decided_flags || ' ' || dismissed_flags
+			FROM emoji_aggregates) l`)
 }
 
 // one64 returns a number that a query finds.
@@ -153,7 +157,8 @@ func TestBulkClosingNeedsTheQueue(t *testing.T) {
 			without(policy.QueueWork)(&roles[i])
 		}
 	}
-	if _, err := w.ChangePolicy(ctx, store.CommandLine, store.PolicyChange{Roles: roles, Reason: "No queue."}); err != nil {
+	if _, err := w.ChangePolicy(ctx, store.CommandLine, store.PolicyChange{
+		Roles: roles, Reason: "No queue."}); err != nil {
 		t.Fatal(err)
 	}
 	actor := reread(t, w.Store, w.moderator).Actor
@@ -177,7 +182,8 @@ func TestBulkClosesManyCases(t *testing.T) {
 	t.Parallel()
 	const n = 10_000
 	w := newWorld(t)
-	storetest.Exec(t, w.Store, `WITH added AS (INSERT INTO messages (tree_id, message_id, parent_id, user_id, role, text, lang,
+	storetest.Exec(t, w.Store, `WITH added AS (INSERT INTO messages
+		(tree_id, message_id, parent_id, user_id, role, text, lang,
 			depth, created_date)
 		SELECT $1, gen_random_uuid(), $1, $2, 'assistant', 'buy now', 'eo', 1, now() FROM generate_series(1, $3::int)
 		RETURNING tree_id, message_id)
@@ -227,7 +233,8 @@ func TestBulkJobsReportProgress(t *testing.T) {
 			RETURNING user_id),
 		trees AS (INSERT INTO trees (tree_id, user_id, state, active, created_date, lang)
 			SELECT gen_random_uuid(), user_id, 'growing', true, now(), 'en' FROM users RETURNING tree_id, user_id),
-		messages AS (INSERT INTO messages (tree_id, message_id, user_id, role, text, lang, depth, created_date)
+		messages AS (INSERT INTO messages
+		(tree_id, message_id, user_id, role, text, lang, depth, created_date)
 			SELECT tree_id, tree_id, user_id, 'prompter', 'buy now', 'eo', 0, now() FROM trees RETURNING tree_id)
 		INSERT INTO message_trees (message_id, tree_id) SELECT tree_id, tree_id FROM messages`, n)
 	if err := w.RebuildScores(ctx); err != nil {
@@ -323,7 +330,8 @@ func TestBulkOnOtherTargets(t *testing.T) {
 	}
 	apply := store.Act{Kind: "apply_list", Target: list, Reason: "a test",
 		Params: store.ApplyParams{Expected: new(int64(2)), ExpectedSet: applied.Set}}
-	if _, err := w.Act(ctx, w.admin, apply); !errors.As(err, &conflict) || conflict.Expected == nil || *conflict.Expected != 2 {
+	if _, err := w.Act(ctx, w.admin, apply); !errors.As(err, &conflict) || conflict.Expected == nil ||
+		*conflict.Expected != 2 {
 		t.Errorf("the list on others: %v", err)
 	}
 	if state(t, w.Store) != before {

@@ -66,7 +66,8 @@ func TestWholeWave(t *testing.T) {
 	// The rows of the wave are folded below the newest.
 	b.visit("/messages?q=telephone")
 	b.wantText(newest+" .wave-chip", "7 like this by 3 accounts")
-	const shown = `[...document.querySelectorAll("table.messages tr[data-row]")].filter(row => row.checkVisibility()).length`
+	const shown = `[...document.querySelectorAll("table.messages tr[data-row]")]
+		.filter(row => row.checkVisibility()).length`
 	rows := func(want int) {
 		t.Helper()
 		if n := eval[int](b, shown); n != want {

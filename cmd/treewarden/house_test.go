@@ -70,7 +70,8 @@ var ourImports = map[string][]string{
 	"store/scores": {"store/db", "store/counters", "store/users", "scoring"},
 	"store/audit":  {"store/db", "store/chain"},
 	"store/selection": {
-		"store/db", "store/tables", "store/cases", "store/params", "store/messages", "store/waves", "store/audit", "store/lists",
+		"store/db", "store/tables", "store/cases", "store/params", "store/messages", "store/waves", "store/audit",
+		"store/lists",
 		"policy",
 	},
 	"store/briefs": {"store/db", "store/users", "store/messages", "store/scores", "store/audit", "scoring"},

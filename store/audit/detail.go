@@ -164,7 +164,8 @@ func CountUndone(ctx context.Context, c db.Conn, id int64, target uuid.UUID, tar
 	// The cases that an act on users, trees or many messages closed are not its targets.
 	err = c.QueryRow(ctx, `SELECT count(*),
 			count(DISTINCT object_id) FILTER (WHERE object_type IN ('message', 'list_item', 'candidate')
-				AND aspect <> 'deletion' AND (aspect <> 'case' OR $2 = 'message')) + coalesce(max((before->>'found')::bigint) FILTER (WHERE aspect = 'candidates'), 0),
+				AND aspect <> 'deletion' AND (aspect <> 'case' OR $2 = 'message'))
+				+ coalesce(max((before->>'found')::bigint) FILTER (WHERE aspect = 'candidates'), 0),
 			count(DISTINCT object_id) FILTER (WHERE object_type = 'tree'),
 			count(DISTINCT object_id) FILTER (WHERE object_type = 'user')
 		FROM action_objects WHERE action_id = $1`, id, targetType).Scan(&all, &other, &counts.Trees, &counts.Users)

@@ -46,7 +46,7 @@ type Case struct {
 	// against the same messages far beyond chance. It is a hint, and counts for nothing.
 	Rings []rings.Pair `json:"rings" db:"-" description:"a hint, which counts for nothing; empty but where one case is read"`
 	// Wave is set where the queue is listed, and where one case is read.
-	Wave *tables.InWave `json:"wave,omitempty" db:"-" description:"the wave that the message is in; absent if there is none"`
+	Wave *tables.InWave `json:"wave,omitempty" db:"-" description:"the wave that the message is in; absent if none"`
 }
 
 // Priority is the priority of a case with its parts.

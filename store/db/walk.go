@@ -156,7 +156,8 @@ func (w *Walk) timed(
 		batch.Queue("RELEASE SAVEPOINT walk")
 	}
 	batch.Queue("SAVEPOINT walk")
-	batch.Queue(`SELECT set_config('statement_timeout', $1, true), set_config('plan_cache_mode', 'force_custom_plan', true)`,
+	batch.Queue(`SELECT set_config('statement_timeout', $1, true),
+		set_config('plan_cache_mode', 'force_custom_plan', true)`,
 		fmt.Sprint(max(1, limit.Milliseconds())))
 	batch.Queue(sql, args...)
 	results := tx.SendBatch(ctx, batch)

@@ -132,7 +132,8 @@ func ArrayOf(numbers []int32) string {
 // Refresh derives anew from messages whose text or language has changed. It takes a query
 // for the tree_id and message_id of the messages, whose trees must be locked.
 func Refresh(ctx context.Context, c db.Conn, messages string, args ...any) error {
-	found, err := read(ctx, c, `SELECT m.tree_id, m.message_id, nullif(m.created_date, '-infinity'), m.lang, m.text FROM messages m
+	found, err := read(ctx, c, `SELECT m.tree_id, m.message_id, nullif(m.created_date, '-infinity'), m.lang, m.text
+		FROM messages m
 		WHERE (m.tree_id, m.message_id) IN (`+messages+`)`, args...)
 	if err == nil {
 		err = write(ctx, c, found, replaceKnown)

@@ -136,7 +136,8 @@ func TestImport(t *testing.T) {
 		[]byte(`"2024-01-01`), []byte(`"2024-01-02`)))
 	checkSketches(t, s)
 	var date time.Time
-	if err := storetest.DB(t, s).QueryRow(t.Context(), "SELECT min(created_date) FROM message_terms").Scan(&date); err != nil ||
+	if err := storetest.DB(t, s).QueryRow(t.Context(),
+		"SELECT min(created_date) FROM message_terms").Scan(&date); err != nil ||
 		date.Before(time.Date(2024, 1, 2, 0, 0, 0, 0, time.UTC)) {
 		t.Errorf("after an import with later dates: %v, %v", date, err)
 	}

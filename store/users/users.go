@@ -16,8 +16,8 @@ import (
 	"treewarden/store/tables"
 )
 
-// Filter narrows the list of users. Q is a line that finds names, or an id. Sort is name (default), created or activity; a
-// leading "-" means descending.
+// Filter narrows the list of users. Q is a line that finds names, or an id. Sort is name
+// (default), created or activity; a leading "-" means descending.
 type Filter struct {
 	Q, Role, Status, Lang, Sort string
 	Named                       string   // the display name in full, in upper or lower case

@@ -36,7 +36,8 @@ func TestOf(t *testing.T) {
 			CASE WHEN n = 3 THEN '-infinity' ELSE now() - interval '1 day' END, now(), 0.9, '{en}'
 		FROM generate_series(0, 3999) n`)
 	storetest.Exec(t, s, "ANALYZE wave_messages, waves")
-	keys, err := db.Collect[waves.Key](ctx, storetest.DB(t, s), `SELECT md5(n::text)::uuid AS tree, md5('m' || n)::uuid AS message
+	keys, err := db.Collect[waves.Key](ctx, storetest.DB(t, s), `SELECT md5(n::text)::uuid AS tree,
+		md5('m' || n)::uuid AS message
 		FROM generate_series(0, 199) n ORDER BY n`)
 	if err != nil {
 		t.Fatal(err)
