@@ -129,7 +129,8 @@ func (p prepared) narrow(ctx context.Context, tx pgx.Tx, s Searcher, w *db.Walk)
 		w.Narrow.First = firstTime
 	}
 	if !p.onlyWords() {
-		w.Narrow.Step = int(min(common.share(needs)*common.texts, mostFirst))
+		// The words of a phrase are together more often than by chance.
+		w.Narrow.Step = int(min(4*common.share(needs)*common.texts, mostFirst))
 	}
 	return nil
 }
