@@ -26,13 +26,19 @@ func (b *bench) measureBulk(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	act := store.BulkParams{Act: selection.Act{Kind: selection.Delete, On: selection.On{IDs: ids}}}
+	preview, err := b.store.PreviewBulk(ctx, store.CommandLine, store.Act{Reason: reason}, act)
+	if err != nil {
+		return fmt.Errorf("preview a bulk act: %w", err)
+	}
+	act.Expected, act.ExpectedSet = &preview.Expected, preview.Set
 	var rows keys
 	var busy, acting, undoing, deleting, restoring spans
 	for range 3 {
 		var done store.Outcome
 		took, read, err := b.beside(ctx, func() (err error) {
 			done, err = b.store.Act(ctx, store.CommandLine, store.Act{Kind: "bulk", Target: uuid.New(), Reason: reason,
-				Params: store.BulkParams{Act: selection.Act{Kind: selection.Delete, On: selection.On{IDs: ids}}}})
+				Params: act})
 			return err
 		})
 		if err != nil {
