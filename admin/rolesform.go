@@ -186,6 +186,7 @@ var permissionGroups = []struct {
 	{"Many at once", []policy.Permission{policy.BulkAct, policy.BulkLarge}},
 	{"Queue", []policy.Permission{policy.QueueWork}},
 	{"Lists", []policy.Permission{policy.ListRead, policy.ListEdit, policy.ListApply}},
+	{"Export", []policy.Permission{policy.Export}},
 	{"Scoring", []policy.Permission{policy.ScoringRead, policy.ScoringSave}},
 	{"Audit log and undo", []policy.Permission{policy.AuditOwn, policy.AuditAll, policy.UndoOwn, policy.UndoAll}},
 	{"Roles, accounts and keys", []policy.Permission{

@@ -27,6 +27,7 @@ const (
 	ListApply     Permission = "list.apply"     // delete what is on a list
 	BulkAct       Permission = "bulk.act"       // act on up to 100 messages, users or trees at once
 	BulkLarge     Permission = "bulk.large"     // act on more at once
+	Export        Permission = "export.create"  // write trees and messages to files
 	ScoringRead   Permission = "scoring.read"   // see the scoring weights, try others
 	ScoringSave   Permission = "scoring.save"   // put other weights in force
 	AuditOwn      Permission = "audit.own"      // own actions, and all on a given target
@@ -69,6 +70,7 @@ var All = []Info{
 	{ListApply, "delete the messages on a list"},
 	{BulkAct, "act on up to 100 messages, users or trees at once"},
 	{BulkLarge, "act on more than 100 messages, users or trees at once"},
+	{Export, "export trees and messages"},
 	{ScoringRead, "see the scoring weights and try others"},
 	{ScoringSave, "save scoring weights"},
 	{AuditOwn, "see own actions, and all actions on an opened user, message or tree"},

@@ -31,7 +31,7 @@ func TestShippedTable(t *testing.T) {
 		policy.MessageEdit:   moderators,
 		policy.MessageReview: moderators, policy.TreeHalt: moderators, policy.UndoOwn: moderators,
 		policy.QueueWork: moderators, policy.BulkAct: moderators, policy.BulkLarge: admins,
-		policy.AuditAll: leads, policy.ScoringSave: leads,
+		policy.AuditAll: leads, policy.ScoringSave: leads, policy.Export: leads,
 		policy.UserPrivate: admins, policy.UserRole: admins, policy.UserErase: admins, policy.UndoAll: admins,
 		policy.ListApply:    admins,
 		policy.PolicyManage: admins, policy.StaffManage: admins, policy.KeyManage: admins,

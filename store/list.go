@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"treewarden/policy"
+	"treewarden/store/exports"
 	"treewarden/store/lists"
 	"treewarden/store/messages"
 	"treewarden/store/samples"
@@ -303,4 +304,9 @@ func (s *Store) Searches(actor Actor) (searches.Access, error) {
 func (s *Store) Samples(actor Actor) (samples.Access, error) {
 	return samples.Access{Pool: s.pool, Now: s.now, Person: actor.UserID, Edit: need(actor, policy.ListEdit)},
 		need(actor, policy.ListRead)
+}
+
+// Exports gives an actor who may export access to exports.
+func (s *Store) Exports(actor Actor) (exports.Access, error) {
+	return exports.Access{Pool: s.pool, Now: s.now, By: actor.Name}, need(actor, policy.Export)
 }

@@ -44,7 +44,7 @@ type word struct{ text, help string }
 
 // completionPlaces walks the commands, the program itself first.
 func completionPlaces(node *kong.Node, path string, above []*kong.Flag) []place {
-	here := place{path: path, files: path == "import"}
+	here := place{path: path, files: path == "import" || path == "export verify"}
 	flags := append(above[:len(above):len(above)], node.Flags...)
 	var below []place
 	for _, child := range node.Children {
@@ -60,6 +60,9 @@ func completionPlaces(node *kong.Node, path string, above []*kong.Flag) []place 
 				here.words = append(here.words, word{value, arg.Help})
 			}
 		}
+	}
+	if node.DefaultCmd != nil { // its name can be left out
+		flags = append(flags[:len(flags):len(flags)], node.DefaultCmd.Flags...)
 	}
 	for _, flag := range flags {
 		if !flag.Hidden {

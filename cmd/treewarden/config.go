@@ -10,6 +10,7 @@ import (
 
 	"treewarden/policy"
 	"treewarden/scoring"
+	"treewarden/store/tables"
 )
 
 // Settings holds the flags of every command. The environment can set each of
@@ -35,6 +36,7 @@ type commandLine struct {
 	Demo       DemoCmd       `cmd:"" help:"Serve the console on a generated collection, with one account for each role."`
 	Migrate    MigrateCmd    `cmd:"" help:"Apply or list the migrations of the database's schema."`
 	Import     ImportCmd     `cmd:"" help:"Import OASST trees or messages."`
+	Export     ExportCmd     `cmd:"" help:"Write trees and messages to files, and check such files."`
 	Score      ScoreCmd      `cmd:"" help:"Explain, check and rebuild troll scores."`
 	Staff      StaffCmd      `cmd:"" help:"Accounts that can sign in."`
 	Key        KeyCmd        `cmd:"" help:"API keys."`
@@ -67,7 +69,7 @@ func newParser(commands *commandLine, app *App) (*kong.Kong, error) {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Vars{
 			"frames": strings.Join(frames, ","), "formulas": strings.Join(formulas, ","), "formula": scoring.Formulas[0].Name,
-			"permissions": strings.Join(permissions, ","),
+			"permissions": strings.Join(permissions, ","), "states": strings.Join(tables.TreeStates, ","),
 		},
 	)
 	if err != nil {

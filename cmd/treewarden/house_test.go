@@ -63,6 +63,9 @@ var ourImports = map[string][]string{
 	"store/users":    {"store/db", "store/tables", "store/messages", "store/names", "corpus"},
 	"store/aspects":  {"store/db", "store/accounts", "store/tables"},
 	"store/versions": {"store/db", "store/tables", "scoring"},
+	"store/exports": {
+		"store/db", "store/tables", "store/messages", "store/chain", "store/versions", "scoring", "corpus",
+	},
 	"store/proof": {
 		"store/db", "store/aspects", "store/tables", "store/lists", "store/candidates", "store/versions", "store/cases",
 		"store/figures",
@@ -82,7 +85,7 @@ var ourImports = map[string][]string{
 		"store/derived", "store/samples", "store/policies", "store/audit", "store/bulk", "store/accounts",
 		"store/events", "store/aspects", "store/scores", "store/briefs",
 		"store/proof", "store/cases", "store/queue", "store/versions", "store/params", "store/figures", "store/waves",
-		"store/selection", "store/searches",
+		"store/selection", "store/searches", "store/exports",
 		"scoring", "policy", "migrations", "corpus",
 	},
 	"store/storetest": {"store", "store/postgres", "store/derived", "migrations", "policy"},

@@ -11,11 +11,11 @@ const (
 	Erased = "erased"
 )
 
-// userBannedSQL is true for a user u with a ban in force. UserStatusSQL is the
+// UserBannedSQL is true for a user u with a ban in force. UserStatusSQL is the
 // user's status.
 const (
-	userBannedSQL = `(u.banned_at IS NOT NULL AND (u.banned_until IS NULL OR u.banned_until > now()))`
-	UserStatusSQL = `CASE WHEN u.erased_at IS NOT NULL THEN 'erased' WHEN ` + userBannedSQL +
+	UserBannedSQL = `(u.banned_at IS NOT NULL AND (u.banned_until IS NULL OR u.banned_until > now()))`
+	UserStatusSQL = `CASE WHEN u.erased_at IS NOT NULL THEN 'erased' WHEN ` + UserBannedSQL +
 		` THEN 'banned' ELSE 'active' END`
 	// CanSignInSQL is true for a user u who can sign in, if their role lets them: by a
 	// password or a link. Somebody who is signed in can set a password.
