@@ -21,7 +21,7 @@ func TestWithoutDatabase(t *testing.T) {
 	}
 	help := must(t, dir, "", "help")
 	for _, words := range []string{"serve", "demo", "migrate status", "import", "score explain", "staff create",
-		"key revoke", "audit export", "policy why", "completion",
+		"key revoke", "audit export", "export write", "export verify", "policy why", "completion",
 		"TREEWARDEN_DATABASE_URL", "TREEWARDEN_DATA_DIR", "TREEWARDEN_LISTEN", "TREEWARDEN_LOG_FORMAT"} {
 		if !strings.Contains(help, words) {
 			t.Errorf("help does not speak of %s", words)

@@ -104,9 +104,9 @@ func (c *ExportVerifyCmd) against(app *App, m exports.Manifest, content exports.
 	changed := found.Changed.Count + found.Added.Count + found.Gone.Count
 	if found.Broken != nil {
 		fmt.Fprintln(app.Stdout, found.Broken)
-		return fmt.Errorf("the audit log does not hold entry %d of the manifest, and %s differ (%w); is this the "+
-			"database of the export?", m.Log.Seq, plural(int(changed), "line"), errFaults)
+		return fmt.Errorf("the audit log does not hold entry %d of the manifest, and the file differs in %s (%w); is this "+
+			"the database of the export?", m.Log.Seq, plural(int(changed), "line"), errFaults)
 	}
-	return fmt.Errorf("the database gives another file now: %s differ (%w); export again to have them",
+	return fmt.Errorf("the database gives another file now, which differs in %s (%w); export again to have it",
 		plural(int(changed), "line"), errFaults)
 }

@@ -112,32 +112,62 @@ func (r *run) all(ctx context.Context) error {
 	if err := r.begin(ctx); err != nil {
 		return err
 	}
-	for after, full := uuid.Nil, false; !full; {
-		trees, err := readTrees(ctx, r.tx, after, treesAtOnce)
-		if err != nil {
-			return fmt.Errorf("read trees: %w", err)
-		}
-		if len(trees) == 0 {
-			break
-		}
-		for len(trees) > 0 && !full {
-			n := r.together(trees)
-			if after, full, err = r.some(ctx, trees[:n]); err != nil {
-				return err
-			}
-			trees = trees[n:]
-		}
-		if full {
-			if err := r.leaveRest(ctx, after); err != nil {
-				return err
-			}
-		}
+	steps, stop := make(chan step, 1), make(chan struct{})
+	go r.readAhead(ctx, steps, stop)
+	last, full, err := r.some(steps)
+	close(stop)
+	for range steps { // the connection is free again when the reader has ended
+	}
+	if err == nil && full {
+		err = r.leaveRest(ctx, last)
+	}
+	if err != nil {
+		return err
 	}
 	if r.m.Out.Messages+r.left != r.m.In.Messages {
 		return fmt.Errorf("%d messages of %d were counted; the tables were changed outside this program",
 			r.m.Out.Messages+r.left, r.m.In.Messages)
 	}
 	return nil
+}
+
+// step is what is read at once.
+type step struct {
+	trees []tree
+	batch *batch
+	err   error
+}
+
+// readAhead reads trees with their messages, while others are written, until stop is
+// closed.
+func (r *run) readAhead(ctx context.Context, steps chan<- step, stop <-chan struct{}) {
+	defer close(steps)
+	send := func(s step) bool {
+		select {
+		case steps <- s:
+			return s.err == nil
+		case <-stop:
+			return false
+		}
+	}
+	for after := uuid.Nil; ; {
+		trees, err := readTrees(ctx, r.tx, after, treesAtOnce)
+		if err != nil {
+			send(step{err: fmt.Errorf("read trees: %w", err)})
+			return
+		}
+		if len(trees) == 0 {
+			return
+		}
+		after = trees[len(trees)-1].id
+		for len(trees) > 0 {
+			n := r.together(trees)
+			if !send(r.read(ctx, trees[:n])) {
+				return
+			}
+			trees = trees[n:]
+		}
+	}
 }
 
 // begin counts what there is and prepares the queries.
@@ -183,9 +213,8 @@ func (r *run) together(trees []tree) int {
 	return len(trees)
 }
 
-// some goes over some trees and returns the last one. full reports that the limit was
-// reached.
-func (r *run) some(ctx context.Context, trees []tree) (last uuid.UUID, full bool, err error) {
+// read reads the messages of some trees.
+func (r *run) read(ctx context.Context, trees []tree) step {
 	var ids []uuid.UUID
 	for i := range trees {
 		if r.f.treeReason(&trees[i]) == "" {
@@ -194,21 +223,32 @@ func (r *run) some(ctx context.Context, trees []tree) (last uuid.UUID, full bool
 	}
 	b, err := r.reader.messages(ctx, ids)
 	if err != nil {
-		return last, false, fmt.Errorf("read messages: %w", err)
+		err = fmt.Errorf("read messages: %w", err)
 	}
-	for i := range trees {
-		t := &trees[i]
-		last = t.id
-		if why := r.f.treeReason(t); why != "" {
-			r.leave(why, 1, int64(t.messages))
-		} else if err := r.tree(t, b.trees[t.id]); err != nil {
-			return last, false, err
+	return step{trees, b, err}
+}
+
+// some goes over the trees that were read, and returns the last one. full reports that
+// the limit was reached.
+func (r *run) some(steps <-chan step) (last uuid.UUID, full bool, err error) {
+	for s := range steps {
+		if s.err != nil {
+			return last, false, s.err
 		}
-		if r.f.Limit > 0 && r.m.Out.Trees == int64(r.f.Limit) {
-			return last, true, nil
+		for i := range s.trees {
+			t := &s.trees[i]
+			last = t.id
+			if why := r.f.treeReason(t); why != "" {
+				r.leave(why, 1, int64(t.messages))
+			} else if err := r.tree(t, s.batch.trees[t.id]); err != nil {
+				return last, false, err
+			}
+			if r.f.Limit > 0 && r.m.Out.Trees == int64(r.f.Limit) {
+				return last, true, nil
+			}
 		}
+		r.report()
 	}
-	r.report()
 	return last, false, nil
 }
 
