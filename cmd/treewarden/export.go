@@ -56,7 +56,7 @@ type ExportWriteCmd struct {
 	WithoutList       []string `sep:"none" help:"Leave out the messages on this list, and the replies below them. Can be repeated." placeholder:"NAME_OR_ID"`
 	WithoutBanned     bool     `help:"Leave out messages of banned users."`
 	WithoutClassifier []string `sep:"none" help:"Leave out messages for which this holds, such as detoxify.toxicity>0.8. Can be repeated." placeholder:"COMPARISON"`
-	Since             string   `help:"Only messages from this time on, such as 2023-01-31 or 2023-01-31T12:00:00Z." placeholder:"TIME"`
+	Since             string   `help:"Only messages from this time on, such as 2023-01-31 or 2023-01-31T12:00:00Z; those without a date are left out." placeholder:"TIME"`
 	Until             string   `help:"Only messages before this time." placeholder:"TIME"`
 	DeletedNodes      string   `enum:"drop,blank" default:"drop" help:"What becomes of replies below a message that is left out: drop leaves them out too; blank keeps them, and the message without its text."`
 }

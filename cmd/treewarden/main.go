@@ -1,5 +1,5 @@
 // Command treewarden serves the moderation console and does its work on the
-// command line: it imports, scores, makes accounts and keys, and checks the
+// command line: it imports, exports, scores, makes accounts and keys, and checks the
 // audit log. Without a database URL it runs its own PostgreSQL.
 package main
 

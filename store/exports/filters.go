@@ -137,15 +137,15 @@ func (f *Filters) setDefaults() {
 
 // The reasons for which trees and messages are left out.
 const (
-	otherState   = "state"        // of the tree
-	otherLang    = "lang"         // of the tree
-	hasSynthetic = "synthetic"    // a tree with a synthetic message
-	overLimit    = "limit"        // of trees
-	noMessage    = "no_message"   // a tree without one
-	noneKept     = "none_kept"    // a tree of which no message, or not the prompt, is kept
-	onList       = "list"         // a message on one of the lists
-	isDeleted    = "deleted"      //
-	notDeleted   = "not_deleted"  //
+	otherState   = "state"      // of the tree
+	otherLang    = "lang"       // of the tree
+	hasSynthetic = "synthetic"  // a tree with a synthetic message
+	overLimit    = "limit"      // of trees
+	noMessage    = "no_message" // a tree without one
+	noneKept     = "none_kept"  // a tree of which no message, or not the prompt, is kept
+	onList       = "list"       // a message on one of the lists
+	isDeleted    = "deleted"
+	notDeleted   = "not_deleted"
 	notAccepted  = "not_accepted" // not reviewed yet, or rejected
 	notRejected  = "not_rejected"
 	notSynthetic = "not_synthetic"

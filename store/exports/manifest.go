@@ -23,8 +23,7 @@ type Manifest struct {
 	At      time.Time `json:"at"`
 	By      string    `json:"by"`
 	Program string    `json:"program"`
-	// Formula is the formula of the troll score that was in force, Log the end of the
-	// audit log.
+	// Formula is the current formula of the troll score, Log the end of the audit log.
 	Formula Formula      `json:"formula"`
 	Log     chain.Status `json:"log"`
 
