@@ -111,7 +111,8 @@ func (c *ExportWriteCmd) Run(app *App) error {
 		return err
 	}
 	if c.Out == "-" {
-		return usageError("--out is the name of a file, because the manifest is written beside it; standard output has no place for one")
+		return usageError("--out is the name of a file, because the manifest is written beside it; standard output has no " +
+			"place for one")
 	}
 	if err := c.free(); err != nil {
 		return err

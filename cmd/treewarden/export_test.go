@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,7 +41,8 @@ func TestExport(t *testing.T) {
 	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
 		t.Errorf("refused exports left %v (%v)", left, err)
 	}
-	if got := must(t, dir, "", "export", "--out", out, "--include-spam"); !strings.Contains(got, "5 trees, 50 messages; left out 0") {
+	if got := must(t, dir, "", "export", "--out", out, "--include-spam"); !strings.Contains(got,
+		"5 trees, 50 messages; left out 0") {
 		t.Errorf("export prints %q", got)
 	}
 	packed := in("messages.jsonl.gz")
@@ -92,8 +94,8 @@ func testManifest(t *testing.T, out, packed string) {
 		if err := json.Unmarshal(read(t, file+".manifest.json"), &m); err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Join([]string{itoa(m.Out.Messages), itoa(m.LeftOut.Messages["limit"]), m.Format, m.File}, " "); got != want ||
-			m.Program != "treewarden v0.0.0-test" || m.By != "command line" {
+		got := fmt.Sprint(m.Out.Messages, " ", m.LeftOut.Messages["limit"], " ", m.Format, " ", m.File)
+		if got != want || m.Program != "treewarden v0.0.0-test" || m.By != "command line" {
 			t.Errorf("%s has the manifest %+v", file, m)
 		}
 	}
@@ -102,24 +104,20 @@ func testManifest(t *testing.T, out, packed string) {
 	}
 }
 
-func itoa(n int) string {
-	text, _ := json.Marshal(n) // a number has no error
-	return string(text)
-}
-
 // testChanged verifies a file after the database changed, and then after the file
 // itself did.
 func testChanged(t *testing.T, dir, out string) {
 	t.Helper()
 	r := tool(t, dir, "", "export", "verify", "--against", out)
-	if r.status != failed || !strings.Contains(r.stdout, "c0000000-0000-4000-8000-000000000051\tin the database, but not in the file") ||
-		!strings.Contains(r.stderr, "differs in 1 line") {
+	if r.status != failed || !strings.Contains(r.stdout,
+		"c0000000-0000-4000-8000-000000000051\tin the database, but not in the file") || !strings.Contains(r.stderr, "differs in 1 line") {
 		t.Errorf("a changed database: %+v", r)
 	}
 	text := read(t, out)
 	changed := filepath.Join(filepath.Dir(out), "changed.jsonl")
 	for from, to := range map[string][]byte{
-		out: bytes.Replace(text, []byte("text 7"), []byte("text 8"), 1), out + ".manifest.json": read(t, out+".manifest.json"),
+		out:                    bytes.Replace(text, []byte("text 7"), []byte("text 8"), 1),
+		out + ".manifest.json": read(t, out+".manifest.json"),
 	} {
 		name := changed + strings.TrimPrefix(from, out)
 		if err := os.WriteFile(name, to, 0o600); err != nil {
@@ -127,8 +125,8 @@ func testChanged(t *testing.T, dir, out string) {
 		}
 	}
 	r = tool(t, dir, "", "export", "verify", changed)
-	if r.status != failed || !strings.Contains(r.stdout, "the SHA-256 of the file is") || strings.Contains(r.stdout, "bytes") ||
-		!strings.Contains(r.stderr, "1 way") {
+	if r.status != failed || !strings.Contains(r.stdout, "the SHA-256 of the file is") || strings.Contains(r.stdout,
+		"bytes") || !strings.Contains(r.stderr, "1 way") {
 		t.Errorf("a changed file: %+v", r)
 	}
 	if err := os.WriteFile(changed+".manifest.json", []byte("{}"), 0o600); err != nil {

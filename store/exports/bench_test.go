@@ -24,8 +24,8 @@ func BenchmarkExport(b *testing.B) {
 	copied := time.Duration(1 << 62)
 	for range 3 {
 		began := time.Now()
-		for _, table := range []string{"trees", "messages", "emoji_aggregates", "label_aggregates", "label_votes", "reactions",
-			"classifier_outputs"} {
+		for _, table := range []string{"trees", "messages", "emoji_aggregates", "label_aggregates", "label_votes",
+			"reactions", "classifier_outputs"} {
 			conn, err := storetest.DB(b, s).Acquire(ctx)
 			if err != nil {
 				b.Fatal(err)

@@ -120,24 +120,24 @@ func generated(t testing.TB) (*store.Store, demo.Corpus) {
 	return s, c
 }
 
-// medium returns a store with 300 trees of 10 messages, and the ids of these.
-func medium(t testing.TB) (*store.Store, []uuid.UUID) {
+// medium returns a store with trees of 10 messages by 7 users, and the ids of these messages.
+func medium(t testing.TB, trees int) (*store.Store, []uuid.UUID) {
 	t.Helper()
 	var file strings.Builder
 	var ids []uuid.UUID
-	for range 3000 {
+	for range 10 * trees {
 		one := uuid.New()
 		place := len(ids) % 10
 		parent, role := "null", "prompter"
 		if place > 0 {
 			parent, role = `"`+ids[len(ids)-1-(place-1)/2].String()+`"`, "assistant"
 		}
-		fmt.Fprintf(&file, `{"message_id": %q, "parent_id": %s, "user_id": %q, "role": %q, "text": %q, "review_result": true}`+"\n",
-			one, parent, id(fmt.Sprintf("%02x", len(ids)%7+1)), role, strings.Repeat(one.String()+" ", 10))
+		fmt.Fprintf(&file, `{"message_id": %q, "parent_id": %s, "user_id": %q, "role": %q, "text": %q, "review_result": true}
+`, one, parent, id(fmt.Sprintf("%02x", len(ids)%7+1)), role, strings.Repeat(one.String()+" ", 10))
 		ids = append(ids, one)
 	}
 	s := storetest.New(t)
-	if summary := take(t, s, []byte(file.String())); summary.Faults() || summary.Trees != 300 {
+	if summary := take(t, s, []byte(file.String())); summary.Faults() || summary.Trees != int64(trees) {
 		t.Fatalf("%+v", summary)
 	}
 	return s, ids
@@ -316,9 +316,9 @@ func TestPermission(t *testing.T) {
 // TestPersonalDataIsNotExported looks for names and addresses in a whole export.
 func TestPersonalDataIsNotExported(t *testing.T) {
 	t.Parallel()
-	s, _ := medium(t)
-	storetest.Exec(t, s, `UPDATE users SET display_name = 'Privateperson ' || user_id, email = user_id || '@private.example',
-		username = 'signs-in-' || user_id, notes = 'Noteworthy'`)
+	s, _ := medium(t, 300)
+	storetest.Exec(t, s, `UPDATE users SET display_name = 'Privateperson ' || user_id,
+		email = user_id || '@private.example', username = 'signs-in-' || user_id, notes = 'Noteworthy'`)
 	file, _ := export(t, s, everything(exports.Trees))
 	for _, private := range []string{"Privateperson", "private.example", "signs-in-", "Noteworthy", "import"} {
 		if bytes.Contains(file, []byte(private)) {
@@ -342,7 +342,7 @@ func (b *broken) Write(p []byte) (int, error) {
 // TestFailedExports fills the disk and cancels.
 func TestFailedExports(t *testing.T) {
 	t.Parallel()
-	s, _ := medium(t)
+	s, _ := medium(t, 300)
 	for _, zip := range []bool{false, true} {
 		for _, room := range []int{0, 50 << 10} {
 			_, err := access(t, s).Write(ctx, &broken{room}, exports.Options{Filters: everything(exports.Trees), Gzip: zip})

@@ -314,7 +314,7 @@ func TestAnonymizedFile(t *testing.T) {
 // TestExportsWhileModeratorsAct exports while messages are deleted and undeleted again.
 func TestExportsWhileModeratorsAct(t *testing.T) {
 	t.Parallel()
-	s, ids := medium(t)
+	s, ids := medium(t, 300)
 	moderator := storetest.Staff(t, s, policy.Moderator)
 	stop := make(chan struct{})
 	var working sync.WaitGroup
@@ -358,6 +358,30 @@ func TestExportsWhileModeratorsAct(t *testing.T) {
 	}
 }
 
+// TestExportIsOneSnapshot bans a user and deletes their messages after the first trees of
+// an export were read. Some thousand messages are read later.
+func TestExportIsOneSnapshot(t *testing.T) {
+	t.Parallel()
+	s, ids := medium(t, 1100)
+	var once sync.Once
+	var out bytes.Buffer
+	m, err := access(t, s).Write(ctx, &out, exports.Options{Filters: exports.Filters{}, Progress: func(int64, int64) {
+		once.Do(func() {
+			act(t, s, store.Act{Kind: "ban", Target: id("03"), Reason: "for the test", Params: store.BanParams{Messages: "delete"}})
+		})
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, out.Bytes(), m)
+	if m.Out.Messages != int64(len(ids)) {
+		t.Errorf("%d messages of %d are in a file that was begun before others were deleted", m.Out.Messages, len(ids))
+	}
+	if _, m := export(t, s, exports.Filters{}); m.LeftOut.Messages["deleted"] < 1000 {
+		t.Errorf("the next file leaves out %+v", m.LeftOut)
+	}
+}
+
 // TestCompare changes the database after an export.
 func TestCompare(t *testing.T) {
 	t.Parallel()
@@ -384,8 +408,10 @@ func TestCompare(t *testing.T) {
 	}
 	file, m := export(t, s, exports.Filters{Format: exports.Messages, State: exports.AllStates})
 	act(t, s, store.Act{Kind: "delete", Target: id("c1"), Reason: "for the test"})
-	act(t, s, store.Act{Kind: "review", Target: id("a6"), Reason: "for the test", Params: store.ReviewParams{Result: "accepted"}})
-	act(t, s, store.Act{Kind: "edit", Target: id("a0"), Reason: "for the test", Params: store.EditParams{Text: "another text"}})
+	act(t, s, store.Act{Kind: "review", Target: id("a6"), Reason: "for the test",
+		Params: store.ReviewParams{Result: "accepted"}})
+	act(t, s, store.Act{Kind: "edit", Target: id("a0"), Reason: "for the test",
+		Params: store.EditParams{Text: "another text"}})
 	found, err := compare(s, file, m, "")
 	if err != nil || found.Broken != nil || fmt.Sprint(found.Changed.IDs, found.Added.IDs, found.Gone.IDs) !=
 		fmt.Sprint([]uuid.UUID{id("a0")}, []uuid.UUID{id("a6")}, []uuid.UUID{id("c1")}) {
@@ -410,9 +436,10 @@ func TestDifferences(t *testing.T) {
 	}{
 		"another text": {bytes.Replace(file, []byte("text of a0"), []byte("text of a1"), 1), []string{"SHA-256"}},
 		"cut":          {file[:len(file)-10], []string{"SHA-256", "bytes", "1 lines cannot", "messages"}[:2]},
-		"a line less":  {file[bytes.IndexByte(file, '\n')+1:], []string{"2 lines, the manifest says 3", "2 trees", "4 messages"}},
-		"no JSON":      {append(bytes.Clone(file), "{\n"...), []string{"4 lines", "line 4"}},
-		"empty":        {nil, []string{"0 bytes", "0 trees", "0 messages"}},
+		"a line less": {file[bytes.IndexByte(file, '\n')+1:], []string{"2 lines, the manifest says 3", "2 trees",
+			"4 messages"}},
+		"no JSON": {append(bytes.Clone(file), "{\n"...), []string{"4 lines", "line 4"}},
+		"empty":   {nil, []string{"0 bytes", "0 trees", "0 messages"}},
 	} {
 		content, err := exports.Read(bytes.NewReader(c.file), "test", false)
 		if err != nil {

@@ -129,7 +129,10 @@ func (m Manifest) uncounted() (found []string) {
 		what    string
 		in, out int64
 		leftOut map[string]int64
-	}{{"trees", m.In.Trees, m.Out.Trees, m.LeftOut.Trees}, {"messages", m.In.Messages, m.Out.Messages, m.LeftOut.Messages}} {
+	}{
+		{"trees", m.In.Trees, m.Out.Trees, m.LeftOut.Trees},
+		{"messages", m.In.Messages, m.Out.Messages, m.LeftOut.Messages},
+	} {
 		sum := n.out
 		for _, left := range n.leftOut {
 			sum += left
