@@ -46,7 +46,7 @@ func (p BulkParams) prepare(ctx context.Context, s *Store, _ Act) (_ any, err er
 	if err := p.Check(s.now()); err != nil {
 		return nil, err
 	}
-	p.found, err = p.On.Find(ctx, s.pool, s.searcher())
+	p.found, err = p.On.Find(ctx, s.pool, s.searcher)
 	return p, err
 }
 

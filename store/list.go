@@ -98,7 +98,7 @@ type AddParams struct {
 // prepare searches before the action begins, so that nothing is locked meanwhile.
 func (p AddParams) prepare(ctx context.Context, s *Store, _ Act) (_ any, err error) {
 	if p.Filter != nil {
-		p.found, err = messages.IDs(ctx, s.pool, s.searcher(), *p.Filter, MaxListItems+1)
+		p.found, err = messages.IDs(ctx, s.pool, s.searcher, *p.Filter, MaxListItems+1)
 	}
 	return p, err
 }
@@ -233,7 +233,7 @@ func (s *Store) Lists(ctx context.Context, actor Actor, f lists.Filter) (List[li
 	if err := need(actor, policy.ListRead); err != nil {
 		return List[lists.List]{}, err
 	}
-	return lists.All(ctx, s.pool, s.searcher(), f)
+	return lists.All(ctx, s.pool, s.searcher, f)
 }
 
 // CountMessages counts the messages that a filter finds, up to one more than
@@ -242,7 +242,7 @@ func (s *Store) CountMessages(ctx context.Context, actor Actor, f MessageFilter)
 	if err := need(actor, policy.Read); err != nil {
 		return 0, err
 	}
-	return messages.CountUpTo(ctx, s.pool, s.searcher(), f, MaxListItems+1)
+	return messages.CountUpTo(ctx, s.pool, s.searcher, f, MaxListItems+1)
 }
 
 // ListByID returns a list of messages, or ErrNotFound.
@@ -260,7 +260,7 @@ func (s *Store) ListItems(
 	if _, err := s.ListByID(ctx, actor, list); err != nil {
 		return List[lists.Item]{}, err
 	}
-	return lists.Items(ctx, s.pool, s.searcher(), list, f)
+	return lists.Items(ctx, s.pool, s.searcher, list, f)
 }
 
 // AuditList counts the items of a list by their state now. It keeps who audited
@@ -296,7 +296,7 @@ func (s *Store) ComparedIDs(ctx context.Context, actor Actor, of lists.Part, aft
 
 // Searches gives an actor who may read messages access to the saved searches.
 func (s *Store) Searches(actor Actor) (searches.Access, error) {
-	return searches.Access{Pool: s.pool, Searcher: s.searcher(), Now: s.now, Person: actor.UserID, Within: actor.ActsOn(),
+	return searches.Access{Pool: s.pool, Searcher: s.searcher, Now: s.now, Person: actor.UserID, Within: actor.ActsOn(),
 		Others: need(actor, policy.StaffManage)}, need(actor, policy.Read)
 }
 

@@ -74,11 +74,7 @@ func (s *Store) Messages(ctx context.Context, actor Actor, f MessageFilter) (Lis
 	if err := need(actor, policy.Read); err != nil {
 		return List[Message]{}, err
 	}
-	return messages.All(ctx, s.pool, s.searcher(), f)
-}
-
-func (s *Store) searcher() messages.Searcher {
-	return messages.Searcher{Pool: s.pools.Searches, Limit: s.searchTime, Frequencies: &s.frequencies}
+	return messages.All(ctx, s.pool, s.searcher, f)
 }
 
 // MessagesNamed reads the beginnings of messages by their ids, for pages.

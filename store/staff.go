@@ -328,7 +328,7 @@ func (s *Store) StaffPage(ctx context.Context, actor Actor, f accounts.Filter) (
 	if err := need(actor, policy.StaffManage); err != nil {
 		return List[accounts.Account]{}, err
 	}
-	return accounts.Page(ctx, s.pool, s.searcher(), f)
+	return accounts.Page(ctx, s.pool, s.searcher, f)
 }
 
 // StaffByID returns an account, or ErrNotFound.

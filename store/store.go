@@ -38,9 +38,7 @@ type Store struct {
 	// searchAtOnce is the number of messages up to which a search for candidates is
 	// not made a job, and the number of messages that a preview looks at.
 	searchAtOnce int // 200,000; less in tests
-	// searchTime is the time after which a search of messages is cut.
-	searchTime  time.Duration
-	frequencies messages.Frequencies // of the terms of texts
+	searcher     messages.Searcher
 }
 
 // Open connects to the database at a URL. It does not migrate it.
@@ -53,7 +51,8 @@ func OpenWith(ctx context.Context, url string, connections int) (*Store, error) 
 		return nil, err
 	}
 	pool := pools.Reads
-	s := &Store{pool: pool, pools: pools, searchAtOnce: 200_000, searchTime: messages.SearchTime, cases: queue.New()}
+	s := &Store{pool: pool, pools: pools, searchAtOnce: 200_000, cases: queue.New(), searcher: messages.Searcher{
+		Pool: pools.Searches, Limit: messages.SearchTime, Frequencies: new(messages.Frequencies)}}
 	s.SetClock(time.Now)
 	s.boards = boards.New(pool, s.now, &s.threshold, s.cases, func(ctx context.Context) (w boards.Weights, err error) {
 		if w.Formula, err = versions.Formula.InForce(ctx, pool); err == nil {
@@ -90,7 +89,7 @@ func (s *Store) Policy() *policy.Policy { return s.policies.Held() }
 func (s *Store) SetClock(now func() time.Time) { s.clock.Store(&now) }
 
 // SetSearchTime sets the time after which a search is cut, for tests.
-func (s *Store) SetSearchTime(limit time.Duration) { s.searchTime = limit }
+func (s *Store) SetSearchTime(limit time.Duration) { s.searcher.Limit = limit }
 
 // now returns the current time.
 func (s *Store) now() time.Time { return (*s.clock.Load())() }

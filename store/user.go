@@ -52,7 +52,7 @@ func (s *Store) Users(ctx context.Context, actor Actor, f UserFilter) (List[User
 			return List[User]{}, err
 		}
 	}
-	return users.Page(ctx, s.pool, s.searcher(), f)
+	return users.Page(ctx, s.pool, s.searcher, f)
 }
 
 // userByID reads one user; c may be a transaction.
