@@ -178,6 +178,17 @@ func wantOf(f reflect.StructField, value string) int {
 var lineRoutes = []string{"/messages", "/users/:id", "/users/:id/messages", "/lists/:id", "/lists/:id/items",
 	"/lists/choose"}
 
+// nameRoutes lists the routes whose parameter q is a line that finds names.
+var nameRoutes = []string{"/trollboard", "/trollboard/live", "/users", "/lists", "/settings/staff", "/staff"}
+
+// wantOfNames returns the status for a line of names that is a text of a right length.
+func wantOfNames(line string) int {
+	if _, err := search.ParseNames(line); err != nil {
+		return http.StatusUnprocessableEntity
+	}
+	return http.StatusOK
+}
+
 // wantOfLine returns the status for a query line that is a text of a right length.
 func wantOfLine(line string) int {
 	switch query, err := search.Parse(line); {
@@ -229,6 +240,9 @@ func TestBadQueries(t *testing.T) {
 				if name == "q" && want == http.StatusOK && slices.Contains(lineRoutes, r.Path) {
 					want = wantOfLine(value)
 				}
+				if name == "q" && want == http.StatusOK && slices.Contains(nameRoutes, r.Path) {
+					want = wantOfNames(value)
+				}
 				if want != 0 && a.status != want && !ignored {
 					t.Errorf("%.200s: %d, want %d", at, a.status, want)
 				}
@@ -273,7 +287,7 @@ func TestBadQueriesEverywhere(t *testing.T) {
 			sound(t, address+"?"+query, a)
 			if !slices.Contains([]int{200, 204, 303, 400, 401, 404}, a.status) &&
 				(!isLivePath(routes[address].Path) || a.status != 406) &&
-				(!slices.Contains(lineRoutes, routes[address].Path) || a.status != 422) {
+				(!slices.Contains(slices.Concat(lineRoutes, nameRoutes), routes[address].Path) || a.status != 422) {
 				t.Errorf("%s?%.200s: %d", address, query, a.status)
 			}
 		}

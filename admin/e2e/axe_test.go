@@ -216,7 +216,7 @@ func (w *world) views(t *testing.T) []view {
 		{name: "leave", path: "/leave?to=https%3A%2F%2Fexample.org%2F" + strings.Repeat("long", 60)},
 		{name: "account", path: "/account"},
 		{name: "keys", path: "/", open: func(b *tab) { b.press("?"); b.see("#keys") }},
-		{name: "toast", path: "/messages?limit=4&done=" + lastAction("edit"), open: func(b *tab) { b.see(".toast") }},
+		{name: "toast", path: "/messages?limit=4&done=" + w.justDone(t, message), open: func(b *tab) { b.see(".toast") }},
 		{name: "sign-in", path: "/sign-in", role: "nobody"},
 		{name: "sign-in-wrong", path: "/sign-in", role: "nobody", open: wrongPassword},
 		{name: "403", path: "/messages/" + message + "/delete", role: policy.DataLead, status: 403},
@@ -499,6 +499,18 @@ func (w *world) wave(t *testing.T) string {
 		}
 	}
 	return "/waves/" + w.one(t, "SELECT wave_id::text FROM waves WHERE users > 1 ORDER BY messages DESC, wave_id LIMIT 1")
+}
+
+// justDone labels a message as the moderator, and returns the number of the action: pages
+// tell of an action for a quarter of an hour only.
+func (w *world) justDone(t *testing.T, message string) string {
+	t.Helper()
+	done, err := w.store.Act(t.Context(), w.staff[policy.Moderator], store.Act{Kind: "label", Target: uuid.MustParse(message),
+		Params: store.LabelParams{Labels: map[string]float64{"quality": float64(time.Now().UnixMilli()%1000) / 1000}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint(done.Action.ID)
 }
 
 // one returns the id that SQL finds in a world's database.

@@ -248,7 +248,7 @@ func TestTwoModerators(t *testing.T) {
 	other.expect(409)
 
 	first.visit("/messages?limit=5")
-	first.follow("table.messages tbody tr[data-row]:nth-child(2) a[data-open]")
+	first.follow(first.row(2) + " a[data-open]")
 	message := first.at()
 
 	other.visit(message)

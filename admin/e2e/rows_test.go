@@ -14,8 +14,13 @@ import (
 // focused is the id of the row that has the focus.
 const focused = "(document.activeElement.closest('[data-row]') || {}).id"
 
-// row returns a selector of a row of the list of messages, counted from 1.
-func row(n int) string { return fmt.Sprintf("table.messages tbody tr:nth-child(%d)", n) }
+// row returns a selector of a row of the list of messages that can be seen, counted
+// from 1: the rows of one wave are folded below its first.
+func (b *tab) row(n int) string {
+	b.t.Helper()
+	return "[id='" + eval[string](b, fmt.Sprintf(`[...document.querySelectorAll("table.messages tr[data-row]")]
+		.filter((row) => row.checkVisibility())[%d].id`, n-1)) + "']"
+}
 
 // wantFocus waits until a row, or an element in it, has the focus.
 func (b *tab) wantFocus(id string) {
@@ -29,7 +34,7 @@ func TestRowsKeepThePlace(t *testing.T) {
 	w := demonstration(t)
 	b := signedIn(t, w, policy.Moderator)
 	b.visit("/messages?lang=all&limit=30")
-	sixteenth, next, third := b.attribute(row(16), "id"), b.attribute(row(17), "id"), b.attribute(row(18), "id")
+	sixteenth, next, third := b.attribute(b.row(16), "id"), b.attribute(b.row(17), "id"), b.attribute(b.row(18), "id")
 	b.press(strings.Repeat("j", 16))
 	b.wantFocus(sixteenth)
 	b.press("d")
@@ -143,7 +148,7 @@ func TestOpenSurvives(t *testing.T) {
 	user := w.one(t, `SELECT user_id::text FROM messages WHERE NOT deleted GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1`)
 	b.visit("/users/" + user + "?open=total&deleted=exclude")
 	b.see(".explained .parts")
-	b.click(row(1) + " .drawn-trash")
+	b.click(b.row(1) + " .drawn-trash")
 	b.see(dialog)
 	b.fill(reasonField, "Off topic.")
 	b.follow(confirm)

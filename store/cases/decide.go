@@ -76,10 +76,10 @@ var decideSQL = `WITH chosen AS MATERIALIZED (
 	imported AS (UPDATE emoji_aggregates e SET decided_flags = e.red_flags,
 			dismissed_flags = e.dismissed_flags + CASE WHEN $3 = 'dismissed' THEN e.red_flags - e.decided_flags ELSE 0 END
 		FROM chosen n WHERE e.tree_id = n.tree_id AND e.message_id = n.message_id AND e.red_flags > e.decided_flags),
-	measured AS (SELECT n.*, CASE WHEN n.waited IS NULL
-			THEN greatest(0, floor(extract(epoch FROM $6::timestamptz - least(
-				(SELECT min(p.at) FROM ` + openReports("n") + `), (SELECT min(r.at) FROM ` + openFlags("n") + `)))))::bigint
-			END AS seconds
+	measured AS (SELECT n.*, CASE WHEN n.waited IS NULL THEN
+			(SELECT greatest(0, floor(extract(epoch FROM $6::timestamptz - f.at)))::bigint
+			FROM (SELECT least((SELECT min(p.at) FROM ` + openReports("n") + `),
+				(SELECT min(r.at) FROM ` + openFlags("n") + `)) AS at) f WHERE f.at IS NOT NULL) END AS seconds
 		FROM chosen n),
 	closed AS (UPDATE cases c SET status = 'decided', outcome = $4, decided_by = $5, decided_at = $6, action_id = $1,
 			claimed_by = NULL, claimed_until = NULL,
