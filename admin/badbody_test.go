@@ -397,7 +397,7 @@ func checkField(t *testing.T, what string, a answer, api bool, name string, acce
 	case a.status != http.StatusUnprocessableEntity:
 	case api && a.field("error", "fields", name) == nil:
 		t.Errorf("%s: %s is not named: %s", what, name, a.body)
-	case !api && a.page().Find(".error").Length() == 0 && !!strings.Contains(strings.ToLower(a.text("main")),
+	case !api && a.page().Find(".error").Length() == 0 && !strings.Contains(strings.ToLower(a.text("main")),
 		strings.ReplaceAll(name, "_", " ")+":"):
 		t.Errorf("%s: %s is not named: %s", what, name, a.text("main"))
 	}
