@@ -244,12 +244,7 @@ func TestWavesOfHiddenTexts(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
 	c := staff(t, newServer(t, s), policy.Moderator)
-	ann, bob := storetest.User(t, s, "Ann"), storetest.User(t, s, "Bob")
-	ids := waveOf(t, s, "en", spam, ann, bob, ann)
-	storetest.Exec(t, s, "INSERT INTO classifier_models (name, outputs) VALUES ('detoxify', '{toxicity}')")
-	storetest.Exec(t, s, `INSERT INTO classifier_outputs (tree_id, message_id, model_id, toxicity, scores)
-		SELECT m.tree_id, m.message_id, d.model_id, 0.99, '{0.99}' FROM messages m, classifier_models d`)
-	keepUpWaves(t, s)
+	ids := toxicWave(t, s)
 	row := c.get("/messages").want(200)
 	if text := row.text("#m-" + ids[2].String() + " summary.small, #m-" + ids[2].String() +
 		" .wave-chip"); !strings.Contains(text,

@@ -147,20 +147,26 @@ func TestWaves(t *testing.T) {
 	c.get("/waves?min=x").want(400)
 }
 
+// toxicWave makes a wave of three messages by two accounts, whose texts a classifier finds
+// toxic.
+func toxicWave(t *testing.T, s *store.Store) []uuid.UUID {
+	t.Helper()
+	ann, bob := storetest.User(t, s, "Ann"), storetest.User(t, s, "Bob")
+	ids := waveOf(t, s, "en", spam, ann, bob, ann)
+	storetest.Exec(t, s, "INSERT INTO classifier_models (name, outputs) VALUES ('detoxify', '{toxicity}')")
+	storetest.Exec(t, s, `INSERT INTO classifier_outputs (tree_id, message_id, model_id, toxicity, scores)
+		SELECT m.tree_id, m.message_id, d.model_id, 0.99, '{0.99}' FROM messages m, classifier_models d`)
+	keepUpWaves(t, s)
+	return ids
+}
+
 // TestWavesAreHidden: the text of a wave with a high score is hidden on its pages,
 // as elsewhere.
 func TestWavesAreHidden(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
 	c := staff(t, newServer(t, s), policy.Moderator)
-	ann, bob := storetest.User(t, s, "Ann"), storetest.User(t, s, "Bob")
-	ids := waveOf(t, s, "en", spam, ann, bob, ann)
-	storetest.Exec(t, s, "INSERT INTO classifier_models (name, outputs) VALUES ('detoxify', '{toxicity}')")
-	for _, id := range ids {
-		storetest.Exec(t, s, `INSERT INTO classifier_outputs (tree_id, message_id, model_id, toxicity, scores)
-			SELECT $1, $1, model_id, 0.99, '{0.99}' FROM classifier_models`, id)
-	}
-	keepUpWaves(t, s)
+	ids := toxicWave(t, s)
 	row := c.get("/waves").want(200).text("#w-" + ids[0].String())
 	if strings.Contains(row, "telephone") || !strings.Contains(row, "Hidden") {
 		t.Errorf("the list shows %s", row)
