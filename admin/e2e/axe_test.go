@@ -82,6 +82,10 @@ func (w *world) views(t *testing.T) []view {
 		{name: "trollboard-empty", path: "/trollboard?q=nobody+is+called+this"},
 		{name: "users", path: "/users?limit=12"},
 		{name: "users-empty", path: "/users?q=nobody+is+called+this"},
+		{name: "users-wrong", path: "/users?q=%22open", status: 422},
+		{name: "trollboard-wrong", path: "/trollboard?frame=total&q=%22open", status: 422},
+		{name: "lists-wrong", path: "/lists?q=a+OR", status: 422},
+		{name: "staff-wrong", path: "/settings/staff?q=lang:de", role: policy.Admin, status: 422},
 		{name: "user", path: "/users/" + user, open: opened("details:not(.menu)")},
 		{name: "user-explained", path: "/users/" + user + "?open=total"},
 		{name: "user-given", path: "/users/" + one("SELECT user_id::text FROM reports GROUP BY user_id ORDER BY count(*) "+
