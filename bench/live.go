@@ -159,40 +159,64 @@ func (b *bench) sendSteadily(ctx context.Context, stop <-chan struct{}, c *colle
 type watched struct {
 	bench     *bench
 	collector *collector
-	message   placed
+	user      uuid.UUID
 	path      string
+	message   placed      // the user's newest one, which gets the labels
+	raters    []uuid.UUID // who did not label it yet
 	spam      int64
 }
 
-// watchSomebody makes a user with a message, by ingest.
+// watchSomebody makes a user, by ingest.
 func (b *bench) watchSomebody(ctx context.Context) (*watched, error) {
 	c, err := b.newCollector(ctx)
 	if err != nil {
 		return nil, err
 	}
-	id, prompt, name := uuid.New(), uuid.New(), "Watched "+c.run
-	line := fmt.Sprintf(`{"type": "user", "id": "bench-%[1]s-user", "user_id": %[2]q, `+
-		`"display_name": %[4]q, "auth_method": "email", "username": %[4]q}`+"\n"+
-		`{"type": "message", "id": "bench-%[1]s-prompt", "message_id": %[3]q, "user_id": %[2]q, `+
-		`"role": "prompter", "text": "Look at me", "lang": "en"}`,
-		c.run, id, prompt, name)
+	id, name := uuid.New(), "Watched "+c.run
+	line := fmt.Sprintf(`{"type": "user", "id": "bench-%s-user", "user_id": %q, `+
+		`"display_name": %[3]q, "auth_method": "email", "username": %[3]q}`, c.run, id, name)
 	if err := b.web.ingest(ctx, b.keys[policy.Collector], []byte(line)); err != nil {
 		return nil, err
 	}
 	path := "/api/v1/trollboard?status=all&q=" + url.QueryEscape(name)
-	return &watched{bench: b, collector: c, path: path,
-		message: placed{Tree: prompt, Message: prompt, Author: id, Role: "prompter"}}, nil
+	w := &watched{bench: b, collector: c, user: id, path: path}
+	return w, w.write(ctx)
+}
+
+// write makes a message of the user, which everybody else can label once.
+func (w *watched) write(ctx context.Context) error {
+	id := uuid.New()
+	line := fmt.Sprintf(`{"type": "message", "id": "bench-%s", "message_id": %[1]q, "user_id": %[2]q, `+
+		`"role": "prompter", "text": "Look at me", "lang": "en"}`, id, w.user)
+	if err := w.bench.web.ingest(ctx, w.bench.keys[policy.Collector], []byte(line)); err != nil {
+		return err
+	}
+	w.message = placed{Tree: id, Message: id, Author: w.user, Role: "prompter"}
+	seen := map[uuid.UUID]bool{w.user: true}
+	for _, m := range w.collector.around {
+		if !seen[m.Author] {
+			seen[m.Author] = true
+			w.raters = append(w.raters, m.Author)
+		}
+	}
+	if len(w.raters) == 0 {
+		return errors.New("nobody can label the watched message")
+	}
+	w.collector.random.Shuffle(len(w.raters), func(i, j int) { w.raters[i], w.raters[j] = w.raters[j], w.raters[i] })
+	return nil
 }
 
 var errUnseen = errors.New("the signal did not show within a minute")
 
 // shown sends one label and reads the board until the row includes it.
 func (w *watched) shown(ctx context.Context) error {
-	s := w.collector.submit("label")
-	for s.about = w.message; w.collector.rated[[2]uuid.UUID{w.message.Message, s.user}]; {
-		s.user = w.collector.around[w.collector.random.IntN(len(w.collector.around))].Author
+	if len(w.raters) == 0 {
+		if err := w.write(ctx); err != nil {
+			return err
+		}
 	}
-	w.collector.rated[[2]uuid.UUID{w.message.Message, s.user}] = true
+	s := w.collector.submit("label")
+	s.about, s.user, w.raters = w.message, w.raters[0], w.raters[1:]
 	if err := w.bench.web.ingest(ctx, w.bench.keys[policy.Collector], lines(s)); err != nil {
 		return err
 	}
