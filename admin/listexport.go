@@ -51,7 +51,7 @@ func (p itemsPage) exportLinks() []Choice {
 // is added in the meantime is left out.
 func (s *Server) exportItems(c *fiber.Ctx, list lists.List, filter lists.ItemFilter, name string) error {
 	format := exportFormats[slices.IndexFunc(exportFormats, func(f exportFormat) bool { return f.name == name })]
-	filter.Page = store.Page{Limit: db.MaxPage}
+	filter.CutAfter, filter.Page = 0, store.Page{Limit: db.MaxPage}
 	actor, first := s.actor(c), true
 	file := exportName(list, time.Now()) + "." + name
 	return s.sendFile(c, file, format.contentType, func(ctx context.Context, out *bytes.Buffer) (bool, error) {

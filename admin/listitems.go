@@ -41,7 +41,7 @@ type itemsQuery struct {
 }
 
 func (q itemsQuery) filter() lists.ItemFilter {
-	return lists.ItemFilter{State: q.State, Lang: q.Lang, Q: q.Q, Page: q.page()}
+	return lists.ItemFilter{State: q.State, Lang: q.Lang, Q: q.Q, CutAfter: lists.PageTime, Page: q.page()}
 }
 
 // itemsBody holds messages to add to a list: ids with notes, or a filter with

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -116,6 +117,68 @@ func TestListStates(t *testing.T) {
 		t.Errorf("a text that is again what it was is %s", states[edited[0]])
 	}
 	verify(t, w.Store)
+}
+
+// TestListPagesAreCut reads long lists page by page, with a time that is over at once.
+func TestListPagesAreCut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list, _ := newList(t, w, "Long")
+	var all []uuid.UUID
+	for range 6 {
+		replies := make([]storetest.Node, 49)
+		for i := range replies {
+			replies[i] = storetest.Node{Author: w.other, Lang: "en"}
+		}
+		all = append(all, storetest.Tree(t, w.Store, storetest.Node{Author: w.other, Lang: "en", Replies: replies})...)
+	}
+	all = append(all, uuid.New()) // a missing one
+	add(t, w, list, all...)
+	gone := map[uuid.UUID]bool{all[288]: true, all[299]: true}
+	for id := range gone {
+		act(t, w.Store, w.moderator, store.Act{Kind: "delete", Target: id})
+	}
+	walk := func(f lists.ItemFilter) (found []uuid.UUID, cut int) {
+		t.Helper()
+		f.CutAfter = time.Nanosecond
+		for pages := 0; pages < 20; pages++ {
+			page, err := w.ListItems(ctx, w.moderator, list, f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, item := range page.Items {
+				found = append(found, item.MessageID)
+			}
+			if page.Cut {
+				cut++
+			}
+			if page.Cut != (page.Note != "") || page.Cut && page.Next == nil {
+				t.Errorf("a page is cut: %v, with the note %q and the next page %v", page.Cut, page.Note, page.Next)
+			}
+			if page.Next == nil {
+				return found, cut
+			}
+			f.Cursor = *page.Next
+		}
+		t.Fatal("there is no end of pages")
+		return nil, 0
+	}
+	if found, cut := walk(lists.ItemFilter{State: lists.Deleted}); cut == 0 ||
+		!slices.Equal(found, []uuid.UUID{all[288], all[299]}) {
+		t.Errorf("deleted are %v, after %d cut pages; want %v", found, cut, slices.Collect(maps.Keys(gone)))
+	}
+	if found, _ := walk(lists.ItemFilter{State: lists.Missing}); !slices.Equal(found, all[300:]) {
+		t.Errorf("missing are %v, want %v", found, all[300:])
+	}
+	if found, cut := walk(lists.ItemFilter{State: lists.Halted}); cut == 0 || len(found) > 0 {
+		t.Errorf("halted are %v, after %d cut pages", found, cut)
+	}
+	if found, _ := walk(lists.ItemFilter{Lang: "en"}); !slices.Equal(found, all[:300]) {
+		t.Errorf("there are %d items in English, want 300 in their order", len(found))
+	}
+	if found, _ := walk(lists.ItemFilter{State: lists.Present, Q: "lang:en"}); len(found) != 298 {
+		t.Errorf("there are %d present items in English, want 298", len(found))
+	}
 }
 
 // TestListUndo undoes each action on a list.

@@ -167,3 +167,26 @@ func (w *world) applyAndUndo(t *testing.T, list string) {
 	b.wantStatus(b.follow(".audit-line button"), 200)
 	b.wantText(".states", "Deleted 1")
 }
+
+// TestLongListGoesOn opens a state that only the last item of a long list is in. The pages
+// are cut before they are through with the list, and go on by themselves.
+func TestLongListGoesOn(t *testing.T) {
+	w := demonstration(t)
+	path := w.list(t, policy.DataLead, "Sixty thousand ids", "custom", "")
+	gone := uuid.MustParse(w.one(t, "SELECT message_id::text FROM messages WHERE deleted ORDER BY message_id LIMIT 1"))
+	items := make([]store.NewItem, 60_000)
+	for i := range items {
+		items[i].MessageID = uuid.New()
+	}
+	items[len(items)-1].MessageID = gone
+	if _, _, err := w.store.AddToList(t.Context(), w.staff[policy.DataLead],
+		uuid.MustParse(strings.TrimPrefix(path, "/lists/")), store.AddParams{Items: items}, "a long sheet", ""); err != nil {
+		t.Fatal(err)
+	}
+	b := signedIn(t, w, policy.DataLead)
+	b.visit(path + "?state=deleted")
+	b.until("the item shows", "document.getElementById('i-"+gone.String()+"') !== null")
+	b.visit(path + "?state=halted")
+	b.until("nothing was found to the end", "document.querySelector('[data-go-on]') === null && "+
+		"document.querySelector('[data-row]') === null && document.querySelector('.empty') !== null")
+}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"treewarden/corpus/search"
 	"treewarden/scoring/rule"
@@ -223,8 +224,13 @@ var itemDetails = ` CROSS JOIN LATERAL (SELECT ` + stateSQL + ` AS state) s
 type ItemFilter struct {
 	State, Lang, Q string
 	TextLimit      int // texts end after so many characters; 0: never
+	// CutAfter is about the time after which a page of a state or a language is cut; 0: never.
+	CutAfter time.Duration
 	db.Page
 }
+
+// PageTime is the time after which the console cuts a page of the items in a state.
+const PageTime = 30 * time.Millisecond
 
 // inOrder is the order of items.
 var inOrder = db.Order{Name: "items", Desc: true, Keys: []db.Key{{Expr: "i.item_id", Typ: "bigint"}}}
@@ -236,7 +242,7 @@ type itemRow struct {
 
 // Items returns one page of the items of a list, the newest first.
 func Items(
-	ctx context.Context, c db.Conn, s messages.Searcher, list uuid.UUID, f ItemFilter,
+	ctx context.Context, c *pgxpool.Pool, s messages.Searcher, list uuid.UUID, f ItemFilter,
 ) (found db.List[Item], err error) {
 	line, err := search.Parse(f.Q)
 	if err == nil {
@@ -255,6 +261,14 @@ func Items(
 	q, err := f.query(list)
 	if err != nil {
 		return found, err
+	}
+	if f.CutAfter > 0 && (f.State != "" || f.Lang != "") {
+		err = pgx.BeginTxFunc(ctx, c, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly},
+			func(tx pgx.Tx) (err error) {
+				found, err = siftItems(ctx, tx, list, f, q.Columns)
+				return err
+			})
+		return found, db.Translate(err)
 	}
 	rows, next, prev, err := db.Fetch[itemRow](ctx, c, q, inOrder, f.Page)
 	return db.List[Item]{Items: itemsOf(rows), Next: next, Prev: prev}, err

@@ -33,6 +33,24 @@
   });
 }
 
+// A page of a long list that was cut before it had a row goes on by itself.
+{
+  async function goOn() {
+    for (let notice; (notice = document.querySelector("[data-go-on]"));) {
+      const next = document.getElementById("page-next");
+      if (!next) return;
+      const response = await fetch(next.href);
+      if (!response.ok || !notice.isConnected) return;
+      const fresh = new DOMParser().parseFromString(await response.text(), "text/html").querySelector("main");
+      if (!fresh || !notice.isConnected) return;
+      history.replaceState(history.state, "", next.href);
+      document.querySelector("main").replaceWith(fresh);
+    }
+    enhance(document);
+  }
+  if (document.querySelector("[data-go-on]")) goOn().catch(() => {}); // the link to the next page is there
+}
+
 // Rows are selected to be acted on at once. The form names their boxes in data-selects.
 // The button with a count shows their number. Shift, with a click or with the key x,
 // extends the selection from the box before, over the rows that are shown. Folded rows
