@@ -159,20 +159,18 @@ func (d *actionTx) lockObjects(id int64, action Action) error {
 		}
 	}
 	d.label = action.TargetLabel
-	// The raters of changed feedback must not be banned meanwhile (lockRater).
-	if _, err := d.exec(`SELECT FROM users WHERE user_id IN (SELECT right(aspect, 36)::uuid FROM action_objects
+	touched, watch := selection.TouchedSQL, d.watch
+	if onlyDeletes(d.aspects) {
+		touched, watch = selection.TouchedByDeletionSQL, d.watchDeletion
+	} else if _, err := d.exec(`SELECT FROM users WHERE user_id IN (SELECT right(aspect, 36)::uuid FROM action_objects
 		WHERE action_id = $1 AND aspect ~ '^(label|reaction|report):') ORDER BY user_id FOR SHARE`, id); err != nil {
-		return err
+		return err // the raters of changed feedback must not be banned meanwhile (lockRater)
 	}
-	const touched = selection.TouchedSQL
 	if _, err := d.exec("SELECT FROM trees WHERE tree_id IN (SELECT tree_id FROM ("+touched+
 		") w) ORDER BY tree_id FOR UPDATE", id); err != nil {
 		return err
 	}
-	if onlyDeletes(d.aspects) {
-		return d.watchDeletion(touched, id)
-	}
-	return d.watch(touched, id)
+	return watch(touched, id)
 }
 
 // onlyDeletes reports whether an action on aspects changes no counts but by deletion.

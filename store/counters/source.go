@@ -163,8 +163,11 @@ const classifierToxicity = `JOIN LATERAL (SELECT max(o.toxicity) AS toxicity, mi
 	WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id HAVING max(o.toxicity) IS NOT NULL) x ON true`
 
 // hasRecord is Open-Assistant's condition that a message m has a reaction record.
-const hasRecord = `(EXISTS (SELECT FROM emoji_aggregates z WHERE z.tree_id = m.tree_id AND z.message_id = m.message_id)
-	OR EXISTS (SELECT FROM reactions z WHERE z.tree_id = m.tree_id AND z.message_id = m.message_id))`
+const (
+	hasRecord = `(EXISTS (SELECT FROM emoji_aggregates z WHERE z.tree_id = m.tree_id AND z.message_id = m.message_id)
+	OR ` + hasReaction + ")"
+	hasReaction = "EXISTS (SELECT FROM reactions z WHERE z.tree_id = m.tree_id AND z.message_id = m.message_id)"
+)
 
 // CountSQL returns a query that counts from every source for the messages m of a
 // relation (FROM item) that fulfil a condition. The groups are expressions on m

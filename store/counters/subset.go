@@ -53,13 +53,16 @@ var deletionSubset = func() Subset {
 		"THEN date_trunc('day', {at}, 'UTC') ELSE " + hourly[1] + " END"}
 	counted := append(slices.Clone(LegacyColumns), "deleted")
 	var branches []string
-	for _, src := range sources {
+	for fact, src := range sources {
 		if _, ok := src.counts["deleted"]; ok {
 			branches = append(branches, src.branch(counted, "touched_messages m", "", hourly))
 		} else if src.signals() && !src.evenDeleted {
 			// The CTE counting has Open-Assistant's conditions.
 			src.rater, src.evenDeleted = "", true
 			src.where = src.adds(LegacyColumns)
+			if Fact(fact) == ReactionCounts { // the CTE has read them
+				src.join = "CROSS JOIN LATERAL (SELECT m.red_flags, m.dismissed_flags, m.upvotes, m.downvotes) e"
+			}
 			branches = append(branches, src.branch(counted, "counting m", "", hourly))
 		}
 	}
@@ -67,7 +70,9 @@ var deletionSubset = func() Subset {
 			m.tree_id, m.message_id, m.parent_id, m.user_id, m.created_date,
 			m.review_result, m.review_at, m.deleted, m.deleted_at, m.deleted_root
 			FROM `+touched+` WHERE m.user_id IS NOT NULL),
-		counting AS MATERIALIZED (SELECT * FROM touched_messages m WHERE NOT m.deleted AND `+hasRecord+`)
+		counting AS MATERIALIZED (SELECT m.*, e.red_flags, e.dismissed_flags, e.upvotes, e.downvotes
+			FROM touched_messages m LEFT `+on("emoji_aggregates", "e")+`
+			WHERE NOT m.deleted AND (e.message_id IS NOT NULL OR `+hasReaction+`))
 		`, counted, branches)
 }()
 

@@ -230,7 +230,7 @@ type ItemFilter struct {
 }
 
 // PageTime is the time after which the console cuts a page of the items in a state.
-const PageTime = 30 * time.Millisecond
+const PageTime = 20 * time.Millisecond
 
 // inOrder is the order of items.
 var inOrder = db.Order{Name: "items", Desc: true, Keys: []db.Key{{Expr: "i.item_id", Typ: "bigint"}}}

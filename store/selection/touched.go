@@ -22,6 +22,12 @@ const TouchedSQL = `SELECT tree_id, object_id AS message_id FROM action_objects
 	UNION SELECT tree_id, message_id FROM reactions WHERE user_id IN (` + ofBannedSQL + `)
 	UNION SELECT tree_id, message_id FROM reports WHERE user_id IN (` + ofBannedSQL + `)`
 
+// TouchedByDeletionSQL selects the same for an action that deletes messages and changes
+// nothing else that counts.
+const TouchedByDeletionSQL = `SELECT tree_id, object_id AS message_id FROM action_objects
+		WHERE action_id = $1 AND object_type = 'message' AND aspect = 'deletion'
+	UNION ALL SELECT tree_id, message_id FROM late_replies WHERE action_id = $1`
+
 const ofBannedSQL = "SELECT object_id FROM action_objects WHERE action_id = $1 AND aspect = 'ban'"
 
 // KindOf returns the kind of a bulk act in the log and, for the kind List, the list. It
