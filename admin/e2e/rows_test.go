@@ -98,7 +98,7 @@ func TestKeysMeanTheSame(t *testing.T) {
 		AND t.state <> 'halted_by_moderator' AND NOT EXISTS (SELECT FROM messages r WHERE r.parent_id = m.message_id)
 		LIMIT 1`)
 	for path, want := range map[string]string{
-		"/messages":            "j Enter x / d b h s n l",
+		"/messages":            "j Enter x J / d b h s n l",
 		"/trees":               "j Enter h",
 		"/messages/" + message: "j Enter d b h s l",
 		"/account":             "",

@@ -22,6 +22,17 @@
     next.scrollIntoView({ block: "nearest" });
   }
 
+  const box = () => currentRow()?.querySelector("input[type=checkbox]");
+
+  // extend selects the row in focus and the one after it, to which it moves.
+  function extend(step) {
+    const select = () => box()?.checked === false && box().click();
+    select();
+    move(step);
+    select();
+    return Boolean(box());
+  }
+
   // press clicks the element of a key in the row in focus, else on the page.
   function press(key) {
     const name = `[data-key="${CSS.escape(key)}"]`;
@@ -44,7 +55,7 @@
     switch (key) {
       case "j": return rows().length > 0;
       case "Enter": return document.querySelector("[data-row] [data-open]") !== null;
-      case "x": return document.querySelector("[data-row] input[type=checkbox]") !== null;
+      case "x": case "J": return document.querySelector("[data-row] input[type=checkbox]") !== null;
       case "/": return searchField() !== null;
       case "reasons": return document.querySelector("[data-decide] [data-fill] button") !== null;
     }
@@ -82,6 +93,7 @@
     switch (key) {
       case "j": move(1); return true;
       case "k": move(-1); return true;
+      case "J": case "K": return works("J") && extend(key === "J" ? 1 : -1);
       case "g": afterG = Date.now(); return true;
       case "?": showSheet(); return true;
       case "/": {
@@ -91,9 +103,8 @@
         return Boolean(field);
       }
       case "x": case "X": {
-        const box = currentRow()?.querySelector("input[type=checkbox]");
-        box?.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, shiftKey: event.shiftKey }));
-        return Boolean(box);
+        box()?.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, shiftKey: event.shiftKey }));
+        return Boolean(box());
       }
       case "Enter": {
         const row = document.activeElement?.closest("[data-row]");
