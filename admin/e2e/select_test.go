@@ -38,8 +38,8 @@ func TestSelect(t *testing.T) {
 
 	// Shift and a click select all up to it.
 	b.visit("/messages")
-	b.click(row(2) + " [name=id]")
-	b.shiftClick(row(5) + " [name=id]")
+	b.click(b.row(2) + " [name=id]")
+	b.shiftClick(b.row(5) + " [name=id]")
 	want(4, "?")
 	b.wantText("#keys", "select up to here")
 }

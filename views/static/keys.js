@@ -59,7 +59,8 @@
       case "/": return searchField() !== null;
       case "reasons": return document.querySelector("[data-decide] [data-fill] button") !== null;
     }
-    return document.querySelector(`[data-key="${escaped}"], [data-menu][data-keys*="${escaped}"]`) !== null;
+    const els = document.querySelectorAll(`[data-key="${escaped}"], [data-menu][data-keys*="${escaped}"]`);
+    return [...els].some((el) => !el.closest("[data-no-rows] [data-row]"));
   }
 
   const searchField = () => document.querySelector("[data-search], input[type=search]");
