@@ -274,6 +274,49 @@ func TestBulkPageOnAll(t *testing.T) {
 	wantDeleted(t, s, 502)
 }
 
+// TestBulkJobsNameWhatTheyCount looks at the pages of bulk acts on 501 trees and authors, and
+// at those of their undos.
+func TestBulkJobsNameWhatTheyCount(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	admin := staff(t, newServer(t, s), policy.Admin)
+	for i := range 501 {
+		author := storetest.User(t, s, fmt.Sprint("Author ", i))
+		storetest.Tree(t, s, storetest.Node{Author: author, Text: "buy now"})
+	}
+	finished := func(to string) string {
+		t.Helper()
+		if err := s.RunJobs(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return admin.get(to).want(200).text("#job")
+	}
+	for kind, want := range map[string]string{"halt": "501 trees", "ban": "501 users"} {
+		form := bulkForm(admin.get("/messages?q=buy").want(200), "#bulk")
+		form.Set("kind", kind)
+		form.Set("scope", "all")
+		confirm := bulkForm(admin.post("/bulk", form).want(200), "main form")
+		confirm.Set("reason", "a wave of spam")
+		confirm.Set("typed", "501")
+		to := admin.post("/bulk", confirm).want(303).header.Get("Location")
+		if got := admin.get(to).want(200).text("#job"); !strings.Contains(got, "0 of "+want) {
+			t.Errorf("the job of %s says %s", kind, got)
+		}
+		if got := finished(to); !strings.Contains(got, "All of "+want) {
+			t.Errorf("after %s, its job says %s", kind, got)
+		}
+		href, _ := admin.get(to).page().Find("#job-undo").Attr("href")
+		path, _, _ := strings.Cut(href, "?")
+		undo := admin.post(path, url.Values{"reason": {"a mistake"}}).want(303).header.Get("Location")
+		if got := admin.get(undo).want(200).text("#job"); !strings.Contains(got, "0 of "+want) {
+			t.Errorf("the job of the undo of %s says %s", kind, got)
+		}
+		if got := finished(undo); !strings.Contains(got, "All of "+want) {
+			t.Errorf("after the undo of %s, its job says %s", kind, got)
+		}
+	}
+}
+
 // TestBulkPageToList adds selected messages to a list that the page asks for, and bans
 // with an end.
 func TestBulkPageToList(t *testing.T) {

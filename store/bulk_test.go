@@ -162,6 +162,23 @@ func TestBulkOnFilterAndWave(t *testing.T) {
 	if state(t, w.Store) != before {
 		t.Error("the undo does not bring back what was")
 	}
+	// One of the wave goes, another one comes: as many, but others than in the preview.
+	preview := previewed(t, w.Store, w.moderator, p)
+	act(t, w.Store, w.admin, store.Act{Kind: "delete", Target: spam[0]})
+	storetest.Tree(t, w.Store, storetest.Node{Author: w.other, Text: fmt.Sprint(text, " ", len(spam))})
+	eventually(t, "the new one is in the wave", func() bool {
+		if err := w.KeepUpTexts(ctx); err != nil {
+			t.Fatal(err)
+		}
+		return previewed(t, w.Store, w.moderator, p).Set != preview.Set && previewed(t, w.Store, w.moderator, p).Expected == 3
+	})
+	var conflict *store.Conflict
+	p.Expected, p.ExpectedSet = &preview.Expected, preview.Set
+	if _, _, err := w.Bulk(ctx, w.moderator, store.Act{Reason: "a test"}, p); !errors.As(err, &conflict) ||
+		!strings.Contains(conflict.Why, "other things") {
+		t.Errorf("a wave with others: %v", err)
+	}
+	p.Expected, p.ExpectedSet = nil, ""
 	p.On.Wave = new(uuid.New())
 	if _, _, err := w.Bulk(ctx, w.moderator, store.Act{Reason: "a test"}, p); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a wave that does not exist: %v", err)
