@@ -8,6 +8,7 @@ import (
 
 	"treewarden/policy"
 	"treewarden/store/exports"
+	"treewarden/store/insights"
 	"treewarden/store/lists"
 	"treewarden/store/messages"
 	"treewarden/store/samples"
@@ -309,4 +310,9 @@ func (s *Store) Samples(actor Actor) (samples.Access, error) {
 // Exports gives an actor who may export access to exports.
 func (s *Store) Exports(actor Actor) (exports.Access, error) {
 	return exports.Access{Pool: s.pool, Now: s.now, By: actor.Name}, need(actor, policy.Export)
+}
+
+// Insights gives an actor who may read messages access to figures of the collection.
+func (s *Store) Insights(actor Actor) (insights.Access, error) {
+	return insights.Access{Pool: s.pool, Now: s.now, Lists: need(actor, policy.ListRead)}, need(actor, policy.Read)
 }

@@ -38,6 +38,7 @@ type commandLine struct {
 	Import     ImportCmd     `cmd:"" help:"Import OASST trees or messages."`
 	Export     ExportCmd     `cmd:"" help:"Write trees and messages to files, and check such files."`
 	Score      ScoreCmd      `cmd:"" help:"Explain, check and rebuild troll scores."`
+	Insights   InsightsCmd   `cmd:"" help:"Count and check the figures of the insights."`
 	Staff      StaffCmd      `cmd:"" help:"Accounts that can sign in."`
 	Key        KeyCmd        `cmd:"" help:"API keys."`
 	Policy     PolicyCmd     `cmd:"" help:"What each role may do."`

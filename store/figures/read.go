@@ -3,8 +3,6 @@ package figures
 import (
 	"context"
 	"fmt"
-	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -363,33 +361,7 @@ func next(step string, at time.Time) time.Time {
 // shown returns a query as it can be run by hand: with the values of its arguments.
 func shown(query db.Query, rest string) string {
 	sql, args := query.SQL()
-	sql = argument.ReplaceAllStringFunc(sql, func(name string) string {
-		n, err := strconv.Atoi(name[1:])
-		if err != nil {
-			return name
-		}
-		return literal(args[n-1])
-	})
 	return strings.NewReplacer(" FROM queue_hours", "\nFROM queue_hours", " FROM cases", "\nFROM cases",
 		" WHERE h.hour >=", "\nWHERE h.hour >=", " WHERE c.status", "\nWHERE c.status", " AND h.", "\n\tAND h.").
-		Replace(sql) + rest + ";"
-}
-
-var argument = regexp.MustCompile(`\$[0-9]+`)
-
-// literal writes a value as SQL.
-func literal(v any) string {
-	switch v := v.(type) {
-	case time.Time:
-		return "'" + v.Format(time.RFC3339) + "'"
-	case uuid.UUID:
-		return "'" + v.String() + "'"
-	case []string:
-		items := make([]string, len(v))
-		for i, item := range v {
-			items[i] = literal(item)
-		}
-		return "ARRAY[" + strings.Join(items, ", ") + "]"
-	}
-	return "'" + strings.ReplaceAll(fmt.Sprint(v), "'", "''") + "'"
+		Replace(db.WithValues(sql, args...)) + rest + ";"
 }

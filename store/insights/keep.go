@@ -1,0 +1,150 @@
+package insights
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"treewarden/scoring"
+	"treewarden/store/db"
+)
+
+const (
+	// rest is how many times as long as a count the figures stay as they are, so that
+	// counting takes at most a twentieth of the time of one connection.
+	rest = 20
+	// oldest is the age from which figures are counted again without a change: the time
+	// frames of contributions move, and statistics may be switched off.
+	oldest = time.Hour
+)
+
+// lock is the advisory lock of the process that counts.
+const lock = 0x696e7369676874 // "insight"
+
+// changesSQL counts the rows that were ever written to what the figures are about. The
+// server counts them, some seconds late at most; it begins at 0 again after a crash.
+const changesSQL = `SELECT coalesce(sum(pg_stat_get_tuples_inserted(c) + pg_stat_get_tuples_updated(c) +
+	pg_stat_get_tuples_deleted(c)), 0)::bigint FROM unnest(ARRAY['messages', 'classifier_outputs', 'classifier_models',
+	'label_votes', 'label_aggregates', 'lists', 'list_items']::regclass[]) t(c)`
+
+// KeepUp counts the figures again if something has changed since. It is to be run every
+// few seconds. Several processes may run it at once: one of them counts.
+func (a Access) KeepUp(ctx context.Context) error {
+	changes, s, err := a.changes(ctx)
+	if err != nil {
+		return db.Translate(err)
+	}
+	if age := a.Now().Sub(s.AsOf); !s.AsOf.IsZero() && age >= 0 &&
+		(changes == s.changes && age < oldest || age < rest*s.took) {
+		return nil
+	}
+	return a.Count(ctx)
+}
+
+// changes returns the number of rows ever written, and the state of the figures.
+func (a Access) changes(ctx context.Context) (changes int64, s State, err error) {
+	if s, err = readState(ctx, a.Pool); err == nil {
+		err = a.Pool.QueryRow(ctx, changesSQL).Scan(&changes)
+	}
+	return changes, s, err
+}
+
+// Count counts the figures, unless another process is about it.
+func (a Access) Count(ctx context.Context) error {
+	// A change that is counted here is committed before the snapshot is taken.
+	changes, _, err := a.changes(ctx)
+	if err != nil {
+		return db.Translate(err)
+	}
+	return db.Translate(db.Retry(ctx, func() error {
+		return a.inLongSnapshot(ctx, pgx.ReadWrite, func(tx pgx.Tx) error {
+			var free bool
+			if err := tx.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock($1)", lock).Scan(&free); err != nil || !free {
+				return err
+			}
+			asOf, began := a.Now().UTC(), time.Now()
+			c, err := count(ctx, tx, asOf)
+			if err != nil {
+				return err
+			}
+			// The transaction has no number until here, so that it holds nobody up.
+			if err := c.write(ctx, tx); err != nil {
+				return fmt.Errorf("write the figures: %w", err)
+			}
+			_, err = tx.Exec(ctx, `INSERT INTO insight_state (as_of, changes, seconds) VALUES ($1, $2, $3)
+				ON CONFLICT (only_row) DO UPDATE SET as_of = $1, changes = $2, seconds = $3`,
+				asOf, changes, time.Since(began).Seconds())
+			return err
+		})
+	}))
+}
+
+// inLongSnapshot runs do in one snapshot, however long it takes.
+func (a Access) inLongSnapshot(ctx context.Context, mode pgx.TxAccessMode, do func(tx pgx.Tx) error) error {
+	return pgx.BeginTxFunc(ctx, a.Pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: mode}, func(tx pgx.Tx) error {
+		for _, sql := range []string{
+			"SET LOCAL statement_timeout = 0", "SET LOCAL idle_in_transaction_session_timeout = 0",
+		} {
+			if _, err := tx.Exec(ctx, sql); err != nil {
+				return err
+			}
+		}
+		return do(tx)
+	})
+}
+
+// write replaces the figures.
+func (c *counted) write(ctx context.Context, tx pgx.Tx) error {
+	for _, t := range c.tables() {
+		if _, err := tx.Exec(ctx, "DELETE FROM "+t.name); err != nil {
+			return err
+		}
+		if _, err := tx.CopyFrom(ctx, pgx.Identifier{t.name}, append(t.keys, t.values...), pgx.CopyFromRows(t.rows)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// table is what was counted as rows of a table.
+type table struct {
+	name         string
+	keys, values []string
+	rows         [][]any
+}
+
+// tables returns what was counted.
+func (c *counted) tables() []table {
+	outputs := table{name: "insight_outputs", keys: []string{"model_id", "output", "lang", "deleted", "review"},
+		values: []string{"messages", "sum", "squares"}}
+	for k, s := range c.outputs {
+		outputs.rows = append(outputs.rows, []any{k.model, k.output, k.lang, k.deleted, k.review(), s.N, s.Sum, s.Squares})
+	}
+	lists := table{name: "insight_lists", keys: []string{"list_id", "model_id", "output"}, values: outputs.values}
+	for k, s := range c.lists {
+		lists.rows = append(lists.rows, []any{k.list, k.model, k.output, s.N, s.Sum, s.Squares})
+	}
+	pairs := table{name: "insight_pairs", keys: []string{"model_id", "output", "label", "deleted"},
+		values: []string{"messages", "x", "y", "xx", "yy", "xy"}}
+	for k, of := range c.pairs {
+		for label, p := range of {
+			if p.n > 0 {
+				pairs.rows = append(pairs.rows, []any{k.model, k.output, scoring.LabelNames[label], k.deleted,
+					p.n, p.x, p.y, p.xx, p.yy, p.xy})
+			}
+		}
+	}
+	authors := table{name: "insight_authors", keys: []string{"role", "frame", "messages"}, values: []string{"users"}}
+	for k, users := range c.authors {
+		authors.rows = append(authors.rows, []any{k.role, string(k.frame), k.messages, users})
+	}
+	first := table{name: "insight_top", keys: []string{"role", "frame", "place"}, values: []string{"user_id", "messages"}}
+	for k, all := range c.top {
+		for i, t := range all {
+			first.rows = append(first.rows, []any{k.role, string(k.frame), i + 1, t.user, t.messages})
+		}
+	}
+	return []table{outputs, lists, pairs, authors, first}
+}
