@@ -47,6 +47,10 @@ func queryOf(r route) any {
 		return actBody{}
 	case "GET " + insightsPath:
 		return insightsPageQuery{}
+	case "GET " + contributorsPath:
+		if r.Kind != apiOnly {
+			return contributorsPageQuery{}
+		}
 	case "GET " + whyPath:
 		return whyQuery{}
 	case "GET " + scoringPath:

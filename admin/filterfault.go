@@ -20,14 +20,17 @@ import (
 var filterForms = map[string][]string{
 	"/messages": {"q", "lang", "role", "review", "deleted", "has", "tree_state", "since", "until", "toxicity", "label",
 		"classifier"},
-	"/users":      {"q", "role", "status", "lang"},
-	"/users/:id":  {"q", "deleted", "spam", "lang"},
-	"/trees":      {"state", "lang", "origin"},
-	"/audit":      {"actor", "kind", "since", "until"},
-	"/trollboard": {"q", "lang", "formula"},
-	listsPath:     {"q", "kind", "archived"},
-	staffPath:     {"q"},
-	insightsPath:  {"since", "until", "lang", "moderator", "step"},
+	"/users":         {"q", "role", "status", "lang"},
+	"/users/:id":     {"q", "deleted", "spam", "lang"},
+	"/trees":         {"state", "lang", "origin"},
+	"/audit":         {"actor", "kind", "since", "until"},
+	"/trollboard":    {"q", "lang", "formula"},
+	listsPath:        {"q", "kind", "archived"},
+	staffPath:        {"q"},
+	insightsPath:     {"since", "until", "lang", "moderator", "step"},
+	toxicityPath:     {"by", "model"},
+	correlationsPath: {"model", "scope"},
+	contributorsPath: {"role", "top"},
 }
 
 // filterFault is a wrong value of a query.

@@ -169,6 +169,9 @@ func routes() []route {
 
 		{get, insightsPath, policy.Read, (*Server).insights, pageOnly},
 		{get, insightsPath + "/queue", policy.Read, (*Server).insights, apiOnly},
+		{get, toxicityPath, policy.Read, (*Server).toxicity, both},
+		{get, correlationsPath, policy.Read, (*Server).correlations, both},
+		{get, contributorsPath, policy.Read, (*Server).contributors, both},
 
 		{get, "/audit", policy.AuditOwn, (*Server).audit, both},
 		{get, "/actions/:id", policy.AuditOwn, (*Server).action, both},

@@ -86,6 +86,8 @@ func (a Access) inLongSnapshot(ctx context.Context, mode pgx.TxAccessMode, do fu
 	return pgx.BeginTxFunc(ctx, a.Pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: mode}, func(tx pgx.Tx) error {
 		for _, sql := range []string{
 			"SET LOCAL statement_timeout = 0", "SET LOCAL idle_in_transaction_session_timeout = 0",
+			// A plan for any range of trees would read whole tables for each of them.
+			"SET LOCAL plan_cache_mode = 'force_custom_plan'", "SET LOCAL max_parallel_workers_per_gather = 0",
 		} {
 			if _, err := tx.Exec(ctx, sql); err != nil {
 				return err
