@@ -79,6 +79,13 @@ func demonstration(t *testing.T) *world {
 			t.Fatal(err)
 		}
 		w.moderate(t, corpus)
+		figures, err := w.store.Insights(store.CommandLine)
+		if err == nil {
+			err = figures.Count(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 		theDemonstration.world = w
 	})
 	if theDemonstration.world == nil {

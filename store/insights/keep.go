@@ -88,6 +88,9 @@ func (a Access) inLongSnapshot(ctx context.Context, mode pgx.TxAccessMode, do fu
 			"SET LOCAL statement_timeout = 0", "SET LOCAL idle_in_transaction_session_timeout = 0",
 			// A plan for any range of trees would read whole tables for each of them.
 			"SET LOCAL plan_cache_mode = 'force_custom_plan'", "SET LOCAL max_parallel_workers_per_gather = 0",
+			// The planner expects one row of joins by two columns, and would read the votes
+			// of all messages for each of them.
+			"SET LOCAL enable_nestloop = off",
 		} {
 			if _, err := tx.Exec(ctx, sql); err != nil {
 				return err
