@@ -16,8 +16,7 @@ import (
 	"treewarden/store/selection"
 )
 
-// MaxListItems is the maximum number of messages that one action adds to a list
-// or removes from it.
+// MaxListItems is the maximum number of messages that one action adds to a list or removes from it.
 const MaxListItems = lists.MaxItems
 
 // What the package lists changes, by the names that users of a Store know.
@@ -155,8 +154,7 @@ func (d *actionTx) openList() (lists.List, error) {
 	return list, err
 }
 
-// counted ends an action that added or removed items: it counts them, and logs
-// nothing if there are none.
+// counted ends an action that added or removed items: it counts them, and logs nothing if there are none.
 func (d *actionTx) counted(touched int64, err error) error {
 	if err == nil && touched == 0 {
 		return errUnchanged
@@ -207,8 +205,7 @@ func (itemsAspect) undo(d *actionTx, id int64) error {
 	return d.restoreItems(list, id)
 }
 
-// restoreItems undoes what an action did to the items of a list. It returns
-// errUnchanged if that is nothing.
+// restoreItems undoes what an action did to the items of a list. It returns errUnchanged if that is nothing.
 func (d *actionTx) restoreItems(list lists.List, id int64) error {
 	changed, err := lists.ChangedSince(d.Ctx, d.Conn, list.ListID, id)
 	if err != nil {
@@ -237,8 +234,7 @@ func (s *Store) Lists(ctx context.Context, actor Actor, f lists.Filter) (List[li
 	return lists.All(ctx, s.pool, s.searcher, f)
 }
 
-// CountMessages counts the messages that a filter finds, up to one more than
-// MaxListItems.
+// CountMessages counts the messages that a filter finds, up to one more than MaxListItems.
 func (s *Store) CountMessages(ctx context.Context, actor Actor, f MessageFilter) (int64, error) {
 	if err := need(actor, policy.Read); err != nil {
 		return 0, err
@@ -264,8 +260,7 @@ func (s *Store) ListItems(
 	return lists.Items(ctx, s.pool, s.searcher, list, f)
 }
 
-// AuditList counts the items of a list by their state now. It keeps who audited
-// the list, when, and the counts.
+// AuditList counts the items of a list by their state now. It keeps who audited the list, when, and the counts.
 func (s *Store) AuditList(ctx context.Context, actor Actor, list uuid.UUID) (lists.Audit, error) {
 	if _, err := s.ListByID(ctx, actor, list); err != nil {
 		return lists.Audit{}, err

@@ -195,6 +195,11 @@ func testKeys(t *testing.T, dir string) {
 }
 
 func testLog(t *testing.T, dir string) {
+	refused(t, dir, "", failed, "never counted", "insights", "verify")
+	must(t, dir, "", "insights", "count")
+	if got := must(t, dir, "", "insights", "verify"); !strings.Contains(got, "are what the messages say") {
+		t.Errorf("insights verify says %q", got)
+	}
 	if got := must(t, dir, "", "audit", "verify"); !strings.HasPrefix(got, "6 actions, chain holds, head ") {
 		t.Errorf("audit verify prints %q", got)
 	}

@@ -86,7 +86,7 @@ var ourImports = map[string][]string{
 		"store/derived", "store/samples", "store/policies", "store/audit", "store/bulk", "store/accounts",
 		"store/events", "store/aspects", "store/scores", "store/briefs",
 		"store/proof", "store/cases", "store/queue", "store/versions", "store/params", "store/figures", "store/waves",
-		"store/selection", "store/searches", "store/exports",
+		"store/selection", "store/searches", "store/exports", "store/insights",
 		"scoring", "policy", "migrations", "corpus",
 	},
 	"store/storetest": {"store", "store/postgres", "store/derived", "migrations", "policy"},
