@@ -56,7 +56,7 @@ func (p toxicityPage) Pair() bool {
 }
 
 // OutputTitle writes the name of an output.
-func (p toxicityPage) OutputTitle(name string) string { return outputTitle(name) }
+func (p toxicityPage) OutputTitle(name string) string { return capital(outputTitle(name)) }
 
 // GroupHead is the head of the column of groups.
 func (p toxicityPage) GroupHead() string {
@@ -154,7 +154,7 @@ func (s *Server) toxicity(c *fiber.Ctx) error {
 
 // groupChoices returns the groupings to choose from, the newest lists among them.
 func (s *Server) groupChoices(c *fiber.Ctx, f insights.Outputs) ([]Choice, error) {
-	all := choices(f.By, insights.ByDeleted, "Deleted or retained", insights.ByReview, "Review", insights.ByLang, "Language")
+	all := choices(f.By, insights.ByDeleted, "Deletion", insights.ByReview, "Review", insights.ByLang, "Language")
 	page, err := s.store.Lists(c.UserContext(), s.actor(c), lists.Filter{Page: store.Page{Limit: 100}})
 	var forbidden *store.Forbidden
 	if errors.As(err, &forbidden) {
