@@ -81,7 +81,8 @@ func (p contributorsPage) CurveText() string {
 		}
 		half = at
 	}
-	return fmt.Sprintf("Lorenz curve of %s messages by %s users. %s of the users, those who wrote least, wrote %s of the messages.",
+	return fmt.Sprintf("Lorenz curve of %s messages by %s users. %s of the users, those who wrote least, "+
+		"wrote %s of the messages.",
 		number(p.Figures.Messages), number(p.Figures.Users), p.ShareText(half.Users), p.ShareText(half.Messages))
 }
 
@@ -115,7 +116,8 @@ func (s *Server) contributors(c *fiber.Ctx) error {
 	case isAPI(c):
 		return s.render(c, "contributors", p)
 	case wantsCSV(c):
-		return s.sendCSV(c, "contributors", func(context.Context, store.Page) (listPage, *string, error) { return p, nil, nil })
+		return s.sendCSV(c, "contributors",
+			func(context.Context, store.Page) (listPage, *string, error) { return p, nil, nil })
 	}
 	p.Layout = s.layout(c, "Contributors")
 	p.Carry = carried(p.Query, "frame")
@@ -143,7 +145,8 @@ func (p contributorsPage) csv() (header []string, rows [][]string) {
 		return []string{"users", "messages"}, rows
 	}
 	for _, i := range p.Figures.Items {
-		rows = append(rows, []string{strconv.Itoa(i.Rank), i.UserID.String(), i.DisplayName, strconv.FormatInt(i.Messages, 10),
+		rows = append(rows, []string{strconv.Itoa(i.Rank), i.UserID.String(), i.DisplayName,
+			strconv.FormatInt(i.Messages, 10),
 			figure(&i.Share), figure(&i.Score)})
 	}
 	return []string{"rank", "user_id", "display_name", "messages", "share", "score"}, rows

@@ -159,11 +159,13 @@ func (s *Server) correlations(c *fiber.Ctx) error {
 	case isAPI(c):
 		return s.render(c, "correlations", p)
 	case wantsCSV(c):
-		return s.sendCSV(c, "correlations", func(context.Context, store.Page) (listPage, *string, error) { return p, nil, nil })
+		return s.sendCSV(c, "correlations",
+			func(context.Context, store.Page) (listPage, *string, error) { return p, nil, nil })
 	}
 	p.Layout = s.layout(c, "Correlations")
 	p.Models = modelChoices(p.Figures.Models, p.Figures.Model)
-	p.Scopes = choices(p.Figures.Scope, insights.All, "All messages", insights.Deleted, "Deleted", insights.Retained, "Retained")
+	p.Scopes = choices(p.Figures.Scope, insights.All, "All messages", insights.Deleted, "Deleted",
+		insights.Retained, "Retained")
 	p.draw()
 	return s.render(c, "correlations", p)
 }

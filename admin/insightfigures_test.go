@@ -31,7 +31,8 @@ func classified(t *testing.T) (server *Server, author uuid.UUID, list string) {
 	}
 	id := uuid.New()
 	list = "list:" + id.String()
-	storetest.Exec(t, s, "INSERT INTO lists (list_id, name, kind, created_date) VALUES ($1, '<i>Bad</i>', 'bad', now())", id)
+	storetest.Exec(t, s, "INSERT INTO lists (list_id, name, kind, created_date) VALUES ($1, '<i>Bad</i>', 'bad', now())",
+		id)
 	for _, message := range []uuid.UUID{ids[2], ids[1]} {
 		storetest.Exec(t, s, "INSERT INTO list_items (list_id, message_id, added_at, action_id) VALUES ($1, $2, now(), 1)",
 			id, message)
@@ -101,7 +102,8 @@ func TestInsightsOfTheCollection(t *testing.T) {
 		}
 		// One message in German, and none that is not accepted: no interval.
 		single := strings.HasSuffix(address, "by=lang") || strings.HasSuffix(address, "by=review")
-		if svg := page.page().Find("svg[role=img]"); (svg.Length() == 1) == single || attr(svg, "aria-label") == "" != single {
+		if svg := page.page().Find("svg[role=img]"); (svg.Length() == 1) == single ||
+			attr(svg, "aria-label") == "" != single {
 			t.Errorf("%s has %d charts", address, svg.Length())
 		}
 		if page.page().Find("nav.insight-tabs [aria-current=page]").Length() != 1 || page.page().Find("pre").Length() == 0 {
@@ -118,7 +120,8 @@ func TestBadInsights(t *testing.T) {
 	for address, status := range map[string]int{
 		"toxicity?by=author": 400, "toxicity?by=list:x": 400, "toxicity?by=list:" + uuid.NewString(): 404,
 		"toxicity?model=none": 400, "toxicity?model=%00": 400, "toxicity?what=x": 400, "toxicity?by=" + list: 200,
-		"correlations?scope=some": 400, "correlations?model=none": 400, "contributors?top=0": 400, "contributors?top=201": 400,
+		"correlations?scope=some": 400, "correlations?model=none": 400, "contributors?top=0": 400,
+		"contributors?top=201": 400,
 		"contributors?top=x": 400, "contributors?role=admin": 400, "contributors?frame=year": 400,
 		"contributors?figure=top": 400, "contributors?top=1&top=2": 400,
 	} {
@@ -131,7 +134,8 @@ func TestBadInsights(t *testing.T) {
 		}
 	}
 	empty := newServer(t, storetest.New(t))
-	for path, want := range map[string]string{"toxicity": "No outputs of classifiers", "correlations": "Nothing to correlate",
+	for path, want := range map[string]string{"toxicity": "No outputs of classifiers",
+		"correlations": "Nothing to correlate",
 		"contributors": "No messages in this time"} {
 		newClient(t, server).get("/api/v1/insights/" + path).want(401)
 		staff(t, server, policy.Admin).get("/insights/" + path).want(200)

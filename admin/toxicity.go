@@ -20,8 +20,8 @@ import (
 
 func init() {
 	describe("GET /insights/toxicity", openapi.Method{
-		Summary: "Means of a classifier's outputs of deleted and retained messages, or by review, by language, or on a list " +
-			"and not, with the difference to all other messages",
+		Summary: "Means of a classifier's outputs of deleted and retained messages, or by review, by language, or on a " +
+			"list and not, with the difference to all other messages",
 		Query: toxicityQuery{}, Answer: insights.Outputs{},
 	})
 }
@@ -204,7 +204,8 @@ func (p *toxicityPage) draw() {
 		}
 	}
 	if len(all) > 0 {
-		p.Chart = newIntervalChart(fmt.Sprintf("Differences of means with 95 %% intervals. %s. The table below has the numbers.",
+		p.Chart = newIntervalChart(fmt.Sprintf("Differences of means with 95 %% intervals. %s. "+
+			"The table below has the numbers.",
 			p.Charted), all)
 	}
 }

@@ -26,7 +26,8 @@ func TestNoPageIsTooWide(t *testing.T) {
 		"/trees", "/trees/" + tree, "/waves", w.wave(t), "/waves?min=2", "/searches", "/searches/new?query=watch", w.savedSearches(t),
 		"/audit", "/actions/" + one("SELECT max(seq)::text FROM actions WHERE kind = 'ban'"),
 		"/queue", w.decidedCase(t), w.heldCase(t), "/insights", "/insights?step=hour", "/insights/toxicity?by=lang",
-		"/insights/correlations", "/insights/contributors", "/lists", list, list + "/compare", "/samples", w.sampleOf(t, list), w.jobOf(t, list, "running", 1200),
+		"/insights/correlations", "/insights/contributors",
+		"/lists", list, list + "/compare", "/samples", w.sampleOf(t, list), w.jobOf(t, list, "running", 1200),
 		"/settings/scoring", "/settings/scoring?try=1&frame=total&weights[red_flags]=5", "/settings/roles",
 		"/leave?to=https%3A%2F%2Fexample.org%2F" + strings.Repeat("long", 60), "/settings/why", "/settings/staff", "/settings/keys", "/account"}
 	b := signedIn(t, w, policy.Admin)

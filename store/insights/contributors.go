@@ -27,7 +27,7 @@ type Contributors struct {
 	Share       *float64 `json:"share" description:"of the top users; null without a message"`
 	Gini        *float64 `json:"gini" description:"0: all users wrote as much; null without a message"`
 	// Curve is the Lorenz curve.
-	Curve []Point       `json:"curve" description:"the Lorenz curve: what share of the messages the users who wrote least have"`
+	Curve []Point       `json:"curve" description:"the Lorenz curve"`
 	Items []Contributor `json:"items"`
 }
 

@@ -118,7 +118,8 @@ var outputsSQL = `SELECT o.model_id, o.scores, ` + LangSQL + `, m.deleted, m.rev
 	FROM messages m
 	JOIN classifier_outputs o ON o.tree_id = m.tree_id AND o.message_id = m.message_id
 	LEFT JOIN label_aggregates l ON l.tree_id = m.tree_id AND l.message_id = m.message_id
-	LEFT JOIN (SELECT tree_id, message_id, ` + tables.EachLabel("sum(%[1]s) AS %[1]s_sum, count(%[1]s) AS %[1]s_n", ", ") + `
+	LEFT JOIN (SELECT tree_id, message_id, ` +
+	tables.EachLabel("sum(%[1]s) AS %[1]s_sum, count(%[1]s) AS %[1]s_n", ", ") + `
 		FROM label_votes WHERE tree_id > $1 AND tree_id <= $2 GROUP BY tree_id, message_id) v
 		ON v.tree_id = m.tree_id AND v.message_id = m.message_id
 	WHERE m.tree_id > $1 AND m.tree_id <= $2 AND o.tree_id > $1 AND o.tree_id <= $2`
@@ -135,7 +136,8 @@ const treesAtOnce = 2000
 
 // count counts everything in a transaction of one snapshot.
 func count(ctx context.Context, tx pgx.Tx, asOf time.Time) (*counted, error) {
-	c := &counted{outputs: map[outputKey]*welch.Sample{}, lists: map[listKey]*welch.Sample{}, pairs: map[pairKey]*[scoring.NumLabels]pair{},
+	c := &counted{outputs: map[outputKey]*welch.Sample{}, lists: map[listKey]*welch.Sample{},
+		pairs:   map[pairKey]*[scoring.NumLabels]pair{},
 		authors: map[authorsKey]int64{}, top: map[topKey][]top{}}
 	names, err := outputNames(ctx, tx)
 	if err != nil {

@@ -93,7 +93,8 @@ func sample(t *testing.T) []byte {
 func imported(t *testing.T, file []byte) (*store.Store, []message) {
 	t.Helper()
 	s := storetest.New(t)
-	if _, err := s.Import(ctx, corpus.NewReader(bytes.NewReader(file), "sample").All(), store.ImportOptions{}); err != nil {
+	lines := corpus.NewReader(bytes.NewReader(file), "sample").All()
+	if _, err := s.Import(ctx, lines, store.ImportOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	all := readFile(t, file)
@@ -310,7 +311,8 @@ func TestContributorsOfTheSample(t *testing.T) {
 // checkCurve checks that each point of the curve is the sum of the smallest numbers.
 func checkCurve(t *testing.T, c insights.Contributors, numbers []int64) {
 	t.Helper()
-	if first, last := c.Curve[0], c.Curve[len(c.Curve)-1]; first != (insights.Point{}) || last != (insights.Point{Users: 1, Messages: 1}) {
+	if first, last := c.Curve[0], c.Curve[len(c.Curve)-1]; first != (insights.Point{}) ||
+		last != (insights.Point{Users: 1, Messages: 1}) {
 		t.Errorf("the curve goes from %v to %v", first, last)
 	}
 	for _, p := range c.Curve {
@@ -339,16 +341,19 @@ func small(t *testing.T) (s *store.Store, ids []uuid.UUID, list uuid.UUID) {
 		storetest.Exec(t, s, `INSERT INTO classifier_outputs (tree_id, message_id, model_id, scores)
 			SELECT $1, $2, model_id, $3::text::float8[] FROM classifier_models`, ids[0], ids[i], scores)
 	}
-	storetest.Exec(t, s, `INSERT INTO label_aggregates (tree_id, message_id, toxicity, toxicity_count) VALUES ($1, $1, 0.2, 3)`,
+	storetest.Exec(t, s, `INSERT INTO label_aggregates (tree_id, message_id, toxicity, toxicity_count)
+		VALUES ($1, $1, 0.2, 3)`,
 		ids[0])
 	for i, value := range []float64{1, 0.5, 0.75} {
 		storetest.Vote(t, s, ids[i], rater, "toxicity", value, now)
 	}
 	storetest.Vote(t, s, ids[2], author, "toxicity", 0.25, now)
 	list = uuid.New()
-	storetest.Exec(t, s, "INSERT INTO lists (list_id, name, kind, created_date) VALUES ($1, 'Bad ones', 'bad', now())", list)
+	storetest.Exec(t, s, "INSERT INTO lists (list_id, name, kind, created_date) VALUES ($1, 'Bad ones', 'bad', now())",
+		list)
 	for _, id := range []uuid.UUID{ids[2], ids[1], uuid.New()} {
-		storetest.Exec(t, s, "INSERT INTO list_items (list_id, message_id, added_at, action_id) VALUES ($1, $2, now(), 1)", list, id)
+		storetest.Exec(t, s, "INSERT INTO list_items (list_id, message_id, added_at, action_id) VALUES ($1, $2, now(), 1)",
+			list, id)
 	}
 	return s, ids, list
 }
@@ -431,7 +436,8 @@ func TestQueriesOfInsights(t *testing.T) {
 		}
 		return all
 	}
-	for _, by := range []string{insights.ByDeleted, insights.ByReview, insights.ByLang, insights.ListPrefix + list.String()} {
+	for _, by := range []string{insights.ByDeleted, insights.ByReview, insights.ByLang,
+		insights.ListPrefix + list.String()} {
 		o, err := a.Outputs(ctx, by, "it's a model $1")
 		if err != nil {
 			t.Fatal(err)

@@ -83,7 +83,8 @@ func (a Access) Count(ctx context.Context) error {
 
 // inLongSnapshot runs do in one snapshot, however long it takes.
 func (a Access) inLongSnapshot(ctx context.Context, mode pgx.TxAccessMode, do func(tx pgx.Tx) error) error {
-	return pgx.BeginTxFunc(ctx, a.Pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: mode}, func(tx pgx.Tx) error {
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: mode}
+	return pgx.BeginTxFunc(ctx, a.Pool, options, func(tx pgx.Tx) error {
 		for _, sql := range []string{
 			"SET LOCAL statement_timeout = 0", "SET LOCAL idle_in_transaction_session_timeout = 0",
 			// A plan for any range of trees would read whole tables for each of them.
@@ -106,7 +107,8 @@ func (c *counted) write(ctx context.Context, tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "DELETE FROM "+t.name); err != nil {
 			return err
 		}
-		if _, err := tx.CopyFrom(ctx, pgx.Identifier{t.name}, append(t.keys, t.values...), pgx.CopyFromRows(t.rows)); err != nil {
+		if _, err := tx.CopyFrom(ctx, pgx.Identifier{t.name}, append(t.keys, t.values...),
+			pgx.CopyFromRows(t.rows)); err != nil {
 			return err
 		}
 	}

@@ -116,13 +116,15 @@ func (c *Check) compare(ctx context.Context, tx pgx.Tx, t table) error {
 		if v == "user_id" {
 			differ[i] = "k.user_id <> n.user_id"
 		}
-		said[i] = fmt.Sprintf("'%[1]s ' || coalesce(k.%[1]s::text, 'none') || ', counted ' || coalesce(n.%[1]s::text, 'none')", v)
+		said[i] = fmt.Sprintf("'%[1]s ' || coalesce(k.%[1]s::text, 'none') || "+
+			"', counted ' || coalesce(n.%[1]s::text, 'none')", v)
 	}
 	keys := make([]string, len(t.keys))
 	for i, key := range t.keys {
 		keys[i] = key + "::text"
 	}
-	rows, err := tx.Query(ctx, `SELECT count(*) OVER (), '`+t.name+` ' || concat_ws(' ', `+strings.Join(keys, ", ")+`) || ': ' ||
+	rows, err := tx.Query(ctx, `SELECT count(*) OVER (), '`+t.name+` ' || concat_ws(' ', `+
+		strings.Join(keys, ", ")+`) || ': ' ||
 			`+strings.Join(said, " || '; ' || ")+`,
 			k.`+t.values[0]+` IS NULL OR n.`+t.values[0]+` IS NULL OR `+strings.Join(differ, " OR ")+` AS wrong
 		FROM `+t.name+` k FULL JOIN (`+sql+`) n USING (`+strings.Join(t.keys, ", ")+`)
