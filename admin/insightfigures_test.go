@@ -122,7 +122,7 @@ func TestBadInsights(t *testing.T) {
 		"toxicity?model=none": 400, "toxicity?model=%00": 400, "toxicity?what=x": 400, "toxicity?by=" + list: 200,
 		"correlations?scope=some": 400, "correlations?model=none": 400, "contributors?top=0": 400,
 		"contributors?top=201": 400,
-		"contributors?top=x": 400, "contributors?role=admin": 400, "contributors?frame=year": 400,
+		"contributors?top=x":   400, "contributors?role=admin": 400, "contributors?frame=year": 400,
 		"contributors?figure=top": 400, "contributors?top=1&top=2": 400,
 	} {
 		c.get("/api/v1/insights/" + address).want(status)
