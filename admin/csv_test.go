@@ -6,33 +6,18 @@ import (
 	"strings"
 	"testing"
 
+	"treewarden/corpus/spreadsheet"
 	"treewarden/policy"
 	"treewarden/store/db"
 	"treewarden/store/storetest"
 )
 
-// TestDefuse checks that no cell of a file is a formula (fault 27).
-func TestDefuse(t *testing.T) {
-	t.Parallel()
-	for cell, want := range map[string]string{
-		"": "", "bees": "bees", "a = b": "a = b", "-12.5": "-12.5", "+7": "+7",
-		"=1+1": "'=1+1", "+cmd|' /C calc'!A0": "'+cmd|' /C calc'!A0", "-2+3": "'-2+3", "@SUM(1)": "'@SUM(1)",
-		"＝1+1": "'＝1+1", "＋1": "'＋1", "－1+1": "'－1+1", "＠SUM(1)": "'＠SUM(1)", "−1+1": "'−1+1",
-		"\n=1+1": "'\n=1+1", " =1+1": "' =1+1", "\u00a0\u2003=1": "'\u00a0\u2003=1", "\u200b=1": "'\u200b=1",
-		"\ufeff=1": "'\ufeff=1", "\t": "'\t", "\tx": "'\tx", "\r\nx": "'\r\nx", "  bees": "  bees", "\u202e=1": "'\u202e=1",
-	} {
-		if got := defuse(cell); got != want {
-			t.Errorf("%q becomes %q, want %q", cell, got, want)
-		}
-	}
-}
-
 // csvRows reads a file as a spreadsheet does, and checks its beginning and its ends
 // of lines.
 func csvRows(t *testing.T, a answer) [][]string {
 	t.Helper()
-	text, marked := strings.CutPrefix(a.want(200).body, byteOrderMark)
-	if !marked || strings.Count(text, "\n") != strings.Count(text, "\r\n") || strings.Contains(text, byteOrderMark) {
+	text, marked := strings.CutPrefix(a.want(200).body, spreadsheet.ByteOrderMark)
+	if !marked || strings.Count(text, "\n") != strings.Count(text, "\r\n") || strings.Contains(text, spreadsheet.ByteOrderMark) {
 		t.Errorf("the file has no byte order mark, more than one, or other ends of lines: %.80q", a.body)
 	}
 	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()

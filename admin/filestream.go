@@ -11,9 +11,12 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"treewarden/corpus/spreadsheet"
 	"treewarden/store"
 	"treewarden/store/db"
 )
+
+const csvType = "text/csv; charset=utf-8"
 
 // fileStream is the body of an answer that is a file. It reads a page when the
 // client has taken the one before, so it uses no more memory for a long list than
@@ -92,12 +95,12 @@ func (s *Server) sendCSV(
 		}
 		header, rows := list.csv()
 		if first {
-			out.WriteString(byteOrderMark)
+			out.WriteString(spreadsheet.ByteOrderMark)
 			rows, first = append([][]string{header}, rows...), false
 		}
 		if next != nil {
 			page.Cursor = *next
 		}
-		return next != nil, writeCSV(out, rows)
+		return next != nil, spreadsheet.Write(out, rows)
 	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"treewarden/corpus/spreadsheet"
 	"treewarden/policy"
 	"treewarden/store/figures"
 	"treewarden/store/storetest"
@@ -134,7 +135,7 @@ func TestInsightsPage(t *testing.T) {
 	for i := range files.Length() {
 		address := attr(files.Eq(i), "href")
 		file := f.moderator.get("/insights" + address).want(200)
-		rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(file.body, byteOrderMark))).ReadAll()
+		rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(file.body, spreadsheet.ByteOrderMark))).ReadAll()
 		if err != nil || len(rows) < 2 || !strings.HasPrefix(file.header.Get("Content-Type"), "text/csv") {
 			t.Errorf("%s: %v, %v", address, rows, err)
 		}

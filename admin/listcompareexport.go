@@ -10,6 +10,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"treewarden/corpus/spreadsheet"
 	"treewarden/store/lists"
 )
 
@@ -69,8 +70,8 @@ func (s *Server) exportComparison(c *fiber.Ctx, id uuid.UUID, with lists.Other, 
 }
 
 func writeIDsHeader(out *bytes.Buffer) error {
-	out.WriteString(byteOrderMark)
-	return writeCSV(out, [][]string{{"part", "message_id"}})
+	out.WriteString(spreadsheet.ByteOrderMark)
+	return spreadsheet.Write(out, [][]string{{"part", "message_id"}})
 }
 
 func writeIDsCSV(out *bytes.Buffer, part string, ids []uuid.UUID) error {
@@ -78,7 +79,7 @@ func writeIDsCSV(out *bytes.Buffer, part string, ids []uuid.UUID) error {
 	for i, id := range ids {
 		rows[i] = []string{part, id.String()}
 	}
-	return writeCSV(out, rows)
+	return spreadsheet.Write(out, rows)
 }
 
 // writeIDs writes a line for each id, as people paste them into a list.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"treewarden/corpus/spreadsheet"
 	"treewarden/store"
 	"treewarden/store/db"
 	"treewarden/store/lists"
@@ -91,8 +92,8 @@ var itemsHeader = []string{"message_id", "state", "since", "action", "lang", "us
 	"added_by_name", "added_at", "text"}
 
 func writeItemsHeader(out *bytes.Buffer) error {
-	out.WriteString(byteOrderMark)
-	return writeCSV(out, [][]string{itemsHeader})
+	out.WriteString(spreadsheet.ByteOrderMark)
+	return spreadsheet.Write(out, [][]string{itemsHeader})
 }
 
 func writeItemsCSV(out *bytes.Buffer, items []lists.Item) error {
@@ -108,7 +109,7 @@ func writeItemsCSV(out *bytes.Buffer, items []lists.Item) error {
 		rows[i] = []string{item.MessageID.String(), item.State, rfc3339(item.Since), action, orEmpty(item.Lang),
 			user, orEmpty(item.AuthorName), item.Note, item.AddedByName, rfc3339(&item.AddedAt), orEmpty(item.Text)}
 	}
-	return writeCSV(out, rows)
+	return spreadsheet.Write(out, rows)
 }
 
 // writeItemIDs writes a line for each item, as people paste them into a list.

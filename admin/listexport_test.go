@@ -21,6 +21,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"treewarden/corpus/spreadsheet"
 	"treewarden/store/lists"
 	"treewarden/store/storetest"
 )
@@ -55,7 +56,7 @@ func TestExports(t *testing.T) {
 	if !regexp.MustCompile(`^Before-release-[0-9a-f]{8}-\d{8}T\d{6}Z\.csv$`).MatchString(name) {
 		t.Errorf("the file is named %s", name)
 	}
-	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(body, byteOrderMark))).ReadAll()
+	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(body, spreadsheet.ByteOrderMark))).ReadAll()
 	if err != nil || !reflect.DeepEqual(rows[0], itemsHeader) {
 		t.Fatalf("the CSV begins with %v: %v", rows[0], err)
 	}
@@ -101,7 +102,7 @@ func TestExports(t *testing.T) {
 	if body, _ = c.download("format=txt&q=note&state=present", "text/plain"); body != ids[0].String()+"\n" {
 		t.Errorf("filtered: %s", body)
 	}
-	if body, _ = c.download("format=csv&state=deleted", "text/csv"); body != byteOrderMark+strings.Join(itemsHeader, ",")+"\r\n" {
+	if body, _ = c.download("format=csv&state=deleted", "text/csv"); body != spreadsheet.ByteOrderMark+strings.Join(itemsHeader, ",")+"\r\n" {
 		t.Errorf("an empty export: %s", body)
 	}
 	c.get(c.list + "?format=xml").want(400)
@@ -160,7 +161,7 @@ func TestExportComparison(t *testing.T) {
 		}
 	}
 	body, name := of.download(with+"&format=csv", "text/csv")
-	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(body, byteOrderMark))).ReadAll()
+	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(body, spreadsheet.ByteOrderMark))).ReadAll()
 	if err != nil || len(rows) != 1+20_001+3+3 || !reflect.DeepEqual(rows[0], []string{"part", "message_id"}) ||
 		rows[1][0] != "both" || rows[len(rows)-1][0] != "only_other" || !strings.HasSuffix(name, "-compared.csv") {
 		t.Errorf("the CSV %s has %d rows and begins with %v: %v", name, len(rows), rows[:2], err)

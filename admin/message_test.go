@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"treewarden/corpus"
+	"treewarden/corpus/spreadsheet"
 	"treewarden/policy"
 	"treewarden/store"
 	"treewarden/store/storetest"
@@ -95,7 +96,7 @@ func TestMessagesList(t *testing.T) {
 		t.Errorf("the second page has %d rows, want 1", n)
 	}
 	csv := c.get("/messages?format=csv").want(200)
-	if lines := strings.Count(csv.body, "\n"); !strings.HasPrefix(csv.body, byteOrderMark+"message_id,") || lines < 5 {
+	if lines := strings.Count(csv.body, "\n"); !strings.HasPrefix(csv.body, spreadsheet.ByteOrderMark+"message_id,") || lines < 5 {
 		t.Errorf("the CSV has %d lines and begins with %.40q", lines, csv.body)
 	}
 }

@@ -380,10 +380,4 @@ func printable(text string) bool {
 	return true
 }
 
-// isFigure reports whether a text is a plain number.
-func isFigure(text string) bool {
-	_, err := strconv.ParseFloat(text, 64)
-	return err == nil
-}
-
 func escapeQuery(text string) string { return url.QueryEscape(text) }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"treewarden/corpus/spreadsheet"
 	"treewarden/policy"
 	"treewarden/store"
 	"treewarden/store/storetest"
@@ -36,7 +37,7 @@ func TestTreesList(t *testing.T) {
 		c.get("/trees?" + query).want(400)
 		c.get("/api/v1/trees?" + query).want(400)
 	}
-	if csv := c.get("/trees?format=csv").want(200).body; !strings.HasPrefix(csv, byteOrderMark+"id,state,") ||
+	if csv := c.get("/trees?format=csv").want(200).body; !strings.HasPrefix(csv, spreadsheet.ByteOrderMark+"id,state,") ||
 		strings.Count(csv, "\n") != 3 {
 		t.Errorf("the CSV is %q", csv)
 	}

@@ -134,7 +134,10 @@ func (w *writer) after(m *Message, tree *Tree, root bool) {
 	}
 	w.raw(`, "detoxify": `)
 	w.outputs(m.Classifiers[Detoxify])
-	w.others(m.Classifiers)
+	if hasOthers(m.Classifiers) {
+		w.raw(`, "classifiers": `)
+		w.others(m.Classifiers)
+	}
 	if m.Edited {
 		w.raw(`, "edited": true`)
 	}

@@ -13,13 +13,18 @@ func (w *writer) emojis(emojis map[string]int) {
 		return
 	}
 	w.raw("{")
-	names := ordered(emojis, nil)
-	slices.SortStableFunc(names, func(a, b string) int { return len(a) - len(b) })
-	for i, name := range names {
+	for i, name := range emojiNames(emojis) {
 		w.key(i, name)
 		w.dst = strconv.AppendInt(w.dst, int64(emojis[name]), 10)
 	}
 	w.raw("}")
+}
+
+// emojiNames returns the names of reactions in their order.
+func emojiNames(emojis map[string]int) []string {
+	names := ordered(emojis, nil)
+	slices.SortStableFunc(names, func(a, b string) int { return len(a) - len(b) })
+	return names
 }
 
 func (w *writer) labels(labels map[string]Label) {
@@ -54,23 +59,24 @@ func (w *writer) outputs(outputs map[string]*float64) {
 	w.raw("}")
 }
 
-// others writes the models without their own key, if any.
+// others writes the models without their own key.
 func (w *writer) others(classifiers map[string]map[string]*float64) {
+	w.raw("{")
 	n := 0
 	for _, model := range ordered(classifiers, nil) {
-		if model == Detoxify {
-			continue
+		if model != Detoxify {
+			w.key(n, model)
+			w.outputs(classifiers[model])
+			n++
 		}
-		if n == 0 {
-			w.raw(`, "classifiers": {`)
-		}
-		w.key(n, model)
-		w.outputs(classifiers[model])
-		n++
 	}
-	if n > 0 {
-		w.raw("}")
-	}
+	w.raw("}")
+}
+
+// hasOthers reports whether there is a model without its own key.
+func hasOthers(classifiers map[string]map[string]*float64) bool {
+	_, own := classifiers[Detoxify]
+	return len(classifiers) > 1 || len(classifiers) == 1 && !own
 }
 
 func (w *writer) key(i int, name string) {

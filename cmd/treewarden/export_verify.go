@@ -31,7 +31,11 @@ func (c *ExportVerifyCmd) Run(app *App) error {
 		return fmt.Errorf("open the file: %w", err)
 	}
 	defer file.Close()
-	content, err := exports.Read(file, c.File, c.Against)
+	info, err := file.Stat()
+	if err != nil {
+		return fmt.Errorf("open the file: %w", err)
+	}
+	content, err := m.Read(file, info.Size(), c.Against)
 	if err != nil {
 		return err
 	}

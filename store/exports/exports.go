@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"treewarden/corpus"
+	"treewarden/corpus/spreadsheet"
 	"treewarden/store/chain"
 	"treewarden/store/db"
 	"treewarden/store/versions"
@@ -37,7 +38,7 @@ type Access struct {
 type Options struct {
 	Filters
 	File    string // the name in the manifest
-	Gzip    bool
+	Gzip    bool   // not with Parquet, which is compressed in itself
 	Program string // the version of the program
 	// Progress is called now and then with the messages that were looked at, and all.
 	Progress func(done, total int64)
@@ -50,8 +51,13 @@ func (a Access) Write(ctx context.Context, to io.Writer, o Options) (Manifest, e
 	if err != nil {
 		return Manifest{}, err
 	}
+	if o.Gzip && f.Format == Parquet {
+		return Manifest{}, wrong("format", "a Parquet file is compressed in itself, so it is not compressed again: choose "+
+			"a name that does not end with .gz.")
+	}
 	m := Manifest{File: o.File, Format: f.Format, Gzip: o.Gzip, Filters: f, Program: "treewarden " + o.Program, By: a.By}
 	out := newOutput(to, o.Gzip)
+	file := newEncoder(f.Format, out)
 	err = a.inSnapshot(ctx, func(tx pgx.Tx) error {
 		m.At = a.Now().UTC().Truncate(time.Microsecond)
 		if m.Log, err = chain.End(ctx, tx); err != nil {
@@ -62,10 +68,14 @@ func (a Access) Write(ctx context.Context, to io.Writer, o Options) (Manifest, e
 			return fmt.Errorf("read the formula: %w", err)
 		}
 		m.Formula = Formula{formula.Name, formula.Version}
-		r := run{tx: tx, f: f, m: &m, progress: o.Progress, each: func(_ *corpus.Record, line []byte) error {
-			return out.write(line)
-		}}
-		return r.all(ctx)
+		r := run{tx: tx, f: f, m: &m, progress: o.Progress, each: file.write}
+		if err := file.begin(); err != nil {
+			return err
+		}
+		if err := r.all(ctx); err != nil {
+			return err
+		}
+		return file.end()
 	})
 	ended := out.end()
 	if err == nil {
@@ -97,12 +107,12 @@ type run struct {
 	tx       pgx.Tx
 	f        Filters
 	m        *Manifest // its counts, lists and what is not held are filled in
-	each     func(record *corpus.Record, line []byte) error
+	each     func(record *corpus.Record) error
 	progress func(done, total int64)
 
 	reader     *reader
 	anonymizer *anonymizer
-	line       []byte
+	losses     []loss
 	left       int64 // messages that were left out
 	reported   time.Time
 }
@@ -127,6 +137,11 @@ func (r *run) all(ctx context.Context) error {
 	if r.m.Out.Messages+r.left != r.m.In.Messages {
 		return fmt.Errorf("%d messages of %d were counted; the tables were changed outside this program",
 			r.m.Out.Messages+r.left, r.m.In.Messages)
+	}
+	for i := range r.losses {
+		if l := &r.losses[i]; l.rows > 0 {
+			r.m.NotHeld = append(r.m.NotHeld, l.String())
+		}
 	}
 	return nil
 }
@@ -173,6 +188,8 @@ func (r *run) readAhead(ctx context.Context, steps chan<- step, stop <-chan stru
 // begin counts what there is and prepares the queries.
 func (r *run) begin(ctx context.Context) (err error) {
 	r.m.LeftOut = LeftOut{Trees: map[string]int64{}, Messages: map[string]int64{}}
+	r.m.Languages, r.m.Roles = Numbers{}, Numbers{}
+	r.losses = lossesOf(r.f.Format)
 	r.anonymizer = newAnonymizer(r.f.Seed)
 	if err := r.tx.QueryRow(ctx, "SELECT (SELECT count(*) FROM trees), (SELECT count(*) FROM messages)").
 		Scan(&r.m.In.Trees, &r.m.In.Messages); err != nil {
@@ -311,22 +328,26 @@ func (r *run) tree(t *tree, nodes []node) error {
 	return nil
 }
 
-// write passes a record on, with its line.
+// write passes a record on, and counts what is in it.
 func (r *run) write(record *corpus.Record) error {
 	if err := r.anonymizer.record(record); err != nil {
 		return err
 	}
-	r.line = append(record.Append(r.line[:0]), '\n')
-	if len(r.line) > corpus.MaxLine || len(record.Messages) > corpus.MaxMessages {
-		return fmt.Errorf("tree %s is too large for one line, which no import would take; choose the format messages",
-			record.Messages[0].MessageID)
-	}
 	r.m.Out.Lines++
-	err := r.each(record, r.line)
-	if cap(r.line) > 1<<20 {
-		r.line = nil // free the memory of a large tree
+	for i := range record.Messages {
+		lang := record.Messages[i].Lang
+		if lang != nil && r.f.Format == CSV { // it counts as it is in the file
+			lang = new(spreadsheet.Defuse(*lang))
+		}
+		r.m.Languages.add(lang)
+		r.m.Roles.add(&record.Messages[i].Role)
 	}
-	return err
+	for i := range r.losses {
+		if r.losses[i].Of(record) {
+			r.losses[i].rows++
+		}
+	}
+	return r.each(record)
 }
 
 // report reports progress, at most ten times a second.

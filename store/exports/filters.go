@@ -16,10 +16,12 @@ import (
 const (
 	Trees    = "trees"    // a tree a line, with its messages nested
 	Messages = "messages" // a message a line
+	CSV      = "csv"      // a message a row, for spreadsheets
+	Parquet  = "parquet"  // a message a row, with the columns of the data sets on Hugging Face
 )
 
 // Formats are all of them.
-var Formats = []string{Trees, Messages}
+var Formats = []string{Trees, Messages, CSV, Parquet}
 
 // What becomes of the replies below a message that is left out.
 const (

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"treewarden/corpus"
 	"treewarden/store/chain"
 	"treewarden/store/db"
 )
@@ -34,9 +35,12 @@ type Manifest struct {
 	In      Counts  `json:"in"`
 	Out     Counts  `json:"out"`
 	LeftOut LeftOut `json:"left_out"`
+	// Languages and Roles count the messages of Out.
+	Languages Numbers `json:"languages"`
+	Roles     Numbers `json:"roles"`
 	// Blanked are the messages of Out without their texts.
 	Blanked int64 `json:"blanked"`
-	// NotHeld says what the database has of these trees and no file holds.
+	// NotHeld says what the database has of these trees and the file does not hold.
 	NotHeld []string `json:"not_held"`
 }
 
@@ -46,11 +50,33 @@ type Formula struct {
 	Version int    `json:"version"`
 }
 
-// Counts are numbers of trees, messages and lines.
+// Counts are numbers of trees, messages and lines. A row of CSV or Parquet is a line too;
+// the header of CSV is none.
 type Counts struct {
 	Trees    int64 `json:"trees"`
 	Messages int64 `json:"messages"`
 	Lines    int64 `json:"lines,omitempty"`
+}
+
+// Numbers are numbers of messages by a language or a role. A message without a language
+// counts under Unknown. After corpus.MaxNames languages, others count under Others.
+type Numbers map[string]int64
+
+// The names in Numbers for what has none.
+const (
+	Unknown = ""
+	Others  = "*"
+)
+
+func (n Numbers) add(name *string) {
+	under := Unknown
+	if name != nil {
+		under = *name
+	}
+	if _, known := n[under]; !known && len(n) >= corpus.MaxNames {
+		under = Others
+	}
+	n[under]++
 }
 
 // LeftOut counts what was left out by reason. Messages of trees that were left out
@@ -113,7 +139,11 @@ func (f *Filters) notHeld(ctx context.Context, tx pgx.Tx) ([]string, error) {
 	if !f.ExportLabels {
 		found = append(found, "labels (export_labels adds them)")
 	}
-	if !f.ExportEvents {
+	switch {
+	case f.ExportEvents: // what a format has no place for is counted
+	case f.Format == Parquet:
+		found = append(found, "events, for which Parquet has no column")
+	default:
 		found = append(found, "events (export_events adds them)")
 	}
 	for _, n := range notHeldSQL {

@@ -83,6 +83,14 @@ func (o *output) write(line []byte) error {
 	return o.flush()
 }
 
+// bytes adds some bytes, as an io.Writer does.
+func (o *output) bytes(p []byte) (int, error) {
+	if err := o.write(p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
 func (o *output) flush() error {
 	select {
 	case <-o.failed:

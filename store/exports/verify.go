@@ -3,11 +3,11 @@ package exports
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -28,76 +28,6 @@ func ReadManifest(text []byte) (m Manifest, err error) {
 	return m, err
 }
 
-// Content is what a file holds.
-type Content struct {
-	SHA256 string
-	Bytes  int64
-	Counts
-	Faults []string // the first lines that cannot be read
-	faults int64
-	// digests are those of the lines by the ids of their first messages.
-	digests map[uuid.UUID]digest
-}
-
-type digest [16]byte
-
-func digestOf(line []byte) digest {
-	sum := sha256.Sum256(line)
-	return digest(sum[:16])
-}
-
-// Read reads a file. compare keeps what Access.Compare needs: 32 bytes for each line, and
-// the room of a map.
-func Read(from io.Reader, name string, compare bool) (c Content, err error) {
-	sum := sha256.New()
-	counted := &countingReader{from: io.TeeReader(from, sum)}
-	if compare {
-		c.digests = map[uuid.UUID]digest{}
-	}
-	var last *uuid.UUID
-	var line []byte
-	for record, err := range corpus.NewReader(counted, name).All() {
-		c.Lines++
-		var bad *corpus.Fault
-		switch {
-		case errors.As(err, &bad):
-			if c.faults++; c.faults <= MaxNamed {
-				c.Faults = append(c.Faults, bad.Error())
-			}
-			continue
-		case err != nil:
-			return c, fmt.Errorf("read the file: %w", err)
-		}
-		c.Messages += int64(len(record.Messages))
-		if id := record.Tree.ID; id == nil || last == nil || *id != *last {
-			c.Trees++
-			last = id
-		}
-		if compare {
-			line = append(record.Append(line[:0]), '\n')
-			c.digests[record.Messages[0].MessageID] = digestOf(line)
-		}
-	}
-	// What is after the end of the compressed data is a part of the file too.
-	if _, err := io.Copy(io.Discard, counted); err != nil {
-		return c, fmt.Errorf("read the file: %w", err)
-	}
-	c.SHA256, c.Bytes = hex.EncodeToString(sum.Sum(nil)), counted.n
-	return c, nil
-}
-
-// countingReader counts the bytes of a file.
-type countingReader struct {
-	from io.Reader
-	n    int64
-}
-
-func (r *countingReader) Read(p []byte) (int, error) {
-	n, err := r.from.Read(p)
-	r.n += int64(n)
-	return n, err
-}
-
 // Differences returns what differs between a file and its manifest, as sentences.
 func (m Manifest) Differences(c Content) (found []string) {
 	if c.SHA256 != m.SHA256 {
@@ -116,11 +46,34 @@ func (m Manifest) Differences(c Content) (found []string) {
 			found = append(found, fmt.Sprintf("the file has %d %s, the manifest says %d", n.file, n.what, n.wrote))
 		}
 	}
+	found = append(found, m.Languages.differences("language", c.Languages)...)
+	found = append(found, m.Roles.differences("role", c.Roles)...)
 	found = append(found, c.Faults...)
 	if more := c.faults - int64(len(c.Faults)); more > 0 {
 		found = append(found, fmt.Sprintf("and %d more lines cannot be read", more))
 	}
 	return append(found, m.uncounted()...)
+}
+
+// differences returns what differs between the numbers of a manifest and those of its
+// file. A manifest of an earlier version of the program has none.
+func (n Numbers) differences(what string, file Numbers) (found []string) {
+	if n == nil {
+		return nil
+	}
+	names := slices.AppendSeq(slices.Collect(maps.Keys(n)), maps.Keys(file))
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		if file[name] == n[name] {
+			continue
+		}
+		if len(found) == MaxNamed {
+			return append(found, "and other numbers by "+what)
+		}
+		found = append(found, fmt.Sprintf("the file has %d messages of %s %.80q, the manifest says %d", file[name], what, name,
+			n[name]))
+	}
+	return found
 }
 
 // uncounted checks that the manifest itself adds up.
@@ -198,7 +151,12 @@ func (a Access) Compare(
 		if err := chain.Holds(ctx, tx, m.Log); err != nil && !errors.As(err, &found.Broken) {
 			return fmt.Errorf("look into the log: %w", err)
 		}
-		r := run{tx: tx, f: f, m: &now, progress: progress, each: func(record *corpus.Record, line []byte) error {
+		lines := newLiner(f.Format)
+		r := run{tx: tx, f: f, m: &now, progress: progress, each: func(record *corpus.Record) error {
+			line, err := lines.line(record)
+			if err != nil {
+				return err
+			}
 			id := record.Messages[0].MessageID
 			before, there := c.digests[id]
 			switch {
