@@ -34,9 +34,10 @@ func (c *ExportCmd) Help() string {
 // ExportWriteCmd writes one file. Its flags have the names and defaults of those of
 // Open-Assistant's exporter.
 type ExportWriteCmd struct {
-	Out    string `required:"" help:"File to write; a name that ends with .gz is compressed. FILE.manifest.json is written beside it." placeholder:"FILE"`
+	Out    string `required:"" help:"File to write; a name that ends with .gz is compressed, but not with parquet. FILE.manifest.json is written beside it." placeholder:"FILE"`
 	Force  bool   `help:"Replace the file if it exists."`
-	Format string `enum:"trees,messages," default:"" help:"A tree or a message a line: trees or messages (default trees; messages with --user, --spam-only, --deleted-only and --synthetic-only)."`
+	Card   bool   `help:"Write FILE.README.md too: a dataset card for the Hugging Face hub, in which the licence is left to fill in."`
+	Format string `enum:"trees,messages,csv,parquet," default:"" help:"trees or messages: JSON Lines, a tree or a message a line; csv or parquet: a message a row (default trees; messages with --user, --spam-only, --deleted-only and --synthetic-only)."`
 
 	State            string `enum:"all,${states}," default:"" help:"Only trees in this state: all, or one of ${states} (default ready_for_export; all with --user)." placeholder:"STATE"`
 	IncludeDeleted   bool   `help:"Deleted messages too."`
@@ -60,6 +61,9 @@ type ExportWriteCmd struct {
 	Until             string   `help:"Only messages before this time." placeholder:"TIME"`
 	DeletedNodes      string   `enum:"drop,blank" default:"drop" help:"What becomes of replies below a message that is left out: drop leaves them out too; blank keeps them, and the message without its text."`
 }
+
+// gzip reports whether the file is compressed.
+func (c *ExportWriteCmd) gzip() bool { return strings.HasSuffix(c.Out, ".gz") }
 
 // filters returns the filters of the flags.
 func (c *ExportWriteCmd) filters() (f exports.Filters, err error) {
@@ -91,7 +95,7 @@ func (c *ExportWriteCmd) filters() (f exports.Filters, err error) {
 		}
 		*flag.into = &at
 	}
-	f, err = f.Checked()
+	f, err = exports.Options{Filters: f, Gzip: c.gzip()}.Checked()
 	return f, flagError(err)
 }
 
@@ -130,7 +134,7 @@ func (c *ExportWriteCmd) Run(app *App) error {
 		progress, end := app.messagesBar("exporting")
 		defer end()
 		m, err = access.Write(app.Context(), file, exports.Options{
-			Filters: f, File: filepath.Base(c.Out), Gzip: strings.HasSuffix(c.Out, ".gz"), Program: programVersion(),
+			Filters: f, File: filepath.Base(c.Out), Gzip: c.gzip(), Program: programVersion(),
 			Progress: progress,
 		})
 		return err
@@ -147,9 +151,12 @@ func (c *ExportWriteCmd) Run(app *App) error {
 // manifestOf returns the name of the manifest of a file.
 func manifestOf(file string) string { return file + ".manifest.json" }
 
+// cardOf returns the name of the dataset card of a file.
+func cardOf(file string) string { return file + ".README.md" }
+
 // free checks that the file can be written and that nothing would be lost.
 func (c *ExportWriteCmd) free() error {
-	for _, name := range []string{c.Out, manifestOf(c.Out)} {
+	for _, name := range []string{c.Out, manifestOf(c.Out), cardOf(c.Out)} {
 		info, err := os.Stat(name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -159,6 +166,8 @@ func (c *ExportWriteCmd) free() error {
 			return fmt.Errorf("%s is a folder; name a file", name)
 		case !c.Force:
 			return fmt.Errorf("%s exists; name another file, or replace it with --force", name)
+		case name == cardOf(c.Out) && !c.Card:
+			return fmt.Errorf("%s tells of the former file; replace it too with --card, or move it away", name)
 		}
 	}
 	if info, err := os.Stat(filepath.Dir(c.Out)); err != nil || !info.IsDir() {
@@ -167,8 +176,8 @@ func (c *ExportWriteCmd) free() error {
 	return nil
 }
 
-// publish writes the manifest, after the file was written beside its name. Of a file
-// that is replaced, the manifest goes first, so that none ever stands beside another
+// publish writes the manifest and the card, after the file was written beside its name.
+// Of a file that is replaced, they go first, so that none ever stands beside another
 // file.
 func (c *ExportWriteCmd) publish(m *exports.Manifest) error {
 	text, err := m.Text()
@@ -178,10 +187,22 @@ func (c *ExportWriteCmd) publish(m *exports.Manifest) error {
 	if err := c.free(); err != nil { // somebody may have written it meanwhile
 		return err
 	}
-	if err := os.Remove(manifestOf(c.Out)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove the former manifest: %w", err)
+	for _, former := range []string{manifestOf(c.Out), cardOf(c.Out)} {
+		if err := os.Remove(former); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove the former manifest: %w", err)
+		}
 	}
-	return writeBeside(manifestOf(c.Out), func(file io.Writer) error {
+	if c.Card {
+		if err := writeText(cardOf(c.Out), m.Card()); err != nil {
+			return err
+		}
+	}
+	return writeText(manifestOf(c.Out), text)
+}
+
+// writeText writes a small file at once.
+func writeText(name string, text []byte) error {
+	return writeBeside(name, func(file io.Writer) error {
 		_, err := file.Write(text)
 		return err
 	}, func() error { return nil })

@@ -99,6 +99,7 @@ var ourImports = map[string][]string{
 var libraries = map[string][]string{
 	"github.com/gofiber": {"admin"}, "github.com/valyala/fasthttp": {"admin"}, "github.com/casbin": {"policy"},
 	"github.com/jackc/pgx": {"store", "migrations", "bench"}, "github.com/chromedp": {"admin/e2e"},
+	"github.com/parquet-go": {"corpus"},
 }
 
 // within reports whether a package is one of some folders, or is below one.

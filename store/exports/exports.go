@@ -44,16 +44,22 @@ type Options struct {
 	Progress func(done, total int64)
 }
 
+// Checked returns the filters with their defaults, or a db.BadParameter.
+func (o Options) Checked() (Filters, error) {
+	f, err := o.Filters.Checked()
+	if err == nil && o.Gzip && f.Format == Parquet {
+		err = wrong("format", "a Parquet file is compressed in itself, and not once more: choose a name that does not end "+
+			"with .gz.")
+	}
+	return f, err
+}
+
 // Write writes a file and returns its manifest. All of it is one snapshot of the
 // database. The same filters give the same bytes until the database changes.
 func (a Access) Write(ctx context.Context, to io.Writer, o Options) (Manifest, error) {
-	f, err := o.Filters.Checked()
+	f, err := o.Checked()
 	if err != nil {
 		return Manifest{}, err
-	}
-	if o.Gzip && f.Format == Parquet {
-		return Manifest{}, wrong("format", "a Parquet file is compressed in itself, so it is not compressed again: choose "+
-			"a name that does not end with .gz.")
 	}
 	m := Manifest{File: o.File, Format: f.Format, Gzip: o.Gzip, Filters: f, Program: "treewarden " + o.Program, By: a.By}
 	out := newOutput(to, o.Gzip)
