@@ -27,6 +27,8 @@ func TestExport(t *testing.T) {
 	refused(t, dir, "", misuse, "--deleted-only", "export", "--out", out, "--deleted-only", "--include-deleted")
 	refused(t, dir, "", misuse, "--without-classifier", "export", "--out", out, "--without-classifier", "toxic")
 	refused(t, dir, "", misuse, "--anonymizer-seed", "export", "verify", out, "--anonymizer-seed", "x")
+	refused(t, dir, "", misuse, "does not end with .gz", "export", "--out", in("x.parquet.gz"), "--format", "parquet")
+	refused(t, dir, "", misuse, "--format", "export", "--out", out, "--format", "trees", "--deleted-only")
 	refused(t, dir, "", failed, "no folder", "export", "--out", in("nowhere/out.jsonl"))
 	refused(t, dir, "", failed, "is a folder", "export", "--out", folder)
 	refused(t, dir, "", failed, "no manifest", "export", "verify", out)
@@ -49,7 +51,14 @@ func TestExport(t *testing.T) {
 	must(t, dir, "", "export", "write", "--format", "messages", "--include-spam", "--limit", "2", "--anonymizer-seed", "s",
 		"--out", packed)
 	testManifest(t, out, packed)
-	for _, file := range []string{out, packed} {
+	table, rows := in("messages.csv.gz"), in("messages.parquet")
+	must(t, dir, "", "export", "--format", "csv", "--include-spam", "--out", table)
+	must(t, dir, "", "export", "--format", "parquet", "--include-spam", "--card", "--out", rows)
+	testCards(t, dir, table, rows)
+	for _, file := range []string{table, rows} {
+		must(t, dir, "", "export", "verify", "--against", file)
+	}
+	for _, file := range []string{out, packed, table, rows} {
 		refused(t, dir, "", failed, "--force", "export", "--out", file)
 		if got := must(t, dir, "", "export", "verify", file); !strings.Contains(got, "is what its manifest says") {
 			t.Errorf("verify prints %q", got)
@@ -71,6 +80,32 @@ func TestExport(t *testing.T) {
 	}
 	if names, err := filepath.Glob(in(".*")); err != nil || len(names) > 0 {
 		t.Errorf("files are left: %v (%v)", names, err)
+	}
+}
+
+// testCards checks the card of rows, and that none tells of another file.
+func testCards(t *testing.T, dir, table, rows string) {
+	t.Helper()
+	card := string(read(t, rows+".README.md"))
+	for _, want := range []string{"data_files: \"messages.parquet\"", "- \"n<1K\"", "| messages | 50 | 50 | 0 |"} {
+		if !strings.Contains(card, want) {
+			t.Errorf("the card has no %s: %s", want, card)
+		}
+	}
+	if _, err := os.Stat(table + ".README.md"); err == nil {
+		t.Error("a card was written without --card")
+	}
+	refused(t, dir, "", failed, "replace it too with --card", "export", "--format", "parquet", "--force", "--out", rows)
+	must(t, dir, "", "export", "--format", "parquet", "--force", "--card", "--limit", "1", "--include-spam", "--out", rows)
+	if again := string(read(t, rows+".README.md")); !strings.Contains(again, "| messages | 50 | 10 | 40 |") {
+		t.Errorf("--force left the former card: %s", again)
+	}
+	if err := os.WriteFile(table+".README.md", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, dir, "", failed, "messages.csv.gz.README.md", "export", "--format", "csv", "--force", "--out", table)
+	if err := os.Remove(table + ".README.md"); err != nil {
+		t.Fatal(err)
 	}
 }
 
