@@ -9,6 +9,7 @@ import (
 	"iter"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/compress/zstd"
 
 	"treewarden/corpus"
 )
@@ -16,8 +17,8 @@ import (
 // A group of rows is written when it has so many rows, or bytes of texts. The memory of a
 // Writer depends on them.
 const (
-	maxGroupRows  = 10_000
-	maxGroupBytes = 8 << 20
+	maxGroupRows  = 4000
+	maxGroupBytes = 4 << 20
 	rowBytes      = 200 // of a row besides its texts, roughly
 )
 
@@ -27,6 +28,9 @@ const pageBytes = 256 << 10
 
 // schema is that of corpus.Row. Its name is the one that the files on Hugging Face have.
 var schema = parquet.NewSchema("schema", parquet.SchemaOf(corpus.Row{}))
+
+// compression needs some 16 MB; the default of the library needs twice as much.
+var compression = &zstd.Codec{Level: zstd.SpeedFastest, Concurrency: 1}
 
 // Writer writes a file. The same rows give the same bytes: the file names no time, and
 // of its maker only the version of this layout.
@@ -39,7 +43,7 @@ type Writer struct {
 // NewWriter returns a writer to out. The file is complete after Close.
 func NewWriter(out io.Writer) *Writer {
 	return &Writer{file: parquet.NewGenericWriter[corpus.Row](out, schema, parquet.CreatedBy("treewarden", "1", "rows"),
-		parquet.Compression(&parquet.Zstd), parquet.PageBufferSize(pageBytes), parquet.WriteBufferSize(0),
+		parquet.Compression(compression), parquet.PageBufferSize(pageBytes), parquet.WriteBufferSize(0),
 		parquet.SkipPageBounds("text"))}
 }
 
@@ -97,7 +101,8 @@ func read(from io.ReaderAt, size int64, each func(corpus.Row) bool) error {
 	var file *parquet.File
 	var rows *parquet.GenericReader[corpus.Row]
 	if err := source.guard(func() (err error) {
-		if file, err = parquet.OpenFile(source, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true)); err != nil {
+		file, err = parquet.OpenFile(source, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+		if err != nil {
 			return err
 		}
 		if !parquet.EqualNodes(file.Schema(), schema) {

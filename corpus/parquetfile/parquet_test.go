@@ -76,7 +76,7 @@ func TestRows(t *testing.T) {
 	for name, c := range map[string]struct {
 		rows   []corpus.Row
 		groups int
-	}{"none": {nil, 0}, "a few": {rows(), 1}, "long": {long, 3}, "many": {many, 3}} {
+	}{"none": {nil, 0}, "a few": {rows(), 1}, "long": {long, 5}, "many": {many, 7}} {
 		file := write(t, c.rows)
 		found, err := read(file)
 		if err != nil || !reflect.DeepEqual(found, c.rows) {
@@ -115,14 +115,17 @@ func TestSchema(t *testing.T) {
 	for _, column := range strings.Fields("message_id parent_id user_id created_date text role lang review_count:int32 " +
 		"review_result:boolean deleted:boolean rank:int32 synthetic:boolean model_name") {
 		name, kind, _ := strings.Cut(column, ":")
-		want += "\toptional " + map[string]string{"": "binary " + name + " (STRING)", "int32": "int32 " + name + " (INT(32,true))",
-			"boolean": "boolean " + name}[kind] + ";\n"
+		want += "\toptional " + map[string]string{
+			"": "binary " + name + " (STRING)", "int32": "int32 " + name + " (INT(32,true))", "boolean": "boolean " + name,
+		}[kind] + ";\n"
 	}
 	want += "\toptional group detoxify {\n"
-	for _, output := range strings.Fields("toxicity severe_toxicity obscene identity_attack insult threat sexual_explicit") {
+	const outputs = "toxicity severe_toxicity obscene identity_attack insult threat sexual_explicit"
+	for _, output := range strings.Fields(outputs) {
 		want += "\t\toptional double " + output + ";\n"
 	}
-	want += "\t}\n\toptional binary message_tree_id (STRING);\n\toptional binary tree_state (STRING);\n" +
+	want += "\t}\n" +
+		"\toptional binary message_tree_id (STRING);\n\toptional binary tree_state (STRING);\n" +
 		"\toptional group emojis {\n" + list("name", text) + list("count", whole) + "\t}\n" +
 		"\toptional group labels {\n" + list("name", text) + list("value", "double element") + list("count", whole) + "\t}\n}"
 	if got := about.Schema().String(); got != want {

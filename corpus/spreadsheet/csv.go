@@ -79,7 +79,9 @@ const formulaSigns = "=+-@＝＋－＠﹦﹢﹣﹫−"
 // spreadsheet does not show: white space, control and format characters. A tab or a
 // line break at the beginning is marked too: some programs begin a new cell there.
 func Defuse(cell string) string {
-	shown := strings.TrimLeftFunc(cell, func(r rune) bool { return unicode.IsSpace(r) || unicode.In(r, unicode.Cc, unicode.Cf) })
+	shown := strings.TrimLeftFunc(cell, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.In(r, unicode.Cc, unicode.Cf)
+	})
 	sign, _ := utf8.DecodeRuneInString(shown)
 	formula := strings.ContainsRune(formulaSigns, sign) && !isFigure(cell)
 	if formula || strings.HasPrefix(cell, "\t") || strings.HasPrefix(cell, "\r") || strings.HasPrefix(cell, "\n") {

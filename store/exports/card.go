@@ -181,7 +181,9 @@ func hexadecimal(r rune) rune {
 
 // byNumber returns the names, the highest number first.
 func byNumber(n map[string]int64) []string {
-	return slices.SortedFunc(maps.Keys(n), func(a, b string) int { return cmp.Or(cmp.Compare(n[b], n[a]), cmp.Compare(a, b)) })
+	return slices.SortedFunc(maps.Keys(n), func(a, b string) int {
+		return cmp.Or(cmp.Compare(n[b], n[a]), cmp.Compare(a, b))
+	})
 }
 
 func (c *card) numbers(title, what string, n Numbers) {
@@ -219,7 +221,8 @@ func (c *card) leftOut(m Manifest) {
 		c.line("")
 		var rows [][]string
 		for _, reason := range byNumber(part.n) {
-			rows = append(rows, []string{escape(reason), escape(reasonText(reason)), humanize.Comma(part.n[reason])})
+			n := humanize.Comma(part.n[reason])
+			rows = append(rows, []string{escape(reason), escape(reasonText(reason)), n})
 		}
 		c.table([]string{"reason", "meaning", part.what}, rows)
 	}

@@ -90,6 +90,7 @@ func (l *jsonLiner) line(record *corpus.Record) ([]byte, error) {
 
 // csvLiner makes rows of CSV.
 type csvLiner struct {
+	cells  corpus.Cells
 	buffer bytes.Buffer
 	rows   *spreadsheet.Writer
 }
@@ -99,7 +100,7 @@ func (l *csvLiner) header() []byte {
 	return append([]byte(spreadsheet.ByteOrderMark), row...)
 }
 
-func (l *csvLiner) line(record *corpus.Record) ([]byte, error) { return l.row(record.Cells()) }
+func (l *csvLiner) line(record *corpus.Record) ([]byte, error) { return l.row(l.cells.Of(record)) }
 
 func (l *csvLiner) row(cells []string) ([]byte, error) {
 	l.buffer.Reset()

@@ -131,8 +131,8 @@ func linesOfCSV(t testing.TB, file []byte) []byte {
 // could take for something else.
 var hostileTexts = []string{
 	"=cmd|' /C calc'!A0", "@SUM(1)", "+1+1", "-2+3", "\uff1d1+1", "\t=1", "\r\n=1", "\n", "'=1", "'", "a,b;c",
-	`say "hello"`, `"`, `""`, "one\ntwo", "one\r\ntwo", "one\rtwo", "\u202edesrever", "\u2028", "\ufeffmarked", "\x01\x1b[31m",
-	" spaces ", "\\.", "null", "-12.5", "{\"a\": 1}", "\U0001F333", "",
+	`say "hello"`, `"`, `""`, "one\ntwo", "one\r\ntwo", "one\rtwo", "\u202edesrever", "\u2028", "\ufeffmarked",
+	"\x01\x1b[31m", " spaces ", "\\.", "null", "-12.5", "{\"a\": 1}", "\U0001F333", "",
 }
 
 // hostile returns a store with a tree of hostileTexts. Their languages and models are
@@ -212,8 +212,8 @@ func TestNotHeld(t *testing.T) {
 	storetest.Exec(t, s, "UPDATE trees SET origin = 'somewhere', max_depth = 3")
 	for format, want := range map[string][]string{
 		exports.Trees: nil, exports.Messages: nil,
-		exports.CSV: {fmt.Sprintf("cells as they are that a spreadsheet would run: an apostrophe stands before them (CSV, %d rows)",
-			n)},
+		exports.CSV: {fmt.Sprintf("cells as they are that a spreadsheet would run: an apostrophe stands before them "+
+			"(CSV, %d rows)", n)},
 		exports.Parquet: {
 			fmt.Sprintf("events (Parquet, %d rows)", n),
 			fmt.Sprintf("outputs of other classifiers than Detoxify, or other ones of it (Parquet, %d rows)", half),
@@ -243,9 +243,9 @@ func TestNotHeld(t *testing.T) {
 func TestDamagedRows(t *testing.T) {
 	t.Parallel()
 	s := small(t)
-	for _, format := range []string{exports.CSV, exports.Parquet} {
+	for format, another := range map[string]string{exports.CSV: exports.Parquet, exports.Parquet: exports.CSV} {
 		file, m := export(t, s, everything(format))
-		_, other := export(t, s, everything(map[string]string{exports.CSV: exports.Parquet, exports.Parquet: exports.CSV}[format]))
+		_, other := export(t, s, everything(another))
 		fewer, _ := export(t, s, exports.Filters{Format: format, State: exports.AllStates})
 		for name, c := range map[string]struct {
 			m     exports.Manifest
@@ -256,7 +256,7 @@ func TestDamagedRows(t *testing.T) {
 				"messages, the manifest says 18", `of role "assistant"`, `of language "en"`}},
 			"cut":               {m, file[:len(file)/2], []string{"SHA-256", "bytes", "messages"}},
 			"empty":             {m, nil, []string{"SHA-256", "0 bytes", "0 lines", "0 trees", "0 messages"}},
-			"of another format": {other, file, []string{"SHA-256", "0 lines"}},
+			"of another format": {other, file, []string{"SHA-256", "the file has 0 messages"}},
 		} {
 			all := strings.Join(c.m.Differences(contentOf(t, c.m, c.file)), "\n")
 			for _, want := range c.wants {
@@ -285,8 +285,8 @@ func TestDamagedRows(t *testing.T) {
 		t.Errorf("a file that is not compressed: %q", all)
 	}
 	var bad store.BadParameter
-	if _, err := access(t, s).Write(ctx, io.Discard, exports.Options{Filters: everything(exports.Parquet), Gzip: true}); !errors.As(
-		err, &bad) || bad.Name != "format" {
+	_, err := access(t, s).Write(ctx, io.Discard, exports.Options{Filters: everything(exports.Parquet), Gzip: true})
+	if !errors.As(err, &bad) || bad.Name != "format" {
 		t.Errorf("Parquet is compressed twice: %v", err)
 	}
 }

@@ -70,8 +70,8 @@ func (n Numbers) differences(what string, file Numbers) (found []string) {
 		if len(found) == MaxNamed {
 			return append(found, "and other numbers by "+what)
 		}
-		found = append(found, fmt.Sprintf("the file has %d messages of %s %.80q, the manifest says %d", file[name], what, name,
-			n[name]))
+		found = append(found, fmt.Sprintf("the file has %d messages of %s %.80q, the manifest says %d", file[name], what,
+			name, n[name]))
 	}
 	return found
 }
