@@ -149,7 +149,7 @@ func TestDamagedFiles(t *testing.T) {
 		}
 	}
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 2000 {
+	for range 300 {
 		damaged := bytes.Clone(file)
 		damaged[random.IntN(len(file))] ^= 1 << random.IntN(8)
 		if _, err := read(damaged); err != nil && !errors.Is(err, parquetfile.ErrFormat) {
