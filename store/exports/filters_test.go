@@ -365,7 +365,7 @@ func TestExportsWhileModeratorsAct(t *testing.T) {
 func TestExportIsOneSnapshot(t *testing.T) {
 	t.Parallel()
 	for _, format := range exports.Formats {
-		testSnapshot(t, exports.Filters{Format: format})
+		t.Run(format, func(t *testing.T) { testSnapshot(t, exports.Filters{Format: format}) })
 	}
 }
 

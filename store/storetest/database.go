@@ -79,7 +79,7 @@ func drop(name string) error {
 	for try := 1; ; try++ {
 		_, err := server.admin.Exec(context.Background(), `DROP DATABASE `+pgx.Identifier{name}.Sanitize()+` WITH (FORCE)`)
 		var pg *pgconn.PgError
-		if !errors.As(err, &pg) || pg.Code != "42501" && pg.Code != "55006" || try == 50 {
+		if !errors.As(err, &pg) || pg.Code != "42501" && pg.Code != "55006" || try == 300 {
 			return err
 		}
 		time.Sleep(100 * time.Millisecond)
