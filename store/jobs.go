@@ -9,7 +9,8 @@ import (
 
 	"treewarden/policy"
 	"treewarden/store/audit"
-	"treewarden/store/db"
+	"treewarden/store/exportjobs"
+	"treewarden/store/exports"
 	"treewarden/store/jobs"
 	"treewarden/store/params"
 )
@@ -21,14 +22,14 @@ const JobFrom = 500
 // 500 objects, makes a job of it. Either the outcome or the job is set.
 func (s *Store) ActOrQueue(ctx context.Context, actor Actor, act Act) (Outcome, *jobs.Job, error) {
 	if act.IdempotencyKey != "" { // a repeated request finds its job
-		job, err := jobs.ByID(ctx, s.pool, jobID(actor, act))
+		job, err := jobs.ByID(ctx, s.pool, jobs.ID(actor.UserID, act.IdempotencyKey))
 		if err == nil {
 			return Outcome{}, &job, checkAsked(job, act)
 		}
 		if !errors.Is(err, ErrNotFound) {
 			return Outcome{}, nil, err
 		}
-		repeated, err := s.wasActed(ctx, actor, act.IdempotencyKey)
+		repeated, err := audit.WasActed(ctx, s.pool, actor.UserID, act.IdempotencyKey)
 		if err != nil {
 			return Outcome{}, nil, err
 		}
@@ -51,13 +52,6 @@ func (s *Store) ActOrQueue(ctx context.Context, actor Actor, act Act) (Outcome, 
 	return Outcome{}, job, err
 }
 
-// wasActed reports whether an earlier request with the Idempotency-Key acted.
-func (s *Store) wasActed(ctx context.Context, actor Actor, key string) (acted bool, err error) {
-	err = s.pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM idempotency_keys WHERE actor_id = $1 AND key = $2)",
-		actor.UserID, key).Scan(&acted)
-	return acted, db.Translate(err)
-}
-
 // queue makes a job of an act, or finds the job of an earlier request with the
 // same Idempotency-Key. total is the number of objects that the job works on.
 func (s *Store) queue(ctx context.Context, actor Actor, act Act, total int64) (*jobs.Job, error) {
@@ -66,7 +60,7 @@ func (s *Store) queue(ctx context.Context, actor Actor, act Act, total int64) (*
 		return nil, err
 	}
 	job, err := jobs.Add(ctx, s.pool, jobs.Job{
-		JobID: jobID(actor, act), Kind: act.Kind, Actor: actor.UserID, Via: actor.Via, Request: request, Total: total,
+		JobID: jobs.ID(actor.UserID, act.IdempotencyKey), Kind: act.Kind, Actor: actor.UserID, Via: actor.Via, Request: request, Total: total,
 	})
 	if err != nil {
 		return nil, err
@@ -74,22 +68,12 @@ func (s *Store) queue(ctx context.Context, actor Actor, act Act, total int64) (*
 	return &job, checkAsked(job, act)
 }
 
-// jobID returns the id of the job of a request: the same for the same
-// Idempotency-Key.
-func jobID(actor Actor, act Act) uuid.UUID {
-	if act.IdempotencyKey == "" {
-		return uuid.New()
-	}
-	return uuid.NewSHA1(actor.UserID, []byte(act.IdempotencyKey))
-}
-
 // checkAsked returns a Conflict if a job is not the one of an act.
 func checkAsked(job jobs.Job, act Act) error {
-	request, err := jobs.NewRequest(act.Target, act.Reason, act.Params)
-	if err == nil && (job.Kind != act.Kind || !job.Asks(request)) {
-		err = &Conflict{Why: "This Idempotency-Key was used for another request. Send a new one."}
+	if request, err := jobs.NewRequest(act.Target, act.Reason, act.Params); err != nil || job.Asks(act.Kind, request) {
+		return err
 	}
-	return err
+	return &Conflict{Why: jobs.OtherRequest}
 }
 
 // UndoOrQueue undoes an action or, if it applied a list or was a bulk act and changed
@@ -148,16 +132,24 @@ func (s *Store) CancelJob(ctx context.Context, actor Actor, id uuid.UUID) (jobs.
 			return job, err
 		}
 	}
-	if err := jobs.Cancel(ctx, s.pool, id); err != nil {
-		return job, err
-	}
-	return jobs.ByID(ctx, s.pool, id)
+	return jobs.Cancel(ctx, s.pool, id)
 }
 
 // RunJobs performs jobs, one after the other, until none waits. Several processes
 // may do so at once.
 func (s *Store) RunJobs(ctx context.Context) error {
 	return jobs.Run(ctx, s.pool, s.doJob, isRefusal)
+}
+
+// RunExports writes the files of the exports that wait, and removes old ones.
+func (s *Store) RunExports(ctx context.Context, program string) error {
+	return exportjobs.Run(ctx, s.pool, program, func(ctx context.Context, job jobs.Job) (exports.Access, error) {
+		actor, err := s.jobActor(ctx, job)
+		if err != nil {
+			return exports.Access{}, err
+		}
+		return s.Exports(actor)
+	}, isRefusal)
 }
 
 // doJob performs the act of a job, as the person who started it may now.
@@ -171,20 +163,27 @@ func (s *Store) doJob(ctx context.Context, job jobs.Job, progress func(int64)) (
 	if err := json.Unmarshal(request.Params, params); err != nil {
 		return 0, Malformed("This version of the program cannot do this job.")
 	}
-	user, err := userByID(ctx, s.pool, job.Actor)
+	actor, err := s.jobActor(ctx, job)
 	if err != nil {
-		return 0, err
-	}
-	if user.Status != Active {
-		return 0, &Forbidden{Why: "The account that started this is no longer active."}
-	}
-	actor := Actor{UserID: user.UserID, Name: user.DisplayName, Role: user.Role, Languages: user.ActsOn, Via: job.Via}
-	if actor.Policy, err = s.policies.Read(ctx, s.pool); err != nil {
 		return 0, err
 	}
 	outcome, err := s.actOrUndo(ctx, actor, Act{Kind: job.Kind, Target: request.Target, Reason: request.Reason,
 		Params: params, IdempotencyKey: "job " + job.JobID.String(), Progress: progress})
 	return outcome.Action.Key, err
+}
+
+// jobActor returns the person who started a job, with what they may do now.
+func (s *Store) jobActor(ctx context.Context, job jobs.Job) (Actor, error) {
+	user, err := userByID(ctx, s.pool, job.Actor)
+	if err == nil && user.Status != Active {
+		err = &Forbidden{Why: "The account that started this is no longer active."}
+	}
+	if err != nil {
+		return Actor{}, err
+	}
+	actor := Actor{UserID: user.UserID, Name: user.DisplayName, Role: user.Role, Languages: user.ActsOn, Via: job.Via}
+	actor.Policy, err = s.policies.Read(ctx, s.pool)
+	return actor, err
 }
 
 // isRefusal reports whether an error is the actor's, so that another try has the

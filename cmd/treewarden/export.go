@@ -11,11 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
-	"treewarden/corpus"
 	"treewarden/store"
 	"treewarden/store/exports"
 )
@@ -67,35 +65,17 @@ func (c *ExportWriteCmd) gzip() bool { return strings.HasSuffix(c.Out, ".gz") }
 
 // filters returns the filters of the flags.
 func (c *ExportWriteCmd) filters() (f exports.Filters, err error) {
-	f = exports.Filters{
+	f, err = exports.Flags{
 		Format: c.Format, State: c.State, IncludeDeleted: c.IncludeDeleted, DeletedOnly: c.DeletedOnly,
 		IncludeSpam: c.IncludeSpam, SpamOnly: c.SpamOnly, IncludeSynthetic: c.IncludeSynthetic,
-		SyntheticOnly: c.SyntheticOnly, Lang: c.Lang, PromptsOnly: c.PromptsOnly, ExportLabels: c.ExportLabels,
-		ExportEvents: c.ExportEvents, Limit: c.Limit, Seed: c.AnonymizerSeed, WithoutList: c.WithoutList,
-		WithoutBanned: c.WithoutBanned, WithoutClassifier: c.WithoutClassifier, DeletedNodes: c.DeletedNodes,
+		SyntheticOnly: c.SyntheticOnly, User: c.User, Lang: c.Lang, PromptsOnly: c.PromptsOnly,
+		ExportLabels: c.ExportLabels, ExportEvents: c.ExportEvents, Limit: c.Limit, AnonymizerSeed: c.AnonymizerSeed,
+		WithoutList: c.WithoutList, WithoutBanned: c.WithoutBanned, WithoutClassifier: c.WithoutClassifier,
+		Since: c.Since, Until: c.Until, DeletedNodes: c.DeletedNodes,
+	}.Filters()
+	if err == nil {
+		f, err = exports.Options{Filters: f, Gzip: c.gzip()}.Checked()
 	}
-	if c.User != "" {
-		id, err := uuid.Parse(c.User)
-		if err != nil {
-			return f, usageError(fmt.Sprintf("--user is the id of a user; %q is no id", c.User))
-		}
-		f.User = &id
-	}
-	for _, flag := range []struct {
-		name, value string
-		into        **time.Time
-	}{{"--since", c.Since, &f.Since}, {"--until", c.Until, &f.Until}} {
-		if flag.value == "" {
-			continue
-		}
-		at, _, ok := corpus.ParseTime(flag.value)
-		if !ok {
-			return f, usageError(fmt.Sprintf("%s is a time such as 2023-01-31 or 2023-01-31T12:00:00Z, not %q", flag.name,
-				flag.value))
-		}
-		*flag.into = &at
-	}
-	f, err = exports.Options{Filters: f, Gzip: c.gzip()}.Checked()
 	return f, flagError(err)
 }
 

@@ -67,6 +67,7 @@ var ourImports = map[string][]string{
 	"store/exports": {
 		"store/db", "store/tables", "store/messages", "store/chain", "store/versions", "scoring", "corpus",
 	},
+	"store/exportjobs": {"store/db", "store/tables", "store/jobs", "store/exports"},
 	"store/proof": {
 		"store/db", "store/aspects", "store/tables", "store/lists", "store/candidates", "store/versions", "store/cases",
 		"store/figures",
@@ -86,7 +87,7 @@ var ourImports = map[string][]string{
 		"store/derived", "store/samples", "store/policies", "store/audit", "store/bulk", "store/accounts",
 		"store/events", "store/aspects", "store/scores", "store/briefs",
 		"store/proof", "store/cases", "store/queue", "store/versions", "store/params", "store/figures", "store/waves",
-		"store/selection", "store/searches", "store/exports", "store/insights",
+		"store/selection", "store/searches", "store/exports", "store/exportjobs", "store/insights",
 		"scoring", "policy", "migrations", "corpus",
 	},
 	"store/storetest": {"store", "store/postgres", "store/derived", "migrations", "policy"},

@@ -116,6 +116,10 @@ func serve(app *App, s *store.Store, listener net.Listener) error {
 		every(ctx, time.Second, outage, app.Log, "do jobs", s.RunJobs)
 	})
 	background.Go(func() {
+		every(ctx, time.Second, outage, app.Log, "write exports",
+			func(ctx context.Context) error { return s.RunExports(ctx, programVersion()) })
+	})
+	background.Go(func() {
 		every(ctx, deriveInterval, outage, app.Log, "keep up what is derived from texts", s.KeepUpTexts)
 	})
 	background.Go(func() {

@@ -334,3 +334,10 @@ func Export(ctx context.Context, c db.Conn, w io.Writer) error {
 	}
 	return nil
 }
+
+// WasActed reports whether an earlier request of an actor with the Idempotency-Key acted.
+func WasActed(ctx context.Context, c db.Conn, actor uuid.UUID, key string) (acted bool, err error) {
+	err = c.QueryRow(ctx, "SELECT EXISTS (SELECT FROM idempotency_keys WHERE actor_id = $1 AND key = $2)",
+		actor, key).Scan(&acted)
+	return acted, db.Translate(err)
+}

@@ -82,8 +82,8 @@ func (l *jsonLiner) line(record *corpus.Record) ([]byte, error) {
 	}
 	l.buffer = append(record.Append(l.buffer[:0]), '\n')
 	if len(l.buffer) > corpus.MaxLine || len(record.Messages) > corpus.MaxMessages {
-		return nil, fmt.Errorf("tree %s is too large for one line, which no import would take; choose the format messages",
-			record.Messages[0].MessageID)
+		return nil, wrong("format", fmt.Sprintf("tree %s is too large for one line, which no import would take; choose the "+
+			"format messages.", record.Messages[0].MessageID))
 	}
 	return l.buffer, nil
 }

@@ -201,15 +201,8 @@ func (r *run) begin(ctx context.Context) (err error) {
 		Scan(&r.m.In.Trees, &r.m.In.Messages); err != nil {
 		return fmt.Errorf("count messages: %w", err)
 	}
-	if r.f.User != nil {
-		var known bool
-		if err := r.tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM users WHERE user_id = $1)", *r.f.User).
-			Scan(&known); err != nil {
-			return err
-		}
-		if !known {
-			return wrong("user", fmt.Sprintf("there is no user %s.", r.f.User))
-		}
+	if err := r.f.findUser(ctx, r.tx); err != nil {
+		return err
 	}
 	var ids []uuid.UUID
 	if r.m.Lists, ids, err = findLists(ctx, r.tx, r.f.WithoutList); err != nil {

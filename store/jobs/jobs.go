@@ -23,6 +23,10 @@ const (
 	Cancelled = "cancelled"
 )
 
+// ExportKind is the kind of the jobs that write exports. They have a queue of their own,
+// so that no act of staff waits for a long file.
+const ExportKind = "export"
+
 // lost is the time without a heartbeat after which a running job is taken up
 // again: its process was killed, or cannot reach the database.
 const lost = 30 * time.Second
@@ -30,7 +34,7 @@ const lost = 30 * time.Second
 // Job is long work.
 type Job struct {
 	JobID uuid.UUID `json:"job_id"`
-	Kind  string    `json:"kind"` // the kind of its action
+	Kind  string    `json:"kind"` // the kind of its action, or ExportKind
 	State string    `json:"state"`
 	// Done and Total count objects. Total is 0 as long as it is unknown. A job that has to
 	// begin again keeps the furthest that it came.
@@ -79,7 +83,17 @@ func (j Job) Act() (r Request) {
 // IsOpen reports whether a job has not ended.
 func (j Job) IsOpen() bool { return j.State == Queued || j.State == Running }
 
-var columns = `j.job_id, j.kind, j.state, j.done, j.total, ` + tables.NumberSQL("j.action_id") + ` AS action, j.error, j.actor_id AS actor,
+// ID returns the id of the job of a person's request: the same for the same
+// Idempotency-Key.
+func ID(person uuid.UUID, idempotencyKey string) uuid.UUID {
+	if idempotencyKey == "" {
+		return uuid.New()
+	}
+	return uuid.NewSHA1(person, []byte(idempotencyKey))
+}
+
+// Columns are the columns of a Job, of the table jobs as j.
+var Columns = `j.job_id, j.kind, j.state, j.done, j.total, ` + tables.NumberSQL("j.action_id") + ` AS action, j.error, j.actor_id AS actor,
 	coalesce((SELECT display_name FROM users WHERE user_id = j.actor_id), '') AS actor_name, j.created_at, j.ended_at,
 	j.via, j.request`
 
@@ -95,12 +109,12 @@ func Add(ctx context.Context, c db.Conn, j Job) (Job, error) {
 
 // ByID returns a job, or ErrNotFound.
 func ByID(ctx context.Context, c db.Conn, id uuid.UUID) (Job, error) {
-	return one(db.Collect[Job](ctx, c, "SELECT "+columns+" FROM jobs j WHERE j.job_id = $1", id))
+	return one(db.Collect[Job](ctx, c, "SELECT "+Columns+" FROM jobs j WHERE j.job_id = $1", id))
 }
 
 // Open returns the jobs on a target that have not ended, the oldest first.
 func Open(ctx context.Context, c db.Conn, target uuid.UUID) ([]Job, error) {
-	return db.Collect[Job](ctx, c, "SELECT "+columns+` FROM jobs j WHERE j.state IN ('queued', 'running')
+	return db.Collect[Job](ctx, c, "SELECT "+Columns+` FROM jobs j WHERE j.state IN ('queued', 'running')
 		AND j.request->>'target' = $1::text ORDER BY j.created_at`, target.String())
 }
 
@@ -114,13 +128,20 @@ func one(found []Job, err error) (Job, error) {
 	return found[0], nil
 }
 
-// Take takes the oldest job that waits or was lost, and marks it as running. It
-// returns ErrNotFound if there is none.
-func Take(ctx context.Context, c db.Conn) (Job, error) {
+// take takes the oldest job that waits or was lost, an export or another one, and marks
+// it as running. It returns ErrNotFound if there is none.
+func take(ctx context.Context, c db.Conn, export bool) (Job, error) {
 	return one(db.Collect[Job](ctx, c, `UPDATE jobs j SET state = $1, heartbeat = now() WHERE j.job_id = (
-			SELECT job_id FROM jobs WHERE state = $2 OR state = $1 AND heartbeat < now() - $3::interval
+			SELECT job_id FROM jobs
+			WHERE (state = $2 OR state = $1 AND heartbeat < now() - $3::interval) AND (kind = $4) = $5
 			ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-		RETURNING `+columns, Running, Queued, lost))
+		RETURNING `+Columns, Running, Queued, lost, ExportKind, export))
+}
+
+// SetTotal says how many objects a job works on, as soon as that is known.
+func SetTotal(ctx context.Context, c db.Conn, id uuid.UUID, total int64) error {
+	_, err := c.Exec(ctx, "UPDATE jobs SET total = greatest(total, $2) WHERE job_id = $1", id, total)
+	return db.Translate(err)
 }
 
 // Beat says that a job is running, and how far it is. It reports whether somebody
@@ -143,10 +164,12 @@ func End(ctx context.Context, c db.Conn, id uuid.UUID, state string, action int6
 
 // Cancel cancels a job: a queued one ends at once, a running one at its next
 // heartbeat. It does nothing to a job that has ended.
-func Cancel(ctx context.Context, c db.Conn, id uuid.UUID) error {
-	_, err := c.Exec(ctx, `UPDATE jobs SET cancel = true,
+func Cancel(ctx context.Context, c db.Conn, id uuid.UUID) (Job, error) {
+	if _, err := c.Exec(ctx, `UPDATE jobs SET cancel = true,
 		state = CASE WHEN state = 'queued' THEN 'cancelled' ELSE state END,
 		ended_at = CASE WHEN state = 'queued' THEN now() ELSE ended_at END
-		WHERE job_id = $1 AND state IN ('queued', 'running')`, id)
-	return db.Translate(err)
+		WHERE job_id = $1 AND state IN ('queued', 'running')`, id); err != nil {
+		return Job{}, db.Translate(err)
+	}
+	return ByID(ctx, c, id)
 }

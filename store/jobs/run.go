@@ -14,8 +14,8 @@ import (
 // beat is the time between two heartbeats of a running job.
 const beat = time.Second
 
-// Run performs jobs, one after the other, until none waits. do performs a job and
-// returns its action, or 0 if nothing had to be changed. It calls progress with
+// Run performs the jobs that are no exports, one after the other, until none waits. do
+// performs a job and returns its action, or 0 if nothing had to be changed. It calls progress with
 // the number of objects that are done. An error for which isFinal is true ends the
 // job as failed. After any other error, Run returns, and the job is taken up again
 // later.
@@ -23,8 +23,24 @@ func Run(
 	ctx context.Context, c db.Conn, do func(context.Context, Job, func(int64)) (int64, error),
 	isFinal func(error) bool,
 ) error {
+	return run(ctx, c, false, do, isFinal)
+}
+
+// RunExports is Run for exports. do writes the file of a job.
+func RunExports(
+	ctx context.Context, c db.Conn, do func(context.Context, Job, func(int64)) error, isFinal func(error) bool,
+) error {
+	return run(ctx, c, true, func(ctx context.Context, job Job, progress func(int64)) (int64, error) {
+		return 0, do(ctx, job, progress)
+	}, isFinal)
+}
+
+func run(
+	ctx context.Context, c db.Conn, export bool, do func(context.Context, Job, func(int64)) (int64, error),
+	isFinal func(error) bool,
+) error {
 	for {
-		job, err := Take(ctx, c)
+		job, err := take(ctx, c, export)
 		if errors.Is(err, db.ErrNotFound) {
 			return nil
 		}
@@ -92,9 +108,13 @@ func doAgain(ctx context.Context, do func() (int64, error)) (int64, error) {
 	}
 }
 
-// Asks reports whether a job's request holds the same value as another JSON text.
-func (j Job) Asks(request json.RawMessage) bool {
+// OtherRequest is why a request is refused whose job is that of another request.
+const OtherRequest = "This Idempotency-Key was used for another request. Send a new one."
+
+// Asks reports whether a job is of a kind, and its request holds the same value as another
+// JSON text.
+func (j Job) Asks(kind string, request json.RawMessage) bool {
 	var one, other any
-	return json.Unmarshal(j.Request, &one) == nil && json.Unmarshal(request, &other) == nil &&
+	return j.Kind == kind && json.Unmarshal(j.Request, &one) == nil && json.Unmarshal(request, &other) == nil &&
 		reflect.DeepEqual(one, other)
 }
