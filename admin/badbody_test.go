@@ -91,6 +91,8 @@ func goodBody(r route) map[string]any {
 		return map[string]any{"name": "A search " + uuid.NewString(), "query": "word"}
 	case searchesPath + "/:id", searchesPath + "/:id/remove":
 		return map[string]any{}
+	case exportsPath:
+		return map[string]any{"format": "messages", "limit": 1}
 	case "/samples":
 		return map[string]any{"of": "decisions", "size": 2, "seed": 1}
 	case "/samples/:id/settlements":
@@ -358,6 +360,8 @@ func (w *world) restoreAccess() {
 	storetest.Exec(w.t, w.store, "UPDATE users SET role = 'moderator' WHERE user_id = $1", w.colleague)
 	storetest.Exec(w.t, w.store, "UPDATE api_keys SET revoked_at = NULL WHERE user_id = $1", w.key)
 	w.restoreSearch()
+	// Few exports may wait.
+	storetest.Exec(w.t, w.store, "UPDATE jobs SET state = 'cancelled' WHERE kind = 'export' AND state = 'queued'")
 }
 
 // restoreSearch makes the saved search that a request may have deleted.
@@ -385,7 +389,7 @@ func (w *world) sendField(r route, address, name, value string) answer {
 // expected one.
 func checkField(t *testing.T, what string, a answer, api bool, name string, accepted int) {
 	t.Helper()
-	done := a.status == http.StatusOK || a.status == http.StatusSeeOther
+	done := a.status == http.StatusOK || a.status == http.StatusSeeOther || a.status == http.StatusAccepted
 	switch {
 	case accepted > 0 && !done:
 		t.Errorf("%s: %d, want it done: %.300s", what, a.status, a.text("main")+a.body[:min(len(a.body), 200)])
@@ -482,7 +486,7 @@ var badBodies = map[string]int{
 // bad lines (see TestBadIngest), and to cancel a job needs no member.
 func anyBody(r route, body string) bool {
 	return r.Path == ingestPath ||
-		slices.Contains([]string{"/jobs/:id/cancel", "/staff/:id/invite", "/queue/:id/claim", "/queue/:id/release",
+		slices.Contains([]string{"/jobs/:id/cancel", exportsPath, "/staff/:id/invite", "/queue/:id/claim", "/queue/:id/release",
 			"/queue/:id/skip"}, r.Path) &&
 			slices.Contains([]string{"", "{}"}, strings.TrimSpace(body))
 }

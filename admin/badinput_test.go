@@ -67,6 +67,7 @@ type world struct {
 	prompt, reply, deleted uuid.UUID
 	halted                 uuid.UUID
 	list, job, sample      uuid.UUID
+	export                 uuid.UUID // one that is done
 	search                 uuid.UUID // a saved one of the actor
 	action                 int64     // the moderator's own, and can be undone
 	open                   int64     // a case
@@ -124,6 +125,7 @@ func newWorld(t *testing.T) *world {
 	w.job = uuid.New()
 	storetest.Exec(t, s, `INSERT INTO jobs (job_id, kind, actor_id, via, request, state, total)
 		VALUES ($1, 'apply_list', $2, 'session', '{}', 'queued', 501)`, w.job, w.actor.UserID)
+	w.export = w.exported()
 	for range 2 {
 		w.sample = uuid.New()
 		storetest.Exec(t, s, `INSERT INTO samples (sample_id, question, strata, seed, population, size, created_date)
@@ -174,6 +176,8 @@ func (w *world) fill(r route) string {
 		id = w.search.String()
 	case strings.HasPrefix(r.Path, "/samples/"):
 		id = w.sample.String()
+	case strings.HasPrefix(r.Path, exportsPath+"/"):
+		id = w.export.String()
 	case strings.HasPrefix(r.Path, "/jobs/"):
 		id = w.job.String()
 	case within(r.Path, "/staff", staffPath):

@@ -15,6 +15,7 @@ import (
 	"treewarden/store"
 	"treewarden/store/db"
 	"treewarden/store/events"
+	"treewarden/store/exportjobs"
 )
 
 var (
@@ -96,6 +97,10 @@ func (s *Server) describe(err error) failure {
 		return failure{Status: 409, Code: "conflict", Title: "This cannot be done now", Message: conflict.Why,
 			Version: conflict.Version, Action: conflict.Action, Expected: conflict.Expected, Advice: "Nothing was done. Look at it as it is now, then " +
 				"decide again."}
+	case errors.Is(err, exportjobs.ErrGone):
+		return failure{Status: 410, Code: "gone", Title: "The file is gone", Message: "The file of this export was removed. " +
+			keptText + ".",
+			Advice: "Its manifest is still there. Export again with the same filters."}
 	case errors.As(err, &ahead):
 		return failure{Status: 409, Code: "conflict", Title: "There is no such event", Message: ahead.Error(),
 			Last: &ahead.Last}

@@ -36,6 +36,11 @@ type nextPart func(ctx context.Context, out *bytes.Buffer) (more bool, err error
 
 // sendFile answers with a file. name has its extension.
 func (s *Server) sendFile(c *fiber.Ctx, name, contentType string, next nextPart) error {
+	return s.sendFileOf(c, name, contentType, -1, next)
+}
+
+// sendFileOf is sendFile for a file of a known size in bytes; -1 is unknown.
+func (s *Server) sendFileOf(c *fiber.Ctx, name, contentType string, size int, next nextPart) error {
 	f := &fileStream{next: next, conn: c.Context().Conn(), log: s.Log.With("request", current(c).ID, "path", c.Path())}
 	// An error in the first part is answered as any other.
 	if err := f.add(c.UserContext()); err != nil {
@@ -45,7 +50,7 @@ func (s *Server) sendFile(c *fiber.Ctx, name, contentType string, next nextPart)
 	c.Set(fiber.HeaderContentDisposition, mime.FormatMediaType("attachment", map[string]string{"filename": name}))
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	c.Vary(fiber.HeaderCookie, fiber.HeaderAuthorization)
-	c.Context().SetBodyStream(f, -1)
+	c.Context().SetBodyStream(f, size)
 	return nil
 }
 

@@ -77,8 +77,11 @@ func (s *Server) job(c *fiber.Ctx) error {
 		return err
 	}
 	p := jobPage{Job: job}
-	if isAPI(c) {
+	switch {
+	case isAPI(c):
 		return s.render(c, "job", p)
+	case job.Kind == jobs.ExportKind && s.person(c).May(policy.Export):
+		return c.Redirect(exportsPath+"/"+job.JobID.String(), fiber.StatusSeeOther)
 	}
 	ctx, actor := c.UserContext(), s.actor(c)
 	p.Kind, _ = store.KindNamed(job.Kind)

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -130,12 +131,12 @@ func (d *describedAnswers) check(t *testing.T, r *http.Request, status int, kind
 		return
 	}
 	at := fmt.Sprintf("/components/responses/%d", status)
-	if status == http.StatusOK {
+	if slices.Contains([]int{http.StatusOK, http.StatusAccepted, http.StatusGone}, status) {
 		whole := d.paths[r.URL.Path] != nil // goes before a path with a parameter
 		for path, pattern := range d.paths {
 			if pattern.MatchString(r.URL.Path) && (!whole || path == r.URL.Path) {
 				path = strings.ReplaceAll(path, "/", "~1")
-				at = fmt.Sprintf("/paths/%s/%s/responses/200", path, strings.ToLower(r.Method))
+				at = fmt.Sprintf("/paths/%s/%s/responses/%d", path, strings.ToLower(r.Method), status)
 			}
 		}
 	}

@@ -71,6 +71,7 @@ var pages = []struct {
 	{"Trees", "/trees", "tree", "r", policy.Read, ""},
 	{"Lists", listsPath, "list", "l", policy.ListRead, ""},
 	{"Insights", insightsPath, "chart", "i", policy.Read, ""},
+	{"Exports", exportsPath, "download", "e", policy.Export, ""},
 	{"Audit log", "/audit", "audit", "a", policy.AuditOwn, ""},
 	{"Scoring", scoringPath, "weights", "s", policy.ScoringRead, "Settings"},
 	{"Queue order", priorityPath, "list", "o", policy.ScoringRead, "Settings"},

@@ -161,6 +161,13 @@ func routes() []route {
 		{get, "/samples/:id/disputed", policy.ListRead, (*Server).disputed, both},
 		{post, "/samples/:id/settlements", policy.ListEdit, (*Server).settleSample, both},
 
+		{get, exportsPath, policy.Export, (*Server).exports, both},
+		{post, exportsPath, policy.Export, (*Server).createExport, both},
+		{get, exportsPath + "/new", policy.Export, (*Server).newExportForm, pageOnly},
+		{get, exportsPath + "/:id", policy.Export, (*Server).export, both},
+		{get, exportsPath + "/:id" + exportFilePath, policy.Export, (*Server).exportFile, both},
+		{get, exportsPath + "/:id/manifest", policy.Export, (*Server).exportManifest, both},
+
 		{get, jobsPath + "/:id", policy.Read, (*Server).job, both},
 		{post, jobsPath + "/:id/cancel", policy.Read, (*Server).cancelJob, both},
 

@@ -186,7 +186,7 @@ func limitOf(header *fasthttp.RequestHeader) int {
 // isStream reports whether an answer must not be compressed as a whole at its
 // end. The compression of an export would hide an error half-way.
 func isStream(c *fiber.Ctx) bool {
-	return c.Path() == apiPrefix+eventsPath || isLivePath(c.Path()) ||
+	return c.Path() == apiPrefix+eventsPath || isLivePath(c.Path()) || isExportFile(c.Path()) ||
 		strings.HasPrefix(c.Path(), listsPath+"/") && c.Query("format") != ""
 }
 

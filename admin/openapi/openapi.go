@@ -24,9 +24,10 @@ type Method struct {
 	Body    any      // a struct with json tags, or several as []any; nil means none
 	Fields  []string // the fields of Body that this method reads; empty means all
 	Lines   Object   // for a body of lines: media types and the schema of a line
-	Answer  any
-	Preview any // the answer of a preview; nil means Answer
-	Job     any // the answer, with 202, if the act becomes a job; nil means it never does
+	Answer  any      // nil if the answer is a file or a job in any case
+	Preview any    // the answer of a preview; nil means Answer
+	Job     any    // the answer, with 202, if the act becomes a job; nil means it never does
+	File    string // the media type of an answer that is a file and that may be gone
 }
 
 // API holds all that a document describes.
@@ -100,13 +101,21 @@ var (
 
 // operation describes one method.
 func (s *schemas) operation(m Method) Object {
-	var answer any = s.answer(m.Answer)
-	if m.Preview != nil {
-		answer = Object{"anyOf": []any{s.answer(m.Preview), answer}}
+	responses := Object{}
+	if m.Answer != nil {
+		var answer any = s.answer(m.Answer)
+		if m.Preview != nil {
+			answer = Object{"anyOf": []any{s.answer(m.Preview), answer}}
+		}
+		responses["200"] = Object{"description": "done", "content": Content(answer)}
 	}
-	responses := Object{"200": Object{"description": "done", "content": Content(answer)}}
 	if m.Job != nil {
 		responses["202"] = Object{"description": "a job does it", "content": Content(s.answer(m.Job))}
+	}
+	if m.File != "" {
+		responses["200"] = Object{"description": "the file", "content": Object{m.File: Object{}}}
+		responses["410"] = Object{"description": "the file was removed after its time",
+			"content": Content(Object{"$ref": componentPrefix + "Error"})}
 	}
 	for status := range refusals {
 		responses[status] = Object{"$ref": "#/components/responses/" + status}

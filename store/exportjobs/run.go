@@ -80,6 +80,9 @@ func write(ctx context.Context, a exports.Access, job jobs.Job, program string, 
 	if err == nil {
 		err = file.end()
 	}
+	if err == nil { // a limit may have ended the export before it reported anything
+		err = jobs.SetTotal(ctx, a.Pool, job.JobID, m.In.Messages)
+	}
 	if err == nil {
 		err = finish(ctx, a.Pool, file, m)
 	}
