@@ -279,6 +279,7 @@ func sound(t *testing.T, name string, a answer) {
 			t.Errorf("%s: broken CSV: %v", name, err)
 		}
 	case strings.HasPrefix(kind, "text/css"), strings.HasPrefix(kind, "text/plain"):
+	case kind == "application/octet-stream" && strings.HasPrefix(a.header.Get("Content-Disposition"), "attachment"):
 	default:
 		t.Errorf("%s: %d of the type %q", name, a.status, kind)
 	}

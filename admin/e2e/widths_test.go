@@ -27,7 +27,8 @@ func TestNoPageIsTooWide(t *testing.T) {
 		"/audit", "/actions/" + one("SELECT max(seq)::text FROM actions WHERE kind = 'ban'"),
 		"/queue", w.decidedCase(t), w.heldCase(t), "/insights", "/insights?step=hour", "/insights/toxicity?by=lang",
 		"/insights/correlations", "/insights/contributors",
-		"/lists", list, list + "/compare", "/samples", w.sampleOf(t, list), w.jobOf(t, list, "running", 1200),
+		"/lists", list, list + "/compare", "/exports", "/exports/new", w.exportsOf(t, "the-second"),
+		"/samples", w.sampleOf(t, list), w.jobOf(t, list, "running", 1200),
 		"/settings/scoring", "/settings/scoring?try=1&frame=total&weights[red_flags]=5", "/settings/roles",
 		"/leave?to=https%3A%2F%2Fexample.org%2F" + strings.Repeat("long", 60), "/settings/why", "/settings/staff", "/settings/keys", "/account"}
 	b := signedIn(t, w, policy.Admin)

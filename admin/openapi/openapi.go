@@ -25,9 +25,9 @@ type Method struct {
 	Fields  []string // the fields of Body that this method reads; empty means all
 	Lines   Object   // for a body of lines: media types and the schema of a line
 	Answer  any      // nil if the answer is a file or a job in any case
-	Preview any    // the answer of a preview; nil means Answer
-	Job     any    // the answer, with 202, if the act becomes a job; nil means it never does
-	File    string // the media type of an answer that is a file and that may be gone
+	Preview any      // the answer of a preview; nil means Answer
+	Job     any      // the answer, with 202, if the act becomes a job; nil means it never does
+	File    string   // the media type of an answer that is a file and that may be gone
 }
 
 // API holds all that a document describes.

@@ -29,7 +29,7 @@ type Flags struct {
 	ExportLabels      bool     `json:"export_labels" form:"export_labels"`
 	ExportEvents      bool     `json:"export_events" form:"export_events"`
 	Limit             int      `json:"limit" form:"limit"`
-	AnonymizerSeed    string   `json:"anonymizer_seed,omitempty" form:"anonymizer_seed" validate:"max=1000"`
+	AnonymizerSeed    string   `json:"anonymizer_seed" form:"anonymizer_seed" validate:"max=1000"`
 	WithoutList       []string `json:"without_list" form:"without_list" validate:"max=200"`
 	WithoutBanned     bool     `json:"without_banned" form:"without_banned"`
 	WithoutClassifier []string `json:"without_classifier" form:"without_classifier" validate:"max=100"`
