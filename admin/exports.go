@@ -16,8 +16,9 @@ import (
 
 func init() {
 	describe("GET /exports", openapi.Method{
-		Summary: "Exports that people ordered, the newest first: who, when, how far, what is in the file and what was left out",
-		Query:   pageQuery{}, Answer: store.List[exportjobs.Export]{},
+		Summary: "Exports that people ordered, the newest first: who, when, how far, what is in the file and what was " +
+			"left out",
+		Query: pageQuery{}, Answer: store.List[exportjobs.Export]{},
 	})
 	describe("POST /exports", openapi.Method{
 		Summary: "Export trees or messages to a file, with the flags of the command export as fields. out is the name of " +
@@ -45,7 +46,8 @@ const (
 
 // isExportFile reports whether an address is that of the file of an export.
 func isExportFile(path string) bool {
-	return strings.HasPrefix(strings.TrimPrefix(path, apiPrefix), exportsPath+"/") && strings.HasSuffix(path, exportFilePath)
+	return strings.HasPrefix(strings.TrimPrefix(path, apiPrefix), exportsPath+"/") &&
+		strings.HasSuffix(path, exportFilePath)
 }
 
 // exportBody orders an export.

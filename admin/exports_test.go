@@ -26,8 +26,9 @@ func (w *world) exported() (id uuid.UUID) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	orders := exportjobs.Access{Access: access, Person: lead.UserID, Via: lead.Via}
 	for range 2 {
-		e, err := exportjobs.Access{Access: access, Person: lead.UserID, Via: lead.Via}.Create(w.t.Context(), exportjobs.Order{})
+		e, err := orders.Create(w.t.Context(), exportjobs.Order{})
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -51,8 +52,9 @@ func newExporter(t *testing.T) exporter {
 	s := storetest.New(t)
 	author := storetest.User(t, s, "Author")
 	for range 40 {
-		storetest.Tree(t, s, storetest.Node{Author: author, Text: strings.Repeat(uuid.NewString()+" ", 200), Replies: []storetest.Node{
-			{Author: author, Text: strings.Repeat(uuid.NewString()+" ", 500)}, {Author: author, Text: "gone", Deleted: true}}})
+		long := strings.Repeat(uuid.NewString()+" ", 350)
+		storetest.Tree(t, s, storetest.Node{Author: author, Text: long, Replies: []storetest.Node{
+			{Author: author, Text: long}, {Author: author, Text: "gone", Deleted: true}}})
 	}
 	server := newServer(t, s)
 	return exporter{staff(t, server, policy.DataLead), s, server}
@@ -157,7 +159,8 @@ func TestExportAPI(t *testing.T) {
 	}
 	var list store.List[exportjobs.Export]
 	e.get(apiPrefix + "/exports?limit=2").want(200).json(&list)
-	if len(list.Items) != 2 || list.Next == nil || list.Items[0].File != "messages.jsonl.gz" || list.Items[0].Manifest == nil {
+	if len(list.Items) != 2 || list.Next == nil || list.Items[0].File != "messages.jsonl.gz" ||
+		list.Items[0].Manifest == nil {
 		t.Errorf("the list is %+v", list)
 	}
 }
@@ -239,8 +242,8 @@ func TestWrongExports(t *testing.T) {
 	for _, out := range []string{"a\"\r\nSet-Cookie: x", "\u202efile", "a;b", "con\x7f", "файл", "a\x00", ".."} {
 		e.send(http.MethodPost, apiPrefix+"/exports", object{"out": out}).want(422)
 	}
-	form := url.Values{"out": {"<b>.gz"}, "since": {"soon <i>"}, "limit": {"many"}, "classifiers": {"detoxify.toxicity>0.8\ntoxic"},
-		"deleted": {"only"}, "key": {"k"}}
+	form := url.Values{"out": {"<b>.gz"}, "since": {"soon <i>"}, "limit": {"many"},
+		"classifiers": {"detoxify.toxicity>0.8\ntoxic"}, "deleted": {"only"}, "key": {"k"}}
 	page := e.post("/exports", form).want(422)
 	for selector, want := range map[string]string{"#x-out": "<b>.gz", "#x-since": "soon <i>", "#x-limit": "many"} {
 		if got, _ := page.page().Find(selector).Attr("value"); got != want {
@@ -297,13 +300,15 @@ func TestExportPages(t *testing.T) {
 		t.Errorf("the page of its job leads to %s", back)
 	}
 	page = e.get(to).want(200)
-	if !strings.Contains(page.text("#export"), "Cancelled") || page.page().Find("[data-refresh], #export form").Length() != 0 {
+	if !strings.Contains(page.text("#export"), "Cancelled") ||
+		page.page().Find("[data-refresh], #export form").Length() != 0 {
 		t.Errorf("a cancelled export: %s", page.text("main"))
 	}
 
 	form.Set("key", "another")
 	to = e.post("/exports", form).want(303).header.Get("Location")
-	storetest.Exec(t, e.store, "UPDATE jobs SET state = 'running', done = 30, total = 120, heartbeat = now() WHERE state = 'queued'")
+	storetest.Exec(t, e.store, `UPDATE jobs SET state = 'running', done = 30, total = 120, heartbeat = now()
+		WHERE state = 'queued'`)
 	if page = e.get(to).want(200); !strings.Contains(page.text("#export"), "Running Looked at 30 of 120 messages") {
 		t.Errorf("a running export: %s", page.text("main"))
 	}
@@ -346,8 +351,8 @@ func TestExportKeyOfACaller(t *testing.T) {
 	e := newExporter(t)
 	send := func(body string, status int) answer {
 		t.Helper()
-		return e.do(http.MethodPost, apiPrefix+"/exports", strings.NewReader(body), "application/json", "Idempotency-Key", "k").
-			want(status)
+		return e.do(http.MethodPost, apiPrefix+"/exports", strings.NewReader(body), "application/json",
+			"Idempotency-Key", "k").want(status)
 	}
 	one, two := send(`{"state": "all"}`, 202), send(`{"state": "all"}`, 202)
 	if one.body != two.body {

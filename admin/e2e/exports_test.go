@@ -31,15 +31,16 @@ func (w *world) exportsOf(t *testing.T, name string) string {
 		}
 		order("removed.jsonl", exports.Flags{})
 		order("the-second-release-of-the-collection-of-may-"+strings.Repeat("long-", 10)+"1.jsonl", exports.Flags{
-			State: exports.AllStates, WithoutBanned: true, WithoutClassifier: []string{"detoxify.toxicity>0.8"}, Since: "2023-01-31",
-			AnonymizerSeed: "s", ExportLabels: true, DeletedNodes: exports.Blank})
+			State: exports.AllStates, WithoutBanned: true, WithoutClassifier: []string{"detoxify.toxicity>0.8"},
+			Since: "2023-01-31", AnonymizerSeed: "s", ExportLabels: true, DeletedNodes: exports.Blank})
 		order("done.jsonl.gz", exports.Flags{State: exports.AllStates})
 		if err := w.store.RunExports(t.Context(), "test"); err != nil {
 			t.Fatal(err)
 		}
 		storetest.Exec(t, w.store, "UPDATE exports SET removed_at = now() WHERE file = 'removed.jsonl'")
-		for state, job := range map[string]string{"running": "done = 1200, total = 3400", "failed": "error = 'There is no list “Bad”.'",
-			"cancelled": "total = 0"} {
+		for state, job := range map[string]string{
+			"running": "done = 1200, total = 3400", "failed": "error = 'There is no list “Bad”.'", "cancelled": "total = 0",
+		} {
 			order(state+".jsonl.gz", exports.Flags{})
 			storetest.Exec(t, w.store, "UPDATE jobs SET state = $1, "+job+`, heartbeat = now() + interval '1 day'
 				WHERE kind = 'export' AND state = 'queued'`, state)
@@ -69,7 +70,8 @@ func TestExport(t *testing.T) {
 	b.expect(422)
 	b.wantStatus(b.follow(".form-foot button"), 422)
 	b.wantText("#x-out-more", "letters from a to z")
-	if b.attribute("#x-out", "value") != "of bees.jsonl" || eval[string](b, "document.querySelector('#x-state').value") != "growing" {
+	if state := eval[string](b, "document.querySelector('#x-state').value"); state != "growing" ||
+		b.attribute("#x-out", "value") != "of bees.jsonl" {
 		t.Error("the refused form lost what was typed")
 	}
 	eval[bool](b, "(document.querySelector('#x-out').value = '') === ''")

@@ -89,8 +89,8 @@ type ordered struct {
 	Anonymized bool   `json:"anonymized"`
 }
 
-var columns = "e.export_id, " + jobs.Columns + `, e.file, e.bytes, e.sha256, e.removed_at IS NOT NULL AS gone, e.attempt,
-	e.manifest AS text`
+var columns = "e.export_id, " + jobs.Columns + `, e.file, e.bytes, e.sha256, e.manifest AS text,
+	e.removed_at IS NOT NULL AS gone, e.attempt`
 
 const from = "exports e JOIN jobs j ON j.job_id = e.export_id"
 
@@ -195,8 +195,8 @@ func add(ctx context.Context, tx pgx.Tx, job jobs.Job, o Order) error {
 		return err
 	}
 	var sameSeed bool // or it is no longer known
-	if err := tx.QueryRow(ctx, `SELECT coalesce((SELECT seed = $2 OR seed IS NULL FROM exports WHERE export_id = $1), false)`,
-		job.JobID, o.AnonymizerSeed).Scan(&sameSeed); err != nil {
+	if err := tx.QueryRow(ctx, `SELECT coalesce((SELECT seed = $2 OR seed IS NULL FROM exports
+		WHERE export_id = $1), false)`, job.JobID, o.AnonymizerSeed).Scan(&sameSeed); err != nil {
 		return err
 	}
 	if !sameSeed || !added.Asks(job.Kind, job.Request) {

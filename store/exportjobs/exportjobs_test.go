@@ -43,8 +43,8 @@ func newWorld(t *testing.T, trees int) world {
 		if n%10 > 0 {
 			parent, role = `"`+messageID(n-n%10)+`"`, "assistant"
 		}
-		fmt.Fprintf(&file, `{"message_id": %q, "parent_id": %s, "user_id": "a0000000-0000-4000-8000-00000000000%d", "role": %q, `+
-			`"text": %q, "review_result": true}`+"\n", id, parent, n%7, role, strings.Repeat(id+" ", 10))
+		fmt.Fprintf(&file, `{"message_id": %q, "parent_id": %s, "user_id": "a0000000-0000-4000-8000-00000000000%d", `+
+			`"role": %q, "text": %q, "review_result": true}`+"\n", id, parent, n%7, role, strings.Repeat(id+" ", 10))
 	}
 	s := storetest.New(t)
 	summary, err := s.Import(ctx, corpus.NewReader(strings.NewReader(file.String()), "test").All(), store.ImportOptions{})
@@ -324,7 +324,8 @@ func TestCancel(t *testing.T) {
 	w := newWorld(t, 20)
 	waits, runs := w.order(exportjobs.Order{Flags: all("")}), w.order(exportjobs.Order{Flags: all("")})
 	var forbidden *store.Forbidden
-	if _, err := w.CancelJob(ctx, storetest.Staff(t, w.Store, policy.Moderator), waits.ExportID); !errors.As(err, &forbidden) {
+	moderator := storetest.Staff(t, w.Store, policy.Moderator)
+	if _, err := w.CancelJob(ctx, moderator, waits.ExportID); !errors.As(err, &forbidden) {
 		t.Errorf("a moderator cancels it: %v", err)
 	}
 	if _, err := w.CancelJob(ctx, w.lead, waits.ExportID); err != nil {
@@ -383,7 +384,8 @@ func TestOldFilesAreRemoved(t *testing.T) {
 		t.Errorf("one more that waits: %v", err)
 	}
 	w.run()
-	storetest.Exec(t, w.Store, "UPDATE jobs SET ended_at = ended_at - interval '8 days' WHERE job_id = $1", ordered[3].ExportID)
+	storetest.Exec(t, w.Store, "UPDATE jobs SET ended_at = ended_at - interval '8 days' WHERE job_id = $1",
+		ordered[3].ExportID)
 	for range 2 {
 		ordered = append(ordered, w.order(exportjobs.Order{Flags: all("")}))
 	}
@@ -413,19 +415,26 @@ func TestWrongOrders(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1)
 	name := func(out string) exportjobs.Order { return exportjobs.Order{Out: out} }
+	with := func(all ...exports.Flags) (orders []exportjobs.Order) {
+		for _, f := range all {
+			orders = append(orders, exportjobs.Order{Flags: f})
+		}
+		return orders
+	}
 	for field, orders := range map[string][]exportjobs.Order{
 		"out": {name("../../etc/passwd"), name(".hidden"), name("a\"\r\nSet-Cookie: x"), name("\u202efile"), name("a/b"),
 			name(`a\b`), name("a b"), name("ж.jsonl"), name("-rf"), name(strings.Repeat("a", 101)), name("\x00"), name(" ")},
-		"format":             {{Flags: exports.Flags{Format: "xml"}}, {Flags: exports.Flags{Format: "trees", DeletedOnly: true}}},
-		"state":              {{Flags: exports.Flags{State: "grown"}}, {Flags: exports.Flags{State: "growing", User: uuid.NewString()}}},
-		"deleted_only":       {{Flags: exports.Flags{DeletedOnly: true, IncludeDeleted: true}}},
-		"user":               {{Flags: exports.Flags{User: "ada"}}, {Flags: exports.Flags{User: uuid.NewString()}}},
-		"since":              {{Flags: exports.Flags{Since: "yesterday"}}},
-		"until":              {{Flags: exports.Flags{Until: "2023-02-30"}}, {Flags: exports.Flags{Since: "2023-02-01", Until: "2023-01-01"}}},
-		"limit":              {{Flags: exports.Flags{Limit: -1}}},
-		"deleted_nodes":      {{Flags: exports.Flags{DeletedNodes: "keep"}}},
-		"without_list":       {{Flags: exports.Flags{WithoutList: []string{"no such list"}}}, {Flags: exports.Flags{WithoutList: []string{"\x00"}}}},
-		"without_classifier": {{Flags: exports.Flags{WithoutClassifier: []string{"toxic"}}}},
+		"format":        with(exports.Flags{Format: "xml"}, exports.Flags{Format: "trees", DeletedOnly: true}),
+		"state":         with(exports.Flags{State: "grown"}, exports.Flags{State: "growing", User: uuid.NewString()}),
+		"deleted_only":  with(exports.Flags{DeletedOnly: true, IncludeDeleted: true}),
+		"user":          with(exports.Flags{User: "ada"}, exports.Flags{User: uuid.NewString()}),
+		"since":         with(exports.Flags{Since: "yesterday"}),
+		"until":         with(exports.Flags{Until: "2023-02-30"}, exports.Flags{Since: "2023-02-01", Until: "2023-01-01"}),
+		"limit":         with(exports.Flags{Limit: -1}),
+		"deleted_nodes": with(exports.Flags{DeletedNodes: "keep"}),
+		"without_list": with(exports.Flags{WithoutList: []string{"no such list"}},
+			exports.Flags{WithoutList: []string{"\x00"}}),
+		"without_classifier": with(exports.Flags{WithoutClassifier: []string{"toxic"}}),
 	} {
 		for _, o := range orders {
 			var invalid db.Invalid
