@@ -177,9 +177,9 @@ func (a Access) Create(ctx context.Context, o Order) (Export, error) {
 
 // add adds an export with its job, unless it is there.
 func add(ctx context.Context, tx pgx.Tx, job jobs.Job, o Order) error {
-	var open int
+	var open int // 0 for an order that is sent again
 	if err := tx.QueryRow(ctx, `SELECT count(*) FROM jobs WHERE state IN ('queued', 'running') AND kind = $1
-		AND job_id <> $2`, jobs.ExportKind, job.JobID).Scan(&open); err != nil {
+		AND NOT EXISTS (SELECT FROM jobs WHERE job_id = $2)`, jobs.ExportKind, job.JobID).Scan(&open); err != nil {
 		return err
 	}
 	if open >= MaxOpen {

@@ -376,12 +376,15 @@ func TestOldFilesAreRemoved(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1)
 	var ordered []exportjobs.Export
-	for range exportjobs.KeptFiles {
-		ordered = append(ordered, w.order(exportjobs.Order{Flags: all("")}))
+	for i := range exportjobs.KeptFiles {
+		ordered = append(ordered, w.order(exportjobs.Order{Flags: all(""), IdempotencyKey: fmt.Sprint(i)}))
 	}
 	var conflict exportjobs.Conflict
 	if _, err := w.access().Create(ctx, exportjobs.Order{}); !errors.As(err, &conflict) {
 		t.Errorf("one more that waits: %v", err)
+	}
+	if again := w.order(exportjobs.Order{Flags: all(""), IdempotencyKey: "0"}); again.ExportID != ordered[0].ExportID {
+		t.Error("an order that is sent again is another one")
 	}
 	w.run()
 	storetest.Exec(t, w.Store, "UPDATE jobs SET ended_at = ended_at - interval '8 days' WHERE job_id = $1",
