@@ -30,7 +30,7 @@ func (w *world) exportsOf(t *testing.T, name string) string {
 			}
 		}
 		order("removed.jsonl", exports.Flags{})
-		order("the-second-release-of-the-collection-of-may-"+strings.Repeat("long-", 10)+"1.jsonl", exports.Flags{
+		order("the-second-release-of-the-collection-of-may-"+strings.Repeat("long-", 8)+"1.jsonl", exports.Flags{
 			State: exports.AllStates, WithoutBanned: true, WithoutClassifier: []string{"detoxify.toxicity>0.8"},
 			Since: "2023-01-31", AnonymizerSeed: "s", ExportLabels: true, DeletedNodes: exports.Blank})
 		order("done.jsonl.gz", exports.Flags{State: exports.AllStates})
