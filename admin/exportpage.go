@@ -379,7 +379,7 @@ func (s *Server) exportForm(c *fiber.Ctx, body exportBody, form exportForm) (exp
 	for _, format := range exports.Formats {
 		p.Formats = append(p.Formats, Choice{format, formatTitle(format), body.Format == format})
 	}
-	p.States = []Choice{{"", capital(stateTitle(corpus.DefaultState)) + "; of one user: any state", body.State == ""},
+	p.States = []Choice{{"", capital(stateTitle(corpus.DefaultState)) + " (default)", body.State == ""},
 		{exports.AllStates, "Any state", body.State == exports.AllStates}}
 	p.States = append(p.States, stateChoices(body.State)[1:]...)
 	languages, err := s.store.Languages(c.UserContext())
