@@ -279,11 +279,14 @@ func sound(t *testing.T, name string, a answer) {
 			t.Errorf("%s: broken CSV: %v", name, err)
 		}
 	case strings.HasPrefix(kind, "text/css"), strings.HasPrefix(kind, "text/plain"):
-	case kind == "application/octet-stream" && strings.HasPrefix(a.header.Get("Content-Disposition"), "attachment"):
+	case (kind == "application/octet-stream" || kind == markdown) && strings.HasPrefix(a.header.Get("Content-Disposition"), "attachment"):
 	default:
 		t.Errorf("%s: %d of the type %q", name, a.status, kind)
 	}
 }
+
+// markdown is the type of dataset cards.
+const markdown = "text/markdown; charset=utf-8"
 
 // inert is checkInert for pages and parts of pages, whose only script is ours.
 func inert(t *testing.T, name string, page *goquery.Document) {

@@ -301,10 +301,10 @@ func formatTitle(format string) string {
 		return "Trees: one on each line, with its messages (JSON)"
 	case exports.Messages:
 		return "Messages: one on each line (JSON)"
-	case "csv":
-		return "Messages as CSV"
+	case exports.CSV:
+		return "Messages: one in each row (CSV)"
 	}
-	return "Messages as " + capital(format)
+	return "Messages: one in each row (Parquet, as the public OASST data)"
 }
 
 // exportForm holds the fields of the page that stand for two flags each.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
 
 	"treewarden/admin/openapi"
 	"treewarden/store"
@@ -36,6 +37,10 @@ func init() {
 	describe("GET /exports/:id/manifest", openapi.Method{
 		Summary: "The manifest as it stands beside the file. It stays when the file is removed",
 		Answer:  exports.Manifest{},
+	})
+	describe("GET /exports/:id/card", openapi.Method{
+		Summary: "A dataset card for the Hugging Face hub, from the manifest. The licence is left to fill in",
+		File:    markdownType,
 	})
 }
 
@@ -142,6 +147,19 @@ func (s *Server) exportFile(c *fiber.Ctx) error {
 
 // exportManifest sends the manifest of an export.
 func (s *Server) exportManifest(c *fiber.Ctx) error {
+	return s.sendAboutExport(c, fiber.MIMEApplicationJSON, exportjobs.Access.Manifest)
+}
+
+// exportCard sends the dataset card of an export.
+func (s *Server) exportCard(c *fiber.Ctx) error {
+	return s.sendAboutExport(c, markdownType, exportjobs.Access.Card)
+}
+
+const markdownType = "text/markdown; charset=utf-8"
+
+// sendAboutExport sends a text about an export, as a file.
+func (s *Server) sendAboutExport(c *fiber.Ctx, contentType string,
+	read func(exportjobs.Access, context.Context, uuid.UUID) (name, text string, err error)) error {
 	id, err := pathID(c)
 	if err != nil {
 		return err
@@ -150,13 +168,12 @@ func (s *Server) exportManifest(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	name, text, err := access.Manifest(c.UserContext(), id)
+	name, text, err := read(access, c.UserContext(), id)
 	if err != nil {
 		return exportError(err)
 	}
-	return s.sendFileOf(c, name, fiber.MIMEApplicationJSON, len(text),
-		func(_ context.Context, out *bytes.Buffer) (bool, error) {
-			out.WriteString(text)
-			return false, nil
-		})
+	return s.sendFileOf(c, name, contentType, len(text), func(_ context.Context, out *bytes.Buffer) (bool, error) {
+		out.WriteString(text)
+		return false, nil
+	})
 }

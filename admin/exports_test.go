@@ -119,7 +119,7 @@ func TestExportAPI(t *testing.T) {
 		if waits.field("state") != "queued" || waits.field("manifest") != nil || waits.field("file") != c.name {
 			t.Errorf("before it runs: %s", waits.body)
 		}
-		for _, part := range []string{"/file", "/manifest"} {
+		for _, part := range []string{"/file", "/manifest", "/card"} {
 			if a := e.get(path + part).want(409); !strings.Contains(a.body, "not done yet") {
 				t.Errorf("%s of an export that waits: %s", part, a.body)
 			}
@@ -142,11 +142,16 @@ func TestExportAPI(t *testing.T) {
 		if got := text.header.Get("Content-Disposition"); got != `attachment; filename=`+c.name+".manifest.json" {
 			t.Errorf("the manifest is sent as %s", got)
 		}
+		card := e.get(path + "/card").want(200)
+		if got := card.header.Get("Content-Disposition"); got != `attachment; filename=`+c.name+".README.md" ||
+			!strings.Contains(card.body, "license:") || !strings.Contains(card.body, c.name) {
+			t.Errorf("the card is sent as %s: %s", got, card.body)
+		}
 		m, err := exports.ReadManifest([]byte(text.body))
 		if err != nil {
 			t.Fatal(err)
 		}
-		content, err := exports.Read(strings.NewReader(file.body), c.name, false)
+		content, err := m.Read(strings.NewReader(file.body), int64(len(file.body)), false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -174,8 +179,8 @@ func TestExportIsAllowedToFew(t *testing.T) {
 	e.run()
 	moderator := staff(t, e.server, policy.Moderator)
 	page := strings.TrimPrefix(path, apiPrefix)
-	for _, address := range []string{path, path + "/file", path + "/manifest", apiPrefix + "/exports", page,
-		page + "/file", page + "/manifest", "/exports", "/exports/new"} {
+	for _, address := range []string{path, path + "/file", path + "/manifest", path + "/card", apiPrefix + "/exports", page,
+		page + "/file", page + "/manifest", page + "/card", "/exports", "/exports/new"} {
 		if a := moderator.get(address).want(403); !strings.Contains(a.body, "export.create") {
 			t.Errorf("%s is refused with %s", address, a.body)
 		}
@@ -194,7 +199,7 @@ func TestExportIsAllowedToFew(t *testing.T) {
 	storetest.Exec(t, e.store, `INSERT INTO jobs (job_id, kind, actor_id, via, request, state)
 		VALUES ($1, 'apply_list', $2, 'session', '{}', 'done')`, other, e.self())
 	for _, id := range []string{other.String(), uuid.NewString()} {
-		for _, part := range []string{"", "/file", "/manifest"} {
+		for _, part := range []string{"", "/file", "/manifest", "/card"} {
 			e.get(apiPrefix + "/exports/" + id + part).want(404)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"treewarden/corpus/spreadsheet"
 	"treewarden/policy"
 	"treewarden/store"
 	"treewarden/store/insights"
@@ -77,7 +78,7 @@ func TestInsightsOfTheCollection(t *testing.T) {
 		"/insights/contributors?format=csv&figure=top&role=prompter&frame=day": "rank,user_id",
 	} {
 		file := c.get(address).want(200)
-		if _, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(file.body, byteOrderMark))).ReadAll(); err != nil ||
+		if _, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(file.body, spreadsheet.ByteOrderMark))).ReadAll(); err != nil ||
 			!strings.Contains(file.body, want) {
 			t.Errorf("%s: %v\n%s", address, err, file.body)
 		}

@@ -167,6 +167,7 @@ func routes() []route {
 		{get, exportsPath + "/:id", policy.Export, (*Server).export, both},
 		{get, exportsPath + "/:id" + exportFilePath, policy.Export, (*Server).exportFile, both},
 		{get, exportsPath + "/:id/manifest", policy.Export, (*Server).exportManifest, both},
+		{get, exportsPath + "/:id/card", policy.Export, (*Server).exportCard, both},
 
 		{get, jobsPath + "/:id", policy.Read, (*Server).job, both},
 		{post, jobsPath + "/:id/cancel", policy.Read, (*Server).cancelJob, both},

@@ -161,6 +161,9 @@ func (a Access) Create(ctx context.Context, o Order) (Export, error) {
 	} else if why := wrongName(o.Out); why != "" {
 		return Export{}, db.Invalid{"out": why}
 	}
+	if _, err := (exports.Options{Filters: filters, Gzip: zipped(o.Out)}).Checked(); err != nil {
+		return Export{}, invalid(err)
+	}
 	written := ordered{Flags: o.Flags, Out: o.Out, Anonymized: o.AnonymizerSeed != ""}
 	written.AnonymizerSeed = ""
 	request, err := jobs.NewRequest(uuid.Nil, "", written)
@@ -215,6 +218,9 @@ func invalid(err error) error {
 	why := bad.Error()
 	return db.Invalid{field: strings.ToUpper(why[:1]) + why[1:]}
 }
+
+// zipped reports whether a file of a name is compressed.
+func zipped(name string) bool { return strings.HasSuffix(name, ".gz") }
 
 // defaultName returns the name of a file of a format.
 func defaultName(format string) string {

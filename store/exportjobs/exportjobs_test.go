@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -153,7 +154,7 @@ func (w world) wantWhole(e exportjobs.Export, seed string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	content, err := exports.Read(bytes.NewReader(file), e.File, false)
+	content, err := read.Read(bytes.NewReader(file), int64(len(file)), false)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -170,8 +171,8 @@ func TestFilesAreThoseOfTheCommand(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 300)
 	var ordered []exportjobs.Export
-	for _, format := range []string{exports.Trees, exports.Messages} {
-		e := w.order(exportjobs.Order{Flags: all(format), Out: format + ".jsonl"})
+	for _, format := range exports.Formats {
+		e := w.order(exportjobs.Order{Flags: all(format), Out: format + ".data"})
 		if e.State != jobs.Queued || e.Manifest != nil || e.Bytes != nil || e.KeptUntil != nil {
 			t.Errorf("before it ran, the export is %+v", e)
 		}
@@ -188,11 +189,15 @@ func TestFilesAreThoseOfTheCommand(t *testing.T) {
 	if n := w.count("SELECT count(*) FROM export_chunks WHERE part = 1 AND export_id = $1", ordered[0].ExportID); n != 1 {
 		t.Error("the file has one part only")
 	}
-	if name := ordered[1].File; name != "trees.jsonl.gz" {
-		t.Errorf("a file without a name is called %q", name)
+	var names []string
+	for i := 1; i < len(ordered); i += 2 {
+		names = append(names, ordered[i].File)
+	}
+	if want := []string{"trees.jsonl.gz", "messages.jsonl.gz", "messages.csv", "messages.parquet"}; !slices.Equal(names, want) {
+		t.Errorf("files without names are called %q, want %q", names, want)
 	}
 	list, err := w.access().All(ctx, db.Page{Limit: 3})
-	if err != nil || len(list.Items) != 3 || list.Next == nil || list.Items[0].ExportID != ordered[3].ExportID ||
+	if err != nil || len(list.Items) != 3 || list.Next == nil || list.Items[0].ExportID != ordered[len(ordered)-1].ExportID ||
 		list.Items[0].Manifest == nil {
 		t.Errorf("the list is %+v, %v", list, err)
 	}

@@ -57,6 +57,15 @@ func (a Access) Manifest(ctx context.Context, id uuid.UUID) (name, text string, 
 	return e.File + ".manifest.json", *e.Text, nil
 }
 
+// Card returns the name and the text of the dataset card of an export that is done.
+func (a Access) Card(ctx context.Context, id uuid.UUID) (name, text string, err error) {
+	e, err := a.whole(ctx, id)
+	if err != nil {
+		return "", "", err
+	}
+	return e.File + ".README.md", string(e.Manifest.Card()), nil
+}
+
 // whole returns an export that is done.
 func (a Access) whole(ctx context.Context, id uuid.UUID) (Export, error) {
 	e, err := a.ByID(ctx, id)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -69,7 +68,7 @@ func write(ctx context.Context, a exports.Access, job jobs.Job, program string, 
 	}
 	known := false
 	m, err := a.Write(ctx, file, exports.Options{
-		Filters: f, File: name, Gzip: strings.HasSuffix(name, ".gz"), Program: program,
+		Filters: f, File: name, Gzip: zipped(name), Program: program,
 		Progress: func(done, total int64) {
 			if !known {
 				known = jobs.SetTotal(ctx, a.Pool, job.JobID, total) == nil
