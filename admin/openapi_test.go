@@ -102,9 +102,11 @@ var answerSchemas = sync.OnceValue(func() *describedAnswers {
 	for path := range document.(map[string]any)["paths"].(map[string]any) {
 		d.paths[path] = regexp.MustCompile("^" + anyParameter.ReplaceAllString(path, "[^/]+") + "$")
 	}
-	// A field that no schema names is an error in the description.
+	// A field that no schema names is an error in the description. Maps have other schemas.
 	for _, schema := range document.(map[string]any)["components"].(map[string]any)["schemas"].(map[string]any) {
-		schema.(map[string]any)["additionalProperties"] = false
+		if schema, isMap := schema.(map[string]any), schema.(map[string]any)["additionalProperties"] != nil; !isMap {
+			schema["additionalProperties"] = false
+		}
 	}
 	d.compiler.AssertFormat()
 	if err := d.compiler.AddResource(descriptionURL, document); err != nil {
