@@ -159,25 +159,60 @@ func (d *actionTx) lockObjects(id int64, action Action) error {
 		}
 	}
 	d.label = action.TargetLabel
-	touched, watch := selection.TouchedSQL, d.watch
-	if onlyDeletes(d.aspects) {
-		touched, watch = selection.TouchedByDeletionSQL, d.watchDeletion
-	} else if _, err := d.exec(`SELECT FROM users WHERE user_id IN (SELECT right(aspect, 36)::uuid FROM action_objects
-		WHERE action_id = $1 AND aspect ~ '^(label|reaction|report):') ORDER BY user_id FOR SHARE`, id); err != nil {
-		return err // the raters of changed feedback must not be banned meanwhile (lockRater)
+	touched, inParts := selection.TouchedSQL, d.only(deletionAspect, banAspect, stateAspect)
+	if d.only(deletionAspect) {
+		touched = selection.TouchedByDeletionSQL
+	}
+	if !inParts { // the raters of changed feedback must not be banned meanwhile (lockRater)
+		if _, err := d.exec(`SELECT FROM users WHERE user_id IN (SELECT right(aspect, 36)::uuid FROM action_objects
+			WHERE action_id = $1 AND aspect ~ '^(label|reaction|report):') ORDER BY user_id FOR SHARE`, id); err != nil {
+			return err
+		}
 	}
 	if _, err := d.exec("SELECT FROM trees WHERE tree_id IN (SELECT tree_id FROM ("+touched+
 		") w) ORDER BY tree_id FOR UPDATE", id); err != nil {
 		return err
 	}
-	return watch(touched, id)
+	if inParts {
+		return d.watchParts(id)
+	}
+	return d.watch(touched, id)
 }
 
-// onlyDeletes reports whether an action on aspects changes no counts but by deletion.
-// Cases that it closes are upheld, which changes no counts.
-func onlyDeletes(aspects []aspect) bool {
-	return slices.Contains(aspects, aspect(deletionAspect)) &&
-		!slices.ContainsFunc(aspects, func(a aspect) bool { return a != aspect(deletionAspect) && a != aspect(caseAspect{}) })
+// only reports whether the action changes no counts but by some aspects. Cases that such
+// an action closes are upheld, which changes no counts.
+func (d *actionTx) only(some ...columnAspect) bool {
+	return !slices.ContainsFunc(d.aspects, func(a aspect) bool {
+		column, ok := a.(columnAspect)
+		return a != aspect(caseAspect{}) && (!ok || !slices.Contains(some, column))
+	})
+}
+
+// watchParts makes the counters follow the parts of the counts that an undo of bans, of
+// deletions and of the states of trees changes. To count all would take much longer.
+func (d *actionTx) watchParts(id int64) error {
+	if slices.Contains(d.aspects, aspect(deletionAspect)) {
+		if err := d.watchDeletion(selection.TouchedByDeletionSQL, id); err != nil {
+			return err
+		}
+	}
+	for _, part := range []struct {
+		aspect aspect
+		watch  func(...uuid.UUID) error
+	}{{banAspect, d.watchFeedback}, {stateAspect, d.watchStates}} {
+		if !slices.Contains(d.aspects, part.aspect) {
+			continue
+		}
+		ids, err := d.ids("SELECT object_id FROM action_objects WHERE action_id = $1 AND aspect = $2", id,
+			part.aspect.(columnAspect).Name)
+		if err == nil && len(ids) > 0 {
+			err = part.watch(ids...)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // watchDeletion is watch for a change of nothing but the deletion of messages. It

@@ -62,6 +62,9 @@ func (t *Update) WatchDeletion(ctx context.Context, c db.Conn, now time.Time, qu
 	}); err != nil {
 		return err
 	}
+	if len(all.messages) == 0 {
+		return nil
+	}
 	t.subsets = append(t.subsets, t.deletionOf(all.trees, all.messages, now))
 	if len(present.messages) == 0 {
 		return nil
