@@ -37,6 +37,7 @@ type chartColumn struct {
 	X, Width     string
 	Middle       string
 	Anchor       string // of the label
+	Link         string // what the bar opens; empty for nothing
 	Parts        []chartPart
 }
 
@@ -47,6 +48,13 @@ type chartPart struct{ Class, Y, Height string }
 type bar struct {
 	Label  string
 	Values []int64
+	Link   string // what the bar opens; empty for nothing
+}
+
+// Links reports whether a bar opens something. Such a chart is no image: its links can be
+// reached.
+func (c chart) Links() bool {
+	return slices.ContainsFunc(c.Columns, func(b chartColumn) bool { return b.Link != "" })
 }
 
 func (b bar) sum() (n int64) {
@@ -87,7 +95,7 @@ func newChart(text string, series []chartSeries, bars []bar) chart {
 	for i, b := range bars {
 		left, middle := float64(i)*share, (float64(i)+.5)*share
 		column := chartColumn{X: percentOf(left + share*.1), Width: percentOf(share * .8), Middle: percentOf(middle),
-			Anchor: "middle", Title: b.title(series)}
+			Anchor: "middle", Title: b.title(series), Link: b.Link}
 		if i%every == every/2 || every == 1 {
 			column.Label = b.Label
 		}

@@ -29,6 +29,7 @@ var filterForms = map[string][]string{
 	staffPath:        {"q"},
 	insightsPath:     {"since", "until", "lang", "moderator", "step"},
 	toxicityPath:     {"by", "model"},
+	collectionPath:   {"of", "by", "lang"},
 	correlationsPath: {"model", "scope"},
 	contributorsPath: {"role", "top"},
 }

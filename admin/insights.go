@@ -290,7 +290,7 @@ func (p insightsPage) AgeTexts() []string { return ageTexts[:] }
 func (p *insightsPage) drawAges() {
 	bars := make([]bar, len(ageTexts))
 	for i, text := range ageTexts {
-		bars[i] = bar{text, []int64{0}}
+		bars[i] = bar{Label: text, Values: []int64{0}}
 	}
 	for _, a := range p.Queue.Open {
 		for i, n := range a.Classes {

@@ -18,7 +18,7 @@ const (
 
 // InsightTabs are the pages of figures.
 func (f Layout) InsightTabs() []Choice {
-	return choices(f.Path, insightsPath, "Queue", toxicityPath, "Toxicity", correlationsPath, "Correlations",
+	return choices(f.Path, insightsPath, "Queue", collectionPath, "Collection", toxicityPath, "Toxicity", correlationsPath, "Correlations",
 		contributorsPath, "Contributors")
 }
 

@@ -177,6 +177,7 @@ func routes() []route {
 
 		{get, insightsPath, policy.Read, (*Server).insights, pageOnly},
 		{get, insightsPath + "/queue", policy.Read, (*Server).insights, apiOnly},
+		{get, collectionPath, policy.Read, (*Server).collection, both},
 		{get, toxicityPath, policy.Read, (*Server).toxicity, both},
 		{get, correlationsPath, policy.Read, (*Server).correlations, both},
 		{get, contributorsPath, policy.Read, (*Server).contributors, both},

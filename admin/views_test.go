@@ -26,6 +26,8 @@ var pageTypes = map[string]any{
 	"queue":                queuePage{},
 	"mywork":               myWorkPage{},
 	"insights":             insightsPage{},
+	"collection":           collectionPage{},
+	"partials/sizes":       sizeChart{},
 	"toxicity":             toxicityPage{},
 	"correlations":         correlationsPage{},
 	"contributors":         contributorsPage{},

@@ -27,6 +27,7 @@ func TestNoPageIsTooWide(t *testing.T) {
 		"/audit", "/actions/" + one("SELECT max(seq)::text FROM actions WHERE kind = 'ban'"),
 		"/queue", w.decidedCase(t), w.heldCase(t), "/insights", "/insights?step=hour", "/insights/toxicity?by=lang",
 		"/insights/correlations", "/insights/contributors",
+		"/insights/collection", "/insights/collection?by=month",
 		"/lists", list, list + "/compare", "/exports", "/exports/new", w.exportsOf(t, "the-second"),
 		"/samples", w.sampleOf(t, list), w.jobOf(t, list, "running", 1200),
 		"/settings/scoring", "/settings/scoring?try=1&frame=total&weights[red_flags]=5", "/settings/roles",

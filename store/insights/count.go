@@ -102,6 +102,8 @@ type counted struct {
 	pairs   map[pairKey]*[scoring.NumLabels]pair
 	authors map[authorsKey]int64 // users
 	top     map[topKey][]top
+
+	collection map[collectionKey]collectionCount
 }
 
 // LangSQL is the language by which a message m is counted.
@@ -168,6 +170,9 @@ func count(ctx context.Context, tx pgx.Tx, asOf time.Time) (*counted, error) {
 		})
 	}); err != nil {
 		return nil, fmt.Errorf("count the outputs of classifiers by list: %w", err)
+	}
+	if err := c.countCollection(ctx, tx, asOf); err != nil {
+		return nil, err
 	}
 	return c, c.countAuthors(ctx, tx, asOf)
 }

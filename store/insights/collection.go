@@ -1,0 +1,300 @@
+package insights
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"treewarden/scoring"
+	"treewarden/store/db"
+	"treewarden/store/tables"
+)
+
+// What is counted of the collection: the values of the parameter of.
+const (
+	OfMessages = "messages"
+	OfTrees    = "trees"
+	OfUsers    = "users"
+)
+
+// The groups of the collection, beside ByLang and ByReview.
+const (
+	ByState = "state"
+	ByMonth = "month"
+)
+
+// byAll is the one group of everything.
+const byAll = "all"
+
+// UnknownMonth is the group of what has no date, or one that is no month of the years 1
+// to 9999.
+const UnknownMonth = "unknown"
+
+// Units are what is counted, and CollectionGroups by what.
+var (
+	Units            = []string{OfMessages, OfTrees, OfUsers}
+	CollectionGroups = []string{ByLang, ByState, ByReview, ByMonth}
+)
+
+// Collection says how many messages, trees or users there are by group.
+type Collection struct {
+	Head
+	Of    string         `json:"of" enum:"messages,trees,users"`
+	By    string         `json:"by" enum:"lang,state,review,month"`
+	Frame scoring.Window `json:"frame" enum:"day,week,month,total"`
+	Lang  string         `json:"lang" description:"only of this language; empty for all"`
+	N     int64          `json:"n" description:"in all groups; a user may be in several, and counts once here"`
+	// Deleted is nil for users.
+	Deleted *int64            `json:"deleted" description:"of n: deleted, or trees whose prompt is; null for users"`
+	Groups  []CollectionGroup `json:"groups"`
+	// Languages are those to limit the figures to.
+	Languages []string `json:"-"`
+}
+
+// CollectionGroup is a group of messages, trees or users.
+type CollectionGroup struct {
+	Key     string  `json:"key" description:"a language, a tree state, a review or a month such as 2026-01"`
+	N       int64   `json:"n"`
+	Deleted *int64  `json:"deleted"`
+	Share   float64 `json:"share" description:"n of the n of all groups"`
+}
+
+const (
+	collectionSQL = `SELECT key, n, deleted
+		FROM insight_collection
+		WHERE of = $1 AND by = $2 AND lang = $3 AND frame = $4
+		ORDER BY key`
+	collectionLanguages = `SELECT DISTINCT key FROM insight_collection WHERE by = 'lang' AND lang = '' ORDER BY key`
+)
+
+// Collection returns how many messages, trees or users there are by group, in a time
+// frame before the count, and of one language if it is not empty. Without of and by it
+// counts messages by language.
+func (a Access) Collection(ctx context.Context, of, by, frame, lang string) (Collection, error) {
+	of, by = cmp.Or(of, OfMessages), cmp.Or(by, ByLang)
+	c := Collection{Of: of, By: by, Lang: lang, Groups: []CollectionGroup{}}
+	if err := db.OneOf("of", of, Units...); err != nil {
+		return c, err
+	}
+	if err := db.OneOf("by", by, CollectionGroups...); err != nil {
+		return c, err
+	}
+	window, err := scoring.WindowNamed(frame)
+	if err != nil {
+		return c, db.BadParameter{Name: "frame", Malformed: db.Malformed(err.Error() + ".")}
+	}
+	c.Frame = window
+	err = a.inSnapshot(ctx, func(tx pgx.Tx, s State) error {
+		c.Head = s.head()
+		c.Queries["groups"] = shown(collectionSQL, of, by, lang, string(window))
+		c.Queries["all"] = shown(collectionSQL, of, byAll, lang, string(window))
+		return c.read(ctx, tx)
+	})
+	return c, err
+}
+
+// read reads the groups.
+func (c *Collection) read(ctx context.Context, tx pgx.Tx) error {
+	type row struct {
+		Key        string
+		N, Deleted int64
+	}
+	deleted := func(n int64) *int64 {
+		if c.Of == OfUsers {
+			return nil
+		}
+		return &n
+	}
+	all, err := db.Collect[row](ctx, tx, collectionSQL, c.Of, byAll, c.Lang, string(c.Frame))
+	if err != nil {
+		return fmt.Errorf("read the size of the collection: %w", err)
+	}
+	c.Deleted = deleted(0)
+	for _, r := range all {
+		c.N, c.Deleted = r.N, deleted(r.Deleted)
+	}
+	groups, err := db.Collect[row](ctx, tx, collectionSQL, c.Of, c.By, c.Lang, string(c.Frame))
+	if err != nil {
+		return fmt.Errorf("read the groups of the collection: %w", err)
+	}
+	for _, r := range groups {
+		c.Groups = append(c.Groups, CollectionGroup{r.Key, r.N, deleted(r.Deleted), float64(r.N) / float64(c.N)})
+	}
+	slices.SortStableFunc(c.Groups, c.compare)
+	rows, err := tx.Query(ctx, collectionLanguages)
+	if err != nil {
+		return fmt.Errorf("read the languages of the collection: %w", err)
+	}
+	c.Languages, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	return err
+}
+
+// compare orders languages by their size, states as in a tree's life and months by time,
+// what has none first.
+func (c *Collection) compare(a, b CollectionGroup) int {
+	switch c.By {
+	case ByLang:
+		return cmp.Or(cmp.Compare(b.N, a.N), strings.Compare(a.Key, b.Key))
+	case ByState:
+		return cmp.Or(cmp.Compare(slices.Index(tables.TreeStates, a.Key), slices.Index(tables.TreeStates, b.Key)),
+			strings.Compare(a.Key, b.Key))
+	case ByMonth:
+		if (a.Key == UnknownMonth) != (b.Key == UnknownMonth) {
+			return cmp.Compare(b.Key, a.Key) // letters come after digits
+		}
+	}
+	return strings.Compare(a.Key, b.Key)
+}
+
+// collectionKey names a group in a language, or in all, and in a time frame.
+type collectionKey struct {
+	of, by, key, lang string
+	frame             scoring.Window
+}
+
+// collectionCount is the size of a group.
+type collectionCount struct{ n, deleted int64 }
+
+// monthSQL is the month of a date, or UnknownMonth.
+func monthSQL(date string) string {
+	return fmt.Sprintf(`CASE WHEN %[1]s >= '0001-01-01 00:00+00' AND %[1]s < '10000-01-01 00:00+00'
+		THEN to_char(%[1]s AT TIME ZONE 'UTC', 'YYYY-MM') ELSE '%[2]s' END`, date, UnknownMonth)
+}
+
+const (
+	messageReviewSQL = "CASE WHEN m.review_result THEN '" + Accepted + "' WHEN NOT m.review_result THEN '" + Rejected +
+		"' ELSE '" + Pending + "' END"
+	// promptsSQL has the prompt of each tree that has one.
+	promptsSQL = `(SELECT DISTINCT ON (tree_id) tree_id, review_result, deleted
+		FROM messages WHERE parent_id IS NULL ORDER BY tree_id, message_id) m`
+)
+
+// perFrame returns a column for each time frame; $1 to $3 are the starts of all but the
+// whole.
+func perFrame(column, filtered string) string {
+	columns, start := make([]string, len(scoring.Windows)), 0
+	for i, frame := range scoring.Windows {
+		columns[i] = column
+		if frame != scoring.Total {
+			start++
+			columns[i] = fmt.Sprintf(filtered, start)
+		}
+	}
+	return strings.Join(columns, ", ")
+}
+
+// Each row of these has a user (or none), a language, a state, a review and a month, then
+// the numbers by time frame, then those of them that are deleted.
+var (
+	collectionMessages = `SELECT m.user_id, ` + LangSQL + `, t.state, ` + messageReviewSQL + `, ` +
+		monthSQL("m.created_date") + `, ` +
+		perFrame("count(*)", "count(*) FILTER (WHERE m.created_date >= $%d)") + `, ` +
+		perFrame("count(*) FILTER (WHERE m.deleted)", "count(*) FILTER (WHERE m.deleted AND m.created_date >= $%d)") + `
+	FROM messages m JOIN trees t USING (tree_id) GROUP BY 1, 2, 3, 4, 5 ORDER BY 1`
+	collectionTrees = `SELECT NULL::uuid, ` + langOf("t.lang") + `, t.state, ` + messageReviewSQL + `, ` +
+		monthSQL("t.created_date") + `, ` +
+		perFrame("count(*)", "count(*) FILTER (WHERE t.created_date >= $%d)") + `, ` +
+		perFrame("count(*) FILTER (WHERE m.deleted)", "count(*) FILTER (WHERE m.deleted AND t.created_date >= $%d)") + `
+	FROM trees t LEFT JOIN ` + promptsSQL + ` USING (tree_id) GROUP BY 1, 2, 3, 4, 5`
+)
+
+// langOf is the language by which a column is counted.
+func langOf(column string) string { return strings.ReplaceAll(LangSQL, "m.lang", column) }
+
+// countCollection counts the collection.
+func (c *counted) countCollection(ctx context.Context, tx pgx.Tx, asOf time.Time) error {
+	c.collection = map[collectionKey]collectionCount{}
+	starts := frameStarts(asOf)
+	// The rows of a user come one after the other, so that only the groups of one are kept.
+	var user uuid.UUID
+	of := map[collectionKey]bool{}
+	flush := func() {
+		for key := range of {
+			n := c.collection[key]
+			n.n++
+			c.collection[key] = n
+		}
+		clear(of)
+	}
+	if err := db.EachRaw(ctx, tx, collectionMessages, func(raw [][]byte) {
+		c.addGroups(OfMessages, raw)
+		if raw[0] == nil {
+			return
+		}
+		if next := uuid.UUID(raw[0]); next != user {
+			flush()
+			user = next
+		}
+		eachGroup(OfUsers, raw, func(key collectionKey, _ collectionCount) { of[key] = true })
+	}, starts...); err != nil {
+		return fmt.Errorf("count the messages: %w", err)
+	}
+	flush()
+	if err := db.EachRaw(ctx, tx, collectionTrees, func(raw [][]byte) { c.addGroups(OfTrees, raw) },
+		starts...); err != nil {
+		return fmt.Errorf("count the trees: %w", err)
+	}
+	return nil
+}
+
+// addGroups adds a row to all groups that it belongs to.
+func (c *counted) addGroups(of string, raw [][]byte) {
+	eachGroup(of, raw, func(key collectionKey, more collectionCount) {
+		n := c.collection[key]
+		c.collection[key] = collectionCount{n.n + more.n, n.deleted + more.deleted}
+	})
+}
+
+// eachGroup calls do with each group that a row belongs to.
+func eachGroup(of string, raw [][]byte, do func(collectionKey, collectionCount)) {
+	lang := string(raw[1])
+	for i, frame := range scoring.Windows {
+		n := collectionCount{db.ReadInt8(raw[5+i]), db.ReadInt8(raw[5+len(scoring.Windows)+i])}
+		if n.n == 0 {
+			continue
+		}
+		for _, within := range []string{"", lang} {
+			do(collectionKey{of, byAll, "", within, frame}, n)
+			for j, by := range CollectionGroups {
+				do(collectionKey{of, by, string(raw[1+j]), within, frame}, n)
+			}
+		}
+	}
+}
+
+// collectionTable returns what was counted.
+func (c *counted) collectionTable() table {
+	t := table{name: "insight_collection", keys: []string{"of", "by", "key", "lang", "frame"},
+		values: []string{"n", "deleted"}}
+	for k, n := range c.collection {
+		t.rows = append(t.rows, []any{k.of, k.by, k.key, k.lang, string(k.frame), n.n, n.deleted})
+	}
+	return t
+}
+
+// collectionAgain counts the same by SQL alone: a row for each message, tree and user in
+// each of their groups. frames are the time frames with their starts.
+func collectionAgain(frames string) string {
+	groups := func(lang, state, review, date string) string {
+		return fmt.Sprintf(`JOIN (VALUES %s) f(frame, since) ON %s >= f.since
+			CROSS JOIN LATERAL (VALUES ('all', ''), ('lang', %s), ('state', %s), ('review', %s), ('month', %s)) g(by, key)
+			CROSS JOIN LATERAL (VALUES (''), (%[3]s)) l(lang)`, frames, date, lang, state, review, monthSQL(date))
+	}
+	const columns = "g.by, g.key, l.lang, f.frame"
+	ofMessages := "FROM messages m JOIN trees t USING (tree_id) " +
+		groups(LangSQL, "t.state", messageReviewSQL, "m.created_date")
+	return `SELECT '` + OfMessages + `' AS of, ` + columns + `, count(*) AS n, count(*) FILTER (WHERE m.deleted) AS deleted
+		` + ofMessages + ` GROUP BY 1, 2, 3, 4, 5
+		UNION ALL SELECT '` + OfUsers + `', ` + columns + `, count(DISTINCT m.user_id), 0
+		` + ofMessages + ` WHERE m.user_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5
+		UNION ALL SELECT '` + OfTrees + `', ` + columns + `, count(*), count(*) FILTER (WHERE m.deleted)
+		FROM trees t LEFT JOIN LATERAL (SELECT review_result, deleted FROM messages
+			WHERE tree_id = t.tree_id AND parent_id IS NULL ORDER BY message_id LIMIT 1) m ON true ` +
+		groups(langOf("t.lang"), "t.state", messageReviewSQL, "t.created_date") + ` GROUP BY 1, 2, 3, 4, 5`
+}
