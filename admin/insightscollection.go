@@ -85,6 +85,20 @@ func (p collectionPage) GroupHead() string {
 // ShareText writes a share with one digit after the point.
 func (p collectionPage) ShareText(share float64) string { return fixed(100*share, 1) + " %" }
 
+// DeletedText writes how many are deleted.
+func (p collectionPage) DeletedText() string { return countText(p.Figures.Deleted) }
+
+// DeletedText writes how many of a group are deleted.
+func (l collectionLine) DeletedText() string { return countText(l.Deleted) }
+
+// countText writes a number, and nothing for none.
+func countText(n *int64) string {
+	if n == nil {
+		return ""
+	}
+	return number(*n)
+}
+
 // groupTitle writes the name of a group.
 func (p collectionPage) groupTitle(key string) string {
 	switch p.Figures.By {
