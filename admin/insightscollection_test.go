@@ -76,7 +76,9 @@ func checkLinks(t *testing.T, c *client, query string) (followed int) {
 	if len(links) != len(f.Groups) {
 		t.Errorf("%s: %d rows, want %d", query, len(links), len(f.Groups))
 	}
-	inChart := page.page().Find("svg.chart-plot a").Map(func(_ int, a *goquery.Selection) string { return attr(a, "href") })
+	inChart := page.page().Find("svg.chart-plot a").Map(func(_ int, a *goquery.Selection) string {
+		return attr(a, "href")
+	})
 	for _, g := range f.Groups {
 		link := links[collectionPage{Figures: f}.groupTitle(g.Key)]
 		if link == "" {
@@ -85,7 +87,8 @@ func checkLinks(t *testing.T, c *client, query string) (followed int) {
 		followed++
 		c.get(link).want(200)
 		// A user is shown by their messages where no filter finds users.
-		if n := countListed(t, c, link); n != g.N && (f.Of != insights.OfUsers || strings.HasPrefix(link, "/users") || n < g.N) {
+		byMessages := f.Of == insights.OfUsers && !strings.HasPrefix(link, "/users")
+		if n := countListed(t, c, link); n != g.N && (!byMessages || n < g.N) {
 			t.Errorf("%s, %s: %d, but %s lists %d", query, g.Key, g.N, link, n)
 		}
 		if len(f.Groups) <= chartedGroups && !slices.Contains(inChart, link) {
@@ -144,8 +147,8 @@ func collected(t *testing.T) *Server {
 		{Author: other, At: now.Add(-time.Hour), Lang: "=<b>x"}, {Author: author, At: now.AddDate(0, 0, -3), Deleted: true},
 		{Author: author, At: now.AddDate(-1, 0, 0)}}})
 	storetest.Tree(t, s, storetest.Node{Author: other, At: now, Lang: "de"})
-	storetest.Exec(t, s, "UPDATE messages SET created_date = '-infinity', lang = NULL, review_result = NULL WHERE message_id = $1",
-		ids[3])
+	storetest.Exec(t, s, `UPDATE messages SET created_date = '-infinity', lang = NULL, review_result = NULL
+		WHERE message_id = $1`, ids[3])
 	storetest.Exec(t, s, "INSERT INTO trees (tree_id, state, lang) VALUES ($1, '<i>state', $2)", uuid.New(),
 		strings.Repeat("x", 50))
 	countInsights(t, s)
@@ -211,7 +214,8 @@ func TestBadCollection(t *testing.T) {
 		c.get("/api/v1/insights/collection?" + query).want(400)
 	}
 	for _, name := range []string{"of", "by"} {
-		if page := c.get("/insights/collection?" + name + "=none").want(400); page.page().Find("#fault-"+name).Length() != 1 {
+		page := c.get("/insights/collection?" + name + "=none").want(400)
+		if page.page().Find("#fault-"+name).Length() != 1 {
 			t.Errorf("%s: no fault beside the field", name)
 		}
 	}
@@ -222,9 +226,52 @@ func TestBadCollection(t *testing.T) {
 	}
 	empty := newServer(t, storetest.New(t))
 	for _, of := range insights.Units {
-		if text := staff(t, empty, policy.Moderator).get("/insights/collection?of=" + of).want(200).text("main"); !strings.Contains(
-			text, "There are no "+of+" yet") || !strings.Contains(text, "Not counted yet") {
+		text := staff(t, empty, policy.Moderator).get("/insights/collection?of=" + of).want(200).text("main")
+		if !strings.Contains(text, "There are no "+of+" yet") || !strings.Contains(text, "Not counted yet") {
 			t.Errorf("%s of nothing: %s", of, text)
+		}
+	}
+}
+
+// TestToxicityLinks compares the numbers of messages of each group of the means of outputs
+// with what its link lists, for a person of all languages and for one of German.
+func TestToxicityLinks(t *testing.T) {
+	t.Parallel()
+	server, _, list := classified(t)
+	s := server.store
+	// Messages without an output are in no group; the name of the model can be searched for.
+	author := storetest.User(t, s, "Another")
+	storetest.Tree(t, s, storetest.Node{Author: author, Replies: []storetest.Node{{Author: author, Lang: "de"},
+		{Author: author, Deleted: true}}})
+	storetest.Exec(t, s, "UPDATE classifier_models SET name = 'my.model'")
+	rows := storetest.Tree(t, s, storetest.Node{Author: author, Lang: "de"})
+	storetest.Exec(t, s, `INSERT INTO classifier_outputs (tree_id, message_id, model_id, scores)
+		SELECT $1, $1, model_id, '{-1e9,0.5}' FROM classifier_models`, rows[0])
+	countInsights(t, s)
+	for _, c := range []*client{staff(t, server, policy.Moderator), german(t, server)} {
+		for by, links := range map[string]int{"deleted": 2, "lang": 2, "review": 1, list: 1} {
+			var o insights.Outputs
+			c.get("/api/v1/insights/toxicity?by=" + by).want(200).json(&o)
+			page := c.get("/insights/toxicity?by=" + by).want(200).page()
+			followed := 0
+			p := toxicityPage{Figures: o}
+			page.Find("table.table th a").Each(func(_ int, a *goquery.Selection) {
+				for _, g := range o.Groups {
+					if p.GroupTitle(g.Key) != strings.TrimSpace(a.Text()) {
+						continue
+					}
+					followed++
+					if n := countListed(t, c, attr(a, "href")); n != g.N() {
+						t.Errorf("%s, %s: %d, but %s lists %d", by, g.Key, g.N(), attr(a, "href"), n)
+					}
+				}
+			})
+			if followed != links {
+				t.Errorf("%s: %d links, want %d", by, followed, links)
+			}
+			if by == "lang" && page.Find("svg.chart-plot a").Length() == 0 {
+				t.Error("no row of the chart by language opens its messages")
+			}
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,14 +61,21 @@ type intervalTick struct{ X, Text, Anchor string }
 // intervalRow is a difference with its interval.
 type intervalRow struct {
 	Title, Label     string
-	Y                int
+	Top, Y           int // of the row, and of its middle
 	Low, High, Point string
+	Link             string // what the row opens; empty for nothing
 }
 
 // interval is a row to draw. Without an interval its ends are the difference.
 type interval struct {
 	Label            string
 	Low, Point, High float64
+	Link             string // what the row opens; empty for nothing
+}
+
+// Links reports whether a row opens something.
+func (c intervalChart) Links() bool {
+	return slices.ContainsFunc(c.Rows, func(r intervalRow) bool { return r.Link != "" })
 }
 
 const (
@@ -99,8 +107,9 @@ func newIntervalChart(text string, all []interval) intervalChart {
 		c.Ticks = append(c.Ticks, intervalTick{at(n * step), signed(n*step, digits), "middle"})
 	}
 	for i, r := range all {
-		c.Rows = append(c.Rows, intervalRow{Label: r.Label, Y: 8 + i*intervalHeight + intervalHeight/2, Low: at(r.Low),
-			High: at(r.High), Point: at(r.Point), Title: fmt.Sprintf("%s: %s (%s to %s)", r.Label, signed(r.Point, 4),
+		c.Rows = append(c.Rows, intervalRow{Label: r.Label, Top: 8 + i*intervalHeight + 3,
+			Y: 8 + i*intervalHeight + intervalHeight/2, Low: at(r.Low),
+			High: at(r.High), Point: at(r.Point), Link: r.Link, Title: fmt.Sprintf("%s: %s (%s to %s)", r.Label, signed(r.Point, 4),
 				fixed(r.Low, 4), fixed(r.High, 4))})
 	}
 	return c

@@ -96,7 +96,29 @@ func (p toxicityPage) GroupLink(key string) string {
 	default:
 		return ""
 	}
+	if !q.Has("lang") && p.Person.ActsOn() != nil {
+		q.Set("lang", allLanguages) // the list would show only their own
+	}
+	if i := slices.IndexFunc(p.Figures.Groups, func(g insights.OutputGroup) bool { return g.Key == key }); i >= 0 {
+		if filter := withOutput(p.Figures.Model, p.Figures.Groups[i]); filter != "" {
+			q.Set("classifier", filter)
+		}
+	}
 	return "/messages?" + q.Encode()
+}
+
+// withOutput returns the filter of the messages that have the output that most of a group
+// have; "" if the filter's grammar has no way to write its name.
+func withOutput(model string, g insights.OutputGroup) string {
+	for _, m := range g.Means {
+		name := model + "." + m.Output
+		filter := name + "<=1e300" // any number
+		if m.N == g.N() && name == strings.TrimSpace(name) && !strings.ContainsAny(name, "<>=") &&
+			!strings.Contains(m.Output, ".") && len([]rune(filter)) <= 200 {
+			return filter
+		}
+	}
+	return ""
 }
 
 // Mean writes a mean.
@@ -179,9 +201,9 @@ const charted = 15
 // first output in all groups.
 func (p *toxicityPage) draw() {
 	var all []interval
-	add := func(label string, m insights.OutputMean) {
+	add := func(label, link string, m insights.OutputMean) {
 		if m.Low != nil {
-			all = append(all, interval{label, *m.Low, *m.Difference, *m.High})
+			all = append(all, interval{label, *m.Low, *m.Difference, *m.High, link})
 		}
 	}
 	groups := p.Figures.Groups
@@ -191,7 +213,7 @@ func (p *toxicityPage) draw() {
 	case p.Pair():
 		p.Charted = p.GroupTitle(groups[0].Key) + " minus " + strings.ToLower(p.GroupTitle(groups[1].Key))
 		for _, m := range groups[0].Means {
-			add(capital(outputTitle(m.Output)), m)
+			add(capital(outputTitle(m.Output)), "", m)
 		}
 	default:
 		p.Charted = capital(outputTitle(p.Figures.Outputs[0])) + ": each group minus all other messages"
@@ -200,7 +222,7 @@ func (p *toxicityPage) draw() {
 			if p.Figures.By == insights.ByLang {
 				title = langCode(g.Key)
 			}
-			add(title, g.Means[0])
+			add(title, p.GroupLink(g.Key), g.Means[0])
 		}
 	}
 	if len(all) > 0 {

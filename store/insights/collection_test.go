@@ -145,11 +145,12 @@ func spread(t *testing.T) *store.Store {
 		{Author: other, At: now.Add(-time.Hour), Lang: "it's"}, {Author: author, At: now.AddDate(0, 0, -3), Deleted: true},
 		{Author: author, At: now.AddDate(-1, 0, 0)}}})
 	storetest.Tree(t, s, storetest.Node{Author: other, At: now, Lang: "=1+1", Deleted: true})
-	storetest.Exec(t, s, "UPDATE messages SET created_date = '-infinity', lang = NULL, review_result = false WHERE message_id = $1",
-		ids[3])
-	storetest.Exec(t, s, "UPDATE messages SET lang = '', user_id = NULL, review_result = NULL WHERE message_id = $1", ids[2])
-	storetest.Exec(t, s, `INSERT INTO trees (tree_id, state, lang, created_date) VALUES ($1, 'ranking', NULL, '0044-03-15 BC')`,
-		uuid.New())
+	storetest.Exec(t, s, `UPDATE messages SET created_date = '-infinity', lang = NULL, review_result = false
+		WHERE message_id = $1`, ids[3])
+	storetest.Exec(t, s, `UPDATE messages SET lang = '', user_id = NULL, review_result = NULL
+		WHERE message_id = $1`, ids[2])
+	storetest.Exec(t, s, `INSERT INTO trees (tree_id, state, lang, created_date)
+		VALUES ($1, 'ranking', NULL, '0044-03-15 BC')`, uuid.New())
 	return s
 }
 
@@ -194,8 +195,8 @@ func TestCollectionGroups(t *testing.T) {
 		}
 	}
 	for _, of := range []string{insights.OfMessages, insights.OfTrees} {
-		if c, err := a.Collection(ctx, of, insights.ByMonth, "", ""); err != nil || c.Groups[0].Key != insights.UnknownMonth ||
-			c.Groups[0].N != 1 {
+		c, err := a.Collection(ctx, of, insights.ByMonth, "", "")
+		if err != nil || c.Groups[0].Key != insights.UnknownMonth || c.Groups[0].N != 1 {
 			t.Errorf("%s by month: %v, %+v", of, err, c.Groups)
 		}
 	}

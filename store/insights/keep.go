@@ -26,8 +26,8 @@ const lock = 0x696e7369676874 // "insight"
 // changesSQL counts the rows that were ever written to what the figures are about. The
 // server counts them, some seconds late at most; it begins at 0 again after a crash.
 const changesSQL = `SELECT coalesce(sum(pg_stat_get_tuples_inserted(c) + pg_stat_get_tuples_updated(c) +
-	pg_stat_get_tuples_deleted(c)), 0)::bigint FROM unnest(ARRAY['messages', 'trees', 'classifier_outputs', 'classifier_models',
-	'label_votes', 'label_aggregates', 'lists', 'list_items']::regclass[]) t(c)`
+	pg_stat_get_tuples_deleted(c)), 0)::bigint FROM unnest(ARRAY['messages', 'trees', 'classifier_outputs',
+	'classifier_models', 'label_votes', 'label_aggregates', 'lists', 'list_items']::regclass[]) t(c)`
 
 // KeepUp counts the figures again if something has changed since. It is to be run every
 // few seconds. Several processes may run it at once: one of them counts.
