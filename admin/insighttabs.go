@@ -19,8 +19,8 @@ const (
 
 // InsightTabs are the pages of figures.
 func (f Layout) InsightTabs() []Choice {
-	return choices(f.Path, insightsPath, "Queue", collectionPath, "Collection", toxicityPath, "Toxicity", correlationsPath, "Correlations",
-		contributorsPath, "Contributors")
+	return choices(f.Path, insightsPath, "Queue", collectionPath, "Collection", toxicityPath, "Toxicity",
+		correlationsPath, "Correlations", contributorsPath, "Contributors")
 }
 
 // asOfText says when figures were counted.
@@ -109,8 +109,8 @@ func newIntervalChart(text string, all []interval) intervalChart {
 	for i, r := range all {
 		c.Rows = append(c.Rows, intervalRow{Label: r.Label, Top: 8 + i*intervalHeight + 3,
 			Y: 8 + i*intervalHeight + intervalHeight/2, Low: at(r.Low),
-			High: at(r.High), Point: at(r.Point), Link: r.Link, Title: fmt.Sprintf("%s: %s (%s to %s)", r.Label, signed(r.Point, 4),
-				fixed(r.Low, 4), fixed(r.High, 4))})
+			High: at(r.High), Point: at(r.Point), Link: r.Link, Title: fmt.Sprintf("%s: %s (%s to %s)", r.Label,
+				signed(r.Point, 4), fixed(r.Low, 4), fixed(r.High, 4))})
 	}
 	return c
 }
