@@ -278,23 +278,30 @@ func (c *counted) collectionTable() table {
 	return t
 }
 
-// collectionAgain counts the same by SQL alone: a row for each message, tree and user in
-// each of their groups. frames are the time frames with their starts.
+// collectionAgain counts the same by SQL alone: rows of each message and tree by what they
+// are grouped by, then a row for each group and language that these belong to. frames are
+// the time frames with their starts.
 func collectionAgain(frames string) string {
-	groups := func(lang, state, review, date string) string {
-		return fmt.Sprintf(`JOIN (VALUES %s) f(frame, since) ON %s >= f.since
-			CROSS JOIN LATERAL (VALUES ('all', ''), ('lang', %s), ('state', %s), ('review', %s), ('month', %s)) g(by, key)
-			CROSS JOIN LATERAL (VALUES (''), (%[3]s)) l(lang)`, frames, date, lang, state, review, monthSQL(date))
+	// base has the columns by which rows are grouped, and the time frames.
+	base := func(lang, date string) string {
+		return langOf(lang) + " AS lang, t.state, " + messageReviewSQL + " AS review, " + monthSQL(date) +
+			" AS month, f.frame"
 	}
-	const columns = "g.by, g.key, l.lang, f.frame"
-	ofMessages := "FROM messages m JOIN trees t USING (tree_id) " +
-		groups(LangSQL, "t.state", messageReviewSQL, "m.created_date")
-	return `SELECT '` + OfMessages + `' AS of, ` + columns + `, count(*) AS n, count(*) FILTER (WHERE m.deleted) AS deleted
-		` + ofMessages + ` GROUP BY 1, 2, 3, 4, 5
-		UNION ALL SELECT '` + OfUsers + `', ` + columns + `, count(DISTINCT m.user_id), 0
-		` + ofMessages + ` WHERE m.user_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5
-		UNION ALL SELECT '` + OfTrees + `', ` + columns + `, count(*), count(*) FILTER (WHERE m.deleted)
-		FROM trees t LEFT JOIN LATERAL (SELECT review_result, deleted FROM messages
-			WHERE tree_id = t.tree_id AND parent_id IS NULL ORDER BY message_id LIMIT 1) m ON true ` +
-		groups(langOf("t.lang"), "t.state", messageReviewSQL, "t.created_date") + ` GROUP BY 1, 2, 3, 4, 5`
+	within := func(date string) string {
+		return "JOIN (VALUES " + frames + ") f(frame, since) ON " + date + " >= f.since"
+	}
+	const groups = `CROSS JOIN LATERAL (VALUES ('all', ''), ('lang', b.lang), ('state', b.state), ('review', b.review),
+			('month', b.month)) g(by, key) CROSS JOIN LATERAL (VALUES (''), (b.lang)) l(lang)`
+	const sums = "count(*) AS n, count(*) FILTER (WHERE m.deleted) AS deleted"
+	ofMessages := "FROM messages m JOIN trees t USING (tree_id) " + within("m.created_date")
+	messages := base("m.lang", "m.created_date")
+	return `SELECT b.of, g.by, g.key, l.lang, b.frame, sum(b.n)::bigint AS n, sum(b.deleted)::bigint AS deleted FROM (
+			SELECT '` + OfMessages + `' AS of, ` + messages + ", " + sums + " " + ofMessages + ` GROUP BY 1, 2, 3, 4, 5, 6
+			UNION ALL SELECT '` + OfTrees + `', ` + base("t.lang", "t.created_date") + ", " + sums + `
+			FROM trees t LEFT JOIN ` + promptsSQL + " USING (tree_id) " + within("t.created_date") + ` GROUP BY 1, 2, 3, 4, 5, 6
+		) b ` + groups + ` GROUP BY 1, 2, 3, 4, 5
+		UNION ALL SELECT '` + OfUsers + `', by, key, lang, frame, count(*), 0 FROM (
+			SELECT DISTINCT b.user_id, g.by, g.key, l.lang, b.frame FROM (
+				SELECT DISTINCT m.user_id, ` + messages + " " + ofMessages + ` WHERE m.user_id IS NOT NULL) b
+			` + groups + `) u GROUP BY 2, 3, 4, 5`
 }
