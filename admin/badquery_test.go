@@ -51,6 +51,10 @@ func queryOf(r route) any {
 		if r.Kind != apiOnly {
 			return contributorsPageQuery{}
 		}
+	case "GET " + staffFiguresPath:
+		if r.Kind != apiOnly {
+			return staffFiguresPageQuery{}
+		}
 	case "GET " + whyPath:
 		return whyQuery{}
 	case "GET " + scoringPath:

@@ -32,6 +32,7 @@ var filterForms = map[string][]string{
 	collectionPath:   {"of", "by", "lang"},
 	correlationsPath: {"model", "scope"},
 	contributorsPath: {"role", "top"},
+	staffFiguresPath: {"since", "until", "actor", "kind", "step"},
 }
 
 // filterFault is a wrong value of a query.

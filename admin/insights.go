@@ -240,8 +240,11 @@ func outcomeText(outcome string) string {
 }
 
 // PeriodText writes the start of a period.
-func (p insightsPage) PeriodText(at time.Time) string {
-	switch p.Queue.Step {
+func (p insightsPage) PeriodText(at time.Time) string { return periodText(p.Queue.Step, at) }
+
+// periodText writes the start of a period with a length.
+func periodText(step string, at time.Time) string {
+	switch step {
 	case "hour":
 		return at.Format("2 Jan, 15:04")
 	case "month":
@@ -256,13 +259,7 @@ func (p insightsPage) decisions() chart {
 	for _, outcome := range cases.Outcomes {
 		series = append(series, chartSeries{outcomeText(outcome), "fill-" + outcome})
 	}
-	label := map[string]string{"hour": "2 Jan 15:04", "month": "Jan 2006"}[p.Queue.Step]
-	if len(p.Queue.Periods) <= 24 && p.Queue.Step == "hour" {
-		label = "15:04"
-	}
-	if label == "" {
-		label = "2 Jan"
-	}
+	label := periodLabel(p.Queue.Step, len(p.Queue.Periods))
 	bars := make([]bar, len(p.Queue.Periods))
 	for i, period := range p.Queue.Periods {
 		bars[i].Label = period.Start.Format(label)
@@ -272,6 +269,19 @@ func (p insightsPage) decisions() chart {
 	}
 	return newChart(fmt.Sprintf("Decisions by %s and outcome, %s in all. The table below has the numbers.", p.Queue.Step,
 		number(p.Queue.All.Decided)), series, bars)
+}
+
+// periodLabel returns the layout of the label of a bar, for so many periods of a length.
+func periodLabel(step string, periods int) string {
+	switch {
+	case step == "hour" && periods <= 24:
+		return "15:04"
+	case step == "hour":
+		return "2 Jan 15:04"
+	case step == "month":
+		return "Jan 2006"
+	}
+	return "2 Jan"
 }
 
 // Outcomes returns the outcomes, as the heads of a table.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"treewarden/policy"
 	"treewarden/store/insights"
 )
 
@@ -15,12 +16,17 @@ const (
 	toxicityPath     = insightsPath + "/toxicity"
 	correlationsPath = insightsPath + "/correlations"
 	contributorsPath = insightsPath + "/contributors"
+	staffFiguresPath = insightsPath + "/staff"
 )
 
 // InsightTabs are the pages of figures.
 func (f Layout) InsightTabs() []Choice {
-	return choices(f.Path, insightsPath, "Queue", collectionPath, "Collection", toxicityPath, "Toxicity",
+	tabs := choices(f.Path, insightsPath, "Queue", collectionPath, "Collection", toxicityPath, "Toxicity",
 		correlationsPath, "Correlations", contributorsPath, "Contributors")
+	if f.Person.May(policy.AuditOwn) {
+		tabs = append(tabs, choices(f.Path, staffFiguresPath, "Staff")...)
+	}
+	return tabs
 }
 
 // asOfText says when figures were counted.

@@ -181,6 +181,7 @@ func routes() []route {
 		{get, toxicityPath, policy.Read, (*Server).toxicity, both},
 		{get, correlationsPath, policy.Read, (*Server).correlations, both},
 		{get, contributorsPath, policy.Read, (*Server).contributors, both},
+		{get, staffFiguresPath, policy.AuditOwn, (*Server).staffFigures, both},
 
 		{get, "/audit", policy.AuditOwn, (*Server).audit, both},
 		{get, "/actions/:id", policy.AuditOwn, (*Server).action, both},

@@ -309,5 +309,8 @@ func (s *Store) Exports(actor Actor) (exports.Access, error) {
 
 // Insights gives an actor who may read messages access to figures of the collection.
 func (s *Store) Insights(actor Actor) (insights.Access, error) {
-	return insights.Access{Pool: s.pool, Now: s.now, Lists: need(actor, policy.ListRead)}, need(actor, policy.Read)
+	var log ActionFilter
+	denied := limitToVisible(actor, &log)
+	return insights.Access{Pool: s.pool, Now: s.now, Lists: need(actor, policy.ListRead), Log: denied, Own: log.Own},
+		need(actor, policy.Read)
 }

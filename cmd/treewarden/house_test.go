@@ -32,7 +32,7 @@ var ourImports = map[string][]string{
 	"store/queue":    {"store/db", "scoring", "policy"},
 	"store/figures":  {"store/db", "store/queue", "policy"},
 	"store/rings":    {"store/db", "scoring"},
-	"store/insights": {"store/db", "store/tables", "scoring", "policy"},
+	"store/insights": {"store/db", "store/tables", "store/figures", "scoring", "policy"},
 	"store/cases": {
 		"store/db", "store/counters", "store/tables", "store/queue", "store/figures", "store/rings", "scoring", "policy",
 	},

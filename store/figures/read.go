@@ -263,8 +263,7 @@ func (q *Queue) readPeriods(ctx context.Context, c db.Conn, f Filter) error {
 	places := map[time.Time]int{}
 	for at := start(q.Step, since); at.Before(q.Until); at = next(q.Step, at) {
 		if len(q.Periods) == maxPeriods {
-			return db.BadParameter{Name: "step", Malformed: db.Malformed(fmt.Sprintf(
-				"step: there are more than %d of them in this time. Choose longer ones.", maxPeriods))}
+			return tooManyPeriods
 		}
 		places[at] = len(q.Periods)
 		q.Periods = append(q.Periods, Period{at, map[string]int64{}})
@@ -312,6 +311,9 @@ func (f Filter) openSQL() string {
 
 // maxPeriods is the number of periods up to which a chart can be read.
 const maxPeriods = 400
+
+var tooManyPeriods = db.BadParameter{Name: "step", Malformed: db.Malformed(fmt.Sprintf(
+	"step: there are more than %d of them in this time. Choose longer ones.", maxPeriods))}
 
 // Steps are the lengths of periods.
 var Steps = []string{"hour", "day", "week", "month"}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -24,6 +25,10 @@ type Access struct {
 	Now  func() time.Time
 	// Lists is why the lists may not be read; nil if they may.
 	Lists error
+	// Log is why the log may not be read; nil if it may. Own is the user whose actions
+	// alone may be read; nil if all may.
+	Log error
+	Own *uuid.UUID
 }
 
 // State says when the figures were counted.
