@@ -51,6 +51,10 @@ func queryOf(r route) any {
 		if r.Kind != apiOnly {
 			return contributorsPageQuery{}
 		}
+	case "GET " + ratersPath:
+		if r.Kind != apiOnly {
+			return ratersPageQuery{}
+		}
 	case "GET " + staffFiguresPath:
 		if r.Kind != apiOnly {
 			return staffFiguresPageQuery{}

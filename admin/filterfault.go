@@ -32,6 +32,7 @@ var filterForms = map[string][]string{
 	collectionPath:   {"of", "by", "lang"},
 	correlationsPath: {"model", "scope"},
 	contributorsPath: {"role", "top"},
+	ratersPath:       {"lang", "label"},
 	staffFiguresPath: {"since", "until", "actor", "kind", "step"},
 }
 

@@ -17,12 +17,13 @@ const (
 	correlationsPath = insightsPath + "/correlations"
 	contributorsPath = insightsPath + "/contributors"
 	staffFiguresPath = insightsPath + "/staff"
+	ratersPath       = insightsPath + "/raters"
 )
 
 // InsightTabs are the pages of figures.
 func (f Layout) InsightTabs() []Choice {
 	tabs := choices(f.Path, insightsPath, "Queue", collectionPath, "Collection", toxicityPath, "Toxicity",
-		correlationsPath, "Correlations", contributorsPath, "Contributors")
+		correlationsPath, "Correlations", contributorsPath, "Contributors", ratersPath, "Raters")
 	if f.Person.May(policy.AuditOwn) {
 		tabs = append(tabs, choices(f.Path, staffFiguresPath, "Staff")...)
 	}

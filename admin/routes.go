@@ -181,6 +181,7 @@ func routes() []route {
 		{get, toxicityPath, policy.Read, (*Server).toxicity, both},
 		{get, correlationsPath, policy.Read, (*Server).correlations, both},
 		{get, contributorsPath, policy.Read, (*Server).contributors, both},
+		{get, ratersPath, policy.Read, (*Server).raters, both},
 		{get, staffFiguresPath, policy.AuditOwn, (*Server).staffFigures, both},
 
 		{get, "/audit", policy.AuditOwn, (*Server).audit, both},

@@ -31,6 +31,7 @@ var pageTypes = map[string]any{
 	"toxicity":             toxicityPage{},
 	"correlations":         correlationsPage{},
 	"contributors":         contributorsPage{},
+	"raters":               ratersPage{},
 	"stafffigures":         staffFiguresPage{},
 	"partials/intervals":   intervalChart{},
 	"partials/heatmap":     heatMap{},

@@ -139,6 +139,8 @@ func (w *world) views(t *testing.T) []view {
 		{name: "collection-wrong", path: "/insights/collection?by=nothing", status: 400},
 		{name: "correlations", path: "/insights/correlations", open: opened("details")},
 		{name: "contributors", path: "/insights/contributors", open: opened("details")},
+		{name: "raters", path: "/insights/raters", open: opened("details")},
+		{name: "raters-wrong", path: "/insights/raters?label=nothing", status: 400},
 		{name: "insights-staff", path: "/insights/staff", open: opened("details")},
 		{name: "insights-staff-empty", path: "/insights/staff?until=2020-01-01"},
 		{name: "insights-staff-wrong", path: "/insights/staff?actor=nobody&step=year", status: 400},

@@ -102,6 +102,7 @@ type counted struct {
 	pairs   map[pairKey]*[scoring.NumLabels]pair
 	authors map[authorsKey]int64 // users
 	top     map[topKey][]top
+	raters  map[ratersKey]*agreed
 
 	collection map[collectionKey]collectionCount
 }
@@ -140,7 +141,7 @@ const treesAtOnce = 2000
 func count(ctx context.Context, tx pgx.Tx, asOf time.Time) (*counted, error) {
 	c := &counted{outputs: map[outputKey]*welch.Sample{}, lists: map[listKey]*welch.Sample{},
 		pairs:   map[pairKey]*[scoring.NumLabels]pair{},
-		authors: map[authorsKey]int64{}, top: map[topKey][]top{}}
+		authors: map[authorsKey]int64{}, top: map[topKey][]top{}, raters: map[ratersKey]*agreed{}}
 	names, err := outputNames(ctx, tx)
 	if err != nil {
 		return nil, err
@@ -158,6 +159,9 @@ func count(ctx context.Context, tx pgx.Tx, asOf time.Time) (*counted, error) {
 		}
 		if err := db.EachRaw(ctx, tx, outputsSQL, func(raw [][]byte) { c.message(names, raw) }, after, *last); err != nil {
 			return nil, fmt.Errorf("count the outputs of classifiers: %w", err)
+		}
+		if err := c.countRaters(ctx, tx, after, *last); err != nil {
+			return nil, err
 		}
 		after = *last
 	}

@@ -1,8 +1,8 @@
 // Package insights keeps figures of the whole collection: outputs of classifiers by
-// group, their correlations with human labels, and who contributed how much. They are
-// counted in the background, all in one snapshot of the database, and stand in tables
-// with the time of that snapshot. What pages read is a few thousand rows, whatever the
-// size of the collection.
+// group, their correlations with human labels, who contributed how much, and how far
+// raters agree. They are counted in the background, all in one snapshot of the database,
+// and stand in tables with the time of that snapshot. What pages read is a few thousand
+// rows, whatever the size of the collection.
 package insights
 
 import (

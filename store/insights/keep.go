@@ -153,5 +153,5 @@ func (c *counted) tables() []table {
 			first.rows = append(first.rows, []any{k.role, string(k.frame), i + 1, t.user, t.messages})
 		}
 	}
-	return []table{outputs, lists, pairs, authors, first, c.collectionTable()}
+	return []table{outputs, lists, pairs, authors, first, c.collectionTable(), c.ratersTable()}
 }

@@ -60,6 +60,7 @@ var again = func() map[string]string {
 		strings.Join(frames, ", "), AnyRole)
 	return map[string]string{
 		"insight_collection": collectionAgain(strings.Join(frames, ", ")),
+		"insight_raters":     ratersAgain,
 		"insight_outputs": `SELECT o.model_id, n.output, ` + LangSQL + ` AS lang, m.deleted,
 			CASE WHEN m.review_result THEN 'accepted' WHEN NOT m.review_result THEN 'rejected' ELSE 'pending' END AS review,
 			` + values + ` FROM messages m JOIN classifier_outputs o USING (tree_id, message_id)
