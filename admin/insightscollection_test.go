@@ -14,6 +14,7 @@ import (
 	"github.com/PuerkitoBio/goquery"
 	"github.com/google/uuid"
 
+	"treewarden/corpus/spreadsheet"
 	"treewarden/corpus"
 	"treewarden/policy"
 	"treewarden/store"
@@ -191,7 +192,7 @@ func TestCollectionPage(t *testing.T) {
 		}
 		address := attr(page.page().Find("a[download]"), "href")
 		file := c.get("/insights/collection" + address).want(200)
-		rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(file.body, byteOrderMark))).ReadAll()
+		rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(file.body, spreadsheet.ByteOrderMark))).ReadAll()
 		if err != nil || len(rows) != page.page().Find("tbody tr").Length()+1 {
 			t.Errorf("%s: %v, %v", address, rows, err)
 		}

@@ -165,7 +165,7 @@ func (t *ratersTable) draw() {
 		if l.Alpha == nil || len(rows) == maxAlphas {
 			continue
 		}
-		rows = append(rows, interval{l.Text, min(0, *l.Alpha), *l.Alpha, max(0, *l.Alpha)})
+		rows = append(rows, interval{Label: l.Text, Low: min(0, *l.Alpha), Point: *l.Alpha, High: max(0, *l.Alpha)})
 		titles = append(titles, fmt.Sprintf("%s: alpha %s, N = %s messages", l.Text, l.AlphaText(), number(l.Messages)))
 	}
 	if len(rows) == 0 {

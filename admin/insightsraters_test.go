@@ -69,7 +69,7 @@ func TestInsightsOfRaters(t *testing.T) {
 		"?format=csv&figure=languages&label=quality": "quality,de,scale,2,4,0.5,,0.35",
 	} {
 		file := c.get("/insights/raters" + address).want(200)
-		if _, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(file.body, byteOrderMark))).ReadAll(); err != nil ||
+		if _, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(file.body, spreadsheet.ByteOrderMark))).ReadAll(); err != nil ||
 			!strings.Contains(file.body, want) {
 			t.Errorf("%s: %v\n%s", address, err, file.body)
 		}

@@ -150,7 +150,7 @@ func TestInsightsOfStaffPage(t *testing.T) {
 	files := page.page().Find("a[download]")
 	for i := range files.Length() {
 		file := lead.get("/insights/staff" + attr(files.Eq(i), "href")).want(200)
-		rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(file.body, byteOrderMark))).ReadAll()
+		rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(file.body, spreadsheet.ByteOrderMark))).ReadAll()
 		if err != nil || len(rows) < 2 || strings.Contains(file.body, ",=1+") {
 			t.Errorf("%s: %v, %v", attr(files.Eq(i), "href"), rows, err)
 		}
