@@ -14,8 +14,8 @@ import (
 	"github.com/PuerkitoBio/goquery"
 	"github.com/google/uuid"
 
-	"treewarden/corpus/spreadsheet"
 	"treewarden/corpus"
+	"treewarden/corpus/spreadsheet"
 	"treewarden/policy"
 	"treewarden/store"
 	"treewarden/store/insights"

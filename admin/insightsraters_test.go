@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"treewarden/corpus/spreadsheet"
 	"treewarden/policy"
 	"treewarden/store"
 	"treewarden/store/insights"

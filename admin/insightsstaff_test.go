@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"treewarden/corpus/spreadsheet"
 	"treewarden/policy"
 	"treewarden/store"
 	"treewarden/store/figures"
