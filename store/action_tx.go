@@ -379,22 +379,10 @@ func (d *actionTx) checkVersion(current int) error {
 }
 
 // withLatest adds the last action on the target to a conflict.
-func (d *actionTx) withLatest(c *Conflict) error {
-	var last int64
-	err := d.QueryRow(d.Ctx, `SELECT a.id FROM action_objects o JOIN actions a ON a.id = o.action_id
-		WHERE o.object_type = $1 AND o.object_id = $2 ORDER BY a.seq DESC LIMIT 1`,
-		d.targetType, d.act.Target).Scan(&last)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return c
-	}
-	if err != nil {
+func (d *actionTx) withLatest(c *Conflict) (err error) {
+	if c.Action, err = audit.LastOn(d.Ctx, d.Conn, d.targetType, d.act.Target); err != nil {
 		return err
 	}
-	action, err := audit.ByKey(d.Ctx, d.Conn, last)
-	if err != nil {
-		return err
-	}
-	c.Action = &action
 	return c
 }
 

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -108,17 +107,11 @@ func (d *actionTx) undo(number int64) error {
 // restoreDeletion restores the replies below the messages that an undo restores.
 // It returns a Conflict if an action deleted the parent of a restored message since.
 // It looks at the topmost messages: the others came back with those above them.
-// A parent that came deleted was so before, too.
 func (d *actionTx) restoreDeletion(id int64) error {
 	if err := d.restoreLateReplies(id); err != nil {
 		return err
 	}
-	return d.refuseDeleted(`SELECT p.message_id, p.deleted_action FROM (SELECT tree_id, object_id FROM action_objects
-			WHERE action_id = $1 AND aspect = 'deletion' AND before->>'root' = object_id::text
-			ORDER BY tree_id, object_id) o
-		JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id AND NOT m.deleted
-		JOIN messages p ON p.tree_id = m.tree_id AND p.message_id = m.parent_id AND p.deleted
-			AND p.deleted_action IS NOT NULL LIMIT 1`, d.id)
+	return d.refuseDeleted(selection.DeletedAboveSQL, d.id)
 }
 
 // mayUndo checks that the actor may undo the action and that it is undoable.
@@ -159,18 +152,9 @@ func (d *actionTx) lockObjects(id int64, action Action) error {
 		}
 	}
 	d.label = action.TargetLabel
-	touched, inParts := selection.TouchedSQL, d.only(deletionAspect, banAspect, stateAspect)
-	if d.only(deletionAspect) {
-		touched = selection.TouchedByDeletionSQL
-	}
-	if !inParts { // the raters of changed feedback must not be banned meanwhile (lockRater)
-		if _, err := d.exec(`SELECT FROM users WHERE user_id IN (SELECT right(aspect, 36)::uuid FROM action_objects
-			WHERE action_id = $1 AND aspect ~ '^(label|reaction|report):') ORDER BY user_id FOR SHARE`, id); err != nil {
-			return err
-		}
-	}
-	if _, err := d.exec("SELECT FROM trees WHERE tree_id IN (SELECT tree_id FROM ("+touched+
-		") w) ORDER BY tree_id FOR UPDATE", id); err != nil {
+	inParts := d.only(deletionAspect, banAspect, stateAspect)
+	touched, err := selection.LockUndone(d.Ctx, d.Conn, id, d.only(deletionAspect), inParts)
+	if err != nil {
 		return err
 	}
 	if inParts {
@@ -312,21 +296,15 @@ func (feedbackAspect) undo(d *actionTx, id int64) error {
 // laterThan returns a Conflict with the later action that changed the same aspect
 // of the same object.
 func (d *actionTx) laterThan(id int64, objectType string, object uuid.UUID, aspect string) error {
-	// The chain has the order of commits. An action takes its id before its locks, so
-	// that one with a lower id may have been the later one.
-	var later int64
-	err := d.QueryRow(d.Ctx, `SELECT a.id FROM action_objects o JOIN actions a ON a.id = o.action_id
-		WHERE o.object_type = $1 AND o.object_id = $2 AND o.aspect = $3
-			AND a.seq > (SELECT seq FROM actions WHERE id = $4)
-		ORDER BY a.seq DESC LIMIT 1`, objectType, object, aspect, id).Scan(&later)
-	if errors.Is(err, pgx.ErrNoRows) {
+	later, err := audit.LaterThan(d.Ctx, d.Conn, id, objectType, object, aspect)
+	switch {
+	case err != nil:
+		return err
+	case later == nil:
 		return &Conflict{Why: "An import has changed this " + objectType + " since (" + object.String() +
 			"), so that it cannot be put back as it was."}
 	}
-	if err != nil {
-		return err
-	}
-	return d.standsInTheWay(later, "A later change blocks this:")
+	return inTheWay(*later, "A later change blocks this:")
 }
 
 // standsInTheWay returns a Conflict with the action of an id in the database.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -139,6 +140,35 @@ func ByKeyAfterWrite(ctx context.Context, pool *pgxpool.Pool, key int64) (action
 		return err
 	})
 	return action, err
+}
+
+// LastOn returns the last action on an object, nil if there is none.
+func LastOn(ctx context.Context, c db.Conn, objectType string, object uuid.UUID) (*Action, error) {
+	return last(ctx, c, "o.object_type = $1 AND o.object_id = $2", objectType, object)
+}
+
+// LaterThan returns the last action after another one that changed an aspect of an object,
+// nil if there is none. The chain has the order of commits: an action takes its id before
+// its locks, so that one with a lower id may have been the later one.
+func LaterThan(
+	ctx context.Context, c db.Conn, key int64, objectType string, object uuid.UUID, aspect string,
+) (*Action, error) {
+	return last(ctx, c, `o.object_type = $1 AND o.object_id = $2 AND o.aspect = $3
+		AND a.seq > (SELECT seq FROM actions WHERE id = $4)`, objectType, object, aspect, key)
+}
+
+func last(ctx context.Context, c db.Conn, where string, args ...any) (*Action, error) {
+	var key int64
+	err := c.QueryRow(ctx, "SELECT a.id FROM action_objects o JOIN actions a ON a.id = o.action_id WHERE "+where+
+		" ORDER BY a.seq DESC LIMIT 1", args...).Scan(&key)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	action, err := ByKey(ctx, c, key)
+	return &action, err
 }
 
 func one(ctx context.Context, c db.Conn, column string, value int64) (Action, error) {

@@ -28,6 +28,34 @@ const TouchedByDeletionSQL = `SELECT tree_id, object_id AS message_id FROM actio
 		WHERE action_id = $1 AND object_type = 'message' AND aspect = 'deletion'
 	UNION ALL SELECT tree_id, message_id FROM late_replies WHERE action_id = $1`
 
+// DeletedAboveSQL selects a message above one that the undo of action $1 restores, and the
+// action that deleted it. A message that came deleted was so before, too.
+const DeletedAboveSQL = `SELECT p.message_id, p.deleted_action FROM (SELECT tree_id, object_id FROM action_objects
+		WHERE action_id = $1 AND aspect = 'deletion' AND before->>'root' = object_id::text
+		ORDER BY tree_id, object_id) o
+	JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id AND NOT m.deleted
+	JOIN messages p ON p.tree_id = m.tree_id AND p.message_id = m.parent_id AND p.deleted
+		AND p.deleted_action IS NOT NULL LIMIT 1`
+
+// LockUndone locks the trees of the messages whose counts the undo of an action may change,
+// and returns the query for these messages. deletes says that the action did nothing else
+// than to delete, noFeedback that it changed no labels, reactions and reports: otherwise
+// their raters are locked too, so that they are not banned meanwhile.
+func LockUndone(ctx context.Context, c db.Conn, action int64, deletes, noFeedback bool) (touched string, err error) {
+	if touched = TouchedSQL; deletes {
+		touched = TouchedByDeletionSQL
+	}
+	if !noFeedback {
+		if _, err := c.Exec(ctx, `SELECT FROM users WHERE user_id IN (SELECT right(aspect, 36)::uuid FROM action_objects
+			WHERE action_id = $1 AND aspect ~ '^(label|reaction|report):') ORDER BY user_id FOR SHARE`, action); err != nil {
+			return "", err
+		}
+	}
+	_, err = c.Exec(ctx, "SELECT FROM trees WHERE tree_id IN (SELECT tree_id FROM ("+touched+
+		") w) ORDER BY tree_id FOR UPDATE", action)
+	return touched, err
+}
+
 const ofBannedSQL = "SELECT object_id FROM action_objects WHERE action_id = $1 AND aspect = 'ban'"
 
 // KindOf returns the kind of a bulk act in the log and, for the kind List, the list. It
