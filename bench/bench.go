@@ -67,6 +67,8 @@ var sections = []section{
 	{"cursor", (*bench).measureCursors},
 	{"search", (*bench).measureSearch},
 	{"try", (*bench).measureTry},
+	{"insights", (*bench).measureInsights},
+	{"export", (*bench).measureExport},
 	{"verify", (*bench).measureVerify},
 }
 

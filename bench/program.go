@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -67,11 +68,55 @@ func (p *program) command(args ...string) *exec.Cmd {
 
 // run runs a command and returns its time, the start of the process included.
 func (p *program) run(args ...string) (time.Duration, error) {
+	took, _, err := p.watched(args...)
+	return took, err
+}
+
+// watched runs a command as run does, and also returns the bytes of memory that its
+// process had at its peak; 0 where the system has no /proc.
+func (p *program) watched(args ...string) (took time.Duration, peak int64, err error) {
+	command := p.command(args...)
+	var out bytes.Buffer
+	command.Stdout, command.Stderr = &out, &out
 	began := time.Now()
-	if out, err := p.command(args...).CombinedOutput(); err != nil {
-		return 0, fmt.Errorf("treewarden %s: %w: %.500s", strings.Join(args, " "), err, out)
+	ended := make(chan error, 1)
+	if err := command.Start(); err != nil {
+		return 0, 0, err
 	}
-	return time.Since(began), nil
+	go func() { ended <- command.Wait() }()
+	// What the system says after the end counts this process too, from before the exec.
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for {
+		select {
+		case err := <-ended:
+			if err != nil {
+				err = fmt.Errorf("treewarden %s: %w: %.500s", strings.Join(args, " "), err, out.Bytes())
+			}
+			return time.Since(began), peak, err
+		case <-look.C:
+			peak = max(peak, peakOf(command.Process.Pid))
+		}
+	}
+}
+
+var peakLine = regexp.MustCompile(`(?m)^VmHWM:\s*(\d+) kB$`)
+
+// peakOf returns the most memory that a process has had so far, or 0 if that is unknown.
+func peakOf(process int) int64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", process))
+	if err != nil {
+		return 0
+	}
+	match := peakLine.FindSubmatch(status)
+	if match == nil {
+		return 0
+	}
+	kilobytes, err := strconv.ParseInt(string(match[1]), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return kilobytes << 10
 }
 
 func (p *program) stop() {

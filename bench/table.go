@@ -75,6 +75,13 @@ func (t *table) rate(figure string, legacy, ours, atLeast float64, how string) {
 		Ratio: times(ratio), Target: fmt.Sprintf("≥ %g×", atLeast), Holds: verdictOf(ratio >= atLeast), How: how})
 }
 
+// memory adds a figure of bytes; 0 means that they are unknown.
+func (t *table) memory(figure string, bytes int64, how string) {
+	if bytes > 0 {
+		t.add(row{Figure: figure, Ours: fmt.Sprintf("%d MB", bytes>>20), How: how})
+	}
+}
+
 // missed returns the names of the figures that miss their target.
 func (t *table) missed() []string {
 	var names []string

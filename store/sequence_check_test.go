@@ -44,6 +44,22 @@ func (q *sequence) check() {
 	}
 }
 
+// checkInsights counts the figures of the insights, and compares them with what another
+// method counts.
+func (q *sequence) checkInsights() {
+	q.t.Helper()
+	access, err := q.Insights(store.CommandLine)
+	if err != nil {
+		q.fail("the insights: %v", err)
+	}
+	if err := access.Count(ctx); err != nil {
+		q.fail("count the insights: %v", err)
+	}
+	if check, err := access.Verify(ctx); err != nil || len(check.Found) > 0 || check.Rows == 0 {
+		q.fail("the insights: %+v, %v", check, err)
+	}
+}
+
 // row returns the expected row of a user on a board, the counts, and the messages
 // that gave each signal.
 func (o *oracle) row(user uuid.UUID, within func(*time.Time) bool, formula scoring.Formula) (store.BoardRow,

@@ -38,6 +38,7 @@ func TestCountersInRandomSequences(t *testing.T) {
 		if err != nil || strings.Contains(strings.Join(differences, "\n"), "the figures of the queue") {
 			q.fail("the figures of the queue: %v, %v", differences, err)
 		}
+		q.checkInsights()
 		for name := range q.succeeded {
 			done[name] = true
 		}

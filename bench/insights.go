@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"treewarden/policy"
+	"treewarden/scoring"
+	"treewarden/store"
+	"treewarden/store/figures"
+	"treewarden/store/insights"
+)
+
+// measureInsights times the count of the figures, its check, and the pages that show
+// them. The page of the queue gets 100,000 open cases.
+func (b *bench) measureInsights(ctx context.Context) error {
+	if err := b.openCases(ctx); err != nil {
+		return err
+	}
+	counting, err := b.countInsights(ctx)
+	if err != nil {
+		return err
+	}
+	b.within("figures of the insights counted, in the background", counting, 0, "treewarden insights count")
+	verifying, err := b.web.run("insights", "verify")
+	if err != nil {
+		return err
+	}
+	b.within("figures of the insights counted by another method, and compared", verifying, 0, "treewarden insights verify")
+	return b.insightPages(ctx)
+}
+
+// countInsights returns the time of a count. The program that serves the pages may be
+// about one already, and then the command leaves it to that: it is repeated until it has
+// counted itself.
+func (b *bench) countInsights(ctx context.Context) (time.Duration, error) {
+	for {
+		began := time.Now()
+		took, err := b.web.run("insights", "count")
+		if err != nil {
+			return 0, err
+		}
+		counted, err := column[bool](ctx, b.ours, "SELECT as_of >= $1 FROM insight_state", began)
+		if err != nil {
+			return 0, err
+		}
+		if len(counted) > 0 && counted[0] {
+			return took, nil
+		}
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// insightPages times what each page reads, and the whole page.
+func (b *bench) insightPages(ctx context.Context) error {
+	access, err := b.store.Insights(store.CommandLine)
+	if err != nil {
+		return err
+	}
+	since := b.end.AddDate(0, -1, 0).Truncate(24 * time.Hour)
+	for _, page := range []struct {
+		name, read, path string
+		do               func() error
+	}{
+		{"the queue, a month", "store.QueueFigures", "/insights?since=" + since.Format(time.DateOnly), func() error {
+			_, err := b.store.QueueFigures(ctx, store.CommandLine, figures.Filter{Since: &since})
+			return err
+		}},
+		{"toxicity by deletion", "insights.Outputs", "/insights/toxicity", func() error {
+			_, err := access.Outputs(ctx, insights.ByDeleted, "")
+			return err
+		}},
+		{"toxicity by language", "insights.Outputs", "/insights/toxicity?by=lang", func() error {
+			_, err := access.Outputs(ctx, insights.ByLang, "")
+			return err
+		}},
+		{"correlations", "insights.Correlations", "/insights/correlations", func() error {
+			_, err := access.Correlations(ctx, "", insights.All)
+			return err
+		}},
+		{"contributors", "insights.Contributors", "/insights/contributors", func() error {
+			_, err := access.Contributors(ctx, insights.AnyRole, string(scoring.Total), insights.DefaultTop)
+			return err
+		}},
+	} {
+		took, err := b.inTurns(200, 20*time.Second, func(int) error { return page.do() },
+			func(int) error { return b.web.page(ctx, b.keys[policy.Admin], http.MethodGet, page.path) })
+		if err != nil {
+			return fmt.Errorf("insights of %s: %w", page.name, err)
+		}
+		for i, how := range []string{page.read, "GET " + page.path} {
+			what := []string{"read", "page over HTTP"}[i]
+			b.within(fmt.Sprintf("insights, %s, %s, p50", page.name, what), took[i].median(), 0, how)
+			b.within(fmt.Sprintf("insights, %s, %s, p99", page.name, what), took[i].percentile(99), time.Second, how)
+		}
+	}
+	return nil
+}
