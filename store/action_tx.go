@@ -157,6 +157,7 @@ func (s *Store) perform(
 		if err != nil {
 			return err
 		}
+		defer update.Close()
 		defer func() { s.boards.Mark(update.Changed) }()
 		d := &actionTx{
 			Pipe: db.Pipe{Conn: c, Ctx: ctx}, store: s, actor: actor, act: act, kind: kind, aspects: kind.aspects,

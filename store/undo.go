@@ -175,8 +175,9 @@ func (d *actionTx) only(some ...columnAspect) bool {
 // watchParts makes the counters follow the parts of the counts that an undo of bans, of
 // deletions and of the states of trees changes. To count all would take much longer.
 func (d *actionTx) watchParts(id int64) error {
-	if slices.Contains(d.aspects, aspect(deletionAspect)) {
-		if err := d.watchDeletion(selection.TouchedByDeletionSQL, id); err != nil {
+	if slices.Contains(d.aspects, aspect(deletionAspect)) && !d.act.Preview { // a preview is rolled back
+		if err := d.update.WatchRestored(d.Ctx, d.Conn, d.store.pool, d.at, selection.TouchedByDeletionSQL,
+			selection.StayDeletedSQL, id); err != nil {
 			return err
 		}
 	}
@@ -197,15 +198,6 @@ func (d *actionTx) watchParts(id int64) error {
 		}
 	}
 	return nil
-}
-
-// watchDeletion is watch for a change of nothing but the deletion of messages. It
-// counts what depends on that.
-func (d *actionTx) watchDeletion(query string, args ...any) error {
-	if d.act.Preview {
-		return nil // a preview is rolled back
-	}
-	return d.update.WatchDeletion(d.Ctx, d.Conn, d.at, query, args...)
 }
 
 // restoreLateReplies restores the messages that arrived below a deleted message

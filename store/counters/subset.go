@@ -27,7 +27,9 @@ type Subset struct {
 // watchedSubset is a subset that a transaction watches.
 type watchedSubset struct {
 	Subset
-	args []any
+	args     []any
+	messages int            // of a deletion: their number
+	ahead    <-chan *Update // gets the counts at the end, if they are made in the meantime
 }
 
 // hourly are the groups of counters: author and hour.
@@ -48,7 +50,11 @@ func newSubset(with string, columns, branches []string) Subset {
 // all, such as most labels, are not grouped. Signals before a
 // time ($4) count without a date, and before another one ($5) by day: for many
 // messages, most groups would be hours that no row is kept for.
-var deletionSubset = func() Subset {
+var deletionSubset = deletionSubsetOf("m.deleted, m.deleted_at, m.deleted_root")
+
+// deletionSubsetOf returns deletionSubset for messages in a state: the columns deleted,
+// deleted_at and deleted_root.
+func deletionSubsetOf(state string) Subset {
 	hourly := []string{hourly[0], "CASE WHEN {at} < $4 THEN '-infinity' WHEN {at} < $5 " +
 		"THEN date_trunc('day', {at}, 'UTC') ELSE " + hourly[1] + " END"}
 	counted := append(slices.Clone(LegacyColumns), "deleted")
@@ -68,13 +74,13 @@ var deletionSubset = func() Subset {
 	}
 	return newSubset(`WITH touched_messages AS MATERIALIZED (SELECT
 			m.tree_id, m.message_id, m.parent_id, m.user_id, m.created_date,
-			m.review_result, m.review_at, m.deleted, m.deleted_at, m.deleted_root
+			m.review_result, m.review_at, `+state+`
 			FROM `+touched+` WHERE m.user_id IS NOT NULL),
 		counting AS MATERIALIZED (SELECT m.*, e.red_flags, e.dismissed_flags, e.upvotes, e.downvotes
 			FROM touched_messages m LEFT `+on("emoji_aggregates", "e")+`
 			WHERE NOT m.deleted AND (e.message_id IS NOT NULL OR `+hasReaction+`))
 		`, counted, branches)
-}()
+}
 
 // FeedbackSubset is the part from the feedback of users ($1), which their ban affects.
 var FeedbackSubset = func() Subset {
@@ -117,7 +123,7 @@ func (t *Update) WatchSubset(ctx context.Context, c db.Conn, f Subset, args ...a
 	if len(t.known) > 0 {
 		return errWatchedTwice
 	}
-	t.subsets = append(t.subsets, watchedSubset{f, args})
+	t.subsets = append(t.subsets, watchedSubset{Subset: f, args: args})
 	return t.countSubset(ctx, c, t.subsets[len(t.subsets)-1], -1)
 }
 

@@ -79,15 +79,22 @@ type Update struct {
 	threshold *Threshold
 	// ToxicFrom is the threshold of toxicity of the counters.
 	ToxicFrom float64
+	stop      context.CancelFunc // ends the count of WatchRestored; nil if there is none
 }
 
-// Begin returns an Update for a transaction. The caller publishes Changed.
+// Begin returns an Update for a transaction. The caller publishes Changed, and closes it
+// if it watches what is restored.
 func Begin(ctx context.Context, c db.Conn, threshold *Threshold) (*Update, error) {
-	toxicFrom, err := threshold.Read(ctx, c)
-	return &Update{
-		threshold: threshold, ToxicFrom: toxicFrom, counted: map[slot]*scoring.Counters{}, known: map[uuid.UUID]bool{},
-		languageCounts: map[userLanguage]int64{},
-	}, err
+	t := newUpdate()
+	t.threshold = threshold
+	var err error
+	t.ToxicFrom, err = threshold.Read(ctx, c)
+	return t, err
+}
+
+func newUpdate() *Update {
+	return &Update{counted: map[slot]*scoring.Counters{}, known: map[uuid.UUID]bool{},
+		languageCounts: map[userLanguage]int64{}}
 }
 
 // AddMessages adds n, which may be negative, to a user's messages in a language.
@@ -210,6 +217,9 @@ func (t *Update) Settle(ctx context.Context, tx db.Conn, batch *pgx.Batch, now t
 		return err
 	}
 	for _, f := range t.subsets {
+		if t.addAhead(f) {
+			continue
+		}
 		if err := t.countSubset(ctx, tx, f, 1); err != nil {
 			return err
 		}

@@ -28,6 +28,13 @@ const TouchedByDeletionSQL = `SELECT tree_id, object_id AS message_id FROM actio
 		WHERE action_id = $1 AND object_type = 'message' AND aspect = 'deletion'
 	UNION ALL SELECT tree_id, message_id FROM late_replies WHERE action_id = $1`
 
+// StayDeletedSQL tells whether some of these messages are deleted after the undo of action
+// $1 too: they were so before it, or another action deleted the reply since.
+const StayDeletedSQL = `SELECT EXISTS (SELECT FROM action_objects WHERE action_id = $1 AND object_type = 'message'
+		AND aspect = 'deletion' AND before->>'deleted' = 'true')
+	OR EXISTS (SELECT FROM late_replies l JOIN messages m ON m.tree_id = l.tree_id AND m.message_id = l.message_id
+		WHERE l.action_id = $1 AND m.deleted AND m.deleted_action IS DISTINCT FROM $1)`
+
 // DeletedAboveSQL selects a message above one that the undo of action $1 restores, and the
 // action that deleted it. A message that came deleted was so before, too.
 const DeletedAboveSQL = `SELECT p.message_id, p.deleted_action FROM (SELECT tree_id, object_id FROM action_objects
