@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"net/url"
 	"strconv"
 
 	"github.com/gofiber/fiber/v2"
@@ -56,6 +57,25 @@ func (p correlationsPage) R(c insights.Cell) string {
 		return "–"
 	}
 	return signed(*c.R, 3)
+}
+
+// CellLink returns the address of the messages of a cell; "" if no filter finds them.
+func (p correlationsPage) CellLink(c insights.Cell) string {
+	filter := outputFilter(p.Figures.Model, c.Output)
+	if filter == "" || c.N == 0 {
+		return ""
+	}
+	q := url.Values{"classifier": {filter}, "label": {c.Label + ">=0"}, "deleted": {"include"}}
+	switch p.Figures.Scope {
+	case insights.Deleted:
+		q.Set("deleted", "only")
+	case insights.Retained:
+		q.Set("deleted", "exclude")
+	}
+	if p.Person.ActsOn() != nil {
+		q.Set("lang", allLanguages) // the list would show only their own
+	}
+	return "/messages?" + q.Encode()
 }
 
 // heatMap is a table of figures in colours, drawn as SVG (partials/heatmap). Its size is

@@ -108,17 +108,26 @@ func (p toxicityPage) GroupLink(key string) string {
 }
 
 // withOutput returns the filter of the messages that have the output that most of a group
-// have; "" if the filter's grammar has no way to write its name.
+// have; "" if there is no such filter.
 func withOutput(model string, g insights.OutputGroup) string {
 	for _, m := range g.Means {
-		name := model + "." + m.Output
-		filter := name + "<=1e300" // any number
-		if m.N == g.N() && name == strings.TrimSpace(name) && !strings.ContainsAny(name, "<>=") &&
-			!strings.Contains(m.Output, ".") && len([]rune(filter)) <= 200 {
+		if filter := outputFilter(model, m.Output); m.N == g.N() && filter != "" {
 			return filter
 		}
 	}
 	return ""
+}
+
+// outputFilter returns the filter of the messages that have an output; "" if the filter's
+// grammar has no way to write its name.
+func outputFilter(model, output string) string {
+	name := model + "." + output
+	filter := name + "<=1e300" // any number
+	if name != strings.TrimSpace(name) || strings.ContainsAny(name, "<>=") || strings.Contains(output, ".") ||
+		len([]rune(filter)) > 200 {
+		return ""
+	}
+	return filter
 }
 
 // Mean writes a mean.

@@ -88,6 +88,18 @@ func (b *bench) insightPages(ctx context.Context) error {
 			_, err := access.Contributors(ctx, insights.AnyRole, string(scoring.Total), insights.DefaultTop)
 			return err
 		}},
+		{"the collection, users by month", "insights.Collection", "/insights/collection?of=users&by=month", func() error {
+			_, err := access.Collection(ctx, "users", "month", string(scoring.Total), "")
+			return err
+		}},
+		{"raters", "insights.Raters", "/insights/raters", func() error {
+			_, err := access.Raters(ctx, "", "")
+			return err
+		}},
+		{"staff, a month", "insights.Staff", "/insights/staff?since=" + since.Format(time.DateOnly), func() error {
+			_, err := access.Staff(ctx, figures.StaffFilter{Since: &since})
+			return err
+		}},
 	} {
 		took, err := b.inTurns(200, 20*time.Second, func(int) error { return page.do() },
 			func(int) error { return b.web.page(ctx, b.keys[policy.Admin], http.MethodGet, page.path) })
