@@ -58,9 +58,6 @@ func (e exportView) Size() string {
 // Sum returns the SHA-256 of the file, or "".
 func (e exportView) Sum() string { return orEmpty(e.SHA256) }
 
-// ShortSum returns the beginning of Sum.
-func (e exportView) ShortSum() string { return e.Sum()[:min(12, len(e.Sum()))] }
-
 // Percent returns how much of the messages the export has looked at.
 func (e exportView) Percent() int64 { return 100 * e.Done / max(1, e.Total) }
 

@@ -254,8 +254,12 @@ func (s *Store) ListByID(ctx context.Context, actor Actor, id uuid.UUID) (lists.
 func (s *Store) ListItems(
 	ctx context.Context, actor Actor, list uuid.UUID, f lists.ItemFilter,
 ) (List[lists.Item], error) {
-	if _, err := s.ListByID(ctx, actor, list); err != nil {
+	l, err := s.ListByID(ctx, actor, list)
+	if err != nil {
 		return List[lists.Item]{}, err
+	}
+	if l.Items <= lists.Short {
+		f.CutAfter = 0
 	}
 	return lists.Items(ctx, s.pool, s.searcher, list, f)
 }

@@ -229,8 +229,12 @@ type ItemFilter struct {
 	db.Page
 }
 
-// PageTime is the time after which the console cuts a page of the items in a state.
-const PageTime = 20 * time.Millisecond
+// PageTime is the time after which the console cuts a page of the items in a state, if the
+// list is longer than Short.
+const (
+	PageTime = 20 * time.Millisecond
+	Short    = 5000
+)
 
 // inOrder is the order of items.
 var inOrder = db.Order{Name: "items", Desc: true, Keys: []db.Key{{Expr: "i.item_id", Typ: "bigint"}}}
