@@ -52,7 +52,7 @@ func (d *actionTx) delete(c selection.Chosen) error {
 	if d.act.Preview || len(c.Messages) == 0 {
 		return nil
 	}
-	if err := d.update.Delete(d.Ctx, d.Conn, c.Trees, c.Messages, c.Authors, d.at); err != nil {
+	if err := d.update.Delete(d.Ctx, d.Conn, d.store.pool, c.Trees, c.Messages, c.Authors, d.at); err != nil {
 		return err
 	}
 	return db.InParts(len(c.Messages), d.act.Progress, func(from, to int) error {

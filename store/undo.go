@@ -111,6 +111,9 @@ func (d *actionTx) restoreDeletion(id int64) error {
 	if err := d.restoreLateReplies(id); err != nil {
 		return err
 	}
+	if d.update.NoneStay() { // StayDeletedSQL has looked for it
+		return nil
+	}
 	return d.refuseDeleted(selection.DeletedAboveSQL, d.id)
 }
 

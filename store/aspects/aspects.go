@@ -190,12 +190,12 @@ func (a Column) undoSQL(where string) string {
 	chosen := fmt.Sprintf(`chosen AS (SELECT object_id AS id, tree_id, %s AS s, after AS last FROM %s%s
 		ORDER BY tree_id, object_id)`, a.standing("before"), a.loggedSQL("$2"), where)
 	if a.Ended == "" {
-		// An object that is as the action left it has its state before the undo in the log, so
-		// that its row is read once.
+		// An object that is as the action left it has its states before and after the undo in
+		// the log, so that its row is read once, and its state written once.
 		return fmt.Sprintf(`WITH %[1]s,
 			changed AS (UPDATE %[2]s o SET %[3]s, version = o.version + 1 FROM chosen
 				WHERE %[4]s AND %[5]s IS NOT DISTINCT FROM chosen.last
-				RETURNING chosen.id, chosen.tree_id, chosen.last AS before, %[5]s AS after),
+				RETURNING chosen.id, chosen.tree_id, chosen.last AS before, chosen.s AS after),
 			logged AS (%[6]s RETURNING object_id)
 			SELECT (SELECT count(*) FROM logged), CASE WHEN (SELECT count(*) FROM changed) < (SELECT count(*) FROM chosen)
 				THEN (SELECT chosen.id FROM chosen JOIN %[2]s o ON %[4]s WHERE %[5]s IS DISTINCT FROM chosen.last LIMIT 1) END`,

@@ -7,15 +7,17 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"treewarden/store/db"
 )
 
-// Delete counts a deletion of messages, none of which is deleted, before it is
-// made. authors are those of the messages that it aims at, and at is its time. The
-// trees of the messages are locked already.
+// Delete counts a deletion of messages, none of which is deleted, before it is made, many
+// of them on another connection of pool. authors are those of the messages that it aims
+// at, and at is its time. The trees of the messages are locked already. Close ends the
+// count if the transaction fails.
 func (t *Update) Delete(
-	ctx context.Context, c db.Conn, trees, messages, authors []uuid.UUID, at time.Time,
+	ctx context.Context, c db.Conn, pool *pgxpool.Pool, trees, messages, authors []uuid.UUID, at time.Time,
 ) error {
 	if len(t.known) > 0 {
 		return errWatchedTwice
@@ -25,7 +27,13 @@ func (t *Update) Delete(
 	for _, author := range authors {
 		t.addDeletion(author, pgtype.Timestamptz{Time: at, Valid: true}, 1)
 	}
-	return t.countSubset(ctx, c, t.deletionOf(trees, messages, at), -1)
+	of := t.deletionOf(trees, messages, at)
+	if len(messages) < manyMessages {
+		return t.countSubset(ctx, c, of, -1)
+	}
+	of.Subset, of.ahead = presentSubset, t.countAhead(ctx, pool, of, "", nil)
+	t.deleted = append(t.deleted, of)
+	return db.SortInMemory(ctx, c)
 }
 
 // WatchDeletion makes the counters follow messages whose deletion changes in any

@@ -28,8 +28,8 @@ type Subset struct {
 type watchedSubset struct {
 	Subset
 	args     []any
-	messages int            // of a deletion: their number
-	ahead    <-chan *Update // gets the counts at the end, if they are made in the meantime
+	messages int    // of a deletion: their number
+	ahead    *ahead // the counts at the end, if they are made in the meantime
 }
 
 // hourly are the groups of counters: author and hour.

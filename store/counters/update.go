@@ -79,7 +79,9 @@ type Update struct {
 	threshold *Threshold
 	// ToxicFrom is the threshold of toxicity of the counters.
 	ToxicFrom float64
-	stop      context.CancelFunc // ends the count of WatchRestored; nil if there is none
+	stops     []context.CancelFunc // end the counts on second connections
+	restored  *ahead               // that of WatchRestored
+	deleted   []watchedSubset      // those of Delete
 }
 
 // Begin returns an Update for a transaction. The caller publishes Changed, and closes it
@@ -217,10 +219,18 @@ func (t *Update) Settle(ctx context.Context, tx db.Conn, batch *pgx.Batch, now t
 		return err
 	}
 	for _, f := range t.subsets {
-		if t.addAhead(f) {
+		if f.ahead.add(t, 1) {
 			continue
 		}
 		if err := t.countSubset(ctx, tx, f, 1); err != nil {
+			return err
+		}
+	}
+	for _, f := range t.deleted {
+		if f.ahead.add(t, -1) {
+			continue
+		}
+		if err := t.countSubset(ctx, tx, f, -1); err != nil {
 			return err
 		}
 	}
@@ -229,6 +239,6 @@ func (t *Update) Settle(ctx context.Context, tx db.Conn, batch *pgx.Batch, now t
 			return err
 		}
 	}
-	t.Write(batch, now, len(t.known)+len(t.subsets)+len(t.counted) > 0)
+	t.Write(batch, now, len(t.known)+len(t.subsets)+len(t.deleted)+len(t.counted) > 0)
 	return nil
 }

@@ -29,11 +29,16 @@ const TouchedByDeletionSQL = `SELECT tree_id, object_id AS message_id FROM actio
 	UNION ALL SELECT tree_id, message_id FROM late_replies WHERE action_id = $1`
 
 // StayDeletedSQL tells whether some of these messages are deleted after the undo of action
-// $1 too: they were so before it, or another action deleted the reply since.
+// $1 too, or below a message that another action deleted. They were deleted before it, or
+// another action deleted the reply since.
 const StayDeletedSQL = `SELECT EXISTS (SELECT FROM action_objects WHERE action_id = $1 AND object_type = 'message'
 		AND aspect = 'deletion' AND before->>'deleted' = 'true')
 	OR EXISTS (SELECT FROM late_replies l JOIN messages m ON m.tree_id = l.tree_id AND m.message_id = l.message_id
-		WHERE l.action_id = $1 AND m.deleted AND m.deleted_action IS DISTINCT FROM $1)`
+		WHERE l.action_id = $1 AND m.deleted AND m.deleted_action IS DISTINCT FROM $1)
+	OR EXISTS (SELECT FROM (SELECT tree_id, object_id FROM action_objects
+		WHERE action_id = $1 AND object_type = 'message' AND aspect = 'deletion' ORDER BY tree_id, object_id) o
+		JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id AND m.deleted_root = m.message_id
+		JOIN messages p ON p.tree_id = m.tree_id AND p.message_id = m.parent_id AND p.deleted_action <> $1)`
 
 // DeletedAboveSQL selects a message above one that the undo of action $1 restores, and the
 // action that deleted it. A message that came deleted was so before, too.
