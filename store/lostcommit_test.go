@@ -19,8 +19,9 @@ import (
 )
 
 // losingProxy forwards the traffic between a store and its database. When it is
-// armed, it cuts the connection instead of forwarding the answer to a COMMIT, and
-// may take no further connection.
+// armed, it cuts the connection instead of forwarding the answer to the COMMIT of a
+// transaction that inserted something, and may take no further connection. The boards
+// commit transactions in the background that only read.
 type losingProxy struct {
 	listener       net.Listener
 	armed, forGood atomic.Bool
@@ -59,10 +60,12 @@ func newLosingProxy(t *testing.T, config *pgx.ConnConfig) *losingProxy {
 func (p *losingProxy) answer(client, server net.Conn) {
 	defer client.Close()
 	defer server.Close()
-	piece := make([]byte, 64<<10)
+	piece, wrote := make([]byte, 64<<10), false
 	for {
 		n, err := server.Read(piece)
-		if bytes.Contains(piece[:n], []byte("COMMIT\x00")) && p.armed.CompareAndSwap(true, false) {
+		wrote = wrote || bytes.Contains(piece[:n], []byte("INSERT 0 "))
+		committed := bytes.Contains(piece[:n], []byte("COMMIT\x00"))
+		if committed && wrote && p.armed.CompareAndSwap(true, false) {
 			if p.forGood.Load() {
 				_ = p.listener.Close()
 				p.open.Range(func(other, _ any) bool {
@@ -72,6 +75,7 @@ func (p *losingProxy) answer(client, server net.Conn) {
 			}
 			return
 		}
+		wrote = wrote && !committed
 		if n > 0 {
 			if _, err := client.Write(piece[:n]); err != nil {
 				return
