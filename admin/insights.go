@@ -50,20 +50,28 @@ const programItself = "program"
 func (q insightsQuery) filter(c *fiber.Ctx, actor store.Actor) (figures.Filter, error) {
 	f := figures.Filter{Since: q.Since, Until: dayEnd(c.Query("until"), q.Until), Step: q.Step}
 	f.Lang, f.Within = languageFilter(actor, q.Lang)
-	switch q.Moderator {
+	var err error
+	f.Moderator, err = personNamed(actor, "moderator", q.Moderator)
+	return f, err
+}
+
+// personNamed reads a parameter that names whose work is counted: "" for everybody's, me,
+// program for the program itself, or the id of a user.
+func personNamed(actor store.Actor, parameter, value string) (*uuid.UUID, error) {
+	switch value {
 	case "":
+		return nil, nil
 	case "me":
-		f.Moderator = &actor.UserID
+		return &actor.UserID, nil
 	case programItself:
-		f.Moderator = &uuid.Nil
-	default:
-		id, ok := parseID(q.Moderator)
-		if !ok {
-			return f, store.BadParameter{Name: "moderator", Malformed: "moderator is the id of a user, me or program."}
-		}
-		f.Moderator = &id
+		return &uuid.Nil, nil
 	}
-	return f, nil
+	id, ok := parseID(value)
+	if !ok {
+		return nil, store.BadParameter{Name: parameter,
+			Malformed: store.Malformed(parameter + " is the id of a user, me or program.")}
+	}
+	return &id, nil
 }
 
 // insightsPage shows figures.

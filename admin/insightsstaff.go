@@ -43,18 +43,9 @@ type staffFiguresPageQuery struct {
 // filter returns the filter that a person asked for.
 func (q staffFiguresQuery) filter(c *fiber.Ctx, actor store.Actor) (figures.StaffFilter, error) {
 	f := figures.StaffFilter{Since: q.Since, Until: dayEnd(c.Query("until"), q.Until), Kind: q.Kind, Step: q.Step}
-	switch q.Actor {
-	case "":
-	case "me":
-		f.Actor = &actor.UserID
-	case programItself:
-		f.Actor = &uuid.Nil
-	default:
-		id, ok := parseID(q.Actor)
-		if !ok {
-			return f, store.BadParameter{Name: "actor", Malformed: "actor is the id of a user, me or program."}
-		}
-		f.Actor = &id
+	var err error
+	if f.Actor, err = personNamed(actor, "actor", q.Actor); err != nil {
+		return f, err
 	}
 	if _, ok := store.KindNamed(q.Kind); q.Kind != "" && !ok {
 		return f, store.BadParameter{Name: "kind", Malformed: store.Malformed("There is no kind of action " + q.Kind + ".")}

@@ -90,3 +90,15 @@ func TestPhone(t *testing.T) {
 	b.click(".fold-toggle")
 	b.until("the scores and the profile are open", shown+" === 4")
 }
+
+// TestCurrentTabIsInSight opens the last tab of the insights on a phone: its name shows.
+func TestCurrentTabIsInSight(t *testing.T) {
+	w := demonstration(t)
+	b := signedIn(t, w, policy.Admin)
+	b.size(narrow)
+	for _, path := range []string{"/insights", "/insights/staff"} {
+		b.visit(path)
+		b.until(path+" shows its tab", `(() => { const tab = document.querySelector(".tabs [aria-current]").getBoundingClientRect();
+			return tab.left >= 0 && tab.right <= innerWidth })()`)
+	}
+}

@@ -239,25 +239,36 @@ func readGroups(ctx context.Context, c db.Conn, query db.Query, rest string) ([]
 	return all, err
 }
 
-// readPeriods reads the decisions by outcome and period. There are none from before the
-// first decision of all.
-func (q *Queue) readPeriods(ctx context.Context, c db.Conn, f Filter) error {
+// periodsOf returns when the periods of a time frame begin, at the earliest with the first
+// one of all, which a query returns, and their step: the one asked for, or the one that
+// fits. some reports whether there is a first one.
+func periodsOf(ctx context.Context, c db.Conn, firstSQL string, since, until time.Time, asked string) (
+	from time.Time, step string, some bool, err error) {
 	var first *time.Time
-	if err := c.QueryRow(ctx, "SELECT min(hour) FROM queue_hours").Scan(&first); err != nil {
-		return err
+	if err := c.QueryRow(ctx, firstSQL).Scan(&first); err != nil {
+		return since, "", false, err
 	}
-	since := q.Since
 	if first != nil && since.Before(*first) {
 		since = first.UTC()
 	}
-	q.Step = f.Step
-	if q.Step == "" {
-		q.Step = fitting(q.Until.Sub(since))
+	if asked == "" {
+		asked = fitting(until.Sub(since))
 	}
+	return since, asked, first != nil, nil
+}
+
+// readPeriods reads the decisions by outcome and period. There are none from before the
+// first decision of all.
+func (q *Queue) readPeriods(ctx context.Context, c db.Conn, f Filter) error {
+	since, step, some, err := periodsOf(ctx, c, "SELECT min(hour) FROM queue_hours", q.Since, q.Until, f.Step)
+	if err != nil {
+		return err
+	}
+	q.Step = step
 	query := f.query(*q, "date_trunc('"+q.Step+"', h.hour, 'UTC') AS start, h.outcome,\n\tsum(h.decided)::bigint AS decided", "")
 	const rest = "\nGROUP BY start, h.outcome ORDER BY start, h.outcome"
 	q.Queries[ByPeriod] = shown(query, rest)
-	if first == nil {
+	if !some {
 		return nil
 	}
 	places := map[time.Time]int{}

@@ -149,18 +149,11 @@ func (s *Staff) groups(ctx context.Context, c db.Conn, f StaffFilter, name, colu
 // readPeriods reads the actions by period and kind. There are no periods from before the
 // first action of all.
 func (s *Staff) readPeriods(ctx context.Context, c db.Conn, f StaffFilter) error {
-	var first *time.Time
-	if err := c.QueryRow(ctx, "SELECT min(at) FROM actions").Scan(&first); err != nil {
+	since, step, some, err := periodsOf(ctx, c, "SELECT min(at) FROM actions", s.Since, s.Until, f.Step)
+	if err != nil {
 		return err
 	}
-	since := s.Since
-	if first != nil && since.Before(*first) {
-		since = first.UTC()
-	}
-	s.Step = f.Step
-	if s.Step == "" {
-		s.Step = fitting(s.Until.Sub(since))
-	}
+	s.Step = step
 	type row struct {
 		Start time.Time
 		Kind  string
@@ -169,7 +162,7 @@ func (s *Staff) readPeriods(ctx context.Context, c db.Conn, f StaffFilter) error
 	rows, err := run[row](ctx, c, s, ByPeriod,
 		s.query(f, "date_trunc('"+s.Step+"', a.at, 'UTC') AS start, a.kind", ""),
 		"\nGROUP BY start, a.kind ORDER BY start, a.kind")
-	if err != nil || first == nil {
+	if err != nil || !some {
 		return err
 	}
 	places := map[time.Time]int{}

@@ -25,11 +25,11 @@
   on("submit", ".toast form", () => keepPlace(document.activeElement, true));
   on("submit", ".menu-items form", (_, form) => keepPlace(form, false));
 
-  // On a narrow window the navigation scrolls sideways to the current page.
-  const here = document.querySelector(".nav [aria-current]");
-  if (here) {
-    const nav = here.closest(".nav");
-    nav.scrollLeft = here.offsetLeft + here.offsetWidth / 2 - nav.clientWidth / 2;
+  // On a narrow window the navigation and the tabs scroll sideways to the current page.
+  for (const here of document.querySelectorAll(".nav [aria-current], .tabs [aria-current]")) {
+    const bar = here.closest(".nav, .tabs");
+    const [at, from] = [here.getBoundingClientRect(), bar.getBoundingClientRect()];
+    bar.scrollLeft += at.left + at.width / 2 - from.left - from.width / 2;
   }
 
   // A toast goes after a while, unless the person is at it.
