@@ -161,7 +161,7 @@ func (d *actionTx) lockObjects(id int64, action Action) error {
 		return err
 	}
 	if inParts {
-		return d.watchParts(id)
+		return d.watchParts(id, action.Affected.Messages)
 	}
 	return d.watch(touched, id)
 }
@@ -176,11 +176,12 @@ func (d *actionTx) only(some ...columnAspect) bool {
 }
 
 // watchParts makes the counters follow the parts of the counts that an undo of bans, of
-// deletions and of the states of trees changes. To count all would take much longer.
-func (d *actionTx) watchParts(id int64) error {
+// deletions and of the states of trees changes. To count all would take much longer. n is
+// about the number of messages.
+func (d *actionTx) watchParts(id, n int64) error {
 	if slices.Contains(d.aspects, aspect(deletionAspect)) && !d.act.Preview { // a preview is rolled back
-		if err := d.update.WatchRestored(d.Ctx, d.Conn, d.store.pool, d.at, selection.TouchedByDeletionSQL,
-			selection.StayDeletedSQL, id); err != nil {
+		if err := d.update.WatchRestored(d.Ctx, d.Conn, d.store.pool, d.at, n,
+			selection.TouchedByDeletionSQL, selection.StayDeletedSQL, id); err != nil {
 			return err
 		}
 	}

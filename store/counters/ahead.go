@@ -18,32 +18,28 @@ const manyMessages = 500
 var presentSubset = deletionSubsetOf("false AS deleted, NULL::timestamptz AS deleted_at, NULL::uuid AS deleted_root")
 
 // ahead is a count of many messages that are present, on a second connection, while the
-// transaction deletes or restores them. What they contribute then depends neither on the
+// transaction deletes them. What they contribute then depends neither on the
 // transaction nor on others, which wait for the locks of the trees.
 type ahead struct {
 	counts chan *Update // gets one: nil if there is no count
-	none   chan bool    // of a restoration: gets true if the query staying has returned false
-	isNone bool         // what none got
 }
 
 // WatchRestored is WatchDeletion for a change that restores all messages, unless the query
-// staying, with the same args, returns true: some of them stay deleted.
+// staying, with the same args, returns true: some of them stay deleted. n is about their
+// number.
 //
-// It counts what many messages will contribute on another connection of pool. Close ends
-// the count if the transaction fails.
+// It reads and counts many messages on another connection of pool, which sees them as they
+// were while the transaction changes them. Close ends that if the transaction fails.
 func (t *Update) WatchRestored(
-	ctx context.Context, c db.Conn, pool *pgxpool.Pool, now time.Time, query, staying string, args ...any,
+	ctx context.Context, c db.Conn, pool *pgxpool.Pool, now time.Time, n int64, query, staying string, args ...any,
 ) error {
-	before := len(t.subsets)
-	if err := t.WatchDeletion(ctx, c, now, query, args...); err != nil {
-		return err
+	if n >= manyMessages && len(t.known) == 0 {
+		if second := acquire(ctx, pool); second != nil {
+			t.restored = t.watchAhead(ctx, second, now, query, staying, args)
+			return db.SortInMemory(ctx, c)
+		}
 	}
-	if len(t.subsets) == before || t.subsets[before].messages < manyMessages {
-		return nil
-	}
-	t.subsets[before].ahead = t.countAhead(ctx, pool, t.subsets[before], staying, args)
-	t.restored = t.subsets[before].ahead
-	return db.SortInMemory(ctx, c)
+	return t.WatchDeletion(ctx, c, now, query, args...)
 }
 
 // NoneStay reports whether the query staying of WatchRestored is known to have returned
@@ -58,41 +54,108 @@ func (t *Update) NoneStay() bool {
 	return t.restored.isNone
 }
 
-// countAhead begins to count messages, unless the query staying returns true. An empty
-// query is none.
-func (t *Update) countAhead(
-	ctx context.Context, pool *pgxpool.Pool, of watchedSubset, staying string, args []any,
-) *ahead {
-	a := &ahead{counts: make(chan *Update, 1), none: make(chan bool, 1)}
+// restored is what WatchRestored reads and counts on a second connection.
+type restored struct {
+	watched chan watchedAhead // gets one
+	none    chan bool         // gets true if the query staying has returned false
+	isNone  bool              // what none got
+}
+
+// watchedAhead is the result of watchAhead.
+type watchedAhead struct {
+	before *Update // as WatchDeletion leaves it: the former counts and the subset to count again
+	after  *Update // the counts of the subset at the end; nil if they are to be made then
+	err    error   // the former counts are not known
+}
+
+// watchAhead begins to watch messages on a connection, and to count them unless the query
+// staying returns true. It releases the connection.
+func (t *Update) watchAhead(
+	ctx context.Context, c *pgxpool.Conn, now time.Time, query, staying string, args []any,
+) *restored {
+	r := &restored{watched: make(chan watchedAhead, 1), none: make(chan bool, 1)}
+	ctx, stop := context.WithCancel(ctx)
+	t.stops = append(t.stops, stop)
+	before := newUpdate()
+	before.ToxicFrom = t.ToxicFrom
+	go func() {
+		defer c.Release()
+		defer close(r.none)
+		w := watchedAhead{before: before, err: before.WatchDeletion(ctx, c, now, query, args...)}
+		if w.err == nil && len(before.subsets) > 0 {
+			w.after = countRestored(ctx, c, before.subsets[0], staying, args, r.none)
+		}
+		r.watched <- w
+	}()
+	return r
+}
+
+// countRestored returns the counts of messages as they are when all are restored. It
+// returns nil if the query staying returns true, or if it fails: then the transaction counts.
+func countRestored(
+	ctx context.Context, c db.Conn, of watchedSubset, staying string, args []any, none chan<- bool,
+) *Update {
+	var stay bool
+	if err := c.QueryRow(ctx, staying, args...).Scan(&stay); err != nil || stay {
+		return nil
+	}
+	none <- true
+	return countPresent(ctx, c, of)
+}
+
+// settle adds the counts to those of a transaction, c.
+func (r *restored) settle(ctx context.Context, c db.Conn, t *Update) error {
+	if r == nil {
+		return nil
+	}
+	w := <-r.watched
+	if w.err != nil {
+		return w.err
+	}
+	t.addCounts(w.before, 1)
+	t.subsets = append(t.subsets, w.before.subsets...)
+	if w.after != nil {
+		t.addCounts(w.after, 1)
+		return nil
+	}
+	for _, of := range w.before.subsets {
+		if err := t.countSubset(ctx, c, of, 1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// countAhead begins to count messages as they are when none is deleted.
+func (t *Update) countAhead(ctx context.Context, pool *pgxpool.Pool, of watchedSubset) *ahead {
+	c := acquire(ctx, pool)
+	if c == nil {
+		return nil
+	}
+	a := &ahead{counts: make(chan *Update, 1)}
 	ctx, stop := context.WithCancel(ctx)
 	t.stops = append(t.stops, stop)
 	go func() {
-		defer close(a.none)
-		a.counts <- countPresent(ctx, pool, of, staying, args, a.none)
+		defer c.Release()
+		a.counts <- countPresent(ctx, c, of)
 	}()
 	return a
 }
 
-// countPresent returns the counts of messages as they are when none is deleted. It
-// returns nil if some stay deleted, or if there is no connection for it: then the
-// transaction counts.
-func countPresent(
-	ctx context.Context, pool *pgxpool.Pool, of watchedSubset, staying string, args []any, none chan<- bool,
-) *Update {
-	limited, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+// acquire returns a connection of pool, or nil if none is free within 100 ms.
+func acquire(ctx context.Context, pool *pgxpool.Pool) *pgxpool.Conn {
+	ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 	defer cancel()
-	c, err := pool.Acquire(limited)
+	c, err := pool.Acquire(ctx)
 	if err != nil {
 		return nil
 	}
-	defer c.Release()
-	if staying != "" {
-		var stay bool
-		if err := c.QueryRow(ctx, staying, args...).Scan(&stay); err != nil || stay {
-			return nil
-		}
-		none <- true
-	}
+	return c
+}
+
+// countPresent returns the counts of messages as they are when none is deleted, or nil if
+// it fails.
+func countPresent(ctx context.Context, c db.Conn, of watchedSubset) *Update {
 	counted := newUpdate()
 	if err := counted.countSubset(ctx, c, watchedSubset{Subset: presentSubset, args: of.args}, 1); err != nil {
 		return nil
@@ -100,9 +163,9 @@ func countPresent(
 	return counted
 }
 
-// add adds the counts to those of a transaction, times a sign. It reports whether there
-// are any.
-func (a *ahead) add(t *Update, sign int64) bool {
+// subtract subtracts the counts from those of a transaction. It reports whether there are
+// any.
+func (a *ahead) subtract(t *Update) bool {
 	if a == nil {
 		return false
 	}
@@ -110,7 +173,13 @@ func (a *ahead) add(t *Update, sign int64) bool {
 	if counted == nil {
 		return false
 	}
-	for at, sum := range counted.counted {
+	t.addCounts(counted, -1)
+	return true
+}
+
+// addCounts adds the counts of another update, which is not used any more, times a sign.
+func (t *Update) addCounts(other *Update, sign int64) {
+	for at, sum := range other.counted {
 		switch mine := t.counted[at]; {
 		case mine != nil:
 			mine.Add(sum, sign)
@@ -121,7 +190,6 @@ func (a *ahead) add(t *Update, sign int64) bool {
 			t.counted[at].Add(sum, sign)
 		}
 	}
-	return true
 }
 
 // Close ends what still runs for the transaction, after its end.

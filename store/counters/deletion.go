@@ -31,7 +31,7 @@ func (t *Update) Delete(
 	if len(messages) < manyMessages {
 		return t.countSubset(ctx, c, of, -1)
 	}
-	of.Subset, of.ahead = presentSubset, t.countAhead(ctx, pool, of, "", nil)
+	of.Subset, of.ahead = presentSubset, t.countAhead(ctx, pool, of)
 	t.deleted = append(t.deleted, of)
 	return db.SortInMemory(ctx, c)
 }

@@ -80,7 +80,7 @@ type Update struct {
 	// ToxicFrom is the threshold of toxicity of the counters.
 	ToxicFrom float64
 	stops     []context.CancelFunc // end the counts on second connections
-	restored  *ahead               // that of WatchRestored
+	restored  *restored            // that of WatchRestored
 	deleted   []watchedSubset      // those of Delete
 }
 
@@ -120,7 +120,7 @@ var touchedSQL = CountSQL(touched, "", hourly...)
 // The query returns tree_id and message_id. The trees of the messages are locked
 // already.
 func (t *Update) Watch(ctx context.Context, c db.Conn, query string, args ...any) error {
-	if len(t.subsets) > 0 {
+	if len(t.subsets) > 0 || t.restored != nil {
 		return errWatchedTwice
 	}
 	rows, err := c.Query(ctx, query, args...)
@@ -219,15 +219,15 @@ func (t *Update) Settle(ctx context.Context, tx db.Conn, batch *pgx.Batch, now t
 		return err
 	}
 	for _, f := range t.subsets {
-		if f.ahead.add(t, 1) {
-			continue
-		}
 		if err := t.countSubset(ctx, tx, f, 1); err != nil {
 			return err
 		}
 	}
+	if err := t.restored.settle(ctx, tx, t); err != nil {
+		return err
+	}
 	for _, f := range t.deleted {
-		if f.ahead.add(t, -1) {
+		if f.ahead.subtract(t) {
 			continue
 		}
 		if err := t.countSubset(ctx, tx, f, -1); err != nil {
