@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"treewarden/policy"
+	"treewarden/store/aspects"
 	"treewarden/store/cases"
 	"treewarden/store/counters"
 	"treewarden/store/db"
@@ -52,16 +53,16 @@ func halt(d *actionTx, p CloseParams) error {
 	if err != nil {
 		return err
 	}
-	if tree.state == tables.Halted {
-		return d.withLatest(&Conflict{Why: "This tree is stopped already.", Version: tree.version})
+	if tree.State == tables.Halted {
+		return d.withLatest(&Conflict{Why: "This tree is stopped already.", Version: tree.Version})
 	}
-	if err := d.checkVersion(tree.version); err != nil {
+	if err := d.checkVersion(tree.Version); err != nil {
 		return err
 	}
-	if _, err = d.change(stateAspect, "chosen AS (SELECT $2::uuid AS id)", haltSet, tree.id); err != nil {
+	if _, err = d.change(stateAspect, "chosen AS (SELECT $2::uuid AS id)", haltSet, tree.ID); err != nil {
 		return err
 	}
-	return d.closeCases(p, cases.Halt, "c.tree_id = $4", tree.id)
+	return d.closeCases(p, cases.Halt, "c.tree_id = $4", tree.ID)
 }
 
 func resume(d *actionTx, _ NoParams) error {
@@ -69,44 +70,44 @@ func resume(d *actionTx, _ NoParams) error {
 	if err != nil {
 		return err
 	}
-	if tree.state != tables.Halted {
-		return d.withLatest(&Conflict{Why: "This tree is not stopped: its state is " + tree.state + ".",
-			Version: tree.version})
+	if tree.State != tables.Halted {
+		return d.withLatest(&Conflict{Why: "This tree is not stopped: its state is " + tree.State + ".",
+			Version: tree.Version})
 	}
-	if err := d.checkVersion(tree.version); err != nil {
+	if err := d.checkVersion(tree.Version); err != nil {
 		return err
 	}
-	state, active := tree.haltedState, tree.haltedActive
+	state, active := tree.HaltedState, tree.HaltedActive
 	if state == nil {
 		// An imported tree was halted and its former state is unknown: a tree
 		// with replies grows, a lone prompt is reviewed.
 		if err := d.QueryRow(d.Ctx, `SELECT CASE
 			WHEN EXISTS (SELECT FROM messages WHERE tree_id = $1 AND parent_id IS NOT NULL)
-			THEN '`+tables.Growing+`' ELSE '`+tables.InReview+`' END, true`, tree.id).Scan(&state, &active); err != nil {
+			THEN '`+tables.Growing+`' ELSE '`+tables.InReview+`' END, true`, tree.ID).Scan(&state, &active); err != nil {
 			return err
 		}
 	}
 	_, err = d.change(stateAspect, "chosen AS (SELECT $2::uuid AS id)",
-		"state = $3, active = $4, halted_state = NULL, halted_active = NULL, state_by_staff = true", tree.id, state, active)
+		"state = $3, active = $4, halted_state = NULL, halted_active = NULL, state_by_staff = true", tree.ID, state, active)
 	return err
 }
 
 // aimAtTree locks the target tree and sets its label for the log.
-func (d *actionTx) aimAtTree() (lockedTree, error) {
-	tree, err := d.lockTree(d.act.Target)
+func (d *actionTx) aimAtTree() (aspects.Tree, error) {
+	tree, err := aspects.LockTree(d.Ctx, d.Conn, d.act.Target)
 	if err != nil {
 		return tree, err
 	}
 	d.affected.Trees = 1
-	d.staffAuthor = tree.staffAuthor
+	d.staffAuthor = tree.StaffAuthor
 	var prompt string
 	err = d.QueryRow(d.Ctx, `SELECT coalesce((SELECT text FROM messages
-		WHERE tree_id = $1 AND parent_id IS NULL LIMIT 1), '')`, tree.id).Scan(&prompt)
+		WHERE tree_id = $1 AND parent_id IS NULL LIMIT 1), '')`, tree.ID).Scan(&prompt)
 	if err != nil {
 		return tree, err
 	}
 	d.label = messages.Excerpt(prompt)
-	return tree, d.watchStates(tree.id)
+	return tree, d.watchStates(tree.ID)
 }
 
 // watchStates makes the counters follow the states of trees, which are locked.

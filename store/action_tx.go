@@ -325,26 +325,6 @@ func (d *actionTx) keepAnAdmin() error {
 	return nil
 }
 
-// lockTree locks a tree and reads its state.
-func (d *actionTx) lockTree(id uuid.UUID) (t lockedTree, err error) {
-	t.id = id
-	err = d.QueryRow(d.Ctx, `SELECT t.state, t.active, t.halted_state, t.halted_active, t.version,
-			EXISTS (SELECT FROM users u WHERE u.user_id = t.user_id AND u.role <> 'general')
-		FROM trees t WHERE t.tree_id = $1 FOR UPDATE OF t`, id).
-		Scan(&t.state, &t.active, &t.haltedState, &t.haltedActive, &t.version, &t.staffAuthor)
-	return t, err
-}
-
-type lockedTree struct {
-	id           uuid.UUID
-	state        string
-	active       bool
-	haltedState  *string
-	haltedActive *bool
-	version      int
-	staffAuthor  bool
-}
-
 // lockMessage locks the tree of the target message and reads the message.
 func (d *actionTx) lockMessage(id uuid.UUID) (Message, error) {
 	const tree = "(SELECT tree_id FROM message_trees WHERE message_id = $1)"

@@ -12,6 +12,7 @@ import (
 
 	"treewarden/policy"
 	"treewarden/store/boards"
+	"treewarden/store/classify"
 	"treewarden/store/counters"
 	"treewarden/store/db"
 	"treewarden/store/messages"
@@ -39,6 +40,7 @@ type Store struct {
 	// not made a job, and the number of messages that a preview looks at.
 	searchAtOnce int // 200,000; less in tests
 	searcher     messages.Searcher
+	classifiers  *classify.Runner
 }
 
 // Open connects to the database at a URL. It does not migrate it.
@@ -65,6 +67,7 @@ func OpenWith(ctx context.Context, url string, connections int) (*Store, error) 
 			slog.Warn("cannot read what roles may do", "error", err)
 		}
 	})
+	s.classifiers = &classify.Runner{Pool: pool, Now: s.now, Threshold: &s.threshold, Publisher: s.boards}
 	if _, err := s.policies.Read(ctx, pool); err != nil {
 		s.Close()
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"treewarden/corpus"
 	"treewarden/policy"
 	"treewarden/store/bulk"
+	"treewarden/store/classify"
 	"treewarden/store/db"
 	"treewarden/store/derived"
 	"treewarden/store/importer"
@@ -39,6 +40,9 @@ func (s *Store) Ingest(ctx context.Context, actor Actor, lines []byte) (Ingested
 	}
 	return done, db.Translate(err)
 }
+
+// Classifiers returns what runs classifiers on the messages.
+func (s *Store) Classifiers() *classify.Runner { return s.classifiers }
 
 // KeepUpTexts keeps up what is derived from texts: their sketches, their terms, and the
 // waves of similar messages. It compares some thousand messages, so that it returns

@@ -32,6 +32,9 @@ var ourImports = map[string][]string{
 	"store/queue":    {"store/db", "scoring", "policy"},
 	"store/figures":  {"store/db", "store/queue", "policy"},
 	"store/rings":    {"store/db", "scoring"},
+	"store/classify": {
+		"store/db", "store/tables", "store/counters", "store/derived", "store/cases", "store/messages", "scoring", "corpus",
+	},
 	"store/insights": {"store/db", "store/tables", "store/figures", "scoring", "policy"},
 	"store/cases": {
 		"store/db", "store/counters", "store/tables", "store/queue", "store/figures", "store/rings", "scoring", "policy",
@@ -88,6 +91,7 @@ var ourImports = map[string][]string{
 		"store/events", "store/aspects", "store/scores", "store/briefs",
 		"store/proof", "store/cases", "store/queue", "store/versions", "store/params", "store/figures", "store/waves",
 		"store/selection", "store/searches", "store/exports", "store/exportjobs", "store/insights",
+		"store/classify",
 		"scoring", "policy", "migrations", "corpus",
 	},
 	"store/storetest": {"store", "store/postgres", "store/derived", "migrations", "policy"},

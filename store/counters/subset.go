@@ -114,6 +114,16 @@ var StateSubset = func() Subset {
 	return newSubset("", counted, []string{branch})
 }()
 
+// ToxicitySubset is the part from the outputs of classifiers, of messages by their keys
+// ($2, $3). $1 is the threshold of toxicity.
+var ToxicitySubset = func() Subset {
+	counted := []string{scoring.Columns[scoring.ToxicitySumColumn], scoring.Columns[scoring.ToxicityCountColumn], string(scoring.ToxicMessages),
+		scoring.LegacyPrefix + string(scoring.ToxicMessages)}
+	return newSubset("", counted, []string{
+		sources[Toxicity].branch(counted, touched, "", hourly), sources[ToxicMessage].branch(counted, touched, "", hourly),
+	})
+}()
+
 // errWatchedTwice is a bug in the caller: changes would count twice.
 var errWatchedTwice = errors.New("a transaction watches all that messages contribute and a part of it")
 
@@ -125,6 +135,11 @@ func (t *Update) WatchSubset(ctx context.Context, c db.Conn, f Subset, args ...a
 	}
 	t.subsets = append(t.subsets, watchedSubset{Subset: f, args: args})
 	return t.countSubset(ctx, c, t.subsets[len(t.subsets)-1], -1)
+}
+
+// CountSubset has a subset counted at the end that counts nothing before.
+func (t *Update) CountSubset(f Subset, args ...any) {
+	t.subsets = append(t.subsets, watchedSubset{Subset: f, args: args})
 }
 
 // countSubset adds the counts of a subset, times a sign.

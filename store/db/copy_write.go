@@ -31,8 +31,8 @@ func (c *CopyRows) Row(columns int) {
 	c.Rows++
 }
 
-// Send copies the rows into columns of a table.
-func (c *CopyRows) Send(ctx context.Context, tx pgx.Tx, table, columns string) error {
+// Send copies the rows into columns of a table, in the transaction of a connection.
+func (c *CopyRows) Send(ctx context.Context, tx interface{ Conn() *pgx.Conn }, table, columns string) error {
 	if c.Rows == 0 {
 		return nil
 	}
@@ -67,6 +67,11 @@ func (c *CopyRows) OptionalUUID(id *uuid.UUID) {
 func (c *CopyRows) Text(s string) {
 	c.size(len(s))
 	c.buf = append(c.buf, s...)
+}
+
+func (c *CopyRows) Bytes(b []byte) {
+	c.size(len(b))
+	c.buf = append(c.buf, b...)
 }
 
 func (c *CopyRows) OptionalText(s *string) {

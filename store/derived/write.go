@@ -144,10 +144,14 @@ func Refresh(ctx context.Context, c db.Conn, messages string, args ...any) error
 	return nil
 }
 
-// RefreshEdited is Refresh for the messages whose texts an action changed.
+// RefreshEdited is Refresh for the messages whose texts an action changed. Classifiers get
+// to see their new texts.
 func RefreshEdited(ctx context.Context, c db.Conn, action int64) error {
-	return Refresh(ctx, c, "SELECT tree_id, object_id FROM action_objects WHERE action_id = $1 AND aspect = 'text'",
-		action)
+	if err := Refresh(ctx, c, "SELECT tree_id, object_id FROM action_objects WHERE action_id = $1 AND aspect = 'text'",
+		action); err != nil {
+		return err
+	}
+	return queueEdited(ctx, c, action)
 }
 
 // Redate brings the dates beside the terms up to those of messages that have changed. It

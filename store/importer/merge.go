@@ -136,6 +136,9 @@ func (w *batchWrite) mergeMessages(ctx context.Context, tx pgx.Tx, trees []uuid.
 		if _, err := tx.Exec(ctx, firstTextsSQL, changed); err != nil {
 			return fmt.Errorf("keep former texts: %w", err)
 		}
+		if _, err := tx.Exec(ctx, derived.FormerOutputsSQL, changed); err != nil {
+			return fmt.Errorf("keep the outputs of former texts: %w", err)
+		}
 	}
 	if err := w.collect(ctx, tx, written, messageTable.update(), w.batch.older, trees); err != nil {
 		return fmt.Errorf("update messages: %w", err)
@@ -156,6 +159,13 @@ func (w *batchWrite) mergeMessages(ctx context.Context, tx pgx.Tx, trees []uuid.
 		for _, sql := range []string{m.update(), m.insert()} {
 			if err := w.collect(ctx, tx, others, sql, w.batch.older, trees); err != nil {
 				return fmt.Errorf("update %s: %w", m.table, err)
+			}
+		}
+	}
+	if len(texts) > 0 {
+		for _, sql := range []string{derived.OutputsOfImportSQL, derived.QueueOfImportSQL} {
+			if _, err := tx.Exec(ctx, sql, changed); err != nil {
+				return fmt.Errorf("bring classifiers up to new texts: %w", err)
 			}
 		}
 	}

@@ -137,6 +137,7 @@ func (in *run) storeMessages() {
 		synthetic, deleted, byStaff, deletedAt, deletedBy, roots)
 	sql, args := derived.Insert(trees, ids, created, langs, texts)
 	in.Queue(sql, args...)
+	derived.QueueOutputs(&in.Batch, trees, ids)
 }
 
 // insertLabelsSQL and replaceLabelsSQL insert and replace users' labels from

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -95,14 +94,14 @@ func (in *run) storeOutputs() {
 	var at []time.Time
 	for key, o := range in.changes.outputs {
 		trees, messages, models = append(trees, key.tree), append(messages, key.message), append(models, key.model)
-		toxicity, scores, at = append(toxicity, o.toxicity), append(scores, floatArray(o.scores)), append(at, o.at)
+		toxicity, scores, at = append(toxicity, o.toxicity), append(scores, db.FloatArray(o.scores)), append(at, o.at)
 	}
 	in.Queue(`INSERT INTO classifier_outputs AS o (tree_id, message_id, model_id, toxicity, scores, at)
 		SELECT tree, message, model, toxicity, scores::float8[], at
 		FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::float8[], $5::text[], $6::timestamptz[])
 			s(tree, message, model, toxicity, scores, at)
 		ON CONFLICT (tree_id, message_id, model_id) DO UPDATE SET
-			at = excluded.at, toxicity = coalesce(excluded.toxicity, o.toxicity),
+			at = excluded.at, text_hash = NULL, run_here = false, toxicity = coalesce(excluded.toxicity, o.toxicity),
 			scores = (SELECT array_agg(coalesce(excluded.scores[i], o.scores[i]) ORDER BY i)
 				FROM generate_series(1, greatest(cardinality(o.scores), cardinality(excluded.scores))) i)`,
 		db.IDArray(trees), db.IDArray(messages), models, toxicity, scores, at)
@@ -120,22 +119,6 @@ func (in *run) storeOutputs() {
 	if len(trees) > 0 {
 		cases.QueueToxicity(&in.Batch, trees, messages)
 	}
-}
-
-// floatArray returns an array in PostgreSQL's text format.
-func floatArray(values []*float64) string {
-	b := []byte{'{'}
-	for i, value := range values {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		if value == nil {
-			b = append(b, "NULL"...)
-		} else {
-			b = strconv.AppendFloat(b, *value, 'g', -1, 64)
-		}
-	}
-	return string(append(b, '}'))
 }
 
 // storeActivity updates the last activity of users.

@@ -1,0 +1,275 @@
+package classify
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"treewarden/scoring/classifier"
+	"treewarden/store/cases"
+	"treewarden/store/counters"
+	"treewarden/store/db"
+	"treewarden/store/derived"
+	"treewarden/store/tables"
+)
+
+// write writes the outputs of a model with the counts that follow from them, and what it
+// refuses, in one transaction. A message that was changed since it was read is left out.
+// It returns the number of messages with new outputs. Their rows of the queue go.
+func (r *Runner) write(ctx context.Context, m Model, good []scored, refused []refusal) (written int, err error) {
+	outputs := map[string]bool{}
+	for _, s := range good {
+		for name := range s.scores {
+			outputs[name] = true
+		}
+	}
+	model, err := r.model(ctx, m.Name, slices.Sorted(maps.Keys(outputs)))
+	if err != nil {
+		return 0, err
+	}
+	slices.SortFunc(good, func(a, b scored) int {
+		if c := bytes.Compare(a.tree[:], b.tree[:]); c != 0 {
+			return c
+		}
+		return bytes.Compare(a.id[:], b.id[:])
+	})
+	err = db.Retry(ctx, func() error {
+		c, err := db.Acquire(ctx, r.Pool)
+		if err != nil {
+			return err
+		}
+		defer c.Release()
+		update, err := counters.Begin(ctx, c, r.Threshold)
+		if err != nil {
+			return err
+		}
+		defer func() { r.Publisher.Mark(update.Changed) }()
+		w := &outputWrite{Pipe: db.Pipe{Conn: c, Ctx: ctx}, model: model, at: r.Now().UTC().Truncate(time.Microsecond),
+			update: update, publisher: r.Publisher}
+		if err := w.run(good, refused); err != nil {
+			w.Rollback()
+			return err
+		}
+		written = w.written
+		return nil
+	})
+	return written, err
+}
+
+// outputWrite is one attempt to write outputs. It locks trees, then counters, as actions do.
+type outputWrite struct {
+	db.Pipe
+	model     *tables.Model
+	at        time.Time
+	update    *counters.Update
+	publisher counters.Publisher
+	now       map[uuid.UUID]*standing
+	settled   []message // messages that need no output
+	written   int
+}
+
+// standing is what is known of a message when its output is written.
+type standing struct {
+	version int
+	author  *uuid.UUID
+	outputs bool // of any model
+	known   bool // of this model
+	foreign bool // that one came from outside
+}
+
+const standingSQL = `SELECT m.message_id, m.version, m.user_id,
+		EXISTS (SELECT FROM classifier_outputs a WHERE a.tree_id = m.tree_id AND a.message_id = m.message_id),
+		o.message_id IS NOT NULL, NOT coalesce(o.run_here, true)
+	FROM unnest($1::uuid[], $2::uuid[]) w(tree_id, message_id)
+	JOIN messages m ON m.tree_id = w.tree_id AND m.message_id = w.message_id
+	LEFT JOIN classifier_outputs o ON o.tree_id = m.tree_id AND o.message_id = m.message_id AND o.model_id = $3`
+
+func (w *outputWrite) run(good []scored, refused []refusal) error {
+	good, err := w.lock(good)
+	if err != nil {
+		return err
+	}
+	var fresh db.CopyRows
+	fresh.Reset()
+	var replaced replacedRows
+	for _, s := range good {
+		scores, toxicity := w.inOrder(s.scores)
+		if w.now[s.id].known {
+			replaced.add(s, toxicity, scores)
+			continue
+		}
+		fresh.Row(8)
+		fresh.UUID(s.tree)
+		fresh.UUID(s.id)
+		fresh.Int16(w.model.ID)
+		fresh.Float(toxicity)
+		fresh.Floats(scores)
+		fresh.Time(&w.at)
+		fresh.Bytes(derived.HashOf(s.text))
+		fresh.Bool(true)
+	}
+	if err := fresh.Send(w.Ctx, w.Conn, "classifier_outputs", outputColumns); err != nil {
+		return err
+	}
+	if len(replaced.ids) > 0 {
+		w.Queue(replaceSQL, db.IDArray(replaced.trees), db.IDArray(replaced.ids), w.model.ID, replaced.toxicity,
+			replaced.scores, replaced.hashes, w.at)
+	}
+	trees, ids := keys(seen(good))
+	if len(good) > 0 {
+		cases.QueueToxicity(&w.Batch, trees, ids)
+	}
+	w.queueEnd(seen(good), refused)
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if err := w.update.Settle(w.Ctx, w.Conn, &w.Batch, w.at); err != nil {
+		return err
+	}
+	w.publisher.Announce(&w.Batch, w.update.Changed)
+	w.written = len(good)
+	return w.Commit(len(good) > 0)
+}
+
+// lock locks the trees of messages and returns the messages whose output is to be written.
+// It makes the counters follow.
+func (w *outputWrite) lock(good []scored) ([]scored, error) {
+	trees, ids := keys(seen(good))
+	w.now = make(map[uuid.UUID]*standing, len(good))
+	w.Queue("BEGIN")
+	w.Queue("SELECT FROM trees WHERE tree_id = ANY ($1) ORDER BY tree_id FOR UPDATE",
+		db.IDArray(slices.Compact(slices.Clone(trees))))
+	var id uuid.UUID
+	var s standing
+	w.Each([]any{&id, &s.version, &s.author, &s.outputs, &s.known, &s.foreign}, func() { w.now[id] = new(s) },
+		standingSQL, db.IDArray(trees), db.IDArray(ids), w.model.ID)
+	if err := w.Flush(); err != nil {
+		return nil, err
+	}
+	good = slices.DeleteFunc(slices.Clone(good), func(s scored) bool {
+		now := w.now[s.id]
+		if now == nil || now.foreign {
+			w.settled = append(w.settled, s.message)
+			return true
+		}
+		return now.version != s.version
+	})
+	var counted, fresh []scored
+	for _, s := range good {
+		if w.now[s.id].author == nil {
+			w.update.Changed.Add(uuid.Nil)
+		} else if w.now[s.id].outputs {
+			counted = append(counted, s)
+		} else {
+			fresh = append(fresh, s)
+		}
+	}
+	if len(counted) > 0 {
+		trees, ids := keys(seen(counted))
+		if err := w.update.WatchSubset(w.Ctx, w.Conn, counters.ToxicitySubset, w.update.ToxicFrom, db.IDArray(trees),
+			db.IDArray(ids)); err != nil {
+			return nil, err
+		}
+	}
+	if len(fresh) > 0 {
+		trees, ids := keys(seen(fresh))
+		w.update.CountSubset(counters.ToxicitySubset, w.update.ToxicFrom, db.IDArray(trees), db.IDArray(ids))
+	}
+	return good, nil
+}
+
+// inOrder returns scores in the order of the model's outputs, and the toxicity among them.
+func (w *outputWrite) inOrder(scores classifier.Scores) (ordered []*float64, toxicity *float64) {
+	ordered = make([]*float64, len(w.model.At))
+	named := make(map[string]*float64, len(scores))
+	for name, score := range scores {
+		named[name] = new(score)
+		ordered[w.model.At[name]] = named[name]
+	}
+	return ordered, counters.ToxicityOf(named)
+}
+
+// queueEnd queues the statements that note the refused messages, and remove those that are
+// done from the queue.
+func (w *outputWrite) queueEnd(written []message, refused []refusal) {
+	var trees, ids []uuid.UUID
+	var versions []int
+	var hashes [][]byte
+	var reasons []string
+	for _, f := range refused {
+		trees, ids, versions = append(trees, f.tree), append(ids, f.id), append(versions, f.version)
+		hashes, reasons = append(hashes, derived.HashOf(f.text)), append(reasons, f.why)
+	}
+	if len(ids) > 0 {
+		w.Queue(`WITH refused AS (SELECT s.* FROM unnest($2::uuid[], $3::uuid[], $4::int[], $5::bytea[], $6::text[])
+				s(tree_id, message_id, version, hash, error)
+				JOIN messages m ON m.tree_id = s.tree_id AND m.message_id = s.message_id AND m.version = s.version),
+			noted AS (INSERT INTO classifier_failures AS f (model_id, tree_id, message_id, text_hash, error)
+				SELECT $1, tree_id, message_id, hash, error FROM refused
+				ON CONFLICT (model_id, tree_id, message_id) DO UPDATE SET text_hash = excluded.text_hash,
+					error = excluded.error, at = now())
+			DELETE FROM classifier_queue q USING refused r
+			WHERE q.model_id = $1 AND q.tree_id = r.tree_id AND q.message_id = r.message_id`,
+			w.model.ID, db.IDArray(trees), db.IDArray(ids), versions, hashes, reasons)
+	}
+	if done := slices.Concat(written, w.settled); len(done) > 0 {
+		trees, ids := keys(done)
+		w.Queue("DELETE FROM classifier_queue q USING "+ofKeys("q"), w.model.ID, db.IDArray(trees), db.IDArray(ids))
+	}
+	if len(written) > 0 {
+		trees, ids := keys(written)
+		w.Queue("DELETE FROM classifier_failures f USING "+ofKeys("f"), w.model.ID, db.IDArray(trees), db.IDArray(ids))
+	}
+}
+
+// ofKeys returns the condition on a row that it is of model $1 and of one of the messages
+// with the keys $2, $3, after USING or FROM.
+func ofKeys(row string) string {
+	return fmt.Sprintf(`unnest($2::uuid[], $3::uuid[]) k(tree_id, message_id)
+		WHERE %[1]s.model_id = $1 AND %[1]s.tree_id = k.tree_id AND %[1]s.message_id = k.message_id`, row)
+}
+
+const outputColumns = "tree_id, message_id, model_id, toxicity, scores, at, text_hash, run_here"
+
+// replaceSQL replaces the program's own outputs.
+const replaceSQL = `UPDATE classifier_outputs o SET toxicity = s.toxicity, scores = s.scores::float8[], at = $7,
+		text_hash = s.hash
+	FROM unnest($1::uuid[], $2::uuid[], $4::float8[], $5::text[], $6::bytea[]) s(tree, message, toxicity, scores, hash)
+	WHERE o.tree_id = s.tree AND o.message_id = s.message AND o.model_id = $3 AND o.run_here`
+
+// replacedRows are the columns of replaceSQL.
+type replacedRows struct {
+	trees, ids []uuid.UUID
+	toxicity   []*float64
+	scores     []string
+	hashes     [][]byte
+}
+
+func (r *replacedRows) add(s scored, toxicity *float64, scores []*float64) {
+	r.trees, r.ids = append(r.trees, s.tree), append(r.ids, s.id)
+	r.toxicity, r.scores = append(r.toxicity, toxicity), append(r.scores, db.FloatArray(scores))
+	r.hashes = append(r.hashes, derived.HashOf(s.text))
+}
+
+// seen returns the messages of outputs.
+func seen(of []scored) []message {
+	all := make([]message, len(of))
+	for i, s := range of {
+		all[i] = s.message
+	}
+	return all
+}
+
+// keys returns the keys of messages.
+func keys(of []message) (trees, ids []uuid.UUID) {
+	trees, ids = make([]uuid.UUID, len(of)), make([]uuid.UUID, len(of))
+	for i, s := range of {
+		trees[i], ids[i] = s.tree, s.id
+	}
+	return trees, ids
+}
