@@ -210,10 +210,9 @@ func (d *actionTx) run(do func(*actionTx) error, outcome *Outcome) error {
 	return err
 }
 
-// begin begins the transaction, takes the action's id and reads the actor as they
-// are now. It returns the action
-// of an earlier request with the same Idempotency-Key. Requests with the same key
-// wait for each other here.
+// begin begins the transaction, takes the action's id and reads the actor as they are now. It
+// returns the action of an earlier request with the same Idempotency-Key. Requests with the
+// same key wait for each other here.
 func (d *actionTx) begin() (done *Action, err error) {
 	d.Queue("BEGIN")
 	var before int64

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"iter"
 
@@ -14,6 +15,7 @@ import (
 	"treewarden/store/derived"
 	"treewarden/store/importer"
 	"treewarden/store/ingest"
+	"treewarden/store/jobs"
 	"treewarden/store/sessions"
 	"treewarden/store/waves"
 )
@@ -41,8 +43,19 @@ func (s *Store) Ingest(ctx context.Context, actor Actor, lines []byte) (Ingested
 	return done, db.Translate(err)
 }
 
-// Classifiers returns what runs classifiers on the messages.
-func (s *Store) Classifiers() *classify.Runner { return s.classifiers }
+// Classifiers gives an actor who may see the scoring access to the classifiers that run here.
+func (s *Store) Classifiers(actor Actor) (classify.Access, error) {
+	return classify.Access{Runner: s.classifiers, Ordering: need(actor, policy.ScoringSave), Person: actor.UserID,
+		Via: actor.Via}, need(actor, policy.ScoringRead)
+}
+
+// RunClassifiers does the runs of classifiers that people ordered.
+func (s *Store) RunClassifiers(ctx context.Context, models []classify.Model) error {
+	return s.classifiers.RunJobs(ctx, models, func(ctx context.Context, job jobs.Job) error {
+		actor, err := s.jobActor(ctx, job)
+		return cmp.Or(err, need(actor, policy.ScoringSave))
+	}, isRefusal)
+}
 
 // KeepUpTexts keeps up what is derived from texts: their sketches, their terms, and the
 // waves of similar messages. It compares some thousand messages, so that it returns

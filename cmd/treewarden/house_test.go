@@ -33,7 +33,8 @@ var ourImports = map[string][]string{
 	"store/figures":  {"store/db", "store/queue", "policy"},
 	"store/rings":    {"store/db", "scoring"},
 	"store/classify": {
-		"store/db", "store/tables", "store/counters", "store/derived", "store/cases", "store/messages", "scoring", "corpus",
+		"store/db", "store/tables", "store/counters", "store/derived", "store/cases", "store/messages", "store/jobs",
+		"scoring", "corpus",
 	},
 	"store/insights": {"store/db", "store/tables", "store/figures", "scoring", "policy"},
 	"store/cases": {

@@ -77,10 +77,19 @@ func modelOf(name string, c classifier.Classifier, languages ...string) classify
 		Batch: 10, Workers: 3}
 }
 
+func runner(t *testing.T, s *store.Store) *classify.Runner {
+	t.Helper()
+	access, err := s.Classifiers(store.CommandLine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return access.Runner
+}
+
 // run runs a model and returns the number of messages with new outputs.
 func run(t *testing.T, s *store.Store, m classify.Model, o classify.Options) classify.Progress {
 	t.Helper()
-	done, err := s.Classifiers().Run(ctx, m, o)
+	done, err := runner(t, s).Run(ctx, m, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +176,7 @@ func TestRun(t *testing.T) {
 		Filter: &messages.Filter{Role: "prompter"}}); done.Done != 20 {
 		t.Errorf("prompts in English: %+v", done)
 	}
-	if _, err := s.Classifiers().Run(ctx, third, classify.Options{Filter: &messages.Filter{Q: "prompt"}}); err == nil {
+	if _, err := runner(t, s).Run(ctx, third, classify.Options{Filter: &messages.Filter{Q: "prompt"}}); err == nil {
 		t.Error("a filter with words is no error")
 	}
 	if done := run(t, s, third, classify.Options{Missing: true, Filter: &messages.Filter{Q: "lang:de"}}); done.Done != 60 {
@@ -196,7 +205,7 @@ func TestEdits(t *testing.T) {
 	ids := forest(t, s, author, 1)
 	c := &standIn{}
 	m := modelOf("stand-in", c)
-	r := s.Classifiers()
+	r := runner(t, s)
 	if err := r.Register(ctx, []classify.Model{m, modelOf("german", c, "de")}); err != nil {
 		t.Fatal(err)
 	}
@@ -263,7 +272,7 @@ func TestIngested(t *testing.T) {
 	s := storetest.New(t)
 	c := &standIn{}
 	all, german := modelOf("all", c), modelOf("german", c, "de")
-	r := s.Classifiers()
+	r := runner(t, s)
 	if err := r.Register(ctx, []classify.Model{all, german}); err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +319,7 @@ func TestMeanwhile(t *testing.T) {
 	ids := forest(t, s, storetest.User(t, s, "Author"), 1)
 	c := &standIn{}
 	m := modelOf("stand-in", c)
-	if err := s.Classifiers().Register(ctx, []classify.Model{m}); err != nil {
+	if err := runner(t, s).Register(ctx, []classify.Model{m}); err != nil {
 		t.Fatal(err)
 	}
 	var once sync.Once
@@ -319,7 +328,7 @@ func TestMeanwhile(t *testing.T) {
 	if done.Done != 2 || done.Skipped != 1 {
 		t.Errorf("%+v", done)
 	}
-	if n, err := s.Classifiers().Work(ctx, m); n != 1 || err != nil {
+	if n, err := runner(t, s).Work(ctx, m); n != 1 || err != nil {
 		t.Errorf("worked on %d: %v", n, err)
 	}
 	if got := query(t, s, "SELECT toxicity FROM classifier_outputs WHERE message_id = $1", ids[0]); got != "0.1" {
@@ -339,7 +348,7 @@ func TestShared(t *testing.T) {
 	var wait sync.WaitGroup
 	for _, s := range []*store.Store{s, other, s} {
 		wait.Go(func() {
-			if _, err := s.Classifiers().Run(ctx, m, classify.Options{Missing: true, Workers: 2}); err != nil {
+			if _, err := runner(t, s).Run(ctx, m, classify.Options{Missing: true, Workers: 2}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -353,7 +362,7 @@ func TestShared(t *testing.T) {
 		SELECT model_id, tree_id, message_id FROM classifier_outputs`)
 	for _, s := range []*store.Store{s, other, s} {
 		wait.Go(func() {
-			if _, err := s.Classifiers().Work(ctx, m); err != nil {
+			if _, err := runner(t, s).Work(ctx, m); err != nil {
 				t.Error(err)
 			}
 		})
@@ -372,12 +381,12 @@ func TestFails(t *testing.T) {
 	admin := storetest.Staff(t, s, policy.Admin)
 	ids := forest(t, s, storetest.User(t, s, "Author"), 1)
 	m := modelOf("stand-in", &standIn{})
-	if err := s.Classifiers().Register(ctx, []classify.Model{m}); err != nil {
+	if err := runner(t, s).Register(ctx, []classify.Model{m}); err != nil {
 		t.Fatal(err)
 	}
 	edit(t, s, admin, ids[0], "fail")
 	var down *classifier.Error
-	if _, err := s.Classifiers().Work(ctx, m); !errors.As(err, &down) {
+	if _, err := runner(t, s).Work(ctx, m); !errors.As(err, &down) {
 		t.Fatalf("error %v", err)
 	}
 	wait := query(t, s, "SELECT extract(epoch FROM due_at - now()) FROM classifier_queue")
@@ -385,17 +394,17 @@ func TestFails(t *testing.T) {
 	if _, err := fmt.Sscan(wait, &seconds); err != nil || math.Abs(seconds-10) > 9 {
 		t.Errorf("due again in %q s", wait)
 	}
-	if n, err := s.Classifiers().Work(ctx, m); n != 0 || err != nil {
+	if n, err := runner(t, s).Work(ctx, m); n != 0 || err != nil {
 		t.Errorf("before it is due: %d, %v", n, err)
 	}
 	edit(t, s, admin, ids[0], "works")
-	if n, err := s.Classifiers().Work(ctx, m); n != 1 || err != nil {
+	if n, err := runner(t, s).Work(ctx, m); n != 1 || err != nil {
 		t.Errorf("after an edit: %d, %v", n, err)
 	}
 	// A process that was killed holds its messages for the time of the lease.
 	storetest.Exec(t, s, `INSERT INTO classifier_queue (model_id, tree_id, message_id, due_at)
 		SELECT model_id, tree_id, message_id, now() - interval '1 second' FROM classifier_outputs`)
-	if n, err := s.Classifiers().Work(ctx, m); n != 1 || err != nil {
+	if n, err := runner(t, s).Work(ctx, m); n != 1 || err != nil {
 		t.Errorf("after the lease: %d, %v", n, err)
 	}
 }

@@ -59,7 +59,7 @@ func (r *Runner) Run(ctx context.Context, m Model, o Options) (Progress, error) 
 		return Progress{}, db.Translate(err)
 	}
 	w := &run{runner: r, model: m, id: model.ID, o: o, left: o.Limit, all: Progress{AllParts: parts}}
-	if _, _, err := w.page(uuid.Nil, uuid.Nil, 0, 1); err != nil {
+	if _, _, err := w.page(message{}, 0, 1); err != nil {
 		return Progress{}, err
 	}
 	if w.locks, err = db.Acquire(ctx, r.Pool); err != nil {
@@ -104,8 +104,9 @@ type run struct {
 const errWords = db.Malformed("A run of a classifier takes a line of filters, such as lang:de or deleted:only, without " +
 	"words to search for.")
 
-// page returns the query for the messages of a part that follow a key, and its arguments.
-func (w *run) page(tree, id uuid.UUID, part, limit int) (string, []any, error) {
+// page returns the query for the messages of a part that follow another one, and its
+// arguments.
+func (w *run) page(last message, part, limit int) (string, []any, error) {
 	q := db.Query{Columns: "m.tree_id, m.message_id, m.version, m.text"}
 	q.From = "messages m"
 	if w.o.Filter != nil {
@@ -139,11 +140,10 @@ func (w *run) page(tree, id uuid.UUID, part, limit int) (string, []any, error) {
 			return "", nil, err
 		}
 	}
-	if tree == uuid.Nil {
-		tree[0] = byte(part)
-		q.Where("m.tree_id >= ?", tree)
+	if last == (message{}) {
+		q.Where("m.tree_id >= ?", uuid.UUID{byte(part)})
 	} else {
-		q.Where("(m.tree_id, m.message_id) > (?, ?)", tree, id)
+		q.Where("(m.tree_id, m.message_id) > (?, ?)", last.tree, last.id)
 	}
 	if part+1 < parts {
 		q.Where("m.tree_id < ?", uuid.UUID{byte(part + 1)})
@@ -210,7 +210,7 @@ func (w *run) pages(ctx context.Context, part int) error {
 }
 
 func (w *run) read(ctx context.Context, last message, part, limit int) ([]message, error) {
-	sql, args, err := w.page(last.tree, last.id, part, limit)
+	sql, args, err := w.page(last, part, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func Run(
 	ctx context.Context, pool *pgxpool.Pool, program string,
 	access func(context.Context, jobs.Job) (exports.Access, error), isFinal func(error) bool,
 ) error {
-	err := jobs.RunExports(ctx, pool, func(ctx context.Context, job jobs.Job, progress func(int64)) error {
+	err := jobs.RunKind(ctx, pool, jobs.ExportKind, func(ctx context.Context, job jobs.Job, progress func(int64)) error {
 		a, err := access(ctx, job)
 		if err != nil {
 			return err

@@ -23,9 +23,12 @@ const (
 	Cancelled = "cancelled"
 )
 
-// ExportKind is the kind of the jobs that write exports. They have a queue of their own,
-// so that no act of staff waits for a long file.
-const ExportKind = "export"
+// The kinds of jobs that are no actions: one writes an export, one runs a classifier. Each
+// has a queue of its own, so that no act of staff waits for long work.
+const (
+	ExportKind   = "export"
+	ClassifyKind = "classify"
+)
 
 // lost is the time without a heartbeat after which a running job is taken up
 // again: its process was killed, or cannot reach the database.
@@ -34,7 +37,7 @@ const lost = 30 * time.Second
 // Job is long work.
 type Job struct {
 	JobID uuid.UUID `json:"job_id"`
-	Kind  string    `json:"kind"` // the kind of its action, or ExportKind
+	Kind  string    `json:"kind"` // the kind of its action, ExportKind or ClassifyKind
 	State string    `json:"state"`
 	// Done and Total count objects. Total is 0 as long as it is unknown. A job that has to
 	// begin again keeps the furthest that it came.
@@ -128,14 +131,15 @@ func one(found []Job, err error) (Job, error) {
 	return found[0], nil
 }
 
-// take takes the oldest job that waits or was lost, an export or another one, and marks
-// it as running. It returns ErrNotFound if there is none.
-func take(ctx context.Context, c db.Conn, export bool) (Job, error) {
+// take takes the oldest job of a kind that waits or was lost, of an action if the kind is
+// empty, and marks it as running. It returns ErrNotFound if there is none.
+func take(ctx context.Context, c db.Conn, kind string) (Job, error) {
 	return one(db.Collect[Job](ctx, c, `UPDATE jobs j SET state = $1, heartbeat = now() WHERE j.job_id = (
 			SELECT job_id FROM jobs
-			WHERE (state = $2 OR state = $1 AND heartbeat < now() - $3::interval) AND (kind = $4) = $5
+			WHERE (state = $2 OR state = $1 AND heartbeat < now() - $3::interval)
+				AND CASE WHEN kind = ANY ($4) THEN kind ELSE '' END = $5
 			ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-		RETURNING `+Columns, Running, Queued, lost, ExportKind, export))
+		RETURNING `+Columns, Running, Queued, lost, []string{ExportKind, ClassifyKind}, kind))
 }
 
 // SetTotal says how many objects a job works on, as soon as that is known.
@@ -154,11 +158,11 @@ func Beat(ctx context.Context, c db.Conn, id uuid.UUID, done, total int64) (canc
 }
 
 // End ends a job. The action is 0 if there is none. A job that is not done has changed
-// nothing.
+// nothing, unless it ran a classifier: what that has written stays.
 func End(ctx context.Context, c db.Conn, id uuid.UUID, state string, action int64, why string) error {
 	_, err := c.Exec(ctx, `UPDATE jobs SET state = $2, action_id = nullif($3, 0), error = $4, ended_at = now(),
-		done = CASE WHEN $2 = 'done' THEN total ELSE 0 END WHERE job_id = $1`,
-		id, state, action, db.ToText(why))
+		done = CASE WHEN $2 = 'done' THEN total WHEN kind = $5 THEN done ELSE 0 END WHERE job_id = $1`,
+		id, state, action, db.ToText(why), ClassifyKind)
 	return db.Translate(err)
 }
 

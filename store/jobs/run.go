@@ -14,7 +14,7 @@ import (
 // beat is the time between two heartbeats of a running job.
 const beat = time.Second
 
-// Run performs the jobs that are no exports, one after the other, until none waits. do
+// Run performs the jobs that are actions, one after the other, until none waits. do
 // performs a job and returns its action, or 0 if nothing had to be changed. It calls progress with
 // the number of objects that are done. An error for which isFinal is true ends the
 // job as failed. After any other error, Run returns, and the job is taken up again
@@ -23,24 +23,24 @@ func Run(
 	ctx context.Context, c db.Conn, do func(context.Context, Job, func(int64)) (int64, error),
 	isFinal func(error) bool,
 ) error {
-	return run(ctx, c, false, do, isFinal)
+	return run(ctx, c, "", do, isFinal)
 }
 
-// RunExports is Run for exports. do writes the file of a job.
-func RunExports(
-	ctx context.Context, c db.Conn, do func(context.Context, Job, func(int64)) error, isFinal func(error) bool,
+// RunKind is Run for the jobs of a kind that are no actions.
+func RunKind(
+	ctx context.Context, c db.Conn, kind string, do func(context.Context, Job, func(int64)) error, isFinal func(error) bool,
 ) error {
-	return run(ctx, c, true, func(ctx context.Context, job Job, progress func(int64)) (int64, error) {
+	return run(ctx, c, kind, func(ctx context.Context, job Job, progress func(int64)) (int64, error) {
 		return 0, do(ctx, job, progress)
 	}, isFinal)
 }
 
 func run(
-	ctx context.Context, c db.Conn, export bool, do func(context.Context, Job, func(int64)) (int64, error),
+	ctx context.Context, c db.Conn, kind string, do func(context.Context, Job, func(int64)) (int64, error),
 	isFinal func(error) bool,
 ) error {
 	for {
-		job, err := take(ctx, c, export)
+		job, err := take(ctx, c, kind)
 		if errors.Is(err, db.ErrNotFound) {
 			return nil
 		}
