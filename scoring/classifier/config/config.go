@@ -175,8 +175,8 @@ func (c *Config) checkNames() error {
 	taken := map[string]bool{}
 	for _, one := range c.Classifiers {
 		if taken[one.Name] {
-			return fmt.Errorf("there are two classifiers with the name %q; give each its own (the embedded one is %q by default)",
-				one.Name, DefaultName)
+			return fmt.Errorf("there are two classifiers with the name %q; give each its own "+
+				"(the embedded one is %q by default)", one.Name, DefaultName)
 		}
 		taken[one.Name] = true
 	}
@@ -200,7 +200,7 @@ func decode(text []byte, into any, fields string) error {
 	case errors.Is(err, io.EOF):
 		return errors.New(`the file is empty; write {} for the embedded classifier alone`)
 	case errors.As(err, &syntax):
-		line := bytes.Count(text[:min(int(syntax.Offset), len(text))], []byte("\n")) + 1
+		line := bytes.Count(text[:max(min(int(syntax.Offset), len(text))-1, 0)], []byte("\n")) + 1
 		return fmt.Errorf("line %d is not JSON: %v", line, syntax)
 	case errors.As(err, &wrong) && wrong.Field != "":
 		return fmt.Errorf("field %s: is a JSON %s; write %s", wrong.Field, wrong.Value, kindOf(wrong.Type.Kind()))

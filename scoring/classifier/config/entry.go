@@ -126,7 +126,8 @@ func readEntry(text []byte, index int, folder string) (Classifier, error) {
 
 func (f *faults) checkText(e entry) {
 	if !modelName.MatchString(e.Name) || utf8.RuneCountInString(e.Name) > maxName {
-		f.add("name", "%.60q is not a name; write 1 to %d letters, digits and . _ / : @ + - that start with a letter or digit",
+		f.add("name",
+			"%.60q is not a name; write 1 to %d letters, digits and . _ / : @ + - that start with a letter or digit",
 			e.Name, maxName)
 	}
 	for i, l := range e.Languages {

@@ -22,7 +22,8 @@ import (
 const (
 	maxAnswer  = 8 << 20
 	maxErrors  = 64 << 10
-	maxMessage = 300
+	maxMessage = 400
+	maxSaid    = 200 // of what the server says in an error
 )
 
 // caller sends requests to one server.
@@ -98,7 +99,8 @@ func (c *caller) decode(response *http.Response, text []byte, answer any) error 
 	case start[0] == '<':
 		return c.fail(classifier.Broken, 0, "the answer is an HTML page instead of JSON; check the url")
 	case errors.As(err, &number) && strings.HasPrefix(number.Value, "number "):
-		return c.fail(classifier.Refused, 0, "the answer has the number %.40s, which is too large", number.Value[len("number "):])
+		return c.fail(classifier.Refused, 0, "the answer has the number %.40s, which is too large",
+			number.Value[len("number "):])
 	case bytes.Contains(text, []byte("NaN")) || bytes.Contains(text, []byte("Infinity")):
 		// JSON has no such numbers, but programs in Python write them.
 		return c.fail(classifier.Refused, 0, "the answer has a score that is no finite number")
@@ -133,12 +135,14 @@ func (c *caller) refused(response *http.Response) error {
 	status := response.StatusCode
 	text, _ := io.ReadAll(io.LimitReader(response.Body, maxErrors)) // part of a message is better than none
 	said := readProblem(text)
+	said.text = clean(said.text, c.key, maxSaid)
 	e := c.fail(faultOf(status, said), status, "%s%s%s", statusText(status), said.suffix(text), advice(status, said))
 	if status >= 300 && status < 400 {
 		e = c.fail(classifier.Misconfigured, status, "%s; redirects are not followed, write the final address into url",
 			statusText(status))
 		if to, err := response.Location(); err == nil {
-			e = c.fail(classifier.Misconfigured, status, "%s to %s; redirects are not followed, write the final address into url",
+			e = c.fail(classifier.Misconfigured, status,
+				"%s to %s; redirects are not followed, write the final address into url",
 				statusText(status), to.Host)
 		}
 	}
@@ -172,7 +176,8 @@ func faultOf(status int, said problem) classifier.Fault {
 	switch {
 	case said.unusable:
 		return classifier.Misconfigured
-	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests, status >= 500:
+	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests, status >= 500,
+		status == http.StatusFailedDependency: // TEI's answer when the model itself fails, as for lack of memory
 		return classifier.Unavailable
 	case status == http.StatusBadRequest, status == http.StatusRequestEntityTooLarge,
 		status == http.StatusUnprocessableEntity:
@@ -244,11 +249,12 @@ func readProblem(body []byte) problem {
 
 // fail makes an error. Its text has no key in it, even if the server repeats it.
 func (c *caller) fail(fault classifier.Fault, status int, format string, args ...any) *classifier.Error {
-	return &classifier.Error{Fault: fault, Status: status, Message: clean(fmt.Sprintf(format, args...), c.key)}
+	return &classifier.Error{Fault: fault, Status: status, Message: clean(fmt.Sprintf(format, args...), c.key, maxMessage)}
 }
 
-// clean hides a key, and makes a short line of a text of a server.
-func clean(text string, key Secret) string {
+// clean hides a key, and makes a short line of a text of a server. It hides the key
+// first, since a part of it could be left otherwise.
+func clean(text string, key Secret, limit int) string {
 	if key != "" {
 		text = strings.ReplaceAll(text, string(key), hidden)
 		text = strings.ReplaceAll(text, url.QueryEscape(string(key)), hidden)
@@ -259,8 +265,8 @@ func clean(text string, key Secret) string {
 		}
 		return ' '
 	}, text)), " ")
-	if runes := []rune(text); len(runes) > maxMessage {
-		text = string(runes[:maxMessage]) + "…"
+	if runes := []rune(text); len(runes) > limit {
+		text = string(runes[:limit]) + "…"
 	}
 	return text
 }
@@ -276,7 +282,7 @@ func retryAfter(header http.Header, now time.Time) time.Duration {
 		return seconds(n)
 	}
 	if at, err := http.ParseTime(text); err == nil {
-		return max(at.Sub(now), 0)
+		return seconds(max(at.Sub(now).Seconds(), 0))
 	}
 	return 0
 }

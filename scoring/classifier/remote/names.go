@@ -28,7 +28,8 @@ func newNames(kind, configured map[string]string) (names, error) {
 				"%.60q is not a name of an output; use 1 to %d lower-case letters, digits, _ and -", to, maxName)}
 		}
 		if other, is := taken[to]; is {
-			return nil, &FieldError{"outputs", fmt.Sprintf("%.60q and %.60q have the same name %q; give each its own", other, from, to)}
+			return nil, &FieldError{"outputs", fmt.Sprintf("%.60q and %.60q have the same name %q; give each its own", other,
+				from, to)}
 		}
 		taken[to] = from
 		all[from] = to

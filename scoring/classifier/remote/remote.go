@@ -101,7 +101,7 @@ func New(kind Kind, o Options) (classifier.Classifier, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	// Two connections are kept by default; the others would be opened anew each time.
-	transport.MaxIdleConnsPerHost = max(o.Parallel, 2)
+	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 0, max(o.Parallel, 2)
 	transport.MaxResponseHeaderBytes = 64 << 10
 	return f.make(&caller{
 		kind: kind, to: to, key: o.Key, names: names, anyNumber: o.AnyNumber,

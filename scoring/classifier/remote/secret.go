@@ -21,8 +21,5 @@ func (Secret) Format(to fmt.State, _ rune) { _, _ = io.WriteString(to, hidden) }
 // MarshalJSON hides the key in JSON.
 func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + hidden + `"`), nil }
 
-// MarshalText hides the key in other formats.
-func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
-
 // LogValue hides the key in logs.
 func (Secret) LogValue() slog.Value { return slog.StringValue(hidden) }
