@@ -50,6 +50,7 @@ type actionTx struct {
 	author       *uuid.UUID // the target user, or the author of the target message
 	staffAuthor  bool
 	affected     Affected
+	restored     int64  // the messages that an undo restored
 	request      []byte // SHA-256 of the act as JSON
 	update       *counters.Update
 	lockedTrees  []uuid.UUID   // set by lockTrees

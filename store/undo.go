@@ -97,7 +97,11 @@ func (d *actionTx) undo(number int64) error {
 			return err
 		}
 	}
-	err = d.countUndone()
+	changed := false
+	if d.affected, changed, err = audit.CountUndone(d.Ctx, d.Conn, d.id, d.act.Target, d.targetType, d.restored,
+		action.Affected); err == nil && !changed {
+		return errUnchanged // such as a ban that ended by itself
+	}
 	if kind.Name == bulkKind { // what was selected is not in the log
 		d.affected.OthersMessages = action.Affected.OthersMessages
 	}
@@ -207,10 +211,11 @@ func (d *actionTx) watchParts(id, n int64) error {
 // restoreLateReplies restores the messages that arrived below a deleted message
 // after the undone action and were deleted with it.
 func (d *actionTx) restoreLateReplies(id int64) error {
-	_, err := d.change(deletionAspect, `chosen AS (SELECT m.tree_id, m.message_id AS id FROM late_replies l
+	late, err := d.change(deletionAspect, `chosen AS (SELECT m.tree_id, m.message_id AS id FROM late_replies l
 		JOIN messages m ON m.tree_id = l.tree_id AND m.message_id = l.message_id AND m.deleted_action = $2
 		WHERE l.action_id = $2)`,
 		`deleted = false, deleted_at = NULL, deleted_action = NULL, deleted_root = NULL, deletion_by_staff = true`, id)
+	d.restored += late
 	return err
 }
 
@@ -232,6 +237,7 @@ func (a columnAspect) undo(d *actionTx, id int64) error {
 	}
 	switch a.Name {
 	case deletionAspect.Name:
+		d.restored = n
 		return d.restoreDeletion(id)
 	case roleAspect.Name, languagesAspect.Name:
 		if n == 0 {
@@ -318,15 +324,4 @@ func inTheWay(action Action, why string) error {
 		Why:    fmt.Sprintf("%s action %d, “%s” by %s.", why, action.ID, kind.Title, action.ActorName),
 		Action: &action,
 	}
-}
-
-// countUndone counts the objects that the undo changed. It returns errUnchanged if
-// there are none.
-func (d *actionTx) countUndone() error {
-	counts, changed, err := audit.CountUndone(d.Ctx, d.Conn, d.id, d.act.Target, d.targetType)
-	if err == nil && !changed {
-		return errUnchanged // such as a ban that ended by itself
-	}
-	d.affected = counts
-	return err
 }

@@ -136,11 +136,16 @@ func (d *Detail) readNames(ctx context.Context, c db.Conn, named references) err
 }
 
 // CountUndone counts what an undo with an id in the database changed. changed is
-// false if that is nothing. The target is that of the undone action.
-func CountUndone(ctx context.Context, c db.Conn, id int64, target uuid.UUID, targetType string) (
-	counts Affected, changed bool, err error,
-) {
-	if targetType == "list" || targetType == "bulk" {
+// false if that is nothing. The target is that of the undone action, which affected undone;
+// restored is the number of messages that the undo restored.
+func CountUndone(
+	ctx context.Context, c db.Conn, id int64, target uuid.UUID, targetType string, restored int64, undone Affected,
+) (counts Affected, changed bool, err error) {
+	many := targetType == "list" || targetType == "bulk"
+	if many && restored > 0 && undone == (Affected{Messages: restored, OthersMessages: undone.OthersMessages}) {
+		return undone, true, nil // all that the action deleted, and nothing else
+	}
+	if many {
 		// The authors of many messages are not read.
 		err = c.QueryRow(ctx, `SELECT count(*), count(*) FILTER (WHERE NOT EXISTS (SELECT FROM list_items i
 				WHERE i.list_id = $2 AND i.message_id = o.object_id))
