@@ -8,6 +8,11 @@ type Formula struct {
 	// ToxicFrom is the classifier's toxicity, 0 to 1, from which a message
 	// counts as toxic.
 	ToxicFrom float64 `json:"toxic_from"`
+	// Classifier names the models whose toxicity counts, the highest of them, as in
+	// "detoxify, perspective". The empty one means the highest of all models; the
+	// embedded model then counts only for messages that no other model has a toxicity
+	// of.
+	Classifier string `json:"classifier"`
 	// Legacy selects Open-Assistant's rules: deleted messages and messages
 	// without a reaction record are left out (except prompts of aborted trees),
 	// and signals count regardless of the rater.

@@ -154,7 +154,7 @@ func (s *Store) perform(
 			return err
 		}
 		defer release()
-		update, err := counters.Begin(ctx, c, &s.threshold)
+		update, err := counters.Begin(ctx, c, &s.rules)
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,8 @@ import (
 	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/store/boards"
+	"treewarden/store/cases"
+	"treewarden/store/tables"
 	"treewarden/store/versions"
 )
 
@@ -22,6 +24,8 @@ type Scoring struct {
 	FormulaVersion
 	Earlier []FormulaVersion  `json:"earlier"`
 	Fixed   []scoring.Formula `json:"fixed"`
+	// Models are the names of the models that a formula may choose.
+	Models []string `json:"models"`
 }
 
 // shownVersions is the maximum number of versions that Scoring returns; the audit
@@ -41,7 +45,8 @@ func (s *Store) Scoring(ctx context.Context, actor Actor) (Scoring, error) {
 	for i, v := range latest {
 		all[i] = FormulaVersion{v.Of, v.Made}
 	}
-	return Scoring{all[0], all[1:], []scoring.Formula{versions.Legacy(all[0].Formula)}}, nil
+	models, err := tables.ModelNames(ctx, s.pool)
+	return Scoring{all[0], all[1:], []scoring.Formula{versions.Legacy(all[0].Formula)}, models}, err
 }
 
 // Formulas returns the available formulas, the one in force first.
@@ -78,7 +83,11 @@ var setFormula = Kind{
 func (s *Store) SaveFormula(
 	ctx context.Context, actor Actor, change scoring.Change, note string, version *int, idempotencyKey string,
 ) (Outcome, error) {
-	return saveVersion(ctx, s, actor, setFormula, scoring.Treewarden, change.Apply,
+	apply, err := s.applying(ctx, change)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return saveVersion(ctx, s, actor, setFormula, scoring.Treewarden, apply,
 		Act{Reason: note, Version: version, IdempotencyKey: idempotencyKey, Params: change})
 }
 
@@ -90,10 +99,41 @@ func (d *actionTx) putFormula(now, next scoring.Formula) error {
 		return err
 	}
 	d.update.Changed.Formula = true
-	if next.ToxicFrom == now.ToxicFrom {
+	if next.ToxicityRule() == now.ToxicityRule() {
 		return nil
 	}
-	return d.update.ChangeThreshold(d.Ctx, d.Conn, next.ToxicFrom)
+	if next.Classifier == now.Classifier {
+		return d.update.ChangeRule(d.Ctx, d.Conn, next.ToxicityRule())
+	}
+	if err := cases.Lock(d.Ctx, d.Conn); err != nil {
+		return err
+	}
+	if err := d.update.ChangeRule(d.Ctx, d.Conn, next.ToxicityRule()); err != nil {
+		return err
+	}
+	authors, err := cases.FollowRule(d.Ctx, d.Conn)
+	d.update.Changed.Add(authors...)
+	return err
+}
+
+// applying returns Apply of a change that also knows which models exist.
+func (s *Store) applying(
+	ctx context.Context, change scoring.Change,
+) (func(scoring.Formula) (scoring.Formula, map[string]string), error) {
+	var models []string
+	if change.Classifier != nil {
+		var err error
+		if models, err = tables.ModelNames(ctx, s.pool); err != nil {
+			return nil, err
+		}
+	}
+	return func(f scoring.Formula) (scoring.Formula, map[string]string) {
+		next, wrong := change.Apply(f)
+		if why := change.Unknown(models); why != "" && wrong["classifier"] == "" {
+			wrong["classifier"] = why
+		}
+		return next, wrong
+	}, nil
 }
 
 // Trial compares two formulas, TrialRow is a user whose place differs between them.
@@ -114,15 +154,19 @@ func (s *Store) TryFormula(
 	if err != nil {
 		return Trial{}, err
 	}
-	tried, wrong := change.Apply(inForce)
+	apply, err := s.applying(ctx, change)
+	if err != nil {
+		return Trial{}, err
+	}
+	tried, wrong := apply(inForce)
 	if len(wrong) > 0 {
 		return Trial{}, Invalid(wrong)
 	}
 	return s.CompareFormulas(ctx, actor, inForce, tried, truth, window)
 }
 
-// CompareFormulas is like TryFormula for any two formulas. The first must use the
-// threshold for toxic messages in force.
+// CompareFormulas is like TryFormula for any two formulas. The first must have the
+// rule of toxicity in force.
 func (s *Store) CompareFormulas(ctx context.Context, actor Actor, old, tried scoring.Formula,
 	truth scoring.Truth, window scoring.Window) (Trial, error) {
 	if err := need(actor, policy.ScoringRead); err != nil {

@@ -34,8 +34,8 @@ type Store struct {
 	// policies is what roles may do. Actors bring the version that was in force when
 	// they were read.
 	policies policies.InForce
-	// threshold is the threshold of the counters for toxic messages.
-	threshold counters.Threshold
+	// rules caches the rule by which the counters count toxicity.
+	rules counters.RuleCache
 	// searchAtOnce is the number of messages up to which a search for candidates is
 	// not made a job, and the number of messages that a preview looks at.
 	searchAtOnce int // 200,000; less in tests
@@ -56,7 +56,7 @@ func OpenWith(ctx context.Context, url string, connections int) (*Store, error) 
 	s := &Store{pool: pool, pools: pools, searchAtOnce: 200_000, cases: queue.New(), searcher: messages.Searcher{
 		Pool: pools.Searches, Limit: messages.SearchTime, Frequencies: new(messages.Frequencies)}}
 	s.SetClock(time.Now)
-	s.boards = boards.New(pool, s.now, &s.threshold, s.cases, func(ctx context.Context) (w boards.Weights, err error) {
+	s.boards = boards.New(pool, s.now, &s.rules, s.cases, func(ctx context.Context) (w boards.Weights, err error) {
 		if w.Formula, err = versions.Formula.InForce(ctx, pool); err == nil {
 			w.Priority, err = versions.Priority.InForce(ctx, pool)
 		}

@@ -34,7 +34,7 @@ func (s *Store) Ingest(ctx context.Context, actor Actor, lines []byte) (Ingested
 	}
 	into := ingest.Ingester{
 		Sender: actor.UserID, RequireActive: sessions.RequireActiveSQL,
-		Pool: s.pools.Lines, Now: s.now, Threshold: &s.threshold, Publisher: s.boards,
+		Pool: s.pools.Lines, Now: s.now, Rules: &s.rules, Publisher: s.boards,
 	}
 	done, err := into.Run(ctx, lines)
 	if sessions.IsInactive(err) {
@@ -89,7 +89,7 @@ func (s *Store) Import(
 	ctx context.Context, records iter.Seq2[*corpus.Record, error], o ImportOptions,
 ) (ImportSummary, error) {
 	into := importer.Importer{
-		Connection: s.pool.Config().ConnConfig, Now: s.now, Threshold: &s.threshold, Publisher: s.boards,
+		Connection: s.pool.Config().ConnConfig, Now: s.now, Rules: &s.rules, Publisher: s.boards,
 	}
 	return into.Run(ctx, records, o)
 }
@@ -112,7 +112,7 @@ func (s *Store) Empty(ctx context.Context) (bool, error) { return bulk.IsEmpty(c
 func (s *Store) Load(ctx context.Context, b Bulk) error {
 	defer s.boards.MarkAll()
 	return db.Translate(pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		return bulk.Load(ctx, tx, s.now(), &s.threshold, b)
+		return bulk.Load(ctx, tx, s.now(), b)
 	}))
 }
 
@@ -121,7 +121,7 @@ func (s *Store) Load(ctx context.Context, b Bulk) error {
 func (s *Store) Fill(ctx context.Context, b Bulk) (filled bool, err error) {
 	defer s.boards.MarkAll()
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
-		filled, err = bulk.Fill(ctx, tx, s.now(), &s.threshold, b)
+		filled, err = bulk.Fill(ctx, tx, s.now(), b)
 		return err
 	})
 	return filled && err == nil, db.Translate(err)

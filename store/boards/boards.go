@@ -52,8 +52,8 @@ type Boards struct {
 	watchers sync.Mutex
 	watching map[chan struct{}]bool
 
-	threshold *counters.Threshold
-	follower  Follower
+	rules    *counters.RuleCache
+	follower Follower
 
 	// readWeights reads the weights in force from the database.
 	readWeights func(context.Context) (Weights, error)
@@ -85,11 +85,11 @@ type Follower interface {
 }
 
 // New returns the boards of a database. They are read on first use.
-func New(pool *pgxpool.Pool, now func() time.Time, threshold *counters.Threshold, follower Follower,
+func New(pool *pgxpool.Pool, now func() time.Time, rules *counters.RuleCache, follower Follower,
 	readWeights func(context.Context) (Weights, error), readPolicy func(context.Context)) *Boards {
 	id := uuid.New()
 	return &Boards{
-		pool: pool, now: now, threshold: threshold, follower: follower,
+		pool: pool, now: now, rules: rules, follower: follower,
 		readWeights: readWeights, readPolicy: readPolicy,
 		name: base64.RawURLEncoding.EncodeToString(id[:6]), board: board.New(),
 		pending: map[uuid.UUID]bool{}, wakeReader: make(chan struct{}, 1), watching: map[chan struct{}]bool{},
@@ -159,7 +159,7 @@ func (l *Boards) follow(ctx context.Context, conn *pgx.Conn) {
 			return
 		}
 		l.setListening(true)
-		l.threshold.Forget()
+		l.rules.Forget()
 		l.MarkAll() // notifications in the meantime are lost
 		l.readPolicy(ctx)
 	}

@@ -60,7 +60,7 @@ func (l *Boards) Mark(changed counters.Changed) {
 		l.forgetWeights()
 	}
 	if changed.Formula {
-		l.threshold.Forget()
+		l.rules.Forget()
 	}
 }
 
@@ -142,7 +142,7 @@ func (l *Boards) payloads(users map[uuid.UUID]bool) []string {
 func (l *Boards) onNotify(ctx context.Context, payload string) {
 	switch payload {
 	case allUsers:
-		l.threshold.Forget()
+		l.rules.Forget()
 		l.MarkAll()
 		return
 	case weightsChanged:

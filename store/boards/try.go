@@ -12,6 +12,7 @@ import (
 
 	"treewarden/scoring"
 	"treewarden/scoring/board"
+	"treewarden/store/counters"
 	"treewarden/store/db"
 	"treewarden/store/tables"
 )
@@ -53,7 +54,7 @@ type TrialRow struct {
 }
 
 // Try compares two formulas on the users of a window that starts at since. The
-// first must use the threshold for toxic messages in force.
+// first must have the rule of toxicity in force.
 func (l *Boards) Try(
 	ctx context.Context, old, tried scoring.Formula, truth scoring.Truth, window scoring.Window,
 	since pgtype.Timestamptz, now time.Time,
@@ -86,8 +87,7 @@ func (l *Boards) Try(
 }
 
 // candidates scores all users on the boards of a window by two formulas. The
-// window starts at since; the first formula uses the threshold for toxic messages
-// in force.
+// window starts at since; the first formula has the rule of toxicity in force.
 func (l *Boards) candidates(
 	ctx context.Context, old, tried scoring.Formula, truth scoring.Truth, window scoring.Window,
 	since pgtype.Timestamptz,
@@ -103,9 +103,11 @@ func (l *Boards) candidates(
 			return nil, err
 		}
 	}
-	var toxic map[uuid.UUID]float64 // set if the tried formula has another threshold
-	if tried.ToxicFrom != old.ToxicFrom && tried.Weights[scoring.ToxicMessages] != 0 {
-		if toxic, err = l.countedBy(ctx, toxicByAuthor(window), tried.ToxicFrom, since); err != nil {
+	var toxic map[uuid.UUID]float64 // set if the tried formula has another rule of toxicity
+	if rule := tried.ToxicityRule(); rule != old.ToxicityRule() && tried.Weights[scoring.ToxicMessages] != 0 {
+		from, models := counters.RuleArgs(rule)
+		sql := counters.ToxicByAuthorSQL(window != scoring.Total)
+		if toxic, err = l.countedBy(ctx, sql, from, models, since); err != nil {
 			return nil, err
 		}
 	}
@@ -142,25 +144,6 @@ func (l *Boards) countedBy(ctx context.Context, sql string, args ...any) (map[uu
 	counts := map[uuid.UUID]float64{}
 	err := db.EachRaw(ctx, l.pool, sql, func(raw [][]byte) { counts[uuid.UUID(raw[0])] = db.ReadFloat8(raw[1]) }, args...)
 	return counts, db.Translate(err)
-}
-
-// toxicByAuthor returns a query that counts each author's messages with a
-// toxicity of $1 or more. The toxic messages are few, so the query starts with
-// them. $2 is the start of the window.
-func toxicByAuthor(window scoring.Window) string {
-	within := " AND $2::timestamptz IS NOT NULL"
-	if window != scoring.Total {
-		// The date is that of the first model output or, if it is later, that of
-		// the message. CASE limits the expensive subquery to the rows that need
-		// it.
-		within = ` AND CASE WHEN m.created_date >= $2 THEN true WHEN t.at < $2 THEN false
-			ELSE NOT EXISTS (SELECT FROM classifier_outputs o
-				WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id AND o.at < $2) END`
-	}
-	return `SELECT m.user_id, count(*)::float8 FROM (SELECT tree_id, message_id, min(at) AS at FROM classifier_outputs
-		WHERE toxicity >= $1::float8 GROUP BY 1, 2) t
-		JOIN messages m ON m.tree_id = t.tree_id AND m.message_id = t.message_id
-			WHERE m.user_id IS NOT NULL` + within + ` GROUP BY m.user_id`
 }
 
 // namesOf reads the names of candidates.

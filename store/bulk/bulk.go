@@ -51,7 +51,7 @@ func IsEmpty(ctx context.Context, c db.Conn) (bool, error) {
 
 // Fill loads a collection into an empty database and reports whether it did.
 // Another process may have filled it.
-func Fill(ctx context.Context, tx pgx.Tx, now time.Time, threshold *counters.Threshold, b Collection) (bool, error) {
+func Fill(ctx context.Context, tx pgx.Tx, now time.Time, b Collection) (bool, error) {
 	for _, sql := range []string{"SET LOCAL lock_timeout = 0", fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", lock)} {
 		if _, err := tx.Exec(ctx, sql); err != nil {
 			return false, err
@@ -60,12 +60,12 @@ func Fill(ctx context.Context, tx pgx.Tx, now time.Time, threshold *counters.Thr
 	if empty, err := IsEmpty(ctx, tx); err != nil || !empty {
 		return false, err
 	}
-	return true, Load(ctx, tx, now, threshold, b)
+	return true, Load(ctx, tx, now, b)
 }
 
 // Load copies a collection table by table and recounts everything. It fails if one
 // of the ids exists.
-func Load(ctx context.Context, tx pgx.Tx, now time.Time, threshold *counters.Threshold, b Collection) error {
+func Load(ctx context.Context, tx pgx.Tx, now time.Time, b Collection) error {
 	model, err := tables.RegisterModel(ctx, tx, b.Model, b.Outputs, false)
 	if err != nil {
 		return err
@@ -93,11 +93,7 @@ func Load(ctx context.Context, tx pgx.Tx, now time.Time, threshold *counters.Thr
 		label_votes (tree_id, message_id, user_id, at), classifier_outputs (tree_id, message_id, toxicity, at)`); err != nil {
 		return err
 	}
-	from, err := threshold.Read(ctx, tx)
-	if err != nil {
-		return err
-	}
-	if err := counters.RebuildIn(ctx, tx, now, from); err != nil {
+	if err := counters.RebuildIn(ctx, tx, now); err != nil {
 		return fmt.Errorf("count the signals: %w", err)
 	}
 	if _, err := tx.Exec(ctx, "ANALYZE user_signals, user_languages"); err != nil {

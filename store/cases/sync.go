@@ -32,12 +32,12 @@ const flagsOf = `SELECT p.tree_id, p.message_id, p.user_id, p.at, 1 AS reports, 
 		JOIN messages n ON n.tree_id = t.tree_id AND n.message_id = t.message_id
 			AND (NOT n.deleted OR n.deleted_action IS NOT NULL)`
 
-// toxicityOf returns a query for the toxicity of the message of a relation: the highest
-// of its classifiers, or else that by the labels of its file.
+// toxicityOf returns a query for the toxicity of the message of a relation: that by the
+// classifiers that count, or else that by the labels of its file.
 func toxicityOf(message string) string {
 	of := " WHERE f.tree_id = " + message + ".tree_id AND f.message_id = " + message + ".message_id"
-	return "coalesce((SELECT max(f.toxicity) FROM classifier_outputs f" + of +
-		"), (SELECT f.toxicity FROM label_aggregates f" + of + "))"
+	return "coalesce(" + counters.ToxicitySQL(message) +
+		", (SELECT f.toxicity FROM label_aggregates f" + of + "))"
 }
 
 // raised groups the flags by message, as the columns of cases.
@@ -129,11 +129,36 @@ func QueueToxicity(batch *pgx.Batch, trees, messages []uuid.UUID) {
 }
 
 var toxicitySQL = `UPDATE cases c SET toxicity = now.toxicity
-	FROM (SELECT o.tree_id, o.message_id, o.case_id, ` + toxicityOf("o") + ` AS toxicity
+	FROM (SELECT w.tree_id, w.message_id, w.case_id, ` + toxicityOf("w") + ` AS toxicity
 		FROM (SELECT DISTINCT * FROM unnest($1::uuid[], $2::uuid[])) k(tree_id, message_id)
-			JOIN cases o ON o.tree_id = k.tree_id AND o.message_id = k.message_id AND o.status = 'open') now
+			JOIN cases w ON w.tree_id = k.tree_id AND w.message_id = k.message_id AND w.status = 'open') now
 	WHERE c.tree_id = now.tree_id AND c.message_id = now.message_id AND c.case_id = now.case_id
 		AND c.toxicity IS DISTINCT FROM now.toxicity`
+
+// Lock prevents changes of the cases, but not reads, until the transaction ends. It
+// precedes the lock of the counters' rows.
+func Lock(ctx context.Context, c db.Conn) error {
+	_, err := c.Exec(ctx, "LOCK cases IN EXCLUSIVE MODE")
+	return err
+}
+
+// FollowRule brings the open cases up to another rule of toxicity, and returns the
+// authors whose cases changed. Lock precedes the change of the rule: a case that is
+// written meanwhile would have its toxicity by the former one.
+func FollowRule(ctx context.Context, c db.Conn) ([]uuid.UUID, error) {
+	rows, err := c.Query(ctx, followSQL)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+}
+
+var followSQL = `UPDATE cases c SET toxicity = now.toxicity
+	FROM (SELECT w.tree_id, w.message_id, w.case_id, ` + toxicityOf("w") + ` AS toxicity
+		FROM cases w WHERE w.status = 'open') now
+	WHERE c.tree_id = now.tree_id AND c.message_id = now.message_id AND c.case_id = now.case_id
+		AND c.toxicity IS DISTINCT FROM now.toxicity
+	RETURNING coalesce(c.user_id, '` + uuid.Nil.String() + `')`
 
 // DriftSQL finds open cases that are not up to their messages, as sentences.
 var DriftSQL = `SELECT 'case ' || c.case_id || ' has another language or toxicity than its message'

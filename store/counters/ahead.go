@@ -77,7 +77,7 @@ func (t *Update) watchAhead(
 	ctx, stop := context.WithCancel(ctx)
 	t.stops = append(t.stops, stop)
 	before := newUpdate()
-	before.ToxicFrom = t.ToxicFrom
+	before.Rule = t.Rule
 	go func() {
 		defer c.Release()
 		defer close(r.none)

@@ -82,8 +82,9 @@ func (t *Update) WatchDeletion(ctx context.Context, c db.Conn, now time.Time, qu
 
 // deletionOf returns the deletion's subset of messages.
 func (t *Update) deletionOf(trees, messages []uuid.UUID, now time.Time) watchedSubset {
+	from, models := RuleArgs(t.Rule)
 	return watchedSubset{Subset: deletionSubset, messages: len(messages), args: []any{
-		t.ToxicFrom, db.IDArray(trees), db.IDArray(messages), now.Add(-daysKept), now.Add(-HoursKept),
+		from, models, db.IDArray(trees), db.IDArray(messages), now.Add(-daysKept), now.Add(-HoursKept),
 	}}
 }
 

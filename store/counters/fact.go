@@ -231,30 +231,10 @@ func (d *Deltas) Labels(f Fact, l *Labels, s Standing) {
 	}
 }
 
-// Toxicity adds the highest toxicity of any classifier.
+// Toxicity adds the toxicity that counts.
 func (d *Deltas) Toxicity(highest float64) {
 	d.add(scoring.ToxicitySumColumn, toFixed(highest, 1))
 	d.add(scoring.ToxicityCountColumn, 1)
-}
-
-// Highest returns the highest toxicity of any classifier; ok is false if there is
-// none.
-func Highest(classifiers map[string]map[string]*float64) (highest float64, ok bool) {
-	for _, outputs := range classifiers {
-		if toxicity := ToxicityOf(outputs); toxicity != nil && (!ok || *toxicity > highest) {
-			highest, ok = *toxicity, true
-		}
-	}
-	return highest, ok
-}
-
-// ToxicityOf returns the output named toxicity if it is a number from 0 to 1,
-// else nil.
-func ToxicityOf(outputs map[string]*float64) *float64 {
-	if t := outputs[scoring.ToxicityLabel]; t != nil && *t >= 0 && *t <= 1 {
-		return t
-	}
-	return nil
 }
 
 // Add adds deltas, times a sign, to the counts of an author at a time.

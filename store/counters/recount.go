@@ -3,6 +3,7 @@ package counters
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -21,7 +22,8 @@ import (
 // The sources in source.go count the few messages of a transaction, or the
 // evidence of one user, in SQL. Tests and score verify compare the two.
 type recount struct {
-	toxicFrom float64
+	rule scoring.ToxicityRule
+	uses map[int16]scoring.Use // of the models
 	// Signals from these moments on have rows of hours and of days.
 	hoursFrom, daysFrom db.Moment
 
@@ -46,10 +48,27 @@ const shards = 64
 type countedMessage struct {
 	author            int32
 	deleted, recorded bool
-	classified        bool // the message has an output of a model
 	created           db.Moment
-	toxicity          float64   // the highest of any model; below 0 if there is none
-	toxicAt           db.Moment // the time of the first output
+	outputs           [scoring.NumUses]countedOutputs
+}
+
+// countedOutputs is the data of the outputs of a message by models of one use.
+type countedOutputs struct {
+	toxicity float64   // the highest; below 0 if there is none
+	at       db.Moment // the time of the first one
+}
+
+// noOutputs is the data without an output.
+var noOutputs = countedOutputs{toxicity: -1, at: math.MaxInt64}
+
+// chosen returns the outputs with the toxicity that counts; ok is false if there is none.
+func (m *countedMessage) chosen() (of countedOutputs, ok bool) {
+	for _, of := range m.outputs {
+		if of.toxicity >= 0 {
+			return of, true
+		}
+	}
+	return noOutputs, false
 }
 
 // lateSignal is a signal that depends on the message's reaction record, which is
@@ -91,9 +110,10 @@ type spanShard struct {
 
 // recountOn counts everything on connections that share a snapshot. Each reads a
 // part of every table.
-func recountOn(ctx context.Context, conns []db.Conn, now time.Time, toxicFrom float64) (*recount, error) {
+func recountOn(ctx context.Context, conns []db.Conn, now time.Time, rule scoring.ToxicityRule) (*recount, error) {
 	r := &recount{
-		toxicFrom:      toxicFrom,
+		rule:           rule,
+		uses:           map[int16]scoring.Use{},
 		hoursFrom:      db.MomentOf(now.Add(-HoursKept)),
 		daysFrom:       db.MomentOf(now.Add(-daysKept).UTC().Truncate(24 * time.Hour)),
 		authors:        map[uuid.UUID]int32{},
@@ -113,6 +133,12 @@ func recountOn(ctx context.Context, conns []db.Conn, now time.Time, toxicFrom fl
 	}
 	if err := db.EachRaw(ctx, conns[0], "SELECT user_id FROM users WHERE banned_at IS NOT NULL", func(raw [][]byte) {
 		r.banned[uuid.UUID(raw[0])] = true
+	}); err != nil {
+		return nil, err
+	}
+	uses := rule.Uses()
+	if err := db.EachRaw(ctx, conns[0], "SELECT model_id, name FROM classifier_models", func(raw [][]byte) {
+		r.uses[db.ReadInt2(raw[0])] = uses(string(raw[1]))
 	}); err != nil {
 		return nil, err
 	}

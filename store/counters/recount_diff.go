@@ -166,11 +166,11 @@ func Verify(ctx context.Context, pool *pgxpool.Pool, now time.Time) ([]Fault, er
 		return db.MomentOf(at)
 	}
 	err := db.InOneSnapshot(ctx, pool, "", func(tx pgx.Tx, conns []db.Conn) error {
-		var toxicFrom float64
-		if err := tx.QueryRow(ctx, "SELECT toxic_from FROM counted_with").Scan(&toxicFrom); err != nil {
+		rule, err := readRule(ctx, tx)
+		if err != nil {
 			return err
 		}
-		r, err := recountOn(ctx, conns, now, toxicFrom)
+		r, err := recountOn(ctx, conns, now, rule)
 		if err != nil {
 			return err
 		}

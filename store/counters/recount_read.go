@@ -72,7 +72,7 @@ func (r *recountReader) phases() [][]tableRead {
 		{{"label_votes", votesSQL, r.readVote},
 			{"label_aggregates", aggregatesSQL, r.readAggregate},
 			{"reports", "SELECT message_id, user_id, at FROM reports WHERE status IN ('open', 'upheld')", r.readReport},
-			{"classifier_outputs", "SELECT message_id, toxicity, at FROM classifier_outputs WHERE true", r.readOutput},
+			{"classifier_outputs", "SELECT message_id, toxicity, at, model_id FROM classifier_outputs WHERE true", r.readOutput},
 		},
 	}
 }
@@ -119,7 +119,10 @@ func (r *recount) author(id uuid.UUID, lang []byte) int32 {
 func (r *recountReader) readMessage(raw [][]byte) {
 	m := countedMessage{
 		author: r.author(uuid.UUID(raw[1]), raw[4]), created: db.ReadMoment(raw[2]),
-		deleted: raw[3][0] == 1, toxicity: -1,
+		deleted: raw[3][0] == 1,
+	}
+	for use := range m.outputs {
+		m.outputs[use] = noOutputs
 	}
 	shard := &r.messages[shardOf(raw[0])]
 	shard.Lock()
@@ -233,16 +236,19 @@ func (r *recountReader) readReport(raw [][]byte) {
 }
 
 func (r *recountReader) readOutput(raw [][]byte) {
+	use := r.uses[db.ReadInt2(raw[3])]
+	if use == scoring.Ignored {
+		return
+	}
 	shard, m := r.find(raw[0])
 	if m == nil {
 		return
 	}
 	shard.Lock()
 	defer shard.Unlock()
-	if at := db.ReadMoment(raw[2]); !m.classified || at < m.toxicAt {
-		m.toxicAt, m.classified = at, true
-	}
+	of := &m.outputs[use]
+	of.at = min(of.at, db.ReadMoment(raw[2]))
 	if raw[1] != nil {
-		m.toxicity = max(m.toxicity, db.ReadFloat8(raw[1]))
+		of.toxicity = max(of.toxicity, db.ReadFloat8(raw[1]))
 	}
 }

@@ -64,14 +64,15 @@ func (r *recount) countMessages() {
 			m := &shard.all[k]
 			var d Deltas
 			d.written()
-			if m.toxicity >= 0 {
-				d.Toxicity(m.toxicity)
+			outputs, classified := m.chosen()
+			if classified {
+				d.Toxicity(outputs.toxicity)
 			}
 			r.add(m.author, m.created, &d)
-			if m.toxicity >= 0 && m.toxicity >= r.toxicFrom {
+			if classified && outputs.toxicity >= r.rule.From {
 				d.Reset()
 				d.Once(ToxicMessage, m.standing())
-				r.add(m.author, max(m.toxicAt, m.created), &d)
+				r.add(m.author, max(outputs.at, m.created), &d)
 			}
 		}
 		for _, late := range shard.late {

@@ -86,12 +86,12 @@ const (
 	Rejection                  // reviewers rejected it
 	SpamPrompt                 // its tree was aborted for low grade
 	Deletion                   // staff deleted it
-	Toxicity                   // toxicity by classifiers
-	ToxicMessage               // toxic by a classifier
+	Toxicity                   // toxicity by classifiers that count
+	ToxicMessage               // toxic by a classifier that counts
 	numFacts
 )
 
-// sources holds the source of each fact. $1 is the threshold of toxicity.
+// sources holds the source of each fact. $1 and $2 are RuleArgs.
 var sources = [numFacts]source{
 	Written: {
 		at: "m.created_date", counts: map[string]string{"messages": "1"},
@@ -158,10 +158,6 @@ var sources = [numFacts]source{
 	},
 }
 
-// classifierToxicity joins the highest toxicity of any model for message m.
-const classifierToxicity = `JOIN LATERAL (SELECT max(o.toxicity) AS toxicity, min(o.at) AS at FROM classifier_outputs o
-	WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id HAVING max(o.toxicity) IS NOT NULL) x ON true`
-
 // hasRecord is Open-Assistant's condition that a message m has a reaction record.
 const (
 	hasRecord = `(EXISTS (SELECT FROM emoji_aggregates z WHERE z.tree_id = m.tree_id AND z.message_id = m.message_id)
@@ -172,7 +168,7 @@ const (
 // CountSQL returns a query that counts from every source for the messages m of a
 // relation (FROM item) that fulfil a condition. The groups are expressions on m
 // or the date, written {at}. The columns of the result are the groups g1, g2 …
-// and then scoring.Columns. $1 is the threshold of toxicity.
+// and then scoring.Columns. $1 and $2 are RuleArgs.
 func CountSQL(from, where string, groups ...string) string {
 	return countOf(sources[:], scoring.Columns, from, where, groups...)
 }

@@ -45,17 +45,17 @@ func newSubset(with string, columns, branches []string) Subset {
 }
 
 // deletionSubset is the part that a deletion affects, of messages by their keys
-// ($2, $3): all of Open-Assistant's signals, and the deletion by staff. The
+// ($3, $4): all of Open-Assistant's signals, and the deletion by staff. The
 // condition on the reaction record is evaluated once per message. Rows that say no to
 // all, such as most labels, are not grouped. Signals before a
-// time ($4) count without a date, and before another one ($5) by day: for many
+// time ($5) count without a date, and before another one ($6) by day: for many
 // messages, most groups would be hours that no row is kept for.
 var deletionSubset = deletionSubsetOf("m.deleted, m.deleted_at, m.deleted_root")
 
 // deletionSubsetOf returns deletionSubset for messages in a state: the columns deleted,
 // deleted_at and deleted_root.
 func deletionSubsetOf(state string) Subset {
-	hourly := []string{hourly[0], "CASE WHEN {at} < $4 THEN '-infinity' WHEN {at} < $5 " +
+	hourly := []string{hourly[0], "CASE WHEN {at} < $5 THEN '-infinity' WHEN {at} < $6 " +
 		"THEN date_trunc('day', {at}, 'UTC') ELSE " + hourly[1] + " END"}
 	counted := append(slices.Clone(LegacyColumns), "deleted")
 	var branches []string

@@ -76,21 +76,21 @@ type Update struct {
 	// Changed holds the changes that boards show after the commit.
 	Changed Changed
 
-	threshold *Threshold
-	// ToxicFrom is the threshold of toxicity of the counters.
-	ToxicFrom float64
-	stops     []context.CancelFunc // end the counts on second connections
-	restored  *restored            // that of WatchRestored
-	deleted   []watchedSubset      // those of Delete
+	rules *RuleCache
+	// Rule is the rule of the counters.
+	Rule     scoring.ToxicityRule
+	stops    []context.CancelFunc // end the counts on second connections
+	restored *restored            // that of WatchRestored
+	deleted  []watchedSubset      // those of Delete
 }
 
 // Begin returns an Update for a transaction. The caller publishes Changed, and closes it
 // if it watches what is restored.
-func Begin(ctx context.Context, c db.Conn, threshold *Threshold) (*Update, error) {
+func Begin(ctx context.Context, c db.Conn, rules *RuleCache) (*Update, error) {
 	t := newUpdate()
-	t.threshold = threshold
+	t.rules = rules
 	var err error
-	t.ToxicFrom, err = threshold.Read(ctx, c)
+	t.Rule, err = rules.Read(ctx, c)
 	return t, err
 }
 
@@ -110,8 +110,8 @@ type userLanguage struct {
 	lang string
 }
 
-// touched is the FROM item of messages by their keys in two arrays, $2 and $3.
-const touched = `unnest($2::uuid[], $3::uuid[]) AS touched(tree_id, message_id)
+// touched is the FROM item of messages by their keys in two arrays, $3 and $4.
+const touched = `unnest($3::uuid[], $4::uuid[]) AS touched(tree_id, message_id)
 	JOIN messages m ON m.tree_id = touched.tree_id AND m.message_id = touched.message_id`
 
 var touchedSQL = CountSQL(touched, "", hourly...)
@@ -178,7 +178,8 @@ func (t *Update) countMessages(ctx context.Context, c db.Conn, trees, messages [
 		return nil
 	}
 	add := func(hour, sum *scoring.Counters) { hour.Add(sum, sign) }
-	return t.countBy(ctx, c, add, touchedSQL, t.ToxicFrom, db.IDArray(trees), db.IDArray(messages))
+	from, models := RuleArgs(t.Rule)
+	return t.countBy(ctx, c, add, touchedSQL, from, models, db.IDArray(trees), db.IDArray(messages))
 }
 
 // countBy runs a query that counts by author and hour, and calls add with each

@@ -53,7 +53,7 @@ func slotsOf(hours map[slot]*scoring.Counters, now time.Time) []rowChange {
 
 // Write adds the statements that update the counters to a batch, ordered by key,
 // and marks the users as changed. With check, another statement verifies the
-// threshold of toxicity; the batch must not commit then.
+// rule of toxicity; the batch must not commit then.
 func (t *Update) Write(batch *pgx.Batch, now time.Time, check bool) {
 	change := slotsOf(t.counted, now)
 	maps.DeleteFunc(t.languageCounts, func(_ userLanguage, n int64) bool { return n == 0 })
@@ -74,30 +74,30 @@ func (t *Update) Write(batch *pgx.Batch, now time.Time, check bool) {
 		if len(change) == 0 { // nothing to lock
 			batch.Queue("LOCK user_signals IN ROW EXCLUSIVE MODE")
 		}
-		t.checkThreshold(batch)
+		t.checkRule(batch)
 	}
 }
 
-// checkThreshold adds a statement that verifies the threshold. The counters are
-// locked against ChangeThreshold: it waits for this transaction, or has committed
+// checkRule adds a statement that verifies the rule. The counters are locked against
+// ChangeRule: it waits for this transaction, or has committed
 // and is visible here.
-func (t *Update) checkThreshold(batch *pgx.Batch) {
-	batch.Queue("SELECT toxic_from FROM counted_with").QueryRow(func(row pgx.Row) error {
-		var from float64
-		if err := row.Scan(&from); err != nil {
+func (t *Update) checkRule(batch *pgx.Batch) {
+	batch.Queue(ruleSQL).QueryRow(func(row pgx.Row) error {
+		rule, err := scanRule(row)
+		if err != nil {
 			return err
 		}
-		if from != t.ToxicFrom {
-			t.threshold.Forget()
-			return ErrThresholdChanged
+		if rule != t.Rule {
+			t.rules.Forget()
+			return ErrRuleChanged
 		}
 		return nil
 	})
 }
 
-// ErrThresholdChanged means that the threshold of toxicity changed meanwhile. The
-// transaction is retried without limit.
-var ErrThresholdChanged = fmt.Errorf("%w: the counters are counted with another threshold by now", db.ErrBeginAgain)
+// ErrRuleChanged means that the rule of toxicity changed meanwhile. The transaction is
+// retried without limit.
+var ErrRuleChanged = fmt.Errorf("%w: the toxicity is counted by another rule by now", db.ErrBeginAgain)
 
 // addCounters returns the statement that adds changes to user_signals. It
 // includes only the changed columns, which are few.

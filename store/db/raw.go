@@ -22,6 +22,7 @@ func EachRaw(ctx context.Context, c Conn, sql string, row func(raw [][]byte), ar
 	return rows.Err()
 }
 
+func ReadInt2(raw []byte) int16     { return int16(binary.BigEndian.Uint16(raw)) }
 func ReadInt4(raw []byte) int64     { return int64(int32(binary.BigEndian.Uint32(raw))) }
 func ReadInt8(raw []byte) int64     { return int64(binary.BigEndian.Uint64(raw)) }
 func ReadFloat8(raw []byte) float64 { return math.Float64frombits(binary.BigEndian.Uint64(raw)) }

@@ -57,9 +57,9 @@ func (w *batchWrite) countNewMessage(m *corpus.Message, tree *treeInfo, top bool
 		labels := counters.MeanLabels(m.Labels)
 		d.Labels(counters.LabelMeans, &labels, standing)
 	}
-	if highest, ok := counters.Highest(m.Classifiers); ok {
+	if highest, ok := counters.Highest(w.update.Rule, m.Classifiers); ok {
 		d.Toxicity(highest)
-		if highest >= w.update.ToxicFrom {
+		if highest >= w.update.Rule.From {
 			d.Once(counters.ToxicMessage, standing)
 		}
 	}

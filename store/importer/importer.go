@@ -46,7 +46,7 @@ type Importer struct {
 	// Connection is the configuration of the import's own connection.
 	Connection *pgx.ConnConfig
 	Now        func() time.Time
-	Threshold  *counters.Threshold
+	Rules      *counters.RuleCache
 	Publisher  counters.Publisher
 }
 
@@ -174,7 +174,7 @@ func (im *run) attempt(ctx context.Context, work func(pgx.Tx, *Summary) error) (
 	staged, orphans := im.staged, im.orphans
 	err := pgx.BeginFunc(ctx, im.conn, func(tx pgx.Tx) error {
 		var err error
-		if im.update, err = counters.Begin(ctx, tx, im.into.Threshold); err != nil {
+		if im.update, err = counters.Begin(ctx, tx, im.into.Rules); err != nil {
 			return err
 		}
 		im.update.CountLanguages = true

@@ -194,12 +194,13 @@ func (in *run) askRecords(messages []*knownMessage, sign int64) {
 	for i := range sums {
 		targets = append(targets, &sums[i])
 	}
+	from, models := counters.RuleArgs(in.update.Rule)
 	in.Each(targets, func() {
 		hour := in.update.Hour(author, at)
 		for i, n := range sums {
 			hour[scoring.NumSignals+i] += sign * n
 		}
-	}, counters.LegacyRecordSQL, in.update.ToxicFrom, db.IDArray(trees), db.IDArray(ids))
+	}, counters.LegacyRecordSQL, from, models, db.IDArray(trees), db.IDArray(ids))
 }
 
 // countMessage counts a new message. It has no review, and if it is deleted, it
@@ -247,7 +248,7 @@ func (in *run) askPrompts() {
 	}
 }
 
-// countOutputs counts the highest toxicity of each message with new outputs.
+// countOutputs counts the toxicity of each message with new outputs.
 func (in *run) countOutputs() {
 	after := map[uuid.UUID]map[int16]knownOutput{}
 	for key, o := range in.changes.outputs {
@@ -256,39 +257,47 @@ func (in *run) countOutputs() {
 			maps.Copy(after[key.message], in.feedback.outputs[key.message])
 		}
 		known := after[key.message][key.model]
-		known.at = db.Timestamp(o.at)
+		known.model, known.at = o.model, db.Timestamp(o.at)
 		if o.toxicity != nil {
 			known.toxicity = o.toxicity
 		}
 		after[key.message][key.model] = known
 	}
+	uses := in.update.Rule.Uses()
 	for id, outputs := range after {
 		in.weighed = true
-		in.countToxicity(in.messages[id], in.feedback.outputs[id], -1)
-		in.countToxicity(in.messages[id], outputs, 1)
+		in.countToxicity(in.messages[id], in.feedback.outputs[id], uses, -1)
+		in.countToxicity(in.messages[id], outputs, uses, 1)
 	}
 }
 
-// countToxicity counts the outputs for a message: the highest toxicity, and the
-// toxic message from the first output, or from the date of the message if that is
-// later.
-func (in *run) countToxicity(m *knownMessage, outputs map[int16]knownOutput, sign int64) {
-	highest, first := -1.0, pgtype.Timestamptz{}
+// countToxicity counts the outputs for a message: the toxicity that counts, and the
+// toxic message from the first output of the models that count, or from the date of the
+// message if that is later.
+func (in *run) countToxicity(
+	m *knownMessage, outputs map[int16]knownOutput, uses func(model string) scoring.Use, sign int64,
+) {
+	var chosen counters.ChosenToxicity
+	var firsts [scoring.NumUses]pgtype.Timestamptz
 	for _, o := range outputs {
-		if o.toxicity != nil {
-			highest = max(highest, *o.toxicity)
+		use := uses(o.model)
+		if use == scoring.Ignored {
+			continue
 		}
-		if !first.Valid || db.CompareTimes(o.at, first) < 0 {
-			first = o.at
+		chosen.Add(use, o.toxicity)
+		if first := &firsts[use]; !first.Valid || db.CompareTimes(o.at, *first) < 0 {
+			*first = o.at
 		}
 	}
-	if m.author == nil || highest < 0 {
+	highest, classified := chosen.Value()
+	if m.author == nil || !classified {
 		return
 	}
+	first := firsts[chosen.Use()]
 	var d counters.Deltas
 	d.Toxicity(highest)
 	in.update.Add(*m.author, m.created, sign, &d)
-	if highest < in.update.ToxicFrom {
+	if highest < in.update.Rule.From {
 		return
 	}
 	if db.CompareTimes(first, m.created) < 0 {

@@ -36,7 +36,7 @@ type Ingester struct {
 
 	Pool      *pgxpool.Pool
 	Now       func() time.Time
-	Threshold *counters.Threshold
+	Rules     *counters.RuleCache
 	Publisher counters.Publisher
 }
 
@@ -70,7 +70,7 @@ func (e Ingester) once(ctx context.Context, items []*lineItem, done *Result) err
 		return err
 	}
 	defer c.Release() // closes the connection if a transaction is still open
-	update, err := counters.Begin(ctx, c, e.Threshold)
+	update, err := counters.Begin(ctx, c, e.Rules)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ type run struct {
 	publisher counters.Publisher
 	// late are the new messages below those that an action deleted.
 	late events.Late
-	// weighed reports whether a count used the threshold of toxicity.
+	// weighed reports whether a count used the rule of toxicity.
 	weighed bool
 }
 

@@ -181,6 +181,7 @@ type knownVote struct {
 
 // knownOutput is the part of a classifier's output that scores need.
 type knownOutput struct {
+	model    string
 	toxicity *float64
 	at       pgtype.Timestamptz
 }
@@ -263,13 +264,14 @@ func (in *run) readFeedback() {
 	if p := asked["classifier_output"]; p != nil {
 		var model int16
 		var known knownOutput
-		in.Each([]any{&who.message, &model, &known.toxicity, &known.at}, func() {
+		in.Each([]any{&who.message, &model, &known.model, &known.toxicity, &known.at}, func() {
 			if in.feedback.outputs[who.message] == nil {
 				in.feedback.outputs[who.message] = map[int16]knownOutput{}
 			}
 			in.feedback.outputs[who.message][model] = known
-		}, `SELECT o.message_id, o.model_id, o.toxicity, o.at FROM message_trees d
+		}, `SELECT o.message_id, o.model_id, k.name, o.toxicity, o.at FROM message_trees d
 			JOIN classifier_outputs o ON o.tree_id = d.tree_id AND o.message_id = d.message_id
+			JOIN classifier_models k USING (model_id)
 			WHERE d.message_id = ANY ($1)`, db.IDArray(p.messages))
 	}
 }

@@ -53,6 +53,7 @@ type outputKey struct {
 
 type newOutput struct {
 	scores   []*float64
+	model    string
 	toxicity *float64
 	at       time.Time
 }
@@ -121,7 +122,7 @@ func (w *changes) output(m *knownMessage, item *lineItem, model *tables.Model) {
 	key := outputKey{m.tree, m.id, model.ID}
 	o := w.outputs[key]
 	if o == nil {
-		o = &newOutput{}
+		o = &newOutput{model: *item.Model}
 		w.outputs[key] = o
 	}
 	for name, value := range item.Scores {

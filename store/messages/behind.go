@@ -36,7 +36,8 @@ func (b Behind) sql(q *db.Query, user uuid.UUID) string {
 		column = scoring.LegacyPrefix + column
 	}
 	counted := counters.CountSQL("messages m", "m.user_id = {user} AND {at} >= "+starts[b.Window], "m.message_id")
-	counted = strings.NewReplacer("$1", q.Arg(b.Formula.ToxicFrom), "{user}", q.Arg(user)).Replace(counted)
+	from, models := counters.RuleArgs(b.Formula.ToxicityRule())
+	counted = strings.NewReplacer("$1", q.Arg(from), "$2", q.Arg(models), "{user}", q.Arg(user)).Replace(counted)
 	return "m.message_id IN (SELECT s.g1 FROM (" + counted + ") s WHERE s." + column + " <> 0)"
 }
 

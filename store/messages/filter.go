@@ -11,6 +11,7 @@ import (
 
 	"treewarden/corpus/search"
 	"treewarden/scoring"
+	"treewarden/store/counters"
 	"treewarden/store/db"
 )
 
@@ -223,8 +224,7 @@ func (f Filter) thresholds(q *db.Query) error {
 		if err != nil || c.Name != "" {
 			return why
 		}
-		q.Where(`(SELECT max(o.toxicity) FROM classifier_outputs o
-			WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id) `+c.Operator+" ?", c.Value)
+		q.Where(counters.ToxicitySQL("m")+" "+c.Operator+" ?", c.Value)
 	}
 	if f.Classifier != "" {
 		c, err := ParseClassifier(f.Classifier)

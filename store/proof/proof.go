@@ -98,7 +98,8 @@ func checks() []check {
 			FROM formula_versions v JOIN actions a ON a.id = v.action_id
 			JOIN action_objects o ON o.action_id = a.id AND o.aspect = 'formula'
 			WHERE v.weights::jsonb IS DISTINCT FROM o.after->'weights' OR v.version <> (o.after->>'version')::int
-				OR v.toxic_from::text::numeric <> (o.after->>'toxic_from')::numeric`},
+				OR v.toxic_from::text::numeric <> (o.after->>'toxic_from')::numeric
+				OR v.classifier <> coalesce(o.after->>'classifier', '')`},
 		{`SELECT 'version ' || coalesce(v.version, (o.after->>'version')::int)
 				|| ' of the weights of the queue is not what an action saved'
 			FROM (SELECT action_id, after FROM action_objects WHERE object_type = '` + versions.Priority.Name + `'

@@ -66,20 +66,21 @@ func Since(window scoring.Window, now time.Time) pgtype.Timestamptz {
 	return pgtype.Timestamptz{InfinityModifier: pgtype.NegativeInfinity, Valid: true}
 }
 
-// The queries that count the base tables for one author, $2, from a moment on,
-// $3.
+// The queries that count the base tables for one author, $3, from a moment on,
+// $4.
 var (
-	ofUserSQL   = counters.CountSQL("messages m", "m.user_id = $2 AND {at} >= $3", "m.user_id")
-	evidenceSQL = "SELECT s.* FROM (" + counters.CountSQL("messages m", "m.user_id = $2 AND {at} >= $3", "m.message_id",
+	ofUserSQL   = counters.CountSQL("messages m", "m.user_id = $3 AND {at} >= $4", "m.user_id")
+	evidenceSQL = "SELECT s.* FROM (" + counters.CountSQL("messages m", "m.user_id = $3 AND {at} >= $4", "m.message_id",
 		"m.created_date") + ") s ORDER BY s.g2 DESC, s.g1"
-	daysOfUser = counters.CountSQL("messages m", "m.user_id = $2 AND {at} >= $3", "({at} AT TIME ZONE 'UTC')::date")
+	daysOfUser = counters.CountSQL("messages m", "m.user_id = $3 AND {at} >= $4", "({at} AT TIME ZONE 'UTC')::date")
 )
 
 // Counted counts one user's signals within a window from the base tables.
 func Counted(ctx context.Context, c db.Conn, user uuid.UUID, since pgtype.Timestamptz,
 	formula scoring.Formula) (scoring.Counts, error) {
 	var t scoring.Counters
-	err := c.QueryRow(ctx, ofUserSQL, formula.ToxicFrom, user, since).Scan(counters.Targets(&t, new(uuid.UUID))...)
+	from, models := counters.RuleArgs(formula.ToxicityRule())
+	err := c.QueryRow(ctx, ofUserSQL, from, models, user, since).Scan(counters.Targets(&t, new(uuid.UUID))...)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return nil, db.Translate(err)
 	}
@@ -116,7 +117,8 @@ const EvidenceLimit = 50
 // EvidenceLimit each, and the number of all.
 func Evidence(ctx context.Context, c db.Conn, user uuid.UUID, since pgtype.Timestamptz,
 	formula scoring.Formula) (evidence map[scoring.Signal][]uuid.UUID, all map[scoring.Signal]int, err error) {
-	rows, err := c.Query(ctx, evidenceSQL, formula.ToxicFrom, user, since)
+	from, models := counters.RuleArgs(formula.ToxicityRule())
+	rows, err := c.Query(ctx, evidenceSQL, from, models, user, since)
 	if err != nil {
 		return nil, nil, db.Translate(err)
 	}
@@ -144,7 +146,8 @@ const shownDays = 30
 // Days counts a user's signals of the last 30 days by day, the oldest first.
 func Days(ctx context.Context, c db.Conn, user uuid.UUID, now time.Time, formula scoring.Formula) ([]DaySignals, error) {
 	first := now.UTC().Truncate(24*time.Hour).AddDate(0, 0, 1-shownDays)
-	rows, err := c.Query(ctx, daysOfUser, formula.ToxicFrom, user, first)
+	from, models := counters.RuleArgs(formula.ToxicityRule())
+	rows, err := c.Query(ctx, daysOfUser, from, models, user, first)
 	if err != nil {
 		return nil, db.Translate(err)
 	}

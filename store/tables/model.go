@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"treewarden/scoring"
 	"treewarden/store/db"
 )
 
@@ -126,6 +127,17 @@ func RegisterModel(ctx context.Context, tx db.Conn, name string, outputs []strin
 		model.At[output] = len(model.At)
 	}
 	return model, nil
+}
+
+// ModelNames returns the names of all models whose toxicity a formula may choose: the
+// embedded one, and those with outputs but a name with a comma, in alphabetical order.
+func ModelNames(ctx context.Context, c db.Conn) ([]string, error) {
+	rows, err := c.Query(ctx, `SELECT name FROM (SELECT name FROM classifier_models UNION SELECT $1) n
+		WHERE strpos(name, ',') = 0 ORDER BY name`, scoring.EmbeddedClassifier)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
 func readModel(ctx context.Context, tx db.Conn, name string) (*Model, error) {

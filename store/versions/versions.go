@@ -47,7 +47,7 @@ type Kept[T any] struct {
 // Formula is the formula of the troll score.
 var Formula = Kept[scoring.Formula]{
 	ID: uuid.MustParse("5c0f7a10-0000-4000-8000-000000000001"), Name: "formula",
-	table: "formula_versions", logged: []string{"version", "weights", "toxic_from"}, lock: 7_051,
+	table: "formula_versions", logged: []string{"version", "weights", "toxic_from", "classifier"}, lock: 7_051,
 }
 
 // Priority holds the weights that order the queue.
@@ -56,13 +56,12 @@ var Priority = Kept[scoring.Priority]{
 	table: "priority_versions", logged: []string{"version", "weights"}, lock: 7_053,
 }
 
-// Legacy returns Open-Assistant's formula with the threshold for toxic messages
-// of the formula in force. It gives toxic messages no weight, but they are
-// counted by one threshold: with another one, a board and its explanation would
-// show different counts.
+// Legacy returns Open-Assistant's formula with the rule of toxicity of the formula in
+// force. It gives toxic messages no weight, but they are counted by one rule: with
+// another one, a board and its explanation would show different counts.
 func Legacy(inForce scoring.Formula) scoring.Formula {
 	legacy := scoring.OpenAssistant
-	legacy.ToxicFrom = inForce.ToxicFrom
+	legacy.ToxicFrom, legacy.Classifier = inForce.ToxicFrom, inForce.Classifier
 	return legacy
 }
 
