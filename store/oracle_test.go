@@ -2,6 +2,8 @@ package store_test
 
 import (
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,6 +33,7 @@ type oracle struct {
 	written    map[uuid.UUID][]*time.Time
 	classifier map[uuid.UUID][]toxicitySum
 	labels     map[uuid.UUID][]toxicitySum
+	counting   string // the models whose toxicity counts, as in the formula
 }
 
 // toxicitySum is the sum of n toxicities of a message.
@@ -53,11 +56,52 @@ type oracleMessage struct {
 	State             string
 	Emojis            []int64 // red flags, upvotes and downvotes of the aggregate; nil without one
 	Means             map[string]store.Label
-	Toxicity          *float64
-	ToxicAt           *time.Time
+	Outputs           []oracleOutput
 	Record            bool // it has a reaction record
 	Reactions         []oracleFeedback
 	Votes, Reports    []oracleFeedback
+}
+
+// oracleOutput is the output of a classifier for a message.
+type oracleOutput struct {
+	Model    string     `json:"model"`
+	Toxicity *float64   `json:"toxicity"`
+	At       *time.Time `json:"at"` // nil: it came with a file
+}
+
+// toxicity returns the toxicity that counts of a message, and when the first of the
+// models that count saw it: the highest of those in classifier, or if that is empty of
+// all but the embedded one, or if these have none that of the embedded one.
+func (m oracleMessage) toxicity(classifier string) (highest *float64, first *time.Time) {
+	names := strings.Split(classifier, ", ")
+	chosen := []func(model string) bool{func(model string) bool { return slices.Contains(names, model) }}
+	if classifier == "" {
+		embedded := func(model string) bool { return model == "treewarden" }
+		chosen = []func(model string) bool{func(model string) bool { return !embedded(model) }, embedded}
+	}
+	for _, counts := range chosen {
+		undated := false
+		first = nil
+		for _, o := range m.Outputs {
+			if !counts(o.Model) {
+				continue
+			}
+			if o.Toxicity != nil && (highest == nil || *o.Toxicity > *highest) {
+				highest = o.Toxicity
+			}
+			undated = undated || o.At == nil
+			if first == nil || o.At != nil && o.At.Before(*first) {
+				first = o.At
+			}
+		}
+		if undated {
+			first = nil
+		}
+		if highest != nil {
+			break
+		}
+	}
+	return highest, first
 }
 
 // oracleFeedback is a reaction, a vote or a report of one user.
@@ -92,10 +136,10 @@ var oracleSQL = func() string {
 			CASE WHEN e.message_id IS NOT NULL THEN ARRAY[e.red_flags - e.dismissed_flags, e.upvotes, e.downvotes]::bigint[]
 				END AS emojis,
 			CASE WHEN l.message_id IS NULL THEN '{}' ELSE jsonb_build_object(` + means + `) END AS means,
-			(SELECT max(toxicity) FROM classifier_outputs o
-				WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id) AS toxicity,
-			(SELECT nullif(min(at), '-infinity') FROM classifier_outputs o
-				WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id) AS toxic_at,
+			coalesce((SELECT jsonb_agg(jsonb_build_object('model', k.name, 'toxicity', o.toxicity,
+					'at', nullif(o.at, '-infinity')))
+				FROM classifier_outputs o JOIN classifier_models k USING (model_id)
+				WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id), '[]') AS outputs,
 			e.message_id IS NOT NULL OR EXISTS (SELECT FROM reactions r
 				WHERE r.tree_id = m.tree_id AND r.message_id = m.message_id) AS record,
 			` + feedback("reactions", "'emoji', g.emoji, 'status', g.decision") + ` AS reactions,
@@ -118,7 +162,7 @@ var votedLabels = map[string]scoring.Signal{
 // newOracle reads the whole database.
 func newOracle(q *sequence) *oracle {
 	o := &oracle{map[uuid.UUID][]oracleSignal{}, map[uuid.UUID][]*time.Time{}, map[uuid.UUID][]toxicitySum{},
-		map[uuid.UUID][]toxicitySum{}}
+		map[uuid.UUID][]toxicitySum{}, inForce(q.t, q.Store).Classifier}
 	rows, err := storetest.DB(q.t, q.Store).Query(ctx, oracleSQL)
 	if err != nil {
 		q.fail("read the base tables: %v", err)
@@ -204,12 +248,12 @@ func (o *oracle) add(m oracleMessage) {
 	if m.Deleted && m.DeletedRoot != nil && *m.DeletedRoot == m.MessageID {
 		add(scoring.Deleted, 1, orElse(m.DeletedAt, m.Created), true, legacy)
 	}
-	if m.Toxicity != nil {
-		o.classifier[author] = append(o.classifier[author], toxicitySum{*m.Toxicity, 1, m.Created})
-		if *m.Toxicity >= scoring.Treewarden.ToxicFrom {
+	if toxicity, first := m.toxicity(o.counting); toxicity != nil {
+		o.classifier[author] = append(o.classifier[author], toxicitySum{*toxicity, 1, m.Created})
+		if *toxicity >= scoring.Treewarden.ToxicFrom {
 			at := m.Created
-			if at == nil || m.ToxicAt != nil && m.ToxicAt.After(*at) {
-				at = m.ToxicAt
+			if at == nil || first != nil && first.After(*at) {
+				at = first
 			}
 			add(scoring.ToxicMessages, 1, at, true, legacy)
 		}

@@ -22,6 +22,7 @@ func (q *sequence) check() {
 		since, bounded := window.Since(q.now)
 		within := func(at *time.Time) bool { return !bounded || at != nil && !at.Before(since) }
 		for _, formula := range scoring.Formulas {
+			formula.Classifier = o.counting
 			rows := board(q.t, q.Store, q.staff[0], window, formula)
 			want := map[uuid.UUID]store.BoardRow{}
 			for user := range o.written {

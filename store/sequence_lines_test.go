@@ -109,6 +109,21 @@ func (q *sequence) labels() map[string]float64 {
 	return labels
 }
 
+// scores returns the scores of a classifier, some of them without a toxicity: a reward
+// is no probability.
+func (q *sequence) scores() map[string]float64 {
+	return pick(q, map[string]float64{"toxicity": q.random.Float64()}, map[string]float64{"toxicity": q.random.Float64()},
+		map[string]float64{"toxicity": 1.5 - 3*float64(q.random.IntN(2))}, map[string]float64{"reward": q.random.Float64()})
+}
+
+// choose puts a formula in force that counts the toxicity by other models.
+func (q *sequence) choose() {
+	q.t.Helper()
+	classifier := pick(q, "", "", "m", "treewarden", "n, treewarden", "detoxify, m")
+	outcome, err := q.SaveFormula(ctx, q.staff[0], scoring.Change{Classifier: &classifier}, "a random choice", nil, "")
+	q.acted("formula", classifier, outcome, err)
+}
+
 // ingest sends one to six lines of random types by random users, also by banned
 // users, by authors and by users who labelled the message before.
 func (q *sequence) ingest() {
@@ -131,8 +146,8 @@ func (q *sequence) ingest() {
 			lines = append(lines, q.message(reply, rater))
 			q.nodes = q.nodes[:len(q.nodes)-1]
 		case 6:
-			lines = append(lines, event("classifier_output", "message_id", n.id, "model", pick(q, "m", "n"), "scores",
-				map[string]float64{"toxicity": q.random.Float64()}, "at", q.at()))
+			lines = append(lines, event("classifier_output", "message_id", n.id, "model", pick(q, "m", "n", "treewarden"), "scores",
+				q.scores(), "at", q.at()))
 		case 7:
 			lines = append(lines, event("tree", "message_tree_id", n.tree, "state", pick(q, "growing", "aborted_low_grade")),
 				event("user", "user_id", rater, "display_name", "name "+q.id().String()))
@@ -225,7 +240,8 @@ func (q *sequence) exported(n node) string {
 	may("labels", map[string]any{pick(q, scoring.LabelNames...): map[string]any{"value": q.random.Float64(), "count": 1 +
 		q.random.IntN(5)},
 		"toxicity": map[string]any{"value": q.random.Float64(), "count": 1 + q.random.IntN(3)}})
-	may("detoxify", map[string]float64{"toxicity": q.random.Float64()})
+	may("detoxify", q.scores())
+	may("classifiers", map[string]any{pick(q, "m", "treewarden"): q.scores()})
 	line := message
 	if n.parent == uuid.Nil && q.random.IntN(2) == 0 {
 		message["replies"] = []any{}

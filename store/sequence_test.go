@@ -49,7 +49,7 @@ func TestCountersInRandomSequences(t *testing.T) {
 			t.Errorf("no sequence did %s", k.Name)
 		}
 	}
-	for _, name := range []string{"undo", "ingest", "import", "clock", "end bans"} {
+	for _, name := range []string{"undo", "ingest", "import", "clock", "end bans", "formula"} {
 		if !done[name] {
 			t.Errorf("no sequence did: %s", name)
 		}
@@ -192,6 +192,8 @@ func (q *sequence) step() {
 		n, err := q.EndExpiredBans(ctx)
 		q.did("end bans", fmt.Sprint(n), err)
 		q.succeeded["end bans"] = n > 0 || q.succeeded["end bans"]
+	case percent < 93:
+		q.choose()
 	default:
 		q.passTime()
 	}

@@ -97,11 +97,18 @@ func TestCountersFollowTheThreshold(t *testing.T) {
 	}
 }
 
-// TestThresholdWhileOthersWrite changes the threshold repeatedly during ingests. No
-// count is lost, and none uses an old threshold.
+// TestThresholdWhileOthersWrite changes the threshold and the models that count
+// repeatedly during ingests. No count is lost, and none uses an old rule; the cases of
+// the queue have the toxicity by the last one.
 func TestThresholdWhileOthersWrite(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	for n, message := range []uuid.UUID{w.prompt, w.reply, w.deep} {
+		accepted(t, w.Store, event("classifier_output", "message_id", message, "model", fmt.Sprint("m", n), "scores",
+			map[string]float64{"toxicity": 0.5}), event("classifier_output", "message_id", message, "model", "m3", "scores",
+			map[string]float64{"toxicity": 0.5}), event("report", "message_id", message, "user_id",
+			storetest.User(t, w.Store, "a reader"), "reason", "spam"))
+	}
 	var writers sync.WaitGroup
 	for n := range 4 {
 		writers.Go(func() {
@@ -116,8 +123,8 @@ func TestThresholdWhileOthersWrite(t *testing.T) {
 		})
 	}
 	for i := range 12 {
-		from := float64(i%3)/4 + 0.25
-		if _, err := w.SaveFormula(ctx, w.admin, scoring.Change{Weights: map[string]float64{}, ToxicFrom: &from},
+		from, classifier := float64(i%3)/4+0.25, []string{"m0", "", "m1, m3"}[i/2%3]
+		if _, err := w.SaveFormula(ctx, w.admin, scoring.Change{ToxicFrom: &from, Classifier: &classifier},
 			"another threshold", nil, ""); err != nil {
 			t.Error(err)
 		}
