@@ -230,11 +230,12 @@ func contentWarnings(m store.Message) []contentWarning {
 	return reasons
 }
 
-// toxicities returns the toxicity of a message by each classifier.
+// toxicities returns the toxicity of a message by each classifier. A score that is no
+// probability, such as that of a reward model, is none.
 func toxicities(m store.Message) []contentWarning {
 	var scores []contentWarning
 	for _, model := range models(m) {
-		if score := model.Outputs["toxicity"]; score != nil {
+		if score := model.Outputs["toxicity"]; score != nil && *score >= 0 && *score <= 1 {
 			scores = append(scores, contentWarning{"toxicity", *score, model.Name})
 		}
 	}

@@ -57,7 +57,7 @@ func (s *Server) addEvidence(c *fiber.Ctx, sheet *scoreSheet) error {
 			if !ok {
 				continue // removed since
 			}
-			e := evidence{Message: m, Excerpt: markup.Excerpt(m.Text, evidenceExcerpt), Beside: beside(line.Signal, m)}
+			e := evidence{Message: m, Excerpt: markup.Excerpt(m.Text, evidenceExcerpt), Beside: beside(line.Signal, m, sheet.Score.Rule)}
 			if reason := reasons[id]; line.Signal == scoring.RedFlags && reason != "" {
 				e.Beside, e.Quoted = excerpt(reason, evidenceExcerpt), true
 			}
@@ -79,7 +79,7 @@ func signalPath(user uuid.UUID, signal scoring.Signal, window scoring.Window, fo
 
 // beside returns what people or a classifier said of a message that caused a
 // signal. It is empty if the signal's name says it all.
-func beside(signal scoring.Signal, m store.Message) string {
+func beside(signal scoring.Signal, m store.Message, rule scoring.ToxicityRule) string {
 	emoji := map[scoring.Signal]string{
 		scoring.RedFlags: "red_flag", scoring.Upvotes: "+1", scoring.Downvotes: "-1",
 	}[signal]
@@ -94,14 +94,17 @@ func beside(signal scoring.Signal, m store.Message) string {
 		}
 	}
 	if signal == scoring.ToxicMessages {
-		var highest contentWarning
+		var highest [scoring.NumUses]contentWarning
+		uses := rule.Uses()
 		for _, score := range toxicities(m) {
-			if score.Share >= highest.Share {
-				highest = score
+			if use := uses(score.By); use != scoring.Ignored && score.Share >= highest[use].Share {
+				highest[use] = score
 			}
 		}
-		if highest.By != "" {
-			return highest.Name + " " + percent(highest.Share) + " (" + highest.Model() + ")"
+		for _, score := range highest {
+			if score.By != "" {
+				return score.Name + " " + percent(score.Share) + " (" + score.Model() + ")"
+			}
 		}
 	}
 	return ""

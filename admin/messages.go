@@ -51,7 +51,7 @@ type conditionQuery struct {
 	Deleted    string     `form:"deleted" validate:"omitempty,oneof=exclude include only"`
 	Review     string     `form:"review" validate:"omitempty,oneof=pending accepted rejected"`
 	Label      string     `form:"label" validate:"max=100"`
-	Toxicity   string     `form:"toxicity" validate:"max=100"`
+	Toxicity   string     `form:"toxicity" validate:"max=100" description:"the toxicity that counts by the formula: >0.5"`
 	Classifier string     `form:"classifier" validate:"max=200"`
 	Since      *time.Time `form:"since"`
 	Until      *time.Time `form:"until"`

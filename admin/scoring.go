@@ -31,15 +31,16 @@ func init() {
 // keeps its weight. The note is the action's reason; a client may send it under
 // either name.
 type formulaBody struct {
-	Weights   map[string]float64 `json:"weights" form:"weights"`
-	ToxicFrom *float64           `json:"toxic_from"`
-	Version   *int               `json:"version" form:"version"`
-	Note      string             `json:"note" form:"note"`
-	Reason    string             `json:"reason" form:"reason"`
+	Weights    map[string]float64 `json:"weights" form:"weights"`
+	ToxicFrom  *float64           `json:"toxic_from"`
+	Classifier *string            `json:"classifier" description:"names of models, separated by commas; empty for the highest of all"`
+	Version    *int               `json:"version" form:"version"`
+	Note       string             `json:"note" form:"note"`
+	Reason     string             `json:"reason" form:"reason"`
 }
 
 func (b formulaBody) change() scoring.Change {
-	return scoring.Change{Weights: b.Weights, ToxicFrom: b.ToxicFrom}
+	return scoring.Change{Weights: b.Weights, ToxicFrom: b.ToxicFrom, Classifier: b.Classifier}
 }
 
 // saved is the answer to a saved formula: the action, and the new formula in
@@ -100,10 +101,11 @@ func saveWithNote(note, reason string, save func(note string) (store.Outcome, er
 
 // tryBody is a formula to try.
 type tryBody struct {
-	Weights   map[string]float64 `json:"weights" form:"weights"`
-	ToxicFrom *float64           `json:"toxic_from"`
-	Window    string             `json:"frame" form:"frame" validate:"max=20"`
-	Truth     string             `json:"truth" form:"truth" validate:"max=20" description:"banned, deleted or rejected"`
+	Weights    map[string]float64 `json:"weights" form:"weights"`
+	ToxicFrom  *float64           `json:"toxic_from"`
+	Classifier *string            `json:"classifier" description:"names of models, separated by commas; empty for the highest of all"`
+	Window     string             `json:"frame" form:"frame" validate:"max=20"`
+	Truth      string             `json:"truth" form:"truth" validate:"max=20" description:"banned, deleted or rejected"`
 }
 
 // tryFormula answers with what a formula would change.
@@ -112,8 +114,8 @@ func (s *Server) tryFormula(c *fiber.Ctx) error {
 	if err := decodeBody(c, &body); err != nil {
 		return err
 	}
-	if body.Weights == nil && body.ToxicFrom == nil {
-		return store.Invalid{"weights": "Give the weights that are to be tried, or toxic_from."}
+	if body.Weights == nil && body.ToxicFrom == nil && body.Classifier == nil {
+		return store.Invalid{"weights": "Give the weights that are to be tried, or toxic_from, or classifier."}
 	}
 	window, err := scoring.WindowNamed(body.Window)
 	if err != nil {
@@ -124,7 +126,7 @@ func (s *Server) tryFormula(c *fiber.Ctx) error {
 		return store.Invalid{"truth": capital(err.Error()) + "."}
 	}
 	trial, err := s.store.TryFormula(c.UserContext(), s.actor(c),
-		scoring.Change{Weights: body.Weights, ToxicFrom: body.ToxicFrom}, truth, window)
+		scoring.Change{Weights: body.Weights, ToxicFrom: body.ToxicFrom, Classifier: body.Classifier}, truth, window)
 	if err != nil {
 		return err
 	}

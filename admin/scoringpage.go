@@ -31,22 +31,24 @@ type scoringQuery struct {
 // or saves another one.
 type scoringPage struct {
 	Layout
-	Scoring  store.Scoring
-	Weights  []weightLine
-	Toxic    weightLine
-	Note     string
-	Version  int // the version that the form was made from
-	Windows  []Choice
-	Truths   []Choice
-	Versions []versionLine
-	Trial    *trialView
-	Tried    string // the key of the formula that was tried
-	Ask      *scoringAsk
-	Wrong    store.Invalid
-	Conflict *store.Conflict
-	From     string // the version with the weights of the form
-	Lost     string // the requested version, if it does not exist
-	Holders  []string
+	Scoring store.Scoring
+	Weights []weightLine
+	Toxic   weightLine
+	// Classifier holds the models whose toxicity counts.
+	Classifier classifierLine
+	Note       string
+	Version    int // the version that the form was made from
+	Windows    []Choice
+	Truths     []Choice
+	Versions   []versionLine
+	Trial      *trialView
+	Tried      string // the key of the formula that was tried
+	Ask        *scoringAsk
+	Wrong      store.Invalid
+	Conflict   *store.Conflict
+	From       string // the version with the weights of the form
+	Lost       string // the requested version, if it does not exist
+	Holders    []string
 }
 
 func (p scoringPage) api() any { return p.Scoring }
@@ -60,13 +62,24 @@ type weightLine struct {
 	Wrong                 string
 }
 
+// classifierLine is the field of the models whose toxicity counts.
+type classifierLine struct {
+	Value   string // as typed
+	InForce string // the title of those in force
+	Changed bool
+	Wrong   string
+}
+
 // versionLine is a row of the table of versions.
 type versionLine struct {
 	store.FormulaVersion
 	InForce bool
 	First   bool
 	Changes []scoring.Difference
-	Back    string // the address of the form with its weights
+	// Models are the titles of the models that counted before and count since, if that
+	// changed.
+	Models []string
+	Back   string // the address of the form with its weights
 }
 
 // MaySave reports whether the person may put a formula in force.
@@ -74,7 +87,7 @@ func (p scoringPage) MaySave() bool { return p.Person.May(policy.ScoringSave) }
 
 // Elsewhere returns the errors of fields that the form does not show.
 func (p scoringPage) Elsewhere() string {
-	beside := []string{"note", p.Toxic.Name}
+	beside := []string{"note", "classifier", p.Toxic.Name}
 	for _, line := range p.Weights {
 		beside = append(beside, "weights."+line.Name)
 	}
@@ -185,6 +198,7 @@ func (s *Server) scoringPage(c *fiber.Ctx, window scoring.Window, truth scoring.
 	p.Toxic = weightLine{ID: "w-toxic_from", Name: "toxic_from", Title: "Toxicity threshold",
 		Hint:  "the classifier’s toxicity, 0 to 1, from which a message counts as toxic",
 		Value: plainNumber(p.Scoring.ToxicFrom), InForce: p.Scoring.ToxicFrom}
+	p.Classifier = classifierLine{Value: p.Scoring.Classifier, InForce: scoring.ClassifierTitle(p.Scoring.Classifier)}
 	for _, f := range scoring.Windows {
 		p.Windows = append(p.Windows, Choice{string(f), f.Title(), f == window})
 	}
@@ -197,6 +211,9 @@ func (s *Server) scoringPage(c *fiber.Ctx, window scoring.Window, truth scoring.
 			Back: fmt.Sprintf("%s?from=%d#weights", scoringPath, v.Version)}
 		if i+1 < len(versions) {
 			line.Changes = v.Differences(versions[i+1].Formula)
+			if before := versions[i+1].Classifier; before != v.Classifier {
+				line.Models = []string{scoring.ClassifierTitle(before), scoring.ClassifierTitle(v.Classifier)}
+			}
 		}
 		p.Versions = append(p.Versions, line)
 	}
@@ -233,6 +250,14 @@ func (p *scoringPage) read(values url.Values) (scoring.Change, store.Invalid) {
 	if n, ok := number(&p.Toxic, "toxic_from", "toxic_from"); ok {
 		change.ToxicFrom = &n
 	}
+	if values.Has("classifier") {
+		p.Classifier.Value = strings.TrimSpace(last(values["classifier"]))
+		change.Classifier = &p.Classifier.Value
+		p.Classifier.Changed = scoring.ClassifierTitle(p.Classifier.Value) != p.Classifier.InForce
+		if why := change.Unknown(p.Scoring.Models); why != "" {
+			wrong["classifier"] = why
+		}
+	}
 	for key := range values {
 		if strings.HasPrefix(key, "weights[") && !known[key] {
 			wrong[key] = "There is no signal of this name."
@@ -254,6 +279,9 @@ func (p *scoringPage) merge(version int) {
 		p.Weights[j].keep(p.Versions[i].Weights[scoring.Signal(p.Weights[j].Name)])
 	}
 	p.Toxic.keep(p.Versions[i].ToxicFrom)
+	if scoring.ClassifierTitle(p.Classifier.Value) == scoring.ClassifierTitle(p.Versions[i].Classifier) {
+		p.Classifier.Value, p.Classifier.Changed = p.Scoring.Classifier, false
+	}
 }
 
 // keep shows the value in force if the form has the former one.
@@ -270,7 +298,7 @@ func (s *Server) showScoring(c *fiber.Ctx, p scoringPage, wrong store.Invalid) e
 	for i := range p.Weights {
 		p.Weights[i].Wrong = wrong["weights."+p.Weights[i].Name]
 	}
-	p.Toxic.Wrong = wrong["toxic_from"]
+	p.Toxic.Wrong, p.Classifier.Wrong = wrong["toxic_from"], wrong["classifier"]
 	status := fiber.StatusOK
 	switch {
 	case len(wrong) > 0:

@@ -66,9 +66,9 @@ func trialOf(values url.Values) (scoring.Window, scoring.Truth) {
 // formulaKey writes the weights of a formula, to know them again.
 func formulaKey(f scoring.Formula) string {
 	key, err := json.Marshal(struct {
-		Weights   map[scoring.Signal]float64
-		ToxicFrom float64
-	}{f.Weights, f.ToxicFrom})
+		Weights map[scoring.Signal]float64
+		Rule    scoring.ToxicityRule
+	}{f.Weights, f.ToxicityRule()})
 	if err != nil {
 		return "" // not a number: it was refused before
 	}
@@ -102,7 +102,8 @@ func (s *Server) askToSave(c *fiber.Ctx, asks *scoringAsk, change scoring.Change
 // the form would send them.
 func (p *scoringPage) beginWith(from string) url.Values {
 	formula, note := scoring.OpenAssistant, "Open-Assistant’s weights"
-	formula.ToxicFrom = p.Scoring.ToxicFrom // Open-Assistant gives toxic messages no weight
+	// Open-Assistant gives toxic messages no weight.
+	formula.ToxicFrom, formula.Classifier = p.Scoring.ToxicFrom, p.Scoring.Classifier
 	p.From = "Open-Assistant’s formula"
 	if from != formula.Name {
 		i := slices.IndexFunc(p.Versions, func(v versionLine) bool { return strconv.Itoa(v.Version) == from })
@@ -112,7 +113,7 @@ func (p *scoringPage) beginWith(from string) url.Values {
 		}
 		formula, note, p.From = p.Versions[i].Formula, "Back to version "+from, "version "+from
 	}
-	values := url.Values{"toxic_from": {plainNumber(formula.ToxicFrom)}, "note": {note}}
+	values := url.Values{"toxic_from": {plainNumber(formula.ToxicFrom)}, "classifier": {formula.Classifier}, "note": {note}}
 	for _, info := range scoring.Signals {
 		values.Set("weights["+string(info.Signal)+"]", plainNumber(formula.Weights[info.Signal]))
 	}

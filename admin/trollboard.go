@@ -269,7 +269,7 @@ func (p trollboardPage) columns() []column {
 			Link: "red_flags", Class: "num"},
 		{Title: "Vote", Hint: "Upvotes and downvotes; sorts by downvotes", Link: "downvotes"},
 		{Title: "Spam", Hint: "Spam label votes and spam prompts", Link: "spam", Class: "num"},
-		{Title: "Toxicity", Hint: "Mean of the classifier's toxicity over the user's messages",
+		{Title: "Toxicity", Hint: "Mean toxicity of the user's messages by classifier: " + p.Board.ToxicityBy,
 			Link: "toxicity", Class: "num"},
 		{Title: "Messages", Link: "messages", Class: "num"},
 		{Title: "Languages"},

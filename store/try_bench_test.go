@@ -8,7 +8,7 @@ import (
 	"treewarden/store/storetest"
 )
 
-// BenchmarkTryFormula tries another weight and another threshold of toxicity on
+// BenchmarkTryFormula tries another weight, another threshold and classifier of toxicity on
 // 135,000 users with 1.6 million messages. The total reads the fewest rows, the month
 // the most.
 func BenchmarkTryFormula(b *testing.B) {
@@ -44,7 +44,7 @@ func BenchmarkTryFormula(b *testing.B) {
 	}
 	lower := 0.3
 	for name, change := range map[string]scoring.Change{"weight": weigh("red_flags", 5.0),
-		"threshold": {ToxicFrom: &lower}} {
+		"threshold": {ToxicFrom: &lower}, "classifier": {Classifier: new("detoxify")}} {
 		for _, window := range []scoring.Window{scoring.Total, scoring.Month} {
 			b.Run(name+"/"+string(window), func(b *testing.B) {
 				for b.Loop() {

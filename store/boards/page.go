@@ -57,7 +57,9 @@ type Board struct {
 	db.List[BoardRow]
 	Window  scoring.Window `json:"frame"`
 	Formula string         `json:"formula"`
-	AsOf    time.Time      `json:"as_of"`
+	// ToxicityBy says whose toxicity the rows have.
+	ToxicityBy string    `json:"toxicity_by" description:"the models whose toxicity counts, such as highest of all models"`
+	AsOf       time.Time `json:"as_of"`
 }
 
 // sorts are the columns that a board can be sorted by, in descending order.
@@ -66,7 +68,8 @@ var sorts = []string{"score", "rate", "red_flags", "downvotes", "spam", "toxicit
 // Page returns one page of a trollboard. It lists the users who wrote a message or
 // received a signal within the window.
 func (l *Boards) Page(ctx context.Context, f BoardFilter) (Board, error) {
-	list := Board{Window: f.Window, Formula: f.Formula.Name, AsOf: l.now().UTC()}
+	list := Board{Window: f.Window, Formula: f.Formula.Name, AsOf: l.now().UTC(),
+		ToxicityBy: scoring.ClassifierTitle(f.Formula.Classifier)}
 	view, err := f.view()
 	if err != nil {
 		return list, err

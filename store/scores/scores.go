@@ -30,12 +30,16 @@ type Score struct {
 	Messages map[scoring.Signal]int         `json:"-"`        // the number of all messages behind a signal
 	Role     string                         `json:"-"`        // of the user, like Status
 	Status   string                         `json:"-"`
+	// ToxicityBy says whose toxicity counts, Rule how in the formula.
+	ToxicityBy string               `json:"toxicity_by" description:"the models whose toxicity counts"`
+	Rule       scoring.ToxicityRule `json:"-"`
 }
 
 // Of returns a user's score, its parts and the messages behind each.
 func Of(ctx context.Context, c db.Conn, user users.User, window scoring.Window, now time.Time,
 	formula scoring.Formula) (Score, error) {
-	score := Score{UserID: user.UserID, Window: window, Formula: formula.Name, Role: user.Role, Status: user.Status}
+	score := Score{UserID: user.UserID, Window: window, Formula: formula.Name, Role: user.Role, Status: user.Status,
+		ToxicityBy: scoring.ClassifierTitle(formula.Classifier), Rule: formula.ToxicityRule()}
 	since := Since(window, now)
 	counts, err := Counted(ctx, c, user.UserID, since, formula)
 	if err != nil {
