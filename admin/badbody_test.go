@@ -285,6 +285,9 @@ func accepted(r route, field, value string) int {
 	}
 	switch field {
 	case "reason":
+		if r.Path == "/scoring" || r.Path == "/queue/priority" { // it is the note of the version
+			return truth[letters >= 3 && letters <= 500]
+		}
 		// a preview needs none
 		return truth[letters >= 3 && letters <= 500 || letters == 0 && !kind.NeedsReason || value == "" &&
 			kind.Name != "undo" && (kind.Previewable && r.Kind != pageOnly || kind.Permission != policy.StaffManage)]
