@@ -63,8 +63,10 @@ func TestClassifierChoice(t *testing.T) {
 		t.Errorf("%s", tried.body)
 	}
 	want("highest of all models", 0.75, "toxicity 75")
-	done := admin.send(put, apiPrefix+"/scoring", map[string]any{"classifier": "detoxify", "note": "one is enough"}).want(200)
-	if done.field("action", "before", "formula", "classifier") != "" || done.field("formula", "classifier") != "detoxify" {
+	done := admin.send(put, apiPrefix+"/scoring",
+		map[string]any{"classifier": "detoxify", "note": "one is enough"}).want(200)
+	if done.field("action", "before", "formula", "classifier") != "" ||
+		done.field("formula", "classifier") != "detoxify" {
 		t.Errorf("%s", done.body)
 	}
 	want("detoxify", 0.25, "")

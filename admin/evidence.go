@@ -57,7 +57,8 @@ func (s *Server) addEvidence(c *fiber.Ctx, sheet *scoreSheet) error {
 			if !ok {
 				continue // removed since
 			}
-			e := evidence{Message: m, Excerpt: markup.Excerpt(m.Text, evidenceExcerpt), Beside: beside(line.Signal, m, sheet.Score.Rule)}
+			e := evidence{Message: m, Excerpt: markup.Excerpt(m.Text, evidenceExcerpt),
+				Beside: beside(line.Signal, m, sheet.Score.Rule)}
 			if reason := reasons[id]; line.Signal == scoring.RedFlags && reason != "" {
 				e.Beside, e.Quoted = excerpt(reason, evidenceExcerpt), true
 			}

@@ -33,7 +33,7 @@ func init() {
 type formulaBody struct {
 	Weights    map[string]float64 `json:"weights" form:"weights"`
 	ToxicFrom  *float64           `json:"toxic_from"`
-	Classifier *string            `json:"classifier" description:"names of models, separated by commas; empty for the highest of all"`
+	Classifier *string            `json:"classifier" description:"models, separated by commas; empty: the highest of all"`
 	Version    *int               `json:"version" form:"version"`
 	Note       string             `json:"note" form:"note"`
 	Reason     string             `json:"reason" form:"reason"`
@@ -103,7 +103,7 @@ func saveWithNote(note, reason string, save func(note string) (store.Outcome, er
 type tryBody struct {
 	Weights    map[string]float64 `json:"weights" form:"weights"`
 	ToxicFrom  *float64           `json:"toxic_from"`
-	Classifier *string            `json:"classifier" description:"names of models, separated by commas; empty for the highest of all"`
+	Classifier *string            `json:"classifier" description:"models, separated by commas; empty: the highest of all"`
 	Window     string             `json:"frame" form:"frame" validate:"max=20"`
 	Truth      string             `json:"truth" form:"truth" validate:"max=20" description:"banned, deleted or rejected"`
 }

@@ -113,7 +113,8 @@ func (p *scoringPage) beginWith(from string) url.Values {
 		}
 		formula, note, p.From = p.Versions[i].Formula, "Back to version "+from, "version "+from
 	}
-	values := url.Values{"toxic_from": {plainNumber(formula.ToxicFrom)}, "classifier": {formula.Classifier}, "note": {note}}
+	values := url.Values{"toxic_from": {plainNumber(formula.ToxicFrom)}, "classifier": {formula.Classifier},
+		"note": {note}}
 	for _, info := range scoring.Signals {
 		values.Set("weights["+string(info.Signal)+"]", plainNumber(formula.Weights[info.Signal]))
 	}

@@ -70,7 +70,8 @@ func TestClassifierOfTheFormula(t *testing.T) {
 		}
 		row, _ := boardRow(t, w.Store, scoring.Total, w.troll)
 		if row.Toxicity == nil || math.Abs(*row.Toxicity-c.mean) > 1e-9 || *row.ToxicitySource != c.source {
-			t.Errorf("%q: toxicity %v by %v, want %v by %s", c.classifier, *row.Toxicity, *row.ToxicitySource, c.mean, c.source)
+			t.Errorf("%q: toxicity %v by %v, want %v by %s", c.classifier, *row.Toxicity, *row.ToxicitySource, c.mean,
+				c.source)
 		}
 		if n := countOf(row.Parts, scoring.ToxicMessages); n != toxic {
 			t.Errorf("%q: %d toxic messages, want %q", c.classifier, n, c.toxic)
@@ -166,7 +167,8 @@ func counted(t *testing.T, s *store.Store) string {
 	if err := storetest.DB(t, s).QueryRow(ctx, `SELECT (SELECT string_agg(
 			concat_ws(' ', user_id, grain, at, toxic_messages, toxicity_sum, toxicity_count), E'\n'
 				ORDER BY user_id, grain, at) FROM user_signals)
-		|| (SELECT string_agg(concat_ws(' ', case_id, toxicity), E'\n' ORDER BY case_id) FROM cases)`).Scan(&state); err != nil {
+		|| (SELECT string_agg(concat_ws(' ', case_id, toxicity), E'\n' ORDER BY case_id) FROM cases)`).Scan(
+		&state); err != nil {
 		t.Fatal(err)
 	}
 	return state

@@ -24,8 +24,7 @@ type Scoring struct {
 	FormulaVersion
 	Earlier []FormulaVersion  `json:"earlier"`
 	Fixed   []scoring.Formula `json:"fixed"`
-	// Models are the names of the models that a formula may choose.
-	Models []string `json:"models"`
+	Models  []string          `json:"models" description:"the names of the models that a formula may choose"`
 }
 
 // shownVersions is the maximum number of versions that Scoring returns; the audit
@@ -83,7 +82,7 @@ var setFormula = Kind{
 func (s *Store) SaveFormula(
 	ctx context.Context, actor Actor, change scoring.Change, note string, version *int, idempotencyKey string,
 ) (Outcome, error) {
-	apply, err := s.applying(ctx, change)
+	apply, err := versions.Apply(ctx, s.pool, change)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -99,41 +98,7 @@ func (d *actionTx) putFormula(now, next scoring.Formula) error {
 		return err
 	}
 	d.update.Changed.Formula = true
-	if next.ToxicityRule() == now.ToxicityRule() {
-		return nil
-	}
-	if next.Classifier == now.Classifier {
-		return d.update.ChangeRule(d.Ctx, d.Conn, next.ToxicityRule())
-	}
-	if err := cases.Lock(d.Ctx, d.Conn); err != nil {
-		return err
-	}
-	if err := d.update.ChangeRule(d.Ctx, d.Conn, next.ToxicityRule()); err != nil {
-		return err
-	}
-	authors, err := cases.FollowRule(d.Ctx, d.Conn)
-	d.update.Changed.Add(authors...)
-	return err
-}
-
-// applying returns Apply of a change that also knows which models exist.
-func (s *Store) applying(
-	ctx context.Context, change scoring.Change,
-) (func(scoring.Formula) (scoring.Formula, map[string]string), error) {
-	var models []string
-	if change.Classifier != nil {
-		var err error
-		if models, err = tables.ModelNames(ctx, s.pool); err != nil {
-			return nil, err
-		}
-	}
-	return func(f scoring.Formula) (scoring.Formula, map[string]string) {
-		next, wrong := change.Apply(f)
-		if why := change.Unknown(models); why != "" && wrong["classifier"] == "" {
-			wrong["classifier"] = why
-		}
-		return next, wrong
-	}, nil
+	return cases.ChangeRule(d.Ctx, d.Conn, d.update, now.ToxicityRule(), next.ToxicityRule())
 }
 
 // Trial compares two formulas, TrialRow is a user whose place differs between them.
@@ -150,17 +115,9 @@ func (s *Store) TryFormula(
 	if err := need(actor, policy.ScoringRead); err != nil {
 		return Trial{}, err
 	}
-	inForce, err := versions.Formula.InForce(ctx, s.pool)
+	inForce, tried, err := versions.Try(ctx, s.pool, change)
 	if err != nil {
 		return Trial{}, err
-	}
-	apply, err := s.applying(ctx, change)
-	if err != nil {
-		return Trial{}, err
-	}
-	tried, wrong := apply(inForce)
-	if len(wrong) > 0 {
-		return Trial{}, Invalid(wrong)
 	}
 	return s.CompareFormulas(ctx, actor, inForce, tried, truth, window)
 }

@@ -105,9 +105,11 @@ func (l *Boards) candidates(
 	}
 	var toxic map[uuid.UUID]float64 // set if the tried formula has another rule of toxicity
 	if rule := tried.ToxicityRule(); rule != old.ToxicityRule() && tried.Weights[scoring.ToxicMessages] != 0 {
-		from, models := counters.RuleArgs(rule)
-		sql := counters.ToxicByAuthorSQL(window != scoring.Total)
-		if toxic, err = l.countedBy(ctx, sql, from, models, since); err != nil {
+		sql, args, err := counters.ToxicByAuthor(ctx, l.pool, rule, since, window != scoring.Total)
+		if err != nil {
+			return nil, db.Translate(err)
+		}
+		if toxic, err = l.countedBy(ctx, sql, args...); err != nil {
 			return nil, err
 		}
 	}

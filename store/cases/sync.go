@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"treewarden/scoring"
 	"treewarden/store/counters"
 	"treewarden/store/db"
 )
@@ -135,24 +136,34 @@ var toxicitySQL = `UPDATE cases c SET toxicity = now.toxicity
 	WHERE c.tree_id = now.tree_id AND c.message_id = now.message_id AND c.case_id = now.case_id
 		AND c.toxicity IS DISTINCT FROM now.toxicity`
 
-// Lock prevents changes of the cases, but not reads, until the transaction ends. It
-// precedes the lock of the counters' rows.
-func Lock(ctx context.Context, c db.Conn) error {
-	_, err := c.Exec(ctx, "LOCK cases IN EXCLUSIVE MODE")
+// ChangeRule makes the counters, and the open cases with them, follow another rule of
+// toxicity than the one in force.
+func ChangeRule(ctx context.Context, c db.Conn, update *counters.Update, inForce, next scoring.ToxicityRule) error {
+	if next == inForce {
+		return nil
+	}
+	if next.Classifier == inForce.Classifier {
+		return update.ChangeRule(ctx, c, next)
+	}
+	// A case that is written meanwhile would have its toxicity by the former rule. The
+	// cases are locked before the counters, as others write them.
+	if _, err := c.Exec(ctx, "LOCK cases IN EXCLUSIVE MODE"); err != nil {
+		return err
+	}
+	if err := update.ChangeRule(ctx, c, next); err != nil {
+		return err
+	}
+	rows, err := c.Query(ctx, followSQL)
+	if err != nil {
+		return err
+	}
+	authors, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	update.Changed.Add(authors...)
 	return err
 }
 
-// FollowRule brings the open cases up to another rule of toxicity, and returns the
-// authors whose cases changed. Lock precedes the change of the rule: a case that is
-// written meanwhile would have its toxicity by the former one.
-func FollowRule(ctx context.Context, c db.Conn) ([]uuid.UUID, error) {
-	rows, err := c.Query(ctx, followSQL)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-}
-
+// followSQL brings the open cases up to the rule, and returns the authors whose cases
+// changed.
 var followSQL = `UPDATE cases c SET toxicity = now.toxicity
 	FROM (SELECT w.tree_id, w.message_id, w.case_id, ` + toxicityOf("w") + ` AS toxicity
 		FROM cases w WHERE w.status = 'open') now

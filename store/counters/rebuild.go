@@ -65,7 +65,8 @@ func (t *Update) ChangeRule(ctx context.Context, tx db.Conn, rule scoring.Toxici
 	if err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, "UPDATE counted_with SET toxic_from = $1, classifier = $2", rule.From, rule.Classifier); err != nil {
+	if _, err := tx.Exec(ctx, "UPDATE counted_with SET toxic_from = $1, classifier = $2", rule.From,
+		rule.Classifier); err != nil {
 		return err
 	}
 	t.Rule = rule

@@ -1,9 +1,14 @@
 package counters
 
 import (
+	"context"
+	"fmt"
 	"strings"
 
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"treewarden/scoring"
+	"treewarden/store/db"
 )
 
 // RuleArgs returns the first two arguments of CountSQL: the threshold of toxicity, and
@@ -61,27 +66,42 @@ func ToxicitySQL(message string) string {
 		message + ".tree_id AND o.message_id = " + message + ".message_id)"
 }
 
-// ToxicByAuthorSQL counts each author's messages that are toxic by the rule $1 and $2
-// since $3, or ever if within is false. The toxic messages are few, so the query starts
-// with the outputs from the threshold on.
-func ToxicByAuthorSQL(within bool) string {
-	c := chosenBy(ruleModels)
-	since := " AND $3::timestamptz IS NOT NULL"
+// ToxicByAuthor returns a query, and its arguments, that counts each author's messages
+// that are toxic by a rule since a time, or ever if within is false. The toxic messages are
+// few, so the query starts with the outputs from the threshold on. It has the ids of the
+// models as arguments: PostgreSQL reads no table in parallel for a condition on a subquery.
+func ToxicByAuthor(
+	ctx context.Context, c db.Conn, rule scoring.ToxicityRule, since pgtype.Timestamptz, within bool,
+) (string, []any, error) {
+	uses, models := rule.Uses(), [scoring.NumUses + 1][]int16{{}, {}}
+	if err := db.EachRaw(ctx, c, "SELECT model_id, name FROM classifier_models", func(raw [][]byte) {
+		use := uses(string(raw[1]))
+		models[use] = append(models[use], db.ReadInt2(raw[0]))
+	}); err != nil {
+		return "", nil, err
+	}
+	counts := "o.model_id = ANY ($2::smallint[])"
+	chosen, fallback := counts, "false"
+	if len(models[scoring.Fallback]) > 0 {
+		fallback = fmt.Sprintf("o.model_id = %d", models[scoring.Fallback][0])
+		chosen = "CASE WHEN " + counts + " THEN true WHEN " + fallback + ` THEN
+			(SELECT max(z.toxicity) FROM classifier_outputs z WHERE z.tree_id = o.tree_id AND z.message_id = o.message_id
+				AND z.model_id <> o.model_id) IS NULL ELSE false END`
+	}
+	dated := " AND $3::timestamptz IS NOT NULL"
 	if within {
 		// The date is that of the first output of a model that counts or, if it is
 		// later, that of the message. CASE limits the expensive subquery to the rows
 		// that need it.
-		since = ` AND CASE WHEN m.created_date >= $3 THEN true WHEN t.at < $3 THEN false WHEN t.fallback THEN true
+		dated = ` AND CASE WHEN m.created_date >= $3 THEN true WHEN t.at < $3 THEN false WHEN t.fallback THEN true
 			ELSE NOT EXISTS (SELECT FROM classifier_outputs o
-				WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id AND o.at < $3 AND ` + c.counts + `) END`
+				WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id AND o.at < $3 AND ` + counts + `) END`
 	}
 	return `SELECT m.user_id, count(*)::float8 FROM (SELECT o.tree_id, o.message_id, min(o.at) AS at,
-			bool_and(` + c.fallback + `) AS fallback FROM classifier_outputs o
-		WHERE o.toxicity >= $1::float8 AND CASE WHEN ` + c.counts + ` THEN true WHEN ` + c.fallback + ` THEN
-			(SELECT max(z.toxicity) FROM classifier_outputs z WHERE z.tree_id = o.tree_id AND z.message_id = o.message_id
-				AND z.model_id <> o.model_id) IS NULL ELSE false END GROUP BY 1, 2) t
+			bool_and(` + fallback + `) AS fallback FROM classifier_outputs o
+		WHERE o.toxicity >= $1::float8 AND ` + chosen + ` GROUP BY 1, 2) t
 		JOIN messages m ON m.tree_id = t.tree_id AND m.message_id = t.message_id
-			WHERE m.user_id IS NOT NULL` + since + ` GROUP BY m.user_id`
+			WHERE m.user_id IS NOT NULL` + dated + ` GROUP BY m.user_id`, []any{rule.From, models[scoring.Counted], since}, nil
 }
 
 // Highest returns the toxicity that counts of a message with the outputs of classifiers;

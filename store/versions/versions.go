@@ -65,6 +65,35 @@ func Legacy(inForce scoring.Formula) scoring.Formula {
 	return legacy
 }
 
+// Apply returns Apply of a change of the formula that also knows which models exist.
+func Apply(ctx context.Context, c db.Conn, change scoring.Change) (
+	func(scoring.Formula) (scoring.Formula, map[string]string), error) {
+	models, err := tables.ModelNames(ctx, c)
+	return func(f scoring.Formula) (scoring.Formula, map[string]string) {
+		next, wrong := change.Apply(f)
+		if why := change.Unknown(models); why != "" && wrong["classifier"] == "" {
+			wrong["classifier"] = why
+		}
+		return next, wrong
+	}, err
+}
+
+// Try returns the formula in force, and what a change makes of it.
+func Try(ctx context.Context, c db.Conn, change scoring.Change) (inForce, tried scoring.Formula, err error) {
+	if inForce, err = Formula.InForce(ctx, c); err != nil {
+		return inForce, tried, err
+	}
+	apply, err := Apply(ctx, c, change)
+	if err != nil {
+		return inForce, tried, err
+	}
+	tried, wrong := apply(inForce)
+	if len(wrong) > 0 {
+		return inForce, tried, db.Invalid(wrong)
+	}
+	return inForce, tried, nil
+}
+
 // InForce returns the one in force.
 func (k Kept[T]) InForce(ctx context.Context, c db.Conn) (inForce T, err error) {
 	versions, err := k.Latest(ctx, c, 1)
