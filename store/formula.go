@@ -107,8 +107,7 @@ type (
 	TrialRow = boards.TrialRow
 )
 
-// TryFormula compares the formula in force with a change of it. It changes
-// nothing.
+// TryFormula compares the formula in force with a change of it, and changes nothing.
 func (s *Store) TryFormula(
 	ctx context.Context, actor Actor, change scoring.Change, truth scoring.Truth, window scoring.Window,
 ) (Trial, error) {
