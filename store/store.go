@@ -67,7 +67,7 @@ func OpenWith(ctx context.Context, url string, connections int) (*Store, error) 
 			slog.Warn("cannot read what roles may do", "error", err)
 		}
 	})
-	s.classifiers = &classify.Runner{Pool: pool, Now: s.now, Threshold: &s.threshold, Publisher: s.boards}
+	s.classifiers = &classify.Runner{Pool: pool, Now: s.now, Rules: &s.rules, Publisher: s.boards}
 	if _, err := s.policies.Read(ctx, pool); err != nil {
 		s.Close()
 		return nil, err

@@ -35,7 +35,7 @@ type Model struct {
 type Runner struct {
 	Pool      *pgxpool.Pool
 	Now       func() time.Time
-	Threshold *counters.Threshold
+	Rules     *counters.RuleCache
 	Publisher counters.Publisher
 
 	mu    sync.Mutex

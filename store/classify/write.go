@@ -44,7 +44,7 @@ func (r *Runner) write(ctx context.Context, m Model, good []scored, refused []re
 			return err
 		}
 		defer c.Release()
-		update, err := counters.Begin(ctx, c, r.Threshold)
+		update, err := counters.Begin(ctx, c, r.Rules)
 		if err != nil {
 			return err
 		}
@@ -169,16 +169,17 @@ func (w *outputWrite) lock(good []scored) ([]scored, error) {
 			fresh = append(fresh, s)
 		}
 	}
+	from, models := counters.RuleArgs(w.update.Rule)
 	if len(counted) > 0 {
 		trees, ids := keys(seen(counted))
-		if err := w.update.WatchSubset(w.Ctx, w.Conn, counters.ToxicitySubset, w.update.ToxicFrom, db.IDArray(trees),
+		if err := w.update.WatchSubset(w.Ctx, w.Conn, counters.ToxicitySubset, from, models, db.IDArray(trees),
 			db.IDArray(ids)); err != nil {
 			return nil, err
 		}
 	}
 	if len(fresh) > 0 {
 		trees, ids := keys(seen(fresh))
-		w.update.CountSubset(counters.ToxicitySubset, w.update.ToxicFrom, db.IDArray(trees), db.IDArray(ids))
+		w.update.CountSubset(counters.ToxicitySubset, from, models, db.IDArray(trees), db.IDArray(ids))
 	}
 	return good, nil
 }

@@ -115,10 +115,10 @@ var StateSubset = func() Subset {
 }()
 
 // ToxicitySubset is the part from the outputs of classifiers, of messages by their keys
-// ($2, $3). $1 is the threshold of toxicity.
+// ($3, $4). $1 and $2 are RuleArgs.
 var ToxicitySubset = func() Subset {
-	counted := []string{scoring.Columns[scoring.ToxicitySumColumn], scoring.Columns[scoring.ToxicityCountColumn], string(scoring.ToxicMessages),
-		scoring.LegacyPrefix + string(scoring.ToxicMessages)}
+	counted := []string{scoring.Columns[scoring.ToxicitySumColumn], scoring.Columns[scoring.ToxicityCountColumn],
+		string(scoring.ToxicMessages), scoring.LegacyPrefix + string(scoring.ToxicMessages)}
 	return newSubset("", counted, []string{
 		sources[Toxicity].branch(counted, touched, "", hourly), sources[ToxicMessage].branch(counted, touched, "", hourly),
 	})

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"treewarden/scoring"
 	"treewarden/scoring/classifier"
 	"treewarden/scoring/classifier/guard"
 	"treewarden/scoring/classifier/remote"
@@ -23,7 +24,7 @@ import (
 const Embedded remote.Kind = "embedded"
 
 // DefaultName is the name of the embedded classifier.
-const DefaultName = "treewarden"
+const DefaultName = scoring.EmbeddedClassifier
 
 // Scale says what the figures of a classifier are.
 type Scale string
