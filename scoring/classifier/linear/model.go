@@ -1,0 +1,168 @@
+// Package linear is the classifier that the program has by itself: logistic
+// regression on hashed runs of letters and words. It is small and fast, knows the
+// words of its training data, and understands nothing: docs/model-card.md has its
+// figures and says where it fails.
+package linear
+
+import (
+	"context"
+	"math"
+	"slices"
+	"sync"
+
+	"treewarden/scoring/classifier"
+)
+
+// Model is a trained model. It may be used by several goroutines.
+type Model struct {
+	version string
+	outputs []outputWeights
+	readers sync.Pool // of *scorer
+}
+
+// outputWeights are the weights of an output.
+type outputWeights struct {
+	name string
+	// languages are those with training data for the output, sorted.
+	languages []string
+	// weights holds a weight for each bucket, or for each group of buckets whose
+	// lower bits are equal; the length is a power of two. They are multiples of unit.
+	weights []int8
+	unit    float64
+	// slope and offset make a probability of the sum of the weights: calibration.
+	slope, offset float64
+}
+
+// Outputs returns the names of the outputs, in the order in which Score gives
+// them.
+func (m *Model) Outputs() []string {
+	names := make([]string, len(m.outputs))
+	for i := range m.outputs {
+		names[i] = m.outputs[i].name
+	}
+	return names
+}
+
+// Version returns the version of the model. Another one gives other scores.
+func (m *Model) Version() string { return m.version }
+
+// Measured reports whether the training data of an output has texts of a
+// language, so that the model card has a figure for it. For another language, the
+// output is a guess.
+func (m *Model) Measured(output, lang string) bool {
+	for i := range m.outputs {
+		if m.outputs[i].name == output {
+			_, found := slices.BinarySearch(m.outputs[i].languages, lang)
+			return found
+		}
+	}
+	return false
+}
+
+// Classify returns the outputs of each text. It implements classifier.Classifier.
+func (m *Model) Classify(ctx context.Context, texts []string) ([]classifier.Scores, error) {
+	all := make([]classifier.Scores, len(texts))
+	out := make([]float64, len(m.outputs))
+	for i, text := range texts {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		m.Score(text, out)
+		all[i] = make(classifier.Scores, len(out))
+		for k := range out {
+			all[i][m.outputs[k].name] = out[k]
+		}
+	}
+	return all, nil
+}
+
+// Score sets out to the outputs of a text, each from 0 to 1. Only the first 64 KiB
+// of a text count.
+func (m *Model) Score(text string, out []float64) {
+	s := m.scorer()
+	defer m.readers.Put(s)
+	s.sums = sums{}
+	s.reader.read(text, s)
+	for i := range m.outputs {
+		o := &m.outputs[i]
+		margin := float64(s.sums.of[i]) * o.unit * Scale(int(s.sums.features))
+		out[i] = 1 / (1 + math.Exp(-(margin*o.slope + o.offset)))
+	}
+}
+
+// Scale returns what each of the features of a text counts, so that long texts
+// have no greater sums: all of them together are a vector of length 1.
+func Scale(features int) float64 { return 1 / math.Sqrt(float64(max(features, 1))) }
+
+func (m *Model) scorer() *scorer {
+	if s, ok := m.readers.Get().(*scorer); ok {
+		return s
+	}
+	return newScorer(m)
+}
+
+// maxOutputs is the most outputs that a model has.
+const maxOutputs = 2
+
+// sums are those of the weights of some features.
+type sums struct {
+	of       [maxOutputs]int32
+	features int32
+}
+
+func (s *sums) add(other *sums) {
+	for i := range s.of {
+		s.of[i] += other.of[i]
+	}
+	s.features += other.features
+}
+
+// scorer adds up the weights of a text's features. It keeps the sums of words:
+// most words of a text are frequent ones.
+type scorer struct {
+	model    *Model
+	reader   *reader
+	sums     sums
+	words    []wordSums
+	features []uint32 // of a word
+}
+
+// wordSums are the sums of the word with a hash. Two words with the same hash of
+// 64 bits are taken for one.
+type wordSums struct {
+	hash uint64
+	sums sums
+}
+
+// cachedBits is the number of bits of a hash that find the place of a word's sums:
+// 32,768 words, 768 KiB.
+const cachedBits = 15
+
+func newScorer(m *Model) *scorer {
+	return &scorer{
+		model: m, reader: newReader(), words: make([]wordSums, 1<<cachedBits),
+		features: make([]uint32, 0, 1+(maxWord+2)*longestRun),
+	}
+}
+
+func (s *scorer) word(hash uint64, marked []rune) {
+	cached := &s.words[hash>>(64-cachedBits)]
+	if cached.hash != hash {
+		*cached = wordSums{hash: hash}
+		s.features = appendWord(s.features[:0], hash, marked)
+		for _, f := range s.features {
+			s.addFeature(f, &cached.sums)
+		}
+	}
+	s.sums.add(&cached.sums)
+}
+
+func (s *scorer) feature(hash uint64) { s.addFeature(bucket(hash), &s.sums) }
+
+func (s *scorer) addFeature(feature uint32, to *sums) {
+	for i := range s.model.outputs {
+		weights := s.model.outputs[i].weights
+		to.of[i] += int32(weights[int(feature)&(len(weights)-1)])
+	}
+	to.features++
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"regexp"
+	"strconv"
+	"testing"
+
+	"treewarden/scoring/classifier"
+	"treewarden/scoring/classifier/linear"
+)
+
+// generated returns sets of generated texts: those with the word "idiot" are
+// toxic, those with "prize" are spam.
+func generated() []*set {
+	random := rand.New(rand.NewPCG(3, 4))
+	make := func(name, output string, use use, n int, marker string) *set {
+		s := &set{name: name, output: output, use: use}
+		for i := range n {
+			text := ""
+			for range 6 + random.IntN(6) {
+				text += fmt.Sprintf("word%c%c ", 'a'+random.IntN(20), 'a'+random.IntN(20))
+			}
+			r := row{text: text, kind: "en"}
+			if i%3 == 0 && marker != "" {
+				r.text, r.label = text+marker, 1
+			}
+			s.rows = append(s.rows, r)
+		}
+		return s
+	}
+	sets := []*set{
+		make("en-rude", classifier.Toxicity, natural, 900, "idiot"),
+		make("tr-rude", classifier.Toxicity, natural, 900, "idiot"),
+		make("en-prizes", classifier.Spam, natural, 900, "prize"),
+		make("xx-clean", classifier.Toxicity, clean, 300, ""),
+	}
+	split(sets)
+	return sets
+}
+
+func TestTrain(t *testing.T) {
+	t.Parallel()
+	sets := generated()
+	file := train(sets, chosen)
+	if again := train(generated(), chosen); !bytes.Equal(file, again) {
+		t.Error("the same data made other bytes")
+	}
+	m, err := linear.Decode(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := measure(m, sets)
+	if got := f.macro(); got < 0.95 {
+		t.Errorf("the macro AUC of toxicity is %.3f", got)
+	}
+	for _, output := range outputs {
+		by := f.of(output, naturalLang)
+		if got := auc(by["en"]); got < 0.95 {
+			t.Errorf("the AUC of %s is %.3f", output, got)
+		}
+	}
+	if !m.Measured(classifier.Toxicity, "tr") || m.Measured(classifier.Spam, "tr") {
+		t.Error("tr is measured for spam, or not for toxicity")
+	}
+	for _, r := range f.ratings {
+		if r.row.part != heldOut {
+			t.Fatalf("%q was measured, but it is in training", r.row.text)
+		}
+	}
+}
+
+// TestSplit checks that no copy is on the other side.
+func TestSplit(t *testing.T) {
+	t.Parallel()
+	var a, b set
+	for i := range 2000 {
+		text := fmt.Sprintf("number %d is followed by a word such as w%dx%d", i*7919, i, i*i)
+		a.rows = append(a.rows, row{text: text}, row{text: text + "!"}, row{text: text + " too"})
+		b.rows = append(b.rows, row{text: "NUMBER " + text[7:]}, row{text: "something else " + strconv.Itoa(i*i*i)})
+	}
+	split([]*set{&a, &b})
+	parts := map[part]int{}
+	for i := range 2000 {
+		same := a.rows[3*i : 3*i+3]
+		parts[same[0].part]++
+		if same[1].part != same[0].part || same[2].part != same[0].part || b.rows[2*i].part != same[0].part {
+			t.Fatalf("copies of %q are in several parts", same[0].text)
+		}
+	}
+	if len(parts) != 3 {
+		t.Errorf("the parts are %v", parts)
+	}
+	for range 2 { // the order of files changes nothing
+		before := a.rows[0].part
+		split([]*set{&a, &b})
+		if a.rows[0].part != before {
+			t.Error("the same texts are split in another way")
+		}
+	}
+}
+
+func TestAUC(t *testing.T) {
+	t.Parallel()
+	all := []scored{{0.1, false, 1}, {0.4, true, 1}, {0.4, false, 1}, {0.9, true, 1}}
+	if got := auc(all); got != 0.875 {
+		t.Errorf("got %v", got)
+	}
+}
+
+// TestCalibrate checks that probabilities are found again from their margins.
+func TestCalibrate(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(5, 6))
+	var all []scored
+	for range 50_000 {
+		margin := random.NormFloat64()
+		all = append(all, scored{margin, random.Float64() < sigmoid(2*margin-1), 1})
+	}
+	slope, offset := calibrate(all)
+	if math.Abs(slope-2) > 0.1 || math.Abs(offset+1) > 0.1 {
+		t.Errorf("the slope is %.2f and the offset %.2f, want 2 and -1", slope, offset)
+	}
+	for i := range all {
+		all[i].value = sigmoid(slope*all[i].value + offset)
+	}
+	if e := calibrationError(all); e > 0.01 {
+		t.Errorf("the calibration error is %.3f", e)
+	}
+	for i := range all {
+		all[i].value = 0.95
+	}
+	if e := calibrationError(all); e < 0.3 {
+		t.Errorf("the calibration error of one wrong probability is %.3f", e)
+	}
+}
+
+func TestBalance(t *testing.T) {
+	t.Parallel()
+	by := map[string][]scored{"few": {{0.5, true, 1}}}
+	for i := range 100 {
+		by["en"] = append(by["en"], scored{0.5, i < 40, 1})
+		by["tr"] = append(by["tr"], scored{0.5, i < 70, 1})
+	}
+	var weight [2]float64
+	all := balance(by)
+	for _, s := range all {
+		weight[index(s.positive)] += s.weight
+	}
+	if share := weight[1] / (weight[0] + weight[1]); math.Abs(share-assumedShare) > 1e-9 || len(all) != 200 {
+		t.Errorf("%.3f of %d texts are positive", share, len(all))
+	}
+}
+
+var macroLine = regexp.MustCompile(`(?m)^Macro AUC: ([0-9.]+)$`)
+
+// TestCard checks that the embedded model is as good as its card says, on the real
+// data.
+func TestCard(t *testing.T) {
+	t.Parallel()
+	card, err := os.ReadFile("../../../docs/model-card.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := macroLine.FindSubmatch(card)
+	if found == nil {
+		t.Fatal("the card has no line of the macro AUC")
+	}
+	want, err := strconv.ParseFloat(string(found[1]), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := os.Getenv("TREEWARDEN_CORPORA")
+	if folder == "" {
+		t.Skip("SKIPPED: TREEWARDEN_CORPORA is not set; it names the folder with the labelled texts that this test reads")
+	}
+	sets, err := readSets(folder, "../../rule/boilerplate.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := measure(linear.Default(), sets).macro(); got < want-0.005 {
+		t.Errorf("the macro AUC is %.4f, the card says %.4f", got, want)
+	}
+}
