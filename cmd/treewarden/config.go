@@ -21,6 +21,7 @@ type Settings struct {
 	PostgresBin         string   `help:"Folder with PostgreSQL's programs (postgres, initdb), if they are not found automatically." env:"TREEWARDEN_POSTGRES_BIN" placeholder:"DIR"`
 	DatabaseConnections int      `help:"Maximum number of connections to the database, at least 5 (0: 20, or 4 for each core)." env:"TREEWARDEN_DATABASE_CONNECTIONS" default:"0" placeholder:"N"`
 	MaxConnections      int      `help:"Maximum number of connections of clients, at least 16 (0: 4000, or what the limit of open files allows)." env:"TREEWARDEN_MAX_CONNECTIONS" default:"0" placeholder:"N"`
+	Classifiers         string   `help:"File that says which classifiers run (docs/classifiers.md); without it the embedded one alone." env:"TREEWARDEN_CLASSIFIERS" placeholder:"FILE"`
 	Listen              string   `help:"Address that serve and demo answer on (default ${default})." env:"TREEWARDEN_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
 	Secure              bool     `help:"The console is reached over https; browsers send the cookies only there." env:"TREEWARDEN_SECURE"`
 	TrustedProxies      []string `help:"Addresses of proxies whose X-Real-IP header is trusted." env:"TREEWARDEN_TRUSTED_PROXIES" placeholder:"ADDRESS"`
@@ -37,6 +38,7 @@ type commandLine struct {
 	Migrate    MigrateCmd    `cmd:"" help:"Apply or list the migrations of the database's schema."`
 	Import     ImportCmd     `cmd:"" help:"Import OASST trees or messages."`
 	Export     ExportCmd     `cmd:"" help:"Write trees and messages to files, and check such files."`
+	Classify   ClassifyCmd   `cmd:"" help:"Run classifiers over messages and texts."`
 	Score      ScoreCmd      `cmd:"" help:"Explain, check and rebuild troll scores."`
 	Insights   InsightsCmd   `cmd:"" help:"Count and check the figures of the insights."`
 	Staff      StaffCmd      `cmd:"" help:"Accounts that can sign in."`

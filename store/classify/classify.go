@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,8 +24,11 @@ import (
 
 // Model is a classifier that this process runs.
 type Model struct {
-	Name      string
-	Guard     *guard.Guard
+	Name  string
+	Guard *guard.Guard
+	// Toxicity is the output that may count as toxicity; empty is none, such as of a reward
+	// model.
+	Toxicity  string
 	Languages []string // that it is run on, with their varieties; empty is all
 	// Batch is the number of messages that are read, classified and written together, and
 	// Workers the number of such batches at once that keep the classifier busy.
@@ -52,7 +56,10 @@ func (r *Runner) Register(ctx context.Context, models []Model) error {
 	return db.Translate(db.Retry(ctx, func() error {
 		return pgx.BeginFunc(ctx, r.Pool, func(tx pgx.Tx) error {
 			for _, m := range models {
-				languages := append([]string{}, m.Languages...)
+				languages := make([]string, len(m.Languages))
+				for i, l := range m.Languages {
+					languages[i] = strings.ToLower(l)
+				}
 				if _, err := tables.RegisterModel(ctx, tx, m.Name, nil, false); err != nil {
 					return err
 				}

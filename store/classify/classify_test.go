@@ -73,8 +73,8 @@ func (s *standIn) total() (n int) {
 }
 
 func modelOf(name string, c classifier.Classifier, languages ...string) classify.Model {
-	return classify.Model{Name: name, Guard: guard.New(c, guard.Options{Batch: 7, Parallel: 2}), Languages: languages,
-		Batch: 10, Workers: 3}
+	return classify.Model{Name: name, Toxicity: "toxicity", Guard: guard.New(c, guard.Options{Batch: 7, Parallel: 2}),
+		Languages: languages, Batch: 10, Workers: 3}
 }
 
 func runner(t *testing.T, s *store.Store) *classify.Runner {

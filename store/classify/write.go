@@ -49,7 +49,7 @@ func (r *Runner) write(ctx context.Context, m Model, good []scored, refused []re
 			return err
 		}
 		defer func() { r.Publisher.Mark(update.Changed) }()
-		w := &outputWrite{Pipe: db.Pipe{Conn: c, Ctx: ctx}, model: model, at: r.Now().UTC().Truncate(time.Microsecond),
+		w := &outputWrite{Pipe: db.Pipe{Conn: c, Ctx: ctx}, model: model, toxicity: m.Toxicity, at: r.Now().UTC().Truncate(time.Microsecond),
 			update: update, publisher: r.Publisher}
 		if err := w.run(good, refused); err != nil {
 			w.Rollback()
@@ -65,6 +65,7 @@ func (r *Runner) write(ctx context.Context, m Model, good []scored, refused []re
 type outputWrite struct {
 	db.Pipe
 	model     *tables.Model
+	toxicity  string // the output that may count
 	at        time.Time
 	update    *counters.Update
 	publisher counters.Publisher
@@ -187,12 +188,13 @@ func (w *outputWrite) lock(good []scored) ([]scored, error) {
 // inOrder returns scores in the order of the model's outputs, and the toxicity among them.
 func (w *outputWrite) inOrder(scores classifier.Scores) (ordered []*float64, toxicity *float64) {
 	ordered = make([]*float64, len(w.model.At))
-	named := make(map[string]*float64, len(scores))
 	for name, score := range scores {
-		named[name] = new(score)
-		ordered[w.model.At[name]] = named[name]
+		ordered[w.model.At[name]] = new(score)
+		if name == w.toxicity && score >= 0 && score <= 1 {
+			toxicity = new(score)
+		}
 	}
-	return ordered, counters.ToxicityOf(named)
+	return ordered, toxicity
 }
 
 // queueEnd queues the statements that note the refused messages, and remove those that are
