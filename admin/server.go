@@ -18,6 +18,7 @@ import (
 	"github.com/gofiber/template/html/v2"
 	"github.com/valyala/fasthttp"
 
+	"treewarden/scoring/classifier/config"
 	"treewarden/store"
 	"treewarden/views"
 )
@@ -53,6 +54,8 @@ type Config struct {
 	// Outage counts what fails while the database is away. If it is nil, the server has
 	// its own.
 	Outage *Outage
+	// Classifiers are those that this process runs.
+	Classifiers []config.Configured
 }
 
 // Server is the console's web server.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 
 	"treewarden/migrations"
+	"treewarden/scoring/classifier/config"
 	"treewarden/store"
 	"treewarden/store/postgres"
 )
@@ -25,6 +26,8 @@ type App struct {
 	server *postgres.Server
 	url    string
 	store  *store.Store
+	// configured are the classifiers, once they were read.
+	configured []config.Configured
 }
 
 func (a *App) prepare(command string) { a.Log = newLog(a.Settings, command, a.Stderr) }

@@ -259,6 +259,9 @@ func (c *ClassifyModelsCmd) Run(app *App) error {
 
 // classifiers returns the classifiers of the configuration.
 func (a *App) classifiers() ([]config.Configured, error) {
+	if a.configured != nil {
+		return a.configured, nil
+	}
 	chosen := config.Default()
 	if a.Classifiers != "" {
 		var err error
@@ -272,7 +275,11 @@ func (a *App) classifiers() ([]config.Configured, error) {
 			c.Version = embedded.Version()
 		}
 	}
-	return config.Build(chosen, embedded)
+	all, err := config.Build(chosen, embedded)
+	if err == nil {
+		a.configured = all
+	}
+	return all, err
 }
 
 // embeddedBatch is the number of messages that are read and written together for the

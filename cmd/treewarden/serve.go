@@ -47,6 +47,9 @@ func listen(app *App) (net.Listener, error) {
 	if _, err := clientConnections(app.MaxConnections, app.Log); err != nil {
 		return nil, err // before a database starts
 	}
+	if _, err := app.classifiers(); err != nil {
+		return nil, err
+	}
 	if app.Listen == "" {
 		return nil, usageError("--listen (TREEWARDEN_LISTEN) is empty; give an address such as 127.0.0.1:8080")
 	}
@@ -96,10 +99,22 @@ func serve(app *App, s *store.Store, listener net.Listener) error {
 	}
 	ctx, cancel := context.WithCancel(app.Context())
 	defer cancel()
+	configured, err := app.classifiers()
+	if err != nil {
+		return err
+	}
+	classifiers, err := s.Classifiers(store.CommandLine)
+	if err != nil {
+		return err
+	}
+	models := modelsOf(configured)
+	if err := classifiers.Register(ctx, models); err != nil {
+		return err
+	}
 	outage := admin.NewOutage(ctx, app.Log, s.Ready)
 	server := admin.New(admin.Config{
 		Store: s, Log: app.Log, Version: programVersion(), Secure: app.Secure,
-		TrustedProxies: app.TrustedProxies, Ready: (&readiness{store: s, url: app.url}).check, Outage: outage,
+		TrustedProxies: app.TrustedProxies, Classifiers: configured, Ready: (&readiness{store: s, url: app.url}).check, Outage: outage,
 	})
 
 	var background sync.WaitGroup
@@ -125,6 +140,19 @@ func serve(app *App, s *store.Store, listener net.Listener) error {
 	background.Go(func() {
 		every(ctx, deriveInterval, outage, app.Log, "count the figures of the insights", keepInsights(s))
 	})
+	background.Go(func() {
+		every(ctx, time.Second, outage, app.Log, "run classifiers over messages",
+			func(ctx context.Context) error { return s.RunClassifiers(ctx, models) })
+	})
+	for _, m := range models {
+		background.Go(func() {
+			every(ctx, time.Second, outage, app.Log, "classify new messages with "+m.Name,
+				func(ctx context.Context) error {
+					_, err := classifiers.Work(ctx, m)
+					return err
+				})
+		})
+	}
 	background.Go(func() {
 		every(ctx, time.Second, outage, app.Log, "bring PostgreSQL back", app.Revive)
 	})
