@@ -131,7 +131,7 @@ func (m Model) classify(ctx context.Context, messages []message) (good []scored,
 		if result.Err != nil {
 			refused = append(refused, refusal{messages[i], result.Err.Error()})
 		} else {
-			good = append(good, scored{messages[i], result.Scores})
+			good = append(good, scored{message: messages[i], scores: result.Scores})
 		}
 	}
 	return good, refused, nil
@@ -141,6 +141,9 @@ func (m Model) classify(ctx context.Context, messages []message) (good []scored,
 type scored struct {
 	message
 	scores classifier.Scores
+	// These are set by arrange.
+	ordered  []*float64 // in the order of the model's outputs; nil for one that is missing
+	toxicity *float64   // what may count as toxicity, or nil
 }
 
 // refusal is a message that a classifier refuses.

@@ -9,8 +9,9 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 
-	"treewarden/scoring/classifier"
+	"treewarden/scoring"
 	"treewarden/store/cases"
 	"treewarden/store/counters"
 	"treewarden/store/db"
@@ -38,6 +39,9 @@ func (r *Runner) write(ctx context.Context, m Model, good []scored, refused []re
 		}
 		return bytes.Compare(a.id[:], b.id[:])
 	})
+	for i := range good {
+		good[i].arrange(model, m.Toxicity)
+	}
 	err = db.Retry(ctx, func() error {
 		c, err := db.Acquire(ctx, r.Pool)
 		if err != nil {
@@ -49,7 +53,7 @@ func (r *Runner) write(ctx context.Context, m Model, good []scored, refused []re
 			return err
 		}
 		defer func() { r.Publisher.Mark(update.Changed) }()
-		w := &outputWrite{Pipe: db.Pipe{Conn: c, Ctx: ctx}, model: model, toxicity: m.Toxicity, at: r.Now().UTC().Truncate(time.Microsecond),
+		w := &outputWrite{Pipe: db.Pipe{Conn: c, Ctx: ctx}, model: model, name: m.Name, at: r.Now().UTC().Truncate(time.Microsecond),
 			update: update, publisher: r.Publisher}
 		if err := w.run(good, refused); err != nil {
 			w.Rollback()
@@ -65,7 +69,7 @@ func (r *Runner) write(ctx context.Context, m Model, good []scored, refused []re
 type outputWrite struct {
 	db.Pipe
 	model     *tables.Model
-	toxicity  string // the output that may count
+	name      string
 	at        time.Time
 	update    *counters.Update
 	publisher counters.Publisher
@@ -78,12 +82,13 @@ type outputWrite struct {
 type standing struct {
 	version int
 	author  *uuid.UUID
+	created pgtype.Timestamptz
 	outputs bool // of any model
 	known   bool // of this model
 	foreign bool // that one came from outside
 }
 
-const standingSQL = `SELECT m.message_id, m.version, m.user_id,
+const standingSQL = `SELECT m.message_id, m.version, m.user_id, m.created_date,
 		EXISTS (SELECT FROM classifier_outputs a WHERE a.tree_id = m.tree_id AND a.message_id = m.message_id),
 		o.message_id IS NOT NULL, NOT coalesce(o.run_here, true)
 	FROM unnest($1::uuid[], $2::uuid[]) w(tree_id, message_id)
@@ -99,17 +104,16 @@ func (w *outputWrite) run(good []scored, refused []refusal) error {
 	fresh.Reset()
 	var replaced replacedRows
 	for _, s := range good {
-		scores, toxicity := w.inOrder(s.scores)
 		if w.now[s.id].known {
-			replaced.add(s, toxicity, scores)
+			replaced.add(s)
 			continue
 		}
 		fresh.Row(8)
 		fresh.UUID(s.tree)
 		fresh.UUID(s.id)
 		fresh.Int16(w.model.ID)
-		fresh.Float(toxicity)
-		fresh.Floats(scores)
+		fresh.Float(s.toxicity)
+		fresh.Floats(s.ordered)
 		fresh.Time(&w.at)
 		fresh.Bytes(derived.HashOf(s.text))
 		fresh.Bool(true)
@@ -147,7 +151,7 @@ func (w *outputWrite) lock(good []scored) ([]scored, error) {
 		db.IDArray(slices.Compact(slices.Clone(trees))))
 	var id uuid.UUID
 	var s standing
-	w.Each([]any{&id, &s.version, &s.author, &s.outputs, &s.known, &s.foreign}, func() { w.now[id] = new(s) },
+	w.Each([]any{&id, &s.version, &s.author, &s.created, &s.outputs, &s.known, &s.foreign}, func() { w.now[id] = new(s) },
 		standingSQL, db.IDArray(trees), db.IDArray(ids), w.model.ID)
 	if err := w.Flush(); err != nil {
 		return nil, err
@@ -161,12 +165,21 @@ func (w *outputWrite) lock(good []scored) ([]scored, error) {
 		return now.version != s.version
 	})
 	var counted, fresh []scored
+	counts := w.update.Rule.Uses()(w.name) != scoring.Ignored
 	for _, s := range good {
-		if w.now[s.id].author == nil {
+		now := w.now[s.id]
+		switch {
+		case now.author == nil:
 			w.update.Changed.Add(uuid.Nil)
-		} else if w.now[s.id].outputs {
+		case now.outputs:
 			counted = append(counted, s)
-		} else {
+		case !counts || s.toxicity == nil:
+		case *s.toxicity < w.update.Rule.From:
+			// Nearly all messages of most runs: nothing else has to be read for them.
+			var d counters.Deltas
+			d.Toxicity(*s.toxicity)
+			w.update.Add(*now.author, now.created, 1, &d)
+		default:
 			fresh = append(fresh, s)
 		}
 	}
@@ -185,16 +198,19 @@ func (w *outputWrite) lock(good []scored) ([]scored, error) {
 	return good, nil
 }
 
-// inOrder returns scores in the order of the model's outputs, and the toxicity among them.
-func (w *outputWrite) inOrder(scores classifier.Scores) (ordered []*float64, toxicity *float64) {
-	ordered = make([]*float64, len(w.model.At))
-	for name, score := range scores {
-		ordered[w.model.At[name]] = new(score)
-		if name == w.toxicity && score >= 0 && score <= 1 {
-			toxicity = new(score)
+// arrange puts the scores into the order of the model's outputs, and finds the toxicity
+// among them.
+func (s *scored) arrange(model *tables.Model, toxicity string) {
+	s.ordered, s.toxicity = make([]*float64, len(model.At)), nil
+	values := make([]float64, 0, len(s.scores))
+	for name, score := range s.scores {
+		values = append(values, score)
+		value := &values[len(values)-1]
+		s.ordered[model.At[name]] = value
+		if name == toxicity && score >= 0 && score <= 1 {
+			s.toxicity = value
 		}
 	}
-	return ordered, toxicity
 }
 
 // queueEnd queues the statements that note the refused messages, and remove those that are
@@ -253,9 +269,9 @@ type replacedRows struct {
 	hashes     [][]byte
 }
 
-func (r *replacedRows) add(s scored, toxicity *float64, scores []*float64) {
+func (r *replacedRows) add(s scored) {
 	r.trees, r.ids = append(r.trees, s.tree), append(r.ids, s.id)
-	r.toxicity, r.scores = append(r.toxicity, toxicity), append(r.scores, db.FloatArray(scores))
+	r.toxicity, r.scores = append(r.toxicity, s.toxicity), append(r.scores, db.FloatArray(s.ordered))
 	r.hashes = append(r.hashes, derived.HashOf(s.text))
 }
 
