@@ -69,6 +69,7 @@ var sections = []section{
 	{"try", (*bench).measureTry},
 	{"insights", (*bench).measureInsights},
 	{"export", (*bench).measureExport},
+	{"classify", (*bench).measureClassify},
 	{"verify", (*bench).measureVerify},
 }
 

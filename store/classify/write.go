@@ -83,13 +83,14 @@ type standing struct {
 	version int
 	author  *uuid.UUID
 	created pgtype.Timestamptz
-	outputs bool // of any model
-	known   bool // of this model
+	others  bool // other models have a toxicity
+	known   bool // this model has an output
 	foreign bool // that one came from outside
 }
 
 const standingSQL = `SELECT m.message_id, m.version, m.user_id, m.created_date,
-		EXISTS (SELECT FROM classifier_outputs a WHERE a.tree_id = m.tree_id AND a.message_id = m.message_id),
+		EXISTS (SELECT FROM classifier_outputs a WHERE a.tree_id = m.tree_id AND a.message_id = m.message_id
+			AND a.model_id <> $3 AND a.toxicity IS NOT NULL),
 		o.message_id IS NOT NULL, NOT coalesce(o.run_here, true)
 	FROM unnest($1::uuid[], $2::uuid[]) w(tree_id, message_id)
 	JOIN messages m ON m.tree_id = w.tree_id AND m.message_id = w.message_id
@@ -151,7 +152,7 @@ func (w *outputWrite) lock(good []scored) ([]scored, error) {
 		db.IDArray(slices.Compact(slices.Clone(trees))))
 	var id uuid.UUID
 	var s standing
-	w.Each([]any{&id, &s.version, &s.author, &s.created, &s.outputs, &s.known, &s.foreign}, func() { w.now[id] = new(s) },
+	w.Each([]any{&id, &s.version, &s.author, &s.created, &s.others, &s.known, &s.foreign}, func() { w.now[id] = new(s) },
 		standingSQL, db.IDArray(trees), db.IDArray(ids), w.model.ID)
 	if err := w.Flush(); err != nil {
 		return nil, err
@@ -165,15 +166,17 @@ func (w *outputWrite) lock(good []scored) ([]scored, error) {
 		return now.version != s.version
 	})
 	var counted, fresh []scored
-	counts := w.update.Rule.Uses()(w.name) != scoring.Ignored
+	use := w.update.Rule.Uses()(w.name)
+	w.update.UsedRule = len(good) > 0
 	for _, s := range good {
 		now := w.now[s.id]
 		switch {
 		case now.author == nil:
 			w.update.Changed.Add(uuid.Nil)
-		case now.outputs:
+		case use == scoring.Ignored || use == scoring.Fallback && now.others:
+		case now.others || now.known:
 			counted = append(counted, s)
-		case !counts || s.toxicity == nil:
+		case s.toxicity == nil:
 		case *s.toxicity < w.update.Rule.From:
 			// Nearly all messages of most runs: nothing else has to be read for them.
 			var d counters.Deltas

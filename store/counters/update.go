@@ -78,7 +78,10 @@ type Update struct {
 
 	rules *RuleCache
 	// Rule is the rule of the counters.
-	Rule     scoring.ToxicityRule
+	Rule scoring.ToxicityRule
+	// UsedRule says that the caller decided by Rule what counts: Settle verifies the rule
+	// also if nothing is counted.
+	UsedRule bool
 	stops    []context.CancelFunc // end the counts on second connections
 	restored *restored            // that of WatchRestored
 	deleted  []watchedSubset      // those of Delete
@@ -240,6 +243,6 @@ func (t *Update) Settle(ctx context.Context, tx db.Conn, batch *pgx.Batch, now t
 			return err
 		}
 	}
-	t.Write(batch, now, len(t.known)+len(t.subsets)+len(t.deleted)+len(t.counted) > 0)
+	t.Write(batch, now, t.UsedRule || len(t.known)+len(t.subsets)+len(t.deleted)+len(t.counted) > 0)
 	return nil
 }
