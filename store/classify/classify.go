@@ -35,6 +35,15 @@ type Model struct {
 	Batch, Workers int
 }
 
+// stored returns the name under which an output is stored. An output named toxicity that may
+// not count gets another name: by that one it would count after an export and an import.
+func (m Model) stored(output string) string {
+	if output == classifier.Toxicity && m.Toxicity != output {
+		return "toxicity_score"
+	}
+	return output
+}
+
 // Runner runs classifiers on a database.
 type Runner struct {
 	Pool      *pgxpool.Pool

@@ -130,9 +130,11 @@ func forest(t *testing.T, s *store.Store, author uuid.UUID, n int) (ids []uuid.U
 		if i%2 == 1 {
 			lang = "de"
 		}
-		ids = append(ids, storetest.Tree(t, s, storetest.Node{Author: author, Text: text, Lang: lang, Replies: []storetest.Node{
-			{Author: author, Text: fmt.Sprintf("reply %d", i), Lang: lang}, {Author: author, Text: fmt.Sprintf("other %d", i), Lang: lang},
-		}})...)
+		reply := func(text string) storetest.Node {
+			return storetest.Node{Author: author, Text: fmt.Sprintf("%s %d", text, i), Lang: lang}
+		}
+		ids = append(ids, storetest.Tree(t, s, storetest.Node{Author: author, Text: text, Lang: lang,
+			Replies: []storetest.Node{reply("reply"), reply("other")}})...)
 	}
 	return ids
 }
@@ -154,10 +156,12 @@ func TestRun(t *testing.T) {
 		t.Fatalf("the rest: %+v; asked %d texts", done, c.total())
 	}
 	verify(t, s)
-	if got := query(t, s, "SELECT count(*) || '/' || round(sum(toxicity)::numeric, 3) FROM classifier_outputs"); got != "120/18.400" {
+	if got := query(t, s, `SELECT count(*) || '/' || round(sum(toxicity)::numeric, 3)
+		FROM classifier_outputs`); got != "120/18.400" {
 		t.Errorf("outputs and their sum: %s", got)
 	}
-	if got := query(t, s, `SELECT toxicity_count || '/' || toxic_messages FROM user_signals WHERE grain = 0`); got != "120/8" {
+	if got := query(t, s, `SELECT toxicity_count || '/' || toxic_messages FROM user_signals
+		WHERE grain = 0`); got != "120/8" {
 		t.Errorf("counted %s messages, toxic ones", got)
 	}
 	if done := run(t, s, m, classify.Options{Missing: true}); done.Done != 0 || c.total() != 120 {
@@ -185,10 +189,37 @@ func TestRun(t *testing.T) {
 	verify(t, s)
 }
 
+// TestScoresDoNotCount runs a model none of whose outputs may count as toxicity.
+func TestScoresDoNotCount(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	forest(t, s, storetest.User(t, s, "Author"), 5)
+	m := modelOf("reward", &standIn{})
+	m.Toxicity = ""
+	if done := run(t, s, m, classify.Options{Missing: true}); done.Done != 15 {
+		t.Fatalf("%+v", done)
+	}
+	if got := query(t, s, "SELECT outputs FROM classifier_models"); got != "{spam,toxicity_score}" {
+		t.Errorf("outputs %s", got)
+	}
+	if got := query(t, s, `SELECT count(toxicity) || '/' || count(*) FROM classifier_outputs
+		WHERE scores[2] IN (0.1, 0.9)`) +
+		query(t, s, "SELECT user_id FROM user_signals WHERE toxicity_count <> 0"); got != "0/15" {
+		t.Errorf("toxicity of outputs: %s", got)
+	}
+	m.Toxicity = "spam"
+	run(t, s, m, classify.Options{})
+	if got := query(t, s, "SELECT DISTINCT toxicity FROM classifier_outputs"); got != "0.25" {
+		t.Errorf("toxicity of outputs: %s", got)
+	}
+	verify(t, s)
+}
+
 // edit edits a message.
 func edit(t *testing.T, s *store.Store, actor store.Actor, id uuid.UUID, text string) store.Outcome {
 	t.Helper()
-	done, err := s.Act(ctx, actor, store.Act{Kind: "edit", Target: id, Params: store.EditParams{Text: text}, Reason: "test"})
+	done, err := s.Act(ctx, actor, store.Act{Kind: "edit", Target: id, Reason: "test",
+		Params: store.EditParams{Text: text}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +243,8 @@ func TestEdits(t *testing.T) {
 	run(t, s, m, classify.Options{Missing: true})
 	storetest.Exec(t, s, `INSERT INTO classifier_models (name, outputs) VALUES ('imported', '{toxicity}')`)
 	storetest.Exec(t, s, `INSERT INTO classifier_outputs (tree_id, message_id, model_id, toxicity, scores, at)
-		SELECT $1, $1, model_id, 0.95, '{0.95}', now() + interval '1 hour' FROM classifier_models WHERE name = 'imported'`, ids[0])
+		SELECT $1, $1, model_id, 0.95, '{0.95}', now() + interval '1 hour'
+		FROM classifier_models WHERE name = 'imported'`, ids[0])
 	storetest.Exec(t, s, `UPDATE user_signals SET toxicity_sum = toxicity_sum + 50000000000 WHERE user_id = $1`, author)
 	verify(t, s)
 	stale := func() string {
@@ -225,7 +257,8 @@ func TestEdits(t *testing.T) {
 	if got := stale(); got != "imported stand-in" {
 		t.Errorf("stale after the edit: %q", got)
 	}
-	if got := query(t, s, "SELECT c.name FROM classifier_queue q JOIN classifier_models c USING (model_id)"); got != "stand-in" {
+	if got := query(t, s, `SELECT c.name FROM classifier_queue q
+		JOIN classifier_models c USING (model_id)`); got != "stand-in" {
 		t.Errorf("queued after the edit: %q", got)
 	}
 	if n, err := r.Work(ctx, m); n != 1 || err != nil {
@@ -234,7 +267,8 @@ func TestEdits(t *testing.T) {
 	if got := stale(); got != "imported" {
 		t.Errorf("stale after the work: %q", got)
 	}
-	if got := query(t, s, "SELECT toxicity FROM classifier_outputs WHERE message_id = $1 ORDER BY 1", ids[0]); got != "0.1 0.95" {
+	if got := query(t, s, `SELECT toxicity FROM classifier_outputs WHERE message_id = $1
+		ORDER BY 1`, ids[0]); got != "0.1 0.95" {
 		t.Errorf("toxicity after the work: %q", got)
 	}
 	verify(t, s)
@@ -277,11 +311,15 @@ func TestIngested(t *testing.T) {
 		t.Fatal(err)
 	}
 	user, tree := uuid.New(), uuid.New()
-	line := func(kind, rest string) string { return `{"type": "` + kind + `", ` + rest + `}` + "\n" }
-	lines := line("user", fmt.Sprintf(`"id": "u", "user_id": %q, "display_name": "A"`, user)) +
-		line("message", fmt.Sprintf(`"id": "m1", "message_id": %q, "message_tree_id": %q, "user_id": %q, "role": "prompter", "text": "bad", "lang": "de-AT"`, tree, tree, user)) +
-		line("message", fmt.Sprintf(`"id": "m2", "message_id": %q, "message_tree_id": %q, "parent_id": %q, "user_id": %q, "role": "assistant", "text": "refuse this", "lang": "en"`,
-			uuid.New(), tree, tree, user))
+	line := func(kind, format string, args ...any) string {
+		return `{"type": "` + kind + `", ` + fmt.Sprintf(format, args...) + "}\n"
+	}
+	lines := line("user", `"id": "u", "user_id": %q, "display_name": "A"`, user) +
+		line("message", `"id": "m1", "message_id": %q, "message_tree_id": %q, "user_id": %q, "role": "prompter",
+			"text": "bad", "lang": "de-AT"`, tree, tree, user) +
+		line("message", `"id": "m2", "message_id": %q, "message_tree_id": %q, "parent_id": %q, "user_id": %q,
+			"role": "assistant", "text": "refuse this", "lang": "en"`, uuid.New(), tree, tree, user)
+	lines = strings.ReplaceAll(lines, "\n\t\t\t", "")
 	done, err := s.Ingest(ctx, store.CommandLine, []byte(lines))
 	if err != nil || done.Accepted != 3 {
 		t.Fatalf("%+v, %v", done, err)

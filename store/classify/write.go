@@ -26,7 +26,7 @@ func (r *Runner) write(ctx context.Context, m Model, good []scored, refused []re
 	outputs := map[string]bool{}
 	for _, s := range good {
 		for name := range s.scores {
-			outputs[name] = true
+			outputs[m.stored(name)] = true
 		}
 	}
 	model, err := r.model(ctx, m.Name, slices.Sorted(maps.Keys(outputs)))
@@ -40,7 +40,7 @@ func (r *Runner) write(ctx context.Context, m Model, good []scored, refused []re
 		return bytes.Compare(a.id[:], b.id[:])
 	})
 	for i := range good {
-		good[i].arrange(model, m.Toxicity)
+		good[i].arrange(m, model)
 	}
 	err = db.Retry(ctx, func() error {
 		c, err := db.Acquire(ctx, r.Pool)
@@ -203,14 +203,14 @@ func (w *outputWrite) lock(good []scored) ([]scored, error) {
 
 // arrange puts the scores into the order of the model's outputs, and finds the toxicity
 // among them.
-func (s *scored) arrange(model *tables.Model, toxicity string) {
+func (s *scored) arrange(m Model, model *tables.Model) {
 	s.ordered, s.toxicity = make([]*float64, len(model.At)), nil
 	values := make([]float64, 0, len(s.scores))
 	for name, score := range s.scores {
 		values = append(values, score)
 		value := &values[len(values)-1]
-		s.ordered[model.At[name]] = value
-		if name == toxicity && score >= 0 && score <= 1 {
+		s.ordered[model.At[m.stored(name)]] = value
+		if name == m.Toxicity && score >= 0 && score <= 1 {
 			s.toxicity = value
 		}
 	}
