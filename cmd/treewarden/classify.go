@@ -26,8 +26,8 @@ type ClassifyCmd struct {
 
 // Help says where the flags are.
 func (c *ClassifyCmd) Help() string {
-	return `"treewarden classify --missing" is "treewarden classify run --missing"; "treewarden classify run --help" lists its
-flags. docs/classifiers.md tells of the file that --classifiers names.`
+	return `"treewarden classify --missing" is "treewarden classify run --missing"; "treewarden classify run --help" lists
+its flags. docs/classifiers.md tells of the file that --classifiers names.`
 }
 
 // ClassifyRunCmd runs one classifier over messages, or over texts that are given.

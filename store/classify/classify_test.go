@@ -333,12 +333,14 @@ func TestIngested(t *testing.T) {
 		USING (model_id) ORDER BY c.name`); got != "all:0.9 german:0.9" {
 		t.Errorf("outputs: %q", got)
 	}
-	if got := query(t, s, `SELECT error FROM classifier_failures`) + query(t, s, "SELECT 1 FROM classifier_queue"); got != "too long" {
+	if got := query(t, s, "SELECT error FROM classifier_failures") +
+		query(t, s, "SELECT 1 FROM classifier_queue"); got != "too long" {
 		t.Errorf("failures and the queue: %q", got)
 	}
 	verify(t, s)
 	asked := c.total()
-	if done := run(t, s, all, classify.Options{Missing: true}); done != (classify.Progress{Parts: 256, AllParts: 256}) || c.total() != asked {
+	nothing := classify.Progress{Parts: 256, AllParts: 256}
+	if done := run(t, s, all, classify.Options{Missing: true}); done != nothing || c.total() != asked {
 		t.Errorf("what was refused is asked again: %+v", done)
 	}
 	if err := r.Register(ctx, nil); err != nil {

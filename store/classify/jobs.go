@@ -59,7 +59,8 @@ func (r Access) Order(ctx context.Context, o Order, idempotencyKey string) (Run,
 	if r.Ordering != nil {
 		return Run{}, r.Ordering
 	}
-	active, err := db.Collect[struct{ Name string }](ctx, r.Pool, "SELECT name FROM classifier_models WHERE active ORDER BY name")
+	active, err := db.Collect[struct{ Name string }](ctx, r.Pool, `SELECT name FROM classifier_models
+		WHERE active ORDER BY name`)
 	if err != nil {
 		return Run{}, err
 	}
@@ -84,7 +85,8 @@ func (r Access) Order(ctx context.Context, o Order, idempotencyKey string) (Run,
 		return Run{}, db.Translate(err)
 	}
 	if open >= maxOpen {
-		return Run{}, db.Invalid{"model": fmt.Sprintf("%d runs wait or go on already. Wait until one of them has ended.", open)}
+		return Run{}, db.Invalid{"model": fmt.Sprintf("%d runs wait or go on already. Wait until one of them has ended.",
+			open)}
 	}
 	request, err := jobs.NewRequest(uuid.Nil, "", o)
 	if err != nil {
@@ -132,7 +134,7 @@ func (r *Runner) Runs(ctx context.Context, limit int) ([]Run, error) {
 func (r *Runner) RunJobs(
 	ctx context.Context, models []Model, may func(context.Context, jobs.Job) error, isFinal func(error) bool,
 ) error {
-	return jobs.RunKind(ctx, r.Pool, jobs.ClassifyKind, func(ctx context.Context, job jobs.Job, progress func(int64)) error {
+	do := func(ctx context.Context, job jobs.Job, progress func(int64)) error {
 		if err := may(ctx, job); err != nil {
 			return err
 		}
@@ -151,5 +153,6 @@ func (r *Runner) RunJobs(
 			return err
 		}
 		return jobs.SetTotal(ctx, r.Pool, job.JobID, job.Done+done.Done)
-	}, isFinal)
+	}
+	return jobs.RunKind(ctx, r.Pool, jobs.ClassifyKind, do, isFinal)
 }

@@ -51,7 +51,8 @@ func (r *Runner) take(ctx context.Context, model int16, limit int) ([]message, e
 	rows, err := r.Pool.Query(ctx, `WITH due AS (SELECT tree_id, message_id FROM classifier_queue
 			WHERE model_id = $1 AND due_at <= now() ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED),
 		taken AS (UPDATE classifier_queue q SET due_at = now() + $3::interval FROM due
-			WHERE q.model_id = $1 AND q.tree_id = due.tree_id AND q.message_id = due.message_id RETURNING q.tree_id, q.message_id)
+			WHERE q.model_id = $1 AND q.tree_id = due.tree_id AND q.message_id = due.message_id
+			RETURNING q.tree_id, q.message_id)
 		SELECT m.tree_id, m.message_id, m.version, m.text FROM taken t
 		JOIN messages m ON m.tree_id = t.tree_id AND m.message_id = t.message_id`, model, limit, lease)
 	if err != nil {

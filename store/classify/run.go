@@ -101,8 +101,8 @@ type run struct {
 }
 
 // errWords is the error of a filter with words.
-const errWords = db.Malformed("A run of a classifier takes a line of filters, such as lang:de or deleted:only, without " +
-	"words to search for.")
+const errWords = db.Malformed("A run of a classifier takes a line of filters, such as lang:de or deleted:only, " +
+	"without words to search for.")
 
 // page returns the query for the messages of a part that follow another one, and its
 // arguments.

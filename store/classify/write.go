@@ -53,8 +53,8 @@ func (r *Runner) write(ctx context.Context, m Model, good []scored, refused []re
 			return err
 		}
 		defer func() { r.Publisher.Mark(update.Changed) }()
-		w := &outputWrite{Pipe: db.Pipe{Conn: c, Ctx: ctx}, model: model, name: m.Name, at: r.Now().UTC().Truncate(time.Microsecond),
-			update: update, publisher: r.Publisher}
+		w := &outputWrite{Pipe: db.Pipe{Conn: c, Ctx: ctx}, model: model, name: m.Name,
+			at: r.Now().UTC().Truncate(time.Microsecond), update: update, publisher: r.Publisher}
 		if err := w.run(good, refused); err != nil {
 			w.Rollback()
 			return err
