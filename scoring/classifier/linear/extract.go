@@ -13,11 +13,13 @@ func NewExtractor() *Extractor { return &Extractor{reader: newReader()} }
 // Features returns the features of a text. They are valid until the next call.
 func (e *Extractor) Features(text string) []uint32 {
 	e.features = e.features[:0]
-	e.reader.read(text, e)
+	e.reader.read(text)
+	for i := range e.reader.items {
+		if it := &e.reader.items[i]; it.isWord() {
+			e.features = appendWord(e.features, it.hash, e.reader.mark(e.reader.letters[it.from:it.to]))
+		} else {
+			e.features = append(e.features, bucket(it.hash))
+		}
+	}
 	return e.features
 }
-
-func (e *Extractor) word(hash uint64, marked []rune) {
-	e.features = appendWord(e.features, hash, marked)
-}
-func (e *Extractor) feature(hash uint64) { e.features = append(e.features, bucket(hash)) }

@@ -59,13 +59,18 @@ func step(hash, with uint64) uint64 {
 
 func bucket(hash uint64) uint32 { return uint32(hash * multiplier >> (64 - bucketBits)) }
 
-// collector takes the features of a text.
-type collector interface {
-	// word takes the features of a word by itself, as appendWord makes them.
-	word(hash uint64, marked []rune)
-	// feature takes one other feature.
-	feature(hash uint64)
+// item is a word, or another feature.
+type item struct {
+	hash uint64
+	// from and to are the place of the word in the letters of the reader. Both are
+	// 0 if the item is no word.
+	from, to uint32
 }
+
+func (i *item) isWord() bool { return i.to > 0 }
+
+// wordStart is the hash of the mark before a word.
+var wordStart = step(seedWord, markStart)
 
 // appendWord appends the features of a word. It has marks before and after it.
 func appendWord(to []uint32, hash uint64, marked []rune) []uint32 {
@@ -93,7 +98,13 @@ const (
 type reader struct {
 	folder *fold.Folder
 	seen   seen
+	// items are what the last text consists of, each once and in the order of the
+	// text, and letters are those of its words.
+	items   []item
+	letters []rune
+
 	raw    []rune // the letters of a word as they are folded
+	short  []rune // those letters, with fewer of a letter that is repeated
 	marked []rune
 	single []rune // letters that stood alone, one after the other
 	before uint64 // the hash of the word before
@@ -101,36 +112,60 @@ type reader struct {
 }
 
 // textCounts are the counts of a text of which features are made.
-type textCounts struct{ capitals, links, mixed, repeated, exclamations int }
+type textCounts [textKinds]int
+
+// What is counted of a text. The order is a part of the features.
+const (
+	links = iota
+	mixedWords
+	repeatedLetters
+	capitals
+	exclamations
+	textKinds
+)
+
+// usualItems is more than the number of items of most texts.
+const usualItems = 1 << 10
 
 func newReader() *reader {
 	return &reader{
 		folder: fold.New(), seen: newSeen(),
-		raw: make([]rune, 0, maxWord), marked: make([]rune, 0, maxWord+2), single: make([]rune, 0, maxWord),
+		items: make([]item, 0, usualItems), letters: make([]rune, 0, 4*usualItems),
+		raw: make([]rune, 0, maxWord), short: make([]rune, 0, maxWord), marked: make([]rune, 0, maxWord+2),
+		single: make([]rune, 0, maxWord),
 	}
 }
 
-// read gives the features of a text to a collector.
-func (r *reader) read(text string, to collector) {
+// read sets items and letters to those of a text.
+func (r *reader) read(text string) {
 	text = cut(text)
 	r.folder.Fold(text)
-	r.seen.clear()
-	r.before, r.text, r.single = seedPair, textCounts{}, r.single[:0]
 	units := r.folder.Units
+	r.seen.clear(len(units))
+	r.items, r.letters = r.items[:0], r.letters[:0]
+	r.before, r.text, r.single = seedPair, textCounts{}, r.single[:0]
 	for i := 0; i < len(units); {
 		switch u := &units[i]; {
 		case u.Class == fold.Spaced || u.Class == fold.Katakana:
-			i = r.readWord(text, i, to)
+			i = r.readWord(text, i)
 		case u.Class != fold.Other:
-			r.readUnspaced(units[i:min(len(units), i+longestUnspaced)], to)
+			r.readUnspaced(units[i:min(len(units), i+longestUnspaced)])
 			i++
 		default:
-			r.readSign(u.Rune, to)
+			r.readSign(u.Rune)
 			i++
 		}
 	}
-	r.endSingles(to)
-	r.endText(to)
+	r.endSingles()
+	r.endText()
+}
+
+// mark sets marked to a word with the marks before and after it.
+func (r *reader) mark(word []rune) []rune {
+	r.marked = append(r.marked[:0], markStart)
+	r.marked = append(r.marked, word...)
+	r.marked = append(r.marked, markEnd)
+	return r.marked
 }
 
 // cut returns the part of a text that is read.
@@ -146,42 +181,69 @@ func cut(text string) string {
 }
 
 // readWord reads the word that starts at a unit, and returns the one after it.
-func (r *reader) readWord(text string, from int, to collector) int {
-	units, i := r.folder.Units, from
-	r.raw = r.raw[:0]
-	for i < len(units) && len(r.raw) < maxWord {
+func (r *reader) readWord(text string, from int) int {
+	units, i, class := r.folder.Units, from, r.folder.Units[from].Class
+	raw, hash := r.raw[:0], wordStart
+	var traits traits
+	var last rune
+	for repeated := 0; i < len(units) && len(raw) < maxWord; i++ {
 		u := &units[i]
-		if u.Class != units[from].Class && !(u.Class == fold.Other && masks(units, i)) {
+		if u.Class != class && !(u.Class == fold.Other && masks(units, i)) {
 			break
 		}
-		r.raw = append(r.raw, u.Rune)
-		i++
+		raw = append(raw, u.Rune)
+		hash = step(hash, uint64(u.Rune))
+		traits |= traitsOf(u.Rune)
+		if u.Rune != last {
+			last, repeated = u.Rune, 0
+		} else if repeated++; repeated == 2 {
+			traits |= repeats
+		}
 	}
+	r.raw = raw
 	sign := rune(0)
 	if from > 0 {
 		sign = units[from-1].Rune
 	}
 	switch {
-	case sign == '@', (sign == '<' || sign == '[') && equal(r.raw, "user"):
+	case sign == '@', (sign == '<' || sign == '[') && equal(raw, "user"):
 		return i // a mention says nothing
-	case equal(r.raw, "url"), equal(r.raw, "http"), equal(r.raw, "https"), equal(r.raw, "www"):
-		r.text.links++
+	case isLink(raw):
+		r.text[links]++
 		return i
 	}
-	if len(r.raw) > 2 && isUpper(text, units[from]) && isUpper(text, units[from+1]) && isUpper(text, units[i-1]) {
-		r.text.capitals++
+	if len(raw) > 2 && isUpper(text, units[from]) && isUpper(text, units[from+1]) && isUpper(text, units[i-1]) {
+		r.text[capitals]++
 	}
-	r.normalize()
-	if len(r.raw) == 1 {
-		r.single = append(r.single, r.raw[0])
-		if len(r.single) == maxWord {
-			r.endSingles(to)
-		}
+	plain := traits.plain()
+	if !plain {
+		r.normalize()
+	}
+	if len(raw) == 1 {
+		r.single = append(r.single, raw[0])
+	}
+	joined := (len(raw) != 1 || len(r.single) == maxWord) && r.endSingles()
+	if plain && !joined {
+		hash = step(hash, markEnd)
+		r.addWord(hash, raw)
+		r.addPair(hash)
 	} else {
-		r.endSingles(to)
+		r.addChanged()
 	}
-	r.addWord(to)
 	return i
+}
+
+// isLink reports whether a word is one that begins a link, or stands for it.
+func isLink(word []rune) bool {
+	switch word[0] {
+	case 'u':
+		return equal(word, "url")
+	case 'h':
+		return equal(word, "http") || equal(word, "https")
+	case 'w':
+		return equal(word, "www")
+	}
+	return false
 }
 
 // equal reports whether letters are those of an ASCII word.
@@ -240,7 +302,7 @@ func (r *reader) normalize() {
 	}
 	mixed := count[latinScript] > 0 && count[cyrillicScript] > 0
 	if mixed {
-		r.text.mixed++
+		r.text[mixedWords]++
 	}
 	if mixed && onlyCyrillic > 0 {
 		for i, c := range r.raw {
@@ -257,46 +319,52 @@ func (r *reader) normalize() {
 	}
 }
 
-// addWord gives the features of the word in raw, and of its pair with the word
-// before.
-func (r *reader) addWord(to collector) {
+// addChanged adds the word in raw, and its pair with the word before. Unlike
+// readWord, it looks for repeated letters.
+func (r *reader) addChanged() {
 	if r.squeeze(2) {
-		r.text.repeated++
-		r.addMarked(to)
+		r.text[repeatedLetters]++
+		r.addWord(hashWord(r.short), r.short)
 		r.squeeze(1)
 	}
-	hash := r.addMarked(to)
-	r.addPair(hash, to)
+	hash := hashWord(r.short)
+	r.addWord(hash, r.short)
+	r.addPair(hash)
 }
 
-// addMarked gives the features of the word in marked, unless they were given.
-func (r *reader) addMarked(to collector) uint64 {
-	hash := seedWord
-	for _, c := range r.marked {
+func hashWord(word []rune) uint64 {
+	hash := wordStart
+	for _, c := range word {
 		hash = step(hash, uint64(c))
 	}
-	if r.seen.add(hash) {
-		to.word(hash, r.marked)
-	}
-	return hash
+	return step(hash, markEnd)
 }
 
-func (r *reader) addPair(hash uint64, to collector) {
-	r.add(step(r.before, hash), to)
+// addWord adds a word, unless it is there.
+func (r *reader) addWord(hash uint64, word []rune) {
+	if r.seen.add(hash) {
+		from := len(r.letters)
+		r.letters = append(r.letters, word...)
+		r.items = append(r.items, item{hash, uint32(from), uint32(len(r.letters))})
+	}
+}
+
+func (r *reader) addPair(hash uint64) {
+	r.add(step(r.before, hash))
 	r.before = step(seedPair, hash)
 }
 
-func (r *reader) add(hash uint64, to collector) {
+func (r *reader) add(hash uint64) {
 	if r.seen.add(hash) {
-		to.feature(hash)
+		r.items = append(r.items, item{hash: hash})
 	}
 }
 
-// squeeze puts the word in raw into marked, with at most so many of a letter
-// where it is there three times or more in a row. It reports whether there are
-// such letters.
+// squeeze puts the word in raw into short, with at most so many of a letter where
+// it is there three times or more in a row. It reports whether there are such
+// letters.
 func (r *reader) squeeze(most int) bool {
-	r.marked = append(r.marked[:0], markStart)
+	r.short = r.short[:0]
 	long := false
 	for i := 0; i < len(r.raw); {
 		end := i + 1
@@ -308,57 +376,57 @@ func (r *reader) squeeze(most int) bool {
 			n, long = most, true
 		}
 		for range n {
-			r.marked = append(r.marked, r.raw[i])
+			r.short = append(r.short, r.raw[i])
 		}
 		i = end
 	}
-	r.marked = append(r.marked, markEnd)
 	return long
 }
 
-// endSingles gives the features of the word that single letters make.
-func (r *reader) endSingles(to collector) {
-	if len(r.single) > 2 {
+// endSingles adds the word that single letters make, and puts it into raw. It
+// reports whether there is one.
+func (r *reader) endSingles() bool {
+	joined := len(r.single) > 2
+	if joined {
 		r.raw = append(r.raw[:0], r.single...)
 		r.squeeze(1)
-		r.addMarked(to)
+		r.addWord(hashWord(r.short), r.short)
 	}
 	r.single = r.single[:0]
+	return joined
 }
 
-func (r *reader) readUnspaced(units []fold.Unit, to collector) {
+func (r *reader) readUnspaced(units []fold.Unit) {
 	run := seedUnspaced
 	for i := range units {
 		if units[i].Class != fold.Unspaced && units[i].Class != fold.UnspacedEnd {
 			break
 		}
 		run = step(run, uint64(units[i].Rune))
-		r.add(run, to)
+		r.add(run)
 	}
 	r.before = seedPair
 }
 
-func (r *reader) readSign(sign rune, to collector) {
+func (r *reader) readSign(sign rune) {
 	if sign == ' ' {
 		return
 	}
 	hash := step(seedSign, uint64(sign))
-	r.add(hash, to)
+	r.add(hash)
 	if sign >= letterTableSize { // mostly emoji
-		r.addPair(hash, to)
+		r.addPair(hash)
 	}
 	if sign == '!' {
-		r.text.exclamations++
+		r.text[exclamations]++
 	}
 }
 
-// endText gives the features of the whole text.
-func (r *reader) endText(to collector) {
-	for i, n := range [...]int{
-		r.text.links, r.text.mixed, r.text.repeated, r.text.capitals, r.text.exclamations,
-	} {
+// endText adds the features of the whole text.
+func (r *reader) endText() {
+	for i, n := range r.text {
 		if n > 0 {
-			r.add(step(seedText, uint64(i*10+min(n, 3))), to)
+			r.add(step(seedText, uint64(i*10+min(n, 3))))
 		}
 	}
 }

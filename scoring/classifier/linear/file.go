@@ -132,12 +132,15 @@ func Decode(file []byte) (*Model, error) {
 	if outputs > maxOutputs {
 		return nil, fmt.Errorf("%w: it has %d outputs", ErrDamaged, outputs)
 	}
+	var weights [][]int8
 	for range outputs {
-		m.outputs = append(m.outputs, d.output())
+		o, w := d.output()
+		m.outputs, weights = append(m.outputs, o), append(weights, w)
 	}
 	if d.failed || len(d.rest) > 0 || len(m.outputs) == 0 {
 		return nil, fmt.Errorf("%w: its parts do not fit its length", ErrDamaged)
 	}
+	m.table = newTable(weights)
 	return m, nil
 }
 
@@ -183,19 +186,21 @@ func (d *decoder) text() string {
 	return string(d.take(int(n)))
 }
 
-func (d *decoder) output() outputWeights {
-	o := outputWeights{name: d.text()}
+// output returns an output and its weights: one for each bucket, or for each group
+// of buckets whose lower bits are equal.
+func (d *decoder) output() (output, []int8) {
+	o := output{name: d.text()}
 	o.languages = strings.Fields(d.text())
 	o.unit, o.slope, o.offset = d.float(), d.float(), d.float()
 	n := d.uint32()
 	if bits.OnesCount32(n) != 1 || n > Buckets {
 		d.failed = true
-		return o
+		return o, nil
 	}
 	part := d.take(int(n))
-	o.weights = make([]int8, len(part))
+	weights := make([]int8, len(part))
 	for i, b := range part {
-		o.weights[i] = int8(b)
+		weights[i] = int8(b)
 	}
-	return o
+	return o, weights
 }

@@ -82,3 +82,48 @@ func letterOf(r rune) letter {
 	}
 	return letter{plain: r}
 }
+
+// traits are those of letters that decide whether they stand for others in a word.
+type traits uint8
+
+const (
+	changes  traits = 1 << iota // not without accents
+	latin                       // of Latin script
+	notLatin                    // stands for another one beside Latin letters
+	digit                       // of a number
+	repeats                     // there three times or more in a row
+)
+
+// plain reports whether the letters of a word, whose traits these are together,
+// stand for themselves.
+func (t traits) plain() bool {
+	return t&(changes|digit|repeats) == 0 && t&(latin|notLatin) != latin|notLatin
+}
+
+var traitTable = buildTraits()
+
+func buildTraits() *[letterTableSize]traits {
+	table := new([letterTableSize]traits)
+	for r, l := range letterTable {
+		if l.plain != rune(r) {
+			table[r] |= changes
+		}
+		if l.latin != 0 || l.script == cyrillicScript {
+			table[r] |= notLatin
+		}
+		switch l.script {
+		case latinScript:
+			table[r] |= latin
+		case digitScript:
+			table[r] |= digit
+		}
+	}
+	return table
+}
+
+func traitsOf(r rune) traits {
+	if r < letterTableSize {
+		return traitTable[r]
+	}
+	return 0
+}

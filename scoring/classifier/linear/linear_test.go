@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -232,7 +233,7 @@ func TestFile(t *testing.T) {
 	}
 	o := m.outputs[0]
 	if m.Version() != "7" || o.name != "toxicity" || !slices.Equal(o.languages, []string{"en", "tr"}) ||
-		!slices.Equal(o.weights, []int8{0, 127, -127, 64}) || o.slope != 2 || o.offset != -1 {
+		!slices.Equal(m.table.weights, []int8{0, 127, -127, 64}) || o.slope != 2 || o.offset != -1 {
 		t.Errorf("decoded %+v", m)
 	}
 }
@@ -268,3 +269,78 @@ func TestDamagedFile(t *testing.T) {
 }
 
 func scoreOfAny(m *Model) { m.Score("some text", make([]float64, len(m.Outputs()))) }
+
+// TestSeen compares a set with a map, from few hashes to more than it holds.
+func TestSeen(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(7, 8))
+	s := newSeen()
+	for _, n := range []int{20_000, 0, 10, 1000} { // a smaller set after a greater one
+		s.clear(n / 4)
+		want := map[uint64]bool{}
+		for range n {
+			hash := random.Uint64N(uint64(n)) * multiplier
+			if hash == 0 {
+				continue // it is taken for 1
+			}
+			isNew := !want[hash] && len(want) < 3<<(seenBits-2)
+			if got := s.add(hash); got != isNew {
+				t.Fatalf("hash %d of %d: new is %v, want %v", len(want), n, got, isNew)
+			}
+			if isNew {
+				want[hash] = true
+			}
+		}
+	}
+}
+
+// TestTable checks that each feature finds its weights, with outputs that have
+// different numbers of them.
+func TestTable(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(9, 10))
+	for _, lengths := range [][]int{{64, 16}, {16, 64}, {32, 32}, {8}, {1, 4}} {
+		var outputs [][]int8
+		for _, n := range lengths {
+			weights := make([]int8, n)
+			for i := range weights {
+				weights[i] = int8(random.IntN(255) - 127)
+			}
+			outputs = append(outputs, weights)
+		}
+		table := newTable(outputs)
+		for f := range uint32(256) {
+			var got sums
+			table.add([]uint32{f}, &got)
+			for i, weights := range outputs {
+				if want := int32(weights[int(f)&(len(weights)-1)]); got.of[i] != want {
+					t.Fatalf("with %v weights, feature %d has %d in output %d, want %d", lengths, f, got.of[i], i, want)
+				}
+			}
+		}
+	}
+}
+
+// TestPlainWords checks that a word whose letters stand for themselves is the same
+// as one that normalize has looked at.
+func TestPlainWords(t *testing.T) {
+	t.Parallel()
+	r := newReader()
+	for c := range rune(letterTableSize) {
+		for _, word := range [][]rune{{c, c, 'z'}, {c, 'z', 'а'}, {c, 'я', 'я'}, {c, c}, {c, 'ω', '字'}} {
+			var all traits
+			for _, l := range word {
+				all |= traitsOf(l)
+			}
+			r.raw = append(r.raw[:0], word...)
+			r.normalize()
+			if all.plain() && !slices.Equal(r.raw, word) {
+				t.Errorf("%q is plain, but becomes %q", string(word), string(r.raw))
+			}
+		}
+	}
+	r.raw = append(r.raw[:0], []rune("stupid")...)
+	if r.squeeze(2) || hashWord(r.short) != hashWord(r.raw) {
+		t.Error("a word without repeated letters was changed")
+	}
+}

@@ -16,19 +16,18 @@ import (
 // Model is a trained model. It may be used by several goroutines.
 type Model struct {
 	version string
-	outputs []outputWeights
+	outputs []output
+	table   table     // of the weights of all outputs
 	readers sync.Pool // of *scorer
 }
 
-// outputWeights are the weights of an output.
-type outputWeights struct {
+// output is an output of a model.
+type output struct {
 	name string
 	// languages are those with training data for the output, sorted.
 	languages []string
-	// weights holds a weight for each bucket, or for each group of buckets whose
-	// lower bits are equal; the length is a power of two. They are multiples of unit.
-	weights []int8
-	unit    float64
+	// unit is that of the weights.
+	unit float64
 	// slope and offset make a probability of the sum of the weights: calibration.
 	slope, offset float64
 }
@@ -81,8 +80,7 @@ func (m *Model) Classify(ctx context.Context, texts []string) ([]classifier.Scor
 func (m *Model) Score(text string, out []float64) {
 	s := m.scorer()
 	defer m.readers.Put(s)
-	s.sums = sums{}
-	s.reader.read(text, s)
+	s.score(text)
 	for i := range m.outputs {
 		o := &m.outputs[i]
 		margin := float64(s.sums.of[i]) * o.unit * Scale(int(s.sums.features))
@@ -120,11 +118,12 @@ func (s *sums) add(other *sums) {
 // scorer adds up the weights of a text's features. It keeps the sums of words:
 // most words of a text are frequent ones.
 type scorer struct {
-	model    *Model
-	reader   *reader
-	sums     sums
-	words    []wordSums
-	features []uint32 // of a word
+	model  *Model
+	reader *reader
+	sums   sums
+	words  []wordSums
+	others []uint32 // the features of a text that are not those of a word
+	inWord []uint32 // the features of a word
 }
 
 // wordSums are the sums of the word with a hash. Two words with the same hash of
@@ -135,34 +134,42 @@ type wordSums struct {
 }
 
 // cachedBits is the number of bits of a hash that find the place of a word's sums:
-// 32,768 words, 768 KiB.
-const cachedBits = 15
+// 65,536 words, 1.5 MiB.
+const cachedBits = 16
 
 func newScorer(m *Model) *scorer {
 	return &scorer{
 		model: m, reader: newReader(), words: make([]wordSums, 1<<cachedBits),
-		features: make([]uint32, 0, 1+(maxWord+2)*longestRun),
+		others: make([]uint32, 0, usualItems), inWord: make([]uint32, 0, 1+(maxWord+2)*longestRun),
 	}
 }
 
-func (s *scorer) word(hash uint64, marked []rune) {
-	cached := &s.words[hash>>(64-cachedBits)]
-	if cached.hash != hash {
-		*cached = wordSums{hash: hash}
-		s.features = appendWord(s.features[:0], hash, marked)
-		for _, f := range s.features {
-			s.addFeature(f, &cached.sums)
+// score sets sums to those of a text. It reads the whole text before it adds
+// weights, so that the processor can load many of them at the same time.
+func (s *scorer) score(text string) {
+	s.sums, s.others = sums{}, s.others[:0]
+	s.reader.read(text)
+	for i := range s.reader.items {
+		if it := &s.reader.items[i]; it.isWord() {
+			s.sums.add(s.ofWord(it))
+		} else {
+			s.others = append(s.others, bucket(it.hash))
 		}
 	}
-	s.sums.add(&cached.sums)
+	s.model.table.add(s.others, &s.sums)
 }
 
-func (s *scorer) feature(hash uint64) { s.addFeature(bucket(hash), &s.sums) }
-
-func (s *scorer) addFeature(feature uint32, to *sums) {
-	for i := range s.model.outputs {
-		weights := s.model.outputs[i].weights
-		to.of[i] += int32(weights[int(feature)&(len(weights)-1)])
+func (s *scorer) ofWord(it *item) *sums {
+	// The last two words with the same place are kept there.
+	place := s.words[it.hash>>(64-cachedBits)&^1:][:2]
+	if place[0].hash == it.hash {
+		return &place[0].sums
 	}
-	to.features++
+	place[0], place[1] = place[1], place[0]
+	if place[0].hash != it.hash {
+		place[0] = wordSums{hash: it.hash}
+		s.inWord = appendWord(s.inWord[:0], it.hash, s.reader.mark(s.reader.letters[it.from:it.to]))
+		s.model.table.add(s.inWord, &place[0].sums)
+	}
+	return &place[0].sums
 }
