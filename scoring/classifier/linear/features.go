@@ -222,8 +222,10 @@ func (r *reader) readWord(text string, from int) int {
 	if len(raw) == 1 {
 		r.single = append(r.single, raw[0])
 	}
-	joined := (len(raw) != 1 || len(r.single) == maxWord) && r.endSingles()
-	if plain && !joined {
+	if len(raw) != 1 || len(r.single) == maxWord {
+		r.endSingles()
+	}
+	if plain {
 		hash = step(hash, markEnd)
 		r.addWord(hash, raw)
 		r.addPair(hash)
@@ -322,10 +324,10 @@ func (r *reader) normalize() {
 // addChanged adds the word in raw, and its pair with the word before. Unlike
 // readWord, it looks for repeated letters.
 func (r *reader) addChanged() {
-	if r.squeeze(2) {
+	if r.squeeze(r.raw, 2) {
 		r.text[repeatedLetters]++
 		r.addWord(hashWord(r.short), r.short)
-		r.squeeze(1)
+		r.squeeze(r.raw, 1)
 	}
 	hash := hashWord(r.short)
 	r.addWord(hash, r.short)
@@ -360,40 +362,35 @@ func (r *reader) add(hash uint64) {
 	}
 }
 
-// squeeze puts the word in raw into short, with at most so many of a letter where
-// it is there three times or more in a row. It reports whether there are such
-// letters.
-func (r *reader) squeeze(most int) bool {
+// squeeze puts a word into short, with at most so many of a letter where it is
+// there three times or more in a row. It reports whether there are such letters.
+func (r *reader) squeeze(word []rune, most int) bool {
 	r.short = r.short[:0]
 	long := false
-	for i := 0; i < len(r.raw); {
+	for i := 0; i < len(word); {
 		end := i + 1
-		for end < len(r.raw) && r.raw[end] == r.raw[i] {
+		for end < len(word) && word[end] == word[i] {
 			end++
 		}
 		n := end - i
-		if n > 2 && r.raw[i] != markNumber {
+		if n > 2 && word[i] != markNumber {
 			n, long = most, true
 		}
 		for range n {
-			r.short = append(r.short, r.raw[i])
+			r.short = append(r.short, word[i])
 		}
 		i = end
 	}
 	return long
 }
 
-// endSingles adds the word that single letters make, and puts it into raw. It
-// reports whether there is one.
-func (r *reader) endSingles() bool {
-	joined := len(r.single) > 2
-	if joined {
-		r.raw = append(r.raw[:0], r.single...)
-		r.squeeze(1)
+// endSingles adds the word that single letters make.
+func (r *reader) endSingles() {
+	if len(r.single) > 2 {
+		r.squeeze(r.single, 1)
 		r.addWord(hashWord(r.short), r.short)
 	}
 	r.single = r.single[:0]
-	return joined
 }
 
 func (r *reader) readUnspaced(units []fold.Unit) {

@@ -35,7 +35,7 @@ const (
 	formatVersion = 1
 	// featureVersion grows when features.go, letters.go or package fold make other
 	// features of a text.
-	featureVersion = 1
+	featureVersion = 2
 )
 
 // maxName is the most bytes of a string in a file.

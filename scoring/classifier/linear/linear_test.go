@@ -340,7 +340,24 @@ func TestPlainWords(t *testing.T) {
 		}
 	}
 	r.raw = append(r.raw[:0], []rune("stupid")...)
-	if r.squeeze(2) || hashWord(r.short) != hashWord(r.raw) {
+	if r.squeeze(r.raw, 2) || hashWord(r.short) != hashWord(r.raw) {
 		t.Error("a word without repeated letters was changed")
+	}
+}
+
+// TestSingleLetters checks that single letters make a word, and that the word after
+// them is read too.
+func TestSingleLetters(t *testing.T) {
+	t.Parallel()
+	r := newReader()
+	r.read("i d i o t hello")
+	var words []string
+	for _, it := range r.items {
+		if it.isWord() {
+			words = append(words, string(r.letters[it.from:it.to]))
+		}
+	}
+	if want := []string{"i", "d", "o", "t", "idiot", "hello"}; !slices.Equal(words, want) {
+		t.Errorf("the words are %q, want %q", words, want)
 	}
 }

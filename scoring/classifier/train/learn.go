@@ -23,6 +23,9 @@ type settings struct {
 	// rarity is the power of the logarithm of a feature's inverse frequency by which
 	// the feature counts.
 	rarity float64
+	// telling is the share of a feature's value that is in proportion to how much
+	// more often it is in positive examples than in others, or less often.
+	telling float64
 	// groupBias is how freely each group has a bias of its own. It stands for what
 	// the label means in the group and how often it is 1, and it is no part of the
 	// model.
@@ -30,14 +33,14 @@ type settings struct {
 	passes    int
 }
 
-var chosen = settings{cost: 3, rarity: 1.5, groupBias: 3, passes: 5}
+var chosen = settings{cost: 3, rarity: 1.5, telling: 0.5, groupBias: 3, passes: 5}
 
 // learn returns the weights of logistic regression with L2 regularization, found by
 // dual coordinate descent (Yu, Huang and Lin 2011). It uses one goroutine and a
 // fixed order, so that the same examples give the same weights. Products are
 // rounded before they are added, so that no processor fuses the two.
 func learn(examples []example, groups int, s settings) []float32 {
-	value := values(examples, s.rarity)
+	value := values(examples, groups, s)
 	weights := make([]float32, linear.Buckets)
 	bias := make([]float64, groups)
 	dual := make([]float64, len(examples))
@@ -78,21 +81,50 @@ func learn(examples []example, groups int, s settings) []float32 {
 	return weights
 }
 
-// values returns how much each feature counts.
-func values(examples []example, rarity float64) []float32 {
+// values returns how much each feature counts: more if it is rare, and if it tells
+// positive examples from others (Wang and Manning 2012). What is usual in a group
+// tells nothing: a feature of a group of mostly positive examples is expected in
+// positive ones.
+func values(examples []example, groups int, s settings) []float32 {
+	share := positiveShares(examples, groups)
 	count := make([]int, linear.Buckets)
+	seen := make([][2]float64, linear.Buckets) // in other examples and in positive ones, by weight
+	expected := make([][2]float64, linear.Buckets)
 	for i := range examples {
-		for _, f := range examples[i].features {
+		e := &examples[i]
+		positive := float64(e.weight * share[e.group])
+		for _, f := range e.features {
 			count[f]++
+			seen[f][index(e.positive)] += e.weight
+			expected[f][1] += positive
+			expected[f][0] += e.weight - positive
 		}
 	}
 	value := make([]float32, linear.Buckets)
 	for f, n := range count {
 		// A feature of each 400th example counts 1.
 		inverse := math.Log(float64(len(examples))/float64(n+1)+1) / 6
-		value[f] = float32(math.Pow(inverse, rarity))
+		var ratio [2]float64
+		for k := range ratio {
+			ratio[k] = math.Log((seen[f][k] + 1) / (expected[f][k] + 1))
+		}
+		telling := float64(s.telling * math.Abs(ratio[1]-ratio[0]))
+		value[f] = float32(float64(math.Pow(inverse, s.rarity)) * (1 - s.telling + telling))
 	}
 	return value
+}
+
+// positiveShares returns the share of positive examples in each group.
+func positiveShares(examples []example, groups int) []float64 {
+	weight := make([][2]float64, groups)
+	for i := range examples {
+		weight[examples[i].group][index(examples[i].positive)] += examples[i].weight
+	}
+	share := make([]float64, groups)
+	for i, w := range weight {
+		share[i] = (w[1] + 0.5) / (w[0] + w[1] + 1)
+	}
+	return share
 }
 
 // minimize returns the new value of an example's dual variable, between 0 and the

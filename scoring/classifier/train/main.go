@@ -19,7 +19,7 @@ import (
 )
 
 // modelVersion is a part of the model's name. It grows when the model changes.
-const modelVersion = "1"
+const modelVersion = "2"
 
 func main() {
 	folder := flag.String("data", os.Getenv("TREEWARDEN_CORPORA"),
