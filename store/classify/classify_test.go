@@ -147,7 +147,7 @@ func TestRun(t *testing.T) {
 	forest(t, s, author, 40)
 	c := &standIn{}
 	m := modelOf("stand-in", c)
-	if done := run(t, s, m, classify.Options{Missing: true, Limit: 25, Workers: 1}); done.Done != 25 {
+	if done := run(t, s, m, classify.Options{Missing: true, Limit: 25}); done.Done != 25 {
 		t.Fatalf("with a limit of 25: %+v", done)
 	}
 	verify(t, s)

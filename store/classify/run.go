@@ -59,6 +59,7 @@ func (r *Runner) Run(ctx context.Context, m Model, o Options) (Progress, error) 
 		return Progress{}, db.Translate(err)
 	}
 	w := &run{runner: r, model: m, id: model.ID, o: o, left: o.Limit, all: Progress{AllParts: parts}}
+	w.back = sync.NewCond(&w.mu)
 	if _, _, err := w.page(message{}, 0, 1); err != nil {
 		return Progress{}, err
 	}
@@ -97,6 +98,8 @@ type run struct {
 
 	mu   sync.Mutex
 	left int64 // of the limit, if there is one
+	held int   // workers that may give back some of the limit
+	back *sync.Cond
 	all  Progress
 }
 
@@ -187,10 +190,10 @@ func (w *run) pages(ctx context.Context, part int) error {
 			return nil
 		}
 		found, err := w.read(ctx, last, part, limit)
+		w.giveBack(limit - len(found))
 		if err != nil {
 			return err
 		}
-		w.giveBack(limit - len(found))
 		if len(found) > 0 {
 			good, refused, err := w.model.classify(ctx, found)
 			if err != nil {
@@ -231,23 +234,35 @@ func collect(rows pgx.Rows) (all []message, err error) {
 	return all, err
 }
 
-// reserve takes up to n messages of the limit.
+// reserve takes up to n messages of the limit, and returns 0 if none is left. giveBack must
+// follow.
 func (w *run) reserve(n int) int {
 	if w.o.Limit == 0 {
 		return n
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	for w.left == 0 && w.held > 0 {
+		w.back.Wait()
+	}
 	n = int(min(int64(n), w.left))
-	w.left -= int64(n)
+	if n > 0 {
+		w.left -= int64(n)
+		w.held++
+	}
 	return n
 }
 
 // giveBack gives back messages of the limit that were not there.
 func (w *run) giveBack(n int) {
+	if w.o.Limit == 0 {
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.left += int64(n)
+	w.held--
+	w.back.Broadcast()
 }
 
 // add adds to the progress and reports it.
