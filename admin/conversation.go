@@ -196,6 +196,7 @@ type contentWarning struct {
 	Name  string
 	Share float64
 	By    string // the classifier, or the number of people
+	Stale bool   // the classifier saw a former text
 }
 
 // Model returns the classifier's name on pages.
@@ -224,7 +225,8 @@ func contentWarnings(m store.Message) []contentWarning {
 	for _, label := range scoring.Labels {
 		if l := m.Labels[label.Name]; label.Warns && l.Value != nil && l.Count >= contentWarningVotes &&
 			*l.Value >= contentWarningFrom {
-			reasons = append(reasons, contentWarning{label.Title, *l.Value, number(l.Count) + " people"})
+			reasons = append(reasons, contentWarning{Name: label.Title, Share: *l.Value,
+				By: number(l.Count) + " people"})
 		}
 	}
 	return reasons
@@ -236,7 +238,7 @@ func toxicities(m store.Message) []contentWarning {
 	var scores []contentWarning
 	for _, model := range models(m) {
 		if score := model.Outputs["toxicity"]; score != nil && *score >= 0 && *score <= 1 {
-			scores = append(scores, contentWarning{"toxicity", *score, model.Name})
+			scores = append(scores, contentWarning{"toxicity", *score, model.Name, slices.Contains(m.Stale, model.Name)})
 		}
 	}
 	return scores

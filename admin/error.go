@@ -61,6 +61,7 @@ func (s *Server) describe(err error) failure {
 		refusal   policy.Refusal
 		ahead     events.AheadError
 		web       *fiber.Error
+		silent    unavailable
 	)
 	var syntax *search.SyntaxError
 	field := fieldFault{Field: "q"}
@@ -104,6 +105,8 @@ func (s *Server) describe(err error) failure {
 	case errors.As(err, &ahead):
 		return failure{Status: 409, Code: "conflict", Title: "There is no such event", Message: ahead.Error(),
 			Last: &ahead.Last}
+	case errors.As(err, &silent):
+		return silent.failure()
 	case errors.Is(err, errNotSignedIn):
 		return failure{Status: 401, Code: "not_signed_in", Title: "You are not signed in",
 			Message: "Your session has ended, or you have not signed in yet.",
@@ -294,7 +297,7 @@ func isUnderAPI(address string) bool {
 // logFailure logs an error of the program. What comes in floods is counted.
 func (s *Server) logFailure(c *fiber.Ctx, f failure, err error) {
 	switch {
-	case f.Status < 500:
+	case f.Status < 500 || f.Code == codeUnavailable: // the classifier's own state tells of it
 	case f.Code == "unavailable":
 		s.Outage.count(err)
 	case f.Code == "busy" || f.Code == "too_slow":

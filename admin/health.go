@@ -52,13 +52,14 @@ func newMetrics() *metrics {
 	return m
 }
 
-// showMetrics answers with the metrics of this process, and the figures of the queue if
-// they can be read in time.
+// showMetrics answers with the metrics of this process and its classifiers, and the figures
+// of the queues if they can be read in time.
 func (s *Server) showMetrics(c *fiber.Ctx) error {
 	gatherers := prometheus.Gatherers{s.metrics.registry}
 	if figures := s.queueMetrics(c.UserContext()); figures != nil {
 		gatherers = append(gatherers, figures)
 	}
+	gatherers = append(gatherers, s.classifierMetrics(c.UserContext()))
 	return adaptor.HTTPHandler(promhttp.HandlerFor(gatherers, promhttp.HandlerOpts{}))(c)
 }
 

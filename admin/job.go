@@ -19,7 +19,7 @@ func init() {
 	describe("GET /jobs/:id", openapi.Method{Summary: "Long work: how far it is, and the action that it led to",
 		Answer: jobs.Job{}})
 	describe("POST /jobs/:id/cancel", openapi.Method{
-		Summary: "Cancel long work; it is done whole or not at all",
+		Summary: "Cancel long work; it is done whole or not at all, but what a classifier has written stays",
 		Answer:  jobs.Job{},
 	})
 }
@@ -82,6 +82,8 @@ func (s *Server) job(c *fiber.Ctx) error {
 		return s.render(c, "job", p)
 	case job.Kind == jobs.ExportKind && s.person(c).May(policy.Export):
 		return c.Redirect(exportsPath+"/"+job.JobID.String(), fiber.StatusSeeOther)
+	case job.Kind == jobs.ClassifyKind && s.person(c).May(policy.ScoringRead):
+		return c.Redirect(classifiersPath+"#runs", fiber.StatusSeeOther)
 	}
 	ctx, actor := c.UserContext(), s.actor(c)
 	p.Kind, _ = store.KindNamed(job.Kind)

@@ -147,13 +147,14 @@ type scoreTable struct {
 	Title  string
 	Rows   []scoreRow
 	People bool // the rows have counts
+	Stale  bool // the scores are those of a former text
 }
 
 // scoreTables returns a message's classifier outputs by model.
 func scoreTables(m store.Message) []scoreTable {
 	var tables []scoreTable
 	for _, model := range models(m) {
-		table := scoreTable{Title: model.Name}
+		table := scoreTable{Title: model.Name, Stale: slices.Contains(m.Stale, model.Name)}
 		for _, name := range sortedKeys(model.Outputs) {
 			table.Rows = append(table.Rows, scoreRow{Name: strings.ReplaceAll(name, "_", " "),
 				Value: model.Outputs[name], Bad: true})

@@ -74,6 +74,7 @@ var pages = []struct {
 	{"Exports", exportsPath, "download", "e", policy.Export, ""},
 	{"Audit log", "/audit", "audit", "a", policy.AuditOwn, ""},
 	{"Scoring", scoringPath, "weights", "s", policy.ScoringRead, "Settings"},
+	{"Classifiers", classifiersPath, "label", "c", policy.ScoringRead, "Settings"},
 	{"Queue order", priorityPath, "list", "o", policy.ScoringRead, "Settings"},
 	{"Roles", rolesPath, "shield", "p", policy.PolicyManage, "Settings"},
 	{"Staff", staffPath, "staff", "f", policy.StaffManage, "Settings"},
@@ -118,6 +119,7 @@ var notices = map[string]string{
 	"signed-out": "You are signed out.",
 	"nothing":    "Nothing had to be changed.",
 	"audited":    "The list was audited.",
+	"retried":    "The messages are queued again.",
 
 	"search-saved":   "The search was saved.",
 	"search-deleted": "The search was deleted.",

@@ -193,6 +193,12 @@ func routes() []route {
 		{put, "/scoring", policy.ScoringSave, (*Server).putFormula, apiOnly},
 		{post, "/scoring/try", policy.ScoringRead, (*Server).tryFormula, apiOnly},
 
+		{get, "/classifiers", policy.ScoringRead, (*Server).listClassifiers, apiOnly},
+		{get, "/classifiers/runs", policy.ScoringRead, (*Server).runs, apiOnly},
+		{post, "/classifiers/runs", policy.ScoringSave, (*Server).orderRun, apiOnly},
+		{post, "/classifiers/:id/try", policy.ScoringRead, (*Server).tryText, apiOnly},
+		{post, "/classifiers/:id/retry", policy.ScoringSave, (*Server).retryRefused, apiOnly},
+
 		{get, "/policy", policy.PolicyManage, (*Server).showPolicy, apiOnly},
 		{put, "/policy", policy.PolicyManage, (*Server).putPolicy, apiOnly},
 		{post, "/policy/restore", policy.PolicyManage, (*Server).restorePolicy, apiOnly},
@@ -203,6 +209,10 @@ func routes() []route {
 
 		{get, scoringPath, policy.ScoringRead, (*Server).scoring, pageOnly},
 		{post, scoringPath, policy.ScoringSave, (*Server).saveScoring, pageOnly},
+		{get, classifiersPath, policy.ScoringRead, (*Server).classifiersShown, pageOnly},
+		{post, classifiersPath + "/try", policy.ScoringRead, (*Server).tryOnPage, pageOnly},
+		{post, classifiersPath + "/runs", policy.ScoringSave, (*Server).runFromPage, pageOnly},
+		{post, classifiersPath + "/retry", policy.ScoringSave, (*Server).retryFromPage, pageOnly},
 		{get, priorityPath, policy.ScoringRead, (*Server).priorityShown, pageOnly},
 		{post, priorityPath, policy.ScoringSave, (*Server).savePriority, pageOnly},
 

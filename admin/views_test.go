@@ -27,6 +27,8 @@ var pageTypes = map[string]any{
 	"mywork":               myWorkPage{},
 	"insights":             insightsPage{},
 	"collection":           collectionPage{},
+	"classifiers":          classifiersPage{},
+	"partials/coverage":    coverageView{},
 	"partials/sizes":       sizeChart{},
 	"toxicity":             toxicityPage{},
 	"correlations":         correlationsPage{},

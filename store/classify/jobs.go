@@ -3,6 +3,7 @@ package classify
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -54,6 +55,9 @@ type Access struct {
 	Via      string
 }
 
+// ErrOtherRequest means that the Idempotency-Key of an order was used for another one.
+var ErrOtherRequest = errors.New(jobs.OtherRequest)
+
 // Order queues a run of an active model. A wrong field is a db.Invalid.
 func (r Access) Order(ctx context.Context, o Order, idempotencyKey string) (Run, error) {
 	if r.Ordering != nil {
@@ -98,7 +102,7 @@ func (r Access) Order(ctx context.Context, o Order, idempotencyKey string) (Run,
 		return Run{}, err
 	}
 	if !job.Asks(jobs.ClassifyKind, request) {
-		return Run{}, db.Invalid{"model": jobs.OtherRequest}
+		return Run{}, ErrOtherRequest
 	}
 	return runOf(job)
 }

@@ -14,6 +14,7 @@ import (
 
 	"treewarden/corpus/search"
 	"treewarden/store/db"
+	"treewarden/store/derived"
 	"treewarden/store/tables"
 )
 
@@ -58,6 +59,8 @@ type Message struct {
 	Marks []search.Span `json:"marks,omitempty" description:"where the searched words are in the text"`
 	// Wave is set where messages are listed by a filter, and where one message is read.
 	Wave *tables.InWave `json:"wave,omitempty" description:"the wave that it is in, if that was read"`
+	// Stale are the classifiers whose outputs are about a former text.
+	Stale []string `json:"stale_classifiers,omitempty" description:"the models whose outputs are about a former text"`
 }
 
 // Deletion describes the deletion of a message.
@@ -87,6 +90,7 @@ type row struct {
 	Emojis        []byte
 	Labels        []byte
 	Classifiers   []byte
+	Stale         []string
 	Edited        bool
 	Depth         int
 	Children      int
@@ -112,7 +116,14 @@ var Columns = `m.message_id, m.parent_id, m.tree_id, m.user_id,
 		` + tables.UserStatusSQL + ` AS author_status, u.role AS author_role,
 	m.deleted_at, ` + tables.NumberSQL("m.deleted_action") + ` AS deleted_action, m.deleted_root,
 	(SELECT count(*) FROM reports r WHERE r.tree_id = m.tree_id AND r.message_id = m.message_id
-		AND r.status = 'open') AS open_reports`
+		AND r.status = 'open') AS open_reports,
+	` + staleSQL + ` AS stale`
+
+// staleSQL has the models with outputs of message m that are about a former text. Texts
+// are compared only of messages that were changed, so that lists stay fast.
+var staleSQL = `CASE WHEN m.version > 1 THEN (SELECT array_agg(k.name ORDER BY k.name) FROM classifier_outputs o
+		JOIN classifier_models k USING (model_id)
+		WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id AND ` + derived.StaleSQL + `) END`
 
 const Tables = `messages m JOIN trees t ON t.tree_id = m.tree_id LEFT JOIN users u ON u.user_id = m.user_id`
 
@@ -122,7 +133,7 @@ func (r row) message() (Message, error) {
 		Text: r.Text, Role: r.Role, Lang: r.Lang, Rank: r.Rank, Synthetic: r.Synthetic, ModelName: r.ModelName,
 		ReviewCount: r.ReviewCount, ReviewResult: r.ReviewResult, Deleted: r.Deleted, Edited: r.Edited,
 		Depth: r.Depth, Children: r.Children, TreeState: r.TreeState, Version: r.Version,
-		AuthorName: r.AuthorName, AuthorRole: r.AuthorRole, OpenReports: r.OpenReports,
+		AuthorName: r.AuthorName, AuthorRole: r.AuthorRole, OpenReports: r.OpenReports, Stale: r.Stale,
 	}
 	if r.UserID != nil {
 		m.AuthorStatus = r.AuthorStatus

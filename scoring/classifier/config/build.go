@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"strings"
 
 	"treewarden/scoring/classifier"
 	"treewarden/scoring/classifier/guard"
@@ -12,6 +13,22 @@ import (
 type Configured struct {
 	Classifier
 	*guard.Guard
+	measured measurer // nil if it is not known for which languages it was measured
+}
+
+// measurer knows for which languages an output was measured.
+type measurer interface {
+	Measured(output, lang string) bool
+}
+
+// Measured reports whether the toxicity was measured for a language, if that is known. It
+// is for the embedded classifier.
+func (c Configured) Measured(lang string) (measured, known bool) {
+	if c.measured == nil || c.Toxicity == "" {
+		return false, false
+	}
+	base, _, _ := strings.Cut(strings.ToLower(lang), "-")
+	return c.measured.Measured(c.Toxicity, lang) || c.measured.Measured(c.Toxicity, base), true
 }
 
 // Build makes the classifiers of a configuration, each behind its limits. The
@@ -29,7 +46,8 @@ func Build(config Config, embedded classifier.Classifier) ([]Configured, error) 
 		if inner == nil {
 			return nil, fmt.Errorf("classifier %q: this program has no embedded classifier", c.Name)
 		}
-		all = append(all, Configured{c, guard.New(inner, c.Limits)})
+		measured, _ := inner.(measurer)
+		all = append(all, Configured{c, guard.New(inner, c.Limits), measured})
 	}
 	return all, nil
 }
