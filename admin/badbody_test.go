@@ -74,8 +74,16 @@ func goodBody(r route) map[string]any {
 		return map[string]any{"weights": map[string]any{"age": 2}, "reason": "for the test"}
 	case "/queue/priority/try":
 		return map[string]any{"weights": map[string]any{"age": 2}, "frame": "week"}
-	case "/jobs/:id/cancel":
+	case "/jobs/:id/cancel", "/classifiers/:id/retry":
 		return map[string]any{}
+	case "/classifiers/:id/try":
+		return map[string]any{"text": "a text"}
+	case classifiersPath + "/try":
+		return map[string]any{"model": standInName, "text": "a text"}
+	case classifiersPath + "/retry":
+		return map[string]any{"model": standInName}
+	case "/classifiers/runs", classifiersPath + "/runs":
+		return map[string]any{"model": standInName, "missing": true}
 	case bulkPath:
 		return map[string]any{"kind": "delete", "on": map[string]any{"ids": []any{"0c5d7f7e-52a3-4f4b-9d61-8a6a4cf0a001"}},
 			"reason": "for the test", "preview": true}
@@ -232,6 +240,12 @@ func bodyOf(r route) any {
 		return displayBody{}
 	case breakPath:
 		return breakBody{}
+	case classifiersPath + "/try":
+		return tryForm{}
+	case classifiersPath + "/runs":
+		return runBody{}
+	case classifiersPath + "/retry":
+		return retryBody{}
 	case rolesPath, restorePath:
 		return rolesBody{}
 	}
@@ -363,8 +377,8 @@ func (w *world) restoreAccess() {
 	storetest.Exec(w.t, w.store, "UPDATE users SET role = 'moderator' WHERE user_id = $1", w.colleague)
 	storetest.Exec(w.t, w.store, "UPDATE api_keys SET revoked_at = NULL WHERE user_id = $1", w.key)
 	w.restoreSearch()
-	// Few exports may wait.
-	storetest.Exec(w.t, w.store, "UPDATE jobs SET state = 'cancelled' WHERE kind = 'export' AND state = 'queued'")
+	// Few exports and runs may wait.
+	storetest.Exec(w.t, w.store, "UPDATE jobs SET state = 'cancelled' WHERE kind IN ('export', 'classify') AND state = 'queued'")
 }
 
 // restoreSearch makes the saved search that a request may have deleted.

@@ -77,6 +77,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	s := storetest.New(t)
 	w := &world{t: t, store: s, server: newServer(t, s), actor: storetest.Staff(t, s, policy.Moderator)}
+	w.standIn()
 	w.mod, w.collector = signedIn(t, w.server, w.actor), program(t, w.server, policy.Collector)
 	w.user, w.banned = storetest.User(t, s, "Ann Example"), storetest.User(t, s, "Bob Example")
 	ids := storetest.Tree(t, s, storetest.Node{Author: w.user, Text: "How do bees sleep?", Replies: []storetest.Node{
@@ -184,6 +185,8 @@ func (w *world) fill(r route) string {
 		id = w.colleague.String()
 	case within(r.Path, "/keys", keysPath):
 		id = w.key.String()
+	case strings.HasPrefix(r.Path, "/classifiers/"):
+		id = standInName
 	case strings.HasPrefix(r.Path, "/queue/"):
 		id = strconv.FormatInt(w.open, 10)
 	case strings.HasPrefix(r.Path, "/actions/"):

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"slices"
 	"strings"
@@ -171,6 +172,9 @@ func (v classifierView) Covered() (n int64) {
 func (v classifierView) Average() string {
 	return fixed(v.State.Seconds/float64(max(v.State.Requests, 1))*1000, 1) + " ms"
 }
+
+// CostText writes what the texts cost.
+func (v classifierView) CostText() string { return weight(math.Round(v.Cost*1e4) / 1e4) }
 
 // LanguageNames writes the languages that the classifier is run on.
 func (v classifierView) LanguageNames() string {

@@ -128,15 +128,15 @@ type describedAnswers struct {
 // test client calls it for every answer.
 func (d *describedAnswers) check(t *testing.T, r *http.Request, status int, kind string, body []byte) {
 	t.Helper()
-	api := strings.HasPrefix(r.URL.Path, apiPrefix) && strings.HasPrefix(kind, fiber.MIMEApplicationJSON)
+	api := strings.HasPrefix(r.URL.EscapedPath(), apiPrefix) && strings.HasPrefix(kind, fiber.MIMEApplicationJSON)
 	if !api || r.Method == http.MethodHead || status == http.StatusMethodNotAllowed {
 		return
 	}
 	at := fmt.Sprintf("/components/responses/%d", status)
 	if slices.Contains([]int{http.StatusOK, http.StatusAccepted, http.StatusGone}, status) {
-		whole := d.paths[r.URL.Path] != nil // goes before a path with a parameter
+		whole := d.paths[r.URL.EscapedPath()] != nil // goes before a path with a parameter
 		for path, pattern := range d.paths {
-			if pattern.MatchString(r.URL.Path) && (!whole || path == r.URL.Path) {
+			if pattern.MatchString(r.URL.EscapedPath()) && (!whole || path == r.URL.EscapedPath()) {
 				path = strings.ReplaceAll(path, "/", "~1")
 				at = fmt.Sprintf("/paths/%s/%s/responses/%d", path, strings.ToLower(r.Method), status)
 			}
@@ -146,7 +146,7 @@ func (d *describedAnswers) check(t *testing.T, r *http.Request, status int, kind
 	schema, err := d.compiler.Compile(descriptionURL + "#" + url.PathEscape(at+"/content/application~1json/schema"))
 	d.mutex.Unlock()
 	if err != nil {
-		t.Errorf("%s %s answers %d, which is not described: %v", r.Method, r.URL.Path, status, err)
+		t.Errorf("%s %s answers %d, which is not described: %v", r.Method, r.URL.EscapedPath(), status, err)
 		return
 	}
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
@@ -154,6 +154,6 @@ func (d *describedAnswers) check(t *testing.T, r *http.Request, status int, kind
 		err = schema.Validate(value)
 	}
 	if err != nil {
-		t.Errorf("%s %s answers %d, not as described: %v\n%.500s", r.Method, r.URL.Path, status, err, body)
+		t.Errorf("%s %s answers %d, not as described: %v\n%.500s", r.Method, r.URL.EscapedPath(), status, err, body)
 	}
 }
