@@ -46,7 +46,7 @@ func TestEachKeyOfTheSheetWorks(t *testing.T) {
 		"/trees/" + tree, "/waves", w.wave(t), "/searches", w.savedSearches(t), "/audit",
 		"/actions/" + one("SELECT max(seq)::text FROM actions WHERE kind = 'ban'"), "/queue", w.decidedCase(t), "/insights",
 		"/lists", list, list + "/compare", "/samples", w.sampleOf(t, list), w.jobOf(t, list, "running", 1200),
-		"/settings/scoring", "/settings/roles", "/settings/why", "/settings/staff", "/settings/keys", "/account"} {
+		"/settings/scoring", w.classifiers(t), "/settings/roles", "/settings/why", "/settings/staff", "/settings/keys", "/account"} {
 		b.wantStatus(b.visit(path), 200)
 		eval[any](b, interceptClicks)
 		b.press("?")

@@ -31,6 +31,7 @@ func TestNoPageIsTooWide(t *testing.T) {
 		"/lists", list, list + "/compare", "/exports", "/exports/new", w.exportsOf(t, "the-second"),
 		"/samples", w.sampleOf(t, list), w.jobOf(t, list, "running", 1200),
 		"/settings/scoring", "/settings/scoring?try=1&frame=total&weights[red_flags]=5", "/settings/roles",
+		w.classifiers(t),
 		"/leave?to=https%3A%2F%2Fexample.org%2F" + strings.Repeat("long", 60), "/settings/why", "/settings/staff", "/settings/keys", "/account"}
 	b := signedIn(t, w, policy.Admin)
 	for _, path := range paths {

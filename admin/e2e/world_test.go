@@ -13,6 +13,7 @@ import (
 	"treewarden/admin"
 	"treewarden/demo"
 	"treewarden/policy"
+	"treewarden/scoring/classifier/config"
 	"treewarden/store"
 	"treewarden/store/storetest"
 )
@@ -33,6 +34,8 @@ type world struct {
 	store *store.Store
 	base  string                 // http://127.0.0.1:PORT
 	staff map[string]store.Actor // by role
+	// configured are the classifiers of the server.
+	configured []config.Configured
 }
 
 // newWorld serves a console on an empty database, with an account for each
@@ -51,7 +54,8 @@ func newWorld(t *testing.T) *world {
 		w.staff[role] = store.Actor{UserID: user.UserID, Name: user.DisplayName, Role: role, Via: "session", Policy: w.store.Policy()}
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	app := admin.New(admin.Config{Store: w.store, Log: log, Version: "test"}).App()
+	w.configured = configuredClassifiers(t)
+	app := admin.New(admin.Config{Store: w.store, Log: log, Version: "test", Classifiers: w.configured}).App()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
