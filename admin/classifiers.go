@@ -237,12 +237,18 @@ func (s *Server) tryText(c *fiber.Ctx) error {
 	return sendJSON(c, triedText{scores})
 }
 
+// tryTimeout is how long a classifier may take for a text that somebody tries. It ends before
+// the time of the request, so that the page can still be shown.
+const tryTimeout = requestTimeout - 3*time.Second
+
 // scoresOf asks a classifier for the scores of one text. A text that it refuses is a
-// store.Invalid, and a classifier that does not answer a unavailable.
+// store.Invalid, and a classifier that does not answer is unavailable.
 func scoresOf(ctx context.Context, c config.Configured, text string) (classifier.Scores, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, store.Invalid{"text": "Type a text."}
 	}
+	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
 	all, err := c.Classify(ctx, []string{text})
 	var refused *classifier.TextError
 	var fault *classifier.Error

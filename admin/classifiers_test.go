@@ -3,6 +3,7 @@ package admin
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -33,11 +34,11 @@ import (
 // standInName is the name of the classifier of tests.
 const standInName = "stand-in"
 
-// standIn finds texts with "bad" toxic, refuses those with "refuse", and does not answer
-// to those with "down".
+// standIn finds texts with "bad" toxic, refuses those with "refuse", fails for those with
+// "down", and does not answer to those with "slow".
 type standIn struct{}
 
-func (standIn) Classify(_ context.Context, texts []string) ([]classifier.Scores, error) {
+func (standIn) Classify(ctx context.Context, texts []string) ([]classifier.Scores, error) {
 	all := make([]classifier.Scores, len(texts))
 	for i, text := range texts {
 		switch {
@@ -46,6 +47,9 @@ func (standIn) Classify(_ context.Context, texts []string) ([]classifier.Scores,
 				Message: "the text is <b>too long</b>"}}
 		case strings.Contains(text, "down"):
 			return nil, &classifier.Error{Fault: classifier.Misconfigured, Message: "the key is wrong"}
+		case strings.Contains(text, "slow"):
+			<-ctx.Done()
+			return nil, ctx.Err()
 		}
 		all[i] = classifier.Scores{"toxicity": 0.125, "spam": 0.25}
 		if strings.Contains(text, "bad") {
@@ -286,6 +290,12 @@ func TestTryText(t *testing.T) {
 		t.Errorf("refused: %q", got)
 	}
 	page("nobody", "text", 422)
+	short, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	var silent unavailable
+	if _, err := scoresOf(short, x.server.Classifiers[0], "slow"); !errors.As(err, &silent) || !strings.Contains(silent.Why, "in time") {
+		t.Errorf("without an answer: %v", err)
+	}
 
 	down := mod.send(http.MethodPost, try, object{"text": "down"}).want(503)
 	if down.field("error", "code") != "classifier_unavailable" || down.header.Get("Retry-After") == "" {
