@@ -61,7 +61,7 @@ type classifierList struct {
 // classifierItem is a classifier.
 type classifierItem struct {
 	Name           string             `json:"name"`
-	Kind           string             `json:"kind" description:"that of its configuration; outside if it does not run here"`
+	Kind           string             `json:"kind" description:"outside if it does not run here"`
 	Active         bool               `json:"active" description:"new and edited messages are queued for it"`
 	Languages      []string           `json:"languages" description:"that it is run on; empty for all"`
 	Version        string             `json:"version"`
@@ -114,7 +114,8 @@ func (s *Server) classifierItems(status classify.Status) []classifierItem {
 		}
 		item := itemOf(known)
 		state := c.State()
-		item.Kind, item.Languages, item.Version, item.Address = string(c.Kind), orNone(c.Languages), c.Version, hostOf(c.URL)
+		item.Kind, item.Languages, item.Version, item.Address = string(c.Kind), orNone(c.Languages), c.Version,
+			hostOf(c.URL)
 		item.Toxicity, item.Scale, item.Price, item.State = c.Toxicity, c.Scale, c.Price, stateOf(state)
 		item.Cost = costOf(c, state)
 		item.Coverage = coverageOf(status, known, &c)
@@ -132,8 +133,9 @@ func (s *Server) classifierItems(status classify.Status) []classifierItem {
 
 // itemOf returns what the database knows of a classifier.
 func itemOf(m classify.ModelStatus) classifierItem {
-	return classifierItem{Name: m.Name, Kind: outsideKind, Active: m.Active, Outputs: orNone(m.Outputs), Languages: []string{},
-		Queued: m.Queued, OldestQueuedAt: m.OldestQueuedAt, Failures: m.Failures, NewestFailures: orNone(m.Newest)}
+	return classifierItem{Name: m.Name, Kind: outsideKind, Active: m.Active, Outputs: orNone(m.Outputs),
+		Languages: []string{},
+		Queued:    m.Queued, OldestQueuedAt: m.OldestQueuedAt, Failures: m.Failures, NewestFailures: orNone(m.Newest)}
 }
 
 func stateOf(s guard.State) *classifierState {
@@ -279,8 +281,9 @@ func (n unavailable) Error() string { return n.Why }
 
 // failure returns the failure for a classifier that does not answer.
 func (n unavailable) failure() failure {
-	return failure{Status: 503, Code: codeUnavailable, Title: "The classifier does not answer", Message: fullStop(capital(n.Why)),
-		Advice: "Nothing was stored. Try again later.", RetryAfter: max(int(math.Ceil(n.After.Seconds())), 5)}
+	return failure{Status: 503, Code: codeUnavailable, Title: "The classifier does not answer",
+		Message: fullStop(capital(n.Why)),
+		Advice:  "Nothing was stored. Try again later.", RetryAfter: max(int(math.Ceil(n.After.Seconds())), 5)}
 }
 
 const codeUnavailable = "classifier_unavailable"
@@ -309,7 +312,7 @@ func (s *Server) retryRefused(c *fiber.Ctx) error {
 // runBody orders a run over messages.
 type runBody struct {
 	Model   string `json:"model" form:"model" validate:"required,max=256"`
-	Missing bool   `json:"missing" form:"missing" description:"only messages without an output for the text that they have now"`
+	Missing bool   `json:"missing" form:"missing" description:"only those without an output for their text"`
 	Lang    string `json:"lang" form:"lang" validate:"max=256" description:"with its varieties; empty for all"`
 	Line    string `json:"q" form:"q" validate:"max=2000" description:"a line of filters, without words to search for"`
 	Key     string `json:"-" form:"key" validate:"max=100"` // only the form sends it

@@ -61,7 +61,8 @@ func (standIn) Classify(ctx context.Context, texts []string) ([]classifier.Score
 
 // configuredStandIn returns a classifier of tests as the configuration makes it.
 func configuredStandIn(name string, change func(*config.Classifier)) config.Configured {
-	c := config.Classifier{Name: name, Kind: remote.Plain, URL: "https://classifier.example:8443/path?token=in-the-address",
+	c := config.Classifier{Name: name, Kind: remote.Plain,
+		URL:      "https://classifier.example:8443/path?token=in-the-address",
 		Toxicity: "toxicity", Scale: config.Probability, Version: "7", Price: 2}
 	if change != nil {
 		change(&c)
@@ -73,7 +74,8 @@ func configuredStandIn(name string, change func(*config.Classifier)) config.Conf
 func modelsOf(server *Server) []classify.Model {
 	var all []classify.Model
 	for _, c := range server.Classifiers {
-		all = append(all, classify.Model{Name: c.Name, Guard: c.Guard, Toxicity: c.Toxicity, Languages: c.Languages, Batch: 10,
+		all = append(all, classify.Model{Name: c.Name, Guard: c.Guard, Toxicity: c.Toxicity, Languages: c.Languages,
+			Batch:   10,
 			Workers: 2})
 	}
 	return all
@@ -114,8 +116,9 @@ func newClassifierWorld(t *testing.T) classifierWorld {
 	server := newServer(t, s)
 	x := classifierWorld{server: server, store: s, admin: storetest.Staff(t, s, policy.Admin)}
 	author := storetest.User(t, s, "Author")
-	x.ids = storetest.Tree(t, s, storetest.Node{Author: author, Text: "a bad prompt", Lang: "en", Replies: []storetest.Node{
-		{Author: author, Text: "refuse this", Lang: "en"}, {Author: author, Text: "Nein", Lang: "de"}}})
+	x.ids = storetest.Tree(t, s, storetest.Node{Author: author, Text: "a bad prompt", Lang: "en",
+		Replies: []storetest.Node{
+			{Author: author, Text: "refuse this", Lang: "en"}, {Author: author, Text: "Nein", Lang: "de"}}})
 	x.ids = append(x.ids, storetest.Tree(t, s, storetest.Node{Author: author, Text: "สวัสดี", Lang: "th"})...)
 	embedded, err := config.Build(config.Default(), linear.Default())
 	if err != nil {
@@ -157,7 +160,8 @@ func TestClassifiersAPI(t *testing.T) {
 	t.Parallel()
 	x := newClassifierWorld(t)
 	mod := staff(t, x.server, policy.Moderator)
-	if got := mod.get(apiPrefix + "/classifiers").want(200); got.field("as_of") != nil || got.field("without_output") != 0.0 {
+	if got := mod.get(apiPrefix + "/classifiers").want(200); got.field("as_of") != nil ||
+		got.field("without_output") != 0.0 {
 		t.Errorf("before the messages are counted: %s", got.body)
 	}
 	countInsights(t, x.store)
@@ -181,7 +185,8 @@ func TestClassifiersAPI(t *testing.T) {
 		got.OldestQueuedAt == nil || got.Cost != 3*2/1000.0 || fmt.Sprint(got.Outputs) != "[spam toxicity]" {
 		t.Errorf("%+v", got)
 	}
-	if s := got.State; s == nil || s.Phase != guard.Closed || s.Texts != 3 || s.Refused != 1 || s.LastError == "" || s.NextTry != nil {
+	if s := got.State; s == nil || s.Phase != guard.Closed || s.Texts != 3 || s.Refused != 1 || s.LastError == "" ||
+		s.NextTry != nil {
 		t.Errorf("the state is %+v", got.State)
 	}
 	if len(got.NewestFailures) != 1 || got.NewestFailures[0].MessageID != x.ids[1] {
@@ -204,7 +209,8 @@ func TestClassifiersAPI(t *testing.T) {
 			t.Errorf("measured for %s: %v", c.Lang, c.Measured)
 		}
 	}
-	if outside := item(t, mod.get(apiPrefix+"/classifiers"), "<i>outside</i>"); outside.Kind != "outside" || outside.State != nil {
+	if outside := item(t, mod.get(apiPrefix+"/classifiers"), "<i>outside</i>"); outside.Kind != "outside" ||
+		outside.State != nil {
 		t.Errorf("%+v", outside)
 	}
 
@@ -213,7 +219,8 @@ func TestClassifiersAPI(t *testing.T) {
 		t.Errorf("every message has an output, but: %s", page.text("#without"))
 	}
 	card := page.text(".classifier:nth-of-type(1)")
-	for _, want := range []string{"org/stand-in", "Works", "plain at classifier.example:8443", "2 messages, the oldest 1 minute ago",
+	for _, want := range []string{"org/stand-in", "Works", "plain at classifier.example:8443",
+		"2 messages, the oldest 1 minute ago",
 		"3 texts in ", "0.006 (2 for 1,000 texts)", "Refused: 1 message", "<b>too long</b>", "1 of 2"} {
 		if !strings.Contains(card, want) {
 			t.Errorf("the card lacks %q: %s", want, card)
@@ -230,11 +237,14 @@ func TestClassifiersAPI(t *testing.T) {
 	}
 	metrics := newClient(t, x.server).get("/metrics").want(200).body
 	for _, want := range []string{`treewarden_classifier_texts_total{model="org/stand-in"} 3`,
-		`treewarden_classifier_refused_total{model="org/stand-in"} 1`, `treewarden_classifier_requests_total{model="org/stand-in"} `,
-		`treewarden_classifier_errors_total{model="org/stand-in"} 1`, `treewarden_classifier_cost_total{model="org/stand-in"} 0.006`,
+		`treewarden_classifier_refused_total{model="org/stand-in"} 1`,
+		`treewarden_classifier_requests_total{model="org/stand-in"} `,
+		`treewarden_classifier_errors_total{model="org/stand-in"} 1`,
+		`treewarden_classifier_cost_total{model="org/stand-in"} 0.006`,
 		`treewarden_classifier_breaker{model="org/stand-in",phase="closed"} 1`,
 		`treewarden_classifier_breaker{model="org/stand-in",phase="open"} 0`,
-		`treewarden_classifier_queued_messages{model="org/stand-in"} 2`, `treewarden_classifier_lag_seconds{model="org/stand-in"} 9`,
+		`treewarden_classifier_queued_messages{model="org/stand-in"} 2`,
+		`treewarden_classifier_lag_seconds{model="org/stand-in"} 9`,
 		`treewarden_classifier_queued_messages{model="german"} 0`, `treewarden_classifier_lag_seconds{model="german"} 0`,
 		`treewarden_classifier_request_seconds_total{model="treewarden"}`} {
 		if !strings.Contains(metrics, want) {
@@ -286,14 +296,16 @@ func TestTryText(t *testing.T) {
 	if got := page(config.DefaultName, "hello", 200); got.page().Find("#scores meter").Length() != 2 {
 		t.Errorf("the embedded classifier: %s", got.text("#scores"))
 	}
-	if got := page("org/stand-in", "refuse", 422).text("#try-text-more"); !strings.Contains(got, "the text is <b>too long</b>.") {
+	if got := page("org/stand-in", "refuse", 422).text("#try-text-more"); !strings.Contains(got,
+		"the text is <b>too long</b>.") {
 		t.Errorf("refused: %q", got)
 	}
 	page("nobody", "text", 422)
 	short, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
 	var silent unavailable
-	if _, err := scoresOf(short, x.server.Classifiers[0], "slow"); !errors.As(err, &silent) || !strings.Contains(silent.Why, "in time") {
+	if _, err := scoresOf(short, x.server.Classifiers[0], "slow"); !errors.As(err, &silent) ||
+		!strings.Contains(silent.Why, "in time") {
 		t.Errorf("without an answer: %v", err)
 	}
 
@@ -304,14 +316,16 @@ func TestTryText(t *testing.T) {
 	if got := page("org/stand-in", "good", 503).text("#try .notice"); !strings.Contains(got, "the key is wrong") {
 		t.Errorf("while it is not asked: %q", got)
 	}
-	if got := mod.get(classifiersPath).text(".classifier:nth-of-type(1) .card-head"); !strings.Contains(got, "Fails: not asked until ") {
+	if got := mod.get(classifiersPath).text(".classifier:nth-of-type(1) .card-head"); !strings.Contains(got,
+		"Fails: not asked until ") {
 		t.Errorf("the state: %q", got)
 	}
 	if state := item(t, mod.get(apiPrefix+"/classifiers"), "org/stand-in").State; state.Phase != guard.Open ||
 		state.NextTry == nil || !state.NextTry.After(time.Now().Add(-time.Minute)) {
 		t.Errorf("the state: %+v", state)
 	}
-	if n := count(t, x.store, "SELECT count(*) FROM classifier_outputs") + count(t, x.store, "SELECT count(*) FROM classifier_failures"); n != 0 {
+	if n := count(t, x.store, "SELECT count(*) FROM classifier_outputs") + count(t, x.store,
+		"SELECT count(*) FROM classifier_failures"); n != 0 {
 		t.Errorf("%d rows were stored", n)
 	}
 }
@@ -335,10 +349,12 @@ func TestClassifierRuns(t *testing.T) {
 	const runs = apiPrefix + "/classifiers/runs"
 	order := func(body, key string, status int) answer {
 		t.Helper()
-		return admin.do(http.MethodPost, runs, strings.NewReader(body), "application/json", "Idempotency-Key", key).want(status)
+		return admin.do(http.MethodPost, runs, strings.NewReader(body), "application/json", "Idempotency-Key",
+			key).want(status)
 	}
 	first := order(`{"model": "org/stand-in", "missing": true, "lang": "en"}`, "once", 202)
-	if again := order(`{"model": "org/stand-in", "missing": true, "lang": "en"}`, "once", 202); again.field("job", "job_id") !=
+	if again := order(`{"model": "org/stand-in", "missing": true, "lang": "en"}`, "once", 202); again.field("job",
+		"job_id") !=
 		first.field("job", "job_id") {
 		t.Error("a repeated order is another run")
 	}
@@ -360,7 +376,8 @@ func TestClassifierRuns(t *testing.T) {
 	}
 	var list store.List[classify.Run]
 	mod.get(runs).want(200).json(&list)
-	if len(list.Items) != 1 || list.Items[0].State != "done" || list.Items[0].Done != 1 || list.Items[0].Order.Lang != "en" {
+	if len(list.Items) != 1 || list.Items[0].State != "done" || list.Items[0].Done != 1 ||
+		list.Items[0].Order.Lang != "en" {
 		t.Errorf("the runs: %+v", list.Items)
 	}
 	if n := count(t, x.store, "SELECT count(*) FROM classifier_outputs"); n != 1 {
@@ -378,7 +395,8 @@ func TestClassifierRuns(t *testing.T) {
 		t.Errorf("%d runs", id)
 	}
 	form.Set("q", "words")
-	if wrong := admin.post(classifiersPath+"/runs", form).want(422); !strings.Contains(wrong.text("#run-q-more .error"), "without words") {
+	if wrong := admin.post(classifiersPath+"/runs", form).want(422); !strings.Contains(wrong.text("#run-q-more .error"),
+		"without words") {
 		t.Errorf("the form: %s", wrong.text("#run"))
 	}
 	cancel, _ := admin.get(classifiersPath).page().Find("#runs form").Attr("action")
@@ -405,7 +423,8 @@ func TestClassifierRuns(t *testing.T) {
 	}
 	admin.send(http.MethodPost, apiPrefix+"/classifiers/nobody/retry", object{}).want(404)
 	admin.post(classifiersPath+"/retry", url.Values{"model": {"nobody"}}).want(422)
-	if to := admin.post(classifiersPath+"/retry", url.Values{"model": {"org/stand-in"}}).want(303).header.Get("Location"); to !=
+	if to := admin.post(classifiersPath+"/retry",
+		url.Values{"model": {"org/stand-in"}}).want(303).header.Get("Location"); to !=
 		classifiersPath+"?notice=retried" {
 		t.Errorf("leads to %s", to)
 	}
@@ -419,7 +438,8 @@ func TestClassifierRuns(t *testing.T) {
 func TestClassifierPermissions(t *testing.T) {
 	t.Parallel()
 	x := newClassifierWorld(t)
-	mod, collector, lead := staff(t, x.server, policy.Moderator), program(t, x.server, policy.Collector), staff(t, x.server, policy.DataLead)
+	mod, collector, lead := staff(t, x.server, policy.Moderator), program(t, x.server, policy.Collector), staff(t,
+		x.server, policy.DataLead)
 	const run = `{"model": "german", "missing": true}`
 	for _, path := range []string{"/classifiers", "/classifiers/runs"} {
 		mod.get(apiPrefix + path).want(200)
@@ -434,13 +454,15 @@ func TestClassifierPermissions(t *testing.T) {
 	mod.post(classifiersPath+"/runs", url.Values{"model": {"german"}}).want(403)
 	mod.post(classifiersPath+"/retry", url.Values{"model": {"german"}}).want(403)
 	page := mod.get(classifiersPath).want(200)
-	if page.page().Find("#run form, form[action$='/retry']").Length() != 0 || page.page().Find("#try form").Length() != 1 ||
+	if page.page().Find("#run form, form[action$='/retry']").Length() != 0 ||
+		page.page().Find("#try form").Length() != 1 ||
 		!strings.Contains(page.text("#run"), "scoring.save") {
 		t.Errorf("a moderator's page: %s", page.text("#run"))
 	}
 	lead.send(http.MethodPost, apiPrefix+"/classifiers/runs", run).want(202)
 	for _, path := range []string{"/runs", "/retry", "/try"} {
-		lead.do(http.MethodPost, classifiersPath+path, strings.NewReader("model=german&text=a"), "application/x-www-form-urlencoded",
+		lead.do(http.MethodPost, classifiersPath+path, strings.NewReader("model=german&text=a"),
+			"application/x-www-form-urlencoded",
 			"Sec-Fetch-Site", "cross-site").want(403)
 	}
 	if n := count(t, x.store, "SELECT count(*) FROM jobs"); n != 1 {
@@ -480,7 +502,8 @@ func TestClassifierKeysAreHidden(t *testing.T) {
 	}
 	access := useClassifiers(t, server, all...)
 	admin := staff(t, server, policy.Admin)
-	if _, err := access.Run(t.Context(), modelsOf(server)[0], classify.Options{}); err == nil || strings.Contains(err.Error(), key) {
+	if _, err := access.Run(t.Context(), modelsOf(server)[0], classify.Options{}); err == nil ||
+		strings.Contains(err.Error(), key) {
 		t.Errorf("the run ended with %v", err)
 	} else {
 		server.Log.Error("the run failed", "error", err, "classifiers", server.Classifiers)
@@ -493,7 +516,8 @@ func TestClassifierKeysAreHidden(t *testing.T) {
 	if err := s.RunClassifiers(t.Context(), modelsOf(server)); err == nil || strings.Contains(err.Error(), key) {
 		t.Errorf("the ordered run ended with %v", err)
 	}
-	for _, path := range []string{classifiersPath, apiPrefix + "/classifiers", apiPrefix + "/classifiers/runs", "/metrics"} {
+	for _, path := range []string{classifiersPath, apiPrefix + "/classifiers", apiPrefix + "/classifiers/runs",
+		"/metrics"} {
 		answers = append(answers, admin.get(path).want(200).body)
 	}
 	if !sent {
@@ -566,7 +590,8 @@ func TestStaleOutputs(t *testing.T) {
 		}
 		if !slices.Equal(one.Stale, want) || len(thread.Path) != 1 || !slices.Equal(thread.Path[0].Stale, want) ||
 			!slices.Equal(listed, want) {
-			t.Errorf("%s: stale are %v, in the thread %+v, in the list %v; want %v", when, one.Stale, thread.Path, listed, want)
+			t.Errorf("%s: stale are %v, in the thread %+v, in the list %v; want %v", when, one.Stale, thread.Path, listed,
+				want)
 		}
 		page := admin.get(message).want(200)
 		if n := page.page().Find(".score-table caption .badge").Length(); n != len(want) {

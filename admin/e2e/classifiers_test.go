@@ -42,7 +42,8 @@ type away struct{}
 
 func (away) Classify(context.Context, []string) ([]classifier.Scores, error) {
 	return nil, &classifier.Error{Fault: classifier.Misconfigured,
-		Message: "the server answered 401 Unauthorized: " + strings.Repeat("invalid-", 30) + "; check the key and the account"}
+		Message: "the server answered 401 Unauthorized: " + strings.Repeat("invalid-", 30) +
+			"; check the key and the account"}
 }
 
 // configuredClassifiers returns the classifiers of a world.
@@ -56,9 +57,11 @@ func configuredClassifiers(t *testing.T) []config.Configured {
 		config.Classifier
 		inner classifier.Classifier
 	}{
-		{config.Classifier{Name: "stand-in", Kind: remote.Plain, URL: "http://classifier.example:8090/", Toxicity: "toxicity",
-			Scale: config.Probability, Version: "3.1", Price: 0.2}, standIn{}},
-		{config.Classifier{Name: longModel, Kind: remote.OpenAI, Languages: []string{"ar", "en"}, Scale: config.Score}, away{}},
+		{config.Classifier{Name: "stand-in", Kind: remote.Plain, URL: "http://classifier.example:8090/",
+			Toxicity: "toxicity",
+			Scale:    config.Probability, Version: "3.1", Price: 0.2}, standIn{}},
+		{config.Classifier{Name: longModel, Kind: remote.OpenAI, Languages: []string{"ar", "en"}, Scale: config.Score},
+			away{}},
 	} {
 		all = append(all, config.Configured{Classifier: c.Classifier, Guard: guard.New(c.inner, guard.Options{})})
 	}
@@ -69,7 +72,8 @@ func configuredClassifiers(t *testing.T) []config.Configured {
 func (w *world) models() []classify.Model {
 	var all []classify.Model
 	for _, c := range w.configured {
-		all = append(all, classify.Model{Name: c.Name, Guard: c.Guard, Toxicity: c.Toxicity, Languages: c.Languages, Batch: 100,
+		all = append(all, classify.Model{Name: c.Name, Guard: c.Guard, Toxicity: c.Toxicity, Languages: c.Languages,
+			Batch:   100,
 			Workers: 2})
 	}
 	return all
@@ -111,10 +115,12 @@ func (w *world) classifiers(t *testing.T) string {
 	lead := w.staff[policy.DataLead]
 	access.Ordering, access.Person, access.Via = nil, lead.UserID, lead.Via
 	for state, line := range map[string]string{
-		"queued": "", "running": "", "failed": "role:prompter since:2023-01-01 classifier:" + strings.Repeat("long", 30) + ".toxicity>0.5",
+		"queued": "", "running": "", "failed": "role:prompter since:2023-01-01 classifier:" + strings.Repeat("long", 30) +
+			".toxicity>0.5",
 		"cancelled": "lang:ar", "done": "",
 	} {
-		run, err := access.Order(t.Context(), classify.Order{Model: longModel, Missing: line == "", Lang: "en", Line: line}, "")
+		run, err := access.Order(t.Context(), classify.Order{Model: longModel, Missing: line == "", Lang: "en",
+			Line: line}, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,8 +152,10 @@ func TestClassifiers(t *testing.T) {
 	w := newWorld(t)
 	author := storetest.User(t, w.store, "Author")
 	for range 5 {
-		storetest.Tree(t, w.store, storetest.Node{Author: author, Lang: "en", Text: "How do bees sleep? " + uuid.NewString(),
-			Replies: []storetest.Node{{Author: author, Text: "Standing.", Lang: "en"}, {Author: author, Text: "refuse", Lang: "en"}}})
+		storetest.Tree(t, w.store, storetest.Node{Author: author, Lang: "en", Text: "How do bees sleep? " +
+			uuid.NewString(),
+			Replies: []storetest.Node{{Author: author, Text: "Standing.", Lang: "en"}, {Author: author, Text: "refuse",
+				Lang: "en"}}})
 	}
 	figures, err := w.store.Insights(store.CommandLine)
 	if err == nil {

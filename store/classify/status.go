@@ -76,7 +76,8 @@ func (s *Status) read(ctx context.Context, tx pgx.Tx) (err error) {
 	if err := tx.QueryRow(ctx, "SELECT max(as_of) FROM insight_state").Scan(&s.AsOf); err != nil {
 		return fmt.Errorf("read when the messages were counted: %w", err)
 	}
-	s.Models, err = db.Collect[ModelStatus](ctx, tx, `SELECT c.model_id, c.name, c.active, c.outputs, `+waitingSQL+` ORDER BY c.name`)
+	s.Models, err = db.Collect[ModelStatus](ctx, tx,
+		`SELECT c.model_id, c.name, c.active, c.outputs, `+waitingSQL+` ORDER BY c.name`)
 	if err != nil {
 		return fmt.Errorf("read the classifiers: %w", err)
 	}

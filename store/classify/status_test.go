@@ -73,7 +73,8 @@ func TestStatus(t *testing.T) {
 	}
 	first, second := got.Models[0], got.Models[1]
 	if first.Name != "all" || !first.Active || fmt.Sprint(first.Covered) != "map[de:2 en:6]" || first.Queued != 1 ||
-		first.OldestQueuedAt == nil || first.Failures != 1 || len(first.Newest) != 1 || first.Newest[0].MessageID != refused ||
+		first.OldestQueuedAt == nil || first.Failures != 1 || len(first.Newest) != 1 ||
+		first.Newest[0].MessageID != refused ||
 		first.Newest[0].Error != "too long" || fmt.Sprint(first.Outputs) != "[spam toxicity]" {
 		t.Errorf("%+v", first)
 	}
