@@ -17,6 +17,7 @@ import (
 	"treewarden/scoring/classifier/guard"
 	"treewarden/store"
 	"treewarden/store/classify"
+	"treewarden/store/jobs"
 )
 
 func init() {
@@ -356,7 +357,7 @@ func (s *Server) order(c *fiber.Ctx, body runBody) (classify.Run, error) {
 	run, err := access.Order(c.UserContext(), classify.Order{Model: body.Model, Missing: body.Missing, Lang: body.Lang,
 		Line: body.Line}, key)
 	if errors.Is(err, classify.ErrOtherRequest) {
-		return run, &store.Conflict{Why: err.Error()}
+		return run, &store.Conflict{Why: jobs.OtherRequest}
 	}
 	return run, err
 }

@@ -56,7 +56,7 @@ type Access struct {
 }
 
 // ErrOtherRequest means that the Idempotency-Key of an order was used for another one.
-var ErrOtherRequest = errors.New(jobs.OtherRequest)
+var ErrOtherRequest = errors.New("the Idempotency-Key was used for another order")
 
 // Order queues a run of an active model. A wrong field is a db.Invalid.
 func (r Access) Order(ctx context.Context, o Order, idempotencyKey string) (Run, error) {
