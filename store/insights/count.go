@@ -18,6 +18,7 @@ import (
 	"treewarden/scoring"
 	"treewarden/scoring/welch"
 	"treewarden/store/db"
+	"treewarden/store/derived"
 	"treewarden/store/tables"
 )
 
@@ -104,6 +105,9 @@ type counted struct {
 	top     map[topKey][]top
 	raters  map[ratersKey]*agreed
 
+	ranges    map[rangeKey]*valueRange
+	agreement map[agreementKey]*histogram
+
 	collection map[collectionKey]collectionCount
 }
 
@@ -117,7 +121,8 @@ var labelMeans = tables.EachLabel(`CASE WHEN coalesce(v.%[1]s_n, 0) = 0 THEN
 		ELSE (coalesce(l.%[1]s * l.%[1]s_count, 0) + v.%[1]s_sum) / (coalesce(l.%[1]s_count, 0) + v.%[1]s_n) END`, ",\n\t\t")
 
 // outputsSQL reads the messages with outputs of the trees after $1 up to $2.
-var outputsSQL = `SELECT o.model_id, o.scores, ` + LangSQL + `, m.deleted, m.review_result, ` + labelMeans + `
+var outputsSQL = `SELECT o.model_id, o.scores, ` + LangSQL + `, m.deleted, m.review_result, ` + labelMeans + `,
+		` + decisionSQL + `, o.text_hash IS NOT NULL AND ` + derived.StaleSQL + `
 	FROM messages m
 	JOIN classifier_outputs o ON o.tree_id = m.tree_id AND o.message_id = m.message_id
 	LEFT JOIN label_aggregates l ON l.tree_id = m.tree_id AND l.message_id = m.message_id
@@ -125,6 +130,7 @@ var outputsSQL = `SELECT o.model_id, o.scores, ` + LangSQL + `, m.deleted, m.rev
 	tables.EachLabel("sum(%[1]s) AS %[1]s_sum, count(%[1]s) AS %[1]s_n", ", ") + `
 		FROM label_votes WHERE tree_id > $1 AND tree_id <= $2 GROUP BY tree_id, message_id) v
 		ON v.tree_id = m.tree_id AND v.message_id = m.message_id
+	LEFT JOIN (` + upheldSQL + `) u ON u.tree_id = m.tree_id AND u.message_id = m.message_id
 	WHERE m.tree_id > $1 AND m.tree_id <= $2 AND o.tree_id > $1 AND o.tree_id <= $2`
 
 // listsSQL reads the outputs of the messages on lists.
@@ -141,7 +147,8 @@ const treesAtOnce = 2000
 func count(ctx context.Context, tx pgx.Tx, asOf time.Time) (*counted, error) {
 	c := &counted{outputs: map[outputKey]*welch.Sample{}, lists: map[listKey]*welch.Sample{},
 		pairs:   map[pairKey]*[scoring.NumLabels]pair{},
-		authors: map[authorsKey]int64{}, top: map[topKey][]top{}, raters: map[ratersKey]*agreed{}}
+		authors: map[authorsKey]int64{}, top: map[topKey][]top{}, raters: map[ratersKey]*agreed{},
+		ranges: map[rangeKey]*valueRange{}, agreement: map[agreementKey]*histogram{}}
 	names, err := outputNames(ctx, tx)
 	if err != nil {
 		return nil, err
@@ -224,12 +231,18 @@ func (c *counted) message(names names, raw [][]byte) {
 	if raw[4] != nil {
 		accepted = 2*int8(raw[4][0]) - 1
 	}
-	labels := raw[5:]
+	labels, decision, stale := raw[5:5+scoring.NumLabels], raw[5+scoring.NumLabels], raw[6+scoring.NumLabels][0] != 0
+	var said []verdict
+	if !stale {
+		var room [3]verdict
+		said = verdicts(room[:0], labels, decision)
+	}
 	eachFloat(raw[1], func(i int, x float64) {
 		output, ok := names.at(model, i)
 		if !ok {
 			return
 		}
+		c.judge(rangeKey{model, output}, lang, x, said)
 		add(c.outputs, outputKey{model, output, lang, deleted, accepted}, x)
 		of := c.pairs[pairKey{model, output, deleted}]
 		if of == nil {

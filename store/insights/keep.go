@@ -27,7 +27,7 @@ const lock = 0x696e7369676874 // "insight"
 // server counts them, some seconds late at most; it begins at 0 again after a crash.
 const changesSQL = `SELECT coalesce(sum(pg_stat_get_tuples_inserted(c) + pg_stat_get_tuples_updated(c) +
 	pg_stat_get_tuples_deleted(c)), 0)::bigint FROM unnest(ARRAY['messages', 'trees', 'classifier_outputs',
-	'classifier_models', 'label_votes', 'label_aggregates', 'lists', 'list_items']::regclass[]) t(c)`
+	'classifier_models', 'label_votes', 'label_aggregates', 'lists', 'list_items', 'cases']::regclass[]) t(c)`
 
 // KeepUp counts the figures again if something has changed since. It is to be run every
 // few seconds. Several processes may run it at once: one of them counts.
@@ -120,6 +120,10 @@ type table struct {
 	name         string
 	keys, values []string
 	rows         [][]any
+	// compare is what the check compares instead of the rows; empty for the rows themselves.
+	// compareKeys are the keys that it has besides.
+	compare     string
+	compareKeys []string
 }
 
 // tables returns what was counted.
@@ -153,5 +157,6 @@ func (c *counted) tables() []table {
 			first.rows = append(first.rows, []any{k.role, string(k.frame), i + 1, t.user, t.messages})
 		}
 	}
-	return []table{outputs, lists, pairs, authors, first, c.collectionTable(), c.ratersTable()}
+	return []table{outputs, lists, pairs, authors, first, c.collectionTable(), c.ratersTable(),
+		c.rangesTable(), c.agreementTable()}
 }

@@ -56,6 +56,8 @@ var again = func() map[string]string {
 	return map[string]string{
 		"insight_collection": collectionAgain(strings.Join(frames, ", ")),
 		"insight_raters":     ratersAgain,
+		"insight_ranges":     rangesAgain,
+		"insight_agreement":  agreementAgain,
 		"insight_outputs": `SELECT o.model_id, n.output, ` + LangSQL + ` AS lang, m.deleted,
 			CASE WHEN m.review_result THEN 'accepted' WHEN NOT m.review_result THEN 'rejected' ELSE 'pending' END AS review,
 			` + values + ` FROM messages m JOIN classifier_outputs o USING (tree_id, message_id)
@@ -126,15 +128,19 @@ func (c *Check) compare(ctx context.Context, tx pgx.Tx, t table) error {
 		said[i] = fmt.Sprintf("'%[1]s ' || coalesce(k.%[1]s::text, 'none') || "+
 			"', counted ' || coalesce(n.%[1]s::text, 'none')", v)
 	}
-	keys := make([]string, len(t.keys))
-	for i, key := range t.keys {
+	from, by := t.name, slices.Concat(t.keys, t.compareKeys)
+	if t.compare != "" {
+		from = t.compare
+	}
+	keys := make([]string, len(by))
+	for i, key := range by {
 		keys[i] = key + "::text"
 	}
 	rows, err := tx.Query(ctx, `SELECT count(*) OVER (), '`+t.name+` ' || concat_ws(' ', `+
 		strings.Join(keys, ", ")+`) || ': ' ||
 			`+strings.Join(said, " || '; ' || ")+`,
 			k.`+t.values[0]+` IS NULL OR n.`+t.values[0]+` IS NULL OR `+strings.Join(differ, " OR ")+` AS wrong
-		FROM `+t.name+` k FULL JOIN (`+sql+`) n USING (`+strings.Join(t.keys, ", ")+`)
+		FROM `+from+` k FULL JOIN (`+sql+`) n USING (`+strings.Join(by, ", ")+`)
 		ORDER BY wrong DESC, 2 LIMIT `+fmt.Sprint(maxFound), args...)
 	if err != nil {
 		return err
