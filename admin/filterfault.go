@@ -33,6 +33,7 @@ var filterForms = map[string][]string{
 	correlationsPath: {"model", "scope"},
 	contributorsPath: {"role", "top"},
 	ratersPath:       {"lang", "label"},
+	modelsPath:       {"reference", "output", "lang"},
 	staffFiguresPath: {"since", "until", "actor", "kind", "step"},
 }
 

@@ -18,12 +18,13 @@ const (
 	contributorsPath = insightsPath + "/contributors"
 	staffFiguresPath = insightsPath + "/staff"
 	ratersPath       = insightsPath + "/raters"
+	modelsPath       = insightsPath + "/models"
 )
 
 // InsightTabs are the pages of figures.
 func (f Layout) InsightTabs() []Choice {
 	tabs := choices(f.Path, insightsPath, "Queue", collectionPath, "Collection", toxicityPath, "Toxicity",
-		correlationsPath, "Correlations", contributorsPath, "Contributors", ratersPath, "Raters")
+		correlationsPath, "Correlations", modelsPath, "Classifiers", contributorsPath, "Contributors", ratersPath, "Raters")
 	if f.Person.May(policy.AuditOwn) {
 		tabs = append(tabs, choices(f.Path, staffFiguresPath, "Staff")...)
 	}

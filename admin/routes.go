@@ -180,6 +180,7 @@ func routes() []route {
 		{get, collectionPath, policy.Read, (*Server).collection, both},
 		{get, toxicityPath, policy.Read, (*Server).toxicity, both},
 		{get, correlationsPath, policy.Read, (*Server).correlations, both},
+		{get, modelsPath, policy.Read, (*Server).models, both},
 		{get, contributorsPath, policy.Read, (*Server).contributors, both},
 		{get, ratersPath, policy.Read, (*Server).raters, both},
 		{get, staffFiguresPath, policy.AuditOwn, (*Server).staffFigures, both},

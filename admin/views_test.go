@@ -34,6 +34,7 @@ var pageTypes = map[string]any{
 	"correlations":         correlationsPage{},
 	"contributors":         contributorsPage{},
 	"raters":               ratersPage{},
+	"models":               modelsPage{},
 	"stafffigures":         staffFiguresPage{},
 	"partials/intervals":   intervalChart{},
 	"partials/heatmap":     heatMap{},

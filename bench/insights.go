@@ -96,6 +96,10 @@ func (b *bench) insightPages(ctx context.Context) error {
 			_, err := access.Raters(ctx, "", "")
 			return err
 		}},
+		{"classifiers and labels", "insights.ClassifierAgreement", "/insights/models", func() error {
+			_, err := access.ClassifierAgreement(ctx, insights.AgreementFilter{})
+			return err
+		}},
 		{"staff, a month", "insights.Staff", "/insights/staff?since=" + since.Format(time.DateOnly), func() error {
 			_, err := access.Staff(ctx, figures.StaffFilter{Since: &since})
 			return err

@@ -26,7 +26,7 @@ func TestNoPageIsTooWide(t *testing.T) {
 		"/trees", "/trees/" + tree, "/waves", w.wave(t), "/waves?min=2", "/searches", "/searches/new?query=watch", w.savedSearches(t),
 		"/audit", "/actions/" + one("SELECT max(seq)::text FROM actions WHERE kind = 'ban'"),
 		"/queue", w.decidedCase(t), w.heldCase(t), "/insights", "/insights?step=hour", "/insights/toxicity?by=lang",
-		"/insights/correlations", "/insights/contributors", "/insights/staff", "/insights/raters",
+		"/insights/correlations", "/insights/contributors", "/insights/staff", "/insights/raters", "/insights/models",
 		"/insights/collection", "/insights/collection?by=month",
 		"/lists", list, list + "/compare", "/exports", "/exports/new", w.exportsOf(t, "the-second"),
 		"/samples", w.sampleOf(t, list), w.jobOf(t, list, "running", 1200),

@@ -36,7 +36,8 @@ var ourImports = map[string][]string{
 		"store/db", "store/tables", "store/counters", "store/derived", "store/cases", "store/messages", "store/jobs",
 		"scoring", "corpus",
 	},
-	"store/insights": {"store/db", "store/tables", "store/figures", "scoring", "policy"},
+	"store/insights": {"store/db", "store/tables", "store/figures", "store/cases", "store/derived", "store/versions",
+		"scoring", "policy"},
 	"store/cases": {
 		"store/db", "store/counters", "store/tables", "store/queue", "store/figures", "store/rings", "scoring", "policy",
 	},
