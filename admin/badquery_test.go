@@ -126,7 +126,7 @@ var (
 // values.
 var chosen = []string{"frame", "formula", "role", "kind", "state", "tree_state", "actor", "target", "label", "toxicity",
 	"classifier", "cursor", "sort", "status", "with", "permission", "signal", "truth",
-	"moderator", "by", "model"}
+	"moderator", "by", "model", "output"}
 
 // wantOf returns the expected status for a value of a parameter: 200, 400, or 0
 // if both are right.

@@ -67,6 +67,7 @@ func (w *world) views(t *testing.T) []view {
 	onMessage := "/messages/" + message
 	w.secondFormula(t)
 	w.secondPolicy(t)
+	w.secondModel(t)
 	list, empty := w.listOfAll(t), w.list(t, policy.Moderator, "Empty as yet", "custom", "")
 	good := w.list(t, policy.Moderator, "Good ones", "good", "")
 	found := w.listOfCandidates(t)
@@ -345,6 +346,28 @@ func (w *world) secondFormula(t *testing.T) {
 	var late *store.Conflict
 	if _, err := w.store.SaveFormula(t.Context(), w.staff[policy.Admin], change,
 		"Political content disturbs the groups that write in Spanish", &first, ""); err != nil && !errors.As(err, &late) {
+		t.Fatal(err)
+	}
+}
+
+// secondModel makes sure that there are two classifiers to compare, one of them with noise,
+// and one that gives rewards.
+func (w *world) secondModel(t *testing.T) {
+	t.Helper()
+	storetest.Exec(t, w.store, `INSERT INTO classifier_models (name, outputs) VALUES ('word-list', '{toxicity}'),
+		('reward-model', '{reward}') ON CONFLICT DO NOTHING`)
+	storetest.Exec(t, w.store, `INSERT INTO classifier_outputs (tree_id, message_id, model_id, scores)
+		SELECT tree_id, message_id, c.model_id, ARRAY[CASE c.name WHEN 'word-list' THEN least(1, 0.7 * toxicity + noise / 2)
+			ELSE 6 * noise - 3 END]
+		FROM (SELECT *, ('x' || substr(md5(message_id::text), 1, 6))::bit(24)::int / 16777216.0 AS noise
+			FROM classifier_outputs WHERE toxicity IS NOT NULL) o
+		JOIN classifier_models c ON c.name IN ('word-list', 'reward-model') WHERE noise < 0.8
+		ON CONFLICT DO NOTHING`)
+	figures, err := w.store.Insights(store.CommandLine)
+	if err == nil {
+		err = figures.Count(t.Context())
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 }
