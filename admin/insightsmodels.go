@@ -217,10 +217,8 @@ func (s *Server) models(c *fiber.Ctx) error {
 			func(context.Context, store.Page) (listPage, *string, error) { return p, nil, nil })
 	}
 	p.Layout = s.layout(c, "Classifiers and people")
-	for _, reference := range insights.References {
-		p.References = append(p.References, Choice{reference, capital(referenceTexts[reference]),
-			reference == p.Figures.Reference})
-	}
+	p.References = choices(p.Figures.Reference, insights.ReferenceToxicity, "Toxicity label",
+		insights.ReferenceSpam, "Spam label", insights.ReferenceStaff, "Staff’s decisions")
 	for _, output := range p.Figures.Outputs {
 		p.Outputs = append(p.Outputs, Choice{output, capital(outputTitle(output)), output == p.Figures.Output})
 	}
