@@ -96,40 +96,37 @@ const inRange = "r.low >= 0 AND r.high <= 1"
 
 // classifierAgreementSQL computes the figures of each model from bins; $1 is the reference, $2 the
 // output and $3 the number of bins below the threshold.
-const classifierAgreementSQL = `WITH bins AS (
-			SELECT k.model_id, %[1]s AS lang, b.number, sum(b.positives) AS positives, sum(b.negatives) AS negatives
-			FROM insight_agreement k ` + eachBin + `
-			WHERE k.reference = $1 AND k.output = $2%[2]s AND b.positives + b.negatives > 0
-			GROUP BY 1, 2, 3),
-		sums AS (
-			SELECT model_id, lang, sum(positives) AS positives, sum(negatives) AS negatives,
-				sum(positives * below) AS won, sum(positives * negatives) AS tied,
-				coalesce(sum(positives) FILTER (WHERE number > $3), 0) AS found,
-				coalesce(sum(positives + negatives) FILTER (WHERE number > $3), 0) AS flagged
-			FROM (SELECT *, sum(negatives) OVER (PARTITION BY model_id, lang ORDER BY number) - negatives / 2.0 AS below
-				FROM bins) ranked
-			GROUP BY 1, 2)
-		SELECT c.name AS model, o.lang, o.messages, o.messages::float8 / t.n AS share,
+const classifierAgreementSQL = `SELECT c.name AS model, o.lang, o.messages, o.messages::float8 / t.n AS share,
 			coalesce(s.positives + s.negatives, 0)::bigint AS n, coalesce(s.positives, 0)::bigint AS positives,
-			(s.won / nullif(s.positives * s.negatives, 0))::float8 AS auc,
-			(s.tied / nullif(2 * s.positives * s.negatives, 0))::float8 AS auc_error,
-			coalesce(s.flagged, 0)::bigint AS flagged, s.found::float8 / nullif(s.flagged, 0) AS precision,
-			s.found::float8 / nullif(s.positives, 0) AS recall
+			s.won / nullif(s.positives * s.negatives, 0) AS auc,
+			s.tied / nullif(2 * s.positives * s.negatives, 0) AS auc_error, coalesce(s.flagged, 0)::bigint AS flagged,
+			s.found / nullif(s.flagged, 0) AS precision, s.found / nullif(s.positives, 0) AS recall
 		FROM (SELECT k.model_id, %[1]s AS lang, sum(k.messages)::bigint AS messages FROM insight_outputs k
 				WHERE k.output = $2%[2]s GROUP BY 1, 2) o
 			JOIN classifier_models c USING (model_id)
 			JOIN insight_ranges r ON r.model_id = o.model_id AND r.output = $2 AND ` + inRange + `
-			LEFT JOIN sums s ON s.model_id = o.model_id AND s.lang = o.lang
+			CROSS JOIN LATERAL (
+				SELECT sum(positives) AS positives, sum(negatives) AS negatives, sum(positives * below) AS won,
+					sum(positives * negatives) AS tied, coalesce(sum(positives) FILTER (WHERE number > $3), 0) AS found,
+					coalesce(sum(positives + negatives) FILTER (WHERE number > $3), 0) AS flagged
+				FROM (SELECT *, sum(negatives) OVER (ORDER BY number) - negatives / 2 AS below
+					FROM (SELECT b.number, sum(b.positives)::float8 AS positives, sum(b.negatives)::float8 AS negatives
+						FROM insight_agreement k ` + eachBin + `
+						WHERE k.reference = $1 AND k.output = $2 AND k.model_id = o.model_id%[3]s
+							AND b.positives + b.negatives > 0
+						GROUP BY b.number) bins) ranked) s
 			LEFT JOIN insight_collection t ON t.of = 'messages' AND t.by = CASE WHEN o.lang = '' THEN 'all' ELSE 'lang' END
 				AND t.key = o.lang AND t.lang = '' AND t.frame = 'total'
-		ORDER BY %[3]s`
+		ORDER BY %[4]s`
 
 // curvesSQL reads the bins of each model; $1 is the reference and $2 the output.
-const curvesSQL = `SELECT c.name AS model, (b.number - 1)::integer AS bin, sum(b.positives)::bigint AS positives,
-			sum(b.negatives)::bigint AS negatives
-		FROM insight_agreement k JOIN classifier_models c USING (model_id) ` + eachBin + `
-		WHERE k.reference = $1 AND k.output = $2%s AND b.positives + b.negatives > 0
-		GROUP BY 1, 2 ORDER BY 1, 2 DESC`
+const curvesSQL = `SELECT c.name AS model, (b.number - 1)::integer AS bin, b.positives, b.negatives
+		FROM (SELECT k.model_id, b.number, sum(b.positives)::bigint AS positives, sum(b.negatives)::bigint AS negatives
+				FROM insight_agreement k ` + eachBin + `
+				WHERE k.reference = $1 AND k.output = $2%s AND b.positives + b.negatives > 0
+				GROUP BY 1, 2) b
+			JOIN classifier_models c USING (model_id)
+		ORDER BY 1, 2 DESC`
 
 // ClassifierAgreement returns how far an output of each classifier agrees with a
 // reference.
@@ -222,8 +219,8 @@ func texts(ctx context.Context, c db.Conn, sql string) ([]string, error) {
 
 // readFigures reads the figures by model and by language.
 func (r *ClassifierAgreement) readFigures(ctx context.Context, c db.Conn, below int) (err error) {
-	read := func(name, lang, condition, order string, args ...any) ([]ModelAgreement, error) {
-		sql := fmt.Sprintf(classifierAgreementSQL, lang, condition, order)
+	read := func(name, lang, condition, bins, order string, args ...any) ([]ModelAgreement, error) {
+		sql := fmt.Sprintf(classifierAgreementSQL, lang, condition, bins, order)
 		args = append([]any{r.Reference, r.Output, below}, args...)
 		r.Queries[name] = shown(sql, args...)
 		all, err := db.Collect[ModelAgreement](ctx, c, sql, args...)
@@ -240,12 +237,13 @@ func (r *ClassifierAgreement) readFigures(ctx context.Context, c db.Conn, below 
 	}
 	const best = "auc DESC NULLS LAST, messages DESC, model"
 	if r.Lang == "" {
-		r.Models, err = read("models", "''", "", best)
+		r.Models, err = read("models", "''", "", "", best)
 	} else {
-		r.Models, err = read("models", "$4::text", " AND k.lang = $4", best, r.Lang)
+		r.Models, err = read("models", "$4::text", " AND k.lang = $4", " AND k.lang = $4", best, r.Lang)
 	}
 	if err == nil {
-		r.Languages, err = read("languages", "k.lang", "", "max(o.messages) OVER (PARTITION BY o.lang) DESC, lang, model")
+		r.Languages, err = read("languages", "k.lang", "", " AND k.lang = o.lang",
+			"max(o.messages) OVER (PARTITION BY o.lang) DESC, lang, model")
 	}
 	return err
 }
