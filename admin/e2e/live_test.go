@@ -149,7 +149,7 @@ func TestTheBoardMovesInPlace(t *testing.T) {
 	w.anEmptyBoardFills(b)
 	b.withoutScripts()
 	b.visit("/trollboard?frame=total")
-	if !strings.HasSuffix(b.text(".page-sub"), "as of just now") {
+	if !strings.HasSuffix(b.text(".page-sub"), "As of just now") {
 		t.Errorf("without scripts the page says %q", b.text(".page-sub"))
 	}
 }
