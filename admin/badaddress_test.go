@@ -28,6 +28,9 @@ func TestBadIDs(t *testing.T) {
 		if !strings.Contains(r.Path, ":id") || r.Kind == apiOnly && r.Method == get {
 			continue
 		}
+		if strings.HasPrefix(r.Path, "/classifiers/") {
+			continue // the id of a classifier is its name, and any text may be one
+		}
 		numbered := strings.HasPrefix(r.Path, "/actions/") || strings.HasPrefix(r.Path, "/queue/")
 		try := func(prefix, id string, want int) {
 			t.Helper()

@@ -506,7 +506,7 @@ var badBodies = map[string]int{
 func anyBody(r route, body string) bool {
 	return r.Path == ingestPath ||
 		slices.Contains([]string{"/jobs/:id/cancel", exportsPath, "/staff/:id/invite", "/queue/:id/claim", "/queue/:id/release",
-			"/queue/:id/skip"}, r.Path) &&
+			"/queue/:id/skip", "/classifiers/:id/retry"}, r.Path) &&
 			slices.Contains([]string{"", "{}"}, strings.TrimSpace(body))
 }
 

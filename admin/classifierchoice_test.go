@@ -72,7 +72,7 @@ func TestClassifierChoice(t *testing.T) {
 	want("detoxify", 0.25, "")
 
 	page := admin.get(scoringPath).want(200)
-	if input(page, "classifier") != "detoxify" || page.page().Find("#models option").Length() != 4 ||
+	if input(page, "classifier") != "detoxify" || page.page().Find("#models option").Length() != 5 ||
 		!strings.Contains(page.text("tbody tr:contains('one is enough')"), "Classifier highest of all models → detoxify") {
 		t.Errorf("the page shows %s", page.text("main"))
 	}

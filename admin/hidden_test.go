@@ -25,7 +25,7 @@ func hideWorld(t *testing.T, w *world) (ids []uuid.UUID, last int64) {
 	t.Helper()
 	storetest.Exec(t, w.store, "INSERT INTO classifier_models (name, outputs) VALUES ('detoxify', '{toxicity}')")
 	storetest.Exec(t, w.store, `INSERT INTO classifier_outputs (tree_id, message_id, model_id, toxicity, scores)
-		SELECT tree_id, message_id, 1, 0.93, '{0.93}' FROM message_trees WHERE message_id <> $1`, w.reply)
+		SELECT tree_id, message_id, (SELECT max(model_id) FROM classifier_models), 0.93, '{0.93}' FROM message_trees WHERE message_id <> $1`, w.reply)
 	for range contentWarningVotes {
 		storetest.Vote(t, w.store, w.reply, storetest.User(t, w.store, "Rater"), "hate_speech", 1, time.Now())
 	}

@@ -93,7 +93,7 @@ func TestRules(t *testing.T) {
 	storetest.Vote(t, l.store, named["spam"], rater, "spam", 0.9, time.Now())
 	storetest.Exec(t, l.store, "INSERT INTO classifier_models (name, outputs) VALUES ('detoxify', '{toxicity,threat}')")
 	storetest.Exec(t, l.store, `INSERT INTO classifier_outputs (tree_id, message_id, model_id, toxicity, scores)
-		SELECT tree_id, message_id, 1, 0.4, '{0.4,0.8}' FROM message_trees WHERE message_id = $1`, named["toxic"])
+		SELECT tree_id, message_id, (SELECT max(model_id) FROM classifier_models), 0.4, '{0.4,0.8}' FROM message_trees WHERE message_id = $1`, named["toxic"])
 	for _, c := range []struct {
 		rule object
 		want []string

@@ -133,7 +133,7 @@ func (w tiring) toxic() {
 	storetest.Exec(w.t, w.server.store, "INSERT INTO classifier_models (name, outputs) VALUES ('detoxify', '{toxicity}')")
 	for _, message := range w.messages[:2] {
 		storetest.Exec(w.t, w.server.store, `INSERT INTO classifier_outputs (tree_id, message_id, model_id, toxicity, scores)
-			SELECT tree_id, message_id, 1, 0.5, '{0.5}' FROM message_trees WHERE message_id = $1`, message)
+			SELECT tree_id, message_id, (SELECT max(model_id) FROM classifier_models), 0.5, '{0.5}' FROM message_trees WHERE message_id = $1`, message)
 	}
 	if err := w.server.store.RebuildScores(w.t.Context()); err != nil {
 		w.t.Fatal(err)

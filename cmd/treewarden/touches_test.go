@@ -136,7 +136,7 @@ ALTER TABLE label_aggregates ADD sarcasm double precision, ADD sarcasm_count int
 }, {
 	row: "a page with a filter",
 	takes: []insertion{
-		{"store/classifier.go", "", `package store
+		{"store/detector.go", "", `package store
 
 import (
 	"context"
@@ -145,22 +145,22 @@ import (
 	"treewarden/store/db"
 )
 
-// ClassifierModel is a classifier whose outputs are stored.
-type ClassifierModel struct {
+// DetectorModel is a classifier whose outputs are stored.
+type DetectorModel struct {
 	Name    string   ` + "`json:\"name\"`" + `
 	Outputs []string ` + "`json:\"outputs\"`" + `
 }
 
-// ClassifierModels lists classifiers whose names hold a text.
-func (s *Store) ClassifierModels(ctx context.Context, actor Actor, q string) ([]ClassifierModel, error) {
+// DetectorModels lists classifiers whose names hold a text.
+func (s *Store) DetectorModels(ctx context.Context, actor Actor, q string) ([]DetectorModel, error) {
 	if err := need(actor, policy.Read); err != nil {
 		return nil, err
 	}
-	return db.Collect[ClassifierModel](ctx, s.pool, "SELECT name, outputs FROM classifier_models WHERE name ILIKE $1 ORDER BY name",
+	return db.Collect[DetectorModel](ctx, s.pool, "SELECT name, outputs FROM classifier_models WHERE name ILIKE $1 ORDER BY name",
 		"%"+db.EscapeLike(q)+"%")
 }
 `},
-		{"admin/classifier.go", "", `package admin
+		{"admin/detector.go", "", `package admin
 
 import (
 	"github.com/gofiber/fiber/v2"
@@ -170,47 +170,47 @@ import (
 )
 
 func init() {
-	describe("GET /classifiers", openapi.Method{
-		Summary: "Classifiers", Query: classifiersQuery{}, Answer: store.List[store.ClassifierModel]{},
+	describe("GET /detectors", openapi.Method{
+		Summary: "Detectors", Query: detectorsQuery{}, Answer: store.List[store.DetectorModel]{},
 	})
 }
 
-type classifiersQuery struct {
+type detectorsQuery struct {
 	Q string ` + "`form:\"q\" validate:\"max=200\"`" + `
 }
 
-type classifiersPage struct {
+type detectorsPage struct {
 	Layout
-	Filter classifiersQuery
-	List   store.List[store.ClassifierModel]
+	Filter detectorsQuery
+	List   store.List[store.DetectorModel]
 }
 
-func (p classifiersPage) api() any { return p.List }
+func (p detectorsPage) api() any { return p.List }
 
-func (s *Server) classifiers(c *fiber.Ctx) error {
-	var q classifiersQuery
+func (s *Server) detectors(c *fiber.Ctx) error {
+	var q detectorsQuery
 	if err := decodeQuery(c, &q); err != nil {
 		return err
 	}
-	found, err := s.store.ClassifierModels(c.UserContext(), s.actor(c), q.Q)
+	found, err := s.store.DetectorModels(c.UserContext(), s.actor(c), q.Q)
 	if err != nil {
 		return err
 	}
-	p := classifiersPage{Layout: s.layout(c, "Classifiers"), Filter: q, List: store.List[store.ClassifierModel]{Items: found}}
-	return s.render(c, "classifiers", p)
+	p := detectorsPage{Layout: s.layout(c, "Detectors"), Filter: q, List: store.List[store.DetectorModel]{Items: found}}
+	return s.render(c, "detectors", p)
 }
 `},
-		{"admin/routes.go", "		{get, \"/audit\"", "		{get, \"/classifiers\", policy.Read, (*Server).classifiers, both},\n\n"},
-		{"admin/page.go", "	{\"Audit log\",", "	{\"Classifiers\", \"/classifiers\", \"weights\", \"c\", policy.Read, \"\"},\n"},
-		{"views/classifiers.html", "", `{{template "partials/top" .}}
+		{"admin/routes.go", "		{get, \"/audit\"", "		{get, \"/detectors\", policy.Read, (*Server).detectors, both},\n\n"},
+		{"admin/page.go", "	{\"Audit log\",", "	{\"Detectors\", \"/detectors\", \"weights\", \"z\", policy.Read, \"\"},\n"},
+		{"views/detectors.html", "", `{{template "partials/top" .}}
 <div class="page-head"><h1>Classifiers</h1></div>
-<form class="filters" method="get" action="/classifiers"><input type="search" name="q" aria-label="Name" value="{{.Filter.Q}}"><button class="btn">Filter</button></form>
+<form class="filters" method="get" action="/detectors"><input type="search" name="q" aria-label="Name" value="{{.Filter.Q}}"><button class="btn">Filter</button></form>
 <ul>{{range .List.Items}}<li>{{.Name}}: {{len .Outputs}} outputs</li>{{end}}</ul>
 {{template "partials/bottom" .}}
 `},
 		{"admin/touches_test.go", "", `package admin
 
-func init() { pageTypes["classifiers"] = classifiersPage{} }
+func init() { pageTypes["detectors"] = detectorsPage{} }
 `},
 	},
 }}

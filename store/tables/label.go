@@ -57,8 +57,8 @@ const EmojiTotalsSQL = `(
 // ClassifierOutputsSQL reads, for a message m, the outputs of all models as jsonb
 // {model: {name: score}}. It is null if there are none.
 const ClassifierOutputsSQL = `(
-	SELECT jsonb_object_agg(c.name, (
+	SELECT jsonb_object_agg(c.name, coalesce((
 		SELECT jsonb_object_agg(n.name, o.scores[n.i]) FROM unnest(c.outputs) WITH ORDINALITY n(name, i)
-			WHERE o.scores[n.i] IS NOT NULL))
+			WHERE o.scores[n.i] IS NOT NULL), '{}'))
 	FROM classifier_outputs o JOIN classifier_models c USING (model_id)
 	WHERE o.tree_id = m.tree_id AND o.message_id = m.message_id)`
