@@ -146,7 +146,8 @@ func (w *run) page(last message, part, limit int) (string, []any, error) {
 	if last == (message{}) {
 		q.Where("m.tree_id >= ?", uuid.UUID{byte(part)})
 	} else {
-		q.Where("(m.tree_id, m.message_id) > (?, ?)", last.tree, last.id)
+		// The first condition lets any index begin there.
+		q.Where("m.tree_id >= ? AND (m.tree_id, m.message_id) > (?, ?)", last.tree, last.tree, last.id)
 	}
 	if part+1 < parts {
 		q.Where("m.tree_id < ?", uuid.UUID{byte(part + 1)})
@@ -217,7 +218,8 @@ func (w *run) read(ctx context.Context, last message, part, limit int) ([]messag
 	if err != nil {
 		return nil, err
 	}
-	rows, err := w.runner.Pool.Query(ctx, sql, args...)
+	// A plan for any part would read whole tables for each page.
+	rows, err := w.runner.Pool.Query(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...)
 	if err != nil {
 		return nil, err
 	}
