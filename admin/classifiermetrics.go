@@ -44,12 +44,9 @@ func (s *Server) classifierMetrics(ctx context.Context) prometheus.Gatherer {
 // classifiersWaiting reads what the classifiers have yet to do, or returns nil if that
 // fails.
 func (s *Server) classifiersWaiting(ctx context.Context) map[string]classify.Waiting {
-	ctx, cancel := context.WithTimeout(ctx, queueMetricsTimeout)
-	defer cancel()
-	select {
-	case s.metrics.reading <- struct{}{}:
-		defer func() { <-s.metrics.reading }()
-	case <-ctx.Done():
+	ctx, release, ok := s.readForMetrics(ctx)
+	defer release()
+	if !ok {
 		return nil
 	}
 	access, err := s.store.Classifiers(store.CommandLine)

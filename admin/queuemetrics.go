@@ -29,15 +29,27 @@ var (
 	openCases = prometheus.NewDesc("treewarden_queue_open_cases", "Open cases by age.", []string{"lang", "age"}, nil)
 )
 
-// queueMetrics reads the figures of the queue, or returns nil if that fails. Everybody
-// may read the metrics, so that only one request at a time reads the database.
-func (s *Server) queueMetrics(ctx context.Context) prometheus.Gatherer {
-	ctx, cancel := context.WithTimeout(ctx, queueMetricsTimeout)
-	defer cancel()
+// readForMetrics waits for its turn to read the database for the metrics: everybody may read
+// these, so that one request at a time does. It returns a context with a time limit, and
+// whether it is its turn. release is to be called in any case.
+func (s *Server) readForMetrics(ctx context.Context) (limited context.Context, release func(), ok bool) {
+	limited, cancel := context.WithTimeout(ctx, queueMetricsTimeout)
 	select {
 	case s.metrics.reading <- struct{}{}:
-		defer func() { <-s.metrics.reading }()
-	case <-ctx.Done():
+		return limited, func() {
+			<-s.metrics.reading
+			cancel()
+		}, true
+	case <-limited.Done():
+		return limited, cancel, false
+	}
+}
+
+// queueMetrics reads the figures of the queue, or returns nil if that fails.
+func (s *Server) queueMetrics(ctx context.Context) prometheus.Gatherer {
+	ctx, release, ok := s.readForMetrics(ctx)
+	defer release()
+	if !ok {
 		return nil
 	}
 	totals, err := s.store.QueueTotals(ctx)
