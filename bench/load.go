@@ -12,6 +12,7 @@ import (
 
 	"treewarden/migrations"
 	"treewarden/store"
+	"treewarden/store/derived"
 )
 
 //go:embed sql/tables.sql
@@ -48,11 +49,11 @@ func (l *loading) load(ctx context.Context) (time.Time, error) {
 	if err != nil {
 		return l.end, err
 	}
-	steps := []func(context.Context) error{l.loadLegacy, l.translate, l.rebuild, l.vacuum, l.remember}
+	steps := []func(context.Context) error{l.loadLegacy, l.translate, l.rebuild, l.derive, l.vacuum, l.remember}
 	if end != nil {
-		l.end, steps = *end, nil
+		l.end, steps = *end, []func(context.Context) error{l.derive}
 		if migrated > 0 {
-			steps = []func(context.Context) error{l.rebuild, l.vacuum}
+			steps = []func(context.Context) error{l.rebuild, l.derive, l.vacuum}
 		}
 	}
 	for _, step := range steps {
@@ -233,6 +234,25 @@ func (l *loading) rebuild(ctx context.Context) error {
 	}
 	l.watch.lap("our scores, rebuilt from the base tables")
 	return nil
+}
+
+// derive derives from the texts what an import keeps with them, unless it is there: without
+// it a search would find nothing, and ingest would keep smaller indexes than it has.
+func (l *loading) derive(ctx context.Context) error {
+	return l.with(ctx, "public", func(conn *pgx.Conn) error {
+		var there bool
+		if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM message_terms)").Scan(&there); err != nil || there {
+			return err
+		}
+		if err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return derived.DeriveAll(ctx, tx) }); err != nil {
+			return err
+		}
+		if err := derived.KeepUp(ctx, conn); err != nil {
+			return err
+		}
+		l.watch.lap("sketches and terms of our texts")
+		return nil
+	})
 }
 
 func (l *loading) vacuum(ctx context.Context) error {
