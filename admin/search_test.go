@@ -316,6 +316,90 @@ func TestSearchPages(t *testing.T) {
 	}
 }
 
+// TestSearchByDays reads searches for common words forth and back, which go day by
+// day, over messages of many days, without a date and of the future.
+func TestSearchByDays(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	server := newServer(t, s)
+	author := storetest.User(t, s, "an author")
+	const all = 1600
+	root := storetest.Node{Author: author, Text: "a common text"}
+	for i := 1; i < all; i++ {
+		text := "common"
+		if i%3 == 0 {
+			text += " third"
+		}
+		if i%5 == 0 {
+			text += " text"
+		}
+		if i > all/2 && i%7 == 0 {
+			text += " old"
+		}
+		root.Replies = append(root.Replies, storetest.Node{Author: author, Text: text,
+			At: time.Now().Add(-time.Duration(i/2) * 9 * time.Hour)})
+	}
+	storetest.Tree(t, s, root)
+	storetest.Exec(t, s, `UPDATE messages SET created_date = CASE WHEN get_byte(uuid_send(message_id), 0) < 8
+		THEN '-infinity' ELSE now() + interval '3 years' END WHERE get_byte(uuid_send(message_id), 0) < 16`)
+	storetest.Derive(t, s)
+	storetest.Exec(t, s, "ANALYZE messages, message_terms")
+	c := staff(t, server, policy.Moderator)
+	day := func(back int) string { return time.Now().UTC().AddDate(0, 0, -back).Format(time.DateOnly) }
+	for _, of := range []struct{ line, where string }{
+		{"common", "true"},
+		{"common third", "text LIKE '%third%'"},
+		{`"common third"`, "text LIKE '%common third%'"},
+		{`"third text"`, "text LIKE '%third text%'"},
+		{"third OR text", "text ~ 'third|text'"},
+		{"third old", "text ~ 'third.*old'"},
+		{"common until:" + day(100), "created_date < '" + day(100) + "'"},
+		{"common since:" + day(200) + " until:" + day(100),
+			"created_date >= '" + day(200) + "' AND created_date < '" + day(100) + "'"},
+		{"common -third", "text !~ 'third'"},
+	} {
+		for sort, direction := range map[string]string{"new": "DESC", "old": "ASC"} {
+			var want []string
+			if err := storetest.DB(t, s).QueryRow(t.Context(), `SELECT array_agg(message_id::text ORDER BY
+				created_date `+direction+`, message_id `+direction+`) FROM messages WHERE `+of.where).Scan(&want); err != nil {
+				t.Fatal(err)
+			}
+			var forth, back []string
+			read := func(cursor string) (list store.List[store.Message]) {
+				query := url.Values{"q": {of.line}, "limit": {"90"}, "cursor": {cursor}, "sort": {sort}}
+				c.get("/api/v1/messages?" + query.Encode()).want(200).json(&list)
+				return list
+			}
+			list := read("")
+			for {
+				for _, m := range list.Items {
+					forth = append(forth, m.MessageID.String())
+				}
+				if list.Next == nil {
+					break
+				}
+				list = read(*list.Next)
+			}
+			for {
+				for _, m := range slices.Backward(list.Items) {
+					back = append(back, m.MessageID.String())
+				}
+				if list.Prev == nil {
+					break
+				}
+				list = read(*list.Prev)
+			}
+			slices.Reverse(back)
+			if !slices.Equal(forth, want) {
+				t.Errorf("%s, %s: found %d messages, want %d in their order", of.line, sort, len(forth), len(want))
+			}
+			if !slices.Equal(back, want) {
+				t.Errorf("%s, %s: found %d messages backwards, want %d in their order", of.line, sort, len(back), len(want))
+			}
+		}
+	}
+}
+
 // TestSearchKeepsLanguageLimits searches as a moderator of one language.
 func TestSearchKeepsLanguageLimits(t *testing.T) {
 	t.Parallel()

@@ -13,6 +13,7 @@ import (
 	"treewarden/migrations"
 	"treewarden/store"
 	"treewarden/store/derived"
+	"treewarden/store/waves"
 )
 
 //go:embed sql/tables.sql
@@ -49,11 +50,12 @@ func (l *loading) load(ctx context.Context) (time.Time, error) {
 	if err != nil {
 		return l.end, err
 	}
-	steps := []func(context.Context) error{l.loadLegacy, l.translate, l.rebuild, l.derive, l.vacuum, l.remember}
+	steps := []func(context.Context) error{l.loadLegacy, l.translate, l.rebuild, l.derive, l.count, l.vacuum,
+		l.remember}
 	if end != nil {
 		l.end, steps = *end, []func(context.Context) error{l.derive}
 		if migrated > 0 {
-			steps = []func(context.Context) error{l.rebuild, l.derive, l.vacuum}
+			steps = []func(context.Context) error{l.rebuild, l.derive, l.count, l.vacuum}
 		}
 	}
 	for _, step := range steps {
@@ -236,10 +238,11 @@ func (l *loading) rebuild(ctx context.Context) error {
 	return nil
 }
 
-// derive derives from the texts what an import keeps with them, unless it is there: without
-// it a search would find nothing, and ingest would keep smaller indexes than it has.
+// derive derives from the texts what an import and "serve" keep with them, as far as it is
+// missing. Without it a search would find nothing, ingest would keep smaller indexes than it
+// has, and "serve" would do it in the background of what is measured.
 func (l *loading) derive(ctx context.Context) error {
-	return l.with(ctx, "public", func(conn *pgx.Conn) error {
+	err := l.with(ctx, "public", func(conn *pgx.Conn) error {
 		var there bool
 		if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM message_terms)").Scan(&there); err != nil || there {
 			return err
@@ -253,6 +256,39 @@ func (l *loading) derive(ctx context.Context) error {
 		l.watch.lap("sketches and terms of our texts")
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return l.with(ctx, "public", func(conn *pgx.Conn) error {
+		for {
+			more, err := waves.KeepUp(ctx, conn)
+			if err != nil {
+				return err
+			}
+			if !more {
+				l.watch.lap("waves of similar messages")
+				return nil
+			}
+		}
+	})
+}
+
+// count counts the figures of the insights.
+func (l *loading) count(ctx context.Context) error {
+	s, err := store.Open(ctx, l.url)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	access, err := s.Insights(store.CommandLine)
+	if err != nil {
+		return err
+	}
+	if err := access.Count(ctx); err != nil {
+		return err
+	}
+	l.watch.lap("figures of the insights")
+	return nil
 }
 
 func (l *loading) vacuum(ctx context.Context) error {

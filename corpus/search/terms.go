@@ -3,6 +3,7 @@ package search
 import (
 	"slices"
 	"sync"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -50,6 +51,13 @@ func Terms(text string, dst []int32) []int32 {
 // LanguageTerm returns the term of the language of a message, which no text has. The index
 // keeps it with the terms of the text, so that it finds a word in one language.
 func LanguageTerm(lang string) int32 { return term(xxhash.Sum64String("\x00" + lang)) }
+
+// DayTerm returns the term of the day, in UTC, in which a message was written, which no
+// text has. With it the index finds a common word in the newest days alone.
+func DayTerm(at time.Time) int32 {
+	var name [16]byte
+	return term(xxhash.Sum64(at.UTC().AppendFormat(name[:0], "\x00\x002006-01-02")))
+}
 
 // term returns the lower half of a hash, combined with the upper.
 func term(hash uint64) int32 { return int32(uint32(hash ^ hash>>32)) }

@@ -55,9 +55,20 @@ type Narrow struct {
 	// they are found sooner than by reading all rows that the index finds.
 	Sift  func(*Query)
 	First time.Duration
-	// Step is the number of rows of the index that the walk looks at first, if it is more
-	// than usual: of rows with the right words, few may fit.
+	// Step is the number of rows of the index that the walk looks at first; 0 is as many as
+	// usual. Of rows with the right words, few may fit.
 	Step int
+	// Periods returns the periods of a walk from a place; nil is the beginning. The walk
+	// looks at one after the other, and then at the rows beyond the last. With nil, or for
+	// a walk against Order, there is only one.
+	Periods func(from []string) []Period
+}
+
+// Period is a part of the rows of an index, in the order of a walk, that the index finds
+// without reading the others.
+type Period struct {
+	To    []string     // the place where it ends
+	Where func(*Query) // adds a condition that all rows of the period hold, and few others
 }
 
 // The sizes of the steps of a walk, in rows: the first step is small, for what is
@@ -74,46 +85,61 @@ const leastTime = time.Second
 // errCut ends a walk whose time is over.
 var errCut = errors.New("the time of the walk is over")
 
-// Run walks in a transaction until there are enough rows, there are no more
+// Run walks in a snapshot until there are enough rows, there are no more
 // candidates, or the time is over. It returns the keys of the rows in the order of the
 // walk, and whether it was cut.
-func (w *Walk) Run(ctx context.Context, tx pgx.Tx) (keys [][]string, cut bool, err error) {
+func (w *Walk) Run(ctx context.Context, s *Snapshot) (keys [][]string, cut bool, err error) {
 	w.started = time.Now()
-	err = w.run(ctx, tx)
+	err = w.run(ctx, s)
 	if cut = errors.Is(err, errCut); cut {
 		err = nil
 	}
 	if w.saved && err == nil {
-		_, err = tx.Exec(ctx, "ROLLBACK TO SAVEPOINT walk; RELEASE SAVEPOINT walk") // resets what timed sets
+		s.Before("ROLLBACK TO SAVEPOINT walk") // resets what timed sets
+		s.Before("RELEASE SAVEPOINT walk")
 	}
 	return w.found, cut, Translate(err)
 }
 
-func (w *Walk) run(ctx context.Context, tx pgx.Tx) error {
+func (w *Walk) run(ctx context.Context, s *Snapshot) error {
 	narrowed := w.Narrow == nil || w.Narrow.First == 0
-	for size := w.Most; ; size = min(4*size, largest) {
-		if narrowed {
-			size = max(size, firstStep)
-			if w.Narrow != nil {
-				size = max(size, w.Narrow.Step)
-			}
-		}
+	var periods []Period // those that are left
+	for size, first := w.Most, true; ; size = min(4*size, largest) {
 		at := w.last
 		if at == nil {
 			at = w.from
 		}
-		looked, err := w.step(ctx, tx, at, nil, size, narrowed)
+		if narrowed && first {
+			first = false
+			size = max(size, firstStep)
+			if n := w.Narrow; n != nil {
+				if n.Step > 0 {
+					size = n.Step
+				}
+				if n.Periods != nil && !w.back {
+					periods = n.Periods(at)
+				}
+			}
+		}
+		period := Period{}
+		if len(periods) > 0 {
+			period = periods[0]
+		}
+		looked, err := w.step(ctx, s, at, period, size, narrowed)
 		switch {
 		case isTimeout(err) && ctx.Err() == nil && !narrowed:
 			narrowed = true
 			continue
 		case isTimeout(err) && ctx.Err() == nil && w.last == nil && w.Least == 0: // there must be a place to go on from
-			return w.ranges(ctx, tx, at)
+			return w.ranges(ctx, s, at)
 		case isTimeout(err) && ctx.Err() == nil:
 			return errCut
-		case err != nil || len(w.found) >= w.Most || looked < size:
+		case err != nil || len(w.found) >= w.Most || looked < size && period.To == nil:
 			return err
-		case w.left() <= 0 && w.looked >= firstStep:
+		case looked < size:
+			w.last, periods = period.To, periods[1:]
+		}
+		if w.left() <= 0 && (w.looked >= firstStep || period.To != nil) {
 			return errCut
 		}
 		narrowed = narrowed || time.Since(w.started) >= w.Narrow.First
@@ -122,14 +148,14 @@ func (w *Walk) run(ctx context.Context, tx pgx.Tx) error {
 
 // ranges walks over all rows from one place to the next, and looks at the candidates
 // between them. So it gets on even if there are none for long.
-func (w *Walk) ranges(ctx context.Context, tx pgx.Tx, at []string) error {
+func (w *Walk) ranges(ctx context.Context, s *Snapshot, at []string) error {
 	for size := firstRange; ; size = min(2*size, largest) {
 		if size > firstRange && w.left() <= 0 {
 			return errCut
 		}
-		to, err := w.placeAfter(ctx, tx, at, size)
+		to, err := w.placeAfter(ctx, s, at, size)
 		if err == nil {
-			_, err = w.step(ctx, tx, at, to, 0, true)
+			_, err = w.step(ctx, s, at, Period{To: to}, 0, true)
 		}
 		switch {
 		case isTimeout(err) && ctx.Err() == nil && w.last == nil:
@@ -149,7 +175,7 @@ func (w *Walk) left() time.Duration { return w.Limit - time.Since(w.started) }
 // when it is prepared: one plan for all would be the same for words that every text
 // has and for words that none has.
 func (w *Walk) timed(
-	ctx context.Context, tx pgx.Tx, limit time.Duration, sql string, args []any, read func(pgx.Rows) error,
+	ctx context.Context, s *Snapshot, limit time.Duration, sql string, args []any, read func(pgx.Rows) error,
 ) error {
 	batch := &pgx.Batch{}
 	if w.saved {
@@ -160,7 +186,7 @@ func (w *Walk) timed(
 		set_config('plan_cache_mode', 'force_custom_plan', true)`,
 		fmt.Sprint(max(1, limit.Milliseconds())))
 	batch.Queue(sql, args...)
-	results := tx.SendBatch(ctx, batch)
+	results := s.SendBatch(ctx, batch)
 	err := func() error {
 		for range batch.Len() - 1 {
 			if _, err := results.Exec(); err != nil {
@@ -181,8 +207,7 @@ func (w *Walk) timed(
 	}()
 	err = cmp.Or(err, results.Close())
 	if w.saved && (isTimeout(err) || errors.Is(err, errCut)) {
-		_, also := tx.Exec(ctx, "ROLLBACK TO SAVEPOINT walk")
-		err = errors.Join(err, also)
+		s.Before("ROLLBACK TO SAVEPOINT walk")
 	}
 	return err
 }
@@ -201,14 +226,14 @@ func (w *Walk) timeFor(narrowed bool) time.Duration {
 
 // placeAfter returns the place of the row that is n rows after another place; nil if
 // there are less.
-func (w *Walk) placeAfter(ctx context.Context, tx pgx.Tx, at []string, n int) (place []string, err error) {
+func (w *Walk) placeAfter(ctx context.Context, s *Snapshot, at []string, n int) (place []string, err error) {
 	q, desc := w.All.clone(), w.Order.Desc != w.back
 	q.Columns = w.Order.key()
 	if at != nil {
 		q.beyond(w.Order, at, desc, false)
 	}
 	sql := fmt.Sprintf("%s ORDER BY %s OFFSET %d LIMIT 1", q.sql(), w.Order.by(desc), n-1)
-	return place, w.timed(ctx, tx, w.timeFor(true), sql, q.args, func(rows pgx.Rows) error {
+	return place, w.timed(ctx, s, w.timeFor(true), sql, q.args, func(rows pgx.Rows) error {
 		if rows.Next() {
 			return rows.Scan(&place)
 		}
@@ -216,17 +241,17 @@ func (w *Walk) placeAfter(ctx context.Context, tx pgx.Tx, at []string, n int) (p
 	})
 }
 
-// candidates returns the query of the candidates after a place, up to another one (nil
-// for the end), and at most a number of them (0 for all), by the index or not. Rows of
-// the index that are no candidates have no texts.
-func (w *Walk) candidates(at, to []string, most int, byIndex bool) (sql string, args []any) {
+// candidates returns the query of the candidates after a place in a period, whose end may
+// be nil, and at most a number of them (0 for all), by the index or not. Rows of the index
+// that are no candidates have no texts.
+func (w *Walk) candidates(at []string, period Period, most int, byIndex bool) (sql string, args []any) {
 	q, desc := w.Candidates.clone(), w.Order.Desc != w.back
 	limited := func(q *Query, o Order) string {
 		if at != nil {
 			q.beyond(o, at, desc, false)
 		}
-		if to != nil {
-			q.beyond(o, to, desc, true)
+		if period.To != nil {
+			q.beyond(o, period.To, desc, true)
 		}
 		sql := q.sql() + " ORDER BY " + o.by(desc)
 		if most > 0 {
@@ -244,6 +269,9 @@ func (w *Walk) candidates(at, to []string, most int, byIndex bool) (sql string, 
 	n := w.Narrow
 	in := Query{Columns: n.Columns, From: n.From, args: q.args}
 	n.Where(&in)
+	if period.Where != nil {
+		period.Where(&in)
+	}
 	rows := limited(&in, n.Order)
 	q.args = in.args
 	q.Where(n.Join)
@@ -252,15 +280,14 @@ func (w *Walk) candidates(at, to []string, most int, byIndex bool) (sql string, 
 		") c ON true ORDER BY " + n.Order.by(desc), q.args
 }
 
-// step looks at the candidates after a place, up to another one (nil for the end), and
-// at most a number of them (0 for all), narrowed or not. It returns how many it looked
-// at.
+// step looks at the candidates after a place in a period, whose end may be nil, and at
+// most a number of them (0 for all), narrowed or not. It returns how many it looked at.
 func (w *Walk) step(
-	ctx context.Context, tx pgx.Tx, at, to []string, most int, narrowed bool,
+	ctx context.Context, s *Snapshot, at []string, period Period, most int, narrowed bool,
 ) (looked int, err error) {
 	byIndex := narrowed && w.Narrow != nil
-	sql, args := w.candidates(at, to, most, byIndex)
-	err = w.timed(ctx, tx, w.timeFor(narrowed), sql, args, func(rows pgx.Rows) error {
+	sql, args := w.candidates(at, period, most, byIndex)
+	err = w.timed(ctx, s, w.timeFor(narrowed), sql, args, func(rows pgx.Rows) error {
 		for rows.Next() {
 			var key, texts []string
 			if err := rows.Scan(&key, &texts); err != nil {
@@ -315,7 +342,7 @@ func isTimeout(err error) bool {
 // FetchWalked reads one page of a walk: the keys of its rows in the order of the list,
 // and the cursors. The cursors are bound to the candidates' conditions and to what
 // else the rows depend on.
-func FetchWalked(ctx context.Context, tx pgx.Tx, w Walk, p Page, bound ...any) (List[[]string], error) {
+func FetchWalked(ctx context.Context, s *Snapshot, w Walk, p Page, bound ...any) (List[[]string], error) {
 	var page List[[]string]
 	limit, err := p.Size()
 	if err != nil {
@@ -330,7 +357,7 @@ func FetchWalked(ctx context.Context, tx pgx.Tx, w Walk, p Page, bound ...any) (
 		w.from, w.back = at.Keys, at.Back
 	}
 	w.Most = limit + 1
-	_, page.Cut, err = w.Run(ctx, tx)
+	_, page.Cut, err = w.Run(ctx, s)
 	if err != nil {
 		return page, err
 	}

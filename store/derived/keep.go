@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -42,9 +43,19 @@ func KeepUp(ctx context.Context, c db.Beginner) error {
 
 // Complete reports whether something was derived from each text, so that the
 // indexes hold all of them.
-func Complete(ctx context.Context, c db.Conn) (complete bool, err error) {
-	err = c.QueryRow(ctx, "SELECT NOT EXISTS (SELECT FROM text_backfill)").Scan(&complete)
-	return complete, err
+// It returns the latest date of all messages too; the zero time if it is not known.
+func Complete(ctx context.Context, s *db.Snapshot) (complete bool, latest time.Time, err error) {
+	var date *time.Time
+	batch := &pgx.Batch{}
+	batch.Queue(`SELECT NOT EXISTS (SELECT FROM text_backfill),
+		(SELECT nullif(max(created_date), '-infinity') FROM messages)`).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&complete, &date)
+	})
+	err = s.SendBatch(ctx, batch).Close()
+	if date != nil {
+		latest = *date
+	}
+	return complete, latest, err
 }
 
 // Backfill derives from the texts of before a migration, in short transactions: it may

@@ -26,18 +26,26 @@ type New struct {
 	Text              string
 }
 
-// Terms returns the terms of the text of a message and of its language. It uses the memory
-// of dst, as search.Terms does.
-func Terms(text string, lang *string, dst []int32) []int32 {
+// Terms returns the terms of the text of a message, of its language and of its day, if
+// these are known. It uses the memory of dst, as search.Terms does.
+func Terms(text string, lang *string, created *time.Time, dst []int32) []int32 {
 	dst = search.Terms(text, dst)
-	if lang == nil {
-		return dst
+	if lang != nil {
+		dst = with(dst, search.LanguageTerm(*lang))
 	}
-	term := search.LanguageTerm(*lang)
-	if at, found := slices.BinarySearch(dst, term); !found {
-		dst = slices.Insert(dst, at, term)
+	if created != nil {
+		dst = with(dst, search.DayTerm(*created))
 	}
 	return dst
+}
+
+// with returns sorted terms with one more.
+func with(terms []int32, term int32) []int32 {
+	at, found := slices.BinarySearch(terms, term)
+	if found {
+		return terms
+	}
+	return slices.Insert(terms, at, term)
 }
 
 // Deriver derives from the new messages of an import in a goroutine, while the
@@ -57,7 +65,7 @@ func (d *Deriver) Start(messages []New) {
 		d.terms.Reset()
 		for i := range messages {
 			m := &messages[i]
-			d.memory = Terms(m.Text, m.Lang, d.memory)
+			d.memory = Terms(m.Text, m.Lang, m.CreatedDate, d.memory)
 			d.sketches.Row(3)
 			d.sketches.UUID(m.TreeID)
 			d.sketches.UUID(m.MessageID)
@@ -111,7 +119,7 @@ func Insert(
 	bands, terms := make([]string, len(texts)), make([]string, len(texts))
 	var memory []int32
 	for i, text := range texts {
-		memory = Terms(text, langs[i], memory)
+		memory = Terms(text, langs[i], dates[i], memory)
 		bands[i], terms[i] = ArrayOf(likeness.Sketch(text)), ArrayOf(memory)
 	}
 	return insertNew, []any{db.IDArray(trees), db.IDArray(messages), dates, bands, terms}
@@ -129,7 +137,7 @@ func ArrayOf(numbers []int32) string {
 	return string(append(text, '}'))
 }
 
-// Refresh derives anew from messages whose text or language has changed. It takes a query
+// Refresh derives anew from messages whose text, language or date has changed. It takes a query
 // for the tree_id and message_id of the messages, whose trees must be locked.
 func Refresh(ctx context.Context, c db.Conn, messages string, args ...any) error {
 	found, err := read(ctx, c, `SELECT m.tree_id, m.message_id, nullif(m.created_date, '-infinity'), m.lang, m.text
@@ -154,16 +162,12 @@ func RefreshEdited(ctx context.Context, c db.Conn, action int64) error {
 	return queueEdited(ctx, c, action)
 }
 
-// Redate brings the dates beside the terms up to those of messages that have changed. It
-// takes a query as Refresh does.
-func Redate(ctx context.Context, c db.Conn, messages string, args ...any) error {
-	_, err := c.Exec(ctx, `UPDATE message_terms w SET created_date = m.created_date FROM messages m
-		WHERE (m.tree_id, m.message_id) IN (`+messages+`) AND w.tree_id = m.tree_id AND w.message_id = m.message_id
-			AND w.created_date <> m.created_date`, args...)
-	if err != nil {
-		return fmt.Errorf("date the terms of texts: %w", err)
-	}
-	return nil
+// RefreshDated is Refresh for those of the messages whose date is not that beside their
+// terms.
+func RefreshDated(ctx context.Context, c db.Conn, messages string, args ...any) error {
+	return Refresh(ctx, c, `SELECT d.tree_id, d.message_id FROM messages d JOIN message_terms w
+			ON w.tree_id = d.tree_id AND w.message_id = d.message_id AND w.created_date <> d.created_date
+		WHERE (d.tree_id, d.message_id) IN (`+messages+")", args...)
 }
 
 func read(ctx context.Context, c db.Conn, sql string, args ...any) ([]New, error) {

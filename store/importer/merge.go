@@ -189,7 +189,7 @@ func (w *batchWrite) mergeMessages(ctx context.Context, tx pgx.Tx, trees []uuid.
 	if len(written) == 0 {
 		return nil
 	}
-	if err := derived.Redate(ctx, tx, "SELECT tree_id, message_id FROM import_messages WHERE message_id = ANY ($1)",
+	if err := derived.RefreshDated(ctx, tx, "SELECT tree_id, message_id FROM import_messages WHERE message_id = ANY ($1)",
 		db.IDArray(slices.Collect(maps.Keys(written)))); err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"treewarden/corpus/search"
@@ -256,7 +255,7 @@ func Items(
 		return found, err
 	}
 	if len(line.Groups) > 0 {
-		err = s.In(ctx, func(tx pgx.Tx) (err error) {
+		err = s.In(ctx, func(tx *db.Snapshot) (err error) {
 			found, err = searchItems(ctx, tx, s, list, f, line)
 			return err
 		})
@@ -267,12 +266,11 @@ func Items(
 		return found, err
 	}
 	if f.CutAfter > 0 && (f.State != "" || f.Lang != "") {
-		err = pgx.BeginTxFunc(ctx, c, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly},
-			func(tx pgx.Tx) (err error) {
-				found, err = siftItems(ctx, tx, list, f, q.Columns)
-				return err
-			})
-		return found, db.Translate(err)
+		err = db.Read(ctx, c, func(tx *db.Snapshot) (err error) {
+			found, err = siftItems(ctx, tx, list, f, q.Columns)
+			return err
+		})
+		return found, err
 	}
 	rows, next, prev, err := db.Fetch[itemRow](ctx, c, q, inOrder, f.Page)
 	return db.List[Item]{Items: itemsOf(rows), Next: next, Prev: prev}, err

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"treewarden/corpus/search"
 	"treewarden/store/db"
@@ -14,7 +13,7 @@ import (
 // searchItems returns one page of the items in whose texts or notes the words of a line
 // are. The index of terms does not help: it does not know the notes.
 func searchItems(
-	ctx context.Context, tx pgx.Tx, s messages.Searcher, list uuid.UUID, f ItemFilter, line search.Query,
+	ctx context.Context, tx *db.Snapshot, s messages.Searcher, list uuid.UUID, f ItemFilter, line search.Query,
 ) (found db.List[Item], err error) {
 	q, err := f.query(list)
 	if err != nil {
@@ -55,7 +54,7 @@ const cutNote = "Not all items were looked at, because the list is long: go on w
 // as it would have to change with each message that is on a list. So it looks at the items
 // in their order until the page is full or the time is over.
 func siftItems(
-	ctx context.Context, tx pgx.Tx, list uuid.UUID, f ItemFilter, columns string,
+	ctx context.Context, tx *db.Snapshot, list uuid.UUID, f ItemFilter, columns string,
 ) (found db.List[Item], err error) {
 	q := db.Query{Columns: "ARRAY[coalesce(m.lang, '')]", From: itemTables}
 	if f.State != "" {
@@ -85,7 +84,7 @@ func siftItems(
 
 // read returns the items of a page of their keys.
 func read(
-	ctx context.Context, tx pgx.Tx, list uuid.UUID, columns string, page db.List[[]string],
+	ctx context.Context, tx *db.Snapshot, list uuid.UUID, columns string, page db.List[[]string],
 ) (db.List[Item], error) {
 	found := db.List[Item]{Items: []Item{}, Next: page.Next, Prev: page.Prev, Cut: page.Cut}
 	if len(page.Items) == 0 {

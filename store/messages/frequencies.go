@@ -6,7 +6,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
+	"github.com/google/uuid"
+
+	"treewarden/corpus/search"
+	"treewarden/store/db"
+	"treewarden/store/derived"
 )
 
 // Frequencies keeps how common each term is in the texts, as PostgreSQL's statistics say.
@@ -28,7 +32,7 @@ type frequencies struct {
 }
 
 // read returns the frequencies, from the database if they are old.
-func (f *Frequencies) read(ctx context.Context, tx pgx.Tx) (frequencies, error) {
+func (f *Frequencies) read(ctx context.Context, c db.Conn) (frequencies, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if time.Since(f.at) < frequenciesFor {
@@ -38,7 +42,7 @@ func (f *Frequencies) read(ctx context.Context, tx pgx.Tx) (frequencies, error) 
 	var shares []float64
 	next := frequencies{of: map[int32]float64{}}
 	// After the shares of the terms stand the lowest one, the highest and that of nulls.
-	err := tx.QueryRow(ctx, `SELECT c.reltuples, coalesce(s.most_common_elems::text::integer[], '{}'),
+	err := c.QueryRow(ctx, `SELECT c.reltuples, coalesce(s.most_common_elems::text::integer[], '{}'),
 			coalesce(s.most_common_elem_freqs::float8[], '{}')
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = 'terms'
@@ -54,6 +58,44 @@ func (f *Frequencies) read(ctx context.Context, tx pgx.Tx) (frequencies, error) 
 	}
 	f.last, f.at = next, time.Now()
 	return next, nil
+}
+
+// A line whose words fewer than fewTexts texts have is looked up in one go, and so is one of
+// which the newest mostDays days have too few.
+const (
+	fewTexts = 500
+	mostDays = 366
+)
+
+// periods returns the periods in which a walk from a time back looks for what a line needs:
+// the first is expected to have so many texts with it, the next ones have four times as
+// many each, and the last one, which is not returned, has the rest. Nil is one go.
+func (f frequencies) periods(share float64, from time.Time, want float64) (all []db.Period) {
+	expected := share * f.texts
+	if expected < fewTexts || from.Year() < 1 {
+		return nil
+	}
+	var terms []int32
+	found, done := 0.0, 0.0
+	day := from.UTC().Truncate(24 * time.Hour)
+	for range mostDays {
+		term := search.DayTerm(day)
+		terms = append(terms, term)
+		found += f.of[term] * expected
+		if found >= want {
+			if done += found; done > expected/2 {
+				break
+			}
+			of := terms
+			all = append(all, db.Period{
+				To:    []string{day.Format(time.RFC3339), uuid.Nil.String()},
+				Where: func(q *db.Query) { q.Where("w.terms && ?::text::integer[]", derived.ArrayOf(of)) },
+			})
+			terms, found, want = nil, 0, 4*want
+		}
+		day = day.AddDate(0, 0, -1)
+	}
+	return all
 }
 
 // share returns the share of texts that have what a line needs, if terms are in texts

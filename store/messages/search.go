@@ -32,14 +32,8 @@ type Searcher struct {
 }
 
 // In runs a search in one snapshot.
-func (s Searcher) In(ctx context.Context, do func(tx pgx.Tx) error) error {
-	c, err := db.Acquire(ctx, s.Pool)
-	if err != nil {
-		return db.Translate(err)
-	}
-	defer c.Release()
-	return db.Translate(pgx.BeginTxFunc(ctx, c,
-		pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, do))
+func (s Searcher) In(ctx context.Context, do func(tx *db.Snapshot) error) error {
+	return db.Read(ctx, s.Pool, do)
 }
 
 // prepared is a filter whose line was read.
@@ -60,7 +54,7 @@ func (f Filter) prepare(ctx context.Context, c db.Conn) (prepared, error) {
 
 // walk returns the walk over the messages that a filter finds, in an order, that ends
 // after a number of them.
-func (p prepared) walk(ctx context.Context, tx pgx.Tx, s Searcher, o db.Order, most int) (db.Walk, error) {
+func (p prepared) walk(ctx context.Context, tx *db.Snapshot, s Searcher, o db.Order, most int) (db.Walk, error) {
 	w := db.Walk{
 		Candidates: db.Query{Columns: "ARRAY[" + SearchedSQL("m.text") + "]", From: "messages m"},
 		All:        db.Query{From: "messages m"}, Order: o, Most: most, Limit: s.Limit,
@@ -96,7 +90,7 @@ const firstTime = 500 * time.Millisecond
 
 // narrow makes a walk over messages m use the index of the terms that the line needs, if it
 // needs any and all texts have their terms.
-func (p prepared) narrow(ctx context.Context, tx pgx.Tx, s Searcher, w *db.Walk) error {
+func (p prepared) narrow(ctx context.Context, tx *db.Snapshot, s Searcher, w *db.Walk) error {
 	needs := p.line.Needs()
 	if len(needs) == 0 {
 		return nil
@@ -104,7 +98,8 @@ func (p prepared) narrow(ctx context.Context, tx pgx.Tx, s Searcher, w *db.Walk)
 	for _, lang := range p.langs() {
 		needs = append(needs, [][]int32{{search.LanguageTerm(lang)}})
 	}
-	if complete, err := derived.Complete(ctx, tx); err != nil || !complete {
+	complete, latest, err := derived.Complete(ctx, tx)
+	if err != nil || !complete {
 		return err
 	}
 	w.Narrow = &db.Narrow{
@@ -128,15 +123,54 @@ func (p prepared) narrow(ctx context.Context, tx pgx.Tx, s Searcher, w *db.Walk)
 	if common.inOrder(needs, w.Most) {
 		w.Narrow.First = firstTime
 	}
-	if !p.onlyWords() {
+	share := common.share(needs)
+	want := float64(4 * w.Most)
+	if p.onlyWords() {
+		w.Narrow.Step = max(2*w.Most, leastFirst)
+	} else {
 		// The words of a phrase are together more often than by chance.
-		w.Narrow.Step = int(min(4*common.share(needs)*common.texts, mostFirst))
+		want = max(want, min(4*share*common.texts, mostFirst))
+		w.Narrow.Step = int(max(want, 4*leastFirst))
+	}
+	if w.Order.Name == newest.Name {
+		w.Narrow.Periods = func(from []string) []db.Period { return common.periods(share, p.latest(from, latest), want) }
 	}
 	return nil
 }
 
-// mostFirst is the most rows of the index that a search looks at first.
-const mostFirst = 2000
+// keyTime is how PostgreSQL writes a time in the keys of newest and oldest: all connections
+// are in UTC.
+const keyTime = "2006-01-02 15:04:05.999999Z07"
+
+// latest returns a time after which a walk from a place finds no message, given the latest
+// date of all; the zero time if it is not known.
+func (p prepared) latest(from []string, latest time.Time) time.Time {
+	if from != nil {
+		at, err := time.Parse(keyTime, from[0])
+		if err != nil { // such as -infinity
+			return time.Time{}
+		}
+		latest = earlier(latest, at)
+	}
+	if p.Until != nil {
+		latest = earlier(latest, *p.Until)
+	}
+	return latest
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// leastFirst and mostFirst are the fewest and the most rows of the index that a search looks
+// at first.
+const (
+	leastFirst = 25
+	mostFirst  = 2000
+)
 
 // langs returns the languages that the filter asks for: a message must be in all of them.
 func (p prepared) langs() []string {
@@ -183,7 +217,7 @@ func needTerms(q *db.Query, needs [][][]int32) {
 }
 
 // page reads one page of a search.
-func (p prepared) page(ctx context.Context, tx pgx.Tx, s Searcher, o db.Order) (db.List[Message], error) {
+func (p prepared) page(ctx context.Context, tx *db.Snapshot, s Searcher, o db.Order) (db.List[Message], error) {
 	size, err := p.Page.Size()
 	if err != nil {
 		return db.List[Message]{}, err
@@ -261,7 +295,7 @@ func All(ctx context.Context, c db.Conn, s Searcher, f Filter) (list db.List[Mes
 		return list, err
 	}
 	if len(p.line.Groups) > 0 {
-		err = s.In(ctx, func(tx pgx.Tx) (err error) {
+		err = s.In(ctx, func(tx *db.Snapshot) (err error) {
 			list, err = p.page(ctx, tx, s, o)
 			return err
 		})
@@ -311,7 +345,7 @@ func CountSome(ctx context.Context, c db.Conn, s Searcher, f Filter, most int) (
 	if err != nil {
 		return 0, false, err
 	}
-	err = s.In(ctx, func(tx pgx.Tx) error {
+	err = s.In(ctx, func(tx *db.Snapshot) error {
 		w, err := p.walk(ctx, tx, s, newest, most)
 		if err != nil {
 			return err
@@ -366,7 +400,7 @@ func IDs(ctx context.Context, c db.Conn, s Searcher, f Filter, most int) ([]uuid
 
 // ids returns the ids of all messages that a search finds, up to a number.
 func (p prepared) ids(ctx context.Context, s Searcher, most int) (ids []uuid.UUID, err error) {
-	err = s.In(ctx, func(tx pgx.Tx) error {
+	err = s.In(ctx, func(tx *db.Snapshot) error {
 		w, err := p.walk(ctx, tx, s, newest, most)
 		if err != nil {
 			return err

@@ -6,7 +6,6 @@ import (
 	"context"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"treewarden/corpus/search"
 	"treewarden/store/db"
@@ -47,7 +46,7 @@ func Fetch[R db.Row](
 	if f.Line.All() {
 		return db.Fetch[R](ctx, c, q, o, p)
 	}
-	err = s.In(ctx, func(tx pgx.Tx) error {
+	err = s.In(ctx, func(tx *db.Snapshot) error {
 		ids, others, err := f.find(ctx, tx)
 		if err != nil {
 			return err
