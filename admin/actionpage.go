@@ -150,7 +150,8 @@ func (s *Server) showTouched(c *fiber.Ctx, p *actionPage, d audit.Detail) error 
 	return nil
 }
 
-func showMessage(person store.Person, id uuid.UUID, found map[uuid.UUID]store.Message, author *uuid.UUID) touchedMessage {
+func showMessage(person store.Person, id uuid.UUID, found map[uuid.UUID]store.Message,
+	author *uuid.UUID) touchedMessage {
 	m, known := found[id]
 	t := touchedMessage{ID: id, Known: known}
 	if !known {

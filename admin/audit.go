@@ -246,7 +246,8 @@ func (s *Server) staffChoices(c *fiber.Ctx, asked string, chosen *uuid.UUID) ([]
 		if a.IsKey {
 			choice.Text += " (API key)"
 		}
-		if !found && (chosen != nil && *chosen == a.UserID || chosen == nil && strings.EqualFold(a.DisplayName, strings.TrimSpace(asked))) {
+		if !found && (chosen != nil && *chosen == a.UserID ||
+			chosen == nil && strings.EqualFold(a.DisplayName, strings.TrimSpace(asked))) {
 			choice.Chosen, found = true, true
 		}
 		choices = append(choices, choice)

@@ -232,7 +232,8 @@ func TestHome(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := c.get("/").want(200)
-	for _, want := range []string{"Queue: 1 case", "Nonsense!", "Rude <script>", "Grace", "Banned Mallory", "ends in 1 day"} {
+	for _, want := range []string{"Queue: 1 case", "Nonsense!", "Rude <script>", "Grace", "Banned Mallory",
+		"ends in 1 day"} {
 		if !strings.Contains(page.text("main"), want) {
 			t.Errorf("the page lacks %q: %s", want, page.text("main"))
 		}
@@ -306,9 +307,9 @@ func TestOthersActions(t *testing.T) {
 			}
 		}
 	}
-	if a := moderator.get(apiPrefix + "/audit?target=" + made.UserID.String()).want(http.StatusOK); strings.Contains(a.body,
-		"create_staff") {
-		t.Errorf("the list shows how an account came to be: %s", a.body)
+	list := moderator.get(apiPrefix + "/audit?target=" + made.UserID.String()).want(http.StatusOK)
+	if strings.Contains(list.body, "create_staff") {
+		t.Errorf("the list shows how an account came to be: %s", list.body)
 	}
 	// The links of the pages that they look at lead on.
 	for _, path := range []string{"/messages/" + message.String(), "/users/" + troll.String() + "?tab=actions"} {

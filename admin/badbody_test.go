@@ -378,7 +378,8 @@ func (w *world) restoreAccess() {
 	storetest.Exec(w.t, w.store, "UPDATE api_keys SET revoked_at = NULL WHERE user_id = $1", w.key)
 	w.restoreSearch()
 	// Few exports and runs may wait.
-	storetest.Exec(w.t, w.store, "UPDATE jobs SET state = 'cancelled' WHERE kind IN ('export', 'classify') AND state = 'queued'")
+	storetest.Exec(w.t, w.store,
+		"UPDATE jobs SET state = 'cancelled' WHERE kind IN ('export', 'classify') AND state = 'queued'")
 }
 
 // restoreSearch makes the saved search that a request may have deleted.
@@ -505,8 +506,8 @@ var badBodies = map[string]int{
 // bad lines (see TestBadIngest), and to cancel a job needs no member.
 func anyBody(r route, body string) bool {
 	return r.Path == ingestPath ||
-		slices.Contains([]string{"/jobs/:id/cancel", exportsPath, "/staff/:id/invite", "/queue/:id/claim", "/queue/:id/release",
-			"/queue/:id/skip", "/classifiers/:id/retry"}, r.Path) &&
+		slices.Contains([]string{"/jobs/:id/cancel", exportsPath, "/staff/:id/invite", "/queue/:id/claim",
+			"/queue/:id/release", "/queue/:id/skip", "/classifiers/:id/retry"}, r.Path) &&
 			slices.Contains([]string{"", "{}"}, strings.TrimSpace(body))
 }
 
@@ -576,7 +577,8 @@ func TestBadForms(t *testing.T) {
 		{"application/x-www-form-urlencoded", "until=0001-01-01T00:00:00%2B14:00&for=date&reason=for+the+test"},
 		{"application/json", `{"reason": "for the test"}`}, {"text/plain", "reason=x"}, {"", "reason=x"},
 		{"nonsense", "\x00\xff"}, {"application/x-www-form-urlencoded; charset=utf-16", "r\x00e\x00"},
-		{boundary, "--b\r\nContent-Disposition: form-data; name=\"reason\"; filename=\"../../x\"\r\n\r\nfor the test\r\n--b--\r\n"},
+		{boundary, "--b\r\nContent-Disposition: form-data; name=\"reason\"; filename=\"../../x\"\r\n\r\n" +
+			"for the test\r\n--b--\r\n"},
 		{boundary, "--b\r\nContent-Disposition: form-data; name=\"reason\"\r\n\r\n\xff\x00\r\n--b--\r\n"},
 	}
 	for address, r := range w.addresses(post) {

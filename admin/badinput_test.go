@@ -132,12 +132,14 @@ func newWorld(t *testing.T) *world {
 		storetest.Exec(t, s, `INSERT INTO samples (sample_id, question, strata, seed, population, size, created_date)
 			VALUES ($1, 'remove', '', 1, 2, 2, now())`, w.sample)
 	}
-	storetest.Exec(t, s, `INSERT INTO sample_items (sample_id, message_id, place, lang, kind, reason, action_id, decided_at,
-		first) VALUES ($1, $2, 1, 'en', 'delete', '', 1, now(), true), ($1, $3, 2, 'en', 'delete', '', 1, now(), true)`,
+	storetest.Exec(t, s, `INSERT INTO sample_items (sample_id, message_id, place, lang, kind, reason, action_id,
+		decided_at, first) VALUES ($1, $2, 1, 'en', 'delete', '', 1, now(), true),
+		($1, $3, 2, 'en', 'delete', '', 1, now(), true)`,
 		w.sample, w.reply, "0c5d7f7e-52a3-4f4b-9d61-8a6a4cf0a001")
 	// Two disputes of people who are not here, so that anybody may settle them.
 	storetest.Exec(t, s, `INSERT INTO sample_items (sample_id, message_id, place, lang, kind, reason, action_id,
-		decided_at, first, second) VALUES ($1, $2, 3, '', '', '', 0, now(), true, false), ($1, $3, 4, '', '', '', 0, now(), true, false)`,
+		decided_at, first, second) VALUES ($1, $2, 3, '', '', '', 0, now(), true, false),
+		($1, $3, 4, '', '', '', 0, now(), true, false)`,
 		w.sample, disputedItem, uuid.New())
 	storetest.Exec(t, s, `INSERT INTO wave_messages (tree_id, message_id, wave_id, user_id, lang, at, likeness)
 		SELECT tree_id, message_id, tree_id, user_id, lang, created_date, 0.9 FROM messages`)
@@ -282,7 +284,8 @@ func sound(t *testing.T, name string, a answer) {
 			t.Errorf("%s: broken CSV: %v", name, err)
 		}
 	case strings.HasPrefix(kind, "text/css"), strings.HasPrefix(kind, "text/plain"):
-	case (kind == "application/octet-stream" || kind == markdown) && strings.HasPrefix(a.header.Get("Content-Disposition"), "attachment"):
+	case (kind == "application/octet-stream" || kind == markdown) &&
+		strings.HasPrefix(a.header.Get("Content-Disposition"), "attachment"):
 	default:
 		t.Errorf("%s: %d of the type %q", name, a.status, kind)
 	}

@@ -122,7 +122,8 @@ func TestBulkAPI(t *testing.T) {
 func wantDeleted(t *testing.T, s *store.Store, want int) {
 	t.Helper()
 	var n int
-	if err := storetest.DB(t, s).QueryRow(t.Context(), "SELECT count(*) FROM messages WHERE deleted").Scan(&n); err != nil {
+	deleted := storetest.DB(t, s).QueryRow(t.Context(), "SELECT count(*) FROM messages WHERE deleted")
+	if err := deleted.Scan(&n); err != nil {
 		t.Fatal(err)
 	}
 	if n != want {
@@ -161,7 +162,8 @@ func TestBulkPage(t *testing.T) {
 		ids = append(ids, storetest.Tree(t, s, storetest.Node{Author: troll, Text: fmt.Sprint("buy <b>now</b> ", i)})[0])
 	}
 	own := storetest.Tree(t, s, storetest.Node{Author: c.self(), Text: "do not buy now"})[0]
-	if none := staff(t, server, policy.DataLead).get("/messages").want(200); none.page().Find("#bulk, [name=id]").Length() != 0 {
+	lead := staff(t, server, policy.DataLead)
+	if lead.get("/messages").want(200).page().Find("#bulk, [name=id]").Length() != 0 {
 		t.Error("a data lead is shown the form")
 	}
 	search := c.get("/messages?q=buy+now").want(200)
@@ -196,7 +198,8 @@ func TestBulkPage(t *testing.T) {
 	if v, _ := refused.page().Find("#bulk-reason").Attr("value"); v != "x" || refused.text(".error") == "" {
 		t.Errorf("a short reason: %s", refused.text("main"))
 	}
-	if _, err := s.Act(t.Context(), store.CommandLine, store.Act{Kind: "delete", Target: ids[1], Reason: "meanwhile"}); err != nil {
+	if _, err := s.Act(t.Context(), store.CommandLine,
+		store.Act{Kind: "delete", Target: ids[1], Reason: "meanwhile"}); err != nil {
 		t.Fatal(err)
 	}
 	confirm.Set("reason", "a wave of spam")
@@ -211,7 +214,8 @@ func TestBulkPage(t *testing.T) {
 	to := c.post("/bulk", confirm).want(303).header.Get("Location")
 	wantDeleted(t, s, 2)
 	done := c.get(to).want(200)
-	if !strings.HasPrefix(to, "/messages?") || !strings.Contains(to, "q=buy+now") || !strings.Contains(done.text(".toast"), "Acted in bulk: delete 1 message") {
+	if !strings.HasPrefix(to, "/messages?") || !strings.Contains(to, "q=buy+now") ||
+		!strings.Contains(done.text(".toast"), "Acted in bulk: delete 1 message") {
 		t.Errorf("it leads to %s: %s", to, done.text(".toast"))
 	}
 	if again := c.post("/bulk", confirm).want(303); again.header.Get("Location") != to {
@@ -237,7 +241,8 @@ func TestBulkPageOnAll(t *testing.T) {
 	server := newServer(t, s)
 	moderator, admin := staff(t, server, policy.Moderator), staff(t, server, policy.Admin)
 	author := storetest.User(t, s, "Trollo")
-	tree := storetest.Tree(t, s, storetest.Node{Author: author, Replies: slices.Repeat([]storetest.Node{{Author: author}}, 501)})
+	tree := storetest.Tree(t, s,
+		storetest.Node{Author: author, Replies: slices.Repeat([]storetest.Node{{Author: author}}, 501)})
 	search := "/messages?tree=" + tree[0].String()
 	if all := moderator.get("/messages").want(200); all.page().Find("#bulk [value=all]").Length() != 0 {
 		t.Error("without a filter, all messages are one click away")

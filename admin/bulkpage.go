@@ -278,8 +278,8 @@ func (s *Server) bulkPreview(
 	c *fiber.Ctx, status int, body actBody, what bulkBody, params store.BulkParams, wrong store.Invalid,
 ) error {
 	ctx, actor := c.UserContext(), s.actor(c)
-	p := bulkPage{Body: body, What: what, Words: bulkTexts[what.Kind], Wrong: wrong, Changed: status == fiber.StatusConflict,
-		Back: localPath(body.Return, "/messages")}
+	p := bulkPage{Body: body, What: what, Words: bulkTexts[what.Kind], Wrong: wrong,
+		Changed: status == fiber.StatusConflict, Back: localPath(body.Return, "/messages")}
 	p.Layout = s.layout(c, p.Words.Title)
 	p.Toast = nil
 	p.Body.Key = rand.Text()

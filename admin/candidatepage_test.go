@@ -28,7 +28,8 @@ func TestCandidatePages(t *testing.T) {
 	rule := url.Values{"words": {"idiot\r\nmoron\r\n"}, "lang": {"en"}, "key": {"k2"}}
 	rule.Set("preview", "true")
 	preview := c.post(c.list+"/rule", rule).want(200)
-	if preview.text(".rule-preview h2") != "The rule finds 3 new candidates" || preview.text("#r-words") != "idiot moron" ||
+	if preview.text(".rule-preview h2") != "The rule finds 3 new candidates" ||
+		preview.text("#r-words") != "idiot moron" ||
 		!strings.Contains(preview.text("form.rule-form"), "Add 3 candidates") {
 		t.Errorf("the preview: %s; %s", preview.text(".rule-preview"), preview.text("form.rule-form"))
 	}

@@ -92,7 +92,8 @@ func TestReadsGoOnUnderAFloodOfWriters(t *testing.T) {
 	for _, a := range answers {
 		// On a slow machine the time of a request may end before its turn comes.
 		code := a.field("error", "code")
-		if a.status != http.StatusServiceUnavailable || code != "busy" && code != "too_slow" || a.header.Get("Retry-After") == "" {
+		if a.status != http.StatusServiceUnavailable || code != "busy" && code != "too_slow" ||
+			a.header.Get("Retry-After") == "" {
 			t.Errorf("a writer is told %d, Retry-After %q: %.300s", a.status, a.header.Get("Retry-After"), a.body)
 		}
 	}

@@ -139,8 +139,8 @@ var outcomes = []struct {
 
 // outcomeSaid are the outcomes in the log and on pages.
 var outcomeSaid = map[string]string{
-	cases.Dismiss: "dismissed", cases.Delete: "message deleted", cases.Reject: "marked as spam", cases.Halt: "tree stopped",
-	cases.Ban: "author banned",
+	cases.Dismiss: "dismissed", cases.Delete: "message deleted", cases.Reject: "marked as spam",
+	cases.Halt: "tree stopped", cases.Ban: "author banned",
 }
 
 var goneSaid = map[string]string{
@@ -285,7 +285,8 @@ func (s *Server) casePanel(c *fiber.Ctx, q queueQuery, id int64, sent decision) 
 }
 
 // usualReasons stand first, so that each keeps its key.
-var usualReasons = []string{"Spam", "Insults or threats", "Wrong language", "Nothing wrong", "Sexual content", "Personal data"}
+var usualReasons = []string{"Spam", "Insults or threats", "Wrong language", "Nothing wrong", "Sexual content",
+	"Personal data"}
 
 // ownReasons is the number of a person's own reasons beside the usual ones.
 const ownReasons = 3
@@ -330,9 +331,9 @@ func (p *casePanel) reporters() {
 		}
 		record := p.Reporting[user]
 		at[user] = len(p.Reporters)
-		p.Reporters = append(p.Reporters, reporterLine{Name: named(name, user), User: "/users/" + user.String(), Reason: reason,
-			At: when, Flag: flag, Upheld: record.Upheld, Decided: record.Upheld + record.Dismissed, Trust: record.Trust,
-			Banned: record.Banned, Author: p.UserID != nil && *p.UserID == user})
+		p.Reporters = append(p.Reporters, reporterLine{Name: named(name, user), User: "/users/" + user.String(),
+			Reason: reason, At: when, Flag: flag, Upheld: record.Upheld, Decided: record.Upheld + record.Dismissed,
+			Trust: record.Trust, Banned: record.Banned, Author: p.UserID != nil && *p.UserID == user})
 	}
 	for _, r := range p.Reports {
 		add(r.UserID, r.Name, r.Reason, r.At, false)
@@ -381,7 +382,8 @@ func (s *Server) otherCases(c *fiber.Ctx, p *casePanel) error {
 			Excerpt: markup.Excerpt(m.Text, evidenceExcerpt), Warnings: hiddenFrom(p.Person, m), Unseen: p.Unseen[other.ID]})
 	}
 	for _, former := range p.CaseDetail.Former {
-		p.Former = append(p.Former, caseLine{Case: former, Link: casePath(former.ID), Said: outcomeSaid[orEmpty(former.Outcome)]})
+		p.Former = append(p.Former,
+			caseLine{Case: former, Link: casePath(former.ID), Said: outcomeSaid[orEmpty(former.Outcome)]})
 	}
 	return nil
 }

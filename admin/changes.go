@@ -97,7 +97,8 @@ var changeNames = map[string]string{
 var partNames = map[string]string{
 	"since": "since", "until": "until", "reason": "reason", "by": "by", "action": "action", "deleted": "deleted",
 	"at": "time", "root": "deleted with", "by_staff": "by staff", "text": "text", "edited": "edited", "result": "result",
-	"state": "state", "active": "active", "halted_state": "state before the stop", "halted_active": "active before the stop",
+	"state": "state", "active": "active",
+	"halted_state": "state before the stop", "halted_active": "active before the stop",
 	"case": "number", "status": "status", "outcome": "outcome", "reports": "reports", "red_flags": "red flags by",
 	"imported_flags": "red flags from files",
 }

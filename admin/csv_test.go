@@ -17,7 +17,8 @@ import (
 func csvRows(t *testing.T, a answer) [][]string {
 	t.Helper()
 	text, marked := strings.CutPrefix(a.want(200).body, spreadsheet.ByteOrderMark)
-	if !marked || strings.Count(text, "\n") != strings.Count(text, "\r\n") || strings.Contains(text, spreadsheet.ByteOrderMark) {
+	if !marked || strings.Count(text, "\n") != strings.Count(text, "\r\n") ||
+		strings.Contains(text, spreadsheet.ByteOrderMark) {
 		t.Errorf("the file has no byte order mark, more than one, or other ends of lines: %.80q", a.body)
 	}
 	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()

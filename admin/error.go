@@ -96,12 +96,12 @@ func (s *Server) describe(err error) failure {
 		return failure{Status: 403, Code: "forbidden", Title: "You may not do this", Message: string(refusal)}
 	case errors.As(err, &conflict):
 		return failure{Status: 409, Code: "conflict", Title: "This cannot be done now", Message: conflict.Why,
-			Version: conflict.Version, Action: conflict.Action, Expected: conflict.Expected, Advice: "Nothing was done. Look at it as it is now, then " +
-				"decide again."}
+			Version: conflict.Version, Action: conflict.Action, Expected: conflict.Expected,
+			Advice: "Nothing was done. Look at it as it is now, then decide again."}
 	case errors.Is(err, exportjobs.ErrGone):
-		return failure{Status: 410, Code: "gone", Title: "The file is gone", Message: "The file of this export was removed. " +
-			keptText + ".",
-			Advice: "Its manifest is still there. Export again with the same filters."}
+		return failure{Status: 410, Code: "gone", Title: "The file is gone",
+			Message: "The file of this export was removed. " + keptText + ".",
+			Advice:  "Its manifest is still there. Export again with the same filters."}
 	case errors.As(err, &ahead):
 		return failure{Status: 409, Code: "conflict", Title: "There is no such event", Message: ahead.Error(),
 			Last: &ahead.Last}
@@ -173,8 +173,9 @@ func describeWeb(err *fiber.Error) failure {
 			Message: "This address does not take this kind of request."}
 	case fiber.StatusRequestEntityTooLarge:
 		return failure{Status: 413, Code: "too_large", Title: "Too much at once",
-			Message: fmt.Sprintf("A request may be %d kB long, an ingest or the ids for a list %d kB; this one is longer.", bodyLimit>>10,
-				ingestLimit>>10), Advice: "Send less at once."}
+			Message: fmt.Sprintf("A request may be %d kB long, an ingest or the ids for a list %d kB; this one is longer.",
+				bodyLimit>>10, ingestLimit>>10),
+			Advice: "Send less at once."}
 	case fiber.StatusUnsupportedMediaType:
 		return failure{Status: 415, Code: "encoded", Title: "That request is not valid",
 			Message: "The body of this request is compressed.", Advice: "Send it plain."}
@@ -230,8 +231,8 @@ func (p errorPage) api() any {
 		Last      *int64                 `json:"last,omitempty" description:"with 409: the id of the last event"`
 	}
 	f := p.Failure
-	b := errorBody{Code: f.Code, Message: f.Message, Fields: f.Fields, Places: f.Places, Version: f.Version, Action: f.Action,
-		Expected: f.Expected, Last: f.Last}
+	b := errorBody{Code: f.Code, Message: f.Message, Fields: f.Fields, Places: f.Places, Version: f.Version,
+		Action: f.Action, Expected: f.Expected, Last: f.Last}
 	if f.Status >= 500 {
 		b.RequestID = p.RequestID
 	}

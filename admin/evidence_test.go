@@ -31,7 +31,8 @@ func TestEvidenceIsText(t *testing.T) {
 	var m []uuid.UUID
 	for i := range 5 {
 		m = append(m, storetest.Tree(t, s, storetest.Node{Author: author,
-			Text: fmt.Sprint("message number ", i, strings.Repeat(" word", 30)), At: time.Now().Add(-time.Duration(i+1) * time.Hour)})[0])
+			Text: fmt.Sprint("message number ", i, strings.Repeat(" word", 30)),
+			At:   time.Now().Add(-time.Duration(i+1) * time.Hour)})[0])
 		storetest.React(t, s, m[i], judges[0], "red_flag", time.Now())
 	}
 	storetest.Report(t, s, m[0], judges[1], "He insults people", time.Now())
@@ -196,7 +197,8 @@ func TestMessageActsAndAuthor(t *testing.T) {
 	if user.Find(".figures, details.profile-form[open]").Length() != 0 {
 		t.Error("the tables or the form are open by themselves")
 	}
-	figures := moderator.get("/users/" + author.String() + attr(user.Find(".all-figures a"), "href")).want(http.StatusOK).page()
+	all := attr(user.Find(".all-figures a"), "href")
+	figures := moderator.get("/users/" + author.String() + all).want(http.StatusOK).page()
 	if text := figures.Find(".figures").Text(); !strings.Contains(text, "Reports given") ||
 		figures.Find(".figures table").Length() != 3 || attr(figures.Find(".all-figures a"), "aria-expanded") != "true" {
 		t.Errorf("all figures are %q", text)

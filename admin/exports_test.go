@@ -179,8 +179,8 @@ func TestExportIsAllowedToFew(t *testing.T) {
 	e.run()
 	moderator := staff(t, e.server, policy.Moderator)
 	page := strings.TrimPrefix(path, apiPrefix)
-	for _, address := range []string{path, path + "/file", path + "/manifest", path + "/card", apiPrefix + "/exports", page,
-		page + "/file", page + "/manifest", page + "/card", "/exports", "/exports/new"} {
+	for _, address := range []string{path, path + "/file", path + "/manifest", path + "/card", apiPrefix + "/exports",
+		page, page + "/file", page + "/manifest", page + "/card", "/exports", "/exports/new"} {
 		if a := moderator.get(address).want(403); !strings.Contains(a.body, "export.create") {
 			t.Errorf("%s is refused with %s", address, a.body)
 		}

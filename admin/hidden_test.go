@@ -25,7 +25,8 @@ func hideWorld(t *testing.T, w *world) (ids []uuid.UUID, last int64) {
 	t.Helper()
 	storetest.Exec(t, w.store, "INSERT INTO classifier_models (name, outputs) VALUES ('detoxify', '{toxicity}')")
 	storetest.Exec(t, w.store, `INSERT INTO classifier_outputs (tree_id, message_id, model_id, toxicity, scores)
-		SELECT tree_id, message_id, (SELECT max(model_id) FROM classifier_models), 0.93, '{0.93}' FROM message_trees WHERE message_id <> $1`, w.reply)
+		SELECT tree_id, message_id, (SELECT max(model_id) FROM classifier_models), 0.93, '{0.93}'
+		FROM message_trees WHERE message_id <> $1`, w.reply)
 	for range contentWarningVotes {
 		storetest.Vote(t, w.store, w.reply, storetest.User(t, w.store, "Rater"), "hate_speech", 1, time.Now())
 	}
@@ -51,7 +52,8 @@ func hideWorld(t *testing.T, w *world) (ids []uuid.UUID, last int64) {
 	act(store.Act{Kind: "resume", Target: w.halted})
 	act(store.Act{Kind: "halt", Target: w.halted})
 	act(store.Act{Kind: "ban", Target: w.user, Params: store.BanParams{Messages: "delete"}})
-	storetest.Exec(t, w.store, "UPDATE jobs SET state = 'done', action_id = (SELECT id FROM actions WHERE seq = $1)", last-2)
+	storetest.Exec(t, w.store,
+		"UPDATE jobs SET state = 'done', action_id = (SELECT id FROM actions WHERE seq = $1)", last-2)
 	act(store.Act{Kind: "unban", Target: w.user, Params: store.UnbanParams{Messages: "restore"}})
 	return []uuid.UUID{w.prompt, w.reply, w.deleted, w.halted}, last
 }
@@ -64,7 +66,8 @@ func TestHiddenTextEverywhere(t *testing.T) {
 	messages, last := hideWorld(t, w)
 	addresses := []string{"/", "/audit", "/audit?actor=me", "/trees", "/messages", "/messages?deleted=include&has=report"}
 	for n := int64(1); n <= last; n++ {
-		addresses = append(addresses, fmt.Sprintf("/actions/%d", n), fmt.Sprintf("/actions/%d/undo", n), fmt.Sprintf("/?done=%d", n))
+		addresses = append(addresses, fmt.Sprintf("/actions/%d", n), fmt.Sprintf("/actions/%d/undo", n),
+			fmt.Sprintf("/?done=%d", n))
 		for _, target := range append(messages, w.user, w.banned, w.list) {
 			addresses = append(addresses, fmt.Sprintf("/actions/%d?target=%s", n, target),
 				fmt.Sprintf("/actions/%d/undo?target=%s", n, target))

@@ -78,7 +78,8 @@ func TestInsightsOfTheCollection(t *testing.T) {
 		"/insights/contributors?format=csv&figure=top&role=prompter&frame=day": "rank,user_id",
 	} {
 		file := c.get(address).want(200)
-		if _, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(file.body, spreadsheet.ByteOrderMark))).ReadAll(); err != nil ||
+		rows := strings.TrimPrefix(file.body, spreadsheet.ByteOrderMark)
+		if _, err := csv.NewReader(strings.NewReader(rows)).ReadAll(); err != nil ||
 			!strings.Contains(file.body, want) {
 			t.Errorf("%s: %v\n%s", address, err, file.body)
 		}

@@ -38,7 +38,8 @@ func newFigured(t *testing.T) figured {
 		return id
 	}
 	undone := decide(f.moderator, f.messages[0], "dismiss")
-	f.moderator.send("POST", fmt.Sprintf("/api/v1/actions/%v/undo", undone), map[string]any{"reason": "a mistake"}).want(200)
+	f.moderator.send("POST", fmt.Sprintf("/api/v1/actions/%v/undo", undone),
+		map[string]any{"reason": "a mistake"}).want(200)
 	decide(f.moderator, f.messages[2], "reject")
 	decide(f.moderator, f.messages[1], "delete")
 	decide(f.moderator2, f.german[0], "halt")
@@ -92,8 +93,8 @@ func TestInsightsOfTheQueue(t *testing.T) {
 	if len(q.Open) != 2 || q.Open[0].Cases != 1 || q.Open[1].Cases != 1 {
 		t.Errorf("open: %+v", q.Open)
 	}
-	for _, query := range []string{"?since=x", "?until=x", "?since=2999-01-01", "?moderator=nobody", "?step=year", "?figure=open", "?what=x",
-		"?since=2026-01-02&until=2026-01-01", "?lang=a&lang=b"} {
+	for _, query := range []string{"?since=x", "?until=x", "?since=2999-01-01", "?moderator=nobody", "?step=year",
+		"?figure=open", "?what=x", "?since=2026-01-02&until=2026-01-01", "?lang=a&lang=b"} {
 		f.moderator.get("/api/v1/insights/queue" + query).want(400)
 	}
 	for _, role := range []string{policy.DataLead, policy.Admin} {

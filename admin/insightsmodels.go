@@ -19,17 +19,19 @@ import (
 
 func init() {
 	describe("GET /insights/models", openapi.Method{
-		Summary: "How far an output of each classifier agrees with human labels or with decisions of staff: AUC, and " +
-			"precision and recall at the threshold of the current formula, also by language",
+		Summary: "How far an output of each classifier agrees with the reference, which is the mean human label " +
+			"toxicity or spam, or the decisions of staff: AUC, and precision and recall at the threshold of the " +
+			"current formula, also by language",
 		Query: modelsQuery{}, Answer: insights.ClassifierAgreement{},
 	})
 }
 
-// modelsQuery is the query of the agreement of classifiers.
+// modelsQuery is the query of the agreement of classifiers. The reference is the mean
+// human label toxicity, which it is by default, or spam, or the decisions of staff.
 type modelsQuery struct {
-	Reference string `form:"reference" validate:"omitempty,oneof=toxicity spam staff" description:"the mean human label toxicity or spam, or the decisions of staff; without it, toxicity"`
-	Output    string `form:"output" validate:"max=200" description:"without it, the one with the name of the reference, else toxicity"`
-	Lang      string `form:"lang" validate:"max=40" description:"of the figures by model and of the curves; without it, all languages"`
+	Reference string `form:"reference" validate:"omitempty,oneof=toxicity spam staff" description:"default: toxicity"`
+	Output    string `form:"output" validate:"max=200" description:"without it, that of the reference, else toxicity"`
+	Lang      string `form:"lang" validate:"max=40" description:"of figures by model and curves; without it, all"`
 }
 
 // modelsPageQuery also names the figure that is asked for as a file.
@@ -347,7 +349,8 @@ func (p *modelsPage) draw() {
 	if len(chart.Lines) == 0 {
 		return
 	}
-	chart.Text = fmt.Sprintf("ROC curves of the output %s against %s. The areas below them: %s. The table below has the numbers.",
+	chart.Text = fmt.Sprintf("ROC curves of the output %s against %s. The areas below them: %s. "+
+		"The table below has the numbers.",
 		p.OutputTitle(), p.ReferenceText(), strings.Join(said, ", "))
 	p.ROC = chart
 }

@@ -97,7 +97,8 @@ func TestInsightsOfModels(t *testing.T) {
 		"?format=csv&figure=curves":    "fine,",
 	} {
 		file := c.get("/insights/models" + address).want(200)
-		if _, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(file.body, spreadsheet.ByteOrderMark))).ReadAll(); err != nil ||
+		rows := strings.TrimPrefix(file.body, spreadsheet.ByteOrderMark)
+		if _, err := csv.NewReader(strings.NewReader(rows)).ReadAll(); err != nil ||
 			!strings.Contains(file.body, want) {
 			t.Errorf("%s: %v\n%s", address, err, file.body)
 		}
@@ -122,22 +123,28 @@ func TestInsightsOfModels(t *testing.T) {
 		t.Error("the page does not escape names")
 	}
 	svg := page.page().Find("svg.roc")
-	if svg.Find("polyline").Length() != 2 || !strings.Contains(attr(svg, "aria-label"), "fine 1.000, "+hostileModel+" 0.762") {
+	if svg.Find("polyline").Length() != 2 ||
+		!strings.Contains(attr(svg, "aria-label"), "fine 1.000, "+hostileModel+" 0.762") {
 		t.Errorf("%d curves, %q", svg.Find("polyline").Length(), attr(svg, "aria-label"))
 	}
 	if text := c.get("/insights/models?lang=xx").want(200).text("main"); !strings.Contains(text,
 		"No classifier has this output in this language") {
 		t.Errorf("a language without outputs: %s", text)
 	}
-	for reference, want := range map[string]string{"staff": "Staff have decided nothing", "spam": "Nobody has given this label"} {
+	for reference, want := range map[string]string{
+		"staff": "Staff have decided nothing", "spam": "Nobody has given this label",
+	} {
 		if text := c.get("/insights/models?reference=" + reference).want(200).text("main"); !strings.Contains(text, want) {
 			t.Errorf("%s: %s", reference, text)
 		}
 	}
-	storetest.Exec(t, server.store, `INSERT INTO formula_versions (formula_id, version, name, weights, toxic_from, note, author)
-		SELECT gen_random_uuid(), version + 1, name, weights, 0.5034, '', '' FROM formula_versions ORDER BY version DESC LIMIT 1`)
-	if text := c.get("/insights/models").want(200).text("[aria-labelledby=models-title] .figure-foot"); !strings.Contains(
-		strings.Join(strings.Fields(text), " "), "of 0.505 or more, to which the threshold 0.5034 of the current formula is rounded") {
+	storetest.Exec(t, server.store,
+		`INSERT INTO formula_versions (formula_id, version, name, weights, toxic_from, note, author)
+		SELECT gen_random_uuid(), version + 1, name, weights, 0.5034, '', '' FROM formula_versions
+		ORDER BY version DESC LIMIT 1`)
+	text := c.get("/insights/models").want(200).text("[aria-labelledby=models-title] .figure-foot")
+	if !strings.Contains(strings.Join(strings.Fields(text), " "),
+		"of 0.505 or more, to which the threshold 0.5034 of the current formula is rounded") {
 		t.Errorf("a threshold between bins: %s", text)
 	}
 }
@@ -169,7 +176,8 @@ func TestBadModels(t *testing.T) {
 	t.Parallel()
 	server := compared(t)
 	c := staff(t, server, policy.DataLead)
-	for _, query := range []string{"?output=nothing", "?output=%00", "?reference=people", "?what=x", "?figure=models", "?lang=a&lang=b"} {
+	for _, query := range []string{"?output=nothing", "?output=%00", "?reference=people", "?what=x", "?figure=models",
+		"?lang=a&lang=b"} {
 		c.get("/api/v1/insights/models" + query).want(400)
 	}
 	for query, field := range map[string]string{"?output=nothing": "output", "?reference=people": "reference"} {
@@ -182,7 +190,8 @@ func TestBadModels(t *testing.T) {
 		t.Error("nobody may read the figures")
 	}
 	text := staff(t, newServer(t, storetest.New(t)), policy.Moderator).get("/insights/models").want(200).text("main")
-	if !strings.Contains(text, "No classifier has given outputs from 0 to 1") || !strings.Contains(text, "Not counted yet") {
+	if !strings.Contains(text, "No classifier has given outputs from 0 to 1") ||
+		!strings.Contains(text, "Not counted yet") {
 		t.Errorf("models of nothing: %s", text)
 	}
 }

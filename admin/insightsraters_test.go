@@ -70,7 +70,8 @@ func TestInsightsOfRaters(t *testing.T) {
 		"?format=csv&figure=languages&label=quality": "quality,de,scale,2,4,0.5,,0.35",
 	} {
 		file := c.get("/insights/raters" + address).want(200)
-		if _, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(file.body, spreadsheet.ByteOrderMark))).ReadAll(); err != nil ||
+		rows := strings.TrimPrefix(file.body, spreadsheet.ByteOrderMark)
+		if _, err := csv.NewReader(strings.NewReader(rows)).ReadAll(); err != nil ||
 			!strings.Contains(file.body, want) {
 			t.Errorf("%s: %v\n%s", address, err, file.body)
 		}

@@ -164,8 +164,8 @@ func TestInsightsOfStaffPage(t *testing.T) {
 		t.Errorf("a moderator's page: %s", text)
 	}
 	for address, field := range map[string]string{"?since=x": "since", "?since=2999-01-01": "since",
-		"?actor=nobody": "actor", "?kind=nothing": "kind", "?step=year": "step", "?since=2026-01-02&until=2026-01-01": "until",
-		"?since=2000-01-01&step=hour": ""} {
+		"?actor=nobody": "actor", "?kind=nothing": "kind", "?step=year": "step",
+		"?since=2026-01-02&until=2026-01-01": "until", "?since=2000-01-01&step=hour": ""} {
 		status := 400
 		if field == "" { // there are no periods from before the first action
 			status = 200

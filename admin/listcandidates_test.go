@@ -60,7 +60,8 @@ func (l lead) find(named map[string]uuid.UUID, rule object) []string {
 				names = append(names, name)
 			}
 		}
-		if len(candidate.Evidence) == 0 || candidate.Verdict != nil || candidate.Edited || candidate.RuleAction != found.Action.ID {
+		if len(candidate.Evidence) == 0 || candidate.Verdict != nil || candidate.Edited ||
+			candidate.RuleAction != found.Action.ID {
 			l.t.Errorf("%v: %+v", rule, candidate)
 		}
 	}
@@ -93,7 +94,8 @@ func TestRules(t *testing.T) {
 	storetest.Vote(t, l.store, named["spam"], rater, "spam", 0.9, time.Now())
 	storetest.Exec(t, l.store, "INSERT INTO classifier_models (name, outputs) VALUES ('detoxify', '{toxicity,threat}')")
 	storetest.Exec(t, l.store, `INSERT INTO classifier_outputs (tree_id, message_id, model_id, toxicity, scores)
-		SELECT tree_id, message_id, (SELECT max(model_id) FROM classifier_models), 0.4, '{0.4,0.8}' FROM message_trees WHERE message_id = $1`, named["toxic"])
+		SELECT tree_id, message_id, (SELECT max(model_id) FROM classifier_models), 0.4, '{0.4,0.8}'
+		FROM message_trees WHERE message_id = $1`, named["toxic"])
 	for _, c := range []struct {
 		rule object
 		want []string
@@ -345,7 +347,8 @@ func TestBadRules(t *testing.T) {
 		`{"rule": {"regex": "("}}`: "rule.regex", `{"rule": {"regex": "a*"}}`: "rule.regex",
 		`{"rule": {"regex": "a\u0000b"}}`: "rule.regex", `{"rule": {"words": ["a\u0000b"]}}`: "rule.words",
 		`{"rule": {"label": "spam"}}`: "rule.label", `{"rule": {"label": "colour>0.5"}}`: "rule.label",
-		`{"rule": {"near_duplicates": 0.4}}`: "rule.near_duplicates", `{"rule": {"near_duplicates": 2}}`: "rule.near_duplicates",
+		`{"rule": {"near_duplicates": 0.4}}`:                 "rule.near_duplicates",
+		`{"rule": {"near_duplicates": 2}}`:                   "rule.near_duplicates",
 		`{"rule": {"classifier": "toxicity>0.5"}}`:           "rule.classifier",
 		`{"rule": {"shorter_than": -1, "words": ["a"]}}`:     "rule.shorter_than",
 		`{"rule": {"label": "spam>0.5", "lang": "nothing"}}`: "rule.lang",
@@ -382,8 +385,8 @@ func TestKappaOfRefused(t *testing.T) {
 	if second.key, err = l.store.CreateKey(t.Context(), store.CommandLine, "second", policy.DataLead, nil); err != nil {
 		t.Fatal(err)
 	}
-	drawn := l.send(http.MethodPost, apiPrefix+"/samples", object{"of": "list:" + l.list[strings.LastIndex(l.list, "/")+1:],
-		"size": 10, "seed": 1}).want(200)
+	drawn := l.send(http.MethodPost, apiPrefix+"/samples",
+		object{"of": "list:" + l.list[strings.LastIndex(l.list, "/")+1:], "size": 10, "seed": 1}).want(200)
 	if drawn.field("size") != 4.0 || drawn.field("population") != 4.0 {
 		t.Errorf("the sample is %s", drawn.body)
 	}

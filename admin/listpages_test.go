@@ -369,8 +369,9 @@ func TestAddToChosenList(t *testing.T) {
 	}
 	c.get("/lists/choose?label=nonsense").want(400)
 	// Without a filter the person confirms that all messages are meant.
-	if form := c.get("/lists/choose?deleted=include").want(200); form.page().Find("input[name=all][required]").Length() != 1 {
-		t.Errorf("the form for all messages: %s", form.text("main"))
+	confirm := c.get("/lists/choose?deleted=include").want(200)
+	if confirm.page().Find("input[name=all][required]").Length() != 1 {
+		t.Errorf("the form for all messages: %s", confirm.text("main"))
 	}
 	all = url.Values{"to": {strings.TrimPrefix(second, "/lists/")}, "q": {" "}}
 	if refused := c.post("/lists/choose", all).want(422); refused.text("#choose-all-more .error") == "" {

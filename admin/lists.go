@@ -20,7 +20,8 @@ func init() {
 	})
 	describe("POST /lists", openapi.Method{
 		Summary: "Create a list of messages",
-		Body:    []any{actBody{}, store.ListParams{}}, Fields: []string{"name", "kind", "note", "reason"}, Answer: listAnswer{},
+		Body:    []any{actBody{}, store.ListParams{}},
+		Fields:  []string{"name", "kind", "note", "reason"}, Answer: listAnswer{},
 	})
 	describe("GET /lists/:id", openapi.Method{Summary: "A list of messages", Answer: lists.List{}})
 	describe("PATCH /lists/:id", openapi.Method{

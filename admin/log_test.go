@@ -59,7 +59,8 @@ func TestHomeGroups(t *testing.T) {
 	if reported.Length() != 2 || reported.Eq(0).Find("h3").Text() != "Wild" || reported.Eq(1).Find("h3").Text() != "Calm" {
 		t.Errorf("the authors: %q", reported.Find("h3").Text())
 	}
-	if rows := reported.Eq(0).Find("li[data-row]"); rows.Length() != 2 || rows.Eq(0).Find(".reasons > ul > li").Length() != 6 {
+	if rows := reported.Eq(0).Find("li[data-row]"); rows.Length() != 2 ||
+		rows.Eq(0).Find(".reasons > ul > li").Length() != 6 {
 		t.Errorf("%d messages, the first with %d reasons", rows.Length(), rows.Eq(0).Find(".reasons > ul > li").Length())
 	}
 }
@@ -83,7 +84,8 @@ func TestLogSentences(t *testing.T) {
 			"Made Trollo a moderator (was general)"},
 		{store.Act{Kind: "ban", Target: user}, "Banned Trollo"},
 		{store.Act{Kind: "ban", Target: user, Params: store.BanParams{Until: &until}}, "Changed the ban of Trollo"},
-		{store.Act{Kind: "update_user", Target: user, Params: store.UserPatch{DisplayName: &name}}, "Renamed Trollo to Renamed"},
+		{store.Act{Kind: "update_user", Target: user, Params: store.UserPatch{DisplayName: &name}},
+			"Renamed Trollo to Renamed"},
 		{store.Act{Kind: "review", Target: message, Params: store.ReviewParams{Result: "rejected"}},
 			"Marked as spam: the message “Buy now”"},
 		{store.Act{Kind: "delete", Target: message}, "Deleted the message “Buy now”"},
@@ -159,7 +161,8 @@ func TestActionTouched(t *testing.T) {
 		replies[i] = storetest.Node{Author: other, Text: fmt.Sprintf("reply %d", i)}
 	}
 	tree := storetest.Tree(t, s, storetest.Node{Author: troll, Text: "Buy now", Replies: replies})[0]
-	ban := acted(t, s, boss, store.Act{Kind: "ban", Target: troll, Params: store.BanParams{Messages: "delete", Trees: "halt"}})
+	ban := acted(t, s, boss,
+		store.Act{Kind: "ban", Target: troll, Params: store.BanParams{Messages: "delete", Trees: "halt"}})
 	c := signedIn(t, server, boss)
 	address := fmt.Sprintf("/actions/%d", ban.ID)
 	page := c.get(address).want(200)
@@ -183,17 +186,20 @@ func TestActionTouched(t *testing.T) {
 		t.Error("the tree is not listed")
 	}
 	changed := page.text("table.changes")
-	if !strings.Contains(changed, "Ban: by – "+boss.Name) || !strings.Contains(changed, fmt.Sprintf("Ban: action – action %d", ban.ID)) {
+	if !strings.Contains(changed, "Ban: by – "+boss.Name) ||
+		!strings.Contains(changed, fmt.Sprintf("Ban: action – action %d", ban.ID)) {
 		t.Errorf("the values: %s", changed)
 	}
 	if numbers := c.get(address + "/undo").want(200).text(".numbers"); !strings.Contains(numbers, "user1") ||
-		!strings.Contains(numbers, "messages58") || !strings.Contains(numbers, "others57") || !strings.Contains(numbers, "tree1") {
+		!strings.Contains(numbers, "messages58") || !strings.Contains(numbers, "others57") ||
+		!strings.Contains(numbers, "tree1") {
 		t.Errorf("the undo says %q", numbers)
 	}
 	notes := "a note"
 	note := acted(t, s, boss, store.Act{Kind: "update_user", Target: other, Params: store.UserPatch{Notes: &notes}})
 	undo := c.get(fmt.Sprintf("/actions/%d/undo", note.ID)).want(200)
-	if text := undo.text(".act-numbers"); !strings.Contains(text, "user1") || !strings.Contains(text, "the notes of 1 user") {
+	if text := undo.text(".act-numbers"); !strings.Contains(text, "user1") ||
+		!strings.Contains(text, "the notes of 1 user") {
 		t.Errorf("the undo of a note says %q", text)
 	}
 	later := "a later note"

@@ -36,7 +36,8 @@ func TestMadeRoles(t *testing.T) {
 		case policy.ScoringSave:
 			held[name] = append(held[name], policy.ScoringRead)
 		}
-		shipped = append(shipped, policy.Role{Name: name, Title: fmt.Sprintf("maker %d", i), Rank: 1, Permissions: held[name]})
+		shipped = append(shipped,
+			policy.Role{Name: name, Title: fmt.Sprintf("maker %d", i), Rank: 1, Permissions: held[name]})
 	}
 	if _, err := s.ChangePolicy(t.Context(), store.CommandLine, store.PolicyChange{Roles: shipped,
 		Reason: "A role for each permission."}); err != nil {

@@ -96,7 +96,8 @@ func TestMessagesList(t *testing.T) {
 		t.Errorf("the second page has %d rows, want 1", n)
 	}
 	csv := c.get("/messages?format=csv").want(200)
-	if lines := strings.Count(csv.body, "\n"); !strings.HasPrefix(csv.body, spreadsheet.ByteOrderMark+"message_id,") || lines < 5 {
+	lines := strings.Count(csv.body, "\n")
+	if !strings.HasPrefix(csv.body, spreadsheet.ByteOrderMark+"message_id,") || lines < 5 {
 		t.Errorf("the CSV has %d lines and begins with %.40q", lines, csv.body)
 	}
 }
@@ -173,7 +174,8 @@ func TestMessageMenu(t *testing.T) {
 		c    *client
 		want string
 	}{
-		"moderator": {moderator, "Label…, Report…, " + look + ", Add to list…, Mark as spam…, Edit…, Delete…, Stop tree…, Ban author…"},
+		"moderator": {moderator,
+			"Label…, Report…, " + look + ", Add to list…, Mark as spam…, Edit…, Delete…, Stop tree…, Ban author…"},
 		"data lead": {staff(t, server, policy.DataLead), "Label…, " + look + ", Add to list…"},
 	} {
 		if got := strings.Join(menu(test.c), ", "); got != test.want {
@@ -305,7 +307,8 @@ func TestUnknownClassifierOutput(t *testing.T) {
 	filter := func(output string) string { return "/messages?classifier=" + url.QueryEscape(output+">0.2") }
 	c.get(apiPrefix + filter("detoxify.insult")).want(200) // none is known yet
 	program(t, server, policy.Collector).send(post, apiPrefix+ingestPath, map[string]any{"type": "classifier_output",
-		"id": "1", "message_id": g.first, "model": "detoxify", "scores": map[string]float64{"insult": 0.7, "threat": 0.1}}).want(200)
+		"id": "1", "message_id": g.first, "model": "detoxify",
+		"scores": map[string]float64{"insult": 0.7, "threat": 0.1}}).want(200)
 	if items := c.get(apiPrefix + filter("detoxify.insult")).want(200).field("items").([]any); len(items) != 1 {
 		t.Errorf("%d messages, want 1", len(items))
 	}

@@ -48,11 +48,12 @@ func TestMenuPage(t *testing.T) {
 	back, _ := c.get(form).want(200).page().Find("form.act input[name=return]").Attr("value")
 	location := c.post(at(g.first, "/delete"), url.Values{"reason": {"vandalism"}, "return": {back}}).
 		want(303).header.Get("Location")
-	if !strings.HasSuffix(location, "#m-"+g.first.String()) || !strings.HasPrefix(location, "/messages?deleted=include&done=") {
+	if !strings.HasSuffix(location, "#m-"+g.first.String()) ||
+		!strings.HasPrefix(location, "/messages?deleted=include&done=") {
 		t.Errorf("the act returns to %s", location)
 	}
-	c.get(at(g.first, "/menu?return=//elsewhere.example")).want(200)
-	if back := c.get(at(g.first, "/menu?return=//elsewhere.example")).page().Find("main [href*=elsewhere]"); back.Length() != 0 {
+	menu := c.get(at(g.first, "/menu?return=//elsewhere.example")).want(200)
+	if menu.page().Find("main [href*=elsewhere]").Length() != 0 {
 		t.Error("the menu links to another host")
 	}
 	c.get(at(g.ann, "/menu")).want(404)
@@ -78,12 +79,14 @@ func TestFormOfBan(t *testing.T) {
 		t.Errorf("the choice reads %q", choice)
 	}
 	known := strings.Join(strings.Fields(page.Find(".act-context").Text()), " ")
-	for _, part := range []string{"Troll score today", "overall", "1 earlier ban", "Unbanned", "Banned", "“insults others”"} {
+	for _, part := range []string{"Troll score today", "overall", "1 earlier ban", "Unbanned", "Banned",
+		"“insults others”"} {
 		if !strings.Contains(known, part) {
 			t.Errorf("what is known of the user lacks %q: %s", part, known)
 		}
 	}
-	if n := page.Find("input[type=radio][name=for]").Length(); n != 5 || page.Find("[name=for][value=week][checked]").Length() != 1 {
+	if n := page.Find("input[type=radio][name=for]").Length(); n != 5 ||
+		page.Find("[name=for][value=week][checked]").Length() != 1 {
 		t.Errorf("%d lengths of a ban, or a week is not chosen", n)
 	}
 	c.post(path, url.Values{"reason": {"insults others"}, "for": {"week"}}).want(303)
@@ -109,7 +112,8 @@ func TestReviewIsNamedByItsResult(t *testing.T) {
 		entry := c.get(path + "/menu").want(200).page().Find(fmt.Sprintf(`.menu-items a:contains(%q)`, r.word+"…"))
 		form := c.get(attr(entry, "href")).want(200)
 		if form.text("#act-title") != r.word || form.text(".dialog-foot .btn-primary") != r.word {
-			t.Errorf("%s leads to %q with the button %q", r.word, form.text("#act-title"), form.text(".dialog-foot .btn-primary"))
+			t.Errorf("%s leads to %q with the button %q", r.word, form.text("#act-title"),
+				form.text(".dialog-foot .btn-primary"))
 		}
 		if n := form.page().Find("[type=radio]").Length(); n != 0 {
 			t.Errorf("the form of %s has %d other results", r.word, n)

@@ -132,8 +132,8 @@ func (p messagesPage) Groups() []waveRows { return waveGroups(p.Lines) }
 // Filtered reports whether the list leaves out more than the deleted messages.
 func (p messagesPage) Filtered() bool {
 	f := p.Filter
-	return f.Q != "" || f.Lang != "" && f.Lang != ownLanguages || f.Role != "" || f.User != nil || f.Tree != nil || f.Review != "" ||
-		f.List != nil || f.Deleted == "only" || p.MoreFiltered()
+	return f.Q != "" || f.Lang != "" && f.Lang != ownLanguages || f.Role != "" || f.User != nil || f.Tree != nil ||
+		f.Review != "" || f.List != nil || f.Deleted == "only" || p.MoreFiltered()
 }
 
 // MoreFiltered reports whether one of the folded filters is set.

@@ -51,8 +51,11 @@ func TestOddNamesAreShown(t *testing.T) {
 				t.Errorf("%s shows %q as %.100q, want %.100q", page, name, got, shown)
 			}
 		}
-		for page, selector := range map[string]string{"/users/" + user.String(): "h1", "/users/" + user.String() + "/ban": "bdi",
-			"/messages?user=" + user.String(): "h1", "/users/" + user.String() + "/score": "h1", "/trees": "td", "/": "#main"} {
+		for page, selector := range map[string]string{
+			"/users/" + user.String(): "h1", "/users/" + user.String() + "/ban": "bdi",
+			"/messages?user=" + user.String(): "h1", "/users/" + user.String() + "/score": "h1",
+			"/trees": "td", "/": "#main",
+		} {
 			a := admin.get(page).want(200)
 			if got := a.text(selector); !strings.Contains(got, shown) {
 				t.Errorf("%s shows %q as %.100q, want %.100q", page, name, got, shown)

@@ -216,7 +216,8 @@ func TestPriorityPage(t *testing.T) {
 		t.Errorf("the trial reads %.600s", text)
 	}
 	if tried.page().Find(`form[method="post"] button:contains("Save")`).Length() != 0 ||
-		!strings.Contains(tried.text("#weights"), "lacks the permission scoring.save. Roles that hold it: data lead, admin.") ||
+		!strings.Contains(tried.text("#weights"),
+			"lacks the permission scoring.save. Roles that hold it: data lead, admin.") ||
 		tried.page().Find(`.nav a[href="`+priorityPath+`"][aria-current="page"]`).Length() != 1 {
 		t.Errorf("a moderator reads %s", tried.text("#weights"))
 	}

@@ -25,7 +25,8 @@ func init() {
 		Summary: "Hold a case for ten minutes, or for ten more. 409 if somebody else holds it", ID: int64(0),
 		Answer: store.Case{},
 	})
-	describe("POST /queue/:id/release", openapi.Method{Summary: "Leave a case to others", ID: int64(0), Answer: store.Case{}})
+	describe("POST /queue/:id/release",
+		openapi.Method{Summary: "Leave a case to others", ID: int64(0), Answer: store.Case{}})
 	describe("POST /queue/:id/skip", openapi.Method{
 		Summary: "Leave a case to others, and have it no longer offered to you", ID: int64(0), Answer: store.Case{},
 	})
@@ -206,11 +207,13 @@ func (s *Server) queuePage(c *fiber.Ctx, q queueQuery, open *casePanel) (queuePa
 	p.Kinds = choices(q.Kind, "", "Any kind", "report", "With a report", "red_flag", "With a red flag")
 	p.Sorts = choices(q.Sort, "", "Most urgent", "oldest", "Oldest")
 	for _, frame := range [][2]string{{"day", "Daily"}, {"week", "Weekly"}, {"month", "Monthly"}, {"", "Overall"}} {
-		p.Frames = append(p.Frames, Choice{queuePath + mustQuery(p.Query, "frame", frame[0], "cursor", "", "done", ""), frame[1],
+		address := queuePath + mustQuery(p.Query, "frame", frame[0], "cursor", "", "done", "")
+		p.Frames = append(p.Frames, Choice{address, frame[1],
 			q.Window == frame[0] || q.Window == "total" && frame[0] == ""})
 	}
 	for _, state := range [][2]string{{"", "Waiting"}, {"later", "Later"}, {"skipped", "Skipped by me"}} {
-		p.States = append(p.States, Choice{queuePath + mustQuery(p.Query, "state", state[0], "cursor", "", "done", ""), state[1],
+		address := queuePath + mustQuery(p.Query, "state", state[0], "cursor", "", "done", "")
+		p.States = append(p.States, Choice{address, state[1],
 			q.State == state[0] || q.State == "open" && state[0] == ""})
 	}
 	return p, nil
@@ -238,7 +241,8 @@ func (s *Server) queueLines(ctx context.Context, p queuePage, found []store.Queu
 		m := messages[line.MessageID]
 		lines[i] = queueLine{QueueLine: line, Name: authorName(m), Excerpt: markup.Excerpt(m.Text, tableExcerpt),
 			Warnings: hiddenFrom(p.Person, m), Tag: langTag(m.Lang), Link: casePath(line.ID) + mustQuery(p.Query, "done", ""),
-			Open: p.Case != nil && sameAuthor(p.Case.Case, line.Case), Mine: line.ClaimedBy != nil && *line.ClaimedBy == p.Person.UserID}
+			Open: p.Case != nil && sameAuthor(p.Case.Case, line.Case),
+			Mine: line.ClaimedBy != nil && *line.ClaimedBy == p.Person.UserID}
 		if line.Priority != nil {
 			lines[i].Score = line.Priority.Parts[0].Value
 		}

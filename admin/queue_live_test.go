@@ -146,7 +146,8 @@ func TestALapsedClaimShows(t *testing.T) {
 	f.moderator2.send("POST", fmt.Sprintf("/api/v1/queue/%d/claim", id), "").want(200).json(&held)
 	live := f.moderator.openQueue(base, "")
 	live.wantHolder("a claim", id, *held.ClaimedName)
-	storetest.Exec(t, f.server.store, "UPDATE cases SET claimed_until = now() - interval '1 minute' WHERE case_id = $1", id)
+	storetest.Exec(t, f.server.store,
+		"UPDATE cases SET claimed_until = now() - interval '1 minute' WHERE case_id = $1", id)
 	live.wantHolder("the end of the lease", id, "")
 }
 

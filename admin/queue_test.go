@@ -79,7 +79,8 @@ func TestQueueByAPI(t *testing.T) {
 	f.moderator2.send("POST", path+"/resolve", map[string]any{"outcome": "forget", "reason": "spam"}).want(422)
 	preview := f.moderator2.send("POST", path+"/resolve", map[string]any{"outcome": "delete", "preview": true}).want(200)
 	done := f.moderator2.send("POST", path+"/resolve", resolve).want(200)
-	if preview.field("affected", "messages") != done.field("affected", "messages") || done.field("affected", "messages") != 3.0 {
+	if preview.field("affected", "messages") != done.field("affected", "messages") ||
+		done.field("affected", "messages") != 3.0 {
 		t.Errorf("previewed %v, done %v", preview.field("affected"), done.field("affected"))
 	}
 	if left := f.cases(t); len(left) != 2 {
@@ -141,7 +142,8 @@ func TestQueueByForms(t *testing.T) {
 			t.Errorf("a decision without a reason: %s", refused.text(".error"))
 		}
 		decided = append(decided, attr(panel, "data-case"))
-		sent := url.Values{"outcome": {"dismiss"}, "reason": {"Nothing wrong"}, "key": {attr(form.Find("[name=key]"), "value")}}
+		sent := url.Values{"outcome": {"dismiss"}, "reason": {"Nothing wrong"},
+			"key": {attr(form.Find("[name=key]"), "value")}}
 		at = f.moderator.post(attr(form, "action"), sent).want(303).header.Get("Location")
 		// A double click decides nothing more, and claims no other case.
 		again := f.moderator.post(attr(form, "action"), sent).want(303).header.Get("Location")
@@ -204,12 +206,14 @@ func TestMyDecisions(t *testing.T) {
 	dismissed := resolve(f.messages[0], "dismiss")
 	resolve(f.messages[2], "delete")
 	admin := staff(t, f.server, policy.Admin)
-	admin.send("POST", fmt.Sprintf("/api/v1/actions/%v/undo", dismissed), map[string]any{"reason": "they were right"}).want(200)
+	admin.send("POST", fmt.Sprintf("/api/v1/actions/%v/undo", dismissed),
+		map[string]any{"reason": "they were right"}).want(200)
 	page := f.moderator.get("/queue/mine").want(200)
 	if rows := page.page().Find("#today-title").Closest("section").Find("[data-row]").Length(); rows != 2 {
 		t.Errorf("%d decisions today, want 2", rows)
 	}
-	if text := page.text("main"); !strings.Contains(text, "Message deleted: 1") || !strings.Contains(text, "they were right") ||
+	if text := page.text("main"); !strings.Contains(text, "Message deleted: 1") ||
+		!strings.Contains(text, "they were right") ||
 		!strings.Contains(text, "Dismissed the reports and red flags on the message “buy pills”") {
 		t.Errorf("the page says %q", text)
 	}
@@ -284,14 +288,16 @@ func TestWhatOthersDid(t *testing.T) {
 	}
 	again := storetest.User(t, s, "Reporter")
 	undone := resolve(f.moderator, f.messages[0], "dismiss")
-	f.moderator2.send("POST", fmt.Sprintf("/api/v1/actions/%v/undo", undone), map[string]any{"reason": "too mild"}).want(403)
+	f.moderator2.send("POST", fmt.Sprintf("/api/v1/actions/%v/undo", undone),
+		map[string]any{"reason": "too mild"}).want(403)
 	admin := staff(t, f.server, policy.Admin)
 	admin.send("POST", fmt.Sprintf("/api/v1/actions/%v/undo", undone), map[string]any{"reason": "too mild"}).want(200)
 	resolve(f.moderator, f.messages[1], "dismiss")
 	storetest.Report(t, s, f.messages[1], again, "it is still there", time.Now())
 	resolve(f.moderator2, f.messages[1], "reject")
 	resolve(f.moderator, f.messages[2], "reject")
-	admin.send("POST", fmt.Sprintf("/api/v1/messages/%s/delete", f.messages[2]), map[string]any{"reason": "an insult"}).want(200)
+	admin.send("POST", fmt.Sprintf("/api/v1/messages/%s/delete", f.messages[2]),
+		map[string]any{"reason": "an insult"}).want(200)
 	want := []string{
 		"Marked as spam: “no” Agreed", "Dismissed: “buy more pills” Differed", "Dismissed: “buy pills” Undone",
 		"Your decisions on 2 cases stand · agreed: 1 · differed: 1 · undone: 1",
@@ -313,7 +319,8 @@ func TestEveryOutcomeByAPI(t *testing.T) {
 		m := f.moderator.get("/api/v1/messages/" + message.String()).want(200)
 		tree := f.moderator.get("/api/v1/trees/" + message.String()).want(200)
 		user := f.moderator.get("/api/v1/users/" + f.troll.String()).want(200)
-		return fmt.Sprint(m.field("deleted"), " ", m.field("review_result"), " ", tree.field("state"), " ", user.field("status"))
+		return fmt.Sprint(m.field("deleted"), " ", m.field("review_result"), " ", tree.field("state"), " ",
+			user.field("status"))
 	}
 	before := state()
 	for _, test := range []struct {
@@ -331,7 +338,8 @@ func TestEveryOutcomeByAPI(t *testing.T) {
 		if got := state(); got != test.want {
 			t.Errorf("%v leaves %s, want %s", test.body, got, test.want)
 		}
-		if c := f.moderator.get(path).want(200); c.field("status") != "decided" || c.field("outcome") != test.body["outcome"] {
+		if c := f.moderator.get(path).want(200); c.field("status") != "decided" ||
+			c.field("outcome") != test.body["outcome"] {
 			t.Errorf("after %v the case is %v by %v", test.body, c.field("status"), c.field("outcome"))
 		}
 		f.moderator.send("POST", fmt.Sprintf("/api/v1/actions/%v/undo", done.field("action", "id")),

@@ -72,8 +72,8 @@ func TestRingOfARater(t *testing.T) {
 	r := newRinged(t)
 	var rater store.Rater
 	r.c.get("/api/v1/users/" + r.rita.String() + "/rater").want(200).json(&rater)
-	if len(rater.Rings) != 1 || rater.Rings[0].UserID != r.ron || rater.Rings[0].Shared != 12 || rater.Rings[0].Given != 12 ||
-		len(rater.Rings[0].Targets) != 12 || rater.Rings[0].Targets[0] != r.common[0] ||
+	if len(rater.Rings) != 1 || rater.Rings[0].UserID != r.ron || rater.Rings[0].Shared != 12 ||
+		rater.Rings[0].Given != 12 || len(rater.Rings[0].Targets) != 12 || rater.Rings[0].Targets[0] != r.common[0] ||
 		rater.Rings[0].Expected > 1 || rater.Rings[0].Ratio < 12 || rater.Rings[0].Chance > 1e-6 {
 		t.Errorf("the API has %+v", rater.Rings)
 	}
@@ -81,7 +81,8 @@ func TestRingOfARater(t *testing.T) {
 	ring := page.Find(".rater .ring")
 	text := strings.Join(strings.Fields(ring.Text()), " ")
 	if ring.Length() != 1 || !strings.Contains(text, "Flags together with <b>Ron: 12 targets within 10 minutes of each "+
-		"other, 0.") || !strings.Contains(text, "expected by chance") || !strings.Contains(text, "voted against 12 messages") {
+		"other, 0.") || !strings.Contains(text, "expected by chance") ||
+		!strings.Contains(text, "voted against 12 messages") {
 		t.Errorf("the section says %s", text)
 	}
 	if all := strings.Join(strings.Fields(page.Find(".rater .rings").Text()), " "); !strings.Contains(all,
@@ -102,7 +103,8 @@ func TestRingOfARater(t *testing.T) {
 	silent := storetest.User(t, r.Store, "Silent")
 	var none struct{ Rings []rings.Partner }
 	r.c.get("/api/v1/users/" + silent.String() + "/rater").want(200).json(&none)
-	if text := r.section(silent); none.Rings == nil || len(none.Rings) != 0 || !strings.Contains(text, "Nothing to compare yet") {
+	if text := r.section(silent); none.Rings == nil || len(none.Rings) != 0 ||
+		!strings.Contains(text, "Nothing to compare yet") {
 		t.Errorf("a user without votes: %v, %s", none.Rings, text)
 	}
 	// It is a hint: no score names it.
@@ -161,7 +163,8 @@ func TestRingBesideACase(t *testing.T) {
 	// Only one of the ring flagged the other message.
 	address = fmt.Sprint("/queue/", cases[r.common[1]])
 	r.c.get("/api/v1" + address).want(200).json(&one)
-	if n := r.c.get(address).want(200).page().Find(".case-rings").Length(); n != 0 || one.Rings == nil || len(one.Rings) != 0 {
+	if n := r.c.get(address).want(200).page().Find(".case-rings").Length(); n != 0 || one.Rings == nil ||
+		len(one.Rings) != 0 {
 		t.Errorf("a case without a pair has %+v, and %d notes", one.Rings, n)
 	}
 }

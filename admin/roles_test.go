@@ -240,7 +240,8 @@ func TestWhyPage(t *testing.T) {
 	}
 	pasted := url.QueryEscape("http://127.0.0.1" + path)
 	own := admin.get(whyPath + "?permission=user.ban&target=" + pasted).want(200)
-	if own.page().Find(`.because a[href="`+rolesPath+`"]`).Length() == 0 || !strings.Contains(own.text("main"), "allowed") {
+	if own.page().Find(`.because a[href="`+rolesPath+`"]`).Length() == 0 ||
+		!strings.Contains(own.text("main"), "allowed") {
 		t.Errorf("an admin: %s", own.text("main"))
 	}
 	for query, wrong := range map[string]struct {

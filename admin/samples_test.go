@@ -230,7 +230,8 @@ func (l secondLook) disputed(path, own string) {
 			t.Errorf("settled: back to %s", to)
 		}
 	}
-	if empty := l.third.get(own + "/disputed").want(200).text(".empty"); !strings.Contains(empty, "All disputes are settled") {
+	empty := l.third.get(own + "/disputed").want(200).text(".empty")
+	if !strings.Contains(empty, "All disputes are settled") {
 		t.Errorf("all settled: %s", empty)
 	}
 	if all := l.third.get(own + "/disputed?state=all").want(200); strings.Count(all.text("main"), "Settled: ") != 3 {
@@ -401,7 +402,8 @@ func TestSampleOnce(t *testing.T) {
 	t.Parallel()
 	l := newSecondLook(t)
 	order := func(by *client, body, key string) answer {
-		return by.do(http.MethodPost, apiPrefix+"/samples", strings.NewReader(body), "application/json", "Idempotency-Key", key)
+		return by.do(http.MethodPost, apiPrefix+"/samples", strings.NewReader(body), "application/json",
+			"Idempotency-Key", key)
 	}
 	const body = `{"of": "decisions", "size": 3}`
 	order(l.third, `{"of": "decisions", "since": "2031-01-01T00:00:00Z"}`, "k").want(422)
@@ -419,8 +421,8 @@ func TestSampleOnce(t *testing.T) {
 	// A key that an action used up draws no sample, and the other way round.
 	item := apiPrefix + "/messages/" + l.decided[9].String()
 	remove := func(key string) answer {
-		return l.third.do(http.MethodPost, item+"/delete", strings.NewReader(`{"reason": "for the test"}`), "application/json",
-			"Idempotency-Key", key)
+		return l.third.do(http.MethodPost, item+"/delete", strings.NewReader(`{"reason": "for the test"}`),
+			"application/json", "Idempotency-Key", key)
 	}
 	remove("k").want(409)
 	remove("m").want(200)

@@ -53,7 +53,8 @@ func (l library) find(query url.Values) (string, store.List[store.Message]) {
 // newList makes a list of messages, and returns its id.
 func (c *client) newList() string {
 	c.t.Helper()
-	return c.send("POST", "/api/v1/lists", map[string]any{"name": "some", "kind": "bad"}).want(200).field("list_id").(string)
+	return c.send("POST", "/api/v1/lists",
+		map[string]any{"name": "some", "kind": "bad"}).want(200).field("list_id").(string)
 }
 
 // TestSearchWords searches texts in many scripts through the API.

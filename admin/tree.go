@@ -118,7 +118,8 @@ func (p treesPage) api() any { return p.List }
 
 // Filtered reports whether the list leaves trees out.
 func (p treesPage) Filtered() bool {
-	return p.Filter.State != "" || p.Filter.Lang != "" && p.Filter.Lang != ownLanguages || p.Filter.Origin != "" || p.Filter.Author != nil
+	return p.Filter.State != "" || p.Filter.Lang != "" && p.Filter.Lang != ownLanguages || p.Filter.Origin != "" ||
+		p.Filter.Author != nil
 }
 
 // Carry returns the parameters that the filters' form sends along.

@@ -125,8 +125,9 @@ func (s *Server) changeRole(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	outcome, err := s.store.Act(c.UserContext(), s.actor(c), store.Act{Kind: "update_user", Target: id, Reason: body.Reason,
-		Version: body.Version, IdempotencyKey: key, Params: store.UserPatch{Role: &body.Role}})
+	outcome, err := s.store.Act(c.UserContext(), s.actor(c),
+		store.Act{Kind: "update_user", Target: id, Reason: body.Reason, Version: body.Version, IdempotencyKey: key,
+			Params: store.UserPatch{Role: &body.Role}})
 	if err != nil {
 		return s.roleRefused(c, body, err)
 	}

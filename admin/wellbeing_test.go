@@ -133,7 +133,8 @@ func (w tiring) toxic() {
 	storetest.Exec(w.t, w.server.store, "INSERT INTO classifier_models (name, outputs) VALUES ('detoxify', '{toxicity}')")
 	for _, message := range w.messages[:2] {
 		storetest.Exec(w.t, w.server.store, `INSERT INTO classifier_outputs (tree_id, message_id, model_id, toxicity, scores)
-			SELECT tree_id, message_id, (SELECT max(model_id) FROM classifier_models), 0.5, '{0.5}' FROM message_trees WHERE message_id = $1`, message)
+			SELECT tree_id, message_id, (SELECT max(model_id) FROM classifier_models), 0.5, '{0.5}'
+			FROM message_trees WHERE message_id = $1`, message)
 	}
 	if err := w.server.store.RebuildScores(w.t.Context()); err != nil {
 		w.t.Fatal(err)
@@ -170,7 +171,8 @@ func TestToxicLimit(t *testing.T) {
 		t.Errorf("the list leaves cases out: %s", text)
 	}
 	// It counts when it is decided, too.
-	decided := w.client.post(w.path(0)+"/resolve", url.Values{"outcome": {"dismiss"}, "reason": {"Nothing wrong"}}).want(303)
+	decided := w.client.post(w.path(0)+"/resolve",
+		url.Values{"outcome": {"dismiss"}, "reason": {"Nothing wrong"}}).want(303)
 	if at := decided.header.Get("Location"); !strings.HasPrefix(at, w.path(2)+"?") {
 		t.Fatalf("after the decision %s is open, want %s", at, w.path(2))
 	}

@@ -565,8 +565,9 @@ func (w *world) wave(t *testing.T) string {
 // tell of an action for a quarter of an hour only.
 func (w *world) justDone(t *testing.T, message string) string {
 	t.Helper()
-	done, err := w.store.Act(t.Context(), w.staff[policy.Moderator], store.Act{Kind: "label", Target: uuid.MustParse(message),
-		Params: store.LabelParams{Labels: map[string]float64{"quality": float64(time.Now().UnixMilli()%1000) / 1000}}})
+	done, err := w.store.Act(t.Context(), w.staff[policy.Moderator],
+		store.Act{Kind: "label", Target: uuid.MustParse(message), Params: store.LabelParams{
+			Labels: map[string]float64{"quality": float64(time.Now().UnixMilli()%1000) / 1000}}})
 	if err != nil {
 		t.Fatal(err)
 	}

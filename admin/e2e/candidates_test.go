@@ -28,11 +28,13 @@ func (w *world) listOfCandidates(t *testing.T) string {
 		if lang == "en" {
 			rule.Classifier, rule.Regex = "detoxify.toxicity>0.3", `(?i)\b(you|the|and)\b`
 		}
-		if _, _, _, err := w.store.FindCandidates(t.Context(), w.staff[policy.DataLead], id, rule, false, "", ""); err != nil {
+		_, _, _, err := w.store.FindCandidates(t.Context(), w.staff[policy.DataLead], id, rule, false, "", "")
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	page, err := w.store.Candidates(t.Context(), w.staff[policy.DataLead], id, candidates.Filter{Page: store.Page{Limit: 6}})
+	page, err := w.store.Candidates(t.Context(), w.staff[policy.DataLead], id,
+		candidates.Filter{Page: store.Page{Limit: 6}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,8 @@ const interceptClicks = `window.clicked = []; addEventListener("click", (event) 
 // focusRow moves the focus to a row that the keys find, counted from 0, or off all rows,
 // and reports whether there is such a row.
 const focusRow = `((n) => { document.activeElement.blur(); window.clicked = [];
-	const row = [...document.querySelectorAll("[data-row]:not([data-no-rows] *)")].filter((row) => row.checkVisibility())[n];
+	const row = [...document.querySelectorAll("[data-row]:not([data-no-rows] *)")]
+		.filter((row) => row.checkVisibility())[n];
 	row?.focus();
 	return Boolean(row) })`
 
@@ -36,17 +37,21 @@ func TestEachKeyOfTheSheetWorks(t *testing.T) {
 	one := func(sql string) string { t.Helper(); return w.one(t, sql) }
 	user := "/users/" + one(`SELECT user_id::text FROM messages WHERE NOT deleted GROUP BY user_id
 		ORDER BY count(*) DESC, user_id LIMIT 1`)
-	message := one("SELECT message_id::text FROM messages JOIN reports USING (tree_id, message_id) ORDER BY message_id LIMIT 1")
+	message := one(`SELECT message_id::text FROM messages JOIN reports USING (tree_id, message_id)
+		ORDER BY message_id LIMIT 1`)
 	tree := one("SELECT tree_id::text FROM messages GROUP BY tree_id ORDER BY count(*) DESC, tree_id LIMIT 1")
 	list := w.listOfAll(t)
 	w.colleague(t)
 	b := signedIn(t, w, policy.Admin)
-	for _, path := range []string{"/", "/trollboard?frame=total", "/users", user, user + "?tab=given", user + "?tab=actions",
+	for _, path := range []string{
+		"/", "/trollboard?frame=total", "/users", user, user + "?tab=given", user + "?tab=actions",
 		"/messages?lang=all&deleted=include", "/messages/" + message, "/messages/" + message + "/history", "/trees",
 		"/trees/" + tree, "/waves", w.wave(t), "/searches", w.savedSearches(t), "/audit",
 		"/actions/" + one("SELECT max(seq)::text FROM actions WHERE kind = 'ban'"), "/queue", w.decidedCase(t), "/insights",
 		"/lists", list, list + "/compare", "/samples", w.sampleOf(t, list), w.jobOf(t, list, "running", 1200),
-		"/settings/scoring", w.classifiers(t), "/settings/roles", "/settings/why", "/settings/staff", "/settings/keys", "/account"} {
+		"/settings/scoring", w.classifiers(t), "/settings/roles", "/settings/why", "/settings/staff", "/settings/keys",
+		"/account",
+	} {
 		b.wantStatus(b.visit(path), 200)
 		eval[any](b, interceptClicks)
 		b.press("?")
@@ -71,7 +76,8 @@ func TestEachKeyOfTheSheetWorks(t *testing.T) {
 			t.Errorf("%s: g and m click %v", path, got)
 		}
 	}
-	for _, key := range eval[[]string](b, `[...document.querySelectorAll(".nav [data-go]")].map((link) => link.dataset.go)`) {
+	for _, key := range eval[[]string](b,
+		`[...document.querySelectorAll(".nav [data-go]")].map((link) => link.dataset.go)`) {
 		eval[bool](b, focusRow+"(-1)")
 		b.press("g" + key)
 		if got := eval[[]string](b, "window.clicked"); !slices.Equal(got, []string{key}) {

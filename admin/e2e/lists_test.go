@@ -73,7 +73,8 @@ func (w *world) listOfAll(t *testing.T) string {
 // jobOf makes a job on a list that nobody takes, and returns the path of its page.
 func (w *world) jobOf(t *testing.T, list, state string, done int) string {
 	t.Helper()
-	return "/jobs/" + w.one(t, `INSERT INTO jobs (job_id, kind, actor_id, via, request, state, done, total, error, heartbeat)
+	return "/jobs/" + w.one(t,
+		`INSERT INTO jobs (job_id, kind, actor_id, via, request, state, done, total, error, heartbeat)
 		VALUES (gen_random_uuid(), 'apply_list', $1, 'session', jsonb_build_object('target', $2::text, 'reason',
 			'Agreed on by two of us', 'params', NULL), $3, $4, 3400,
 			CASE $3 WHEN 'failed' THEN 'The list would delete another number of messages now.' ELSE '' END,

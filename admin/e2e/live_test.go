@@ -48,7 +48,8 @@ func (w *liveWorld) flag(name string, n int) {
 	for range n {
 		judge := storetest.User(w.t, w.store, "Judge")
 		lines = append(lines, fmt.Sprintf(
-			`{"type": "reaction", "id": %q, "message_id": %q, "user_id": %q, "emoji": "red_flag", "op": "add"}`, uuid.NewString(), w.message[name], judge))
+			`{"type": "reaction", "id": %q, "message_id": %q, "user_id": %q, "emoji": "red_flag", "op": "add"}`,
+			uuid.NewString(), w.message[name], judge))
 	}
 	done, err := w.store.Ingest(w.t.Context(), w.staff[policy.Admin], []byte(strings.Join(lines, "\n")))
 	if err != nil || done.Accepted != n {
@@ -204,7 +205,8 @@ func (w *liveWorld) rowsComeAndGo(b *tab) {
 	w.user["Dot"] = uuid.New()
 	w.message["Dot"] = uuid.New()
 	lines := fmt.Sprintf(`{"type": "user", "id": "dot", "user_id": %q, "display_name": "Dot"}
-		{"type": "message", "id": "dots", "message_id": %q, "user_id": %q, "role": "prompter", "text": "Hello", "lang": "en"}`, w.user["Dot"], w.message["Dot"], w.user["Dot"])
+		{"type": "message", "id": "dots", "message_id": %q, "user_id": %q, "role": "prompter", "text": "Hello", `+
+		`"lang": "en"}`, w.user["Dot"], w.message["Dot"], w.user["Dot"])
 	if done, err := w.store.Ingest(b.t.Context(), w.staff[policy.Admin], []byte(lines)); err != nil || done.Accepted != 2 {
 		b.t.Fatalf("ingest: %+v, %v", done, err)
 	}

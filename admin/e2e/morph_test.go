@@ -74,8 +74,8 @@ func TestRowsKeepTheirElements(t *testing.T) {
 	message := uuid.New()
 	w.ingest(
 		fmt.Sprintf(`{"type": "user", "id": "dot", "user_id": %q, "display_name": "Dot"}`, w.user["Dot"]),
-		fmt.Sprintf(`{"type": "message", "id": "dots", "message_id": %q, "user_id": %q, "role": "prompter", "text": "Hello", "lang": "en"}`,
-			message, w.user["Dot"]),
+		fmt.Sprintf(`{"type": "message", "id": "dots", "message_id": %q, "user_id": %q, "role": "prompter", `+
+			`"text": "Hello", "lang": "en"}`, message, w.user["Dot"]),
 		w.reaction(message, "red_flag"))
 	b.see(liveNote)
 	eval[bool](b, showOrder+"; true")

@@ -49,5 +49,6 @@ func (b *tab) shiftClick(selector string) {
 	b.t.Helper()
 	at := eval[[]float64](b, `(() => { const box = document.querySelector(`+quote(selector)+`).getBoundingClientRect();
 		return [box.x + box.width / 2, box.y + box.height / 2] })()`)
-	run(b, "Shift and click "+selector, chromedp.MouseClickXY(at[0], at[1], chromedp.ButtonModifiers(chromedp.ModifierShift)))
+	run(b, "Shift and click "+selector,
+		chromedp.MouseClickXY(at[0], at[1], chromedp.ButtonModifiers(chromedp.ModifierShift)))
 }

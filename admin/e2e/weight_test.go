@@ -37,7 +37,8 @@ func TestFirstPaintIsLight(t *testing.T) {
 func TestRowsAreLight(t *testing.T) {
 	w := demonstration(t)
 	b := signedIn(t, w, policy.Moderator)
-	user := w.one(t, "SELECT user_id::text FROM messages WHERE user_id IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1")
+	user := w.one(t, `SELECT user_id::text FROM messages WHERE user_id IS NOT NULL GROUP BY 1
+		ORDER BY count(*) DESC, 1 LIMIT 1`)
 	tree := w.one(t, "SELECT tree_id::text FROM messages GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1")
 	for path, most := range map[string]struct{ elements, bytes int }{
 		"/messages?limit=50": {1650, 344_085 * 2 / 5}, // badges of other tests count too

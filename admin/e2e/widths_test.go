@@ -23,7 +23,8 @@ func TestNoPageIsTooWide(t *testing.T) {
 	paths := []string{"/", "/trollboard?frame=total&open=" + strings.TrimPrefix(user, "/users/"), "/users",
 		user, user + "?open=figures", user + "?tab=given", banned + "?tab=actions", user + "/score", user + "/ban",
 		"/messages?lang=all&deleted=include", "/messages/" + message, "/messages/" + message + "/history",
-		"/trees", "/trees/" + tree, "/waves", w.wave(t), "/waves?min=2", "/searches", "/searches/new?query=watch", w.savedSearches(t),
+		"/trees", "/trees/" + tree, "/waves", w.wave(t), "/waves?min=2",
+		"/searches", "/searches/new?query=watch", w.savedSearches(t),
 		"/audit", "/actions/" + one("SELECT max(seq)::text FROM actions WHERE kind = 'ban'"),
 		"/queue", w.decidedCase(t), w.heldCase(t), "/insights", "/insights?step=hour", "/insights/toxicity?by=lang",
 		"/insights/correlations", "/insights/contributors", "/insights/staff", "/insights/raters", "/insights/models",
@@ -32,7 +33,8 @@ func TestNoPageIsTooWide(t *testing.T) {
 		"/samples", w.sampleOf(t, list), w.jobOf(t, list, "running", 1200),
 		"/settings/scoring", "/settings/scoring?try=1&frame=total&weights[red_flags]=5", "/settings/roles",
 		w.classifiers(t),
-		"/leave?to=https%3A%2F%2Fexample.org%2F" + strings.Repeat("long", 60), "/settings/why", "/settings/staff", "/settings/keys", "/account"}
+		"/leave?to=https%3A%2F%2Fexample.org%2F" + strings.Repeat("long", 60),
+		"/settings/why", "/settings/staff", "/settings/keys", "/account"}
 	b := signedIn(t, w, policy.Admin)
 	for _, path := range paths {
 		b.wantStatus(b.visit(path), 200)
@@ -99,7 +101,8 @@ func TestCurrentTabIsInSight(t *testing.T) {
 	b.size(narrow)
 	for _, path := range []string{"/insights", "/insights/staff"} {
 		b.visit(path)
-		b.until(path+" shows its tab", `(() => { const tab = document.querySelector(".tabs [aria-current]").getBoundingClientRect();
+		b.until(path+" shows its tab", `(() => {
+			const tab = document.querySelector(".tabs [aria-current]").getBoundingClientRect();
 			return tab.left >= 0 && tab.right <= innerWidth })()`)
 	}
 }

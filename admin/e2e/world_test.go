@@ -51,7 +51,8 @@ func newWorld(t *testing.T) *world {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.staff[role] = store.Actor{UserID: user.UserID, Name: user.DisplayName, Role: role, Via: "session", Policy: w.store.Policy()}
+		w.staff[role] = store.Actor{UserID: user.UserID, Name: user.DisplayName, Role: role, Via: "session",
+			Policy: w.store.Policy()}
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	w.configured = configuredClassifiers(t)
