@@ -101,7 +101,8 @@ func (s *Store) PreviewList(ctx context.Context, actor Actor, act Act) (ListPrev
 		return ListPreview{}, err
 	}
 	preview.Outcome, preview.Expected = outcome, outcome.Affected.Messages
-	sample, err := lists.Items(ctx, s.pool, s.searcher, act.Target, lists.ItemFilter{State: lists.Present, Page: Page{Limit: 10}})
+	sample, err := lists.Items(ctx, s.pool, s.searcher, act.Target,
+		lists.ItemFilter{State: lists.Present, Page: Page{Limit: 10}})
 	preview.Sample = sample.Items
 	return preview, err
 }

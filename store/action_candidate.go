@@ -241,13 +241,13 @@ func (s *Store) Candidates(
 
 // CandidateRuns returns the last runs of rules for a list, and the numbers of its
 // candidates by verdict.
-func (s *Store) CandidateRuns(ctx context.Context, actor Actor, list uuid.UUID) ([]candidates.Run, candidates.Counts, error) {
-	var counts candidates.Counts
-	if _, err := s.ListByID(ctx, actor, list); err != nil {
+func (s *Store) CandidateRuns(
+	ctx context.Context, actor Actor, list uuid.UUID,
+) (runs []candidates.Run, counts candidates.Counts, err error) {
+	if _, err = s.ListByID(ctx, actor, list); err != nil {
 		return nil, counts, err
 	}
-	runs, err := candidates.Runs(ctx, s.pool, list)
-	if err != nil {
+	if runs, err = candidates.Runs(ctx, s.pool, list); err != nil {
 		return nil, counts, err
 	}
 	counts, err = candidates.Count(ctx, s.pool, list)

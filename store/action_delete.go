@@ -99,7 +99,7 @@ func deleteMessage(d *actionTx, p CloseParams) error {
 	if err := d.delete(found); err != nil {
 		return err
 	}
-	return d.closeCases(p, cases.Delete, "c.tree_id = $4 AND c.message_id = ANY ($5)", m.TreeID, db.IDArray(found.Messages))
+	return d.closeCases(p, cases.Delete, "c.tree_id = $4 AND c.message_id = ANY($5)", m.TreeID, db.IDArray(found.Messages))
 }
 
 func undeleteMessage(d *actionTx, _ NoParams) error {

@@ -77,7 +77,8 @@ func resolve(d *actionTx, p ResolveParams) error {
 		err = d.watch(touched, trees, messages)
 	case cases.Delete:
 		var found selection.Chosen
-		if found, err = d.findSubtrees("messages m WHERE (m.tree_id, m.message_id) IN ("+touched+")", trees, messages); err == nil {
+		of := "messages m WHERE (m.tree_id, m.message_id) IN (" + touched + ")"
+		if found, err = d.findSubtrees(of, trees, messages); err == nil {
 			err = d.delete(found)
 		}
 	case cases.Reject:

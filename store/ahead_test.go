@@ -35,7 +35,8 @@ func TestUndoOfManyIsCounted(t *testing.T) {
 			raters := []store.Actor{storetest.Staff(t, w.Store, policy.Moderator), storetest.Staff(t, w.Store, policy.Admin)}
 			for i, rater := range raters {
 				for _, id := range ids[:40*(i+1)] {
-					act(t, w.Store, rater, store.Act{Kind: "react", Target: id, Params: store.ReactParams{Emoji: "red_flag", Op: "add"}})
+					act(t, w.Store, rater,
+						store.Act{Kind: "react", Target: id, Params: store.ReactParams{Emoji: "red_flag", Op: "add"}})
 					act(t, w.Store, rater, store.Act{Kind: "label", Target: id,
 						Params: store.LabelParams{Labels: map[string]float64{"spam": 1}}})
 				}

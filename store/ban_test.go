@@ -124,7 +124,8 @@ func TestUnbanRestores(t *testing.T) {
 	deleted := w.deletedOfTroll(t)
 	until := time.Now().Add(time.Hour)
 	w.ban(t, &until, "second terms", store.BanParams{})
-	unban := store.Act{Kind: "unban", Target: w.troll, Reason: "apologised", Params: store.UnbanParams{Messages: "restore"}}
+	unban := store.Act{Kind: "unban", Target: w.troll, Reason: "apologised",
+		Params: store.UnbanParams{Messages: "restore"}}
 	unban.Preview = true
 	preview := act(t, w.Store, w.admin, unban)
 	unban.Preview = false
@@ -192,8 +193,8 @@ func TestDeletionAroundImportedOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	state := func() string {
-		return one(t, w.Store, "SELECT string_agg(depth || ' ' || deleted, ', ' ORDER BY depth) FROM messages WHERE tree_id = '"+
-			ids[0].String()+"'")
+		return one(t, w.Store, "SELECT string_agg(depth || ' ' || deleted, ', ' ORDER BY depth) FROM messages "+
+			"WHERE tree_id = '"+ids[0].String()+"'")
 	}
 	before := state()
 	for name, back := range map[string]func(done store.Outcome) error{

@@ -276,7 +276,8 @@ func TestBulkChanged(t *testing.T) {
 			}
 			p.Expected = conflict.Expected
 			done := actBulk(t, w.Store, w.moderator, p)
-			wantOne(t, w.Store, "1", "SELECT count(*) FROM action_objects WHERE action_id = (SELECT id FROM actions WHERE seq = $1)",
+			wantOne(t, w.Store, "1",
+				"SELECT count(*) FROM action_objects WHERE action_id = (SELECT id FROM actions WHERE seq = $1)",
 				done.Action.ID)
 			if _, err := w.Undo(ctx, w.moderator, done.Action.ID, "too early", false, ""); err != nil {
 				t.Fatal(err)
@@ -337,7 +338,8 @@ func TestBulkPermissions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	lead := storetest.Staff(t, w.Store, policy.DataLead)
-	many := storetest.Tree(t, w.Store, storetest.Node{Author: w.troll, Replies: slices.Repeat([]storetest.Node{{}}, 100)})[1:]
+	many := storetest.Tree(t, w.Store,
+		storetest.Node{Author: w.troll, Replies: slices.Repeat([]storetest.Node{{}}, 100)})[1:]
 	try := func(actor store.Actor, p store.BulkParams) error {
 		_, _, err := w.Bulk(ctx, actor, store.Act{Reason: "a test"}, p)
 		return err
@@ -381,7 +383,8 @@ func TestBulkPermissions(t *testing.T) {
 		t.Fatal(err)
 	}
 	actor := reread(t, w.Store, w.moderator).Actor
-	if err := try(actor, bulk(selection.Ban, w.reply)); !errors.As(err, &forbidden) || forbidden.Permission != policy.UserBan {
+	if err := try(actor, bulk(selection.Ban, w.reply)); !errors.As(err, &forbidden) ||
+		forbidden.Permission != policy.UserBan {
 		t.Errorf("a ban without the permission: %v", err)
 	}
 }
@@ -480,7 +483,8 @@ func TestBulkAsJob(t *testing.T) {
 	if err != nil || undo == nil || undo.Total != expected {
 		t.Fatalf("the undo: %+v, %v", undo, err)
 	}
-	storetest.Exec(t, w.Store, "UPDATE jobs SET state = 'running', heartbeat = now() - interval '1 minute' WHERE job_id = $1",
+	storetest.Exec(t, w.Store,
+		"UPDATE jobs SET state = 'running', heartbeat = now() - interval '1 minute' WHERE job_id = $1",
 		undo.JobID)
 	if done := run(undo.JobID); done.State != jobs.Done || done.Action == nil {
 		t.Errorf("then the undo is %+v", done)
@@ -504,7 +508,8 @@ func TestBulkRefuses(t *testing.T) {
 	w := newWorld(t)
 	id, past := uuid.New(), time.Now().Add(-time.Hour)
 	archived, _ := newList(t, w, "Old")
-	act(t, w.Store, w.admin, store.Act{Kind: "update_list", Target: archived, Params: store.ListParams{Archived: new(true)}})
+	act(t, w.Store, w.admin,
+		store.Act{Kind: "update_list", Target: archived, Params: store.ListParams{Archived: new(true)}})
 	for field, all := range map[string][]selection.Act{
 		"kind": {{On: selection.On{IDs: []uuid.UUID{id}}}, {Kind: "erase", On: selection.On{IDs: []uuid.UUID{id}}}},
 		"on": {{Kind: "delete"}, {Kind: "delete", On: selection.On{IDs: []uuid.UUID{}}},

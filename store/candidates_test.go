@@ -53,8 +53,8 @@ func TestFindAsJob(t *testing.T) {
 		!errors.As(err, &invalid) {
 		t.Errorf("an empty rule becomes the job %v: %v", job, err)
 	}
-	if _, _, _, err := w.FindCandidates(ctx, store.Actor{UserID: w.other, Role: policy.General, Policy: w.Policy()}, list, rule,
-		false, "", ""); err == nil {
+	contributor := store.Actor{UserID: w.other, Role: policy.General, Policy: w.Policy()}
+	if _, _, _, err := w.FindCandidates(ctx, contributor, list, rule, false, "", ""); err == nil {
 		t.Error("a contributor may run rules")
 	}
 	verify(t, w.Store)

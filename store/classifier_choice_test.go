@@ -141,7 +141,8 @@ func TestOutputsOfOtherModels(t *testing.T) {
 			t.Errorf("%q: outputs of %s changed\n%s\nto\n%s", c.classifier, c.model, before, after)
 		}
 		importText(t, w.Store, `{"message_id": "`+w.deep.String()+`", "parent_id": "`+w.reply.String()+`", "user_id": "`+
-			w.troll.String()+`", "role": "`+known.Role+`", "text": "`+known.Text+`", "classifiers": {"`+c.model+`": {"toxicity": 0.97}}}`)
+			w.troll.String()+`", "role": "`+known.Role+`", "text": "`+known.Text+`", "classifiers": {"`+c.model+
+			`": {"toxicity": 0.97}}}`)
 		if after := counted(t, w.Store); after != before {
 			t.Errorf("%q: a file with outputs of %s changed\n%s\nto\n%s", c.classifier, c.model, before, after)
 		}

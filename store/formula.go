@@ -94,7 +94,8 @@ func (s *Store) SaveFormula(
 func (d *actionTx) putFormula(now, next scoring.Formula) error {
 	d.label = now.Name
 	next.Name, next.Version, next.Note = now.Name, now.Version+1, d.act.Reason
-	if err := versions.Formula.Replace(d.Ctx, d.Conn, now, versions.Version[scoring.Formula]{Of: next, Made: d.made()}); err != nil || d.act.Preview {
+	version := versions.Version[scoring.Formula]{Of: next, Made: d.made()}
+	if err := versions.Formula.Replace(d.Ctx, d.Conn, now, version); err != nil || d.act.Preview {
 		return err
 	}
 	d.update.Changed.Formula = true

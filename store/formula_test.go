@@ -155,7 +155,8 @@ func TestSaveFormulaRefuses(t *testing.T) {
 		if _, err := w.Scoring(ctx, actor); (err == nil) != (actor.Role == policy.Moderator) {
 			t.Errorf("%s reads: %v", actor.Role, err)
 		}
-		if _, err := w.TryFormula(ctx, actor, good, scoring.TruthBanned, scoring.Total); (err == nil) != (actor.Role == policy.Moderator) {
+		_, err := w.TryFormula(ctx, actor, good, scoring.TruthBanned, scoring.Total)
+		if (err == nil) != (actor.Role == policy.Moderator) {
 			t.Errorf("%s tries: %v", actor.Role, err)
 		}
 	}

@@ -83,7 +83,8 @@ func TestDatesInTheFuture(t *testing.T) {
 	user := uuid.New()
 	accepted(t, s, event("user", "user_id", user))
 	message := func(at time.Time) string {
-		return event("message", "message_id", uuid.New(), "user_id", user, "role", "prompter", "text", "x", "created_date", at)
+		return event("message", "message_id", uuid.New(), "user_id", user, "role", "prompter", "text", "x",
+			"created_date", at)
 	}
 	accepted(t, s, message(soon))
 	for _, at := range []time.Time{late, far} {

@@ -59,9 +59,8 @@ func (s *Store) queue(ctx context.Context, actor Actor, act Act, total int64) (*
 	if err != nil {
 		return nil, err
 	}
-	job, err := jobs.Add(ctx, s.pool, jobs.Job{
-		JobID: jobs.ID(actor.UserID, act.IdempotencyKey), Kind: act.Kind, Actor: actor.UserID, Via: actor.Via, Request: request, Total: total,
-	})
+	job, err := jobs.Add(ctx, s.pool, jobs.Job{JobID: jobs.ID(actor.UserID, act.IdempotencyKey), Kind: act.Kind,
+		Actor: actor.UserID, Via: actor.Via, Request: request, Total: total})
 	if err != nil {
 		return nil, err
 	}

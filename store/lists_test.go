@@ -88,7 +88,8 @@ func TestListStates(t *testing.T) {
 	}
 	halt := act(t, w.Store, w.moderator, store.Act{Kind: "halt", Target: halted[0]})
 	ban := act(t, w.Store, w.moderator, store.Act{Kind: "ban", Target: banned})
-	edit := act(t, w.Store, w.moderator, store.Act{Kind: "edit", Target: edited[0], Params: store.EditParams{Text: "after"}})
+	edit := act(t, w.Store, w.moderator,
+		store.Act{Kind: "edit", Target: edited[0], Params: store.EditParams{Text: "after"}})
 
 	want := map[uuid.UUID]string{w.prompt: lists.Present, w.deleted: lists.Deleted, halted[0]: lists.Halted,
 		theirs[0]: lists.AuthorBanned, edited[0]: lists.EditedSince, unknown: lists.Missing}
@@ -108,7 +109,8 @@ func TestListStates(t *testing.T) {
 			because != 0 && (*item.Action != because || item.Since == nil) {
 			t.Errorf("%s is %s by action %v at %v, want %d", item.MessageID, item.State, item.Action, item.Since, because)
 		}
-		if before := item.TextBefore; (before != nil) != (item.MessageID == edited[0]) || before != nil && *before != "before" {
+		if before := item.TextBefore; (before != nil) != (item.MessageID == edited[0]) ||
+			before != nil && *before != "before" {
 			t.Errorf("%s had the text %v before", item.MessageID, before)
 		}
 	}
@@ -308,9 +310,11 @@ func TestApplyList(t *testing.T) {
 		t.Errorf("the preview is %+v", preview)
 	}
 	wrong := int64(2)
-	apply := store.Act{Kind: "apply_list", Target: list, Reason: "before the release", Params: store.ApplyParams{Expected: &wrong}}
+	apply := store.Act{Kind: "apply_list", Target: list, Reason: "before the release",
+		Params: store.ApplyParams{Expected: &wrong}}
 	var conflict *store.Conflict
-	if _, err := w.Act(ctx, w.admin, apply); !errors.As(err, &conflict) || conflict.Expected == nil || *conflict.Expected != 3 {
+	if _, err := w.Act(ctx, w.admin, apply); !errors.As(err, &conflict) || conflict.Expected == nil ||
+		*conflict.Expected != 3 {
 		t.Errorf("with another number: %v", err)
 	}
 	var forbidden *store.Forbidden

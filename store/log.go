@@ -64,7 +64,9 @@ func (s *Store) Action(ctx context.Context, actor Actor, id int64, target uuid.U
 
 // ActionDetail returns an action that the actor may read, as by Action, with what it
 // touched.
-func (s *Store) ActionDetail(ctx context.Context, actor Actor, id int64, target uuid.UUID, page Page) (audit.Detail, error) {
+func (s *Store) ActionDetail(
+	ctx context.Context, actor Actor, id int64, target uuid.UUID, page Page,
+) (audit.Detail, error) {
 	action, err := s.Action(ctx, actor, id, target)
 	if err != nil {
 		return audit.Detail{}, err
@@ -80,10 +82,8 @@ func (s *Store) ActionActors(ctx context.Context, actor Actor) ([]audit.Actor, e
 	return audit.Actors(ctx, s.pool)
 }
 
-var errOthersAction = &Forbidden{
-	policy.AuditAll, "You see your own actions, and those on the user, message or tree that you look at. Open the action " +
-		"from there.",
-}
+var errOthersAction = &Forbidden{policy.AuditAll, "You see your own actions, and those on the user, message or tree " +
+	"that you look at. Open the action from there."}
 
 // settingsKinds returns the names of the kinds of actions on accounts, keys, roles
 // and formulas. Only actors with the permission audit.all see those of others.
@@ -147,9 +147,9 @@ func (s *Store) VerifyChain(ctx context.Context) (status ChainStatus, err error)
 // VerifyLog is VerifyChain, and compares the state of things with the log. kept is a
 // former end of the chain that was kept elsewhere; the log must still hold it. Nil is
 // none. differences are sentences, at most 100 of each kind.
-func (s *Store) VerifyLog(ctx context.Context, kept *ChainStatus) (status ChainStatus, differences []string, err error) {
+func (s *Store) VerifyLog(ctx context.Context, kept *ChainStatus) (end ChainStatus, differences []string, err error) {
 	err = db.InSnapshot(ctx, s.pool, func(tx pgx.Tx) (err error) {
-		if status, err = chain.Verify(ctx, tx); err != nil {
+		if end, err = chain.Verify(ctx, tx); err != nil {
 			return err
 		}
 		if kept != nil {
@@ -160,7 +160,7 @@ func (s *Store) VerifyLog(ctx context.Context, kept *ChainStatus) (status ChainS
 		differences, err = proof.State(ctx, tx)
 		return err
 	})
-	return status, differences, err
+	return end, differences, err
 }
 
 // ExportActions writes the whole log as JSON lines, the oldest first. The last

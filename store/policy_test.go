@@ -153,7 +153,8 @@ func TestPolicyIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	may := func(r *policy.Role) { r.Permissions = append(r.Permissions, policy.PolicyManage) }
-	gone := slices.DeleteFunc(rolesWith(t, w.Store, "", nil), func(r policy.Role) bool { return r.Name == policy.Moderator })
+	gone := slices.DeleteFunc(rolesWith(t, w.Store, "", nil),
+		func(r policy.Role) bool { return r.Name == policy.Moderator })
 	stale := 7
 	var invalid store.Invalid
 	var forbidden *store.Forbidden
@@ -251,7 +252,8 @@ func TestLanguages(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := w.ChangePolicy(ctx, w.admin, store.PolicyChange{Reason: "By language.",
-		Roles: rolesWith(t, w.Store, policy.Moderator, func(r *policy.Role) { r.Languages = []string{"de", "es"} })}); err != nil {
+		Roles: rolesWith(t, w.Store, policy.Moderator,
+			func(r *policy.Role) { r.Languages = []string{"de", "es"} })}); err != nil {
 		t.Fatal(err)
 	}
 	keeper := reread(t, w.Store, w.moderator).Actor

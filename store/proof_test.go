@@ -54,7 +54,8 @@ func TestStateAgainstLog(t *testing.T) {
 	for name, c := range map[string]struct{ sql, says string }{
 		"a ban lifted": {"UPDATE users SET banned_at = NULL, banned_until = NULL WHERE banned_at IS NOT NULL",
 			"ban is not as action"},
-		"a ban prolonged":   {"UPDATE users SET banned_until = now() + interval '1 year' WHERE banned_at IS NOT NULL", "ban is not"},
+		"a ban prolonged": {"UPDATE users SET banned_until = now() + interval '1 year' WHERE banned_at IS NOT NULL",
+			"ban is not"},
 		"a ban by nobody":   {"UPDATE users SET banned_at = now() WHERE banned_at IS NULL", "is banned, by no action"},
 		"a role":            {"UPDATE users SET role = 'admin' WHERE username = 'keeper'", "role is not as action"},
 		"a role of nobody":  {"UPDATE users SET role = 'admin' WHERE display_name = 'Renamed'", "has the role admin, by no"},

@@ -67,8 +67,8 @@ func TestFlagsMakeCases(t *testing.T) {
 		reported(w.deleted, second, "gone"))
 	found := queueOf(t, w.Store, w.moderator, store.QueueFilter{})
 	c := found[w.prompt]
-	if len(found) != 3 || c.Reporters != 2 || len(c.Reports) != 1 || len(c.RedFlags) != 2 || c.Reports[0].Reason != "spam\nagain" ||
-		c.UserID == nil || *c.UserID != w.troll || c.Status != "open" {
+	if len(found) != 3 || c.Reporters != 2 || len(c.Reports) != 1 || len(c.RedFlags) != 2 ||
+		c.Reports[0].Reason != "spam\nagain" || c.UserID == nil || *c.UserID != w.troll || c.Status != "open" {
 		t.Errorf("%d cases, the first %+v", len(found), c)
 	}
 	for kind, want := range map[string]int{"report": 3, "red_flag": 1} {
@@ -110,7 +110,8 @@ func TestDismissedFlagsStopCounting(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	rater, second := storetest.User(t, w.Store, "Rater"), storetest.User(t, w.Store, "Second")
-	storetest.Exec(t, w.Store, `INSERT INTO emoji_aggregates (tree_id, message_id, red_flags) VALUES ($1, $1, 3)`, w.prompt)
+	storetest.Exec(t, w.Store,
+		`INSERT INTO emoji_aggregates (tree_id, message_id, red_flags) VALUES ($1, $1, 3)`, w.prompt)
 	if err := w.RebuildScores(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +177,8 @@ func TestOutcomes(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			rater := storetest.User(t, w.Store, "Rater")
-			accepted(t, w.Store, redFlagged(w.deep, rater, "add"), reported(w.deep, rater, "spam"), reported(w.prompt, rater, "x"))
+			accepted(t, w.Store, redFlagged(w.deep, rater, "add"), reported(w.deep, rater, "spam"),
+				reported(w.prompt, rater, "x"))
 			holds := func() (yes bool) {
 				if err := storetest.DB(t, w.Store).QueryRow(ctx, check, w.deep).Scan(&yes); err != nil {
 					t.Fatal(err)
@@ -355,8 +357,8 @@ func TestSkippedAndPostponed(t *testing.T) {
 	if err := w.SkipCase(ctx, w.moderator, caseOn(t, w.Store, w.moderator, w.prompt).ID); err != nil {
 		t.Fatal(err)
 	}
-	if waits, skipped, others := number(w.moderator, ""), number(w.moderator, "skipped"), number(w.admin, ""); waits != 1 ||
-		skipped != 1 || others != 2 {
+	waits, skipped, others := number(w.moderator, ""), number(w.moderator, "skipped"), number(w.admin, "")
+	if waits != 1 || skipped != 1 || others != 2 {
 		t.Errorf("%d wait, %d are skipped, %d wait for others; want 1, 1, 2", waits, skipped, others)
 	}
 	if err := w.TakeBackSkips(ctx, w.moderator); err != nil || number(w.moderator, "") != 2 {
@@ -451,7 +453,8 @@ func TestOrderOfTheQueue(t *testing.T) {
 	if ids := walk(false); len(ids) != 10 { // the two pages before the last one
 		t.Errorf("%d cases backwards, want 10: %v", len(ids), ids)
 	}
-	if german, err := s.Queue(ctx, moderator, store.QueueFilter{Within: []string{"de"}}); err != nil || len(german.Items) != 6 {
+	if german, err := s.Queue(ctx, moderator, store.QueueFilter{Within: []string{"de"}}); err != nil ||
+		len(german.Items) != 6 {
 		t.Errorf("%d German cases, %v", len(german.Items), err)
 	}
 	var conflict *store.Conflict
@@ -519,7 +522,8 @@ func TestQueueBelowAToxicity(t *testing.T) {
 		storetest.Exec(t, w.Store, `INSERT INTO classifier_outputs (tree_id, message_id, model_id, toxicity, scores)
 			SELECT tree_id, message_id, 1, $2, '{}' FROM message_trees WHERE message_id = $1`, message, toxicity)
 	}
-	accepted(t, w.Store, reported(w.prompt, rater, "spam"), reported(w.reply, rater, "spam"), reported(w.deep, rater, "spam"))
+	accepted(t, w.Store, reported(w.prompt, rater, "spam"), reported(w.reply, rater, "spam"),
+		reported(w.deep, rater, "spam"))
 	for below, want := range map[float64][]uuid.UUID{
 		0: {w.deep}, 0.4: {w.deep}, 0.41: {w.deep, w.prompt}, 0.7: {w.deep, w.prompt}, 0.71: {w.deep, w.prompt, w.reply},
 	} {

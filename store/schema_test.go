@@ -13,8 +13,8 @@ import (
 // It would spread message_trees, which maps a message to its tree, by message_id.
 var underTrees = []string{
 	"trees", "messages", "emoji_aggregates", "label_aggregates", "label_votes", "reactions", "reports",
-	"classifier_outputs", "classifier_queue", "classifier_failures", "revisions", "sketches", "message_terms", "cases", "late_replies", "wave_messages",
-	"word_sketches",
+	"classifier_outputs", "classifier_queue", "classifier_failures", "revisions", "sketches", "message_terms", "cases",
+	"late_replies", "wave_messages", "word_sketches",
 }
 
 // TestSchemaCanBeDistributed checks the requirements of a distributed PostgreSQL:

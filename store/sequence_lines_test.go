@@ -146,8 +146,8 @@ func (q *sequence) ingest() {
 			lines = append(lines, q.message(reply, rater))
 			q.nodes = q.nodes[:len(q.nodes)-1]
 		case 6:
-			lines = append(lines, event("classifier_output", "message_id", n.id, "model", pick(q, "m", "n", "treewarden"), "scores",
-				q.scores(), "at", q.at()))
+			lines = append(lines, event("classifier_output", "message_id", n.id, "model",
+				pick(q, "m", "n", "treewarden"), "scores", q.scores(), "at", q.at()))
 		case 7:
 			lines = append(lines, event("tree", "message_tree_id", n.tree, "state", pick(q, "growing", "aborted_low_grade")),
 				event("user", "user_id", rater, "display_name", "name "+q.id().String()))

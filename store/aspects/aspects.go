@@ -225,7 +225,8 @@ func (a Column) MissedEventSQL() string {
 	if a.Event.kind == "" {
 		return ""
 	}
-	return fmt.Sprintf(`SELECT 'the event of action ' || x.seq || ' on %[1]s ' || e.object_id || ' is missing or was changed'
+	return fmt.Sprintf(`SELECT 'the event of action ' || x.seq || ' on %[1]s ' || e.object_id ||
+			' is missing or was changed'
 		FROM (SELECT l.action_id, l.object_id, %[2]s AS kind, %[3]s AS payload FROM action_objects l
 			WHERE l.aspect = '%[4]s' AND (%[5]s)) e
 		JOIN actions x ON x.id = e.action_id

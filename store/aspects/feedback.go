@@ -184,7 +184,8 @@ func ChangedFeedback(ctx context.Context, c db.Conn, action int64) ([]FeedbackCh
 		Before   []byte
 		After    []byte
 	}
-	objects, err := db.Collect[object](ctx, c, `SELECT o.object_id, o.tree_id, m.user_id AS author, o.aspect, o.before, o.after
+	objects, err := db.Collect[object](ctx, c, `SELECT o.object_id, o.tree_id, m.user_id AS author, o.aspect,
+			o.before, o.after
 		FROM action_objects o JOIN messages m ON m.tree_id = o.tree_id AND m.message_id = o.object_id
 		WHERE o.action_id = $1 AND o.aspect ~ '^(label|reaction|report):' ORDER BY (o.before IS NULL) DESC, o.aspect`, action)
 	if err != nil {

@@ -319,7 +319,8 @@ var Targets = []string{"user", "message", "tree", "list", "bulk", "formula", "pr
 
 // touching is a query for the actions on an object, and for those that changed it. It
 // begins with the object, so that it does not read the whole log.
-var touching = `SELECT t.id FROM actions t WHERE t.target_type IN ('` + strings.Join(Targets, "', '") + `') AND t.target_id = ?
+var touching = `SELECT t.id FROM actions t
+	WHERE t.target_type IN ('` + strings.Join(Targets, "', '") + `') AND t.target_id = ?
 	UNION SELECT o.action_id FROM action_objects o
 		WHERE o.object_id = ? AND o.object_type IN ('user', 'message', 'tree', 'formula', 'priority')`
 

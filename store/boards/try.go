@@ -125,7 +125,8 @@ func (l *Boards) candidates(
 		ever := u.Counters(scoring.Total)
 		c.Sanctioned = u.Status == tables.Banned ||
 			truth.Includes(scoring.TruthDeleted) && ever.Count(&scoring.Treewarden, scoring.Deleted) > 0 ||
-			truth.Includes(scoring.TruthRejected) && (rejected[u.ID] > 0 || ever.Count(&scoring.Treewarden, scoring.Rejected) > 0)
+			truth.Includes(scoring.TruthRejected) &&
+				(rejected[u.ID] > 0 || ever.Count(&scoring.Treewarden, scoring.Rejected) > 0)
 		c.Score, c.WithoutLeakage = [2]float64{scorers[0].Score(t), scorers[1].Score(t)},
 			[2]float64{scorers[2].Score(t), scorers[3].Score(t)}
 		if toxic != nil {

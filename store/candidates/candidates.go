@@ -55,7 +55,8 @@ type Candidate struct {
 
 const columns = `c.message_id, m.tree_id, m.text, m.lang, m.user_id, u.display_name AS author_name, m.deleted,
 	c.evidence, md5(m.text)::uuid <> c.text_md5 AS edited, coalesce(a.seq, 0) AS rule_action, a.at AS found_at,
-	c.verdict, c.decided_by, p.display_name AS decided_by_name, c.decided_at, (SELECT n.seq FROM actions n WHERE n.id = c.decided_action) AS decided_action`
+	c.verdict, c.decided_by, p.display_name AS decided_by_name, c.decided_at,
+	(SELECT n.seq FROM actions n WHERE n.id = c.decided_action) AS decided_action`
 
 const tables = `list_candidates c
 	JOIN message_trees x ON x.message_id = c.message_id

@@ -181,7 +181,8 @@ func (r *ready) query(list uuid.UUID, newest int) (string, []any, error) {
 	q.Where("NOT EXISTS (SELECT FROM list_items i WHERE i.list_id = ? AND i.message_id = m.message_id)", list)
 	q.Where(`NOT EXISTS (SELECT FROM list_candidates c WHERE c.list_id = ? AND c.message_id = m.message_id
 		AND (c.verdict = 'accept' OR c.text_md5 = md5(m.text)::uuid))`, list)
-	q.Columns = "m.message_id, coalesce(nullif(m.created_date, '-infinity'), 'epoch'), m.text, coalesce(m.lang, ''), " + label + ", " + output
+	q.Columns = "m.message_id, coalesce(nullif(m.created_date, '-infinity'), 'epoch'), m.text, coalesce(m.lang, ''), " +
+		label + ", " + output
 	sql, args := q.SQL()
 	if newest > 0 {
 		sql += fmt.Sprintf(" ORDER BY m.created_date DESC, m.message_id DESC LIMIT %d", newest)

@@ -132,8 +132,10 @@ type Chosen struct {
 // null, and that somebody has flagged who is not banned.
 const chosenSQL = `c.status = 'open' AND coalesce(` + heldSQL + `, $3) = $3
 	AND (c.case_id = $4 OR c.user_id = $5 AND ($6::text[] IS NULL OR EXISTS (SELECT FROM unnest($6) AS within(lang)
-			WHERE lower(` + figures.LangSQL + `) = within.lang OR starts_with(lower(` + figures.LangSQL + `), within.lang || '-')))
-		AND (c.imported_flags > 0 OR EXISTS (SELECT FROM users r WHERE r.user_id = ANY (c.reporters) AND r.banned_at IS NULL)))`
+			WHERE lower(` + figures.LangSQL + `) = within.lang
+				OR starts_with(lower(` + figures.LangSQL + `), within.lang || '-')))
+		AND (c.imported_flags > 0
+			OR EXISTS (SELECT FROM users r WHERE r.user_id = ANY (c.reporters) AND r.banned_at IS NULL)))`
 
 // Worker is who decides cases, and the languages that they act on, in lower case and each
 // with its varieties; nil stands for all.

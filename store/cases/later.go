@@ -52,7 +52,8 @@ func FateOf(ctx context.Context, c db.Conn, person uuid.UUID, since time.Time) (
 
 // laterSQL finds what others did: undid the decision, decided a later case on the
 // message, or deleted the message by another action.
-const laterSQL = `SELECT l.message_id, l.outcome, l.did, x.actor_name AS by, x.actor_id AS by_id, x.at, x.reason, x.seq AS action
+const laterSQL = `SELECT l.message_id, l.outcome, l.did, x.actor_name AS by, x.actor_id AS by_id, x.at, x.reason,
+		x.seq AS action
 	FROM (SELECT a.target_id::uuid AS message_id, coalesce((SELECT o.after->>'outcome' FROM action_objects o
 				WHERE o.action_id = a.id AND o.object_type = 'message' AND o.aspect = '` + Aspect + `' LIMIT 1), '') AS outcome,
 			'` + Undo + `' AS did, u.id AS action_id

@@ -44,7 +44,7 @@ type Case struct {
 	Gone []Gone `json:"gone" db:"-"`
 	// Rings are pairs of the people who reported or flagged the message, who vote
 	// against the same messages far beyond chance. It is a hint, and counts for nothing.
-	Rings []rings.Pair `json:"rings" db:"-" description:"a hint, which counts for nothing; empty but where one case is read"`
+	Rings []rings.Pair `json:"rings" db:"-" description:"a hint that counts for nothing; empty but where one case is read"`
 	// Wave is set where the queue is listed, and where one case is read.
 	Wave *tables.InWave `json:"wave,omitempty" db:"-" description:"the wave that the message is in; absent if none"`
 }

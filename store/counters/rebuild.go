@@ -107,8 +107,8 @@ func (t *Update) countChanged(ctx context.Context, tx db.Conn, before, after sco
 	return err
 }
 
-// RebuildIn recounts everything within a transaction. It uses the transaction's connection alone, because others do not see
-// its writes.
+// RebuildIn recounts everything within a transaction. It uses the transaction's
+// connection alone, because others do not see its writes.
 func RebuildIn(ctx context.Context, tx pgx.Tx, now time.Time) error {
 	if _, err := tx.Exec(ctx, lockCounters); err != nil {
 		return err

@@ -52,8 +52,9 @@ func TestPools(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if all := p.Reads.Config().MaxConns + p.Acts.Config().MaxConns + p.Lines.Config().MaxConns + p.Searches.Config().MaxConns; all <= 4 ||
-		all > int32(db.DefaultConnections()) {
+	all := p.Reads.Config().MaxConns + p.Acts.Config().MaxConns + p.Lines.Config().MaxConns +
+		p.Searches.Config().MaxConns
+	if all <= 4 || all > int32(db.DefaultConnections()) {
 		t.Errorf("the default is %d connections", all)
 	}
 	p.Close()

@@ -72,7 +72,8 @@ func After(ctx context.Context, c db.Conn, after int64) (Events, error) {
 		Payload  []byte
 	}
 	events := Events{Items: []Event{}, Next: after}
-	rows, err := db.Collect[row](ctx, c, `SELECT id, at, kind, coalesce(`+tables.NumberSQL("action_id")+`, 0) AS action_id, payload FROM events
+	rows, err := db.Collect[row](ctx, c, `SELECT id, at, kind,
+			coalesce(`+tables.NumberSQL("action_id")+`, 0) AS action_id, payload FROM events
 		WHERE id > $1 ORDER BY id LIMIT $2`, after, most)
 	if err != nil {
 		return events, err

@@ -193,11 +193,13 @@ func TestFilesAreThoseOfTheCommand(t *testing.T) {
 	for i := 1; i < len(ordered); i += 2 {
 		names = append(names, ordered[i].File)
 	}
-	if want := []string{"trees.jsonl.gz", "messages.jsonl.gz", "messages.csv", "messages.parquet"}; !slices.Equal(names, want) {
+	want := []string{"trees.jsonl.gz", "messages.jsonl.gz", "messages.csv", "messages.parquet"}
+	if !slices.Equal(names, want) {
 		t.Errorf("files without names are called %q, want %q", names, want)
 	}
 	list, err := w.access().All(ctx, db.Page{Limit: 3})
-	if err != nil || len(list.Items) != 3 || list.Next == nil || list.Items[0].ExportID != ordered[len(ordered)-1].ExportID ||
+	if err != nil || len(list.Items) != 3 || list.Next == nil ||
+		list.Items[0].ExportID != ordered[len(ordered)-1].ExportID ||
 		list.Items[0].Manifest == nil {
 		t.Errorf("the list is %+v, %v", list, err)
 	}

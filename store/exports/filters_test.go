@@ -49,7 +49,8 @@ a4 a0 92 "review_result": false
 a5 a4 91
 a6 a0 93 "review_result": null
 a7 a0 91 "detoxify": {"toxicity": 0.9, "insult": 0.1}
-a8 a7 92 "labels": {"spam": {"value": 0.5, "count": 2}}, "events": {"emoji": [{"type": "emoji", "user_id": "USER", "emoji": "+1"}]}
+a8 a7 92 "labels": {"spam": {"value": 0.5, "count": 2}}, ` +
+		`"events": {"emoji": [{"type": "emoji", "user_id": "USER", "emoji": "+1"}]}
 a9 a0 94`},
 	{"growing", "en", `b0 - 91
 b1 b0 92`},
@@ -376,7 +377,8 @@ func testSnapshot(t *testing.T, f exports.Filters) {
 	var out bytes.Buffer
 	m, err := access(t, s).Write(ctx, &out, exports.Options{Filters: f, Progress: func(int64, int64) {
 		once.Do(func() {
-			act(t, s, store.Act{Kind: "ban", Target: id("03"), Reason: "for the test", Params: store.BanParams{Messages: "delete"}})
+			act(t, s, store.Act{Kind: "ban", Target: id("03"), Reason: "for the test",
+				Params: store.BanParams{Messages: "delete"}})
 		})
 	}})
 	if err != nil {

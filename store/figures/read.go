@@ -265,7 +265,8 @@ func (q *Queue) readPeriods(ctx context.Context, c db.Conn, f Filter) error {
 		return err
 	}
 	q.Step = step
-	query := f.query(*q, "date_trunc('"+q.Step+"', h.hour, 'UTC') AS start, h.outcome,\n\tsum(h.decided)::bigint AS decided", "")
+	query := f.query(*q, "date_trunc('"+q.Step+
+		"', h.hour, 'UTC') AS start, h.outcome,\n\tsum(h.decided)::bigint AS decided", "")
 	const rest = "\nGROUP BY start, h.outcome ORDER BY start, h.outcome"
 	q.Queries[ByPeriod] = shown(query, rest)
 	if !some {

@@ -177,14 +177,16 @@ func binFrom(bin int) float64 {
 
 // choose reads which outputs and languages there are, and chooses an output.
 func (r *ClassifierAgreement) choose(ctx context.Context, c db.Conn, output string) (err error) {
-	if r.Outputs, err = texts(ctx, c, "SELECT DISTINCT output FROM insight_ranges r WHERE "+inRange+" ORDER BY 1"); err != nil {
+	r.Outputs, err = texts(ctx, c, "SELECT DISTINCT output FROM insight_ranges r WHERE "+inRange+" ORDER BY 1")
+	if err != nil {
 		return err
 	}
 	if r.Langs, err = texts(ctx, c, "SELECT DISTINCT lang FROM insight_agreement ORDER BY 1"); err != nil {
 		return err
 	}
-	if r.LeftOut, err = db.Collect[OutputRange](ctx, c, `SELECT c.name AS model, r.output, r.low, r.high FROM insight_ranges r
-		JOIN classifier_models c USING (model_id) WHERE NOT (`+inRange+`) ORDER BY 1, 2`); err != nil {
+	r.LeftOut, err = db.Collect[OutputRange](ctx, c, `SELECT c.name AS model, r.output, r.low, r.high
+		FROM insight_ranges r JOIN classifier_models c USING (model_id) WHERE NOT (`+inRange+`) ORDER BY 1, 2`)
+	if err != nil {
 		return err
 	}
 	if r.LeftOut == nil {

@@ -198,8 +198,9 @@ func judgedStore(t *testing.T) (*store.Store, map[string][]judged) {
 		bad := random.IntN(3) == 0
 		ids := storetest.Tree(t, s, storetest.Node{Lang: lang, Author: raters[0], Replies: []storetest.Node{{Lang: lang}}})
 		prompt := ids[0]
+		share := map[bool]float64{true: 0.7, false: 0.2}[bad]
 		outputs := map[string]float64{randomModel: math.Round(100*random.Float64()) / 100,
-			goodModel:   math.Round(100*min(1, max(0, map[bool]float64{true: 0.7, false: 0.2}[bad]+random.NormFloat64()/5))) / 100,
+			goodModel:   math.Round(100*min(1, max(0, share+random.NormFloat64()/5))) / 100,
 			rewardModel: 4 * random.NormFloat64()}
 		if i == 0 {
 			outputs[rewardModel] = -3
@@ -235,7 +236,8 @@ func judgedStore(t *testing.T) (*store.Store, map[string][]judged) {
 		id := storetest.Tree(t, s, storetest.Node{Lang: lang})[0]
 		storetest.Vote(t, s, id, raters[0], "toxicity", 1, time.Now())
 		storetest.Exec(t, s, `INSERT INTO classifier_outputs (tree_id, message_id, model_id, scores, run_here, text_hash)
-			SELECT $1, $1, model_id, '{0.3}', true, CASE WHEN $2 = 'same' THEN substring(sha256(convert_to(m.text, 'UTF8')) FOR 8)
+			SELECT $1, $1, model_id, '{0.3}', true,
+				CASE WHEN $2 = 'same' THEN substring(sha256(convert_to(m.text, 'UTF8')) FOR 8)
 				ELSE '\x00' END FROM classifier_models, messages m WHERE message_id = $1 AND name = $3`, id, hash, goodModel)
 	}
 	key := insights.ReferenceToxicity + " " + goodModel
@@ -318,7 +320,8 @@ func TestAgreementOfClassifiers(t *testing.T) {
 						wantAgreement(t, reference+" "+model+" in "+in, figuresOf(t, r.Languages, model, in), ofLang(all, in), threshold)
 					}
 				}
-				if stale := figuresOf(t, r.Languages, goodModel, "stale"); stale.N != 0 || stale.Messages != 1 || *stale.Share != 1 {
+				if stale := figuresOf(t, r.Languages, goodModel, "stale"); stale.N != 0 || stale.Messages != 1 ||
+					*stale.Share != 1 {
 					t.Errorf("the output of a former text counts: %+v", stale)
 				}
 				if lang == "" && (r.Models[0].Model != goodModel || *r.Models[0].AUC < 0.8 || r.Models[0].Few) {
@@ -384,7 +387,9 @@ func TestBadAgreement(t *testing.T) {
 	}
 	s, _ := judgedStore(t)
 	a := counted(t, s)
-	for name, wrong := range map[string]insights.AgreementFilter{"reference": {Reference: "people"}, "output": {Output: "insult"}} {
+	for name, wrong := range map[string]insights.AgreementFilter{
+		"reference": {Reference: "people"}, "output": {Output: "insult"},
+	} {
 		for _, of := range []insights.Access{a, empty} {
 			var parameter store.BadParameter
 			if _, err := of.ClassifierAgreement(ctx, wrong); !errors.As(err, &parameter) || parameter.Name != name {

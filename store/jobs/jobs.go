@@ -96,7 +96,8 @@ func ID(person uuid.UUID, idempotencyKey string) uuid.UUID {
 }
 
 // Columns are the columns of a Job, of the table jobs as j.
-var Columns = `j.job_id, j.kind, j.state, j.done, j.total, ` + tables.NumberSQL("j.action_id") + ` AS action, j.error, j.actor_id AS actor,
+var Columns = `j.job_id, j.kind, j.state, j.done, j.total,
+	` + tables.NumberSQL("j.action_id") + ` AS action, j.error, j.actor_id AS actor,
 	coalesce((SELECT display_name FROM users WHERE user_id = j.actor_id), '') AS actor_name, j.created_at, j.ended_at,
 	j.via, j.request`
 

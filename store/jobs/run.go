@@ -28,7 +28,8 @@ func Run(
 
 // RunKind is Run for the jobs of a kind that are no actions.
 func RunKind(
-	ctx context.Context, c db.Conn, kind string, do func(context.Context, Job, func(int64)) error, isFinal func(error) bool,
+	ctx context.Context, c db.Conn, kind string,
+	do func(context.Context, Job, func(int64)) error, isFinal func(error) bool,
 ) error {
 	return run(ctx, c, kind, func(ctx context.Context, job Job, progress func(int64)) (int64, error) {
 		return 0, do(ctx, job, progress)

@@ -75,7 +75,8 @@ func ReadReported(ctx context.Context, c db.Conn, within []string, score func(uu
 		Columns: `r.tree_id, r.message_id, m.user_id AS author, u.display_name AS author_name, r.user_id,
 			b.display_name AS by, r.reason, r.at, r.full`,
 	}
-	q.From = `(SELECT *, count(*) OVER () > ` + q.Arg(readReports) + ` AS full FROM (SELECT * FROM reports WHERE status = 'open'
+	q.From = `(SELECT *, count(*) OVER () > ` + q.Arg(readReports) + ` AS full
+		FROM (SELECT * FROM reports WHERE status = 'open'
 				ORDER BY at DESC, report_id DESC LIMIT ` + q.Arg(readReports+1) + `) newest) r
 			JOIN messages m ON m.tree_id = r.tree_id AND m.message_id = r.message_id
 			JOIN users b ON b.user_id = r.user_id LEFT JOIN users u ON u.user_id = m.user_id`

@@ -202,7 +202,8 @@ func All(ctx context.Context, c db.Conn, limit int) ([]Version, error) {
 		At           time.Time
 		ActionID     *int64
 	}
-	rows, err := db.Collect[row](ctx, c, `SELECT version, rules, known, note, author, author_id, at, `+tables.NumberSQL("action_id")+` AS action_id
+	rows, err := db.Collect[row](ctx, c, `SELECT version, rules, known, note, author, author_id, at,
+			`+tables.NumberSQL("action_id")+` AS action_id
 		FROM policy_versions ORDER BY version DESC LIMIT $1`, limit)
 	if err != nil {
 		return nil, err

@@ -13,7 +13,8 @@ import (
 
 // casesSQL reads the open cases c that fulfil a condition.
 func casesSQL(where string) string {
-	return `SELECT c.case_id, c.tree_id, c.message_id, coalesce(c.user_id, '` + uuid.Nil.String() + `'), coalesce(c.lang, ''),
+	return `SELECT c.case_id, c.tree_id, c.message_id,
+			coalesce(c.user_id, '` + uuid.Nil.String() + `'), coalesce(c.lang, ''),
 			c.opened_at, coalesce(c.later_until, 'epoch'), c.reporters, c.reports, c.red_flags, c.imported_flags, c.toxicity
 		FROM cases c WHERE c.status = 'open' AND ` + where
 }

@@ -17,7 +17,8 @@ type DisputeFilter struct {
 
 // judgedColumns are the columns of judged, and judgedFrom its tables.
 const (
-	judgedColumns = `i.message_id, i.lang, i.kind, i.actor_id, i.reason, coalesce((SELECT n.seq FROM actions n WHERE n.id = i.action_id), 0) AS action_id,
+	judgedColumns = `i.message_id, i.lang, i.kind, i.actor_id, i.reason,
+		coalesce((SELECT n.seq FROM actions n WHERE n.id = i.action_id), 0) AS action_id,
 		i.decided_at, i.first, i.place, i.second, i.judged_by, i.note, i.settled, i.settled_by, i.settled_at,
 		coalesce(a.display_name, '') AS first_name, coalesce(b.display_name, '') AS second_name,
 		coalesce(c.display_name, '') AS settled_name`

@@ -148,7 +148,9 @@ func Evidence(ctx context.Context, c db.Conn, user uuid.UUID, since pgtype.Times
 const shownDays = 30
 
 // Days counts a user's signals of the last 30 days by day, the oldest first.
-func Days(ctx context.Context, c db.Conn, user uuid.UUID, now time.Time, formula scoring.Formula) ([]DaySignals, error) {
+func Days(
+	ctx context.Context, c db.Conn, user uuid.UUID, now time.Time, formula scoring.Formula,
+) ([]DaySignals, error) {
 	first := now.UTC().Truncate(24*time.Hour).AddDate(0, 0, 1-shownDays)
 	from, models := counters.RuleArgs(formula.ToxicityRule())
 	rows, err := c.Query(ctx, daysOfUser, from, models, user, first)

@@ -282,8 +282,9 @@ type source struct {
 
 const (
 	messageLang = "coalesce(m.lang, 'und')"
-	treeLang    = "coalesce((SELECT p.lang FROM messages p WHERE p.tree_id = t.tree_id AND p.parent_id IS NULL LIMIT 1), 'und')"
-	userLang    = "coalesce(" + db.MainLanguageSQL + ", 'und')"
+	treeLang    = "coalesce((SELECT p.lang FROM messages p WHERE p.tree_id = t.tree_id AND p.parent_id IS NULL " +
+		"LIMIT 1), 'und')"
+	userLang = "coalesce(" + db.MainLanguageSQL + ", 'und')"
 )
 
 var sources = map[string]source{
@@ -345,7 +346,8 @@ func Read(ctx context.Context, c db.Conn, act Act, ids []uuid.UUID, by Actor) (t
 			}
 			return nil
 		})
-	t.Counts.Messages, t.Counts.Users, t.Counts.Trees = int64(len(t.Messages)), int64(len(t.Users)), int64(len(t.TreesOnce))
+	t.Counts.Messages, t.Counts.Users = int64(len(t.Messages)), int64(len(t.Users))
+	t.Counts.Trees = int64(len(t.TreesOnce))
 	if act.On.IDs != nil {
 		t.Counts.Missing = int64(len(ids) - found)
 	}

@@ -258,13 +258,15 @@ type Owner struct {
 func ByToken(ctx context.Context, c db.Conn, token string) (session Session, owner Owner, err error) {
 	session.Current = true
 	err = c.QueryRow(ctx, `SELECT u.user_id, u.display_name, u.role, u.languages, u.blur_toxic, u.theme,
-			u.break_after, u.break_dismissed_at, u.toxic_per_hour, `+policies.CurrentSQL+`, s.session_id, s.created_at, s.last_seen_at, s.expires_at, s.ip, s.user_agent,
+			u.break_after, u.break_dismissed_at, u.toxic_per_hour, `+policies.CurrentSQL+`,
+			s.session_id, s.created_at, s.last_seen_at, s.expires_at, s.ip, s.user_agent,
 			u.password_hash IS NOT NULL
 		FROM sessions s JOIN users u USING (user_id)
 		WHERE s.token_hash = $1 AND s.expires_at > now() AND s.last_seen_at > now() - $2::interval
 			AND (`+tables.UserStatusSQL+`) = 'active'`, HashToken(token), sessionIdle).
 		Scan(&owner.UserID, &owner.Name, &owner.Role, &owner.Languages, &owner.BlurToxic, &owner.Theme,
-			&owner.Wellbeing.BreakAfter, &owner.Wellbeing.BreakDismissedAt, &owner.Wellbeing.ToxicPerHour, &owner.PolicyVersion, &session.SessionID, &session.CreatedAt, &session.LastSeenAt, &session.ExpiresAt,
+			&owner.Wellbeing.BreakAfter, &owner.Wellbeing.BreakDismissedAt, &owner.Wellbeing.ToxicPerHour,
+			&owner.PolicyVersion, &session.SessionID, &session.CreatedAt, &session.LastSeenAt, &session.ExpiresAt,
 			&session.IP, &session.UserAgent, &session.HasPassword)
 	return session, owner, db.Translate(err)
 }

@@ -112,7 +112,8 @@ func Tree(t testing.TB, s *store.Store, prompt Node) []uuid.UUID {
 		VALUES ($1, 'growing', true, 12, 5, 3, coalesce(nullif($2, ''), 'en'), $3, nullif($4::uuid, $5::uuid))`,
 		tree, prompt.Lang, prompt.date(), prompt.Author, uuid.Nil)
 	ids := addNode(t, s, tree, tree, nil, nil, prompt, 0)
-	if err := derived.Refresh(context.Background(), DB(t, s), "SELECT tree_id, message_id FROM messages WHERE tree_id = $1",
+	if err := derived.Refresh(context.Background(), DB(t, s),
+		"SELECT tree_id, message_id FROM messages WHERE tree_id = $1",
 		tree); err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,8 @@ var Columns = `u.user_id, u.display_name, u.auth_method, u.username, u.role,
 	` + tables.UserStatusSQL + ` AS status, u.notes, u.show_on_leaderboard, u.created_date,
 	nullif(u.last_activity_date, '-infinity') AS last_activity_date, u.version, u.languages,
 	u.banned_at, u.banned_until, u.ban_reason, u.banned_by,
-	(SELECT b.display_name FROM users b WHERE b.user_id = u.banned_by) AS banned_by_name, ` + tables.NumberSQL("u.ban_action") + ` AS ban_action`
+	(SELECT b.display_name FROM users b WHERE b.user_id = u.banned_by) AS banned_by_name, ` +
+	tables.NumberSQL("u.ban_action") + ` AS ban_action`
 
 // User returns the user of the row.
 func (r Row) User() User {
