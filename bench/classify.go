@@ -55,7 +55,8 @@ func (b *bench) measureClassify(ctx context.Context) error {
 		return err
 	}
 	ours := float64(done.Done) / time.Since(began).Seconds()
-	b.rate(fmt.Sprintf("classify all %d messages, a second, against the pure classifier on all cores", done.Done), all, ours,
+	figure := fmt.Sprintf("classify all %d messages, a second, against the pure classifier on all cores", done.Done)
+	b.rate(figure, all, ours,
 		leastOfPure, "classify.Runner.Run, as classify --missing; linear.Model.Classify on as many goroutines as cores")
 	return nil
 }

@@ -91,7 +91,8 @@ func (b *bench) measureQueue(ctx context.Context) error {
 	b.within("decision over HTTP"+what+", p99", took[2].percentile(99), limit, "POST /api/v1/queue/ID/resolve")
 	b.within("claim of the next case over HTTP"+what+", p99", took[4].percentile(99), limit, "POST /queue/ID/claim")
 	b.within("case after the next one, read beforehand"+what+", p50", took[5].median(), 0, "GET /queue/next as a part")
-	b.within("case after the next one, read beforehand"+what+", p99", took[5].percentile(99), 0, "GET /queue/next as a part")
+	b.within("case after the next one, read beforehand"+what+", p99", took[5].percentile(99), 0,
+		"GET /queue/next as a part")
 	return b.workTogether(ctx)
 }
 
@@ -100,7 +101,8 @@ func (b *bench) openCases(ctx context.Context) error {
 	if _, err := b.ours.Exec(ctx, `WITH raters AS (SELECT array_agg(user_id) AS ids FROM
 			(SELECT user_id FROM users WHERE role = 'general' AND banned_at IS NULL ORDER BY user_id LIMIT 500) r)
 		INSERT INTO reports (tree_id, message_id, user_id, reason, at)
-		SELECT m.tree_id, m.message_id, r.ids[1 + n % cardinality(r.ids)], 'A report of the benchmark', now() - n * interval '1 s'
+		SELECT m.tree_id, m.message_id, r.ids[1 + n % cardinality(r.ids)], 'A report of the benchmark',
+			now() - n * interval '1 s'
 		FROM (SELECT tree_id, message_id, row_number() OVER () AS n FROM messages m WHERE NOT deleted AND NOT EXISTS
 				(SELECT FROM cases c WHERE c.tree_id = m.tree_id AND c.message_id = m.message_id AND c.status = 'open')
 			LIMIT greatest($1 - (SELECT count(*) FROM cases WHERE status = 'open'), 0)) m, raters r`, openCases); err != nil {
@@ -178,8 +180,10 @@ func (b *bench) workTogether(ctx context.Context) error {
 	for _, difference := range differences {
 		b.logf("audit verify: %s", difference)
 	}
-	b.add(row{Figure: fmt.Sprintf("%d moderators on one queue", moderators), Target: "none twice, none lost, no difference",
-		Ours: fmt.Sprintf("%.0f decisions/s; %d decided, %d twice, %d in the database; %d of score verify, %d of audit verify",
+	b.add(row{Figure: fmt.Sprintf("%d moderators on one queue", moderators),
+		Target: "none twice, none lost, no difference",
+		Ours: fmt.Sprintf("%.0f decisions/s; %d decided, %d twice, %d in the database; %d of score verify, "+
+			"%d of audit verify",
 			float64(len(decided))/seconds, len(decided), twice, closed, len(faults), len(differences)),
 		Holds: verdictOf(twice == 0 && closed == len(decided) && len(faults)+len(differences) == 0),
 		How:   fmt.Sprintf("claim and decide over HTTP for %.0f s; %d claims came second", seconds, refused)})

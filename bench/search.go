@@ -32,8 +32,8 @@ func (b *bench) measureSearch(ctx context.Context) error {
 	if err != nil || len(words) < 200 {
 		return errors.Join(err, errors.New("there are too few words to search for"))
 	}
-	texts, err := column[string](ctx, b.ours, `SELECT text FROM messages WHERE lang = 'en' AND NOT deleted AND length(text) > 100
-		ORDER BY message_id LIMIT 1`)
+	texts, err := column[string](ctx, b.ours, `SELECT text FROM messages
+		WHERE lang = 'en' AND NOT deleted AND length(text) > 100 ORDER BY message_id LIMIT 1`)
 	if err != nil || len(texts) == 0 {
 		return errors.Join(err, errors.New("there is no long English message"))
 	}

@@ -14,13 +14,13 @@ import (
 // AuditCmd checks and exports the log of actions.
 type AuditCmd struct {
 	Verify     AuditVerifyCmd     `cmd:"" help:"Verify the log's hash chain, and compare the database with the log."`
-	Checkpoint AuditCheckpointCmd `cmd:"" help:"Print the end of the log. Keep it in another place, and give it to audit verify later."`
+	Checkpoint AuditCheckpointCmd `cmd:"" help:"Print the end of the log. Keep it elsewhere, for audit verify later."`
 	Export     AuditExportCmd     `cmd:"" help:"Print all actions as JSON Lines, and the total."`
 }
 
 // AuditVerifyCmd walks the hash chain.
 type AuditVerifyCmd struct {
-	Checkpoint string `help:"File with a checkpoint that the log must still contain; - is standard input." placeholder:"FILE"`
+	Checkpoint string `help:"File with a checkpoint that the log must contain; - is standard input." placeholder:"FILE"`
 }
 
 // Run prints the chain's length and head, or the first broken entry and what differs
@@ -38,7 +38,8 @@ func (c *AuditVerifyCmd) Run(app *App) error {
 	var broken *store.BrokenChain
 	if errors.As(err, &broken) {
 		fmt.Fprintln(app.Stdout, broken)
-		return fmt.Errorf("the audit log was changed outside this program (%w); compare it with a backup or an earlier export",
+		return fmt.Errorf("the audit log was changed outside this program (%w); "+
+			"compare it with a backup or an earlier export",
 			errFaults)
 	}
 	if err != nil {

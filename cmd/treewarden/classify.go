@@ -20,7 +20,7 @@ import (
 
 // ClassifyCmd runs classifiers.
 type ClassifyCmd struct {
-	Run    ClassifyRunCmd    `cmd:"" default:"withargs" help:"Run a classifier over messages or texts. The word run can be left out."`
+	Run    ClassifyRunCmd    `cmd:"" default:"withargs" help:"Classify messages or texts. The word run can be left out."`
 	Models ClassifyModelsCmd `cmd:"" help:"List the classifiers of the configuration."`
 }
 
@@ -32,13 +32,13 @@ its flags. docs/classifiers.md tells of the file that --classifiers names.`
 
 // ClassifyRunCmd runs one classifier over messages, or over texts that are given.
 type ClassifyRunCmd struct {
-	Model   string  `help:"Name of the classifier (default: treewarden, the embedded one, or the only one)." placeholder:"NAME"`
+	Model   string  `help:"The classifier (default: treewarden, the embedded one, or the only one)." placeholder:"NAME"`
 	Missing bool    `help:"Only messages that lack an output of the classifier for the text that they have now."`
 	Lang    string  `help:"Only messages in this language." placeholder:"LANG"`
 	Limit   int64   `help:"Maximum number of messages (0: all)." placeholder:"N"`
 	Workers int     `help:"Number of batches at once (0: as many as keep the classifier busy)." placeholder:"N"`
 	Text    *string `help:"Print the scores of this text as JSON, and touch no message." xor:"texts" placeholder:"TEXT"`
-	Lines   bool    `help:"Read one text a line from standard input, a JSON string or plain, and print its scores as one line of JSON." xor:"texts"`
+	Lines   bool    `help:"${help_lines}" xor:"texts"`
 }
 
 // Run runs the classifier.

@@ -118,7 +118,8 @@ func TestKilledClassify(t *testing.T) {
 	must(t, dir, "", "import", file)
 	p := newPlainServer(t)
 	config := p.config(t)
-	commands := [][]string{{"classify", "--missing"}, {"classify", "--missing", "--model", "stand-in", "--classifiers", config}}
+	commands := [][]string{{"classify", "--missing"},
+		{"classify", "--missing", "--model", "stand-in", "--classifiers", config}}
 	for i := range 20 {
 		killed := exec.Command(binary, append([]string{"--data-dir", dir}, commands[i%2]...)...)
 		if err := killed.Start(); err != nil {

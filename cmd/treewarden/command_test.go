@@ -75,7 +75,8 @@ func TestCompletion(t *testing.T) {
 	t.Parallel()
 	for _, x := range []struct{ shell, check string }{
 		{"bash", `eval "$0"; COMP_WORDS=(treewarden --secure staff cr); COMP_CWORD=3; _treewarden; echo "${COMPREPLY[*]}"`},
-		{"zsh", `compdef() { :; }; compadd() { shift; print -l -- "$@" | grep "^cr"; }; eval "$0"; words=(treewarden --secure staff cr); CURRENT=4; _treewarden`},
+		{"zsh", `compdef() { :; }; compadd() { shift; print -l -- "$@" | grep "^cr"; }; eval "$0"
+			words=(treewarden --secure staff cr); CURRENT=4; _treewarden`},
 		{"fish", `eval $argv[1]; complete -C "treewarden --secure staff cr" | string match -r "^create"`},
 	} {
 		script := must(t, ".", "", "completion", x.shell)

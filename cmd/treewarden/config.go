@@ -16,17 +16,22 @@ import (
 // Settings holds the flags of every command. The environment can set each of
 // them; a flag takes precedence.
 type Settings struct {
-	DatabaseURL         string   `help:"PostgreSQL to use, such as postgres://user@host/name; without it the program runs its own in the data folder." env:"TREEWARDEN_DATABASE_URL" placeholder:"URL"`
-	DataDir             string   `help:"Data folder of the program's own PostgreSQL (default ${default})." env:"TREEWARDEN_DATA_DIR" default:".treewarden" placeholder:"DIR"`
-	PostgresBin         string   `help:"Folder with PostgreSQL's programs (postgres, initdb), if they are not found automatically." env:"TREEWARDEN_POSTGRES_BIN" placeholder:"DIR"`
-	DatabaseConnections int      `help:"Maximum number of connections to the database, at least 5 (0: 20, or 4 for each core)." env:"TREEWARDEN_DATABASE_CONNECTIONS" default:"0" placeholder:"N"`
-	MaxConnections      int      `help:"Maximum number of connections of clients, at least 16 (0: 4000, or what the limit of open files allows)." env:"TREEWARDEN_MAX_CONNECTIONS" default:"0" placeholder:"N"`
-	Classifiers         string   `help:"File that says which classifiers run (docs/classifiers.md); without it the embedded one alone." env:"TREEWARDEN_CLASSIFIERS" placeholder:"FILE"`
-	Listen              string   `help:"Address that serve and demo answer on (default ${default})." env:"TREEWARDEN_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
-	Secure              bool     `help:"The console is reached over https; browsers send the cookies only there." env:"TREEWARDEN_SECURE"`
-	TrustedProxies      []string `help:"Addresses of proxies whose X-Real-IP header is trusted." env:"TREEWARDEN_TRUSTED_PROXIES" placeholder:"ADDRESS"`
-	LogFormat           string   `help:"Format of the log on standard error: ${enum}." env:"TREEWARDEN_LOG_FORMAT" enum:"text,json" default:"text"`
-	LogLevel            string   `help:"Lowest level of messages to log: ${enum} (auto: info for serve and demo, else warn)." env:"TREEWARDEN_LOG_LEVEL" enum:"auto,debug,info,warn,error" default:"auto"`
+	DatabaseURL string `help:"${help_database_url}" env:"TREEWARDEN_DATABASE_URL" placeholder:"URL"`
+	DataDir     string `help:"${help_data_dir}" env:"TREEWARDEN_DATA_DIR" default:"${data_dir}" placeholder:"DIR"`
+	PostgresBin string `help:"${help_postgres_bin}" env:"TREEWARDEN_POSTGRES_BIN" placeholder:"DIR"`
+
+	DatabaseConnections int `help:"${help_connections}" env:"TREEWARDEN_DATABASE_CONNECTIONS" default:"0" placeholder:"N"`
+	MaxConnections      int `help:"${help_max_connections}" env:"TREEWARDEN_MAX_CONNECTIONS" default:"0" placeholder:"N"`
+
+	Classifiers string `help:"${help_classifiers}" env:"TREEWARDEN_CLASSIFIERS" placeholder:"FILE"`
+	Listen      string `help:"${help_listen}" env:"TREEWARDEN_LISTEN" default:"${listen}" placeholder:"HOST:PORT"`
+
+	Secure bool `help:"The console is reached over https; browsers send the cookies only there." env:"TREEWARDEN_SECURE"`
+
+	TrustedProxies []string `help:"${help_trusted_proxies}" env:"TREEWARDEN_TRUSTED_PROXIES" placeholder:"ADDRESS"`
+
+	LogFormat string `help:"${help_log_format}" env:"TREEWARDEN_LOG_FORMAT" enum:"${log_formats}" default:"text"`
+	LogLevel  string `help:"${help_log_level}" env:"TREEWARDEN_LOG_LEVEL" enum:"${log_levels}" default:"auto"`
 }
 
 // commandLine is the whole command line: the settings and every command.
@@ -70,6 +75,7 @@ func newParser(commands *commandLine, app *App) (*kong.Kong, error) {
 		kong.Writers(app.Stdout, app.Stderr),
 		kong.Exit(func(status int) { panic(exit(status)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		helpTexts,
 		kong.Vars{
 			"frames": strings.Join(frames, ","), "formulas": strings.Join(formulas, ","), "formula": scoring.Formulas[0].Name,
 			"permissions": strings.Join(permissions, ","), "states": strings.Join(tables.TreeStates, ","),

@@ -20,24 +20,25 @@ import (
 
 // ExportCmd writes files of trees and messages, and checks them.
 type ExportCmd struct {
-	Write  ExportWriteCmd  `cmd:"" default:"withargs" help:"Write trees or messages to a file, and its manifest beside it. The word write can be left out."`
+	Write  ExportWriteCmd  `cmd:"" default:"withargs" help:"${help_write}"`
 	Verify ExportVerifyCmd `cmd:"" help:"Check a file against its manifest, and against the database."`
 }
 
 // Help says where the flags are.
 func (c *ExportCmd) Help() string {
-	return `"treewarden export --out FILE" is "treewarden export write --out FILE"; "treewarden export write --help" lists its flags.`
+	return `"treewarden export --out FILE" is "treewarden export write --out FILE"; "treewarden export write --help" ` +
+		`lists its flags.`
 }
 
 // ExportWriteCmd writes one file. Its flags have the names and defaults of those of
 // Open-Assistant's exporter.
 type ExportWriteCmd struct {
-	Out    string `required:"" help:"File to write; a name that ends with .gz is compressed, but not with parquet. FILE.manifest.json is written beside it." placeholder:"FILE"`
+	Out    string `required:"" help:"${help_out}" placeholder:"FILE"`
 	Force  bool   `help:"Replace the file if it exists."`
-	Card   bool   `help:"Write FILE.README.md too: a dataset card for the Hugging Face hub, in which the licence is left to fill in."`
-	Format string `enum:"trees,messages,csv,parquet," default:"" help:"trees or messages: JSON Lines, a tree or a message a line; csv or parquet: a message a row (default trees; messages with --user, --spam-only, --deleted-only and --synthetic-only)."`
+	Card   bool   `help:"${help_card}"`
+	Format string `enum:"trees,messages,csv,parquet," default:"" help:"${help_format}"`
 
-	State            string `enum:"all,${states}," default:"" help:"Only trees in this state: all, or one of ${states} (default ready_for_export; all with --user)." placeholder:"STATE"`
+	State            string `enum:"all,${states}," default:"" help:"${help_state}" placeholder:"STATE"`
 	IncludeDeleted   bool   `help:"Deleted messages too."`
 	DeletedOnly      bool   `help:"Only deleted messages."`
 	IncludeSpam      bool   `help:"Messages with any result of the review (default: only accepted ones)."`
@@ -50,14 +51,14 @@ type ExportWriteCmd struct {
 	ExportLabels     bool   `help:"Write the means of labels."`
 	ExportEvents     bool   `help:"Write the events of imported messages."`
 	Limit            int    `help:"Maximum number of trees (0: all)." placeholder:"N"`
-	AnonymizerSeed   string `help:"Replace the ids of users, messages and trees; the same seed gives the same ids. Keep it secret." placeholder:"SEED"`
+	AnonymizerSeed   string `help:"${help_anonymizer_seed}" placeholder:"SEED"`
 
-	WithoutList       []string `sep:"none" help:"Leave out the messages on this list, and the replies below them. Can be repeated." placeholder:"NAME_OR_ID"`
+	WithoutList       []string `sep:"none" help:"${help_without_list}" placeholder:"NAME_OR_ID"`
 	WithoutBanned     bool     `help:"Leave out messages of banned users."`
-	WithoutClassifier []string `sep:"none" help:"Leave out messages for which this holds, such as detoxify.toxicity>0.8. Can be repeated." placeholder:"COMPARISON"`
-	Since             string   `help:"Only messages from this time on, such as 2023-01-31 or 2023-01-31T12:00:00Z; those without a date are left out." placeholder:"TIME"`
+	WithoutClassifier []string `sep:"none" help:"${help_without_classifier}" placeholder:"COMPARISON"`
+	Since             string   `help:"${help_since}" placeholder:"TIME"`
 	Until             string   `help:"Only messages before this time." placeholder:"TIME"`
-	DeletedNodes      string   `enum:"drop,blank" default:"drop" help:"What becomes of replies below a message that is left out: drop leaves them out too; blank keeps them, and the message without its text."`
+	DeletedNodes      string   `enum:"drop,blank" default:"drop" help:"${help_deleted_nodes}"`
 }
 
 // gzip reports whether the file is compressed.

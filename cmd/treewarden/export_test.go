@@ -145,7 +145,8 @@ func testChanged(t *testing.T, dir, out string) {
 	t.Helper()
 	r := tool(t, dir, "", "export", "verify", "--against", out)
 	if r.status != failed || !strings.Contains(r.stdout,
-		"c0000000-0000-4000-8000-000000000051\tin the database, but not in the file") || !strings.Contains(r.stderr, "differs in 1 line") {
+		"c0000000-0000-4000-8000-000000000051\tin the database, but not in the file") ||
+		!strings.Contains(r.stderr, "differs in 1 line") {
 		t.Errorf("a changed database: %+v", r)
 	}
 	text := read(t, out)

@@ -13,7 +13,7 @@ import (
 // ExportVerifyCmd checks a file against its manifest.
 type ExportVerifyCmd struct {
 	File           string `arg:"" help:"File of an export; FILE.manifest.json is its manifest."`
-	Against        bool   `help:"Compare the file with what the same filters give now, and the manifest with the audit log."`
+	Against        bool   `help:"Compare the file with what its filters give now, and the manifest with the audit log."`
 	AnonymizerSeed string `help:"With --against: the seed of the export, if its ids were replaced." placeholder:"SEED"`
 }
 

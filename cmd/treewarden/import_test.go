@@ -24,7 +24,8 @@ func importLines(n int) string {
 	var lines strings.Builder
 	parent := "null"
 	for i := range n {
-		fmt.Fprintf(&lines, `{"message_id": "c0000000-0000-4000-8000-%012d", "parent_id": %s, "user_id": "d0000000-0000-4000-8000-%012d", "text": "text %d", "role": "%s", "colour": "blue"}`+"\n",
+		fmt.Fprintf(&lines, `{"message_id": "c0000000-0000-4000-8000-%012d", "parent_id": %s, `+
+			`"user_id": "d0000000-0000-4000-8000-%012d", "text": "text %d", "role": "%s", "colour": "blue"}`+"\n",
 			i+1, parent, i%100+1, i, []string{"prompter", "assistant"}[i%10%2])
 		parent = fmt.Sprintf(`"c0000000-0000-4000-8000-%012d"`, i+1)
 		if i%10 == 9 {
@@ -103,7 +104,8 @@ func TestImport(t *testing.T) {
 		}
 	}
 
-	bad := "{\n" + `{"message_id": "c0000000-0000-4000-8000-00000000ffff", "parent_id": "c0000000-0000-4000-8000-00000000fffe", "text": "a", "role": "prompter"}` + "\n" + importLines(60)
+	bad := "{\n" + `{"message_id": "c0000000-0000-4000-8000-00000000ffff", ` +
+		`"parent_id": "c0000000-0000-4000-8000-00000000fffe", "text": "a", "role": "prompter"}` + "\n" + importLines(60)
 	r := tool(t, dir, bad, "import", "--json", "-")
 	if r.status != failed || strings.Count(r.stderr, "\n") != 1 ||
 		!strings.Contains(r.stderr, "1 line refused, 1 orphan") {

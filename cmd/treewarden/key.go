@@ -19,7 +19,7 @@ type KeyCmd struct {
 type KeyCreateCmd struct {
 	Name      string        `help:"Name of the key; it acts under this name." required:"" placeholder:"N"`
 	Role      string        `help:"Role; policy show lists the roles." default:"general" placeholder:"R"`
-	ExpiresIn time.Duration `help:"How long the key works, such as 720h; without it the key does not expire." placeholder:"DURATION"`
+	ExpiresIn time.Duration `help:"How long the key works, such as 720h (default: no end)." placeholder:"DURATION"`
 }
 
 // Run prints the key and nothing else.

@@ -10,7 +10,7 @@ import (
 
 // MigrateCmd applies or lists the migrations of the schema.
 type MigrateCmd struct {
-	Up     MigrateUpCmd     `cmd:"" default:"1" help:"Apply the migrations that are missing. Every other command does this too."`
+	Up     MigrateUpCmd     `cmd:"" default:"1" help:"Apply the missing migrations. Every other command does this too."`
 	Status MigrateStatusCmd `cmd:"" help:"List the migrations and when they were applied."`
 }
 

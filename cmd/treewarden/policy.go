@@ -18,7 +18,7 @@ import (
 type PolicyCmd struct {
 	Show    PolicyShowCmd    `cmd:"" help:"Show what each role may do."`
 	Restore PolicyRestoreCmd `cmd:"" help:"Restore the roles that ship with the program; an action that can be undone."`
-	Why     PolicyWhyCmd     `cmd:"" help:"Explain why somebody may do something, or not. Exit status: 0 if they may, 1 if not, 2 if the question is wrong."`
+	Why     PolicyWhyCmd     `cmd:"" help:"${help_why}"`
 }
 
 // checkRole returns a usageError if no role of a name is in force, or if staff has

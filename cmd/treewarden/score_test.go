@@ -29,7 +29,8 @@ func testExplain(t *testing.T, dir string) {
 	const user = "a0000000-0000-4000-8000-00000000000a"
 	var lines string
 	for i := range 14 {
-		lines += fmt.Sprintf(`{"message_id": "a0000000-0000-4000-8000-%012d", "user_id": %q, "role": "prompter", "text": "x", "lang": "en", "created_date": %q, "emojis": {"red_flag": 2}}`+"\n",
+		lines += fmt.Sprintf(`{"message_id": "a0000000-0000-4000-8000-%012d", "user_id": %q, "role": "prompter", `+
+			`"text": "x", "lang": "en", "created_date": %q, "emojis": {"red_flag": 2}}`+"\n",
 			i+1, user, time.Now().AddDate(0, 0, -3).Add(-time.Duration(i)*time.Minute).UTC().Format(time.RFC3339))
 	}
 	must(t, dir, lines, "import", "-")

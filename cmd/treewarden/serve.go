@@ -114,7 +114,8 @@ func serve(app *App, s *store.Store, listener net.Listener) error {
 	outage := admin.NewOutage(ctx, app.Log, s.Ready)
 	server := admin.New(admin.Config{
 		Store: s, Log: app.Log, Version: programVersion(), Secure: app.Secure,
-		TrustedProxies: app.TrustedProxies, Classifiers: configured, Ready: (&readiness{store: s, url: app.url}).check, Outage: outage,
+		TrustedProxies: app.TrustedProxies, Classifiers: configured,
+		Ready: (&readiness{store: s, url: app.url}).check, Outage: outage,
 	})
 
 	var background sync.WaitGroup

@@ -115,8 +115,10 @@ func TestAddedAction(t *testing.T) {
 		at: "m.created_date", where: "m.synthetic", counts: map[string]string{"synthetic_messages": "1"},
 	},
 `},
-		{"store/counters/fact.go", "		Deletion: scoring.Deleted.Place()", "		Synthetic: scoring.SyntheticMessages.Place(),\n"},
-		{"store/counters/fact.go", "	{Deletion, func(", "	{Synthetic, func(m *corpus.Message, _ bool) bool { return m.Synthetic }},\n"},
+		{"store/counters/fact.go", "		Deletion: scoring.Deleted.Place()",
+			"		Synthetic: scoring.SyntheticMessages.Place(),\n"},
+		{"store/counters/fact.go", "	{Deletion, func(",
+			"	{Synthetic, func(m *corpus.Message, _ bool) bool { return m.Synthetic }},\n"},
 		{"migrations/9000_added.sql", "", `-- +goose Up
 ALTER TABLE user_signals ADD synthetic_messages bigint, ADD legacy_synthetic_messages bigint;
 `},
@@ -156,8 +158,8 @@ func (s *Store) DetectorModels(ctx context.Context, actor Actor, q string) ([]De
 	if err := need(actor, policy.Read); err != nil {
 		return nil, err
 	}
-	return db.Collect[DetectorModel](ctx, s.pool, "SELECT name, outputs FROM classifier_models WHERE name ILIKE $1 ORDER BY name",
-		"%"+db.EscapeLike(q)+"%")
+	return db.Collect[DetectorModel](ctx, s.pool,
+		"SELECT name, outputs FROM classifier_models WHERE name ILIKE $1 ORDER BY name", "%"+db.EscapeLike(q)+"%")
 }
 `},
 		{"admin/detector.go", "", `package admin
@@ -204,7 +206,8 @@ func (s *Server) detectors(c *fiber.Ctx) error {
 		{"admin/page.go", "	{\"Audit log\",", "	{\"Detectors\", \"/detectors\", \"weights\", \"z\", policy.Read, \"\"},\n"},
 		{"views/detectors.html", "", `{{template "partials/top" .}}
 <div class="page-head"><h1>Classifiers</h1></div>
-<form class="filters" method="get" action="/detectors"><input type="search" name="q" aria-label="Name" value="{{.Filter.Q}}"><button class="btn">Filter</button></form>
+<form class="filters" method="get" action="/detectors">
+<input type="search" name="q" aria-label="Name" value="{{.Filter.Q}}"><button class="btn">Filter</button></form>
 <ul>{{range .List.Items}}<li>{{.Name}}: {{len .Outputs}} outputs</li>{{end}}</ul>
 {{template "partials/bottom" .}}
 `},
