@@ -125,7 +125,8 @@ func TestTreeIsReadWhole(t *testing.T) {
 }
 
 func TestRowsEqualObjects(t *testing.T) {
-	const line = `{"message_id": "00000000-0000-4000-8000-000000000001", "text": "a", "role": "prompter", "emojis": %s, "labels": %s}`
+	const line = `{"message_id": "00000000-0000-4000-8000-000000000001", "text": "a", "role": "prompter", ` +
+		`"emojis": %s, "labels": %s}`
 	forms := [][2]string{
 		{`{"+1": 2, "-1": 1}`, `{"spam": {"value": 0.5, "count": 2}, "pii": {"value": null, "count": 0}}`},
 		{`{"name": ["+1", "-1"], "count": [2, 1]}`, `{"name": ["spam", "pii"], "value": [0.5, null], "count": [2, 0]}`},
@@ -311,7 +312,8 @@ func (e endless) Read(p []byte) (int, error) {
 
 func TestIgnoredKeysAreCounted(t *testing.T) {
 	const line = `{"message_tree_id": "00000000-0000-4000-8000-000000000001", "colour": 1, "lang": "en", "prompt":
-		{"message_id": "00000000-0000-4000-8000-000000000001", "text": "a", "role": "prompter", "colour": [{"deep": 1}], "depth": 0}}`
+		{"message_id": "00000000-0000-4000-8000-000000000001", "text": "a", "role": "prompter",
+		"colour": [{"deep": 1}], "depth": 0}}`
 	r := NewReader(strings.NewReader(strings.ReplaceAll(line, "\n", "")+"\n"), "")
 	if _, err := r.Next(); err != nil {
 		t.Fatal(err)

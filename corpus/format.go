@@ -10,8 +10,8 @@ var lfsPointer = []byte("version https://git-lfs.github.com/spec/")
 func (r *Reader) otherFormat(first []byte) *Fault {
 	switch first = bytes.TrimSpace(first); {
 	case bytes.HasPrefix(first, lfsPointer):
-		return fault(OtherFormat, "this is a Git LFS pointer, not the data: fetch the data with \"git lfs pull\", then import "+
-			"the file again")
+		return fault(OtherFormat, "this is a Git LFS pointer, not the data: fetch the data with \"git lfs pull\", then "+
+			"import the file again")
 	case r.goesOn(first, '{'):
 		return fault(OtherFormat, "this is JSON over several lines, not JSON Lines: write each object on a line of its own, "+
 			"for example with \"jq -c .\", then import that file")

@@ -233,5 +233,6 @@ func (p *Parser) date(name string) (*time.Time, error) {
 	if t, _, ok := ParseTime(text); ok {
 		return &t, nil
 	}
-	return nil, fault(BadDate, "%s is %q, which is not a date such as 2023-02-05T12:23:50.922881+00:00, in the years 1 to 9999", name, clip(text))
+	return nil, fault(BadDate, "%s is %q, which is not a date such as 2023-02-05T12:23:50.922881+00:00, in the years 1 "+
+		"to 9999", name, clip(text))
 }

@@ -1,5 +1,7 @@
 package demo
 
+import "strings"
+
 // Names and texts that have broken other consoles. They are in every corpus, so
 // that developers see them on each page from the start.
 
@@ -33,7 +35,7 @@ var oddTexts = []string{
 	"</div></main></body><h1>This page is mine now</h1><!--",
 	"My file is called \u202etxt.exe\u202c and my keyboard types \u200b\u200b\u200bnothing\u200b\u200b.",
 	"Is \u2067this\u2069 mixed: שלום hello مرحبا 123 world? And (this) ) one?",
-	"Aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+	"A" + strings.Repeat("a", 219),
 	"```\nan open code block with ``` inside and no end\n\n# not a heading",
 	"> > > > > > > > quoted far too deep\n\n* * *\n\n| broken | table\n|---\n| x",
 	"{{.Title}} <%= 7*7 %> ${process.env} #{1+1} — none of this should be 49.",

@@ -138,12 +138,14 @@ func (g *generator) poor(about subject, role string) string {
 // snippets are the code blocks of answers about programming. They are the same
 // in every language.
 var snippets = []string{
-	"```python\nwith open(\"big.txt\", encoding=\"utf-8\") as lines:\n    for number, line in enumerate(lines, 1):\n        print(number, line.rstrip())\n```",
+	"```python\nwith open(\"big.txt\", encoding=\"utf-8\") as lines:\n" +
+		"    for number, line in enumerate(lines, 1):\n        print(number, line.rstrip())\n```",
 	"```python\nseen = set()\nunique = [x for x in items if not (x in seen or seen.add(x))]\n```",
 	"```sh\ngit reset --soft HEAD~1\ngit status\n```",
 	"```sql\nEXPLAIN (ANALYZE, BUFFERS)\nSELECT name, count(*) FROM visits\nWHERE day >= '2026-01-01' GROUP BY name " +
 		"ORDER BY 2 DESC;\n```",
-	"```go\nfunc TestGreeting(t *testing.T) {\n\tnow := time.Date(2026, 1, 2, 9, 0, 0, 0, time.UTC)\n\tif got := greeting(now); got != \"Good morning\" {\n\t\tt.Errorf(\"greeting(%v) = %q\", now, got)\n\t}\n}\n```",
+	"```go\nfunc TestGreeting(t *testing.T) {\n\tnow := time.Date(2026, 1, 2, 9, 0, 0, 0, time.UTC)\n" +
+		"\tif got := greeting(now); got != \"Good morning\" {\n\t\tt.Errorf(\"greeting(%v) = %q\", now, got)\n\t}\n}\n```",
 	"```js\nconst words = [\"öl\", \"apfel\", \"zebra\"];\nwords.sort(new Intl.Collator(\"de\").compare);\n```",
 	"```python\ndef factorial(n):\n    return 1 if n < 2 else n * factorial(n - 1)\n```",
 	"Use `==` to compare and `=` to assign:\n\n```c\nif (x == 3) {\n    puts(\"<three> & more\");\n}\n```",

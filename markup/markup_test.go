@@ -25,11 +25,14 @@ func TestHTML(t *testing.T) {
 			"<p>&lt;div onclick=x&gt;<br>\n<em>a</em><br>\n&lt;/div&gt;</p>"},
 		{"comment is text", "<!-- hidden -->", "<p>&lt;!-- hidden --&gt;</p>"},
 		{"link", "[a](https://example.org/x)",
-			`<p><a href="/leave?to=https%3A%2F%2Fexample.org%2Fx" rel="noreferrer nofollow" target="_blank">a</a> <span class="text-target">[<bdi>https://example.org/x</bdi>]</span></p>`},
+			`<p><a href="/leave?to=https%3A%2F%2Fexample.org%2Fx" rel="noreferrer nofollow" target="_blank">a</a> ` +
+				`<span class="text-target">[<bdi>https://example.org/x</bdi>]</span></p>`},
 		{"link title", `[a](https://example.org "t")`,
-			`<p><a href="/leave?to=https%3A%2F%2Fexample.org" rel="noreferrer nofollow" target="_blank">a</a> <span class="text-target">[<bdi>https://example.org</bdi> “<bdi>t</bdi>”]</span></p>`},
+			`<p><a href="/leave?to=https%3A%2F%2Fexample.org" rel="noreferrer nofollow" target="_blank">a</a> ` +
+				`<span class="text-target">[<bdi>https://example.org</bdi> “<bdi>t</bdi>”]</span></p>`},
 		{"bare link", "see https://example.org/x now",
-			`<p>see <a href="/leave?to=https%3A%2F%2Fexample.org%2Fx" rel="noreferrer nofollow" target="_blank">https://example.org/x</a> now</p>`},
+			`<p>see <a href="/leave?to=https%3A%2F%2Fexample.org%2Fx" rel="noreferrer nofollow" target="_blank">` +
+				`https://example.org/x</a> now</p>`},
 		{"script link", "[a](javascript:alert(1))",
 			`<p>a <span class="text-target">[<bdi>javascript:alert(1)</bdi>]</span></p>`},
 		{"entity in scheme", "[a](java&#115;cript:alert)",
@@ -40,15 +43,20 @@ func TestHTML(t *testing.T) {
 		{"user name before host", "[a](https://bank.example@evil.example/)",
 			`<p>a <span class="text-target">[<bdi>https://bank.example@evil.example/</bdi>]</span></p>`},
 		{"look-alike host", "[a](https://ехample.org/)",
-			`<p><a href="/leave?to=https%3A%2F%2Fxn--ample-ywe6i.org%2F" rel="noreferrer nofollow" target="_blank">a</a> <span class="text-target">[<bdi>https://ехample.org/</bdi> → <bdi>https://xn--ample-ywe6i.org/</bdi>]</span></p>`},
+			`<p><a href="/leave?to=https%3A%2F%2Fxn--ample-ywe6i.org%2F" rel="noreferrer nofollow" target="_blank">a</a> ` +
+				`<span class="text-target">[<bdi>https://ехample.org/</bdi> → <bdi>https://xn--ample-ywe6i.org/</bdi>]</span></p>`},
 		{"link definition is text", "[//]: # (hidden)", "<p>[//]: # (hidden)</p>"},
 		{"image", "![cat](http://x.example/c.png)",
 			`<p><span class="text-image">[image: cat <bdi>http://x.example/c.png</bdi>]</span></p>`},
 		{"code", "```go run\na < b\n```", `<pre><span class="text-language">go run</span><code>a &lt; b` + "\n</code></pre>"},
 		{"table", "|a| |\n|-|-:|\n|1|2|",
-			"<div class=\"text-table\" role=\"group\" aria-label=\"Table\" tabindex=\"0\"><table>\n<thead>\n<tr>\n<th>a</th>\n<td align=\"right\"></td>\n</tr>\n</thead>\n<tbody>\n<tr>\n<td>1</td>\n<td align=\"right\">2</td>\n</tr>\n</tbody>\n</table></div>"},
+			"<div class=\"text-table\" role=\"group\" aria-label=\"Table\" tabindex=\"0\"><table>\n" +
+				"<thead>\n<tr>\n<th>a</th>\n<td align=\"right\"></td>\n</tr>\n</thead>\n" +
+				"<tbody>\n<tr>\n<td>1</td>\n<td align=\"right\">2</td>\n</tr>\n</tbody>\n</table></div>"},
 		{"table with a cell too many", "|a|\n|-|\n|1|hidden|",
-			"<div class=\"text-table\" role=\"group\" aria-label=\"Table\" tabindex=\"0\"><table>\n<thead>\n<tr>\n<th>a</th>\n</tr>\n</thead>\n<tbody>\n<tr>\n<td>1</td>\n</tr>\n</tbody>\n</table></div>\n" + strings.TrimSpace(hiddenNote)},
+			"<div class=\"text-table\" role=\"group\" aria-label=\"Table\" tabindex=\"0\"><table>\n" +
+				"<thead>\n<tr>\n<th>a</th>\n</tr>\n</thead>\n" +
+				"<tbody>\n<tr>\n<td>1</td>\n</tr>\n</tbody>\n</table></div>\n" + strings.TrimSpace(hiddenNote)},
 		{"mail", "a@b.example", "<p>a@b.example</p>"},
 		{"right to left", "مرحبا **بك**", "<p>مرحبا <strong>بك</strong></p>"},
 		{"no UTF-8", "a\xffb", "<p>a\uFFFDb</p>"},

@@ -14,7 +14,8 @@ func TestRaw(t *testing.T) {
 		{"plain <b>\n**x**", "plain &lt;b&gt;\n**x**"},
 		{"a\u202eb", `a<span class="ctl" title="U+202E right-to-left override">RLO</span>b`},
 		{"a\u200bb", `a<span class="ctl" title="U+200B zero width space">ZWSP</span>b`},
-		{"\x00\x1b", `<span class="ctl" title="U+0000 control character">␀</span><span class="ctl" title="U+001B control character">␛</span>`},
+		{"\x00\x1b", `<span class="ctl" title="U+0000 control character">␀</span>` +
+			`<span class="ctl" title="U+001B control character">␛</span>`},
 		{"a\tb", "a<span class=\"ctl\" title=\"U+0009 tabulator\">TAB</span>\tb"},
 		{"\xff", `<span class="ctl" title="a byte that is no UTF-8">xFF</span>`},
 		{"\U000E003C", `<span class="ctl" title="U+E003C tag character">TAG &lt;</span>`},

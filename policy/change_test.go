@@ -78,7 +78,8 @@ func TestMayChange(t *testing.T) {
 		"an admin takes a permission": {edited(t), edited(t, alter(policy.Moderator, withdraw(policy.UserBan))), admin, ""},
 		"an admin gives one":          {edited(t), edited(t, alter(policy.Moderator, grant(policy.AuditAll))), admin, ""},
 		"a new role":                  {edited(t), edited(t, added(german)), admin, ""},
-		"what one has":                {edited(t, manager), edited(t, manager, alter(policy.Moderator, grant(policy.AuditAll))), lead, ""},
+		"what one has": {edited(t, manager), edited(t, manager, alter(policy.Moderator, grant(policy.AuditAll))), lead,
+			""},
 		"what one lacks": {edited(t, manager), edited(t, manager, alter(policy.DataLead, grant(policy.UserBan))), lead,
 			"You may not let a data lead ban and unban"},
 		"a new role with what one lacks": {edited(t, manager), edited(t, manager, added(policy.Role{

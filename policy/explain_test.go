@@ -36,7 +36,8 @@ func TestExplain(t *testing.T) {
 		"rank and role allow": {p, policy.Question{Who: role(policy.Moderator), Permission: policy.UserBan,
 			TargetRole: policy.General}, []policy.Reason{
 			{policy.RuleRole, "A moderator may ban and unban.", true, inRoles, policy.PolicyManage},
-			{policy.RuleRank, "A moderator may act on a contributor, whose rank is lower.", true, inRoles, policy.PolicyManage}}},
+			{policy.RuleRank, "A moderator may act on a contributor, whose rank is lower.", true, inRoles,
+				policy.PolicyManage}}},
 		"rank refuses": {limited, policy.Question{Who: role("senior"), Permission: policy.UserBan,
 			TargetRole: policy.Admin}, []policy.Reason{
 			{policy.RuleRole, "A senior moderator may ban and unban.", true, inRoles, policy.PolicyManage},

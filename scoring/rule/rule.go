@@ -90,7 +90,8 @@ type Matcher struct {
 // joined by errors.Join.
 func Compile(r Rule) (*Matcher, error) {
 	if r.Empty() {
-		return nil, wrong("rule", "the rule has no condition: set words, regex, shorter_than, language_mismatch or boilerplate")
+		return nil, wrong("rule", "the rule has no condition: set words, regex, shorter_than, language_mismatch or "+
+			"boilerplate")
 	}
 	m := &Matcher{rule: r}
 	var errs [4]error

@@ -41,7 +41,8 @@ func naive(list []string, text string) (found []Match) {
 			inside := i > 0 && units[i-1].To > units[i].From || end < len(units) && units[end].From < units[end-1].To
 			joined := sameWord(at(i-1), at(i)) || end < len(units) && sameWord(at(end-1), at(end))
 			letters := hasSpaced(word)
-			sign := letters && (at(i) == fold.Other && at(i-1) == fold.Spaced || at(end-1) == fold.Other && at(end) == fold.Spaced)
+			sign := letters && (at(i) == fold.Other && at(i-1) == fold.Spaced ||
+				at(end-1) == fold.Other && at(end) == fold.Spaced)
 			if !inside && !joined && !sign {
 				best, what = end, word
 			}
