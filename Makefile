@@ -33,7 +33,7 @@ test: ## run every test, those in the browser too; PKG=./store runs one package'
 	@$(TESTS) $(or $(PKG),./...) 2>&1 | $(SUMMARY)
 
 .PHONY: check
-check: lint vulnerabilities modules html openapi race ## what must pass before a change goes in: all of the below, and every test under the race detector
+check: lint vulnerabilities modules html openapi race ## what must pass: all below, every test under the race detector
 
 .PHONY: lint
 lint: ## check the format, vet, staticcheck
