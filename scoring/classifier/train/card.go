@@ -301,12 +301,12 @@ func (c *card) training() {
 - The texts of tatoeba are taken for clean. Those of OASST have the toxicity that Detoxify gave them as their label,
   by weight. Both, and nothing else, are taken for no spam beside the sets of spam.
 - A feature counts more if it is rare, and if it tells positive examples of a set from others (Wang and Manning 2012).
-- Settings: cost %g, power of the inverse frequency %g, share of a feature's value that depends on the labels %g, bias of
-  groups %g, %d passes. That features are weighed by the labels was chosen by cross-validation inside today's training
-  part. Of the shares 0.5 and 0.8, which are alike there and on the held-out fifth, the first was taken after a look at
-  HateCheck and the sets that are only measured. The other settings were chosen by cross-validation on an earlier split of
-  the same data, so about four fifths of today's held-out texts had a part in choosing them, though none in the weights.
-  The share that the calibration assumes was raised from 10 to 15 %% after a first look at the held-out fifth. The figures
-  may be a little too good for these reasons.`,
+- Settings: cost %g, power of the inverse frequency %g, share of a feature's value that depends on the labels %g,
+  bias of groups %g, %d passes. That features are weighed by the labels was chosen by cross-validation inside today's
+  training part. Of the shares 0.5 and 0.8, which are alike there and on the held-out fifth, the first was taken after
+  a look at HateCheck and the sets that are only measured. The other settings were chosen by cross-validation on an
+  earlier split of the same data, so about four fifths of today's held-out texts had a part in choosing them, though
+  none in the weights. The share that the calibration assumes was raised from 10 to 15 %% after a first look at the
+  held-out fifth. The figures may be a little too good for these reasons.`,
 		chosen.cost, chosen.rarity, chosen.telling, chosen.groupBias, chosen.passes)
 }
