@@ -29,11 +29,13 @@ var helpTexts = kong.Vars{
 	"help_connections": "Maximum number of connections to the database, at least 5 (0: 20, or 4 for each core).",
 	"help_max_connections": "Maximum number of connections of clients, at least 16 (0: 4000, or what the limit of open " +
 		"files allows).",
-	"help_classifiers":     "File that says which classifiers run (docs/classifiers.md); without it the embedded one alone.",
+	"help_classifiers": "File that says which classifiers run (docs/classifiers.md); without it the embedded one " +
+		"alone.",
 	"help_listen":          "Address that serve and demo answer on (default " + defaultListen + ").",
 	"help_trusted_proxies": "Addresses of proxies whose X-Real-IP header is trusted.",
 	"help_log_format":      "Format of the log on standard error: " + logFormats + ".",
-	"help_log_level":       "Lowest level of messages to log: " + logLevels + " (auto: info for serve and demo, else warn).",
+	"help_log_level": "Lowest level of messages to log: " + logLevels + " (auto: info for serve and demo, " +
+		"else warn).",
 
 	"help_lines": "Read one text a line from standard input, a JSON string or plain, and print its scores as one line " +
 		"of JSON.",
