@@ -195,6 +195,25 @@ func separated(tokens []token, i int) bool {
 	return i > 0 && tokens[i].apart && tokens[i].kind == character && tokens[i-1].kind == character
 }
 
+// Pairs returns the pairs of words that a text must have, as [Pairs] keeps them, to match:
+// those of the phrases that must all hold. They are the first maxPairs of each.
+func (q Query) Pairs() (all []Pair) {
+	for _, group := range q.Groups {
+		if len(group) != 1 || group[0].Not || group[0].pattern == nil {
+			continue
+		}
+		hashes := group[0].pattern.hashes
+		for i := 1; i < min(len(hashes), maxPairs+1); i++ {
+			all = append(all, pairOf(hashes[i-1], hashes[i]))
+		}
+	}
+	return all
+}
+
+// maxPairs is the most pairs of a phrase that are looked up: two leave out nearly all other
+// texts.
+const maxPairs = 3
+
 // Needs returns what the index must have for a text to match: in each group, all
 // terms of at least one alternative must be among the [Terms] of the text. It is
 // nil if the index cannot help: groups with a negation or a regular expression

@@ -1,6 +1,7 @@
 package search
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -31,6 +32,17 @@ func holds(needs [][][]int32, terms []int32) bool {
 	return true
 }
 
+// hasPairs reports whether a text seems to have all pairs that a query needs.
+func hasPairs(q Query, text string) bool {
+	filter := Pairs(text, nil)
+	return !slices.ContainsFunc(q.Pairs(), func(p Pair) bool {
+		return slices.ContainsFunc(p[:], func(n uint32) bool {
+			n %= uint32(8 * len(filter))
+			return filter[n/8]&(1<<(n%8)) == 0
+		})
+	})
+}
+
 // checkMatch matches a text, and checks what holds of every match.
 func checkMatch(t testing.TB, q Query, text string) (marked []string, ok bool) {
 	t.Helper()
@@ -48,6 +60,9 @@ func checkMatch(t testing.TB, q Query, text string) (marked []string, ok bool) {
 	}
 	if ok && !holds(q.Needs(), Terms(text, nil)) {
 		t.Fatalf("%q matches %q, which has not the terms it needs", q, text)
+	}
+	if ok && !hasPairs(q, text) {
+		t.Fatalf("%q matches %q, which has not the pairs it needs", q, text)
 	}
 	return marked, ok
 }
@@ -230,6 +245,45 @@ func TestTermsStay(t *testing.T) {
 	want := []int32{-1804988279, -1448581313, -1191825867, -457928984, 467666576, 939000408}
 	if got := Terms("Straße 北京 👍", nil); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v; a change needs a migration that computes all terms again", got, want)
+	}
+}
+
+// TestPairs checks that texts with the words of a phrase apart are left out, but for one in
+// ten at most, and that the memory is used again.
+func TestPairs(t *testing.T) {
+	t.Parallel()
+	const n = 400
+	var words, others []string
+	for i := range n {
+		words = append(words, fmt.Sprintf("word%d", i))
+	}
+	text := strings.Join(words, " ")
+	seem := 0
+	for i := range n - 2 {
+		if !hasPairs(parsed(t, fmt.Sprintf(`"%s, %s"`, words[i], words[i+1])), text) {
+			t.Fatalf("the words %d and %d do not follow each other", i, i+1)
+		}
+		if hasPairs(parsed(t, fmt.Sprintf(`"%s %s"`, words[i], words[i+2])), text) {
+			seem++
+			others = append(others, words[i])
+		}
+	}
+	if seem > n/10 {
+		t.Errorf("of %d pairs, %d seem to follow each other: %v", n-2, seem, others)
+	}
+	for line, pairs := range map[string]int{"a b": 0, `"a b"`: 1, `-"a b"`: 0, `"a b" OR c`: 0, `"a b c d e f"`: 3,
+		`"a b" "c d"`: 2, "don't": 1, "/a b/": 0, "北京": 1} {
+		if got := parsed(t, line).Pairs(); len(got) != pairs {
+			t.Errorf("%s has the pairs %v, want %d", line, got, pairs)
+		}
+	}
+	dst := append(make([]byte, 0, 64), 0xff, 0xff)
+	if got := Pairs("a", dst); len(got) != 8 || &got[0] != &dst[0] || !slices.Equal(got, make([]byte, 8)) {
+		t.Errorf("the pairs of one word are %x", got)
+	}
+	want := []byte{0, 128, 0, 3, 2, 64, 0, 0}
+	if got := Pairs("Straße 北京 👍", nil); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v; a change needs a migration that computes all pairs again", got, want)
 	}
 }
 

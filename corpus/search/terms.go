@@ -1,6 +1,7 @@
 package search
 
 import (
+	"math/bits"
 	"slices"
 	"sync"
 	"time"
@@ -46,6 +47,42 @@ func Terms(text string, dst []int32) []int32 {
 	}
 	slices.Sort(dst)
 	return slices.Compact(dst)
+}
+
+// Pair is what [Pairs] keeps of two tokens that follow each other: the numbers of two bits.
+type Pair [2]uint32
+
+func pairOf(before, after uint64) Pair {
+	hash := (bits.RotateLeft64(before, 1) ^ after) * 0x9e3779b97f4a7c15 // 2^64 by the golden ratio, as for Fibonacci hashing
+	return Pair{uint32(hash >> 32), uint32(hash)}
+}
+
+// leastPairs and mostPairs are the sizes of the shortest and the longest result of Pairs.
+const leastPairs, mostPairs = 8, 1 << 12
+
+// Pairs returns a Bloom filter (Bloom 1970) of the pairs of words of a text that follow each
+// other, by which most texts that have the words of a phrase apart are left out. Each pair
+// sets its two bits; bit n is that of the value 1<<(n%8) in byte n/8, as PostgreSQL's get_bit
+// has it, where n is the number modulo the number of bits. The length is a power of two, of
+// at least as many bytes as there are pairs: up to 5 % of other pairs seem to be there. It
+// uses the memory of dst.
+func Pairs(text string, dst []byte) []byte {
+	c := newCutter()
+	defer c.release()
+	c.cut(text)
+	size := leastPairs
+	for size < len(c.tokens) && size < mostPairs {
+		size *= 2
+	}
+	dst = slices.Grow(dst[:0], size)[:size]
+	clear(dst)
+	for i := 1; i < len(c.tokens); i++ {
+		for _, n := range pairOf(c.tokens[i-1].hash, c.tokens[i].hash) {
+			n &= uint32(8*size - 1)
+			dst[n/8] |= 1 << (n % 8)
+		}
+	}
+	return dst
 }
 
 // LanguageTerm returns the term of the language of a message, which no text has. The index

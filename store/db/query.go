@@ -54,6 +54,18 @@ func (q *Query) Wrap(condition string, add func() error) (bool, error) {
 	return true, nil
 }
 
+// Any adds the condition that all conditions hold that one of some functions adds.
+func (q *Query) Any(adds ...func()) {
+	n := len(q.conditions)
+	either := make([]string, len(adds))
+	for i, add := range adds {
+		add()
+		either[i] = "(" + strings.Join(q.conditions[n:], " AND ") + ")"
+		q.conditions = q.conditions[:n:n]
+	}
+	q.conditions = append(q.conditions, "("+strings.Join(either, " OR ")+")")
+}
+
 // Mentions reports whether a condition holds a piece of SQL.
 func (q *Query) Mentions(sql string) bool {
 	return slices.ContainsFunc(q.conditions, func(c string) bool { return strings.Contains(c, sql) })

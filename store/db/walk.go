@@ -68,7 +68,7 @@ type Narrow struct {
 // without reading the others.
 type Period struct {
 	To    []string     // the place where it ends
-	Where func(*Query) // adds a condition that all rows of the period hold, and few others
+	Where func(*Query) // adds the conditions on the table, in place of those of Narrow
 }
 
 // The sizes of the steps of a walk, in rows: the first step is small, for what is
@@ -268,10 +268,11 @@ func (w *Walk) candidates(at []string, period Period, most int, byIndex bool) (s
 	}
 	n := w.Narrow
 	in := Query{Columns: n.Columns, From: n.From, args: q.args}
-	n.Where(&in)
+	where := n.Where
 	if period.Where != nil {
-		period.Where(&in)
+		where = period.Where
 	}
+	where(&in)
 	rows := limited(&in, n.Order)
 	q.args = in.args
 	q.Where(n.Join)

@@ -53,6 +53,7 @@ func with(terms []int32, term int32) []int32 {
 type Deriver struct {
 	sketches, terms db.CopyRows
 	memory          []int32
+	pairs           []byte
 	done            chan struct{}
 }
 
@@ -70,11 +71,13 @@ func (d *Deriver) Start(messages []New) {
 			d.sketches.UUID(m.TreeID)
 			d.sketches.UUID(m.MessageID)
 			d.sketches.Ints(likeness.Sketch(m.Text))
-			d.terms.Row(4)
+			d.pairs = search.Pairs(m.Text, d.pairs)
+			d.terms.Row(5)
 			d.terms.UUID(m.TreeID)
 			d.terms.UUID(m.MessageID)
 			d.terms.Time(m.CreatedDate)
 			d.terms.Ints(d.memory)
+			d.terms.Bytes(d.pairs)
 		}
 	}()
 }
@@ -88,18 +91,19 @@ func (d *Deriver) Send(ctx context.Context, tx pgx.Tx) error {
 	if err := d.sketches.Send(ctx, tx, "sketches", "tree_id, message_id, bands"); err != nil {
 		return err
 	}
-	return d.terms.Send(ctx, tx, "message_terms", "tree_id, message_id, created_date, terms")
+	return d.terms.Send(ctx, tx, "message_terms", "tree_id, message_id, created_date, terms, pairs")
 }
 
 // insertSQL inserts what is derived, from arrays; the numbers of a message are
 // text. %s is what happens to a message that is known.
 const insertSQL = `WITH derived AS MATERIALIZED (
-	SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[]) d(tree, id, date, bands, terms)
+	SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[],
+		$6::bytea[]) d(tree, id, date, bands, terms, pairs)
 ), sketched AS (
 	INSERT INTO sketches (tree_id, message_id, bands) SELECT tree, id, bands::integer[] FROM derived ORDER BY tree, id%s
 )
-INSERT INTO message_terms (tree_id, message_id, created_date, terms)
-SELECT tree, id, coalesce(date, '-infinity'), terms::integer[] FROM derived ORDER BY tree, id%s`
+INSERT INTO message_terms (tree_id, message_id, created_date, terms, pairs)
+SELECT tree, id, coalesce(date, '-infinity'), terms::integer[], pairs FROM derived ORDER BY tree, id%s`
 
 // keepKnown and replaceKnown are what happens to a message that is known.
 var (
@@ -108,6 +112,7 @@ var (
 	replaceKnown = fmt.Sprintf(insertSQL, " ON CONFLICT (tree_id, message_id) DO UPDATE SET bands = excluded.bands, "+
 		"changed = excluded.changed",
 		" ON CONFLICT (tree_id, message_id) DO UPDATE SET terms = excluded.terms, "+
+			"pairs = excluded.pairs, "+
 			"created_date = excluded.created_date")
 )
 
@@ -117,12 +122,14 @@ func Insert(
 	trees, messages []uuid.UUID, dates []*time.Time, langs []*string, texts []string,
 ) (sql string, args []any) {
 	bands, terms := make([]string, len(texts)), make([]string, len(texts))
+	pairs := make([][]byte, len(texts))
 	var memory []int32
 	for i, text := range texts {
 		memory = Terms(text, langs[i], dates[i], memory)
 		bands[i], terms[i] = ArrayOf(likeness.Sketch(text)), ArrayOf(memory)
+		pairs[i] = search.Pairs(text, nil)
 	}
-	return insertNew, []any{db.IDArray(trees), db.IDArray(messages), dates, bands, terms}
+	return insertNew, []any{db.IDArray(trees), db.IDArray(messages), dates, bands, terms, pairs}
 }
 
 // ArrayOf returns numbers as PostgreSQL writes an array.

@@ -10,7 +10,6 @@ import (
 
 	"treewarden/corpus/search"
 	"treewarden/store/db"
-	"treewarden/store/derived"
 )
 
 // Frequencies keeps how common each term is in the texts, as PostgreSQL's statistics say.
@@ -67,31 +66,35 @@ const (
 	mostDays = 366
 )
 
-// periods returns the periods in which a walk from a time back looks for what a line needs:
-// the first is expected to have so many texts with it, the next ones have four times as
+// onDays adds the conditions on message_terms w that a message was written on one of the
+// days with some terms, in which a share of the messages was, and has what a line needs.
+type onDays func(q *db.Query, days []int32, share float64)
+
+// periods returns the periods in which a walk from a time back looks for what a share of the
+// texts has: the first is expected to have so many of them, the next ones have four times as
 // many each, and the last one, which is not returned, has the rest. Nil is one go.
-func (f frequencies) periods(share float64, from time.Time, want float64) (all []db.Period) {
+func (f frequencies) periods(share float64, from time.Time, want float64, where onDays) (all []db.Period) {
 	expected := share * f.texts
 	if expected < fewTexts || from.Year() < 1 {
 		return nil
 	}
-	var terms []int32
+	var days []int32 // the terms of the days
 	found, done := 0.0, 0.0
 	day := from.UTC().Truncate(24 * time.Hour)
 	for range mostDays {
 		term := search.DayTerm(day)
-		terms = append(terms, term)
+		days = append(days, term)
 		found += f.of[term] * expected
 		if found >= want {
 			if done += found; done > expected/2 {
 				break
 			}
-			of := terms
+			of, share := days, found/expected
 			all = append(all, db.Period{
 				To:    []string{day.Format(time.RFC3339), uuid.Nil.String()},
-				Where: func(q *db.Query) { q.Where("w.terms && ?::text::integer[]", derived.ArrayOf(of)) },
+				Where: func(q *db.Query) { where(q, of, share) },
 			})
-			terms, found, want = nil, 0, 4*want
+			days, found, want = nil, 0, 4*want
 		}
 		day = day.AddDate(0, 0, -1)
 	}
@@ -118,6 +121,33 @@ func (f frequencies) share(needs [][][]int32) float64 {
 		all *= 1 - none
 	}
 	return all
+}
+
+// rarest returns the share of texts that have the rarest of the terms that a line needs.
+func (f frequencies) rarest(needs [][][]int32) float64 {
+	rarest := 1.0
+	for _, alternatives := range needs {
+		if len(alternatives) == 1 {
+			for _, term := range alternatives[0] {
+				rarest = min(rarest, f.share([][][]int32{{{term}}}))
+			}
+		}
+	}
+	return rarest
+}
+
+// pageCost is the cost of a page of the index with perTexts messages of a language, with
+// that of sortCost for a row.
+const (
+	pageCost = 1.6
+	perTexts = 3600
+)
+
+// findsByLanguage reports whether it costs less to look up the languages in the index than
+// to read and sort the messages in other languages that have what a line needs.
+func (f frequencies) findsByLanguage(needs, langs [][][]int32) bool {
+	inLangs := f.share(langs)
+	return len(langs) > 0 && sortCost*f.share(needs)*(1-inLangs) > pageCost*inLangs/perTexts
 }
 
 // sortCost and siftCost are the costs of a row that the index finds, which is read and

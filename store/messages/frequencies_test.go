@@ -17,7 +17,7 @@ func TestPeriods(t *testing.T) {
 		f.of[search.DayTerm(day(i))] = 0.02
 	}
 	ends := func(share float64, from time.Time, want float64) (ends []string) {
-		for _, p := range f.periods(share, from, want) {
+		for _, p := range f.periods(share, from, want, nil) {
 			ends = append(ends, p.To[0])
 		}
 		return ends

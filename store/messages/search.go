@@ -95,47 +95,100 @@ func (p prepared) narrow(ctx context.Context, tx *db.Snapshot, s Searcher, w *db
 	if len(needs) == 0 {
 		return nil
 	}
-	for _, lang := range p.langs() {
-		needs = append(needs, [][]int32{{search.LanguageTerm(lang)}})
-	}
 	complete, latest, err := derived.Complete(ctx, tx)
 	if err != nil || !complete {
 		return err
 	}
+	common, err := s.Frequencies.read(ctx, tx)
+	if err != nil {
+		return err
+	}
+	t := terms{needs: needs, pairs: p.line.Pairs(), of: common}
+	for _, lang := range p.langs() {
+		t.langs = append(t.langs, [][]int32{{search.LanguageTerm(lang)}})
+	}
 	w.Narrow = &db.Narrow{
-		From: "message_terms w", Columns: "w.tree_id, w.message_id, w.created_date",
-		Where: func(q *db.Query) { needTerms(q, needs) },
+		From: "message_terms w", Columns: "w.tree_id, w.message_id, w.created_date", Where: t.where,
 		Order: w.Order.Of("w"),
 		Join:  "m.tree_id = w.tree_id AND m.message_id = w.message_id",
 		Sift: func(q *db.Query) {
 			// A subquery is not made a join, so that the rows are read in their order.
 			_, _ = q.Wrap(`coalesce((SELECT %s FROM message_terms w
 				WHERE w.tree_id = m.tree_id AND w.message_id = m.message_id), false)`, func() error {
-				needTerms(q, needs)
+				needTerms(q, slices.Concat(needs, t.langs))
 				return nil
 			})
 		},
 	}
-	common, err := s.Frequencies.read(ctx, tx)
-	if err != nil {
-		return err
-	}
-	if common.inOrder(needs, w.Most) {
+	if common.inOrder(slices.Concat(needs, t.langs), w.Most) {
 		w.Narrow.First = firstTime
 	}
-	share := common.share(needs)
-	want := float64(4 * w.Most)
+	share := common.share(slices.Concat(needs, t.langs))
+	want := float64(2 * w.Most)
 	if p.onlyWords() {
 		w.Narrow.Step = max(2*w.Most, leastFirst)
 	} else {
 		// The words of a phrase are together more often than by chance.
-		want = max(want, min(4*share*common.texts, mostFirst))
+		want = max(2*want, min(4*share*common.texts, mostFirst))
 		w.Narrow.Step = int(max(want, 4*leastFirst))
 	}
+	if inLangs := common.share(t.langs); inLangs > 0 { // the index may find messages in others too
+		w.Narrow.Step = min(int(float64(w.Narrow.Step)/inLangs), max(w.Narrow.Step, mostFirst))
+	}
 	if w.Order.Name == newest.Name {
-		w.Narrow.Periods = func(from []string) []db.Period { return common.periods(share, p.latest(from, latest), want) }
+		w.Narrow.Periods = func(from []string) []db.Period {
+			return common.periods(share, p.latest(from, latest), want, t.onDays)
+		}
 	}
 	return nil
+}
+
+// terms are conditions on the terms of a message.
+type terms struct {
+	needs [][][]int32 // as Query.Needs
+	langs [][][]int32 // the languages, likewise
+	pairs []search.Pair
+	of    frequencies
+}
+
+// where adds the conditions on message_terms w.
+func (t terms) where(q *db.Query) {
+	needs := t.needs
+	if t.of.findsByLanguage(needs, t.langs) {
+		needs = slices.Concat(needs, t.langs)
+	}
+	needTerms(q, needs)
+	needPairs(q, t.pairs)
+}
+
+// onDays adds the conditions on message_terms w, as its type says. Few messages of the days
+// have the terms, so that their languages need not be looked up.
+func (t terms) onDays(q *db.Query, days []int32, share float64) {
+	defer needPairs(q, t.pairs)
+	if len(days) > mostScans || t.of.rarest(t.needs) < share {
+		needTerms(q, t.needs)
+		q.Where("w.terms && ?::text::integer[]", derived.ArrayOf(days))
+		return
+	}
+	// The index looks at each message of a day for the terms, not at each of all messages
+	// that have the rarest of them.
+	adds := make([]func(), len(days))
+	for i, day := range days {
+		adds[i] = func() { needTerms(q, append(t.needs[:len(t.needs):len(t.needs)], [][]int32{{day}})) }
+	}
+	q.Any(adds...)
+}
+
+// mostScans is the most days that are looked up one by one.
+const mostScans = 8
+
+// needPairs adds the conditions that message_terms w may have pairs of words.
+func needPairs(q *db.Query, pairs []search.Pair) {
+	for _, p := range pairs {
+		for _, bit := range p {
+			q.Where("get_bit(w.pairs, ?::bigint & (8 * octet_length(w.pairs) - 1)) = 1", int64(bit))
+		}
+	}
 }
 
 // keyTime is how PostgreSQL writes a time in the keys of newest and oldest: all connections

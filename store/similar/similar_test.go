@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"treewarden/corpus"
+	"treewarden/corpus/search"
 	"treewarden/demo"
 	"treewarden/scoring/likeness"
 	"treewarden/store"
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 // text, and returns the number of messages.
 func checkSketches(t *testing.T, s *store.Store) int {
 	t.Helper()
-	rows, err := storetest.DB(t, s).Query(t.Context(), `SELECT m.message_id, m.lang, m.text, s.bands, w.terms,
+	rows, err := storetest.DB(t, s).Query(t.Context(), `SELECT m.message_id, m.lang, m.text, s.bands, w.terms, w.pairs,
 			nullif(m.created_date, '-infinity'), coalesce(w.created_date = m.created_date, false) FROM messages m
 		FULL JOIN sketches s ON s.tree_id = m.tree_id AND s.message_id = m.message_id
 		FULL JOIN message_terms w ON w.tree_id = m.tree_id AND w.message_id = m.message_id`)
@@ -42,13 +43,16 @@ func checkSketches(t *testing.T, s *store.Store) int {
 	var lang, text *string
 	var date *time.Time
 	var bands, terms []int32
+	var pairs []byte
 	n, dated := 0, false
-	if _, err := pgx.ForEachRow(rows, []any{&id, &lang, &text, &bands, &terms, &date, &dated}, func() error {
+	if _, err := pgx.ForEachRow(rows, []any{&id, &lang, &text, &bands, &terms, &pairs, &date, &dated}, func() error {
 		n++
 		if id == nil || bands == nil || !slices.Equal(bands, likeness.Sketch(*text)) {
 			t.Errorf("message %v has the sketch %v", id, bands)
 		} else if terms == nil || !slices.Equal(terms, derived.Terms(*text, lang, date, nil)) {
 			t.Errorf("message %v has the terms %v", id, terms)
+		} else if !slices.Equal(pairs, search.Pairs(*text, nil)) {
+			t.Errorf("message %v has the pairs %x", id, pairs)
 		} else if !dated {
 			t.Errorf("the terms of message %v have another date", id)
 		}
