@@ -53,7 +53,8 @@ func Terms(text string, dst []int32) []int32 {
 type Pair [2]uint32
 
 func pairOf(before, after uint64) Pair {
-	hash := (bits.RotateLeft64(before, 1) ^ after) * 0x9e3779b97f4a7c15 // 2^64 by the golden ratio, as for Fibonacci hashing
+	const golden = 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio, as in Fibonacci hashing
+	hash := (bits.RotateLeft64(before, 1) ^ after) * golden
 	return Pair{uint32(hash >> 32), uint32(hash)}
 }
 
