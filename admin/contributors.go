@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"html/template"
+	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -42,6 +44,8 @@ type contributorsPage struct {
 	Frames  []Choice
 	Carry   []Choice
 	Roles   []Choice
+	Marks   []curveMark
+	Lines   []contributorLine
 	figure  string // the one that a file holds
 }
 
@@ -86,6 +90,68 @@ func (p contributorsPage) CurveText() string {
 		number(p.Figures.Messages), number(p.Figures.Users), p.ShareText(half.Users), p.ShareText(half.Messages))
 }
 
+// curveMark is a point of the curve with the messages that it opens.
+type curveMark struct {
+	insights.Point
+	Title, X, Y, Link string
+}
+
+// MostText says how much each of the users of a point wrote.
+func (m curveMark) MostText() string {
+	if m.Most == 1 {
+		return "1 message"
+	}
+	return "up to " + number(m.Most) + " messages"
+}
+
+// contributorLine is one of those who wrote most, with their messages.
+type contributorLine struct {
+	insights.Contributor
+	Link string
+}
+
+// link returns the address of messages of the role and the time of the figures.
+func (p contributorsPage) link(name, value string) string {
+	f := p.Figures
+	q := url.Values{name: {value}, "deleted": {"include"}}
+	if f.Role != insights.AnyRole {
+		q.Set("role", f.Role)
+	}
+	if f.AsOf != nil {
+		if since, limited := f.Frame.Since(*f.AsOf); limited {
+			q.Set("since", since.Format(time.RFC3339Nano))
+		}
+	}
+	if p.Person.ActsOn() != nil {
+		q.Set("lang", allLanguages) // the list would show only their own
+	}
+	return "/messages?" + q.Encode()
+}
+
+// markDistance is the distance, as a share of the users or of the messages, from which two
+// points of the curve both open their messages.
+const markDistance = 0.08
+
+// draw makes what opens messages: some points of the curve, and the users who wrote most.
+func (p *contributorsPage) draw() {
+	last := insights.Point{}
+	for i, at := range p.Figures.Curve {
+		if i == 0 || i < len(p.Figures.Curve)-1 && at.Users-last.Users < markDistance &&
+			at.Messages-last.Messages < markDistance {
+			continue
+		}
+		last = at
+		m := curveMark{Point: at, X: pixels(100 * at.Users), Y: pixels(100 - 100*at.Messages),
+			Link: p.link("author_messages", "<="+strconv.FormatInt(at.Most, 10))}
+		m.Title = fmt.Sprintf("%s of the users wrote %s each: %s of the messages, N = %s", p.ShareText(at.Users),
+			m.MostText(), p.ShareText(at.Messages), number(at.N))
+		p.Marks = append(p.Marks, m)
+	}
+	for _, i := range p.Figures.Items {
+		p.Lines = append(p.Lines, contributorLine{i, p.link("user", i.UserID.String())})
+	}
+}
+
 // contributors shows who wrote how much.
 func (s *Server) contributors(c *fiber.Ctx) error {
 	var q contributorsPageQuery
@@ -126,6 +192,7 @@ func (s *Server) contributors(c *fiber.Ctx) error {
 		p.Frames = append(p.Frames, Choice{mustQuery(p.Query, "frame", string(frame)), frame.Title(),
 			frame == p.Figures.Frame})
 	}
+	p.draw()
 	return s.render(c, "contributors", p)
 }
 

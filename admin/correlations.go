@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/gofiber/fiber/v2"
@@ -59,13 +60,16 @@ func (p correlationsPage) R(c insights.Cell) string {
 	return signed(*c.R, 3)
 }
 
-// CellLink returns the address of the messages of a cell; "" if no filter finds them.
+// CellLink returns the address of the messages of a cell: of all with its label where no
+// filter finds those with the output. It is "" for a cell without messages.
 func (p correlationsPage) CellLink(c insights.Cell) string {
-	filter := outputFilter(p.Figures.Model, c.Output)
-	if filter == "" || c.N == 0 {
+	if c.N == 0 {
 		return ""
 	}
-	q := url.Values{"classifier": {filter}, "label": {c.Label + ">=0"}, "deleted": {"include"}}
+	q := url.Values{"label": {c.Label + ">=0"}, "deleted": {"include"}}
+	if filter := outputFilter(p.Figures.Model, c.Output); filter != "" {
+		q.Set("classifier", filter)
+	}
 	switch p.Figures.Scope {
 	case insights.Deleted:
 		q.Set("deleted", "only")
@@ -78,6 +82,14 @@ func (p correlationsPage) CellLink(c insights.Cell) string {
 	return "/messages?" + q.Encode()
 }
 
+// CellOpens says what the link of a cell opens.
+func (p correlationsPage) CellOpens(c insights.Cell) string {
+	if outputFilter(p.Figures.Model, c.Output) == "" {
+		return "Show all messages with this label: no filter finds those with this output"
+	}
+	return showMessages
+}
+
 // heatMap is a table of figures in colours, drawn as SVG (partials/heatmap). Its size is
 // fixed: narrow screens move it.
 type heatMap struct {
@@ -85,6 +97,12 @@ type heatMap struct {
 	Width, Height int
 	Columns, Rows []heatLabel
 	Cells         []heatCell
+}
+
+// Links reports whether a cell opens something. Such a map is no image: its links can be
+// reached.
+func (m heatMap) Links() bool {
+	return slices.ContainsFunc(m.Cells, func(c heatCell) bool { return c.Link != "" })
 }
 
 // heatLabel is the name of a row or of a column.
@@ -96,6 +114,7 @@ type heatLabel struct {
 // heatCell is a figure in its colour.
 type heatCell struct {
 	Title, Text, Class string
+	Link               string // empty for nothing
 	X, Y, W, H         int
 	MiddleX, MiddleY   int
 }
@@ -146,10 +165,14 @@ func (p *correlationsPage) draw() {
 				}
 			}
 			p.N = max(p.N, cell.N)
+			title := fmt.Sprintf("%s and %s: r = %s, N = %s", p.OutputTitle(cell.Output), p.LabelTitle(cell.Label),
+				p.R(cell), number(cell.N))
+			if opens := p.CellOpens(cell); opens != showMessages && cell.N > 0 {
+				title += ". " + opens
+			}
 			m.Cells = append(m.Cells, heatCell{X: x + 1, Y: y + 1, W: heatWidth - 2, H: heatHeight - 2,
 				MiddleX: x + heatWidth/2, MiddleY: y + heatHeight/2, Text: text, Class: heatClass(cell.R),
-				Title: fmt.Sprintf("%s and %s: r = %s, N = %s", p.OutputTitle(cell.Output), p.LabelTitle(cell.Label),
-					p.R(cell), number(cell.N))})
+				Title: title, Link: p.CellLink(cell)})
 		}
 	}
 	m.Text = "Correlations of outputs with labels. "

@@ -18,9 +18,12 @@ func TestABadFilterKeepsTheForm(t *testing.T) {
 	user := "/users/" + w.user.String()
 	for _, c := range []struct{ path, name, typed, why string }{
 		{"/messages", "toxicity", "abc", "Toxicity is a comparison such as >0.5."},
-		{"/messages", "label", "abc", "Label is a comparison such as spam>0.5."},
+		{"/messages", "label", "abc", "Label is a comparison such as spam>0.5, or spam.votes>=2."},
 		{"/messages", "label", "abc>0.5", "The name in label is one of"},
 		{"/messages", "classifier", "abc", "Classifier is a comparison"},
+		{"/messages", "label", "abc.votes>=2", "The name in label is one of"},
+		{"/messages", "author_messages", "spam<=5", "Author_messages is a comparison with a whole number"},
+		{"/messages", "author_messages", "<=0.5", "Author_messages is a comparison with a whole number"},
 		{"/messages", "q", strings.Repeat("x", 2001), "2000"},
 		{"/messages", "since", "abc", ""},
 		{"/messages", "tree_state", "abc", "Tree_state is one of"},

@@ -149,7 +149,7 @@ func TestHostileQueries(t *testing.T) {
 	c := staff(t, server, policy.Moderator)
 	parameters := map[string][]string{
 		"/messages": {"q", "lang", "role", "user", "tree", "tree_state", "deleted", "review", "label", "toxicity",
-			"classifier", "since", "until", "has",
+			"classifier", "author_messages", "since", "until", "has",
 			"sort", "limit", "cursor", "format", "done", "notice"},
 		"/trees":                             {"state", "lang", "origin", "author", "limit", "cursor", "format"},
 		at(g.first):                          {"view", "done"},

@@ -104,7 +104,7 @@ func TestInsightsOfTheCollection(t *testing.T) {
 		}
 		// One message in German, and none that is not accepted: no interval.
 		single := strings.HasSuffix(address, "by=lang") || strings.HasSuffix(address, "by=review")
-		if svg := page.page().Find("svg[role=img]"); (svg.Length() == 1) == single ||
+		if svg := page.page().Find("svg[aria-label]"); (svg.Length() == 1) == single ||
 			attr(svg, "aria-label") == "" != single {
 			t.Errorf("%s has %d charts", address, svg.Length())
 		}

@@ -28,6 +28,9 @@ func init() {
 	})
 }
 
+// maxLangFilter is the number of letters of the longest language that a filter takes.
+const maxLangFilter = 40
+
 // collectionQuery is the query of the size of the collection.
 type collectionQuery struct {
 	Of    string `form:"of" validate:"omitempty,oneof=messages trees users" description:"without it, messages"`
@@ -123,7 +126,7 @@ func (p collectionPage) groupLink(key string) (link, opens string) {
 	if f.By == insights.ByLang {
 		lang = key
 	}
-	if lang == policy.Undetermined || len([]rune(lang)) > 40 ||
+	if lang == policy.Undetermined || len([]rune(lang)) > maxLangFilter ||
 		f.By == insights.ByState && !slices.Contains(store.TreeStates, key) {
 		return "", ""
 	}

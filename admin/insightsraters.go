@@ -3,11 +3,14 @@ package admin
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
 	"treewarden/admin/openapi"
+	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/store"
 	"treewarden/store/insights"
@@ -66,10 +69,15 @@ type ratersTable struct {
 	SQL    string
 }
 
+// showMessages is the title of a link to exactly the messages that a figure is of.
+const showMessages = "Show the messages"
+
 // ratersLine is a line of a ratersTable.
 type ratersLine struct {
 	insights.Agreement
-	Text string
+	Text  string
+	Link  string // the messages with two votes or more
+	Opens string // what the link opens
 }
 
 // MeanText writes the share of yes, or the mean of a scale.
@@ -142,16 +150,33 @@ func (p *ratersPage) draw() {
 		labels.Title = "By label, " + langName(f.Lang)
 	}
 	for _, a := range f.Labels {
-		labels.Lines = append(labels.Lines, ratersLine{a, capital(labelTitle(a.Label))})
+		labels.Lines = append(labels.Lines, p.line(a, capital(labelTitle(a.Label))))
 	}
 	languages := ratersTable{Figure: "languages", Title: capital(labelTitle(f.Label)) + " by language", Head: "Language",
 		SQL: f.Queries["languages"]}
 	for _, a := range f.Languages {
-		languages.Lines = append(languages.Lines, ratersLine{a, langName(a.Lang) + " (" + langCode(a.Lang) + ")"})
+		languages.Lines = append(languages.Lines, p.line(a, langName(a.Lang)+" ("+langCode(a.Lang)+")"))
 	}
 	labels.draw()
 	languages.draw()
 	p.Tables = []ratersTable{labels, languages}
+}
+
+// line returns a line with the messages that it opens: those in all languages where no
+// filter finds the language.
+func (p *ratersPage) line(a insights.Agreement, text string) ratersLine {
+	q := url.Values{"label": {a.Label + ".votes>=2"}, "deleted": {"include"}}
+	opens := showMessages
+	switch {
+	case a.Lang == policy.Undetermined || len([]rune(a.Lang)) > maxLangFilter:
+		q.Set("lang", allLanguages)
+		opens = "Show the messages of all languages: no filter finds those of this one"
+	case a.Lang != "":
+		q.Set("lang", a.Lang)
+	case p.Person.ActsOn() != nil:
+		q.Set("lang", allLanguages) // the list would show only their own
+	}
+	return ratersLine{a, text, "/messages?" + q.Encode(), opens}
 }
 
 // maxAlphas is the number of rows of a chart; the table has all.
@@ -165,8 +190,10 @@ func (t *ratersTable) draw() {
 		if l.Alpha == nil || len(rows) == maxAlphas {
 			continue
 		}
-		rows = append(rows, interval{Label: l.Text, Low: min(0, *l.Alpha), Point: *l.Alpha, High: max(0, *l.Alpha)})
-		titles = append(titles, fmt.Sprintf("%s: alpha %s, N = %s messages", l.Text, l.AlphaText(), number(l.Messages)))
+		rows = append(rows, interval{Label: l.Text, Low: min(0, *l.Alpha), Point: *l.Alpha, High: max(0, *l.Alpha),
+			Link: l.Link})
+		titles = append(titles, fmt.Sprintf("%s: alpha %s, N = %s messages", l.Text, l.AlphaText(), number(l.Messages))+
+			strings.TrimPrefix(". "+l.Opens, ". "+showMessages))
 	}
 	if len(rows) == 0 {
 		return

@@ -84,13 +84,13 @@ func TestInsightsOfRaters(t *testing.T) {
 		"[aria-labelledby=languages-title]":          "Spam by language",
 		"[aria-labelledby=languages-title] tbody":    "0.444",
 		"[aria-labelledby=languages-title] pre":      "FROM insight_raters",
-		"[aria-labelledby=labels-title] svg g title": "Spam: alpha 0.444, N = 3 messages",
+		"[aria-labelledby=labels-title] svg a title": "Spam: alpha 0.444, N = 3 messages",
 	} {
 		if text := page.text(selector); !strings.Contains(text, want) {
 			t.Errorf("%s says %q, want %q", selector, text, want)
 		}
 	}
-	if svg := page.page().Find("svg[role=img]"); svg.Length() != 2 ||
+	if svg := page.page().Find("svg.chart-plot[role=group]"); svg.Length() != 2 ||
 		!strings.Contains(attr(svg.First(), "aria-label"), "0.444 for Spam") {
 		t.Errorf("%d charts, the first is %q", svg.Length(), attr(svg.First(), "aria-label"))
 	}

@@ -50,13 +50,15 @@ type conditionQuery struct {
 	TreeState  string     `form:"tree_state" validate:"max=40"`
 	Deleted    string     `form:"deleted" validate:"omitempty,oneof=exclude include only"`
 	Review     string     `form:"review" validate:"omitempty,oneof=pending accepted rejected"`
-	Label      string     `form:"label" validate:"max=100"`
+	Label      string     `form:"label" validate:"max=100" description:"its mean, spam>0.5, or its votes, spam.votes>=2"`
 	Toxicity   string     `form:"toxicity" validate:"max=100" description:"the toxicity that counts by the formula: >0.5"`
 	Classifier string     `form:"classifier" validate:"max=200"`
 	Since      *time.Time `form:"since"`
 	Until      *time.Time `form:"until"`
 	Has        string     `form:"has" validate:"omitempty,oneof=report red_flag edit"`
 	List       *uuid.UUID `form:"list"`
+
+	AuthorMessages string `form:"author_messages" validate:"max=40" description:"how many the author wrote in that role and time: <=5"`
 }
 
 func (q messagesQuery) filter(actor store.Actor) (store.MessageFilter, error) {
@@ -68,7 +70,8 @@ func (q messagesQuery) filter(actor store.Actor) (store.MessageFilter, error) {
 func (q conditionQuery) filter(actor store.Actor) (store.MessageFilter, error) {
 	f := store.MessageFilter{Q: q.Q, Role: q.Role, User: q.User, Tree: q.Tree,
 		TreeState: q.TreeState, Deleted: q.Deleted,
-		Review: q.Review, Label: q.Label, Toxicity: q.Toxicity, Classifier: q.Classifier, Since: q.Since, Until: q.Until,
+		Review: q.Review, Label: q.Label, Toxicity: q.Toxicity, Classifier: q.Classifier,
+		AuthorMessages: q.AuthorMessages, Since: q.Since, Until: q.Until,
 		Has: q.Has, List: q.List}
 	f.Lang, f.Within = languageFilter(actor, q.Lang)
 	return f, knownState("tree_state", q.TreeState)
@@ -139,8 +142,8 @@ func (p messagesPage) Filtered() bool {
 // MoreFiltered reports whether one of the folded filters is set.
 func (p messagesPage) MoreFiltered() bool {
 	f := p.Filter
-	return f.TreeState != "" || f.Label != "" || f.Toxicity != "" || f.Classifier != "" || f.Since != nil ||
-		f.Until != nil || f.Has != ""
+	return f.TreeState != "" || f.Label != "" || f.Toxicity != "" || f.Classifier != "" || f.AuthorMessages != "" ||
+		f.Since != nil || f.Until != nil || f.Has != ""
 }
 
 // Carry returns the parameters that the filters' form sends along.

@@ -59,7 +59,7 @@ type fieldFault struct {
 func (f fieldFault) Unwrap() error { return f.SyntaxError }
 
 // line returns the query line that finds the same as the filter, but for what a line
-// cannot say: the languages of whoever looks, and a tree.
+// cannot say: the languages of whoever looks, a tree, and how much the author wrote.
 func (q conditionQuery) line() string {
 	var fields search.Query
 	add := func(name, value string) {
@@ -231,12 +231,13 @@ func (s *Server) joinSearches(c *fiber.Ctx, p *messagesPage) error {
 		return err
 	}
 	line, back := p.Filter.line(), hereWithout(c, "done", "notice")
+	whole := p.Filter.Tree == nil && p.Filter.AuthorMessages == "" // the line says all
 	for _, f := range found.Items {
 		view := viewSearch(access, f, back)
-		view.Here = line != "" && p.Filter.Tree == nil && line == f.Query
+		view.Here = line != "" && whole && line == f.Query
 		p.Saved = append(p.Saved, view)
 	}
-	if line != "" && p.Filter.Tree == nil && len(p.Faults) == 0 {
+	if line != "" && whole && len(p.Faults) == 0 {
 		p.Save = searchesPath + "/new?" + url.Values{"query": {line}, "return": {back}}.Encode()
 	}
 	return nil

@@ -35,6 +35,9 @@ type Contributors struct {
 type Point struct {
 	Users    float64 `json:"users" description:"a share: of those who wrote least"`
 	Messages float64 `json:"messages" description:"their share"`
+	// Most is how many messages each of these users wrote at most.
+	Most int64 `json:"most" description:"each of these users wrote at most so many messages"`
+	N    int64 `json:"n" description:"the messages of these users"`
 }
 
 // Contributor is one of those who wrote most.
@@ -148,7 +151,7 @@ func lorenz(groups []authors, users, messages int64) []Point {
 	var u, m int64
 	for i, g := range groups {
 		u, m = u+g.Users, m+g.Users*g.Messages
-		p, last := Point{float64(u) / float64(users), float64(m) / float64(messages)}, curve[len(curve)-1]
+		p, last := Point{float64(u) / float64(users), float64(m) / float64(messages), g.Messages, m}, curve[len(curve)-1]
 		if i == len(groups)-1 || p.Users-last.Users >= fineness || p.Messages-last.Messages >= fineness {
 			curve = append(curve, p)
 		}

@@ -1,6 +1,7 @@
 package messages
 
 import (
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -29,16 +30,19 @@ type Filter struct {
 	Deleted    string // exclude (default of lists of messages), include, only
 	Review     string // pending, accepted, rejected
 	Spam       string // exclude, include (default) or only: rejected messages
-	Label      string
+	Label      string // also by the number of votes: "spam.votes>=2"
 	Toxicity   string
 	Classifier string
-	Since      *time.Time
-	Until      *time.Time
-	Has        string // report, red_flag or edit
-	List       *uuid.UUID
-	Behind     *Behind // only with User
-	Sort       string  // new (default) or old
-	TextLimit  int     // texts are cut after so many characters; 0: never
+	// AuthorMessages is a threshold on the number of messages that the author wrote in
+	// Role and from Since on, deleted ones too: "<=5".
+	AuthorMessages string
+	Since          *time.Time
+	Until          *time.Time
+	Has            string // report, red_flag or edit
+	List           *uuid.UUID
+	Behind         *Behind // only with User
+	Sort           string  // new (default) or old
+	TextLimit      int     // texts are cut after so many characters; 0: never
 	db.Page
 }
 
@@ -200,6 +204,49 @@ func MeanLabelSQL(label string) string {
 				`, "NAME", label)
 }
 
+// votesSuffix follows the name of a label where its votes are counted.
+const votesSuffix = ".votes"
+
+// labelSQL reads a comparison by the mean of a label, or by the number of its votes that
+// the program has one by one, and returns what is compared.
+func labelSQL(text string) (string, Comparison, error) {
+	why := db.BadParameter{Name: "label", Malformed: "label is a comparison such as spam>0.5, or spam.votes>=2."}
+	c, err := parseThreshold(text, why)
+	if err != nil {
+		return "", c, err
+	}
+	if label, ok := strings.CutSuffix(c.Name, votesSuffix); ok && scoring.IsLabel(label) {
+		return "(SELECT count(v." + label + `) FROM label_votes v
+			WHERE v.tree_id = m.tree_id AND v.message_id = m.message_id)`, c, nil
+	}
+	c, err = ParseLabel(text)
+	if err != nil {
+		return "", c, err
+	}
+	return MeanLabelSQL(c.Name), c, nil
+}
+
+// byAuthors adds the condition on how much the author wrote. The authors are collected
+// once: coalesce keeps the planner from joining them, which it expects to be cheaper.
+func (f Filter) byAuthors(q *db.Query) error {
+	why := db.BadParameter{Name: "author_messages",
+		Malformed: "author_messages is a comparison with a whole number, such as <=5."}
+	c, err := parseThreshold(f.AuthorMessages, why)
+	if err != nil || c.Name != "" || c.Value != math.Trunc(c.Value) || c.Value < 0 || c.Value > math.MaxInt32 {
+		return why
+	}
+	wrote := "x.user_id IS NOT NULL"
+	if f.Role == "prompter" || f.Role == "assistant" {
+		wrote += " AND x.role = " + q.Arg(f.Role)
+	}
+	if f.Since != nil {
+		wrote += " AND x.created_date >= " + q.Arg(*f.Since)
+	}
+	q.Where("coalesce(m.user_id IN (SELECT x.user_id FROM messages x WHERE "+wrote+
+		" GROUP BY x.user_id HAVING count(*) "+c.Operator+" ?), false)", int64(c.Value))
+	return nil
+}
+
 // OutputSQL returns a classifier's output for message m; null without one.
 func (c Comparison) OutputSQL(q *db.Query) string {
 	return `(SELECT o.scores[array_position(k.outputs, ` + q.Arg(c.Name) + `)]
@@ -212,11 +259,16 @@ func (c Comparison) OutputSQL(q *db.Query) string {
 // scoring.LabelNames.
 func (f Filter) thresholds(q *db.Query) error {
 	if f.Label != "" {
-		c, err := ParseLabel(f.Label)
+		sql, c, err := labelSQL(f.Label)
 		if err != nil {
 			return err
 		}
-		q.Where(MeanLabelSQL(c.Name)+c.Operator+" ?", c.Value)
+		q.Where(sql+c.Operator+" ?", c.Value)
+	}
+	if f.AuthorMessages != "" {
+		if err := f.byAuthors(q); err != nil {
+			return err
+		}
 	}
 	if f.Toxicity != "" {
 		why := db.BadParameter{Name: "toxicity", Malformed: "toxicity is a comparison such as >0.5."}
