@@ -81,7 +81,8 @@ func TestRatersLinks(t *testing.T) {
 		}
 	}
 	c := staff(t, server, policy.Moderator)
-	for address, want := range map[string]int64{"label=spam.votes%3C2": 3, "label=spam.votes=1": 1, "q=label:spam.votes%3E=2": 4,
+	for address, want := range map[string]int64{"label=spam.votes%3C2": 3, "label=spam.votes=1": 1,
+		"q=label:spam.votes%3E=2":                 4,
 		"deleted=include&label=quality.votes%3E1": 2} {
 		if n := countListed(t, c, "/messages?"+address); n != want {
 			t.Errorf("%s lists %d, want %d", address, n, want)

@@ -126,7 +126,7 @@ func TestInsightsOfStaffPage(t *testing.T) {
 		"[aria-labelledby=actions-title]":           ", 1 undone since",
 		"[aria-labelledby=by_kind-title] tbody":     "Undo action",
 		"[aria-labelledby=by_person-title] tbody":   "=1+<b>x</b>",
-		"[aria-labelledby=by_person-title] pre":     "FROM actions a",
+		"[aria-labelledby=by_person-title] pre":     "FROM action_counts",
 		"#actor":                                    "The command line",
 		"[aria-labelledby=actions-title] ul.legend": "Undo action",
 	} {

@@ -58,7 +58,7 @@ type conditionQuery struct {
 	Has        string     `form:"has" validate:"omitempty,oneof=report red_flag edit"`
 	List       *uuid.UUID `form:"list"`
 
-	AuthorMessages string `form:"author_messages" validate:"max=40" description:"how many the author wrote in that role and time: <=5"`
+	AuthorMessages string `form:"author_messages" validate:"max=40" description:"of that role and time: <=5"`
 }
 
 func (q messagesQuery) filter(actor store.Actor) (store.MessageFilter, error) {

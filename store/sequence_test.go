@@ -35,8 +35,8 @@ func TestCountersInRandomSequences(t *testing.T) {
 			q.fail("the chain: %v", err)
 		}
 		_, differences, err := q.VerifyLog(ctx, nil)
-		if err != nil || strings.Contains(strings.Join(differences, "\n"), "the figures of the queue") {
-			q.fail("the figures of the queue: %v, %v", differences, err)
+		if err != nil || strings.Contains(strings.Join(differences, "\n"), "the figures of") {
+			q.fail("the figures: %v, %v", differences, err)
 		}
 		q.checkInsights()
 		for name := range q.succeeded {

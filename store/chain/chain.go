@@ -126,6 +126,7 @@ func (l *Link) QueueWrite(p *db.Pipe) error {
 		l.StaffAuthor, l.Undoes, l.Undoable, l.Messages, l.OthersMessages, l.Trees, l.Users, l.Reason, l.Before, l.After,
 		l.DetailHash, l.ObjectsHash, l.PrevHash, l.Hash)
 	p.Queue("UPDATE action_chain SET seq = $1, hash = $2", l.Seq, l.Hash)
+	l.queueCount(p)
 	return nil
 }
 

@@ -100,8 +100,13 @@ func CountUndone(ctx context.Context, c db.Conn, undone map[Key]int) error {
 const LangSQL = "coalesce(nullif(c.lang, ''), '" + policy.Undetermined + "')"
 
 // DriftSQL are queries for differences between the figures and the cases, counted
-// independently. Each row is one sentence.
+// independently, and between action_counts and the log. Each row is one sentence.
 var DriftSQL = []string{
+	`SELECT 'the figures of the log have ' || coalesce(c.actions, 0) || ' actions ' || kind || ' by ' || actor || ' in the '
+			|| step || ' from ' || start || ', ' || coalesce(c.undone, 0) || ' of them undone; it is '
+			|| coalesce(a.actions, 0) || ', ' || coalesce(a.undone, 0) || ' of them undone'
+		FROM action_counts c FULL JOIN (` + ActionCountsSQL + `) a USING (step, start, actor, kind)
+		WHERE (c.actions, c.undone) IS DISTINCT FROM (a.actions, a.undone)`,
 	`SELECT 'the figures of the queue have ' || coalesce(q.n, 0) || ' decisions ' || key.outcome || ' by ' || key.moderator
 			|| ' in ' || key.lang || ' at ' || key.hour || '; it is ' || coalesce(c.n, 0)
 		FROM (SELECT hour, moderator, lang, outcome, decided - undone AS n FROM queue_hours) q

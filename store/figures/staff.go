@@ -3,6 +3,7 @@ package figures
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,7 +64,16 @@ const (
 	ByPerson = "by_person"
 )
 
-// ReadStaff counts the actions of the log at a time. It reads those in the time asked for.
+// ActionCountsSQL counts what action_counts has from the log.
+const ActionCountsSQL = "SELECT s.step, date_trunc(s.step, a.at, 'UTC') AS start, " + actorSQL + ` AS actor, a.kind,
+	count(*) AS actions, count(u.id) AS undone FROM actions a LEFT JOIN actions u ON u.undoes = a.id
+	CROSS JOIN (VALUES ('hour'), ('day')) s(step) GROUP BY 1, 2, 3, 4`
+
+// actorSQL is who did an action a of the log, zeros for the command line.
+const actorSQL = "coalesce(a.actor_id, '00000000-0000-0000-0000-000000000000')"
+
+// ReadStaff counts the actions of the log at a time: by action_counts the whole days in
+// the time asked for, then the whole hours, and by the log itself what is left at both ends.
 func ReadStaff(ctx context.Context, pool *pgxpool.Pool, f StaffFilter, now time.Time) (Staff, error) {
 	s := Staff{OwnOnly: f.Own != nil, Queries: map[string]string{}, Periods: []ActionPeriod{}}
 	if f.Since != nil && f.Since.After(now) {
@@ -85,9 +95,8 @@ func ReadStaff(ctx context.Context, pool *pgxpool.Pool, f StaffFilter, now time.
 		if s.Kinds, err = s.groups(ctx, tx, f, ByKind, "a.kind AS key, NULL::text AS name", "", "a.kind"); err != nil {
 			return err
 		}
-		if s.People, err = s.groups(ctx, tx, f, ByPerson,
-			"coalesce(a.actor_id, '"+uuid.Nil.String()+"')::text AS key, max(coalesce(w.display_name, a.actor_name)) AS name",
-			" LEFT JOIN users w ON w.user_id = a.actor_id", "a.actor_id"); err != nil {
+		if s.People, err = s.groups(ctx, tx, f, ByPerson, "a.actor::text AS key, "+nameSQL+" AS name",
+			" LEFT JOIN users w ON w.user_id = a.actor", "a.actor"); err != nil {
 			return err
 		}
 		for _, g := range s.Kinds {
@@ -99,36 +108,67 @@ func ReadStaff(ctx context.Context, pool *pgxpool.Pool, f StaffFilter, now time.
 	return s, err
 }
 
-// actionCounts are the columns of ActionCounts.
-const actionCounts = ", count(*) AS actions, count(u.id) AS undone"
+// nameSQL is the name of an actor, who is a user or, for the program, as the log has it.
+const nameSQL = "coalesce(max(w.display_name), " +
+	"(SELECT l.actor_name FROM actions l WHERE l.actor_id IS NULL ORDER BY l.id DESC LIMIT 1))"
 
-// query selects columns of the actions that the filter selects.
-func (s *Staff) query(f StaffFilter, columns, join string) db.Query {
-	query := db.Query{Columns: columns + actionCounts,
-		From: "actions a LEFT JOIN actions u ON u.undoes = a.id" + join}
-	query.Where("a.at >= ?", s.Since)
-	query.Where("a.at < ?", s.Until)
+// actionCounts are the columns of ActionCounts.
+const actionCounts = ", sum(a.actions)::bigint AS actions, sum(a.undone)::bigint AS undone"
+
+// query selects columns of the actions that the filter selects. The times of its rows are
+// good for hours if hours says so, else for days.
+func (s *Staff) query(f StaffFilter, columns, join string, hours bool) db.Query {
+	query := db.Query{Columns: columns + actionCounts}
+	days := 24 * time.Hour
+	if hours {
+		days = time.Hour
+	}
+	query.From = "(" + strings.Join(parts(&query, s.Since, s.Until, days), "\n\tUNION ALL\n\t") + ") a" + join
 	if f.Kind != "" {
 		query.Where("a.kind = ?", f.Kind)
 	}
 	if f.Own != nil {
-		query.Where("a.actor_id = ?", *f.Own)
+		query.Where("a.actor = ?", *f.Own)
 	}
-	switch {
-	case f.Actor == nil:
-	case *f.Actor == uuid.Nil:
-		query.Where("a.actor_id IS NULL")
-	default:
-		query.Where("a.actor_id = ?", *f.Actor)
+	if f.Actor != nil {
+		query.Where("a.actor = ?", *f.Actor)
 	}
 	return query
+}
+
+// parts returns the queries of the actions from a time until another one: of the periods of
+// a length in between, and by shorter ones of what is left at both ends.
+func parts(query *db.Query, since, until time.Time, length time.Duration) []string {
+	if !since.Before(until) {
+		return nil
+	}
+	first, last := since.Add(length-1).Truncate(length), until.Truncate(length)
+	var step string
+	var shorter time.Duration
+	switch {
+	case length == 24*time.Hour:
+		step, shorter = "day", time.Hour
+	case length == time.Hour:
+		step = "hour"
+	default:
+		return []string{"SELECT a.at, " + actorSQL + ` AS actor, a.kind, 1::bigint AS actions,
+		(SELECT count(*) FROM actions u WHERE u.undoes = a.id) AS undone
+	FROM actions a WHERE a.at >= ` + query.Arg(since) + " AND a.at < " + query.Arg(until)}
+	}
+	if !first.Before(last) {
+		return parts(query, since, until, shorter)
+	}
+	whole := "SELECT start AS at, actor, kind, actions, undone FROM action_counts\n\tWHERE step = '" + step +
+		"' AND start >= " + query.Arg(first) + " AND start < " + query.Arg(last)
+	return slices.Concat([]string{whole}, parts(query, since, first, shorter), parts(query, last, until, shorter))
 }
 
 // run runs a query, and keeps it as it can be run by hand.
 func run[T any](ctx context.Context, c db.Conn, s *Staff, name string, query db.Query, rest string) ([]T, error) {
 	sql, args := query.SQL()
-	s.Queries[name] = strings.NewReplacer(" FROM actions", "\nFROM actions", " LEFT JOIN", "\n\tLEFT JOIN",
-		" WHERE a.", "\nWHERE a.", " AND a.", "\n\tAND a.").Replace(db.WithValues(sql, args...)) + rest + ";"
+	s.Queries[name] = strings.NewReplacer(" FROM (SELECT", "\nFROM (SELECT", " LEFT JOIN", "\n\tLEFT JOIN",
+		" WHERE a.actor", "\nWHERE a.actor", " WHERE a.kind", "\nWHERE a.kind").Replace(db.WithValues(sql, args...)) +
+		rest + ";"
 	rows, err := db.Collect[T](ctx, c, sql+rest, args...)
 	if err != nil {
 		return nil, fmt.Errorf("count the actions, %s: %w", name, err)
@@ -138,7 +178,7 @@ func run[T any](ctx context.Context, c db.Conn, s *Staff, name string, query db.
 
 func (s *Staff) groups(ctx context.Context, c db.Conn, f StaffFilter, name, columns, join, group string) (
 	[]ActionGroup, error) {
-	all, err := run[ActionGroup](ctx, c, s, name, s.query(f, columns, join),
+	all, err := run[ActionGroup](ctx, c, s, name, s.query(f, columns, join, false),
 		"\nGROUP BY "+group+" ORDER BY actions DESC, key")
 	if all == nil {
 		all = []ActionGroup{}
@@ -160,7 +200,7 @@ func (s *Staff) readPeriods(ctx context.Context, c db.Conn, f StaffFilter) error
 		ActionCounts
 	}
 	rows, err := run[row](ctx, c, s, ByPeriod,
-		s.query(f, "date_trunc('"+s.Step+"', a.at, 'UTC') AS start, a.kind", ""),
+		s.query(f, "date_trunc('"+s.Step+"', a.at, 'UTC') AS start, a.kind", "", s.Step == "hour"),
 		"\nGROUP BY start, a.kind ORDER BY start, a.kind")
 	if err != nil || !some {
 		return err

@@ -11,6 +11,7 @@ import (
 
 	"treewarden/scoring"
 	"treewarden/store/db"
+	"treewarden/store/figures"
 	"treewarden/store/tables"
 )
 
@@ -56,6 +57,7 @@ var again = func() map[string]string {
 	return map[string]string{
 		"insight_collection": collectionAgain(strings.Join(frames, ", ")),
 		"insight_raters":     ratersAgain,
+		"action_counts":      figures.ActionCountsSQL,
 		"insight_ranges":     rangesAgain,
 		"insight_agreement":  agreementAgain,
 		"insight_outputs": `SELECT o.model_id, n.output, ` + LangSQL + ` AS lang, m.deleted,
@@ -102,7 +104,7 @@ func (a Access) Verify(ctx context.Context) (Check, error) {
 		if _, err := tx.Exec(ctx, "SET LOCAL enable_sort = off"); err != nil {
 			return err
 		}
-		for _, t := range (&counted{}).tables() {
+		for _, t := range append((&counted{}).tables(), actionCounts) {
 			if err := check.compare(ctx, tx, t); err != nil {
 				return fmt.Errorf("count %s: %w", t.name, err)
 			}
@@ -111,6 +113,10 @@ func (a Access) Verify(ctx context.Context) (Check, error) {
 	})
 	return check, db.Translate(err)
 }
+
+// actionCounts are counted as actions happen, so that they are right at any time.
+var actionCounts = table{name: "action_counts", keys: []string{"step", "start", "actor", "kind"},
+	values: []string{"actions", "undone"}}
 
 // compare compares a table with what it should hold.
 func (c *Check) compare(ctx context.Context, tx pgx.Tx, t table) error {
