@@ -102,8 +102,8 @@ const LangSQL = "coalesce(nullif(c.lang, ''), '" + policy.Undetermined + "')"
 // DriftSQL are queries for differences between the figures and the cases, counted
 // independently, and between action_counts and the log. Each row is one sentence.
 var DriftSQL = []string{
-	`SELECT 'the figures of the log have ' || coalesce(c.actions, 0) || ' actions ' || kind || ' by ' || actor || ' in the '
-			|| step || ' from ' || start || ', ' || coalesce(c.undone, 0) || ' of them undone; it is '
+	`SELECT 'the figures of the log have ' || coalesce(c.actions, 0) || ' actions ' || kind || ' by ' || actor
+			|| ' in the ' || step || ' from ' || start || ', ' || coalesce(c.undone, 0) || ' of them undone; it is '
 			|| coalesce(a.actions, 0) || ', ' || coalesce(a.undone, 0) || ' of them undone'
 		FROM action_counts c FULL JOIN (` + ActionCountsSQL + `) a USING (step, start, actor, kind)
 		WHERE (c.actions, c.undone) IS DISTINCT FROM (a.actions, a.undone)`,

@@ -37,7 +37,7 @@ func logged(t testing.TB, s *store.Store, actions int, over time.Duration) {
 			repeat('a reason ', 10), '{"deleted": false}', '{"deleted": true}', sha256('a'), sha256('b'), sha256('c'),
 			sha256(n::text::bytea)
 		FROM generate_series(1, $1::int) n`, actions, over.String(), people)
-	migration, err := os.ReadFile("../../migrations/0038_action_counts.sql")
+	migration, err := os.ReadFile("../../migrations/0039_action_counts.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
