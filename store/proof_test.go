@@ -73,8 +73,12 @@ func TestStateAgainstLog(t *testing.T) {
 		"a reaction by nobody": {`INSERT INTO reactions (tree_id, message_id, user_id, emoji, at)
 			SELECT tree_id, message_id, (SELECT user_id FROM users WHERE username = 'keeper'), '+1', now() FROM messages`,
 			"was given by no action"},
-		"an item":           {"DELETE FROM list_items WHERE text_md5 IS NULL", "is not as action"},
-		"an item's note":    {"UPDATE list_items SET note = 'x'", "is not as action"},
+		"an item":        {"DELETE FROM list_items WHERE text_md5 IS NULL", "is not as action"},
+		"an item's note": {"UPDATE list_items SET note = 'x'", "is not as action"},
+		"an output of nothing": {"INSERT INTO classifier_outputs (tree_id, message_id, model_id, scores) " +
+			"SELECT tree_id, gen_random_uuid(), 0, '{}' FROM trees LIMIT 1", "is of message"},
+		"an output of no model": {"INSERT INTO classifier_outputs (tree_id, message_id, model_id, scores) " +
+			"SELECT tree_id, message_id, 32767, '{}' FROM messages LIMIT 1", "model 32767, which is not there"},
 		"a number of items": {"UPDATE lists SET items = 7", "says that it has 7 items; it has 2"},
 		"an item by nobody": {`INSERT INTO list_items (list_id, message_id, added_at, action_id)
 			SELECT list_id, gen_random_uuid(), now(), 1 FROM lists`, "is on list"},

@@ -23,15 +23,25 @@ func Read(ctx context.Context, pool *pgxpool.Pool, do func(s *Snapshot) error) e
 	if err != nil {
 		return Translate(err)
 	}
-	defer c.Release() // closes the connection if the transaction did not end
-	s := &Snapshot{conn: c, before: []string{"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}}
-	err = do(s)
-	if c.Conn().PgConn().TxStatus() != idle {
-		if _, end := c.Exec(ctx, "COMMIT"); err == nil {
-			err = end
+	ended := false
+	defer func() {
+		if !ended {
+			c.Release() // closes the connection if the transaction did not end
 		}
+	}()
+	s := &Snapshot{conn: c, before: []string{"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}}
+	if err := do(s); err != nil {
+		return Translate(err)
 	}
-	return Translate(err)
+	// Nothing was written, so that nobody has to wait for the end.
+	ended = true
+	go func() {
+		defer c.Release()
+		if c.Conn().PgConn().TxStatus() != idle {
+			_, _ = c.Exec(context.WithoutCancel(ctx), "COMMIT")
+		}
+	}()
+	return nil
 }
 
 // Before adds a statement without results that runs before the next one, if there is one.

@@ -11,7 +11,8 @@ import (
 )
 
 // rowChecks compare what actions keep in rows of their own: the feedback of staff,
-// the items of lists, the verdicts on candidates, the cases and their figures.
+// the items of lists, the verdicts on candidates, the cases and their figures; and outputs of
+// classifiers, which have no foreign keys.
 func rowChecks() []check {
 	item, candidate := lists.ItemAspect, candidates.Aspect
 	all := []check{
@@ -43,6 +44,11 @@ func rowChecks() []check {
 			WHERE NOT EXISTS (SELECT FROM cases c WHERE c.tree_id = f.tree_id AND c.message_id = f.message_id
 				AND c.status = 'open')`},
 		{cases.DriftSQL},
+		{`SELECT 'an output of model ' || o.model_id || ' is of message ' || o.message_id || ', which is not there'
+			FROM classifier_outputs o
+			WHERE NOT EXISTS (SELECT FROM messages m WHERE m.tree_id = o.tree_id AND m.message_id = o.message_id)`},
+		{`SELECT DISTINCT 'outputs are of model ' || o.model_id || ', which is not there' FROM classifier_outputs o
+			WHERE NOT EXISTS (SELECT FROM classifier_models c WHERE c.model_id = o.model_id)`},
 		{`SELECT 'list ' || l.list_id || ' says that it has ' || l.items || ' items; it has ' || i.n
 			FROM lists l CROSS JOIN LATERAL (SELECT count(*) FROM list_items i WHERE i.list_id = l.list_id) i(n)
 			WHERE i.n <> l.items`},
