@@ -89,12 +89,12 @@ type standing struct {
 }
 
 const standingSQL = `SELECT m.message_id, m.version, m.user_id, m.created_date,
-		EXISTS (SELECT FROM classifier_outputs a WHERE a.tree_id = m.tree_id AND a.message_id = m.message_id
-			AND a.model_id <> $3 AND a.toxicity IS NOT NULL),
-		o.message_id IS NOT NULL, NOT coalesce(o.run_here, true)
+		coalesce(o.others, false), coalesce(o.known, false), coalesce(o.from_outside, false)
 	FROM unnest($1::uuid[], $2::uuid[]) w(tree_id, message_id)
 	JOIN messages m ON m.tree_id = w.tree_id AND m.message_id = w.message_id
-	LEFT JOIN classifier_outputs o ON o.tree_id = m.tree_id AND o.message_id = m.message_id AND o.model_id = $3`
+	CROSS JOIN LATERAL (SELECT bool_or(a.model_id <> $3 AND a.toxicity IS NOT NULL) AS others,
+			bool_or(a.model_id = $3) AS known, bool_or(a.model_id = $3 AND NOT a.run_here) AS from_outside
+		FROM classifier_outputs a WHERE a.tree_id = m.tree_id AND a.message_id = m.message_id) o`
 
 func (w *outputWrite) run(good []scored, refused []refusal) error {
 	good, err := w.lock(good)
