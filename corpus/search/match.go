@@ -54,16 +54,21 @@ func (m *matcher) release() {
 	}
 }
 
+// cut cuts the text into tokens, if that was not done.
+func (m *matcher) cut() {
+	if m.cutter == nil {
+		m.cutter = newCutter()
+		m.cutter.cut(m.text)
+	}
+}
+
 // find reports whether a part is in the text. It adds the places of one that must
 // be there.
 func (m *matcher) find(p *Part) bool {
 	if p.regex != nil {
 		return m.findRegex(p)
 	}
-	if m.cutter == nil {
-		m.cutter = newCutter()
-		m.cutter.cut(m.text)
-	}
+	m.cut()
 	most := MaxPlaces
 	if p.Not {
 		most = 1
