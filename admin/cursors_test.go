@@ -53,7 +53,8 @@ func TestCursorsBelongToTheirFilter(t *testing.T) {
 		{"/users?q=user", "/users", "/users?role=general", "/users?status=active", "/users?sort=created"},
 		{"/messages", "/messages?sort=old", "/messages?lang=en", "/messages?q=text", "/messages?q=a", "/messages?user=" +
 			ann.String(), "/messages?user=" + bob.String(), "/messages?deleted=include", "/messages?since=2020-01-01",
-			"/messages?since=2020-01-02", "/messages?review=accepted"},
+			"/messages?since=2020-01-02", "/messages?review=accepted", "/messages?q=text&sort=best", "/messages?q=a&sort=best",
+			"/messages?q=text&sort=old"},
 		{"/users/" + ann.String() + "/messages", "/users/" + bob.String() + "/messages"},
 		{"/users/" + ann.String() + "/given", "/users/" + bob.String() + "/given"},
 		{"/waves?min=2", "/waves", "/waves?lang=en", "/waves?since=2020-01-01", "/waves?min=4"},

@@ -19,7 +19,7 @@ import (
 // the fault beside its field.
 var filterForms = map[string][]string{
 	"/messages": {"q", "lang", "role", "review", "deleted", "has", "tree_state", "since", "until", "toxicity", "label",
-		"classifier", "author_messages"},
+		"classifier", "author_messages", "sort"},
 	"/users":         {"q", "role", "status", "lang"},
 	"/users/:id":     {"q", "deleted", "spam", "lang"},
 	"/trees":         {"state", "lang", "origin"},

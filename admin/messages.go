@@ -15,11 +15,12 @@ import (
 	"treewarden/markup"
 	"treewarden/policy"
 	"treewarden/store"
+	"treewarden/store/messages"
 )
 
 func init() {
 	describe("GET /messages", openapi.Method{
-		Summary: "Messages",
+		Summary: "Messages. With sort=best those are first that match the words of q best, of the newest 2,000 that match",
 		Query:   messagesQuery{}, Answer: store.List[store.Message]{},
 	})
 	describe("GET /messages/:id/history", openapi.Method{
@@ -36,7 +37,7 @@ func init() {
 type messagesQuery struct {
 	pageQuery
 	conditionQuery
-	Sort   string     `form:"sort" validate:"omitempty,oneof=new old"`
+	Sort   string     `form:"sort" validate:"omitempty,oneof=new old best" description:"best needs a word in q"`
 	Search *uuid.UUID `form:"search"` // a saved search, in place of q
 }
 
@@ -114,6 +115,7 @@ type messagesPage struct {
 	Reviews   []Choice
 	Has       []Choice
 	States    []Choice
+	Sorts     []Choice
 	Of        string // the author or the tree that the list is limited to
 	OnList    *listView
 	AddAll    string // the form that adds all that the filter finds to a list
@@ -147,7 +149,7 @@ func (p messagesPage) MoreFiltered() bool {
 }
 
 // Carry returns the parameters that the filters' form sends along.
-func (p messagesPage) Carry() []Choice { return carried(p.Query, "sort", "user", "tree", "list") }
+func (p messagesPage) Carry() []Choice { return carried(p.Query, "user", "tree", "list") }
 
 // SinceValue returns the value of the form's field of the same name.
 func (p messagesPage) SinceValue() string { return fieldTime(p.Filter.Since) }
@@ -169,8 +171,12 @@ func (s *Server) messages(c *fiber.Ctx) error {
 		return err
 	}
 	q.Lang = defaultLanguage(c, q.Lang)
+	asked := q.Sort
 	if sent, err := s.openSearch(c, &q); sent || err != nil {
 		return err
+	}
+	if q.Sort == messages.Best && !messages.Ranks(q.Q) && !isAPI(c) && !wantsCSV(c) {
+		q.Sort, q.Cursor = "", "" // somebody cleared the words
 	}
 	f, err := q.filter(s.actor(c))
 	if err != nil {
@@ -178,6 +184,9 @@ func (s *Server) messages(c *fiber.Ctx) error {
 	}
 	actor := s.actor(c)
 	if wantsCSV(c) {
+		if q.Sort == messages.Best {
+			return errRankedFile
+		}
 		return s.sendCSV(c, "messages", func(ctx context.Context, page store.Page) (listPage, *string, error) {
 			f.Page = page
 			list, err := s.store.Messages(ctx, actor, f)
@@ -210,11 +219,7 @@ func (s *Server) messages(c *fiber.Ctx) error {
 	p.Reviews = choices(q.Review, "", "Any review", "pending", "Under review", "accepted", "Accepted", "rejected", "Spam")
 	p.Has = choices(q.Has, "", "Anything", "report", "A report", "red_flag", "A red flag", "edit", "An edit")
 	p.States = stateChoices(q.TreeState)
-	p.Sorted = column{Title: "Date", Sort: "descending", Link: mustQuery(p.Query, "sort", "old")}
-	if q.Sort == "old" {
-		p.Sorted = column{Title: "Date", Sort: "ascending", Link: mustQuery(p.Query, "sort", "")}
-	}
-	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", "")
+	p.setSort(asked)
 	p.Pager = p.pager(list.Prev, list.Next, "")
 	t := newPresenter(p.Person, hereWithout(c, "done", "notice"))
 	for _, m := range list.Items {
@@ -233,6 +238,40 @@ func (s *Server) messages(c *fiber.Ctx) error {
 		return err
 	}
 	return s.render(c, "messages", p)
+}
+
+// errRankedFile refuses a file of the best: it would lack rows, and could not say so.
+var errRankedFile = store.Invalid{"sort": "A file has all rows that the filter finds, and sort=best ranks only the " +
+	"newest of them: choose new or old."}
+
+// setSort shows how the list is sorted, and what else there is. The sort that was asked for
+// may be another one: without a word in the line there is nothing to rank by.
+func (p *messagesPage) setSort(asked string) {
+	sort := p.Filter.Sort
+	if sort == "" {
+		p.Query.Del("sort")
+	}
+	chosen, options := sort, []string{"", "Newest first", "old", "Oldest first"}
+	if chosen == "new" {
+		chosen = ""
+	}
+	wrong := p.Fault("q") != nil // it is corrected next, and keeps its sort
+	if wrong && asked == messages.Best {
+		chosen = asked
+	}
+	if wrong || messages.Ranks(p.Filter.Q) {
+		options = append(options, messages.Best, "Best match")
+	}
+	p.Sorts = choices(chosen, options...)
+	p.CSV = mustQuery(p.Query, "format", "csv", "cursor", "")
+	p.Sorted = column{Title: "Date", Sort: "descending", Link: mustQuery(p.Query, "sort", "old")}
+	switch sort {
+	case "old":
+		p.Sorted.Sort, p.Sorted.Link = "ascending", mustQuery(p.Query, "sort", "")
+	case messages.Best:
+		p.Sorted.Sort, p.Sorted.Link = "none", mustQuery(p.Query, "sort", "")
+		p.CSV = mustQuery(p.Query, "format", "csv", "cursor", "", "sort", "")
+	}
 }
 
 // nameOf returns the name of the user that a filter names, or "" if there is no

@@ -159,6 +159,10 @@ func (o Order) Bound(filter ...any) Order {
 	return o
 }
 
+// BoundOrder returns an order of the query's rows, bound to its conditions, for cursors of
+// rows that the program itself puts into their order.
+func (q *Query) BoundOrder(o Order) Order { return q.bound(o) }
+
 // bound returns the order of the query's rows, bound to its conditions. The
 // columns do not matter: the place of a row does not depend on them.
 func (q *Query) bound(o Order) Order {
@@ -236,8 +240,8 @@ type List[T any] struct {
 	Next  *string `json:"next"`
 	Prev  *string `json:"prev"`
 	// Cut reports that a search was ended before it was through, and Note says so in
-	// a sentence. Next goes on with the search.
-	Cut  bool   `json:"cut,omitempty" description:"the search took too long and was ended: next goes on with it"`
+	// a sentence. Next goes on with the search, but not where rows are ranked.
+	Cut  bool   `json:"cut,omitempty" description:"the search took too long and was ended: next goes on with it, see note"`
 	Note string `json:"note,omitempty" description:"what people should know of this page"`
 }
 

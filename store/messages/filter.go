@@ -41,7 +41,7 @@ type Filter struct {
 	Has            string // report, red_flag or edit
 	List           *uuid.UUID
 	Behind         *Behind // only with User
-	Sort           string  // new (default) or old
+	Sort           string  // new (default), old or best
 	TextLimit      int     // texts are cut after so many characters; 0: never
 	db.Page
 }

@@ -339,13 +339,16 @@ func idsOf(keys [][]string) []uuid.UUID {
 
 // All returns one page of the messages that a filter finds.
 func All(ctx context.Context, c db.Conn, s Searcher, f Filter) (list db.List[Message], err error) {
-	o, err := db.ChooseOrder("sort", f.Sort, newest, oldest)
+	o, err := db.ChooseOrder("sort", f.Sort, newest, oldest, best)
 	if err != nil {
 		return list, err
 	}
 	p, err := f.prepare(ctx, c)
 	if err != nil {
 		return list, err
+	}
+	if o.Name == best.Name {
+		return p.allBest(ctx, s)
 	}
 	if len(p.line.Groups) > 0 {
 		err = s.In(ctx, func(tx *db.Snapshot) (err error) {
