@@ -341,6 +341,10 @@ func TestBestOfTheNewest(t *testing.T) {
 	if cut, _ := a.field("cut").(bool); !cut || !strings.Contains(fmt.Sprint(a.field("note")), "was ended") {
 		t.Errorf("a search that was cut: %.300s", a.body)
 	}
+	a = c.get("/messages?q=" + url.QueryEscape("/nowhere/") + "&sort=best").want(200)
+	if got := a.text(".notice[role=status]"); !strings.Contains(got, "before it found a message") {
+		t.Errorf("the page of a search that was cut says %q", got)
+	}
 }
 
 // TestBestRefusesCursors sends cursors of other lines, sorts and lists, and changed ones.

@@ -102,6 +102,7 @@ func (w *world) views(t *testing.T) []view {
 			b.follow("#bulk [value=all]")
 			b.see("#bulk-reason")
 		}},
+		{name: "messages-best", path: "/messages?limit=8&q=a&sort=best"},
 		{name: "messages-empty", path: "/messages?q=qwertzuiop"},
 		{name: "message", path: onMessage},
 		{name: "message-raw", path: onMessage + "?view=raw", open: opened("details:not(.menu)")},

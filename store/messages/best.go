@@ -26,6 +26,8 @@ const Best = "best"
 // The notes of a page of the best of a search that did not rank all that it could find.
 var (
 	bestNote    = "These are the best of the newest " + withComma(MostRanked) + " messages that match."
+	noneCutNote = "This search takes long and was ended before it found a message: add a rare word or a filter, or " +
+		"sort by date to search further."
 	bestCutNote = "This search takes long and was ended: these are the best of the newest messages that match. " +
 		"To rank more, add a rare word or a filter; to search further, sort by date."
 )
@@ -214,6 +216,8 @@ func (p prepared) best(ctx context.Context, tx *db.Snapshot, s Searcher) (list d
 		}
 	}
 	switch list.Cut = cut || of.end == endOfTime; {
+	case list.Cut && len(all) == 0:
+		list.Note = noneCutNote
 	case list.Cut:
 		list.Note = bestCutNote
 	case of.end == endOfMost:
