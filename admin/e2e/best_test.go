@@ -56,7 +56,8 @@ func TestBestMatch(t *testing.T) {
 	eval[bool](b, "(document.querySelector('#f-q').value = '') === ''")
 	b.wantStatus(b.follow(search), 200)
 	b.wantText(b.row(1), "Nothing to find")
-	if chosen := eval[string](b, "document.querySelector('#f-sort').selectedOptions[0].innerText"); chosen != "Newest first" {
+	const option = "document.querySelector('#f-sort').selectedOptions[0].innerText"
+	if chosen := eval[string](b, option); chosen != "Newest first" {
 		t.Errorf("after the words were cleared the page is sorted by %q", chosen)
 	}
 	if b.count(".error, .notice-bad") != 0 {
