@@ -116,6 +116,9 @@ func (v window) within(w *db.Walk) {
 		q.Where(place+" <= (?::text::timestamptz, ?::text::uuid)", v.from[0], v.from[1])
 		q.Where(place+" >= (?::text::timestamptz, ?::text::uuid)", v.to[0], v.to[1])
 	}
+	if v.end == endOfMost {
+		w.Most = MostRanked // no row after these is looked at, unless one of them is gone
+	}
 	narrow(&w.Candidates, w.Order)
 	narrow(&w.All, w.Order)
 	if n := w.Narrow; n != nil {
@@ -137,7 +140,7 @@ func (w *bestWalk) ranked(ctx context.Context, tx *db.Snapshot) (all []rank, of 
 	if cut {
 		of.end = endOfTime
 	}
-	if len(keys) > MostRanked {
+	if len(keys) > MostRanked { // for the first page
 		keys, of.end = keys[:MostRanked], endOfMost
 	}
 	for i, key := range keys {
