@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -18,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/PuerkitoBio/goquery"
 	"github.com/google/uuid"
 
 	"treewarden/policy"
@@ -251,6 +253,43 @@ func TestClassifiersAPI(t *testing.T) {
 			t.Errorf("the metrics lack %s", want)
 		}
 	}
+}
+
+// TestUnmeasuredLanguages marks each language with messages for which the model card has no
+// figure: Japanese has texts in training, but too few to measure.
+func TestUnmeasuredLanguages(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	server := newServer(t, s)
+	author := storetest.User(t, s, "Author")
+	for _, lang := range []string{"ja", "en", "pt-BR", "fa", "he"} {
+		storetest.Tree(t, s, storetest.Node{Author: author, Text: "a text", Lang: lang})
+	}
+	embedded, err := config.Build(config.Default(), linear.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	useClassifiers(t, server, embedded...)
+	countInsights(t, s)
+	mod := staff(t, server, policy.Moderator)
+	got := map[string]bool{}
+	for _, c := range item(t, mod.get(apiPrefix+"/classifiers"), config.DefaultName).Coverage {
+		got[c.Lang] = c.Measured != nil && *c.Measured
+	}
+	if want := map[string]bool{"ja": false, "en": true, "pt-BR": true, "fa": false, "he": false}; !maps.Equal(got, want) {
+		t.Errorf("measured are %v, want %v", got, want)
+	}
+	rows := mod.get(classifiersPath).want(200).page().Find(".coverage tbody tr")
+	if rows.Length() != 5 {
+		t.Errorf("the page has %d languages", rows.Length())
+	}
+	rows.Each(func(_ int, row *goquery.Selection) {
+		name := row.Find("th bdi").Text()
+		want := name != "English" && !strings.Contains(name, "Portuguese")
+		if got := strings.Contains(row.Text(), "not measured for this language"); got != want {
+			t.Errorf("%s is marked: %v", name, got)
+		}
+	})
 }
 
 // TestTryText tries texts with the API and on the page. Nothing is stored.

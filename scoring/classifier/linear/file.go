@@ -24,7 +24,7 @@ import (
 // and for each output:
 //
 //	string    its name
-//	string    its languages with training data, with a space after each
+//	string    its languages with a figure in the model card, with a space after each
 //	float64   the unit of the weights, the slope and the offset of the calibration
 //	uint32    the number of weights, a power of two
 //	int8      each weight
@@ -47,7 +47,7 @@ var ErrDamaged = errors.New("the file of the model is damaged, or of another ver
 // Output is an output of a new model.
 type Output struct {
 	Name      string
-	Languages []string // with training data
+	Languages []string // with a figure in the model card
 	// Weights are those of each feature modulo their number, a power of two.
 	Weights []float32
 	// Slope and Offset make a probability: 1/(1+exp(-(Slope*margin+Offset))).

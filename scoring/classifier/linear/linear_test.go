@@ -43,7 +43,8 @@ func TestDefault(t *testing.T) {
 		want         bool
 	}{
 		{classifier.Toxicity, "en", true}, {classifier.Toxicity, "tr", true}, {classifier.Toxicity, "th", false},
-		{classifier.Toxicity, "", false}, {classifier.Spam, "ru", true}, {classifier.Spam, "tr", false},
+		{classifier.Toxicity, "", false}, {classifier.Toxicity, "ja", false},
+		{classifier.Spam, "ru", true}, {classifier.Spam, "tr", false},
 		{"insult", "en", false},
 	} {
 		if got := m.Measured(c.output, c.lang); got != c.want {

@@ -24,7 +24,7 @@ type Model struct {
 // output is an output of a model.
 type output struct {
 	name string
-	// languages are those with training data for the output, sorted.
+	// languages are those for which the model card has a figure of the output, sorted.
 	languages []string
 	// unit is that of the weights.
 	unit float64
@@ -45,9 +45,9 @@ func (m *Model) Outputs() []string {
 // Version returns the version of the model. Another one gives other scores.
 func (m *Model) Version() string { return m.version }
 
-// Measured reports whether the training data of an output has texts of a
-// language, so that the model card has a figure for it. For another language, the
-// output is a guess.
+// Measured reports whether the model card has a figure of an output for a language:
+// an AUC of held-out texts. For another language the output is a guess, also where a
+// few texts were in training.
 func (m *Model) Measured(output, lang string) bool {
 	for i := range m.outputs {
 		if m.outputs[i].name == output {

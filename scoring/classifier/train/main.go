@@ -99,7 +99,7 @@ func train(sets []*set, s settings) []byte {
 		examples := examplesOf(sets, name)
 		weights := learn(only(examples, fitted), len(sets), s)
 		slope, offset := calibrate(balance(margins(weights, examples)))
-		o := linear.Output{Name: name, Languages: languagesOf(sets, name), Slope: slope, Offset: offset}
+		o := linear.Output{Name: name, Languages: measuredLanguages(sets, name), Slope: slope, Offset: offset}
 		o.Weights = learn(only(examples, fitted, choice), len(sets), s)
 		if name == classifier.Spam {
 			o.Weights = foldWeights(o.Weights, spamWeights)

@@ -150,6 +150,24 @@ func enough(by map[string][]scored) map[string][]scored {
 	return by
 }
 
+// measuredLanguages returns the languages for which the card has a figure of an output: of
+// those that naturalLang names, the ones with enough held-out texts of either kind. The file
+// of the model holds them, so they are counted before there is a model.
+func measuredLanguages(sets []*set, output string) []string {
+	by := map[string][]scored{}
+	for _, s := range sets {
+		if s.use != natural || s.output != output {
+			continue
+		}
+		for i := range s.rows {
+			if r := &s.rows[i]; r.part == heldOut {
+				by[s.lang()] = append(by[s.lang()], scored{positive: r.label > 0.5})
+			}
+		}
+	}
+	return sortedKeys(enough(by))
+}
+
 // macro returns the mean AUC of toxicity over the languages.
 func (f figures) macro() float64 { return macroOf(enough(f.of(classifier.Toxicity, naturalLang))) }
 

@@ -7,7 +7,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"treewarden/scoring/classifier"
@@ -37,6 +39,7 @@ func generated() []*set {
 		make("en-rude", classifier.Toxicity, natural, 900, "idiot"),
 		make("tr-rude", classifier.Toxicity, natural, 900, "idiot"),
 		make("en-prizes", classifier.Spam, natural, 900, "prize"),
+		make("ja-rude", classifier.Toxicity, natural, 40, "idiot"),
 		make("xx-clean", classifier.Toxicity, clean, 300, ""),
 	}
 	split(sets)
@@ -62,6 +65,16 @@ func TestTrain(t *testing.T) {
 		by := f.of(output, naturalLang)
 		if got := auc(by["en"]); got < 0.95 {
 			t.Errorf("the AUC of %s is %.3f", output, got)
+		}
+	}
+	if m.Measured(classifier.Toxicity, "ja") {
+		t.Error("ja is measured, with 40 texts in all")
+	}
+	for _, output := range outputs {
+		for lang := range f.of(output, naturalLang) {
+			if _, want := enough(f.of(output, naturalLang))[lang]; m.Measured(output, lang) != want {
+				t.Errorf("%s in %s is measured: %v, but the card has a figure: %v", output, lang, !want, want)
+			}
 		}
 	}
 	if !m.Measured(classifier.Toxicity, "tr") || m.Measured(classifier.Spam, "tr") {
@@ -158,6 +171,36 @@ func TestBalance(t *testing.T) {
 
 var macroLine = regexp.MustCompile(`(?m)^Macro AUC: ([0-9.]+)$`)
 
+var cardRow = regexp.MustCompile(`(?m)^\| ([a-z]{2}) \| \d+ \| \d+ \| ([^|]+) \|`)
+
+// TestCardLanguages checks that the embedded model takes for measured what has a figure in
+// its card.
+func TestCardLanguages(t *testing.T) {
+	t.Parallel()
+	card, err := os.ReadFile("../../../docs/model-card.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, toxicity, there := strings.Cut(string(card), "\n## Toxicity by language\n")
+	toxicity, spam, more := strings.Cut(toxicity, "\n## Spam by language\n")
+	spam, _, end := strings.Cut(spam, "\n## ")
+	if !there || !more || !end {
+		t.Fatal("the card lacks the figures by language")
+	}
+	for output, part := range map[string]string{classifier.Toxicity: toxicity, classifier.Spam: spam} {
+		rows := cardRow.FindAllStringSubmatch(part, -1)
+		if len(rows) < 2 {
+			t.Errorf("%s has %d languages in the card", output, len(rows))
+		}
+		for _, row := range rows {
+			want := row[2] != "too few"
+			if got := linear.Default().Measured(output, row[1]); got != want {
+				t.Errorf("%s in %s is measured: %v, the card says %q", output, row[1], got, row[2])
+			}
+		}
+	}
+}
+
 // TestCard checks that the embedded model is as good as its card says, on the real
 // data.
 func TestCard(t *testing.T) {
@@ -181,6 +224,14 @@ func TestCard(t *testing.T) {
 	sets, err := readSets(folder, "../../rule/boilerplate.tsv")
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, output := range outputs {
+		for _, lang := range languagesOf(sets, output) {
+			want := slices.Contains(measuredLanguages(sets, output), lang)
+			if got := linear.Default().Measured(output, lang); got != want {
+				t.Errorf("the file says of %s in %s that it is measured: %v", output, lang, got)
+			}
+		}
 	}
 	if got := measure(linear.Default(), sets).macro(); got < want-0.005 {
 		t.Errorf("the macro AUC is %.4f, the card says %.4f", got, want)
