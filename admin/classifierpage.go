@@ -217,9 +217,17 @@ var runBadges = map[string]badge{
 	jobs.Cancelled: {"Cancelled", "warn", "What was written stays"},
 }
 
+// runBadge returns the badge of a run.
+func runBadge(job jobs.Job) badge {
+	if job.State == jobs.Queued && job.WaitsFor != "" {
+		return badge{"Waits for the classifier", "warn", "The run goes on by itself; what was written stays"}
+	}
+	return runBadges[job.State]
+}
+
 // viewRun returns a run as the page shows it.
 func viewRun(r classify.Run, person store.Person, items []classifierItem, status classify.Status) runView {
-	v := runView{Run: r, Badge: runBadges[r.State]}
+	v := runView{Run: r, Badge: runBadge(r.Job)}
 	v.MayCancel = r.IsOpen() && (r.Actor == person.UserID || person.May(policy.UndoAll))
 	if !r.IsOpen() {
 		return v

@@ -55,6 +55,7 @@ type jobPage struct {
 	Badge     badge
 	Action    *store.Action // what the job led to
 	Noun      string        // what Done and Total count
+	Partly    bool          // what it has written stays if it ends early
 	MayCancel bool
 	MayUndo   bool
 }
@@ -87,7 +88,11 @@ func (s *Server) job(c *fiber.Ctx) error {
 	}
 	ctx, actor := c.UserContext(), s.actor(c)
 	p.Kind, _ = store.KindNamed(job.Kind)
-	p.Badge, p.Reason, p.Noun = jobBadges[job.State], job.Act().Reason, s.jobNoun(ctx, actor, job)
+	p.Badge = jobBadges[job.State]
+	if p.Partly = job.Kind == jobs.ClassifyKind; p.Partly {
+		p.Badge = runBadge(job)
+	}
+	p.Reason, p.Noun = job.Act().Reason, s.jobNoun(ctx, actor, job)
 	if list, err := s.store.ListByID(ctx, actor, job.Act().Target); err == nil {
 		view := viewList(list)
 		p.List = &view

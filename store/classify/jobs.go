@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
+	"treewarden/scoring/classifier"
+	"treewarden/scoring/classifier/guard"
 	"treewarden/store/db"
 	"treewarden/store/jobs"
 	"treewarden/store/messages"
@@ -132,9 +135,34 @@ func (r *Runner) Runs(ctx context.Context, limit int) ([]Run, error) {
 	return all, nil
 }
 
+// later returns how a run waits for its classifier after an error, or the error itself if it
+// is not the classifier's.
+func (m Model) later(err error) error {
+	var failed *classifier.Error
+	var closed *guard.OpenError
+	l := &jobs.Later{After: again}
+	switch {
+	case errors.As(err, &closed):
+		l.Why = closed.Last
+	case errors.As(err, &failed):
+		l.Why, l.After = failed.Message, max(l.After, failed.RetryAfter)
+	default:
+		return err
+	}
+	if s := m.Guard.State(); s.Phase == guard.Open {
+		l.After = time.Until(s.NextTry)
+	} else if closed != nil {
+		l.After = time.Until(closed.Until)
+	}
+	l.Why = fmt.Sprintf("The classifier %s fails: %s", m.Name, l.Why)
+	return l
+}
+
 // RunJobs does the runs that people ordered, one after the other. It is to be run every
-// second. may returns an error if the person who ordered a run may not any more. An error
-// for which isFinal is true ends a run as failed; another one has it taken up again later.
+// second. may returns an error if the person who ordered a run may not any more. A run
+// whose classifier fails waits, says so, and goes on when the classifier is asked again. An
+// error for which isFinal is true ends a run as failed; another one has it taken up again
+// later.
 func (r *Runner) RunJobs(
 	ctx context.Context, models []Model, may func(context.Context, jobs.Job) error, isFinal func(error) bool,
 ) error {
@@ -154,7 +182,7 @@ func (r *Runner) RunJobs(
 		o.Progress = func(p Progress) { progress(job.Done + p.Done) }
 		done, err := r.Run(ctx, models[at], o)
 		if err != nil {
-			return err
+			return models[at].later(err)
 		}
 		return jobs.SetTotal(ctx, r.Pool, job.JobID, job.Done+done.Done)
 	}

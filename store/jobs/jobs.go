@@ -45,8 +45,12 @@ type Job struct {
 	Total int64 `json:"total"`
 	// Action is the action that the job led to. It is null until the job is done,
 	// and where nothing had to be changed.
-	Action    *int64     `json:"action"`
-	Error     string     `json:"error"`
+	Action *int64 `json:"action"`
+	Error  string `json:"error"`
+	// WaitsFor is why an open job does not go on. It stays while the job is tried again, until
+	// it gets further.
+	WaitsFor  string     `json:"waits_for" description:"why it does not go on, such as a classifier's error; else empty"`
+	NextTry   *time.Time `json:"next_try" description:"when it is tried again if it waits; null while it is tried"`
 	Actor     uuid.UUID  `json:"actor"`
 	ActorName string     `json:"actor_name"`
 	CreatedAt time.Time  `json:"created_at"`
@@ -95,9 +99,13 @@ func ID(person uuid.UUID, idempotencyKey string) uuid.UUID {
 	return uuid.NewSHA1(person, []byte(idempotencyKey))
 }
 
-// Columns are the columns of a Job, of the table jobs as j.
+// Columns are the columns of a Job, of the table jobs as j. The column error of an open job is
+// what it waits for, and the column heartbeat of a queued one when it is tried again.
 var Columns = `j.job_id, j.kind, j.state, j.done, j.total,
-	` + tables.NumberSQL("j.action_id") + ` AS action, j.error, j.actor_id AS actor,
+	` + tables.NumberSQL("j.action_id") + ` AS action,
+	CASE WHEN j.state IN ('queued', 'running') THEN '' ELSE j.error END AS error,
+	CASE WHEN j.state IN ('queued', 'running') THEN j.error ELSE '' END AS waits_for,
+	CASE WHEN j.state = 'queued' AND j.error <> '' THEN j.heartbeat END AS next_try, j.actor_id AS actor,
 	coalesce((SELECT display_name FROM users WHERE user_id = j.actor_id), '') AS actor_name, j.created_at, j.ended_at,
 	j.via, j.request`
 
@@ -132,12 +140,13 @@ func one(found []Job, err error) (Job, error) {
 	return found[0], nil
 }
 
-// take takes the oldest job of a kind that waits or was lost, of an action if the kind is
+// take takes the oldest job of a kind that is due or was lost, of an action if the kind is
 // empty, and marks it as running. It returns ErrNotFound if there is none.
 func take(ctx context.Context, c db.Conn, kind string) (Job, error) {
 	return one(db.Collect[Job](ctx, c, `UPDATE jobs j SET state = $1, heartbeat = now() WHERE j.job_id = (
 			SELECT job_id FROM jobs
-			WHERE (state = $2 OR state = $1 AND heartbeat < now() - $3::interval)
+			WHERE (state = $2 AND coalesce(heartbeat <= now(), true)
+					OR state = $1 AND heartbeat < now() - $3::interval)
 				AND CASE WHEN kind = ANY ($4) THEN kind ELSE '' END = $5
 			ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 		RETURNING `+Columns, Running, Queued, lost, []string{ExportKind, ClassifyKind}, kind))
@@ -149,11 +158,20 @@ func SetTotal(ctx context.Context, c db.Conn, id uuid.UUID, total int64) error {
 	return db.Translate(err)
 }
 
+// putBack has a running job wait. One that somebody cancelled ends.
+func putBack(ctx context.Context, c db.Conn, id uuid.UUID, l *Later) error {
+	_, err := c.Exec(ctx, `UPDATE jobs SET state = CASE WHEN cancel THEN $3 ELSE $2 END,
+		ended_at = CASE WHEN cancel THEN now() END, error = CASE WHEN cancel THEN '' ELSE $4 END,
+		heartbeat = now() + $5::interval WHERE job_id = $1`,
+		id, Queued, Cancelled, db.ToText(l.Why), max(l.After, 0))
+	return db.Translate(err)
+}
+
 // Beat says that a job is running, and how far it is. It reports whether somebody
-// cancelled it.
+// cancelled it. A job that got further waits for nothing.
 func Beat(ctx context.Context, c db.Conn, id uuid.UUID, done, total int64) (cancelled bool, err error) {
 	err = c.QueryRow(ctx, `UPDATE jobs SET heartbeat = now(), done = greatest(done, $2),
-			total = greatest(total, $3) WHERE job_id = $1
+			total = greatest(total, $3), error = CASE WHEN $2 > done THEN '' ELSE error END WHERE job_id = $1
 		RETURNING cancel`, id, done, total).Scan(&cancelled)
 	return cancelled, db.Translate(err)
 }
@@ -170,7 +188,7 @@ func End(ctx context.Context, c db.Conn, id uuid.UUID, state string, action int6
 // Cancel cancels a job: a queued one ends at once, a running one at its next
 // heartbeat. It does nothing to a job that has ended.
 func Cancel(ctx context.Context, c db.Conn, id uuid.UUID) (Job, error) {
-	if _, err := c.Exec(ctx, `UPDATE jobs SET cancel = true,
+	if _, err := c.Exec(ctx, `UPDATE jobs SET cancel = true, error = '',
 		state = CASE WHEN state = 'queued' THEN 'cancelled' ELSE state END,
 		ended_at = CASE WHEN state = 'queued' THEN now() ELSE ended_at END
 		WHERE job_id = $1 AND state IN ('queued', 'running')`, id); err != nil {

@@ -14,11 +14,20 @@ import (
 // beat is the time between two heartbeats of a running job.
 const beat = time.Second
 
+// Later is the error of a job for which it waits: something that it needs does not work now.
+// Meanwhile other jobs have their turn.
+type Later struct {
+	Why   string // for people
+	After time.Duration
+}
+
+func (l *Later) Error() string { return l.Why }
+
 // Run performs the jobs that are actions, one after the other, until none waits. do
 // performs a job and returns its action, or 0 if nothing had to be changed. It calls progress with
 // the number of objects that are done. An error for which isFinal is true ends the
-// job as failed. After any other error, Run returns, and the job is taken up again
-// later.
+// job as failed. A *Later has the job wait. After any other error, Run returns, and the
+// job is taken up again later.
 func Run(
 	ctx context.Context, c db.Conn, do func(context.Context, Job, func(int64)) (int64, error),
 	isFinal func(error) bool,
@@ -50,10 +59,16 @@ func run(
 		}
 		action, cancelled, err := runBeating(ctx, c, job, do)
 		state, why := Done, ""
+		var later *Later
 		switch {
 		case err == nil:
 		case cancelled:
 			state = Cancelled
+		case errors.As(err, &later):
+			if err := putBack(ctx, c, job.JobID, later); err != nil {
+				return err
+			}
+			continue
 		case isFinal(err):
 			state, why = Failed, err.Error()
 		default:
@@ -91,6 +106,13 @@ func runBeating(
 	action, err = doAgain(ctx, func() (int64, error) { return do(ctx, job, done.Store) })
 	close(ended)
 	<-beating
+	if err != nil && !cancelled {
+		// It may have ended before a heartbeat: the rest of its progress is written, and it is
+		// cancelled if somebody asked for it meanwhile.
+		if asked, e := Beat(ctx, c, job.JobID, done.Load(), job.Total); e == nil {
+			cancelled = asked
+		}
+	}
 	return action, cancelled, err
 }
 
