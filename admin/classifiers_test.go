@@ -294,6 +294,37 @@ func TestUnmeasuredLanguages(t *testing.T) {
 	})
 }
 
+// TestMessagesWithoutOutput says that the number of messages without an output is the most
+// that it can be if two classifiers have outputs of some messages of a language, and only then.
+func TestMessagesWithoutOutput(t *testing.T) {
+	t.Parallel()
+	x := newClassifierWorld(t)
+	mod := staff(t, x.server, policy.Moderator)
+	models := modelsOf(x.server)
+	for _, step := range []struct {
+		model int
+		o     classify.Options
+		want  string
+	}{
+		// The reply in English is refused.
+		{0, classify.Options{Lang: "en"}, "3 messages have no output of any classifier."},
+		{1, classify.Options{Lang: "de"}, "2 messages have no output of any classifier."},
+		{2, classify.Options{Lang: "en", Limit: 1, Workers: 1}, "Up to 2 messages have no output of any classifier. " +
+			"This is the most that it can be: several classifiers have outputs in the same language, and it is not " +
+			"counted which messages they have in common."},
+		// Now one classifier has an output of every message in English.
+		{2, classify.Options{Lang: "en"}, "1 message has no output of any classifier."},
+	} {
+		if _, err := x.access.Run(t.Context(), models[step.model], step.o); err != nil {
+			t.Fatal(err)
+		}
+		countInsights(t, x.store)
+		if got := mod.get(classifiersPath).want(200).text("#without"); got != step.want {
+			t.Errorf("the hint is %q, want %q", got, step.want)
+		}
+	}
+}
+
 // TestTryText tries texts with the API and on the page. Nothing is stored.
 func TestTryText(t *testing.T) {
 	t.Parallel()

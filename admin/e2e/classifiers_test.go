@@ -125,7 +125,8 @@ func (w *world) classifiers(t *testing.T) string {
 			t.Fatal(err)
 		}
 		storetest.Exec(t, w.store, `UPDATE jobs SET state = $2, done = 12, heartbeat = now() + interval '1 day',
-			error = CASE WHEN $2 = 'failed' THEN 'There is no classifier of this name in the configuration any more.' ELSE '' END
+			error = CASE $2 WHEN 'failed' THEN 'There is no classifier of this name in the configuration any more.'
+				WHEN 'queued' THEN 'The classifier ' || repeat('long-name/', 12) || ' fails: it answered 503' ELSE '' END
 			WHERE job_id = $1`, run.JobID, state)
 	}
 	return path
