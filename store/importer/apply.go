@@ -73,9 +73,7 @@ func (im *run) applyOne(ctx context.Context, tx pgx.Tx, b *batch, done *Summary)
 		updated: map[uuid.UUID]bool{},
 		digests: map[uuid.UUID]uuid.UUID{},
 	}
-	if err := w.gather(); err != nil {
-		return nil, err
-	}
+	w.gather()
 	if err := w.write(ctx, tx); err != nil {
 		return nil, err
 	}
@@ -110,16 +108,39 @@ type batchWrite struct {
 	digests map[uuid.UUID]uuid.UUID
 }
 
-// gather sorts the batch's placed messages into new and known ones, as rows.
-func (w *batchWrite) gather() error {
-	w.rows.reset()
-	w.run.knownRows.reset()
+// gather sorts the batch's placed messages into new and known ones.
+func (w *batchWrite) gather() {
 	for _, item := range w.batch.items {
 		if item.state != placed {
 			continue
 		}
 		w.tree(item)
 		w.repeats += int64(len(item.repeats) * len(item.record.Messages))
+		for i := range item.record.Messages {
+			if item.skip[i] {
+				continue
+			}
+			m := &item.record.Messages[i]
+			w.run.users.note(m)
+			if _, known := w.known[m.MessageID]; known {
+				w.stale = append(w.stale, m.MessageID)
+				continue
+			}
+			w.fresh = append(w.fresh, m.MessageID)
+			w.underived = append(w.underived, derived.New{TreeID: item.tree, MessageID: m.MessageID,
+				CreatedDate: m.CreatedDate, Lang: m.Lang, Text: m.Text})
+		}
+	}
+}
+
+// encode writes the batch's placed messages as rows.
+func (w *batchWrite) encode() error {
+	w.rows.reset()
+	w.run.knownRows.reset()
+	for _, item := range w.batch.items {
+		if item.state != placed {
+			continue
+		}
 		for i := range item.record.Messages {
 			if item.skip[i] {
 				continue
@@ -132,19 +153,44 @@ func (w *batchWrite) gather() error {
 	return nil
 }
 
+// inBackground is what is done while the server writes other rows of the batch.
+type inBackground struct {
+	encoded, counted chan struct{} // closed when it is done
+	err              error         // of encode
+}
+
+// encodeInBackground begins to encode and count in a goroutine. Until that is done, nothing
+// else writes rows or counts; all that it reads stays as it is.
+func (w *batchWrite) encodeInBackground() *inBackground {
+	b := &inBackground{encoded: make(chan struct{}), counted: make(chan struct{})}
+	go func() {
+		defer close(b.counted)
+		b.err = w.encode()
+		close(b.encoded)
+		if b.err == nil {
+			w.countNew()
+		}
+	}()
+	return b
+}
+
+// rows waits for the rows.
+func (b *inBackground) rows() error {
+	<-b.encoded
+	return b.err
+}
+
+// end waits for all of it.
+func (b *inBackground) end() { <-b.counted }
+
 // message adds one message to the rows.
 func (w *batchWrite) message(item *incoming, i int) error {
 	m := &item.record.Messages[i]
-	w.run.users.note(m)
 	k, known := w.known[m.MessageID]
 	rows := &w.rows
 	if known {
 		rows = &w.run.knownRows
-		w.stale = append(w.stale, m.MessageID)
 	} else {
-		w.fresh = append(w.fresh, m.MessageID)
-		w.underived = append(w.underived, derived.New{TreeID: item.tree, MessageID: m.MessageID,
-			CreatedDate: m.CreatedDate, Lang: m.Lang, Text: m.Text})
 		rows.directoryRow(m.MessageID, item.tree)
 	}
 	if w.o.DryRun && (!known || k.Digest != nil) {
@@ -212,13 +258,23 @@ func (w *batchWrite) tree(item *incoming) {
 // write inserts new rows and merges known ones.
 func (w *batchWrite) write(ctx context.Context, tx pgx.Tx) error {
 	if w.o.DryRun {
+		if err := w.encode(); err != nil {
+			return err
+		}
 		return w.rehearse(ctx, tx)
 	}
+	background := w.encodeInBackground()
+	defer background.end() // does nothing after the first time
 	w.deriver.Start(w.underived)
 	defer w.deriver.Stop() // does nothing after Send
 	var err error
 	if w.newUsers, err = w.run.users.write(ctx, tx, w.update); err != nil {
 		return err
+	}
+	if len(w.stale) > 0 {
+		if err := background.rows(); err != nil {
+			return err
+		}
 	}
 	if err := w.stage(ctx, tx); err != nil {
 		return err
@@ -232,13 +288,16 @@ func (w *batchWrite) write(ctx context.Context, tx pgx.Tx) error {
 	if err := w.makeTrees(ctx, tx); err != nil {
 		return err
 	}
+	if err := background.rows(); err != nil {
+		return err
+	}
 	if err := w.rows.send(ctx, tx, "messages", "emoji_aggregates", "label_aggregates", "classifier_outputs"); err != nil {
 		return err
 	}
 	if err := w.deleteLate(ctx, tx); err != nil {
 		return err
 	}
-	w.countNew()
+	background.end()
 	if err := w.deriver.Send(ctx, tx); err != nil {
 		return err
 	}
