@@ -121,11 +121,24 @@ func (v window) within(w *db.Walk) {
 	}
 	narrow(&w.Candidates, w.Order)
 	narrow(&w.All, w.Order)
-	if n := w.Narrow; n != nil {
-		where := n.Where
-		n.Where = func(q *db.Query) {
+	n := w.Narrow
+	if n == nil {
+		return
+	}
+	within := func(where func(*db.Query)) func(*db.Query) {
+		return func(q *db.Query) {
 			where(q)
 			narrow(q, n.Order)
+		}
+	}
+	n.Where = within(n.Where)
+	if periods := n.Periods; periods != nil {
+		n.Periods = func(from []string) []db.Period {
+			all := periods(from)
+			for i := range all {
+				all[i].Where = within(all[i].Where)
+			}
+			return all
 		}
 	}
 }
