@@ -75,6 +75,7 @@ type outputWrite struct {
 	publisher counters.Publisher
 	now       map[uuid.UUID]*standing
 	settled   []message // messages that need no output
+	counting  []message // messages whose new output may change what counts
 	written   int
 }
 
@@ -126,8 +127,8 @@ func (w *outputWrite) run(good []scored, refused []refusal) error {
 		w.Queue(replaceSQL, db.IDArray(replaced.trees), db.IDArray(replaced.ids), w.model.ID, replaced.toxicity,
 			replaced.scores, replaced.hashes, w.at)
 	}
-	trees, ids := keys(seen(good))
-	if len(good) > 0 {
+	if len(w.counting) > 0 {
+		trees, ids := keys(w.counting)
 		cases.QueueToxicity(&w.Batch, trees, ids)
 	}
 	w.queueEnd(seen(good), refused)
@@ -170,10 +171,14 @@ func (w *outputWrite) lock(good []scored) ([]scored, error) {
 	w.update.UsedRule = len(good) > 0
 	for _, s := range good {
 		now := w.now[s.id]
+		counts := use != scoring.Ignored && (use != scoring.Fallback || !now.others)
+		if counts {
+			w.counting = append(w.counting, s.message)
+		}
 		switch {
 		case now.author == nil:
 			w.update.Changed.Add(uuid.Nil)
-		case use == scoring.Ignored || use == scoring.Fallback && now.others:
+		case !counts:
 		case now.others || now.known:
 			counted = append(counted, s)
 		case s.toxicity == nil:
