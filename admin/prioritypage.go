@@ -34,7 +34,7 @@ type priorityQuery struct {
 type priorityPage struct {
 	Layout
 	Priority store.QueuePriority
-	Weights  []weightLine
+	Weights  weightLines
 	Note     string
 	Version  int // the version that the form was made from
 	Windows  []Choice
@@ -102,11 +102,7 @@ func (p priorityPage) MaySave() bool { return p.Person.May(policy.ScoringSave) }
 
 // Elsewhere returns the errors of fields that the form does not show.
 func (p priorityPage) Elsewhere() string {
-	beside := []string{"note"}
-	for _, line := range p.Weights {
-		beside = append(beside, "weights."+line.Name)
-	}
-	return elsewhere(p.Wrong, beside...)
+	return elsewhere(p.Wrong, append(p.Weights.fields(), "note")...)
 }
 
 // priorityShown shows the page. The query may hold weights, to try or only to show, or
@@ -249,28 +245,8 @@ func viewMove(moved cases.TrialCase, entered bool) caseMove {
 // read fills the form with what was typed, and returns the weights. One that was not
 // sent stays as it is.
 func (p *priorityPage) read(values url.Values) (map[string]float64, store.Invalid) {
-	weights, wrong := map[string]float64{}, store.Invalid{}
-	known := map[string]bool{}
-	for i := range p.Weights {
-		line := &p.Weights[i]
-		key := "weights[" + line.Name + "]"
-		known[key] = true
-		if !values.Has(key) {
-			continue
-		}
-		line.Value = strings.TrimSpace(last(values[key]))
-		n, err := strconv.ParseFloat(line.Value, 64)
-		if line.Changed = err != nil || n != line.InForce; err != nil {
-			wrong["weights."+line.Name] = "Give a number."
-		} else {
-			weights[line.Name] = n
-		}
-	}
-	for key := range values {
-		if strings.HasPrefix(key, "weights[") && !known[key] {
-			wrong[key] = "There is no part of this name."
-		}
-	}
+	wrong := store.Invalid{}
+	weights := p.Weights.read(values, "part", wrong)
 	p.Note = last(values["note"])
 	_, faults := p.Priority.With(weights)
 	return weights, merge(wrong, faults)
@@ -283,9 +259,7 @@ func (p *priorityPage) merge(version int) {
 	if i < 0 {
 		return
 	}
-	for j := range p.Weights {
-		p.Weights[j].keep(p.Versions[i].Weights[scoring.PriorityPart(p.Weights[j].Name)])
-	}
+	p.Weights.keep(func(name string) float64 { return p.Versions[i].Weights[scoring.PriorityPart(name)] })
 }
 
 // beginWith writes the weights of a version as the form would send them.
@@ -316,19 +290,9 @@ func (p *priorityPage) asks(values url.Values, weights map[string]float64) *prio
 	return &priorityAsk{Key: string(key)}
 }
 
-// showPriority answers with the page: 422 if fields are wrong, 409 if another person
-// saved in the meantime.
+// showPriority answers with the page.
 func (s *Server) showPriority(c *fiber.Ctx, p priorityPage, wrong store.Invalid) error {
 	p.Wrong = wrong
-	for i := range p.Weights {
-		p.Weights[i].Wrong = wrong["weights."+p.Weights[i].Name]
-	}
-	status := fiber.StatusOK
-	switch {
-	case len(wrong) > 0:
-		status = fiber.StatusUnprocessableEntity
-	case p.Conflict != nil:
-		status = fiber.StatusConflict
-	}
-	return s.renderStatus(c, status, "priority", p)
+	p.Weights.mark(wrong)
+	return s.renderStatus(c, statusOf(wrong, p.Conflict), "priority", p)
 }

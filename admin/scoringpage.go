@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -32,7 +31,7 @@ type scoringQuery struct {
 type scoringPage struct {
 	Layout
 	Scoring store.Scoring
-	Weights []weightLine
+	Weights weightLines
 	Toxic   weightLine
 	// Classifier holds the models whose toxicity counts.
 	Classifier classifierLine
@@ -52,15 +51,6 @@ type scoringPage struct {
 }
 
 func (p scoringPage) api() any { return p.Scoring }
-
-// weightLine is a weight in the form.
-type weightLine struct {
-	ID, Name, Title, Hint string
-	Value                 string // as typed
-	InForce, Legacy       float64
-	Changed               bool
-	Wrong                 string
-}
 
 // classifierLine is the field of the models whose toxicity counts.
 type classifierLine struct {
@@ -87,11 +77,7 @@ func (p scoringPage) MaySave() bool { return p.Person.May(policy.ScoringSave) }
 
 // Elsewhere returns the errors of fields that the form does not show.
 func (p scoringPage) Elsewhere() string {
-	beside := []string{"note", "classifier", p.Toxic.Name}
-	for _, line := range p.Weights {
-		beside = append(beside, "weights."+line.Name)
-	}
-	return elsewhere(p.Wrong, beside...)
+	return elsewhere(p.Wrong, append(p.Weights.fields(), "note", "classifier", p.Toxic.Name)...)
 }
 
 // scoring shows the page. The query may hold weights, to try or only to show,
@@ -220,34 +206,12 @@ func (s *Server) scoringPage(c *fiber.Ctx, window scoring.Window, truth scoring.
 	return p, nil
 }
 
-func plainNumber(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
-
 // read fills the form with what was typed, and returns the change. A weight
 // that was not sent stays as it is.
 func (p *scoringPage) read(values url.Values) (scoring.Change, store.Invalid) {
-	change, wrong := scoring.Change{Weights: map[string]float64{}}, store.Invalid{}
-	number := func(line *weightLine, key, field string) (float64, bool) {
-		if !values.Has(key) {
-			return 0, false
-		}
-		line.Value = strings.TrimSpace(last(values[key]))
-		n, err := strconv.ParseFloat(line.Value, 64)
-		if err != nil {
-			wrong[field] = "Give a number."
-		}
-		line.Changed = err != nil || n != line.InForce
-		return n, err == nil
-	}
-	known := map[string]bool{}
-	for i := range p.Weights {
-		line := &p.Weights[i]
-		key := "weights[" + line.Name + "]"
-		known[key] = true
-		if n, ok := number(line, key, "weights."+line.Name); ok {
-			change.Weights[line.Name] = n
-		}
-	}
-	if n, ok := number(&p.Toxic, "toxic_from", "toxic_from"); ok {
+	wrong := store.Invalid{}
+	change := scoring.Change{Weights: p.Weights.read(values, "signal", wrong)}
+	if n, ok := p.Toxic.read(values, "toxic_from", "toxic_from", wrong); ok {
 		change.ToxicFrom = &n
 	}
 	if values.Has("classifier") {
@@ -256,11 +220,6 @@ func (p *scoringPage) read(values url.Values) (scoring.Change, store.Invalid) {
 		p.Classifier.Changed = scoring.ClassifierTitle(p.Classifier.Value) != p.Classifier.InForce
 		if why := change.Unknown(p.Scoring.Models); why != "" {
 			wrong["classifier"] = why
-		}
-	}
-	for key := range values {
-		if strings.HasPrefix(key, "weights[") && !known[key] {
-			wrong[key] = "There is no signal of this name."
 		}
 	}
 	p.Note = last(values["note"])
@@ -275,36 +234,17 @@ func (p *scoringPage) merge(version int) {
 	if i < 0 {
 		return
 	}
-	for j := range p.Weights {
-		p.Weights[j].keep(p.Versions[i].Weights[scoring.Signal(p.Weights[j].Name)])
-	}
+	p.Weights.keep(func(name string) float64 { return p.Versions[i].Weights[scoring.Signal(name)] })
 	p.Toxic.keep(p.Versions[i].ToxicFrom)
 	if scoring.ClassifierTitle(p.Classifier.Value) == scoring.ClassifierTitle(p.Versions[i].Classifier) {
 		p.Classifier.Value, p.Classifier.Changed = p.Scoring.Classifier, false
 	}
 }
 
-// keep shows the value in force if the form has the former one.
-func (l *weightLine) keep(former float64) {
-	if n, err := strconv.ParseFloat(l.Value, 64); err == nil && n == former {
-		l.Value, l.Changed = plainNumber(l.InForce), false
-	}
-}
-
-// showScoring answers with the page: 422 if fields are wrong, 409 if another
-// person saved in the meantime.
+// showScoring answers with the page.
 func (s *Server) showScoring(c *fiber.Ctx, p scoringPage, wrong store.Invalid) error {
 	p.Wrong = wrong
-	for i := range p.Weights {
-		p.Weights[i].Wrong = wrong["weights."+p.Weights[i].Name]
-	}
+	p.Weights.mark(wrong)
 	p.Toxic.Wrong, p.Classifier.Wrong = wrong["toxic_from"], wrong["classifier"]
-	status := fiber.StatusOK
-	switch {
-	case len(wrong) > 0:
-		status = fiber.StatusUnprocessableEntity
-	case p.Conflict != nil:
-		status = fiber.StatusConflict
-	}
-	return s.renderStatus(c, status, "scoring", p)
+	return s.renderStatus(c, statusOf(wrong, p.Conflict), "scoring", p)
 }
