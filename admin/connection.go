@@ -50,9 +50,46 @@ type listener struct {
 	logged  time.Time
 }
 
-// Serve answers requests on a listener until the server shuts down. It serves at most
-// a number of connections at once; 0 stands for the default.
+// listening is what a server needs to know to shut down.
+type listening struct {
+	mu       sync.Mutex
+	listener net.Listener // nil before Serve
+	ended    bool
+}
+
+// begin notes the listener, and reports whether the server is to serve on it.
+func (s *listening) begin(l net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listener = l
+	return !s.ended
+}
+
+// end notes that the server shuts down, and returns its listener.
+func (s *listening) end() net.Listener {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+	return s.listener
+}
+
+// Shutdown ends Serve, also one that is only about to begin. It waits for the requests that
+// run, for a time at most, and returns an error if some of them were cut off.
+func (s *Server) Shutdown(timeout time.Duration) error {
+	l := s.listening.end()
+	err := s.app.ShutdownWithTimeout(timeout)
+	if l != nil {
+		_ = l.Close() // fasthttp closes only a listener that it has begun to serve on
+	}
+	return err
+}
+
+// Serve answers requests on a listener until Shutdown. It serves at most a number of
+// connections at once; 0 stands for the default.
 func (s *Server) Serve(l net.Listener, maxConnections int) error {
+	if !s.listening.begin(l) {
+		return l.Close()
+	}
 	if maxConnections == 0 {
 		maxConnections = DefaultMaxConnections
 	}

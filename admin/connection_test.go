@@ -32,6 +32,50 @@ func (l *shortListener) Accept() (net.Conn, error) {
 	return l.Listener.Accept()
 }
 
+// TestShutdownBeforeServe checks that a server ends that is shut down before it serves, as
+// by a signal at the start, and that one ends whose listener nobody accepts on yet.
+func TestShutdownBeforeServe(t *testing.T) {
+	t.Parallel()
+	for name, serve := range map[string]func(*Server, net.Listener) error{
+		"before Serve": func(server *Server, l net.Listener) error {
+			if err := server.Shutdown(time.Minute); err != nil {
+				t.Error(err)
+			}
+			return server.Serve(l, 0)
+		},
+		"before the first Accept": func(server *Server, l net.Listener) error {
+			return server.Serve(l, 0)
+		},
+	} {
+		server := newServer(t, storetest.New(t))
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := serve(server, endAtAddr{l, server}); err != nil {
+			t.Errorf("%s: the server ended with %v", name, err)
+		}
+		if c, err := net.Dial("tcp", l.Addr().String()); err == nil {
+			c.Close()
+			t.Errorf("%s: the listener is open", name)
+		}
+	}
+}
+
+// endAtAddr is a listener whose server is shut down when it is asked for its address, which
+// fiber does before it accepts connections.
+type endAtAddr struct {
+	net.Listener
+	server *Server
+}
+
+func (l endAtAddr) Addr() net.Addr {
+	if err := l.server.Shutdown(time.Minute); err != nil {
+		panic(err)
+	}
+	return l.Listener.Addr()
+}
+
 // serveOn serves on a port of its own with a limit of connections.
 func serveOn(t *testing.T, server *Server, wrap func(net.Listener) net.Listener, limit int) (address string) {
 	t.Helper()
@@ -42,7 +86,7 @@ func serveOn(t *testing.T, server *Server, wrap func(net.Listener) net.Listener,
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(wrap(l), limit) }()
 	t.Cleanup(func() {
-		if err := server.App().Shutdown(); err != nil {
+		if err := server.Shutdown(time.Minute); err != nil {
 			t.Error(err)
 		}
 		if err := <-ended; err != nil {

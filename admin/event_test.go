@@ -51,7 +51,7 @@ func TestTheEndOfTheServerEndsTheWait(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	time.Sleep(300 * time.Millisecond) // until it waits
-	if err := server.App().ShutdownWithTimeout(20 * time.Second); err != nil {
+	if err := server.Shutdown(20 * time.Second); err != nil {
 		t.Errorf("shut down: %v", err)
 	}
 	if r := <-answered; r.err != nil || r.status != 200 || r.body != `{"items":[],"next":0}` {

@@ -72,6 +72,7 @@ type Server struct {
 	streams    *liveStreams
 	bodies     chan struct{} // held by requests with big bodies
 
+	listening   listening
 	description descriptionOnce
 	warnOfTLS   sync.Once
 }

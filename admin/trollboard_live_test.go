@@ -36,7 +36,7 @@ func serving(t *testing.T, server *Server) (base string) {
 	served := make(chan error, 1)
 	go func() { served <- server.App().Listener(listener) }()
 	t.Cleanup(func() {
-		if err := server.App().ShutdownWithTimeout(streamPatience); err != nil {
+		if err := server.Shutdown(streamPatience); err != nil {
 			t.Errorf("shut down: %v", err)
 		}
 		if err := <-served; err != nil && !errors.Is(err, net.ErrClosed) {

@@ -165,7 +165,7 @@ func serve(app *App, s *store.Store, listener net.Listener) error {
 	})
 	background.Go(func() {
 		<-ctx.Done()
-		if err := server.App().ShutdownWithTimeout(shutdownTime); err != nil {
+		if err := server.Shutdown(shutdownTime); err != nil {
 			app.Log.Warn("some requests were cut off", "error", err)
 		}
 	})
