@@ -312,7 +312,7 @@ func TestContributorsOfTheSample(t *testing.T) {
 func checkCurve(t *testing.T, c insights.Contributors, numbers []int64) {
 	t.Helper()
 	if first, last := c.Curve[0], c.Curve[len(c.Curve)-1]; first != (insights.Point{}) ||
-		last != (insights.Point{Users: 1, Messages: 1}) {
+		last != (insights.Point{Users: 1, Messages: 1, Most: numbers[len(numbers)-1], N: c.Messages}) {
 		t.Errorf("the curve goes from %v to %v", first, last)
 	}
 	for _, p := range c.Curve {
@@ -320,7 +320,7 @@ func checkCurve(t *testing.T, c insights.Contributors, numbers []int64) {
 		for _, x := range numbers[:int(math.Round(p.Users*float64(len(numbers))))] {
 			sum += x
 		}
-		if !near(p.Messages, float64(sum)/float64(c.Messages)) {
+		if p.N != sum || !near(p.Messages, float64(sum)/float64(c.Messages)) {
 			t.Errorf("%v of the users wrote %v, want %v", p.Users, p.Messages, float64(sum)/float64(c.Messages))
 		}
 	}
