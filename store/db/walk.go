@@ -207,7 +207,9 @@ func (w *Walk) timed(
 	}()
 	err = cmp.Or(err, results.Close())
 	if w.saved && (isTimeout(err) || errors.Is(err, errCut)) {
-		s.Before("ROLLBACK TO SAVEPOINT walk")
+		// At once: pgx prepares the statements of a batch before it runs the first of them.
+		_, also := s.Exec(ctx, "ROLLBACK TO SAVEPOINT walk")
+		err = errors.Join(err, also)
 	}
 	return err
 }

@@ -1,0 +1,64 @@
+package db_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"treewarden/store/db"
+	"treewarden/store/storetest"
+)
+
+// TestWalkAfterATimeout walks without an index until the time for that is over, and goes on
+// by the index, with statements that the connection has never run.
+func TestWalkAfterATimeout(t *testing.T) {
+	t.Parallel()
+	pool := storetest.DB(t, storetest.New(t))
+	if _, err := pool.Exec(t.Context(), "CREATE TABLE walked AS SELECT n FROM generate_series(1, 40) n"); err != nil {
+		t.Fatal(err)
+	}
+	order := db.Order{Name: "n", Keys: []db.Key{{Expr: "m.n", Typ: "integer"}}}
+	walk := func() *db.Walk {
+		return &db.Walk{
+			Candidates: db.Query{Columns: "ARRAY[m.n::text]", From: "walked m"}, All: db.Query{From: "walked m"},
+			Order: order, Most: 3, Limit: time.Minute,
+			Fits: func(texts []string) bool { return len(texts[0]) == 2 },
+			Narrow: &db.Narrow{
+				From: "walked w", Columns: "w.n", Where: func(q *db.Query) { q.Where("w.n % 5 = 0") },
+				Order: order.Of("w"), Join: "m.n = w.n",
+				Sift:  func(q *db.Query) { q.Where("m.n > ? AND pg_sleep(0.1) IS NOT NULL", 0) },
+				First: 20 * time.Millisecond,
+			},
+		}
+	}
+	if err := db.Read(t.Context(), pool, func(s *db.Snapshot) error {
+		found, cut, err := walk().Run(t.Context(), s)
+		if got := fmt.Sprint(found); err == nil && (cut || got != "[[10] [15] [20]]") {
+			t.Errorf("found %s, cut: %v", got, cut)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	// The time of the walk does not hold for what comes after it.
+	if err := db.Read(t.Context(), pool, func(s *db.Snapshot) error {
+		var timeouts []string
+		for range 2 {
+			var timeout string
+			if err := s.QueryRow(t.Context(), "SELECT current_setting('statement_timeout')").Scan(&timeout); err != nil {
+				return err
+			}
+			timeouts = append(timeouts, timeout)
+			if _, _, err := walk().Run(t.Context(), s); err != nil {
+				return err
+			}
+		}
+		if len(slices.Compact(timeouts)) != 1 {
+			t.Errorf("the time limits before and after a walk: %v", timeouts)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
