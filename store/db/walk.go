@@ -50,6 +50,9 @@ type Narrow struct {
 	Where         func(*Query) // adds the conditions on the table
 	Order         Order        // the order of the walk, by columns of the table
 	Join          string       // the condition that joins the table and the candidates
+	// Ready reports whether the table has all rows, so that the walk may use it. It is called
+	// once, before the first use; nil stands for yes.
+	Ready func(ctx context.Context, s *Snapshot) (bool, error)
 	// Sift adds the conditions to the candidates themselves. For the time of First, the
 	// walk looks at them in their order without the index: it is set if so many fit that
 	// they are found sooner than by reading all rows that the index finds.
@@ -111,6 +114,9 @@ func (w *Walk) run(ctx context.Context, s *Snapshot) error {
 		}
 		if narrowed && first {
 			first = false
+			if err := w.ready(ctx, s); err != nil {
+				return err
+			}
 			size = max(size, firstStep)
 			if n := w.Narrow; n != nil {
 				if n.Step > 0 {
@@ -144,6 +150,18 @@ func (w *Walk) run(ctx context.Context, s *Snapshot) error {
 		}
 		narrowed = narrowed || time.Since(w.started) >= w.Narrow.First
 	}
+}
+
+// ready leaves the index out of the walk if it has not all rows.
+func (w *Walk) ready(ctx context.Context, s *Snapshot) error {
+	if w.Narrow == nil || w.Narrow.Ready == nil {
+		return nil
+	}
+	ready, err := w.Narrow.Ready(ctx, s)
+	if err == nil && !ready {
+		w.Narrow = nil
+	}
+	return err
 }
 
 // ranges walks over all rows from one place to the next, and looks at the candidates

@@ -87,16 +87,12 @@ func SearchedSQL(text string) string { return fmt.Sprintf("left(%s, %d)", text, 
 // the index.
 const firstTime = 500 * time.Millisecond
 
-// narrow makes a walk over messages m use the index of the terms that the line needs, if it
-// needs any and all texts have their terms.
+// narrow makes a walk over messages m use the terms that the line needs, if it needs any:
+// their index, if all texts have their terms, or those of each message.
 func (p prepared) narrow(ctx context.Context, tx *db.Snapshot, s Searcher, w *db.Walk) error {
 	needs := p.line.Needs()
 	if len(needs) == 0 {
 		return nil
-	}
-	complete, latest, err := derived.Complete(ctx, tx)
-	if err != nil || !complete {
-		return err
 	}
 	common, err := s.Frequencies.read(ctx, tx)
 	if err != nil {
@@ -106,14 +102,20 @@ func (p prepared) narrow(ctx context.Context, tx *db.Snapshot, s Searcher, w *db
 	for _, lang := range p.langs() {
 		t.langs = append(t.langs, [][]int32{{search.LanguageTerm(lang)}})
 	}
+	var latest time.Time // of all messages
 	w.Narrow = &db.Narrow{
+		Ready: func(ctx context.Context, s *db.Snapshot) (complete bool, err error) {
+			complete, latest, err = derived.Complete(ctx, s)
+			return complete, err
+		},
 		From: "message_terms w", Columns: "w.tree_id, w.message_id, w.created_date", Where: t.where,
 		Order: w.Order.Of("w"),
 		Join:  "m.tree_id = w.tree_id AND m.message_id = w.message_id",
 		Sift: func(q *db.Query) {
-			// A subquery is not made a join, so that the rows are read in their order.
+			// A subquery is not made a join, so that the rows are read in their order. A message
+			// whose terms are not derived yet is looked at.
 			_, _ = q.Wrap(`coalesce((SELECT %s FROM message_terms w
-				WHERE w.tree_id = m.tree_id AND w.message_id = m.message_id), false)`, func() error {
+				WHERE w.tree_id = m.tree_id AND w.message_id = m.message_id), true)`, func() error {
 				needTerms(q, slices.Concat(needs, t.langs))
 				return nil
 			})
