@@ -70,6 +70,7 @@ var sections = []section{
 	{"insights", (*bench).measureInsights},
 	{"export", (*bench).measureExport},
 	{"classify", (*bench).measureClassify},
+	{"beside", (*bench).measureBesideClassify},
 	{"verify", (*bench).measureVerify},
 }
 
