@@ -6,7 +6,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -25,6 +27,25 @@ type Query struct {
 // clone returns a query to which conditions can be added.
 func (q Query) clone() Query {
 	q.conditions, q.args = slices.Clone(q.conditions), slices.Clone(q.args)
+	return q
+}
+
+// placeholder is that of an argument. A statement has no other $: values are arguments.
+var placeholder = regexp.MustCompile(`\$(\d+)`)
+
+// following returns the query as a part of a statement that has other arguments first.
+func (q Query) following(args []any) Query {
+	moved := func(sql string) string {
+		return placeholder.ReplaceAllStringFunc(sql, func(old string) string {
+			n, _ := strconv.Atoi(old[1:]) // as the expression says
+			return fmt.Sprintf("$%d", n+len(args))
+		})
+	}
+	q = q.clone()
+	q.Columns, q.From, q.args = moved(q.Columns), moved(q.From), slices.Concat(args, q.args)
+	for i, condition := range q.conditions {
+		q.conditions[i] = moved(condition)
+	}
 	return q
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgerrcode"
@@ -53,10 +54,11 @@ type Narrow struct {
 	// Ready reports whether the table has all rows, so that the walk may use it. It is called
 	// once, before the first use; nil stands for yes.
 	Ready func(ctx context.Context, s *Snapshot) (bool, error)
-	// Sift adds the conditions to the candidates themselves. For the time of First, the
-	// walk looks at them in their order without the index: it is set if so many fit that
-	// they are found sooner than by reading all rows that the index finds.
+	// Sift adds the conditions to the candidates themselves. The walk looks at the first Near
+	// rows of All in their order without the index, for the time of First at most. They are
+	// set if so many fit that they are found sooner than by reading all that the index finds.
 	Sift  func(*Query)
+	Near  int
 	First time.Duration
 	// Step is the number of rows of the index that the walk looks at first; 0 is as many as
 	// usual. Of rows with the right words, few may fit.
@@ -105,37 +107,32 @@ func (w *Walk) Run(ctx context.Context, s *Snapshot) (keys [][]string, cut bool,
 }
 
 func (w *Walk) run(ctx context.Context, s *Snapshot) error {
-	narrowed := w.Narrow == nil || w.Narrow.First == 0
+	if w.Narrow != nil && w.Narrow.Near > 0 {
+		if err := w.near(ctx, s); err != nil || len(w.found) >= w.Most {
+			return err
+		}
+	}
+	if err := w.ready(ctx, s); err != nil {
+		return err
+	}
+	size := max(w.Most, firstStep)
 	var periods []Period // those that are left
-	for size, first := w.Most, true; ; size = min(4*size, largest) {
-		at := w.last
-		if at == nil {
-			at = w.from
+	if n := w.Narrow; n != nil {
+		if n.Step > 0 {
+			size = n.Step
 		}
-		if narrowed && first {
-			first = false
-			if err := w.ready(ctx, s); err != nil {
-				return err
-			}
-			size = max(size, firstStep)
-			if n := w.Narrow; n != nil {
-				if n.Step > 0 {
-					size = n.Step
-				}
-				if n.Periods != nil && !w.back {
-					periods = n.Periods(at)
-				}
-			}
+		if n.Periods != nil && !w.back {
+			periods = n.Periods(w.place())
 		}
+	}
+	for ; ; size = min(4*size, largest) {
+		at := w.place()
 		period := Period{}
 		if len(periods) > 0 {
 			period = periods[0]
 		}
-		looked, err := w.step(ctx, s, at, period, size, narrowed)
+		looked, err := w.step(ctx, s, at, period, size)
 		switch {
-		case isTimeout(err) && ctx.Err() == nil && !narrowed:
-			narrowed = true
-			continue
 		case isTimeout(err) && ctx.Err() == nil && w.last == nil && w.Least == 0: // there must be a place to go on from
 			return w.ranges(ctx, s, at)
 		case isTimeout(err) && ctx.Err() == nil:
@@ -148,8 +145,43 @@ func (w *Walk) run(ctx context.Context, s *Snapshot) error {
 		if w.left() <= 0 && (w.looked >= firstStep || period.To != nil) {
 			return errCut
 		}
-		narrowed = narrowed || time.Since(w.started) >= w.Narrow.First
 	}
+}
+
+// place returns the place after which the walk goes on; nil for the beginning.
+func (w *Walk) place() []string {
+	if w.last != nil {
+		return w.last
+	}
+	return w.from
+}
+
+// near looks at the nearest rows without the index, unless that takes too long.
+func (w *Walk) near(ctx context.Context, s *Snapshot) error {
+	sql, args := w.nearest()
+	_, err := w.look(ctx, s, min(w.timeFor(), w.Narrow.First), sql, args)
+	if isTimeout(err) && ctx.Err() == nil {
+		return nil
+	}
+	return err
+}
+
+// nearest returns the query of the candidates among the nearest rows.
+func (w *Walk) nearest() (sql string, args []any) {
+	near, desc := w.All.clone(), w.Order.Desc != w.back
+	near.Columns = "*"
+	if w.from != nil {
+		near.beyond(w.Order, w.from, desc, false)
+	}
+	rows := fmt.Sprintf("%s ORDER BY %s LIMIT %d", near.sql(), w.Order.by(desc), w.Narrow.Near)
+	q := w.Candidates.clone()
+	w.Narrow.Sift(&q)
+	q = q.following(near.args)
+	q.Columns = w.Order.key() + ", " + q.Columns
+	// The candidates' tables begin with that of the rows.
+	name := near.From[strings.LastIndexByte(near.From, ' ')+1:]
+	q.From = "(" + rows + ") " + name + strings.TrimPrefix(q.From, near.From)
+	return fmt.Sprintf("%s ORDER BY %s LIMIT %d", q.sql(), w.Order.by(desc), w.Most), q.args
 }
 
 // ready leaves the index out of the walk if it has not all rows.
@@ -173,7 +205,7 @@ func (w *Walk) ranges(ctx context.Context, s *Snapshot, at []string) error {
 		}
 		to, err := w.placeAfter(ctx, s, at, size)
 		if err == nil {
-			_, err = w.step(ctx, s, at, Period{To: to}, 0, true)
+			_, err = w.step(ctx, s, at, Period{To: to}, 0)
 		}
 		switch {
 		case isTimeout(err) && ctx.Err() == nil && w.last == nil:
@@ -233,15 +265,11 @@ func (w *Walk) timed(
 }
 
 // timeFor returns the time that the next query of the walk has.
-func (w *Walk) timeFor(narrowed bool) time.Duration {
-	left := w.left()
+func (w *Walk) timeFor() time.Duration {
 	if w.looked < firstStep {
-		left = max(left*2/3, cmp.Or(w.Least, leastTime))
+		return max(w.left()*2/3, cmp.Or(w.Least, leastTime))
 	}
-	if !narrowed {
-		left = min(left, w.Narrow.First)
-	}
-	return left
+	return w.left()
 }
 
 // placeAfter returns the place of the row that is n rows after another place; nil if
@@ -253,7 +281,7 @@ func (w *Walk) placeAfter(ctx context.Context, s *Snapshot, at []string, n int) 
 		q.beyond(w.Order, at, desc, false)
 	}
 	sql := fmt.Sprintf("%s ORDER BY %s OFFSET %d LIMIT 1", q.sql(), w.Order.by(desc), n-1)
-	return place, w.timed(ctx, s, w.timeFor(true), sql, q.args, func(rows pgx.Rows) error {
+	return place, w.timed(ctx, s, w.timeFor(), sql, q.args, func(rows pgx.Rows) error {
 		if rows.Next() {
 			return rows.Scan(&place)
 		}
@@ -262,9 +290,9 @@ func (w *Walk) placeAfter(ctx context.Context, s *Snapshot, at []string, n int) 
 }
 
 // candidates returns the query of the candidates after a place in a period, whose end may
-// be nil, and at most a number of them (0 for all), by the index or not. Rows of the index
-// that are no candidates have no texts.
-func (w *Walk) candidates(at []string, period Period, most int, byIndex bool) (sql string, args []any) {
+// be nil, and at most a number of them (0 for all), by the index if there is one. Rows of
+// the index that are no candidates have no texts.
+func (w *Walk) candidates(at []string, period Period, most int) (sql string, args []any) {
 	q, desc := w.Candidates.clone(), w.Order.Desc != w.back
 	limited := func(q *Query, o Order) string {
 		if at != nil {
@@ -279,10 +307,7 @@ func (w *Walk) candidates(at []string, period Period, most int, byIndex bool) (s
 		}
 		return sql
 	}
-	if !byIndex {
-		if w.Narrow != nil {
-			w.Narrow.Sift(&q)
-		}
+	if w.Narrow == nil {
 		q.Columns = w.Order.key() + ", " + q.Columns
 		return limited(&q, w.Order), q.args
 	}
@@ -302,13 +327,17 @@ func (w *Walk) candidates(at []string, period Period, most int, byIndex bool) (s
 }
 
 // step looks at the candidates after a place in a period, whose end may be nil, and at
-// most a number of them (0 for all), narrowed or not. It returns how many it looked at.
-func (w *Walk) step(
-	ctx context.Context, s *Snapshot, at []string, period Period, most int, narrowed bool,
+// most a number of them (0 for all). It returns how many it looked at.
+func (w *Walk) step(ctx context.Context, s *Snapshot, at []string, period Period, most int) (looked int, err error) {
+	sql, args := w.candidates(at, period, most)
+	return w.look(ctx, s, w.timeFor(), sql, args)
+}
+
+// look looks at the candidates that a query finds within a time, and returns how many.
+func (w *Walk) look(
+	ctx context.Context, s *Snapshot, limit time.Duration, sql string, args []any,
 ) (looked int, err error) {
-	byIndex := narrowed && w.Narrow != nil
-	sql, args := w.candidates(at, period, most, byIndex)
-	err = w.timed(ctx, s, w.timeFor(narrowed), sql, args, func(rows pgx.Rows) error {
+	err = w.timed(ctx, s, limit, sql, args, func(rows pgx.Rows) error {
 		for rows.Next() {
 			var key, texts []string
 			if err := rows.Scan(&key, &texts); err != nil {

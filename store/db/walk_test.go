@@ -28,6 +28,7 @@ func TestWalkAfterATimeout(t *testing.T) {
 				From: "walked w", Columns: "w.n", Where: func(q *db.Query) { q.Where("w.n % 5 = 0") },
 				Order: order.Of("w"), Join: "m.n = w.n",
 				Sift:  func(q *db.Query) { q.Where("m.n > ? AND pg_sleep(0.1) IS NOT NULL", 0) },
+				Near:  40,
 				First: 20 * time.Millisecond,
 			},
 		}
@@ -60,5 +61,42 @@ func TestWalkAfterATimeout(t *testing.T) {
 		return nil
 	}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestWalkNear walks without an index over the nearest rows, and then by the index. All has a
+// condition with an argument, and a look at its row 24 would fail.
+func TestWalkNear(t *testing.T) {
+	t.Parallel()
+	pool := storetest.DB(t, storetest.New(t))
+	if _, err := pool.Exec(t.Context(), "CREATE TABLE walked AS SELECT n FROM generate_series(1, 40) n"); err != nil {
+		t.Fatal(err)
+	}
+	order := db.Order{Name: "n", Keys: []db.Key{{Expr: "m.n", Typ: "integer"}}}
+	for most, want := range map[int]string{
+		2: "[[10] [20]]", 3: "[[10] [20] [25]]", 9: "[[10] [20] [25] [30] [35] [40]]",
+	} {
+		walk := &db.Walk{
+			Candidates: db.Query{Columns: "ARRAY[m.n::text]", From: "walked m JOIN walked o ON o.n = m.n"},
+			All:        db.Query{From: "walked m"}, Order: order, Most: most, Limit: time.Minute,
+			Fits: func(texts []string) bool { return len(texts[0]) == 2 },
+			Narrow: &db.Narrow{
+				From: "walked w", Columns: "w.n", Where: func(q *db.Query) { q.Where("w.n % ? = 0", 5) },
+				Order: order.Of("w"), Join: "m.n = w.n",
+				Sift: func(q *db.Query) { q.Where("m.n % ? = 0 AND 1 / (m.n - 24) < ?", 10, 2) },
+				Near: 20, First: time.Minute,
+			},
+		}
+		walk.All.Where("m.n > ?", 3)
+		walk.Candidates.Where("m.n > ?", 3)
+		if err := db.Read(t.Context(), pool, func(s *db.Snapshot) error {
+			found, cut, err := walk.Run(t.Context(), s)
+			if got := fmt.Sprint(found); err == nil && (cut || got != want) {
+				t.Errorf("%d rows: found %s, cut: %v; want %s", most, got, cut, want)
+			}
+			return err
+		}); err != nil {
+			t.Fatalf("%d rows: %v", most, err)
+		}
 	}
 }

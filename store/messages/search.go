@@ -83,9 +83,12 @@ func (p prepared) walk(ctx context.Context, tx *db.Snapshot, s Searcher, o db.Or
 // SearchedSQL returns the part of a text that is searched.
 func SearchedSQL(text string) string { return fmt.Sprintf("left(%s, %d)", text, search.MaxSearched) }
 
-// firstTime is the time for which a search for common words looks at messages without
-// the index.
-const firstTime = 500 * time.Millisecond
+// A search for common words looks at messages without the index: at nearFactor times as many
+// as are expected to have what it wants, and for firstTime at most.
+const (
+	nearFactor = 4
+	firstTime  = 500 * time.Millisecond
+)
 
 // narrow makes a walk over messages m use the terms that the line needs, if it needs any:
 // their index, if all texts have their terms, or those of each message.
@@ -121,10 +124,11 @@ func (p prepared) narrow(ctx context.Context, tx *db.Snapshot, s Searcher, w *db
 			})
 		},
 	}
-	if common.inOrder(slices.Concat(needs, t.langs), w.Most) {
-		w.Narrow.First = firstTime
-	}
 	share := common.share(slices.Concat(needs, t.langs))
+	if common.inOrder(slices.Concat(needs, t.langs), w.Most) {
+		// The nearest messages may be of another kind than most, such as those of one import.
+		w.Narrow.Near, w.Narrow.First = int(nearFactor*float64(w.Most)/share), firstTime
+	}
 	want := float64(2 * w.Most)
 	if p.onlyWords() {
 		w.Narrow.Step = max(2*w.Most, leastFirst)
