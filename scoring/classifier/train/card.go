@@ -67,9 +67,10 @@ func (c *card) limits(f figures, sets []*set) {
 		}
 	}
 	slices.Sort(without)
-	c.line(`- Toxicity has no training data in %s,
-  nor in any language that is not named in this card: there it is not measured, and the score is a guess. ja has too few
-  texts for a figure.`, strings.Join(without, ", "))
+	c.line(`- Toxicity has no labelled texts in %s,
+  nor in any language that is not named in this card: there it is not measured, and the score is a guess. Some of them
+  have a list of rude words in the training data, and ordinary sentences. ja has too few texts for a figure.`,
+		strings.Join(without, ", "))
 	c.line("- Spam has training data in %s only.", strings.Join(languagesOf(sets, classifier.Spam), " and "))
 }
 
@@ -177,8 +178,9 @@ func (c *card) hateCheck(f figures, list *rule.Matcher) {
 ## HateCheck by functional test
 
 The share of the cases that are right, in per cent: a hateful case has a toxicity of at least 0.5, another one less. The
-word list is LDNOOBW's English one: a text with a word of it is hateful. The figures of BERT (trained on the data of
-Davidson and of Founta), Perspective and SiftNinja are the authors' (Röttger et al., ACL 2021; notebook 4 of
+word list is LDNOOBW's English one: a text with a word of it is hateful. The words of this list are in the training data
+of this model too, so the two are not independent. The figures of BERT (trained on the data of Davidson and of Founta),
+Perspective and SiftNinja are the authors' (Röttger et al., ACL 2021; notebook 4 of
 github.com/paul-rottger/hatecheck-experiments), of models of 2020. HateCheck asks for hate; this model gives toxicity.
 No model here was trained on HateCheck.`)
 	c.table("functional test", "cases", "this model", "word list", "BERT-D", "BERT-F", "Perspective", "SiftNinja")
@@ -216,7 +218,7 @@ func (c *card) suites(f figures) {
 ## Test suites of templates by language
 
 Multilingual HateCheck (-mhc) and HatemojiCheck are never trained on. Label 1 is hate; profanity alone is 0. The model
-has no training data in es, it, nl, pl and hi.`)
+has no labelled texts in es, it, nl, pl and hi, only word lists and ordinary sentences.`)
 	c.table("suite", "texts", "hate", "AUC")
 	c.rows(f, func(s *set) bool { return s.use == suite && s.name != hateCheck })
 }
@@ -268,6 +270,30 @@ en-edos, spam in the sets of spam.`)
 		}
 	}
 	c.setRow(f, fmt.Sprintf("%d × tatoeba", len(ordinary)), "none is toxic or spam", ordinary[0].licence, ordinary)
+	c.lists(sets)
+}
+
+// lists says what the word lists are.
+func (c *card) lists(sets []*set) {
+	for _, s := range sets {
+		if s.use != listed {
+			continue
+		}
+		n := map[bool]int{}
+		langs := map[string]bool{}
+		for i := range s.rows {
+			n[s.rows[i].label == 1]++
+			if s.rows[i].label == 1 {
+				langs[s.rows[i].kind] = true
+			}
+		}
+		c.line(`
+Beside these texts, toxicity was trained on %d words and phrases of the word lists of LDNOOBW (%s), as examples
+of toxic texts. Their languages are
+%s.
+%d words of the ordinary sentences are their counterpart. No word is among them that is a whole held-out text.
+Nothing is measured on them.`, n[true], s.licence, strings.Join(sortedKeys(langs), ", "), n[false])
+	}
 }
 
 func (c *card) setRow(f figures, name, output, licence string, sets []*set) {
@@ -300,13 +326,19 @@ func (c *card) training() {
 - Each set has a bias of its own in training, since its labels mean something of their own. The model does not have it.
 - The texts of tatoeba are taken for clean. Those of OASST have the toxicity that Detoxify gave them as their label,
   by weight. Both, and nothing else, are taken for no spam beside the sets of spam.
+- A word of a word list counts as %d texts, a word of the ordinary sentences as %g. Both have a group of their own.
+- In toxicity a labelled text of a language with less than %d of them counts more, by the power %g of that
+  number divided by theirs, so that small languages are not lost among large ones.
 - A feature counts more if it is rare, and if it tells positive examples of a set from others (Wang and Manning 2012).
 - Settings: cost %g, power of the inverse frequency %g, share of a feature's value that depends on the labels %g,
   bias of groups %g, %d passes. That features are weighed by the labels was chosen by cross-validation inside today's
   training part. Of the shares 0.5 and 0.8, which are alike there and on the held-out fifth, the first was taken after
-  a look at HateCheck and the sets that are only measured. The other settings were chosen by cross-validation on an
-  earlier split of the same data, so about four fifths of today's held-out texts had a part in choosing them, though
-  none in the weights. The share that the calibration assumes was raised from 10 to 15 %% after a first look at the
-  held-out fifth. The figures may be a little too good for these reasons.`,
-		chosen.cost, chosen.rarity, chosen.telling, chosen.groupBias, chosen.passes)
+  a look at HateCheck and the sets that are only measured. The weights of words and of small languages were chosen by
+  cross-validation inside today's training part, out of eleven settings. That texts of large languages do not count less
+  was chosen after a look at HateCheck and the held-out fifth, which is a little worse for it. The other settings were
+  chosen by cross-validation on an earlier split of the same data, so about four fifths of today's held-out texts had a
+  part in choosing them, though none in the weights. The share that the calibration assumes was raised from 10 to 15 %%
+  after a first look at the held-out fifth. The figures may be a little too good for these reasons.`,
+		listedWeight, ordinaryWeight, usualTexts, chosen.evenness, chosen.cost, chosen.rarity, chosen.telling,
+		chosen.groupBias, chosen.passes)
 }

@@ -30,10 +30,13 @@ type settings struct {
 	// the label means in the group and how often it is 1, and it is no part of the
 	// model.
 	groupBias float64
-	passes    int
+	// evenness is the power of the inverse number of a small language's texts by which
+	// they count: 0 for all texts the same, 1 for all small languages the same.
+	evenness float64
+	passes   int
 }
 
-var chosen = settings{cost: 3, rarity: 1.5, telling: 0.5, groupBias: 3, passes: 5}
+var chosen = settings{cost: 3, rarity: 1.5, telling: 0.5, groupBias: 3, evenness: 0.5, passes: 5}
 
 // learn returns the weights of logistic regression with L2 regularization, found by
 // dual coordinate descent (Yu, Huang and Lin 2011). It uses one goroutine and a

@@ -19,7 +19,7 @@ import (
 )
 
 // modelVersion is a part of the model's name. It grows when the model changes.
-const modelVersion = "2"
+const modelVersion = "3"
 
 func main() {
 	folder := flag.String("data", os.Getenv("TREEWARDEN_CORPORA"),
@@ -89,7 +89,11 @@ func readSets(folder, boilerplate string) ([]*set, error) {
 		}
 	}
 	split(sets)
-	return sets, nil
+	lists, err := readLists(folder, sets)
+	if err != nil {
+		return nil, err
+	}
+	return append(sets, lists), nil
 }
 
 // train returns the file of a model.
@@ -97,6 +101,9 @@ func train(sets []*set, s settings) []byte {
 	var out []linear.Output
 	for _, name := range outputs {
 		examples := examplesOf(sets, name)
+		if name == classifier.Toxicity { // spam has two languages
+			evenOut(examples, sets, s)
+		}
 		weights := learn(only(examples, fitted), len(sets), s)
 		slope, offset := calibrate(balance(margins(weights, examples)))
 		o := linear.Output{Name: name, Languages: measuredLanguages(sets, name), Slope: slope, Offset: offset}
@@ -143,14 +150,14 @@ func examplesOf(sets []*set, output string) []partExample {
 			if r.part == heldOut {
 				continue
 			}
-			label := r.label
+			label, weight := r.label, s.weightOf(r)
 			if s.output != output {
 				label = 0
 			}
 			features := slices.Clone(extractor.Features(r.text))
 			for _, e := range []example{
-				{features: features, group: i, positive: true, weight: label},
-				{features: features, group: i, weight: 1 - label},
+				{features: features, group: i, positive: true, weight: label * weight},
+				{features: features, group: i, weight: (1 - label) * weight},
 			} {
 				if e.weight > 0.01 {
 					examples = append(examples, partExample{e, r.part, s.langOf(r)})
@@ -168,9 +175,14 @@ func (s *set) trains(output string) bool {
 		return s.output == output
 	case clean:
 		return s.output == output || s.output == classifier.Toxicity
+	case listed:
+		return s.output == output
 	}
 	return false
 }
+
+// trained reports whether any output learns from a set.
+func (s *set) trained() bool { return s.use == natural || s.use == clean || s.use == listed }
 
 // only returns the examples of some parts.
 func only(all []partExample, parts ...part) []example {

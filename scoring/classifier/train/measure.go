@@ -80,7 +80,7 @@ func measure(m *linear.Model, sets []*set) figures {
 	seen := map[uint64]bool{}
 	for _, s := range sets {
 		for i := range s.rows {
-			if (s.use == natural || s.use == clean) && s.rows[i].part != heldOut {
+			if s.trained() && s.rows[i].part != heldOut {
 				seen[s.rows[i].hash] = true
 			}
 		}

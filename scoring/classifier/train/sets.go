@@ -20,6 +20,7 @@ const (
 	clean                // texts that are clean, or taken for it: trained, too few toxic ones to measure
 	suite                // templates: measured only
 	shareLike            // share-alike licence: measured only
+	listed               // single words and phrases: trained only
 )
 
 // set is a set of labelled texts.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -235,5 +236,88 @@ func TestCard(t *testing.T) {
 	}
 	if got := measure(linear.Default(), sets).macro(); got < want-0.005 {
 		t.Errorf("the macro AUC is %.4f, the card says %.4f", got, want)
+	}
+}
+
+// TestWords checks that the words of the lists are learned in a language without labelled
+// texts, and that no word is trained on that is a whole text of the held-out fifth.
+func TestWords(t *testing.T) {
+	t.Parallel()
+	folder, sets := t.TempDir(), generated()
+	lists := filepath.Join(folder, "toxicity", "ldnoobw")
+	if err := os.MkdirAll(lists, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	ordinary := &set{name: "es-tatoeba", output: classifier.Toxicity, use: clean}
+	for i := range 300 {
+		ordinary.rows = append(ordinary.rows, row{text: fmt.Sprintf("¿Palabra%d, hola amigo!", i)})
+	}
+	words := "zounds\nmala frase\n"
+	single := &set{name: "en-single", output: classifier.Toxicity, use: natural}
+	for i := range 40 {
+		word := fmt.Sprintf("%dmurk", i*i*7919)
+		single.rows = append(single.rows, row{text: strings.ToUpper(word)})
+		words += word + "\n"
+	}
+	if err := os.WriteFile(filepath.Join(lists, "es"), []byte(words), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	sets = append(sets, ordinary, single)
+	split(sets)
+	added, err := readLists(folder, sets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	labels := map[string]float64{}
+	for _, r := range added.rows {
+		if r.kind != "es" || r.part != fitted {
+			t.Errorf("%q has the language %q and the part %d", r.text, r.kind, r.part)
+		}
+		labels[r.text] = r.label
+	}
+	if label, there := labels["hola"]; labels["zounds"] != 1 || labels["mala frase"] != 1 || !there || label != 0 {
+		t.Errorf("the words are %v", labels)
+	}
+	counts := map[bool]int{}
+	for _, r := range single.rows {
+		_, there := labels[strings.ToLower(r.text)]
+		if counts[there]++; there != (r.part == fitted) {
+			t.Errorf("%q is among the words: %v, and its part is %d", r.text, there, r.part)
+		}
+	}
+	if counts[true] == 0 || counts[false] == 0 {
+		t.Errorf("words that are texts are among the words: %v", counts)
+	}
+	distance := func(sets []*set) float64 { // of the logarithms of the odds
+		m, err := linear.Decode(train(sets, chosen))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rude, plain [2]float64
+		m.Score("hola amigo zounds", rude[:])
+		m.Score("hola amigo palabra", plain[:])
+		return math.Log(rude[0]/(1-rude[0])) - math.Log(plain[0]/(1-plain[0]))
+	}
+	if with, without := distance(append(slices.Clone(sets), added)), distance(sets); !(with > without+0.5) {
+		t.Errorf("the word raises the toxicity by %.2f, and by %.2f without the list", with, without)
+	}
+}
+
+// TestEvenOut checks the weights of languages with few texts and with many.
+func TestEvenOut(t *testing.T) {
+	t.Parallel()
+	sets := []*set{{name: "pt-few", use: natural}, {name: "en-many", use: natural}, {name: "en-tatoeba", use: clean}}
+	var examples []partExample
+	for group, n := range []int{100, usualTexts * 4, 10} {
+		for range n {
+			examples = append(examples, partExample{example: example{group: group, weight: 1}, lang: sets[group].lang()})
+		}
+	}
+	evenOut(examples, sets, settings{evenness: 0.5})
+	last := len(examples) - 1
+	for i, want := range map[int]float64{0: 10, 100: 1, last: 1} {
+		if got := examples[i].weight; math.Abs(got-want) > 1e-9 {
+			t.Errorf("an example of %s has the weight %v, want %v", sets[examples[i].group].name, got, want)
+		}
 	}
 }
