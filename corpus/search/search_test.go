@@ -58,6 +58,12 @@ func checkMatch(t testing.TB, q Query, text string) (marked []string, ok bool) {
 		end = s.End
 		marked = append(marked, text[s.Start:s.End])
 	}
+	rest := strings.Repeat(" ab", beginning)
+	for _, long := range []string{text, text + rest, rest[:beginning] + text + rest, rest + text} {
+		if _, ok := q.Match(long); q.Fits(long) != ok {
+			t.Fatalf("%q matches %q: %v, which Fits denies", q, long, ok)
+		}
+	}
 	if ok && !holds(q.Needs(), Terms(text, nil)) {
 		t.Fatalf("%q matches %q, which has not the terms it needs", q, text)
 	}

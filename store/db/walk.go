@@ -84,6 +84,10 @@ const (
 	largest    = 16_000
 )
 
+// fewNear is the most nearest rows for which no time needs to be set: they take some
+// milliseconds.
+const fewNear = 1000
+
 // leastTime is the least time that a walk has for its first rows, if it sets none.
 const leastTime = time.Second
 
@@ -159,7 +163,11 @@ func (w *Walk) place() []string {
 // near looks at the nearest rows without the index, unless that takes too long.
 func (w *Walk) near(ctx context.Context, s *Snapshot) error {
 	sql, args := w.nearest()
-	_, err := w.look(ctx, s, min(w.timeFor(), w.Narrow.First), sql, args)
+	limit := min(w.timeFor(), w.Narrow.First)
+	if w.Narrow.Near <= fewNear {
+		limit = 0
+	}
+	_, err := w.look(ctx, s, limit, sql, args)
 	if isTimeout(err) && ctx.Err() == nil {
 		return nil
 	}
@@ -221,20 +229,22 @@ func (w *Walk) ranges(ctx context.Context, s *Snapshot, at []string) error {
 
 func (w *Walk) left() time.Duration { return w.Limit - time.Since(w.started) }
 
-// timed runs a query within a time. It is planned with its own values each time, even
+// timed runs a query within a time; 0 is any time. With a limit, it is planned with its own values each time, even
 // when it is prepared: one plan for all would be the same for words that every text
 // has and for words that none has.
 func (w *Walk) timed(
 	ctx context.Context, s *Snapshot, limit time.Duration, sql string, args []any, read func(pgx.Rows) error,
 ) error {
 	batch := &pgx.Batch{}
-	if w.saved {
-		batch.Queue("RELEASE SAVEPOINT walk")
+	if limit > 0 {
+		if w.saved {
+			batch.Queue("RELEASE SAVEPOINT walk")
+		}
+		batch.Queue("SAVEPOINT walk")
+		batch.Queue(`SELECT set_config('statement_timeout', $1, true),
+			set_config('plan_cache_mode', 'force_custom_plan', true)`,
+			fmt.Sprint(max(1, limit.Milliseconds())))
 	}
-	batch.Queue("SAVEPOINT walk")
-	batch.Queue(`SELECT set_config('statement_timeout', $1, true),
-		set_config('plan_cache_mode', 'force_custom_plan', true)`,
-		fmt.Sprint(max(1, limit.Milliseconds())))
 	batch.Queue(sql, args...)
 	results := s.SendBatch(ctx, batch)
 	err := func() error {
@@ -243,7 +253,7 @@ func (w *Walk) timed(
 				return err
 			}
 		}
-		w.saved = true
+		w.saved = w.saved || limit > 0
 		rows, err := results.Query()
 		if err != nil {
 			return err
@@ -264,12 +274,12 @@ func (w *Walk) timed(
 	return err
 }
 
-// timeFor returns the time that the next query of the walk has.
+// timeFor returns the time that the next query of the walk has, which is more than 0.
 func (w *Walk) timeFor() time.Duration {
 	if w.looked < firstStep {
 		return max(w.left()*2/3, cmp.Or(w.Least, leastTime))
 	}
-	return w.left()
+	return max(w.left(), time.Millisecond)
 }
 
 // placeAfter returns the place of the row that is n rows after another place; nil if
@@ -333,7 +343,8 @@ func (w *Walk) step(ctx context.Context, s *Snapshot, at []string, period Period
 	return w.look(ctx, s, w.timeFor(), sql, args)
 }
 
-// look looks at the candidates that a query finds within a time, and returns how many.
+// look looks at the candidates that a query finds within a time, as timed has it, and
+// returns how many.
 func (w *Walk) look(
 	ctx context.Context, s *Snapshot, limit time.Duration, sql string, args []any,
 ) (looked int, err error) {

@@ -28,7 +28,7 @@ func TestWalkAfterATimeout(t *testing.T) {
 				From: "walked w", Columns: "w.n", Where: func(q *db.Query) { q.Where("w.n % 5 = 0") },
 				Order: order.Of("w"), Join: "m.n = w.n",
 				Sift:  func(q *db.Query) { q.Where("m.n > ? AND pg_sleep(0.1) IS NOT NULL", 0) },
-				Near:  40,
+				Near:  2000, // so many that a time is set
 				First: 20 * time.Millisecond,
 			},
 		}

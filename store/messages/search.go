@@ -57,10 +57,7 @@ func (p prepared) walk(ctx context.Context, tx *db.Snapshot, s Searcher, o db.Or
 	w := db.Walk{
 		Candidates: db.Query{Columns: "ARRAY[" + SearchedSQL("m.text") + "]", From: "messages m"},
 		All:        db.Query{From: "messages m"}, Order: o, Most: most, Limit: s.Limit,
-		Fits: func(texts []string) bool {
-			_, fits := p.line.Match(texts[0])
-			return fits
-		},
+		Fits: func(texts []string) bool { return p.line.Fits(texts[0]) },
 	}
 	if err := p.Narrow(&w.Candidates); err != nil {
 		return w, err
