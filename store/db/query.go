@@ -206,12 +206,15 @@ func (o Order) Of(table string) Order {
 }
 
 // key returns the SQL of a row's place in the order, as a cursor has it.
-func (o Order) key() string {
+func (o Order) key() string { return "ARRAY[" + o.keys() + "]" }
+
+// keys returns the columns of which key is made.
+func (o Order) keys() string {
 	texts := make([]string, len(o.Keys))
 	for i, k := range o.Keys {
 		texts[i] = "(" + k.Expr + ")::text"
 	}
-	return "ARRAY[" + strings.Join(texts, ", ") + "]"
+	return strings.Join(texts, ", ")
 }
 
 // by returns what follows ORDER BY.

@@ -17,7 +17,7 @@ import (
 // Walk looks for rows in their order, where the program itself must look at each
 // candidate to tell whether it is one.
 type Walk struct {
-	// Candidates finds the rows to look at. Its only column is an array of texts, which
+	// Candidates finds the rows to look at. Its columns are texts, none of them null, which
 	// Fits gets.
 	Candidates Query
 	Narrow     *Narrow // nil if there is no index that helps
@@ -185,7 +185,7 @@ func (w *Walk) nearest() (sql string, args []any) {
 	q := w.Candidates.clone()
 	w.Narrow.Sift(&q)
 	q = q.following(near.args)
-	q.Columns = w.Order.key() + ", " + q.Columns
+	q.Columns = w.Order.keys() + ", " + q.Columns
 	// The candidates' tables begin with that of the rows.
 	name := near.From[strings.LastIndexByte(near.From, ' ')+1:]
 	q.From = "(" + rows + ") " + name + strings.TrimPrefix(q.From, near.From)
@@ -318,7 +318,7 @@ func (w *Walk) candidates(at []string, period Period, most int) (sql string, arg
 		return sql
 	}
 	if w.Narrow == nil {
-		q.Columns = w.Order.key() + ", " + q.Columns
+		q.Columns = w.Order.keys() + ", " + q.Columns
 		return limited(&q, w.Order), q.args
 	}
 	n := w.Narrow
@@ -331,8 +331,7 @@ func (w *Walk) candidates(at []string, period Period, most int) (sql string, arg
 	rows := limited(&in, n.Order)
 	q.args = in.args
 	q.Where(n.Join)
-	q.Columns += " AS texts"
-	return "SELECT " + n.Order.key() + ", c.texts FROM (" + rows + ") w LEFT JOIN LATERAL (" + q.sql() +
+	return "SELECT " + n.Order.keys() + ", c.* FROM (" + rows + ") w LEFT JOIN LATERAL (" + q.sql() +
 		") c ON true ORDER BY " + n.Order.by(desc), q.args
 }
 
@@ -350,8 +349,8 @@ func (w *Walk) look(
 ) (looked int, err error) {
 	err = w.timed(ctx, s, limit, sql, args, func(rows pgx.Rows) error {
 		for rows.Next() {
-			var key, texts []string
-			if err := rows.Scan(&key, &texts); err != nil {
+			key, texts, err := w.row(rows)
+			if err != nil {
 				return err
 			}
 			looked++
@@ -372,6 +371,27 @@ func (w *Walk) look(
 		err = nil // it was over after the last row that was wanted
 	}
 	return looked, err
+}
+
+// row reads the place of a row and its texts; nil for a row of the index that is no candidate.
+func (w *Walk) row(rows pgx.Rows) (key, texts []string, err error) {
+	values := make([]*string, len(rows.FieldDescriptions()))
+	into := make([]any, len(values))
+	for i := range values {
+		into[i] = &values[i]
+	}
+	if err := rows.Scan(into...); err != nil {
+		return nil, nil, err
+	}
+	all := make([]string, len(values))
+	for i, v := range values {
+		if v == nil {
+			return all[:i:i], nil, nil
+		}
+		all[i] = *v
+	}
+	n := len(w.Order.Keys)
+	return all[:n:n], all[n:], nil
 }
 
 // Estimate returns the number of rows that PostgreSQL expects of a query.

@@ -21,7 +21,7 @@ func TestWalkAfterATimeout(t *testing.T) {
 	order := db.Order{Name: "n", Keys: []db.Key{{Expr: "m.n", Typ: "integer"}}}
 	walk := func() *db.Walk {
 		return &db.Walk{
-			Candidates: db.Query{Columns: "ARRAY[m.n::text]", From: "walked m"}, All: db.Query{From: "walked m"},
+			Candidates: db.Query{Columns: "m.n::text", From: "walked m"}, All: db.Query{From: "walked m"},
 			Order: order, Most: 3, Limit: time.Minute,
 			Fits: func(texts []string) bool { return len(texts[0]) == 2 },
 			Narrow: &db.Narrow{
@@ -77,7 +77,7 @@ func TestWalkNear(t *testing.T) {
 		2: "[[10] [20]]", 3: "[[10] [20] [25]]", 9: "[[10] [20] [25] [30] [35] [40]]",
 	} {
 		walk := &db.Walk{
-			Candidates: db.Query{Columns: "ARRAY[m.n::text]", From: "walked m JOIN walked o ON o.n = m.n"},
+			Candidates: db.Query{Columns: "m.n::text", From: "walked m JOIN walked o ON o.n = m.n"},
 			All:        db.Query{From: "walked m"}, Order: order, Most: most, Limit: time.Minute,
 			Fits: func(texts []string) bool { return len(texts[0]) == 2 },
 			Narrow: &db.Narrow{

@@ -20,7 +20,7 @@ func searchItems(
 		return found, err
 	}
 	columns := q.Columns
-	q.Columns = "ARRAY[" + messages.SearchedSQL("coalesce(m.text, '')") + ", i.note]"
+	q.Columns = messages.SearchedSQL("coalesce(m.text, '')") + ", i.note"
 	if !q.Mentions("s.state") {
 		q.From = itemTables
 	}
@@ -56,9 +56,9 @@ const cutNote = "Not all items were looked at, because the list is long: go on w
 func siftItems(
 	ctx context.Context, tx *db.Snapshot, list uuid.UUID, f ItemFilter, columns string,
 ) (found db.List[Item], err error) {
-	q := db.Query{Columns: "ARRAY[coalesce(m.lang, '')]", From: itemTables}
+	q := db.Query{Columns: "coalesce(m.lang, '')", From: itemTables}
 	if f.State != "" {
-		q.Columns = "ARRAY[coalesce(m.lang, ''), (" + conditionOf(f.State) + ")::text]"
+		q.Columns = "coalesce(m.lang, ''), (" + conditionOf(f.State) + ")::text"
 		q.From += " CROSS JOIN LATERAL (SELECT " + stateSQL + " AS state) s"
 	}
 	q.Where("i.list_id = ?", list)

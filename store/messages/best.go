@@ -181,7 +181,7 @@ func (p prepared) walkBest(ctx context.Context, tx *db.Snapshot, s Searcher) (*b
 		return nil, err
 	}
 	b := &bestWalk{Walk: w}
-	b.Candidates.Columns = "ARRAY[" + SearchedSQL("m.text") + ", (extract(epoch FROM m.created_date))::text]"
+	b.Candidates.Columns = SearchedSQL("m.text") + ", (extract(epoch FROM m.created_date))::text"
 	b.Fits = func(texts []string) bool {
 		if !w.Fits(texts) {
 			return false

@@ -55,7 +55,7 @@ func (f Filter) prepare(ctx context.Context, c db.Conn) (prepared, error) {
 // after a number of them.
 func (p prepared) walk(ctx context.Context, tx *db.Snapshot, s Searcher, o db.Order, most int) (db.Walk, error) {
 	w := db.Walk{
-		Candidates: db.Query{Columns: "ARRAY[" + SearchedSQL("m.text") + "]", From: "messages m"},
+		Candidates: db.Query{Columns: SearchedSQL("m.text"), From: "messages m"},
 		All:        db.Query{From: "messages m"}, Order: o, Most: most, Limit: s.Limit,
 		Fits: func(texts []string) bool { return p.line.Fits(texts[0]) },
 	}
