@@ -146,7 +146,7 @@ func (b *bench) measureRemote(ctx context.Context, access classify.Access) error
 }
 
 // measureBesideClassify measures ingest and boards while the embedded classifier runs
-// over all messages.
+// over all messages, on half of the processors as serve runs it.
 func (b *bench) measureBesideClassify(ctx context.Context) (err error) {
 	idle, err := b.repeat(2000, 5*time.Second, func(int) error { return b.readBoard(ctx) })
 	if err != nil {
@@ -162,7 +162,8 @@ func (b *bench) measureBesideClassify(ctx context.Context) (err error) {
 	// The plain rows of new messages have no counts, and are removed in the end: no output
 	// of theirs may count.
 	now := time.Now()
-	all := classify.Options{Filter: &messages.Filter{Deleted: "include", Until: &now}}
+	all := classify.Options{Filter: &messages.Filter{Deleted: "include", Until: &now},
+		Workers: max(1, runtime.GOMAXPROCS(0)/2)}
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() {

@@ -286,7 +286,7 @@ func (a *App) classifiers() ([]config.Configured, error) {
 // embedded classifier.
 const embeddedBatch = 2048
 
-// modelOf returns a classifier as the store runs it.
+// modelOf returns a classifier as a command runs it.
 func modelOf(m config.Configured) classify.Model {
 	model := classify.Model{Name: m.Name, Guard: m.Guard, Toxicity: m.Toxicity, Languages: slices.Clone(m.Languages),
 		Batch: max(m.Limits.Batch, 1), Workers: 2 * max(m.Limits.Parallel, 1)}
@@ -296,11 +296,15 @@ func modelOf(m config.Configured) classify.Model {
 	return model
 }
 
-// modelsOf is modelOf for several classifiers.
-func modelsOf(all []config.Configured) []classify.Model {
+// servedModels returns classifiers as serve runs them. The embedded one leaves half of the
+// processors to the people who use the console meanwhile.
+func servedModels(all []config.Configured) []classify.Model {
 	models := make([]classify.Model, len(all))
 	for i, m := range all {
 		models[i] = modelOf(m)
+		if m.Kind == config.Embedded {
+			models[i].Workers = max(1, runtime.GOMAXPROCS(0)/2)
+		}
 	}
 	return models
 }

@@ -107,7 +107,7 @@ func serve(app *App, s *store.Store, listener net.Listener) error {
 	if err != nil {
 		return err
 	}
-	models := modelsOf(configured)
+	models := servedModels(configured)
 	if err := classifiers.Register(ctx, models); err != nil {
 		return err
 	}

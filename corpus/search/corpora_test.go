@@ -74,7 +74,7 @@ func TestRealTexts(t *testing.T) {
 					}
 					looked++
 					for _, text := range spelled {
-						if marked, ok := checkMatch(t, q, text); !ok || len(marked) == 0 {
+						if marked, ok := checkMatch(t, q, text); !ok || len(marked) == 0 || !q.Fits(text) {
 							t.Errorf("%s: %q is not found in %q", name, q.Groups[0][0].Text, text)
 						}
 					}

@@ -58,12 +58,6 @@ func checkMatch(t testing.TB, q Query, text string) (marked []string, ok bool) {
 		end = s.End
 		marked = append(marked, text[s.Start:s.End])
 	}
-	rest := strings.Repeat(" ab", beginning)
-	for _, long := range []string{text, text + rest, rest[:beginning] + text + rest, rest + text} {
-		if _, ok := q.Match(long); q.Fits(long) != ok {
-			t.Fatalf("%q matches %q: %v, which Fits denies", q, long, ok)
-		}
-	}
 	if ok && !holds(q.Needs(), Terms(text, nil)) {
 		t.Fatalf("%q matches %q, which has not the terms it needs", q, text)
 	}
@@ -71,6 +65,17 @@ func checkMatch(t testing.TB, q Query, text string) (marked []string, ok bool) {
 		t.Fatalf("%q matches %q, which has not the pairs it needs", q, text)
 	}
 	return marked, ok
+}
+
+// checkFits compares Fits with Match for a text, alone and with others around it.
+func checkFits(t testing.TB, q Query, text string) {
+	t.Helper()
+	rest := strings.Repeat(" ab", beginning)
+	for _, long := range []string{text, text + rest, rest[:beginning] + text + rest, rest + text} {
+		if _, ok := q.Match(long); q.Fits(long) != ok {
+			t.Fatalf("%q matches %q: %v, which Fits denies", q, long, ok)
+		}
+	}
 }
 
 func TestMatch(t *testing.T) {
@@ -183,6 +188,7 @@ func TestMatch(t *testing.T) {
 		{"/b/", "\xffb", "b"},
 	} {
 		marked, ok := checkMatch(t, parsed(t, tt.line), tt.text)
+		checkFits(t, parsed(t, tt.line), tt.text)
 		got := strings.Join(marked, "|")
 		if !ok {
 			got = none
@@ -370,6 +376,7 @@ func FuzzMatch(f *testing.F) {
 			return
 		}
 		checkMatch(t, q, text)
+		checkFits(t, q, text)
 		for _, group := range q.Groups {
 			for _, p := range group {
 				if p.pattern == nil {
