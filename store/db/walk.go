@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgerrcode"
@@ -42,40 +41,6 @@ type Walk struct {
 	last    []string   // the place up to which it has looked; nil for none
 }
 
-// Narrow narrows the candidates of a walk to those that have a row in another table,
-// which an index finds.
-type Narrow struct {
-	// From is the table. It has a row for each row that fits, and maybe others. Columns
-	// are those that Order and Join need.
-	From, Columns string
-	Where         func(*Query) // adds the conditions on the table
-	Order         Order        // the order of the walk, by columns of the table
-	Join          string       // the condition that joins the table and the candidates
-	// Ready reports whether the table has all rows, so that the walk may use it. It is called
-	// once, before the first use; nil stands for yes.
-	Ready func(ctx context.Context, s *Snapshot) (bool, error)
-	// Sift adds the conditions to the candidates themselves. The walk looks at the first Near
-	// rows of All in their order without the index, for the time of First at most. They are
-	// set if so many fit that they are found sooner than by reading all that the index finds.
-	Sift  func(*Query)
-	Near  int
-	First time.Duration
-	// Step is the number of rows of the index that the walk looks at first; 0 is as many as
-	// usual. Of rows with the right words, few may fit.
-	Step int
-	// Periods returns the periods of a walk from a place; nil is the beginning. The walk
-	// looks at one after the other, and then at the rows beyond the last. With nil, or for
-	// a walk against Order, there is only one.
-	Periods func(from []string) []Period
-}
-
-// Period is a part of the rows of an index, in the order of a walk, that the index finds
-// without reading the others.
-type Period struct {
-	To    []string     // the place where it ends
-	Where func(*Query) // adds the conditions on the table, in place of those of Narrow
-}
-
 // The sizes of the steps of a walk, in rows: the first step is small, for what is
 // found soon, and later ones grow.
 const (
@@ -83,10 +48,6 @@ const (
 	firstRange = 500
 	largest    = 16_000
 )
-
-// fewNear is the most nearest rows for which no time needs to be set: they take some
-// milliseconds.
-const fewNear = 1000
 
 // leastTime is the least time that a walk has for its first rows, if it sets none.
 const leastTime = time.Second
@@ -163,33 +124,11 @@ func (w *Walk) place() []string {
 // near looks at the nearest rows without the index, unless that takes too long.
 func (w *Walk) near(ctx context.Context, s *Snapshot) error {
 	sql, args := w.nearest()
-	limit := min(w.timeFor(), w.Narrow.First)
-	if w.Narrow.Near <= fewNear {
-		limit = 0
-	}
-	_, err := w.look(ctx, s, limit, sql, args)
+	_, err := w.look(ctx, s, min(w.timeFor(), w.Narrow.First), sql, args)
 	if isTimeout(err) && ctx.Err() == nil {
 		return nil
 	}
 	return err
-}
-
-// nearest returns the query of the candidates among the nearest rows.
-func (w *Walk) nearest() (sql string, args []any) {
-	near, desc := w.All.clone(), w.Order.Desc != w.back
-	near.Columns = "*"
-	if w.from != nil {
-		near.beyond(w.Order, w.from, desc, false)
-	}
-	rows := fmt.Sprintf("%s ORDER BY %s LIMIT %d", near.sql(), w.Order.by(desc), w.Narrow.Near)
-	q := w.Candidates.clone()
-	w.Narrow.Sift(&q)
-	q = q.following(near.args)
-	q.Columns = w.Order.keys() + ", " + q.Columns
-	// The candidates' tables begin with that of the rows.
-	name := near.From[strings.LastIndexByte(near.From, ' ')+1:]
-	q.From = "(" + rows + ") " + name + strings.TrimPrefix(q.From, near.From)
-	return fmt.Sprintf("%s ORDER BY %s LIMIT %d", q.sql(), w.Order.by(desc), w.Most), q.args
 }
 
 // ready leaves the index out of the walk if it has not all rows.
@@ -229,22 +168,20 @@ func (w *Walk) ranges(ctx context.Context, s *Snapshot, at []string) error {
 
 func (w *Walk) left() time.Duration { return w.Limit - time.Since(w.started) }
 
-// timed runs a query within a time; 0 is any time. With a limit, it is planned with its own values each time, even
+// timed runs a query within a time. It is planned with its own values each time, even
 // when it is prepared: one plan for all would be the same for words that every text
 // has and for words that none has.
 func (w *Walk) timed(
 	ctx context.Context, s *Snapshot, limit time.Duration, sql string, args []any, read func(pgx.Rows) error,
 ) error {
 	batch := &pgx.Batch{}
-	if limit > 0 {
-		if w.saved {
-			batch.Queue("RELEASE SAVEPOINT walk")
-		}
-		batch.Queue("SAVEPOINT walk")
-		batch.Queue(`SELECT set_config('statement_timeout', $1, true),
-			set_config('plan_cache_mode', 'force_custom_plan', true)`,
-			fmt.Sprint(max(1, limit.Milliseconds())))
+	if w.saved {
+		batch.Queue("RELEASE SAVEPOINT walk")
 	}
+	batch.Queue("SAVEPOINT walk")
+	batch.Queue(`SELECT set_config('statement_timeout', $1, true),
+		set_config('plan_cache_mode', 'force_custom_plan', true)`,
+		fmt.Sprint(max(1, limit.Milliseconds())))
 	batch.Queue(sql, args...)
 	results := s.SendBatch(ctx, batch)
 	err := func() error {
@@ -253,7 +190,7 @@ func (w *Walk) timed(
 				return err
 			}
 		}
-		w.saved = w.saved || limit > 0
+		w.saved = true
 		rows, err := results.Query()
 		if err != nil {
 			return err
@@ -274,12 +211,12 @@ func (w *Walk) timed(
 	return err
 }
 
-// timeFor returns the time that the next query of the walk has, which is more than 0.
+// timeFor returns the time that the next query of the walk has.
 func (w *Walk) timeFor() time.Duration {
 	if w.looked < firstStep {
 		return max(w.left()*2/3, cmp.Or(w.Least, leastTime))
 	}
-	return max(w.left(), time.Millisecond)
+	return w.left()
 }
 
 // placeAfter returns the place of the row that is n rows after another place; nil if
@@ -299,42 +236,6 @@ func (w *Walk) placeAfter(ctx context.Context, s *Snapshot, at []string, n int) 
 	})
 }
 
-// candidates returns the query of the candidates after a place in a period, whose end may
-// be nil, and at most a number of them (0 for all), by the index if there is one. Rows of
-// the index that are no candidates have no texts.
-func (w *Walk) candidates(at []string, period Period, most int) (sql string, args []any) {
-	q, desc := w.Candidates.clone(), w.Order.Desc != w.back
-	limited := func(q *Query, o Order) string {
-		if at != nil {
-			q.beyond(o, at, desc, false)
-		}
-		if period.To != nil {
-			q.beyond(o, period.To, desc, true)
-		}
-		sql := q.sql() + " ORDER BY " + o.by(desc)
-		if most > 0 {
-			sql += fmt.Sprintf(" LIMIT %d", most)
-		}
-		return sql
-	}
-	if w.Narrow == nil {
-		q.Columns = w.Order.keys() + ", " + q.Columns
-		return limited(&q, w.Order), q.args
-	}
-	n := w.Narrow
-	in := Query{Columns: n.Columns, From: n.From, args: q.args}
-	where := n.Where
-	if period.Where != nil {
-		where = period.Where
-	}
-	where(&in)
-	rows := limited(&in, n.Order)
-	q.args = in.args
-	q.Where(n.Join)
-	return "SELECT " + n.Order.keys() + ", c.* FROM (" + rows + ") w LEFT JOIN LATERAL (" + q.sql() +
-		") c ON true ORDER BY " + n.Order.by(desc), q.args
-}
-
 // step looks at the candidates after a place in a period, whose end may be nil, and at
 // most a number of them (0 for all). It returns how many it looked at.
 func (w *Walk) step(ctx context.Context, s *Snapshot, at []string, period Period, most int) (looked int, err error) {
@@ -342,8 +243,7 @@ func (w *Walk) step(ctx context.Context, s *Snapshot, at []string, period Period
 	return w.look(ctx, s, w.timeFor(), sql, args)
 }
 
-// look looks at the candidates that a query finds within a time, as timed has it, and
-// returns how many.
+// look looks at the candidates that a query finds within a time, and returns how many.
 func (w *Walk) look(
 	ctx context.Context, s *Snapshot, limit time.Duration, sql string, args []any,
 ) (looked int, err error) {

@@ -6,19 +6,27 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"treewarden/store/db"
 	"treewarden/store/storetest"
 )
+
+// walked makes a table walked of the numbers n from 1 to 40, and returns their order as m.n.
+func walked(t *testing.T) (*pgxpool.Pool, db.Order) {
+	t.Helper()
+	pool := storetest.DB(t, storetest.New(t))
+	if _, err := pool.Exec(t.Context(), "CREATE TABLE walked AS SELECT n FROM generate_series(1, 40) n"); err != nil {
+		t.Fatal(err)
+	}
+	return pool, db.Order{Name: "n", Keys: []db.Key{{Expr: "m.n", Typ: "integer"}}}
+}
 
 // TestWalkAfterATimeout walks without an index until the time for that is over, and goes on
 // by the index, with statements that the connection has never run.
 func TestWalkAfterATimeout(t *testing.T) {
 	t.Parallel()
-	pool := storetest.DB(t, storetest.New(t))
-	if _, err := pool.Exec(t.Context(), "CREATE TABLE walked AS SELECT n FROM generate_series(1, 40) n"); err != nil {
-		t.Fatal(err)
-	}
-	order := db.Order{Name: "n", Keys: []db.Key{{Expr: "m.n", Typ: "integer"}}}
+	pool, order := walked(t)
 	walk := func() *db.Walk {
 		return &db.Walk{
 			Candidates: db.Query{Columns: "m.n::text", From: "walked m"}, All: db.Query{From: "walked m"},
@@ -28,7 +36,7 @@ func TestWalkAfterATimeout(t *testing.T) {
 				From: "walked w", Columns: "w.n", Where: func(q *db.Query) { q.Where("w.n % 5 = 0") },
 				Order: order.Of("w"), Join: "m.n = w.n",
 				Sift:  func(q *db.Query) { q.Where("m.n > ? AND pg_sleep(0.1) IS NOT NULL", 0) },
-				Near:  2000, // so many that a time is set
+				Near:  40,
 				First: 20 * time.Millisecond,
 			},
 		}
@@ -68,11 +76,7 @@ func TestWalkAfterATimeout(t *testing.T) {
 // condition with an argument, and a look at its row 24 would fail.
 func TestWalkNear(t *testing.T) {
 	t.Parallel()
-	pool := storetest.DB(t, storetest.New(t))
-	if _, err := pool.Exec(t.Context(), "CREATE TABLE walked AS SELECT n FROM generate_series(1, 40) n"); err != nil {
-		t.Fatal(err)
-	}
-	order := db.Order{Name: "n", Keys: []db.Key{{Expr: "m.n", Typ: "integer"}}}
+	pool, order := walked(t)
 	for most, want := range map[int]string{
 		2: "[[10] [20]]", 3: "[[10] [20] [25]]", 9: "[[10] [20] [25] [30] [35] [40]]",
 	} {
