@@ -73,10 +73,11 @@ race: ## run every test under the race detector
 
 # The packages that share memory between goroutines most: the boards, the
 # counters, the import, the policy. The browser tests take too long under the
-# race detector for every build.
+# race detector for every build, and so do some tests of much data, which are
+# shorter here; make race runs all of them in full.
 .PHONY: race-core
 race-core: ## run the tests of store, scoring, policy and corpus under the race detector
-	@$(MAKE) race PKG="./store/... ./scoring/... ./policy/... ./corpus/..."
+	@$(MAKE) race TESTFLAGS="-short $(TESTFLAGS)" PKG="./store/... ./scoring/... ./policy/... ./corpus/..."
 
 .PHONY: bench
 bench: ## measure against Open-Assistant's own design; SCALE=S,M adds ten times the data, ARGS="-only board" chooses

@@ -105,6 +105,9 @@ func values(examples []example, groups int, s settings) []float32 {
 	}
 	value := make([]float32, linear.Buckets)
 	for f, n := range count {
+		if n == 0 {
+			continue // its weight stays 0
+		}
 		// A feature of each 400th example counts 1.
 		inverse := math.Log(float64(len(examples))/float64(n+1)+1) / 6
 		var ratio [2]float64
