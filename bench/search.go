@@ -58,7 +58,7 @@ func (b *bench) measureSearch(ctx context.Context) error {
 		{"a regular expression", "/" + words[0][:3] + "[a-m]+/", "", 0},
 	} {
 		if of.faster > 0 {
-			took, err := b.inTurns(500, 20*time.Second, func(int) error {
+			took, err := b.inTurns(5000, 20*time.Second, func(int) error {
 				_, err := messages.IDs(ctx, b.ours, searcher, store.MessageFilter{Q: of.line}, 11)
 				return err
 			}, func(int) error { return b.drain(ctx, theirSearchSQL, reader[0], of.theirs) })

@@ -121,10 +121,11 @@ func (w *Walk) place() []string {
 	return w.from
 }
 
-// near looks at the nearest rows without the index, unless that takes too long.
+// near looks at the nearest rows without the index, unless that takes too long. It reads them
+// in their order whatever the values are, so that one plan serves all.
 func (w *Walk) near(ctx context.Context, s *Snapshot) error {
 	sql, args := w.nearest()
-	_, err := w.look(ctx, s, min(w.timeFor(), w.Narrow.First), sql, args)
+	_, err := w.look(ctx, s, min(w.timeFor(), w.Narrow.First), onePlan, sql, args)
 	if isTimeout(err) && ctx.Err() == nil {
 		return nil
 	}
@@ -168,11 +169,17 @@ func (w *Walk) ranges(ctx context.Context, s *Snapshot, at []string) error {
 
 func (w *Walk) left() time.Duration { return w.Limit - time.Since(w.started) }
 
-// timed runs a query within a time. It is planned with its own values each time, even
-// when it is prepared: one plan for all would be the same for words that every text
-// has and for words that none has.
+// The plans of a query: one for all values, which is made once on each connection, or
+// its own each time, even when it is prepared. One plan for all would be the same for words
+// that every text has and for words that none has.
+const (
+	onePlan  = "force_generic_plan"
+	ownPlans = "force_custom_plan"
+)
+
+// timed runs a query within a time.
 func (w *Walk) timed(
-	ctx context.Context, s *Snapshot, limit time.Duration, sql string, args []any, read func(pgx.Rows) error,
+	ctx context.Context, s *Snapshot, limit time.Duration, plans, sql string, args []any, read func(pgx.Rows) error,
 ) error {
 	batch := &pgx.Batch{}
 	if w.saved {
@@ -180,8 +187,7 @@ func (w *Walk) timed(
 	}
 	batch.Queue("SAVEPOINT walk")
 	batch.Queue(`SELECT set_config('statement_timeout', $1, true),
-		set_config('plan_cache_mode', 'force_custom_plan', true)`,
-		fmt.Sprint(max(1, limit.Milliseconds())))
+		set_config('plan_cache_mode', $2, true)`, fmt.Sprint(max(1, limit.Milliseconds())), plans)
 	batch.Queue(sql, args...)
 	results := s.SendBatch(ctx, batch)
 	err := func() error {
@@ -228,7 +234,7 @@ func (w *Walk) placeAfter(ctx context.Context, s *Snapshot, at []string, n int) 
 		q.beyond(w.Order, at, desc, false)
 	}
 	sql := fmt.Sprintf("%s ORDER BY %s OFFSET %d LIMIT 1", q.sql(), w.Order.by(desc), n-1)
-	return place, w.timed(ctx, s, w.timeFor(), sql, q.args, func(rows pgx.Rows) error {
+	return place, w.timed(ctx, s, w.timeFor(), ownPlans, sql, q.args, func(rows pgx.Rows) error {
 		if rows.Next() {
 			return rows.Scan(&place)
 		}
@@ -240,14 +246,14 @@ func (w *Walk) placeAfter(ctx context.Context, s *Snapshot, at []string, n int) 
 // most a number of them (0 for all). It returns how many it looked at.
 func (w *Walk) step(ctx context.Context, s *Snapshot, at []string, period Period, most int) (looked int, err error) {
 	sql, args := w.candidates(at, period, most)
-	return w.look(ctx, s, w.timeFor(), sql, args)
+	return w.look(ctx, s, w.timeFor(), ownPlans, sql, args)
 }
 
 // look looks at the candidates that a query finds within a time, and returns how many.
 func (w *Walk) look(
-	ctx context.Context, s *Snapshot, limit time.Duration, sql string, args []any,
+	ctx context.Context, s *Snapshot, limit time.Duration, plans, sql string, args []any,
 ) (looked int, err error) {
-	err = w.timed(ctx, s, limit, sql, args, func(rows pgx.Rows) error {
+	err = w.timed(ctx, s, limit, plans, sql, args, func(rows pgx.Rows) error {
 		for rows.Next() {
 			key, texts, err := w.row(rows)
 			if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -124,7 +125,8 @@ func (p prepared) narrow(ctx context.Context, tx *db.Snapshot, s Searcher, w *db
 	share := common.share(slices.Concat(needs, t.langs))
 	if common.inOrder(slices.Concat(needs, t.langs), w.Most) {
 		// The nearest messages may be of another kind than most, such as those of one import.
-		w.Narrow.Near, w.Narrow.First = int(nearFactor*float64(w.Most)/share), firstTime
+		// Few numbers make few statements to plan.
+		w.Narrow.Near, w.Narrow.First = 1<<bits.Len(uint(nearFactor*float64(w.Most)/share)), firstTime
 	}
 	want := float64(2 * w.Most)
 	if p.onlyWords() {
