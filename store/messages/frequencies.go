@@ -136,10 +136,10 @@ func (f frequencies) rarest(needs [][][]int32) float64 {
 	return rarest
 }
 
-// pageCost is the cost of a page of the index with perTexts messages of a language, with
-// that of sortCost for a row.
+// pageCost is the cost of unpacking a page of the index with perTexts messages of a language,
+// with that of sortCost for a row.
 const (
-	pageCost = 1.6
+	pageCost = 8
 	perTexts = 3600
 )
 
