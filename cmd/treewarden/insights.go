@@ -56,6 +56,9 @@ func (c *InsightsCountCmd) Run(app *App) error {
 	if err != nil {
 		return err
 	}
+	if err := access.CountActions(app.Context()); err != nil {
+		return err
+	}
 	return access.Count(app.Context())
 }
 

@@ -137,7 +137,8 @@ func compareWithLog(t *testing.T, pool *pgxpool.Pool, f figures.StaffFilter, fou
 }
 
 // TestActionCountsAreProved changes the counts past the program. Both checks find it, and
-// neither finds anything while actions and undos are counted as they happen.
+// neither finds anything while actions and undos are counted as they happen, or after they
+// are counted again.
 func TestActionCountsAreProved(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -184,15 +185,22 @@ func TestActionCountsAreProved(t *testing.T) {
 		}
 	}
 	for _, sql := range []string{
-		"UPDATE action_counts SET actions = actions + %d WHERE kind = 'delete'",
-		"UPDATE action_counts SET undone = undone + %d WHERE kind = 'undo'",
+		"UPDATE action_counts SET actions = actions + 1 WHERE kind = 'delete'",
+		"UPDATE action_counts SET undone = undone + 1 WHERE kind = 'undo'",
+		"DELETE FROM action_counts WHERE kind = 'delete'",
+		"UPDATE action_counts SET kind = 'ban' WHERE kind = 'delete' AND step = 'day'",
 	} {
-		storetest.Exec(t, s, fmt.Sprintf(sql, 1))
+		storetest.Exec(t, s, sql)
 		insights, proof := faults()
 		if !strings.Contains(insights, "action_counts") || !strings.Contains(proof, "the figures of the log have") {
 			t.Errorf("%s: %q and %q", sql, insights, proof)
 		}
-		storetest.Exec(t, s, fmt.Sprintf(sql, -1))
+		if err := access.CountActions(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if insights, proof := faults(); insights != "" || strings.Contains(proof, "figures") {
+			t.Errorf("%s, and counted again: %q and %q", sql, insights, proof)
+		}
 	}
 }
 
