@@ -6,7 +6,6 @@ import (
 
 	"treewarden/corpus/search"
 	"treewarden/store/db"
-	"treewarden/store/derived"
 )
 
 // terms are conditions on the terms of a message.
@@ -33,7 +32,7 @@ func (t terms) onDays(q *db.Query, days []int32, share float64) {
 	defer needPairs(q, t.pairs)
 	if len(days) > mostScans || t.of.rarest(t.needs) < share {
 		needTerms(q, t.needs)
-		q.Where("w.terms && ?::text::integer[]", derived.ArrayOf(days))
+		q.Where("w.terms && ?::integer[]", days)
 		return
 	}
 	// The index looks at each message of a day for the terms, not at each of all messages
@@ -65,16 +64,16 @@ func needTerms(q *db.Query, needs [][][]int32) {
 		case len(alternatives) == 1:
 			all = append(all, alternatives[0]...)
 		case !slices.ContainsFunc(alternatives, func(terms []int32) bool { return len(terms) > 1 }):
-			q.Where("w.terms && ?::text::integer[]", derived.ArrayOf(slices.Concat(alternatives...)))
+			q.Where("w.terms && ?::integer[]", slices.Concat(alternatives...))
 		default:
 			var either []string
 			for _, terms := range alternatives {
-				either = append(either, "w.terms @> "+q.Arg(derived.ArrayOf(terms))+"::text::integer[]")
+				either = append(either, "w.terms @> "+q.Arg(terms)+"::integer[]")
 			}
 			q.Where("(" + strings.Join(either, " OR ") + ")")
 		}
 	}
 	if len(all) > 0 {
-		q.Where("w.terms @> ?::text::integer[]", derived.ArrayOf(all))
+		q.Where("w.terms @> ?::integer[]", all)
 	}
 }
