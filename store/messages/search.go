@@ -81,8 +81,8 @@ func (p prepared) walk(ctx context.Context, tx *db.Snapshot, s Searcher, o db.Or
 // SearchedSQL returns the part of a text that is searched.
 func SearchedSQL(text string) string { return fmt.Sprintf("left(%s, %d)", text, search.MaxSearched) }
 
-// A search for common words looks at messages without the index: at nearFactor times as many
-// as are expected to have what it wants, and for firstTime at most.
+// A search for common words looks at messages without the index: at nearFactor to twice
+// nearFactor times as many as are expected to have what it wants, and for firstTime at most.
 const (
 	nearFactor = 4
 	firstTime  = 500 * time.Millisecond
@@ -125,7 +125,7 @@ func (p prepared) narrow(ctx context.Context, tx *db.Snapshot, s Searcher, w *db
 	share := common.share(slices.Concat(needs, t.langs))
 	if common.inOrder(slices.Concat(needs, t.langs), w.Most) {
 		// The nearest messages may be of another kind than most, such as those of one import.
-		// Few numbers make few statements to plan.
+		// A power of two: few numbers make few statements to plan.
 		w.Narrow.Near, w.Narrow.First = 1<<bits.Len(uint(nearFactor*float64(w.Most)/share)), firstTime
 	}
 	want := float64(2 * w.Most)
