@@ -107,6 +107,28 @@ func TestStateAgainstLog(t *testing.T) {
 	}
 }
 
+// TestReportsOfOneMoment reports a message again after its case was decided, at the same
+// moment and in other words: both reports are as the log says, and a change of the last
+// one is found.
+func TestReportsOfOneMoment(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	now := time.Now().UTC().Truncate(time.Second)
+	w.SetClock(func() time.Time { return now })
+	report := store.Act{Kind: "report", Target: w.prompt, Reason: "spam"}
+	act(t, w.Store, w.moderator, report)
+	decide(t, w.Store, w.admin, caseOn(t, w.Store, w.admin, w.prompt), store.ResolveParams{Outcome: "dismiss"})
+	act(t, w.Store, w.moderator, report)
+	act(t, w.Store, w.moderator, report)
+	verify(t, w.Store)
+	tx := holding(t, w.Store, "UPDATE reports SET reason = 'spam' WHERE status = 'open'")
+	defer tx.Rollback(ctx)
+	found, err := proof.State(ctx, tx)
+	if err != nil || !strings.Contains(strings.Join(found, "\n"), "the report of user "+w.moderator.UserID.String()) {
+		t.Errorf("%v, %v", found, err)
+	}
+}
+
 // TestCheckpoint keeps an end of the log, and cuts and rewrites the log past the
 // program: the checkpoint tells, also where the chain itself holds.
 func TestCheckpoint(t *testing.T) {
