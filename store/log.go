@@ -19,6 +19,7 @@ import (
 	"treewarden/store/policies"
 	"treewarden/store/proof"
 	"treewarden/store/sessions"
+	"treewarden/store/tables"
 )
 
 // The log and its events, by the names that users of a Store know.
@@ -214,6 +215,7 @@ func (d *actionTx) commit() (Action, error) {
 	}
 	d.store.boards.Announce(&d.Batch, d.update.Changed)
 	d.keepKey()
+	d.Queue(tables.NoteActionSQL, d.id)
 	l.QueueRead(&d.Pipe, d.act.Target)
 	if err := d.Flush(); err != nil {
 		return Action{}, err

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -45,13 +46,30 @@ func (q *sequence) check() {
 	}
 }
 
-// checkInsights counts the figures of the insights, and compares them with what another
-// method counts.
+// checkInsights brings the figures of the insights up to what has changed, then counts
+// them whole, and compares both with what another method counts. Users of the collection
+// are only counted whole.
 func (q *sequence) checkInsights() {
 	q.t.Helper()
 	access, err := q.Insights(store.CommandLine)
 	if err != nil {
 		q.fail("the insights: %v", err)
+	}
+	access.Part = 1
+	for more := true; more; {
+		if more, err = access.Update(ctx); err != nil {
+			q.fail("update the insights: %v", err)
+		}
+	}
+	check, err := access.Verify(ctx)
+	if err != nil {
+		q.fail("verify the insights: %v", err)
+	}
+	wrong := slices.DeleteFunc(check.Found, func(s string) bool {
+		return strings.HasPrefix(s, "insight_collection users ")
+	})
+	if !check.AsOf.IsZero() && len(wrong) > 0 {
+		q.fail("the updated insights: %s", strings.Join(wrong, "\n"))
 	}
 	if err := access.Count(ctx); err != nil {
 		q.fail("count the insights: %v", err)

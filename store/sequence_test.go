@@ -27,7 +27,10 @@ func TestCountersInRandomSequences(t *testing.T) {
 	done := map[string]bool{}
 	for _, seed := range []uint64{1, 2, 3, 4, 1795706981913901049, uint64(time.Now().UnixNano())} {
 		q := newSequence(t, seed)
-		for range 50 {
+		for i := range 50 {
+			if i%15 == 10 {
+				q.checkInsights()
+			}
 			q.step()
 		}
 		q.check()

@@ -74,6 +74,10 @@ func Load(ctx context.Context, tx pgx.Tx, now time.Time, b Collection) error {
 	for i, output := range b.Outputs {
 		places[i] = model.At[output]
 	}
+	// The figures of the collection are counted whole after this.
+	if _, err := tx.Exec(ctx, "DELETE FROM insight_state"); err != nil {
+		return err
+	}
 	for _, t := range b.Tables(model.ID, places) {
 		source := pgx.CopyFromSlice(t.Rows, func(i int) ([]any, error) { return t.Row(i), nil })
 		if _, err := tx.CopyFrom(ctx, pgx.Identifier{t.Name}, t.Columns, source); err != nil {

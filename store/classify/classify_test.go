@@ -147,8 +147,21 @@ func TestRun(t *testing.T) {
 	forest(t, s, author, 40)
 	c := &standIn{}
 	m := modelOf("stand-in", c)
+	figures, err := s.Insights(store.CommandLine)
+	if err == nil {
+		err = figures.Count(ctx)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	if done := run(t, s, m, classify.Options{Missing: true, Limit: 25}); done.Done != 25 {
 		t.Fatalf("with a limit of 25: %+v", done)
+	}
+	if _, err := figures.Update(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if check, err := figures.Verify(ctx); err != nil || len(check.Found) > 0 {
+		t.Errorf("the figures of the insights do not follow: %+v, %v", check, err)
 	}
 	verify(t, s)
 	done := run(t, s, m, classify.Options{Missing: true})

@@ -131,6 +131,9 @@ func (w *outputWrite) run(good []scored, refused []refusal) error {
 		trees, ids := keys(w.counting)
 		cases.QueueToxicity(&w.Batch, trees, ids)
 	}
+	if trees, _ := keys(seen(good)); len(trees) > 0 {
+		w.Queue(tables.NoteChangesSQL, db.IDArray(slices.Compact(trees)))
+	}
 	w.queueEnd(seen(good), refused)
 	if err := w.Flush(); err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"treewarden/corpus"
 	"treewarden/store/db"
 	"treewarden/store/derived"
+	"treewarden/store/tables"
 )
 
 // stageSQL creates the session's temporary tables for known messages, with the
@@ -102,6 +103,9 @@ func (w *batchWrite) lockTrees(ctx context.Context, tx pgx.Tx) error {
 	if _, err := tx.Exec(ctx, "SELECT FROM trees WHERE tree_id = ANY ($1) ORDER BY tree_id FOR UPDATE",
 		db.IDArray(trees)); err != nil {
 		return fmt.Errorf("lock trees: %w", err)
+	}
+	if _, err := tx.Exec(ctx, tables.NoteChangesSQL, db.IDArray(trees)); err != nil {
+		return fmt.Errorf("note the trees that change: %w", err)
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package ingest
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,6 +38,9 @@ func (in *run) store(*Result) error {
 	in.touchedCases().Queue(&in.Batch, &in.update.Changed) // reads the outputs
 	in.storeActivity()
 	in.storeEvents()
+	if len(in.trees) > 0 {
+		in.Queue(tables.NoteChangesSQL, db.IDArray(slices.Collect(maps.Keys(in.trees))))
+	}
 	in.update.Write(&in.Batch, in.now, in.weighed)
 	in.publisher.Announce(&in.Batch, in.update.Changed)
 	in.late.Queue(&in.Batch, in.now)

@@ -122,8 +122,8 @@ const classifierAgreementSQL = `SELECT c.name AS model, o.lang, o.messages, o.me
 // curvesSQL reads the bins of each model; $1 is the reference and $2 the output.
 const curvesSQL = `SELECT c.name AS model, (b.number - 1)::integer AS bin, b.positives, b.negatives
 		FROM (SELECT k.model_id, b.number, sum(b.positives)::bigint AS positives, sum(b.negatives)::bigint AS negatives
-				FROM insight_agreement k ` + eachBin + `
-				WHERE k.reference = $1 AND k.output = $2%s AND b.positives + b.negatives > 0
+				FROM insight_agreement k JOIN insight_ranges r USING (model_id, output) ` + eachBin + `
+				WHERE ` + inRange + ` AND k.reference = $1 AND k.output = $2%s AND b.positives + b.negatives > 0
 				GROUP BY 1, 2) b
 			JOIN classifier_models c USING (model_id)
 		ORDER BY 1, 2 DESC`
@@ -139,7 +139,7 @@ func (a Access) ClassifierAgreement(ctx context.Context, f AgreementFilter) (Cla
 		return r, err
 	}
 	err := a.inSnapshot(ctx, func(tx pgx.Tx, s State) error {
-		r.Head = s.head()
+		r.Head = s.current()
 		if err := r.choose(ctx, tx, f.Output); err != nil {
 			return err
 		}
@@ -181,7 +181,8 @@ func (r *ClassifierAgreement) choose(ctx context.Context, c db.Conn, output stri
 	if err != nil {
 		return err
 	}
-	if r.Langs, err = texts(ctx, c, "SELECT DISTINCT lang FROM insight_agreement ORDER BY 1"); err != nil {
+	if r.Langs, err = texts(ctx, c, `SELECT DISTINCT k.lang FROM insight_agreement k
+			JOIN insight_ranges r USING (model_id, output) WHERE `+inRange+" ORDER BY 1"); err != nil {
 		return err
 	}
 	r.LeftOut, err = db.Collect[OutputRange](ctx, c, `SELECT c.name AS model, r.output, r.low, r.high

@@ -90,21 +90,29 @@ const upheldSQL = `SELECT tree_id, message_id, bool_or(outcome <> '` + cases.Dis
 
 // rangeKey names an output of a model.
 type rangeKey struct {
-	model  int16
-	output string
+	Model  int16
+	Output string
 }
 
 // valueRange holds the lowest and the highest value of an output.
-type valueRange struct{ low, high float64 }
+type valueRange struct{ Low, High float64 }
 
 // agreementKey names the messages of a histogram.
 type agreementKey struct {
-	rangeKey
-	reference, lang string
+	Of              rangeKey
+	Reference, Lang string
 }
 
-// histogram holds numbers of messages by bin.
-type histogram struct{ positives, negatives []int32 }
+// histogram holds numbers of messages by bin, those of the bins with messages.
+type histogram map[int]verdictCounts
+
+// verdictCounts are the numbers of messages that a reference found bad, and of others.
+type verdictCounts struct{ Positives, Negatives int32 }
+
+func (h histogram) add(bin int, more verdictCounts) {
+	n := h[bin]
+	h[bin] = verdictCounts{n.Positives + more.Positives, n.Negatives + more.Negatives}
+}
 
 // verdict is what a reference says of a message.
 type verdict struct {
@@ -126,52 +134,58 @@ func verdicts(all []verdict, labels [][]byte, decision []byte) []verdict {
 	return all
 }
 
-// judge adds a value of an output.
-func (c *counted) judge(key rangeKey, lang string, x float64, all []verdict) {
-	r := c.ranges[key]
-	if r == nil {
-		r = &valueRange{x, x}
-		c.ranges[key] = r
-	}
-	r.low, r.high = min(r.low, x), max(r.high, x)
-	if r.low < 0 || r.high > 1 {
-		return // its histograms are left out
+// judge adds a value of an output. Values outside 0 to 1 are in no histogram.
+func (p *part) judge(key rangeKey, lang string, x float64, all []verdict) {
+	if p.reach(key, x, x); x < 0 || x > 1 {
+		return
 	}
 	for _, v := range all {
-		k := agreementKey{key, v.reference, lang}
-		h := c.agreement[k]
-		if h == nil {
-			h = &histogram{make([]int32, len(binsFrom)+1), make([]int32, len(binsFrom)+1)}
-			c.agreement[k] = h
-		}
+		one := verdictCounts{Negatives: 1}
 		if v.positive {
-			h.positives[binOf(x)]++
-		} else {
-			h.negatives[binOf(x)]++
+			one = verdictCounts{Positives: 1}
 		}
+		p.histogram(agreementKey{key, v.reference, lang}).add(binOf(x), one)
 	}
 }
 
-// rangesTable returns what was counted as rows.
-func (c *counted) rangesTable() table {
-	t := table{name: "insight_ranges", keys: []string{"model_id", "output"}, values: []string{"low", "high"}}
-	for k, r := range c.ranges {
-		t.rows = append(t.rows, []any{k.model, k.output, r.low, r.high})
+// reach widens the range of an output.
+func (p *part) reach(key rangeKey, low, high float64) {
+	r := p.Ranges[key]
+	if r == nil {
+		p.Ranges[key] = &valueRange{low, high}
+		return
 	}
-	return t
+	r.Low, r.High = min(r.Low, low), max(r.High, high)
 }
+
+func (p *part) histogram(key agreementKey) histogram {
+	h := p.Agreement[key]
+	if h == nil {
+		h = histogram{}
+		p.Agreement[key] = h
+	}
+	return h
+}
+
+// rangesTable describes insight_ranges, whose rows are made of those of the parts.
+var rangesTable = table{name: "insight_ranges", keys: []string{"model_id", "output"}, values: []string{"low", "high"}}
+
+const agreementName = "insight_agreement"
 
 // agreementTable returns what was counted as rows. The check compares the bins with
-// messages.
-func (c *counted) agreementTable() table {
-	t := table{name: "insight_agreement", keys: []string{"model_id", "output", "reference", "lang"},
+// messages of the outputs whose values are all from 0 to 1.
+func (p *part) agreementTable() table {
+	t := table{name: agreementName, keys: []string{"model_id", "output", "reference", "lang"},
 		values: []string{"positives", "negatives"}, compareKeys: []string{"bin"},
 		compare: `(SELECT k.model_id, k.output, k.reference, k.lang, ` + binColumns + `
-			FROM insight_agreement k ` + eachBin + ` WHERE b.positives <> 0 OR b.negatives <> 0)`}
-	for k, h := range c.agreement {
-		if r := c.ranges[k.rangeKey]; r.low >= 0 && r.high <= 1 {
-			t.rows = append(t.rows, []any{k.model, k.output, k.reference, k.lang, h.positives, h.negatives})
+			FROM insight_agreement k JOIN insight_ranges r USING (model_id, output) ` + eachBin + `
+			WHERE ` + inRange + ` AND (b.positives <> 0 OR b.negatives <> 0))`}
+	for k, h := range p.Agreement {
+		positives, negatives := make([]int32, len(binsFrom)+1), make([]int32, len(binsFrom)+1)
+		for bin, n := range h {
+			positives[bin], negatives[bin] = n.Positives, n.Negatives
 		}
+		t.rows = append(t.rows, []any{k.Of.Model, k.Of.Output, k.Reference, k.Lang, positives, negatives})
 	}
 	return t
 }

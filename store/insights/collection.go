@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -91,7 +90,10 @@ func (a Access) Collection(ctx context.Context, of, by, frame, lang string) (Col
 	}
 	c.Frame = window
 	err = a.inSnapshot(ctx, func(tx pgx.Tx, s State) error {
-		c.Head = s.head()
+		c.Head = s.current()
+		if of == OfUsers || window != scoring.Total {
+			c.Head = s.head()
+		}
 		c.Queries["groups"] = shown(collectionSQL, of, by, lang, string(window))
 		c.Queries["all"] = shown(collectionSQL, of, byAll, lang, string(window))
 		return c.read(ctx, tx)
@@ -154,12 +156,12 @@ func (c *Collection) compare(a, b CollectionGroup) int {
 
 // collectionKey names a group in a language, or in all, and in a time frame.
 type collectionKey struct {
-	of, by, key, lang string
-	frame             scoring.Window
+	Of, By, Key, Lang string
+	Frame             scoring.Window
 }
 
 // collectionCount is the size of a group.
-type collectionCount struct{ n, deleted int64 }
+type collectionCount struct{ N, Deleted int64 }
 
 // monthSQL is the month of a date, or UnknownMonth.
 func monthSQL(date string) string {
@@ -172,7 +174,7 @@ const (
 		"' ELSE '" + Pending + "' END"
 	// promptsSQL has the prompt of each tree that has one.
 	promptsSQL = `(SELECT DISTINCT ON (tree_id) tree_id, review_result, deleted
-		FROM messages WHERE parent_id IS NULL ORDER BY tree_id, message_id) m`
+		FROM messages WHERE parent_id IS NULL%s ORDER BY tree_id, message_id) m`
 )
 
 // perFrame returns a column for each time frame; $1 to $3 are the starts of all but the
@@ -189,91 +191,118 @@ func perFrame(column, filtered string) string {
 	return strings.Join(columns, ", ")
 }
 
-// Each row of these has a user (or none), a language, a state, a review and a month, then
-// the numbers by time frame, then those of them that are deleted.
+// Each row of these has a user and a role (or none), a language, a state, a review and a
+// month, then the numbers by time frame, then those of them that are deleted. They are of
+// the trees after $4 up to $5.
 var (
-	collectionMessages = `SELECT m.user_id, ` + LangSQL + `, t.state, ` + messageReviewSQL + `, ` +
+	collectionMessages = `SELECT m.user_id, m.role, ` + LangSQL + `, t.state, ` + messageReviewSQL + `, ` +
 		monthSQL("m.created_date") + `, ` +
 		perFrame("count(*)", "count(*) FILTER (WHERE m.created_date >= $%d)") + `, ` +
 		perFrame("count(*) FILTER (WHERE m.deleted)", "count(*) FILTER (WHERE m.deleted AND m.created_date >= $%d)") + `
-	FROM messages m JOIN trees t USING (tree_id) GROUP BY 1, 2, 3, 4, 5 ORDER BY 1`
-	collectionTrees = `SELECT NULL::uuid, ` + langOf("t.lang") + `, t.state, ` + messageReviewSQL + `, ` +
+	FROM messages m JOIN trees t USING (tree_id)
+	WHERE m.tree_id > $4 AND m.tree_id <= $5 AND t.tree_id > $4 AND t.tree_id <= $5 GROUP BY 1, 2, 3, 4, 5, 6`
+	collectionTrees = `SELECT NULL::uuid, NULL, ` + langOf("t.lang") + `, t.state, ` + messageReviewSQL + `, ` +
 		monthSQL("t.created_date") + `, ` +
 		perFrame("count(*)", "count(*) FILTER (WHERE t.created_date >= $%d)") + `, ` +
 		perFrame("count(*) FILTER (WHERE m.deleted)", "count(*) FILTER (WHERE m.deleted AND t.created_date >= $%d)") + `
-	FROM trees t LEFT JOIN ` + promptsSQL + ` USING (tree_id) GROUP BY 1, 2, 3, 4, 5`
+	FROM trees t LEFT JOIN ` + fmt.Sprintf(promptsSQL, " AND tree_id > $4 AND tree_id <= $5") + ` USING (tree_id)
+	WHERE t.tree_id > $4 AND t.tree_id <= $5 GROUP BY 1, 2, 3, 4, 5, 6`
 )
+
+// collectionUsers is like collectionMessages, of all trees, with the messages of each user
+// one after the other.
+var collectionUsers = `SELECT m.user_id, NULL, ` + LangSQL + `, t.state, ` + messageReviewSQL + `, ` +
+	monthSQL("m.created_date") + `, ` +
+	perFrame("count(*)", "count(*) FILTER (WHERE m.created_date >= $%d)") +
+	strings.Repeat(", 0::bigint", len(scoring.Windows)) + `
+	FROM messages m JOIN trees t USING (tree_id) WHERE m.user_id IS NOT NULL GROUP BY 1, 3, 4, 5, 6 ORDER BY 1`
 
 // langOf is the language by which a column is counted.
 func langOf(column string) string { return strings.ReplaceAll(LangSQL, "m.lang", column) }
 
-// countCollection counts the collection.
-func (c *counted) countCollection(ctx context.Context, tx pgx.Tx, asOf time.Time) error {
-	c.collection = map[collectionKey]collectionCount{}
-	starts := frameStarts(asOf)
-	// The rows of a user come one after the other, so that only the groups of one are kept.
-	var user uuid.UUID
-	of := map[collectionKey]bool{}
-	flush := func() {
-		for key := range of {
-			n := c.collection[key]
-			n.n++
-			c.collection[key] = n
-		}
-		clear(of)
-	}
+// countCollection adds the messages and trees of the collection, and who wrote them.
+func (p *part) countCollection(ctx context.Context, tx pgx.Tx, after, last uuid.UUID, starts []any) error {
+	args := append(slices.Clone(starts), after, last)
 	if err := db.EachRaw(ctx, tx, collectionMessages, func(raw [][]byte) {
-		c.addGroups(OfMessages, raw)
+		eachGroup(OfMessages, raw, p.group)
 		if raw[0] == nil {
 			return
 		}
-		if next := uuid.UUID(raw[0]); next != user {
-			flush()
-			user = next
+		user := uuid.UUID(raw[0])
+		for i, frame := range scoring.Windows {
+			if n := db.ReadInt8(raw[6+i]); n > 0 {
+				p.Writers[writerKey{user, AnyRole, frame}] += n
+				p.Writers[writerKey{user, string(raw[1]), frame}] += n
+			}
 		}
-		eachGroup(OfUsers, raw, func(key collectionKey, _ collectionCount) { of[key] = true })
-	}, starts...); err != nil {
+	}, args...); err != nil {
 		return fmt.Errorf("count the messages: %w", err)
 	}
-	flush()
-	if err := db.EachRaw(ctx, tx, collectionTrees, func(raw [][]byte) { c.addGroups(OfTrees, raw) },
-		starts...); err != nil {
+	if err := db.EachRaw(ctx, tx, collectionTrees, func(raw [][]byte) {
+		eachGroup(OfTrees, raw, p.group)
+		p.Trees += int(db.ReadInt8(raw[6+slices.Index(scoring.Windows, scoring.Total)]))
+	}, args...); err != nil {
 		return fmt.Errorf("count the trees: %w", err)
 	}
 	return nil
 }
 
-// addGroups adds a row to all groups that it belongs to.
-func (c *counted) addGroups(of string, raw [][]byte) {
-	eachGroup(of, raw, func(key collectionKey, more collectionCount) {
-		n := c.collection[key]
-		c.collection[key] = collectionCount{n.n + more.n, n.deleted + more.deleted}
-	})
+// group adds to a group.
+func (p *part) group(key collectionKey, more collectionCount) {
+	n := p.Collection[key]
+	p.Collection[key] = collectionCount{n.N + more.N, n.Deleted + more.Deleted}
+}
+
+// countUsers counts the users of the collection. They do not add up by tree: a user who
+// wrote in two trees counts once.
+func countUsers(ctx context.Context, tx pgx.Tx, starts []any) (map[collectionKey]collectionCount, error) {
+	all := map[collectionKey]collectionCount{}
+	// The rows of a user come one after the other, so that only the groups of one are kept.
+	var user uuid.UUID
+	of := map[collectionKey]bool{}
+	flush := func() {
+		for key := range of {
+			all[key] = collectionCount{N: all[key].N + 1}
+		}
+		clear(of)
+	}
+	err := db.EachRaw(ctx, tx, collectionUsers, func(raw [][]byte) {
+		if next := uuid.UUID(raw[0]); next != user {
+			flush()
+			user = next
+		}
+		eachGroup(OfUsers, raw, func(key collectionKey, _ collectionCount) { of[key] = true })
+	}, starts...)
+	if err != nil {
+		return nil, fmt.Errorf("count the users: %w", err)
+	}
+	flush()
+	return all, nil
 }
 
 // eachGroup calls do with each group that a row belongs to.
 func eachGroup(of string, raw [][]byte, do func(collectionKey, collectionCount)) {
-	lang := string(raw[1])
+	lang := string(raw[2])
 	for i, frame := range scoring.Windows {
-		n := collectionCount{db.ReadInt8(raw[5+i]), db.ReadInt8(raw[5+len(scoring.Windows)+i])}
-		if n.n == 0 {
+		n := collectionCount{db.ReadInt8(raw[6+i]), db.ReadInt8(raw[6+len(scoring.Windows)+i])}
+		if n.N == 0 {
 			continue
 		}
 		for _, within := range []string{"", lang} {
 			do(collectionKey{of, byAll, "", within, frame}, n)
 			for j, by := range CollectionGroups {
-				do(collectionKey{of, by, string(raw[1+j]), within, frame}, n)
+				do(collectionKey{of, by, string(raw[2+j]), within, frame}, n)
 			}
 		}
 	}
 }
 
 // collectionTable returns what was counted.
-func (c *counted) collectionTable() table {
+func collectionTable(counted map[collectionKey]collectionCount) table {
 	t := table{name: "insight_collection", keys: []string{"of", "by", "key", "lang", "frame"},
 		values: []string{"n", "deleted"}}
-	for k, n := range c.collection {
-		t.rows = append(t.rows, []any{k.of, k.by, k.key, k.lang, string(k.frame), n.n, n.deleted})
+	for k, n := range counted {
+		t.rows = append(t.rows, []any{k.Of, k.By, k.Key, k.Lang, string(k.Frame), n.N, n.Deleted})
 	}
 	return t
 }
@@ -298,8 +327,8 @@ func collectionAgain(frames string) string {
 	return `SELECT b.of, g.by, g.key, l.lang, b.frame, sum(b.n)::bigint AS n, sum(b.deleted)::bigint AS deleted FROM (
 			SELECT '` + OfMessages + `' AS of, ` + messages + ", " + sums + " " + ofMessages + ` GROUP BY 1, 2, 3, 4, 5, 6
 			UNION ALL SELECT '` + OfTrees + `', ` + base("t.lang", "t.created_date") + ", " + sums + `
-			FROM trees t LEFT JOIN ` + promptsSQL + " USING (tree_id) " + within("t.created_date") + ` GROUP BY 1, 2, 3, 4, 5, 6
-		) b ` + groups + ` GROUP BY 1, 2, 3, 4, 5
+			FROM trees t LEFT JOIN ` + fmt.Sprintf(promptsSQL, "") + " USING (tree_id) " + within("t.created_date") + `
+			GROUP BY 1, 2, 3, 4, 5, 6) b ` + groups + ` GROUP BY 1, 2, 3, 4, 5
 		UNION ALL SELECT '` + OfUsers + `', by, key, lang, frame, count(*), 0 FROM (
 			SELECT DISTINCT b.user_id, g.by, g.key, l.lang, b.frame FROM (
 				SELECT DISTINCT m.user_id, ` + messages + " " + ofMessages + ` WHERE m.user_id IS NOT NULL) b

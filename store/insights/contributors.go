@@ -52,14 +52,16 @@ type Contributor struct {
 }
 
 const (
-	authorsByMessages = `SELECT messages, users
-		FROM insight_authors
+	authorsByMessages = `SELECT messages, count(*) AS users
+		FROM insight_writers
 		WHERE role = $1 AND frame = $2
-		ORDER BY messages`
-	topSQL = `SELECT k.place, k.user_id, u.display_name, k.messages
-		FROM insight_top k JOIN users u USING (user_id)
-		WHERE k.role = $1 AND k.frame = $2 AND k.place <= $3
-		ORDER BY k.place`
+		GROUP BY messages ORDER BY messages`
+	topSQL = `SELECT row_number() OVER (ORDER BY k.messages DESC, k.user_id) AS place,
+			k.user_id, u.display_name, k.messages
+		FROM (SELECT user_id, messages FROM insight_writers WHERE role = $1 AND frame = $2
+			ORDER BY messages DESC, user_id LIMIT $3) k
+		JOIN users u USING (user_id)
+		ORDER BY place`
 )
 
 // Contributors returns who wrote how much in a role, or in any, and in a time frame.
@@ -83,7 +85,10 @@ func (a Access) Contributors(ctx context.Context, role, frame string, n int) (Co
 	}
 	c.Frame = window
 	err = a.inSnapshot(ctx, func(tx pgx.Tx, s State) (err error) {
-		c.Head = s.head()
+		c.Head = s.current()
+		if window != scoring.Total {
+			c.Head = s.head()
+		}
 		c.Queries["curve"] = shown(authorsByMessages, role, string(window))
 		c.Queries["top"] = shown(topSQL, role, string(window), n)
 		if err := c.readCurve(ctx, tx); err != nil {

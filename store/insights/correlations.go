@@ -64,7 +64,7 @@ func (a Access) Correlations(ctx context.Context, model, scope string) (Correlat
 	}
 	condition := map[string]string{Deleted: " AND k.deleted", Retained: " AND NOT k.deleted"}[scope]
 	err := a.inSnapshot(ctx, func(tx pgx.Tx, s State) (err error) {
-		r.Head = s.head()
+		r.Head = s.current()
 		if r.Models, r.Model, err = models(ctx, tx, model); err != nil {
 			return err
 		}

@@ -1,14 +1,13 @@
 package insights
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"maps"
 	"math"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,15 +39,15 @@ const MaxTop = 200
 
 // outputKey names the messages of which the outputs of a classifier are summed.
 type outputKey struct {
-	model    int16
-	output   string
-	lang     string
-	deleted  bool
-	accepted int8 // -1 rejected, 0 pending
+	Model    int16
+	Output   string
+	Lang     string
+	Deleted  bool
+	Accepted int8 // -1 rejected, 0 pending
 }
 
 func (k outputKey) review() string {
-	switch k.accepted {
+	switch k.Accepted {
 	case 1:
 		return Accepted
 	case -1:
@@ -59,56 +58,34 @@ func (k outputKey) review() string {
 
 // listKey names the messages of a list with an output.
 type listKey struct {
-	list   uuid.UUID
-	model  int16
-	output string
+	List   uuid.UUID
+	Model  int16
+	Output string
 }
 
 // pairKey names an output of the messages that are deleted, or are not.
 type pairKey struct {
-	model   int16
-	output  string
-	deleted bool
+	Model   int16
+	Output  string
+	Deleted bool
 }
 
 // pair holds the sums of the messages that have both: x is the output.
 type pair struct {
-	n                int64
-	x, y, xx, yy, xy float64
+	N                int64
+	X, Y, XX, YY, XY float64
 }
 
-// authorsKey names the users who wrote so many messages.
-type authorsKey struct {
-	role     string
-	frame    scoring.Window
-	messages int64
+func (p *pair) add(o pair) {
+	p.N += o.N
+	p.X, p.Y, p.XX, p.YY, p.XY = p.X+o.X, p.Y+o.Y, p.XX+o.XX, p.YY+o.YY, p.XY+o.XY
 }
 
-// top is a user who wrote much.
-type top struct {
-	user     uuid.UUID
-	messages int64
-}
-
-// topKey names those who wrote most.
-type topKey struct {
-	role  string
-	frame scoring.Window
-}
-
-// counted holds all figures.
-type counted struct {
-	outputs map[outputKey]*welch.Sample
-	lists   map[listKey]*welch.Sample
-	pairs   map[pairKey]*[scoring.NumLabels]pair
-	authors map[authorsKey]int64 // users
-	top     map[topKey][]top
-	raters  map[ratersKey]*agreed
-
-	ranges    map[rangeKey]*valueRange
-	agreement map[agreementKey]*histogram
-
-	collection map[collectionKey]collectionCount
+// writerKey names the messages of a user in a role, or in any, and in a time frame.
+type writerKey struct {
+	User  uuid.UUID
+	Role  string
+	Frame scoring.Window
 }
 
 // LangSQL is the language by which a message m is counted.
@@ -133,59 +110,29 @@ var outputsSQL = `SELECT o.model_id, o.scores, ` + LangSQL + `, m.deleted, m.rev
 	LEFT JOIN (` + upheldSQL + `) u ON u.tree_id = m.tree_id AND u.message_id = m.message_id
 	WHERE m.tree_id > $1 AND m.tree_id <= $2 AND o.tree_id > $1 AND o.tree_id <= $2`
 
-// listsSQL reads the outputs of the messages on lists.
-const listsSQL = `SELECT i.list_id, o.model_id, o.scores FROM list_items i JOIN lists USING (list_id)
-	JOIN message_trees t ON t.message_id = i.message_id
-	JOIN classifier_outputs o ON o.tree_id = t.tree_id AND o.message_id = i.message_id
-	WHERE NOT lists.removed`
+// listsSQL reads the outputs of the messages on lists, removed ones too, of the trees
+// after $1 up to $2.
+const listsSQL = `SELECT i.list_id, o.model_id, o.scores FROM list_items i
+	JOIN classifier_outputs o ON o.message_id = i.message_id
+	WHERE o.tree_id > $1 AND o.tree_id <= $2
+		AND i.message_id = ANY (ARRAY(SELECT message_id FROM messages WHERE tree_id > $1 AND tree_id <= $2))`
 
-// treesAtOnce is the number of trees that are read by one query, so that memory stays
-// bounded.
-const treesAtOnce = 2000
-
-// count counts everything in a transaction of one snapshot.
-func count(ctx context.Context, tx pgx.Tx, asOf time.Time) (*counted, error) {
-	c := &counted{outputs: map[outputKey]*welch.Sample{}, lists: map[listKey]*welch.Sample{},
-		pairs:   map[pairKey]*[scoring.NumLabels]pair{},
-		authors: map[authorsKey]int64{}, top: map[topKey][]top{}, raters: map[ratersKey]*agreed{},
-		ranges: map[rangeKey]*valueRange{}, agreement: map[agreementKey]*histogram{}}
-	names, err := outputNames(ctx, tx)
-	if err != nil {
-		return nil, err
-	}
-	after := uuid.Nil
-	for {
-		// The nil id is no tree's: it stands for the one before the first.
-		var last *uuid.UUID
-		if err := tx.QueryRow(ctx, `SELECT (array_agg(tree_id ORDER BY tree_id DESC))[1] FROM (SELECT tree_id FROM trees
-			WHERE tree_id > $1 ORDER BY tree_id LIMIT $2) t`, after, treesAtOnce).Scan(&last); err != nil {
-			return nil, err
-		}
-		if last == nil {
-			break
-		}
-		if err := db.EachRaw(ctx, tx, outputsSQL, func(raw [][]byte) { c.message(names, raw) }, after, *last); err != nil {
-			return nil, fmt.Errorf("count the outputs of classifiers: %w", err)
-		}
-		if err := c.countRaters(ctx, tx, after, *last); err != nil {
-			return nil, err
-		}
-		after = *last
+// countOutputs adds the outputs of classifiers.
+func (p *part) countOutputs(ctx context.Context, tx pgx.Tx, names names, after, last uuid.UUID) error {
+	if err := db.EachRaw(ctx, tx, outputsSQL, func(raw [][]byte) { p.message(names, raw) }, after, last); err != nil {
+		return fmt.Errorf("count the outputs of classifiers: %w", err)
 	}
 	if err := db.EachRaw(ctx, tx, listsSQL, func(raw [][]byte) {
 		list, model := uuid.UUID(raw[0]), int16(binary.BigEndian.Uint16(raw[1]))
 		eachFloat(raw[2], func(i int, x float64) {
 			if output, ok := names.at(model, i); ok {
-				add(c.lists, listKey{list, model, output}, x)
+				at(p.Lists, listKey{list, model, output}).Add(welch.Sample{N: 1, Sum: x, Squares: x * x})
 			}
 		})
-	}); err != nil {
-		return nil, fmt.Errorf("count the outputs of classifiers by list: %w", err)
+	}, after, last); err != nil {
+		return fmt.Errorf("count the outputs of classifiers by list: %w", err)
 	}
-	if err := c.countCollection(ctx, tx, asOf); err != nil {
-		return nil, err
-	}
-	return c, c.countAuthors(ctx, tx, asOf)
+	return nil
 }
 
 // names are the names of the outputs of each model.
@@ -213,18 +160,8 @@ func outputNames(ctx context.Context, tx pgx.Tx) (names, error) {
 	return all, err
 }
 
-// add adds a value to the sums of a key.
-func add[K comparable](to map[K]*welch.Sample, key K, x float64) {
-	s := to[key]
-	if s == nil {
-		s = new(welch.Sample)
-		to[key] = s
-	}
-	s.Add(welch.Sample{N: 1, Sum: x, Squares: x * x})
-}
-
 // message adds a row of outputsSQL.
-func (c *counted) message(names names, raw [][]byte) {
+func (p *part) message(names names, raw [][]byte) {
 	model := int16(binary.BigEndian.Uint16(raw[0]))
 	lang, deleted := string(raw[2]), raw[3][0] != 0
 	var accepted int8
@@ -242,20 +179,14 @@ func (c *counted) message(names names, raw [][]byte) {
 		if !ok {
 			return
 		}
-		c.judge(rangeKey{model, output}, lang, x, said)
-		add(c.outputs, outputKey{model, output, lang, deleted, accepted}, x)
-		of := c.pairs[pairKey{model, output, deleted}]
-		if of == nil {
-			of = new([scoring.NumLabels]pair)
-			c.pairs[pairKey{model, output, deleted}] = of
-		}
+		p.judge(rangeKey{model, output}, lang, x, said)
+		at(p.Outputs, outputKey{model, output, lang, deleted, accepted}).Add(welch.Sample{N: 1, Sum: x, Squares: x * x})
+		of := at(p.Pairs, pairKey{model, output, deleted})
 		for label := range of {
-			if labels[label] == nil {
-				continue
+			if labels[label] != nil {
+				y := db.ReadFloat8(labels[label])
+				of[label].add(pair{1, x, y, x * x, y * y, x * y})
 			}
-			y, p := db.ReadFloat8(labels[label]), &of[label]
-			p.n++
-			p.x, p.y, p.xx, p.yy, p.xy = p.x+x, p.y+y, p.xx+x*x, p.yy+y*y, p.xy+x*y
 		}
 	})
 }
@@ -281,21 +212,73 @@ func eachFloat(raw []byte, do func(i int, x float64)) {
 	}
 }
 
-// authorsSQL counts the messages of each user by role and time frame: $1 to $3 are the
-// starts of all frames but the whole.
-var authorsSQL = func() string {
-	columns := make([]string, len(scoring.Windows))
-	for i, frame := range scoring.Windows {
-		columns[i] = fmt.Sprintf("count(*) FILTER (WHERE created_date >= $%d)", i+1)
-		if frame == scoring.Total {
-			columns[i] = "count(*)"
-		}
-	}
-	return "SELECT user_id, role, " + strings.Join(columns, ", ") +
-		" FROM messages WHERE user_id IS NOT NULL GROUP BY user_id, role"
-}()
+// whole is a count of everything.
+type whole struct {
+	part
+	parts []keptPart
+}
 
-// frameStarts returns the arguments of authorsSQL.
+// A part has SmallPart trees. In a collection of more than manyParts of them parts are
+// larger, so that the figures of all parts take little memory.
+const (
+	SmallPart = 1000
+	manyParts = 1000
+)
+
+// endOfTrees is the last of all ids of trees.
+var endOfTrees = uuid.Max
+
+// count counts everything in a transaction of one snapshot.
+func (a Access) count(ctx context.Context, tx pgx.Tx, asOf time.Time) (*whole, error) {
+	var trees int
+	if err := tx.QueryRow(ctx, "SELECT count(*) FROM trees").Scan(&trees); err != nil {
+		return nil, err
+	}
+	w := &whole{part: *newPart()}
+	starts, size := frameStarts(asOf), max(cmp.Or(a.Part, SmallPart), trees/manyParts)
+	err := eachPart(ctx, tx, uuid.Nil, endOfTrees, size, starts, func(p *part, k keptPart) {
+		w.add(p, 1)
+		w.parts = append(w.parts, k)
+	})
+	if err != nil {
+		return nil, err
+	}
+	users, err := countUsers(ctx, tx, starts)
+	maps.Copy(w.Collection, users)
+	return w, err
+}
+
+// eachPart counts the trees after one up to another, in parts of so many trees, and calls
+// do with each part. The nil id is no tree's: it stands for the one before the first.
+func eachPart(ctx context.Context, tx pgx.Tx, after, last uuid.UUID, trees int, starts []any,
+	do func(*part, keptPart)) error {
+	names, err := outputNames(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for after != last {
+		end := last
+		if err := tx.QueryRow(ctx, `SELECT tree_id FROM trees WHERE tree_id > $1 AND tree_id <= $2
+			ORDER BY tree_id OFFSET $3 LIMIT 1`, after, last, trees-1).Scan(&end); err != nil &&
+			!errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		p := newPart()
+		if err := p.count(ctx, tx, names, after, end, starts); err != nil {
+			return err
+		}
+		figures, err := p.encode()
+		if err != nil {
+			return err
+		}
+		do(p, keptPart{end, p.Trees, figures, p.Ranges})
+		after = end
+	}
+	return nil
+}
+
+// frameStarts returns the starts of all time frames but the whole, which are arguments of
+// queries.
 func frameStarts(asOf time.Time) (starts []any) {
 	for _, frame := range scoring.Windows {
 		if since, ok := frame.Since(asOf); ok {
@@ -303,48 +286,4 @@ func frameStarts(asOf time.Time) (starts []any) {
 		}
 	}
 	return starts
-}
-
-// countAuthors counts who wrote how much.
-func (c *counted) countAuthors(ctx context.Context, tx pgx.Tx, asOf time.Time) error {
-	byRole := map[string]map[uuid.UUID][]int64{}
-	for _, role := range Roles {
-		byRole[role] = map[uuid.UUID][]int64{}
-	}
-	if err := db.EachRaw(ctx, tx, authorsSQL, func(raw [][]byte) {
-		user := uuid.UUID(raw[0])
-		for _, role := range []string{AnyRole, string(raw[1])} {
-			w := byRole[role][user]
-			if w == nil {
-				w = make([]int64, len(scoring.Windows))
-				byRole[role][user] = w
-			}
-			for i := range w {
-				w[i] += db.ReadInt8(raw[2+i])
-			}
-		}
-	}, frameStarts(asOf)...); err != nil {
-		return fmt.Errorf("count the messages of users: %w", err)
-	}
-	for role, users := range byRole {
-		for i, frame := range scoring.Windows {
-			var all []top
-			for user, w := range users {
-				if w[i] > 0 {
-					c.authors[authorsKey{role, frame, w[i]}]++
-					all = append(all, top{user, w[i]})
-				}
-			}
-			c.top[topKey{role, frame}] = highest(all)
-		}
-	}
-	return nil
-}
-
-// highest sorts users by their messages, and returns the first of them.
-func highest(all []top) []top {
-	slices.SortFunc(all, func(a, b top) int {
-		return cmp.Or(cmp.Compare(b.messages, a.messages), bytes.Compare(a.user[:], b.user[:]))
-	})
-	return all[:min(MaxTop, len(all))]
 }

@@ -23,6 +23,8 @@ import (
 type Access struct {
 	Pool *pgxpool.Pool
 	Now  func() time.Time
+	// Part is the least number of trees that are counted together, SmallPart if it is 0.
+	Part int
 	// Lists is why the lists may not be read; nil if they may.
 	Lists error
 	// Log is why the log may not be read; nil if it may. Own is the user whose actions
@@ -33,19 +35,29 @@ type Access struct {
 
 // State says when the figures were counted.
 type State struct {
-	AsOf    time.Time // zero: never
+	AsOf    time.Time // of the last whole count; zero: never
 	changes int64     // what changesSQL gave before
 	took    time.Duration
+	// updated is when parts were counted again since, zero if never; updateTook is how
+	// long that took.
+	updated    time.Time
+	updateTook time.Duration
 }
 
 // readState reads the state.
 func readState(ctx context.Context, c db.Conn) (s State, err error) {
-	var seconds float64
-	err = c.QueryRow(ctx, "SELECT as_of, changes, seconds FROM insight_state").Scan(&s.AsOf, &s.changes, &seconds)
+	var seconds, updateSeconds float64
+	var updated *time.Time
+	err = c.QueryRow(ctx, `SELECT as_of, changes, seconds, updated_at, coalesce(update_seconds, 0) FROM insight_state`).
+		Scan(&s.AsOf, &s.changes, &seconds, &updated, &updateSeconds)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return State{}, nil
 	}
+	if updated != nil {
+		s.updated = updated.UTC()
+	}
 	s.AsOf, s.took = s.AsOf.UTC(), time.Duration(seconds*float64(time.Second))
+	s.updateTook = time.Duration(updateSeconds * float64(time.Second))
 	return s, err
 }
 
@@ -55,11 +67,21 @@ type Head struct {
 	Queries map[string]string `json:"queries" description:"the SQL that made the figures"`
 }
 
-// at returns the head of figures.
+// head returns the head of figures that are counted whole, and of those of a time frame,
+// which begins at a distance from the whole count.
 func (s State) head() Head {
 	h := Head{Queries: map[string]string{}}
 	if !s.AsOf.IsZero() {
 		h.AsOf = &s.AsOf
+	}
+	return h
+}
+
+// current returns the head of figures that add up by tree.
+func (s State) current() Head {
+	h := s.head()
+	if s.updated.After(s.AsOf) {
+		h.AsOf = &s.updated
 	}
 	return h
 }

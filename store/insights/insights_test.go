@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 
 	"treewarden/corpus"
+	"treewarden/policy"
 	"treewarden/scoring"
 	"treewarden/store"
 	"treewarden/store/insights"
@@ -543,8 +544,8 @@ func TestInsightsFollowChanges(t *testing.T) {
 	// Differences are found, and a change since is known as one.
 	for _, sql := range []string{
 		"UPDATE insight_outputs SET sum = sum + 0.001", "UPDATE insight_lists SET messages = messages + 1",
-		"UPDATE insight_pairs SET xy = 0", "DELETE FROM insight_authors WHERE frame = 'day'",
-		"UPDATE insight_top SET user_id = '00000000-0000-0000-0000-000000000001'",
+		"UPDATE insight_pairs SET xy = 0", "DELETE FROM insight_writers WHERE frame = 'day'",
+		"UPDATE insight_writers SET user_id = gen_random_uuid() WHERE role = 'any' AND frame = 'total'",
 	} {
 		counted(t, s)
 		storetest.Exec(t, s, sql)
@@ -556,6 +557,114 @@ func TestInsightsFollowChanges(t *testing.T) {
 	storetest.Exec(t, s, "UPDATE messages SET deleted = true WHERE message_id = $1", ids[1])
 	if check, err := a.Verify(ctx); err != nil || len(check.Found) == 0 {
 		t.Errorf("a change of a message is not found: %v, %+v", err, check)
+	}
+}
+
+// TestUpdate changes messages in several ways after a count, and checks that the figures
+// follow without another whole count, each part by itself, and that a part that grows
+// becomes two.
+func TestUpdate(t *testing.T) {
+	t.Parallel()
+	s, ids, _ := small(t)
+	author, admin := storetest.User(t, s, "Other"), storetest.Staff(t, s, policy.Admin)
+	for range 5 {
+		storetest.Tree(t, s, storetest.Node{Author: author})
+	}
+	a := access(t, s)
+	a.Part = 2
+	if more, err := a.Update(ctx); more || err != nil {
+		t.Errorf("before the first count: %v, %v", more, err)
+	}
+	if err := a.Count(ctx); err != nil {
+		t.Fatal(err)
+	}
+	parts := func() (n, trees int) {
+		if err := storetest.DB(t, s).QueryRow(ctx, "SELECT count(*), sum(trees) FROM insight_parts").
+			Scan(&n, &trees); err != nil {
+			t.Fatal(err)
+		}
+		return n, trees
+	}
+	if n, trees := parts(); n != 4 || trees != 6 { // the last one is of what is to come
+		t.Errorf("%d parts of %d trees", n, trees)
+	}
+	changed := func(what string) {
+		t.Helper()
+		before, err := a.Outputs(ctx, "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for more := true; more; {
+			if more, err = a.Update(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		check, err := a.Verify(ctx)
+		for _, found := range check.Found {
+			if !strings.HasPrefix(found, "insight_collection users ") { // these are counted whole
+				t.Errorf("after %s: %s", what, found)
+			}
+		}
+		after, err := a.Outputs(ctx, "", "")
+		if err != nil || !after.AsOf.After(*before.AsOf) {
+			t.Errorf("%v; after %s the figures are as of %v, before it of %v", err, what, after.AsOf, before.AsOf)
+		}
+	}
+	act := func(kind string, params any) store.Outcome {
+		t.Helper()
+		done, err := s.Act(ctx, admin, store.Act{Kind: kind, Target: ids[1], Reason: "because", Params: params})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return done
+	}
+	done := act("delete", store.CloseParams{})
+	changed("a deletion")
+	if o, err := a.Outputs(ctx, "", ""); err != nil || o.Groups[0].Key != "deleted" || o.Groups[0].N() != 3 {
+		t.Errorf("%v, %+v", err, o.Groups)
+	}
+	if _, err := s.Undo(ctx, admin, done.Action.ID, "because", false, ""); err != nil {
+		t.Fatal(err)
+	}
+	changed("an undo")
+	act("review", store.ReviewParams{Result: "rejected"})
+	changed("a review")
+	act("label", store.LabelParams{Labels: map[string]float64{"spam": 1, "quality": 0.5}})
+	changed("a label")
+	var lines strings.Builder
+	for range 40 {
+		fmt.Fprintf(&lines, `{"type":"message","id":%q,"message_id":%q,"user_id":%q,"role":"prompter","text":"x"}`+"\n",
+			uuid.New(), uuid.New(), author)
+	}
+	fmt.Fprintf(&lines, `{"type":"classifier_output","id":%q,"message_id":%q,"model":"m","scores":{"x":7}}`+"\n",
+		uuid.New(), ids[0])
+	if done, err := s.Ingest(ctx, store.CommandLine, []byte(lines.String())); err != nil || done.Accepted != 41 {
+		t.Fatalf("%v, %+v", err, done)
+	}
+	changed("an ingest")
+	if n, trees := parts(); n < 8 || trees != 46 {
+		t.Errorf("%d parts of %d trees", n, trees)
+	}
+	storetest.Exec(t, s, "UPDATE insight_parts SET figures = 'x'")
+	act("edit", store.EditParams{Text: "another"})
+	if _, err := a.Update(ctx); err == nil {
+		t.Error("a part that cannot be read is no error")
+	}
+	storetest.Exec(t, s, "UPDATE insight_state SET update_seconds = 0") // no rest
+	if err := a.KeepUp(ctx); err != nil {
+		t.Fatal(err)
+	}
+	act("edit", store.EditParams{Text: "a third"})
+	changed("an edit")
+	none(t, s, "SELECT FROM insight_changes")
+}
+
+// none checks that a query has no rows.
+func none(t *testing.T, s *store.Store, sql string) {
+	t.Helper()
+	var n int
+	if err := storetest.DB(t, s).QueryRow(ctx, "SELECT count(*) FROM ("+sql+") q").Scan(&n); err != nil || n != 0 {
+		t.Errorf("%d rows, %v: %s", n, err, sql)
 	}
 }
 

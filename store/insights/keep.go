@@ -2,6 +2,7 @@ package insights
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,6 +16,8 @@ const (
 	// rest is how many times as long as a count the figures stay as they are, so that
 	// counting takes at most a twentieth of the time of one connection.
 	rest = 20
+	// restOfUpdate is the same for parts: at most a fifth.
+	restOfUpdate = 4
 	// oldest is the age from which figures are counted again without a change: the time
 	// frames of contributions move, and statistics may be switched off.
 	oldest = time.Hour
@@ -29,18 +32,27 @@ const changesSQL = `SELECT coalesce(sum(pg_stat_get_tuples_inserted(c) + pg_stat
 	pg_stat_get_tuples_deleted(c)), 0)::bigint FROM unnest(ARRAY['messages', 'trees', 'classifier_outputs',
 	'classifier_models', 'label_votes', 'label_aggregates', 'lists', 'list_items', 'cases']::regclass[]) t(c)`
 
-// KeepUp counts the figures again if something has changed since. It is to be run every
-// few seconds. Several processes may run it at once: one of them counts.
+// KeepUp brings the figures up to what has changed since. It is to be run every second or
+// so: the parts of the collection that changed are counted again, and everything after a
+// longer rest. Several processes may run it at once: one of them counts.
 func (a Access) KeepUp(ctx context.Context) error {
 	changes, s, err := a.changes(ctx)
 	if err != nil {
 		return db.Translate(err)
 	}
-	if age := a.Now().Sub(s.AsOf); !s.AsOf.IsZero() && age >= 0 &&
-		(changes == s.changes && age < oldest || age < rest*s.took) {
+	now := a.Now()
+	age := now.Sub(s.AsOf)
+	if s.AsOf.IsZero() || age < 0 || age >= rest*s.took && (changes != s.changes || age >= oldest) {
+		return a.Count(ctx)
+	}
+	if since := now.Sub(s.updated); since >= 0 && since < restOfUpdate*s.updateTook {
 		return nil
 	}
-	return a.Count(ctx)
+	_, err = a.Update(ctx)
+	if errors.Is(err, errOtherVersion) {
+		return a.Count(ctx)
+	}
+	return err
 }
 
 // changes returns the number of rows ever written, and the state of the figures.
@@ -65,16 +77,17 @@ func (a Access) Count(ctx context.Context) error {
 				return err
 			}
 			asOf, began := a.Now().UTC(), time.Now()
-			c, err := count(ctx, tx, asOf)
+			w, err := a.count(ctx, tx, asOf)
 			if err != nil {
 				return err
 			}
 			// The transaction has no number until here, so that it holds nobody up.
-			if err := c.write(ctx, tx); err != nil {
+			if err := w.write(ctx, tx); err != nil {
 				return fmt.Errorf("write the figures: %w", err)
 			}
 			_, err = tx.Exec(ctx, `INSERT INTO insight_state (as_of, changes, seconds) VALUES ($1, $2, $3)
-				ON CONFLICT (only_row) DO UPDATE SET as_of = $1, changes = $2, seconds = $3`,
+				ON CONFLICT (only_row) DO UPDATE SET as_of = $1, changes = $2, seconds = $3,
+					updated_at = NULL, update_seconds = NULL`,
 				asOf, changes, time.Since(began).Seconds())
 			return err
 		})
@@ -101,9 +114,9 @@ func (a Access) inLongSnapshot(ctx context.Context, mode pgx.TxAccessMode, do fu
 	})
 }
 
-// write replaces the figures.
-func (c *counted) write(ctx context.Context, tx pgx.Tx) error {
-	for _, t := range c.tables() {
+// write replaces the figures and the parts. What changed until the snapshot is counted.
+func (w *whole) write(ctx context.Context, tx pgx.Tx) error {
+	for _, t := range w.tables() {
 		if _, err := tx.Exec(ctx, "DELETE FROM "+t.name); err != nil {
 			return err
 		}
@@ -112,7 +125,12 @@ func (c *counted) write(ctx context.Context, tx pgx.Tx) error {
 			return err
 		}
 	}
-	return nil
+	for _, sql := range []string{"DELETE FROM insight_parts", "DELETE FROM insight_changes"} {
+		if _, err := tx.Exec(ctx, sql); err != nil {
+			return err
+		}
+	}
+	return writeParts(ctx, tx, w.parts)
 }
 
 // table is what was counted as rows of a table.
@@ -126,37 +144,30 @@ type table struct {
 	compareKeys []string
 }
 
-// tables returns what was counted.
-func (c *counted) tables() []table {
+// tables returns the figures as rows, without the ranges of outputs.
+func (p *part) tables() []table {
 	outputs := table{name: "insight_outputs", keys: []string{"model_id", "output", "lang", "deleted", "review"},
 		values: []string{"messages", "sum", "squares"}}
-	for k, s := range c.outputs {
-		outputs.rows = append(outputs.rows, []any{k.model, k.output, k.lang, k.deleted, k.review(), s.N, s.Sum, s.Squares})
+	for k, s := range p.Outputs {
+		outputs.rows = append(outputs.rows, []any{k.Model, k.Output, k.Lang, k.Deleted, k.review(), s.N, s.Sum, s.Squares})
 	}
 	lists := table{name: "insight_lists", keys: []string{"list_id", "model_id", "output"}, values: outputs.values}
-	for k, s := range c.lists {
-		lists.rows = append(lists.rows, []any{k.list, k.model, k.output, s.N, s.Sum, s.Squares})
+	for k, s := range p.Lists {
+		lists.rows = append(lists.rows, []any{k.List, k.Model, k.Output, s.N, s.Sum, s.Squares})
 	}
 	pairs := table{name: "insight_pairs", keys: []string{"model_id", "output", "label", "deleted"},
 		values: []string{"messages", "x", "y", "xx", "yy", "xy"}}
-	for k, of := range c.pairs {
-		for label, p := range of {
-			if p.n > 0 {
-				pairs.rows = append(pairs.rows, []any{k.model, k.output, scoring.LabelNames[label], k.deleted,
-					p.n, p.x, p.y, p.xx, p.yy, p.xy})
+	for k, of := range p.Pairs {
+		for label, s := range of {
+			if s != (pair{}) {
+				pairs.rows = append(pairs.rows, []any{k.Model, k.Output, scoring.LabelNames[label], k.Deleted,
+					s.N, s.X, s.Y, s.XX, s.YY, s.XY})
 			}
 		}
 	}
-	authors := table{name: "insight_authors", keys: []string{"role", "frame", "messages"}, values: []string{"users"}}
-	for k, users := range c.authors {
-		authors.rows = append(authors.rows, []any{k.role, string(k.frame), k.messages, users})
+	writers := table{name: "insight_writers", keys: []string{"role", "frame", "user_id"}, values: []string{"messages"}}
+	for k, n := range p.Writers {
+		writers.rows = append(writers.rows, []any{k.Role, string(k.Frame), k.User, n})
 	}
-	first := table{name: "insight_top", keys: []string{"role", "frame", "place"}, values: []string{"user_id", "messages"}}
-	for k, all := range c.top {
-		for i, t := range all {
-			first.rows = append(first.rows, []any{k.role, string(k.frame), i + 1, t.user, t.messages})
-		}
-	}
-	return []table{outputs, lists, pairs, authors, first, c.collectionTable(), c.ratersTable(),
-		c.rangesTable(), c.agreementTable()}
+	return []table{outputs, lists, pairs, writers, collectionTable(p.Collection), p.ratersTable(), p.agreementTable()}
 }

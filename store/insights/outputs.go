@@ -122,7 +122,7 @@ func (a Access) Outputs(ctx context.Context, by, model string) (Outputs, error) 
 		return o, err
 	}
 	err = a.inSnapshot(ctx, func(tx pgx.Tx, s State) (err error) {
-		o.Head = s.head()
+		o.Head = s.current()
 		sql, args := outputsByGroup(column), []any{""}
 		if ofList {
 			sql, args = outputsByList, []any{"", id}

@@ -48,14 +48,19 @@ type Agreement struct {
 
 // ratersKey names the votes on a label in a language.
 type ratersKey struct {
-	label int
-	lang  string
+	Label int
+	Lang  string
 }
 
 // agreed holds sums over the votes of messages with two votes or more.
 type agreed struct {
-	messages, votes      int64
-	sum, squares, within float64
+	Messages, Votes      int64
+	Sum, Squares, Within float64
+}
+
+func (a *agreed) add(o agreed) {
+	a.Messages, a.Votes = a.Messages+o.Messages, a.Votes+o.Votes
+	a.Sum, a.Squares, a.Within = a.Sum+o.Sum, a.Squares+o.Squares, a.Within+o.Within
 }
 
 // votes are those on a label of one message.
@@ -70,7 +75,7 @@ var votesSQL = "SELECT v.message_id, " + LangSQL + ", " + tables.EachLabel("v.%[
 	WHERE v.tree_id > $1 AND v.tree_id <= $2 AND m.tree_id > $1 AND m.tree_id <= $2`
 
 // countRaters adds the votes on the messages of the trees after one up to another.
-func (c *counted) countRaters(ctx context.Context, tx pgx.Tx, after, last uuid.UUID) error {
+func (p *part) countRaters(ctx context.Context, tx pgx.Tx, after, last uuid.UUID) error {
 	type rated struct {
 		lang   string
 		labels [scoring.NumLabels]votes
@@ -93,7 +98,7 @@ func (c *counted) countRaters(ctx context.Context, tx pgx.Tx, after, last uuid.U
 	for _, m := range messages {
 		for label, v := range m.labels {
 			if v.n > 1 {
-				c.addRated(ratersKey{label, m.lang}, v)
+				p.addRated(ratersKey{label, m.lang}, v)
 			}
 		}
 	}
@@ -115,26 +120,17 @@ func (v *votes) add(label scoring.Label, x float64) {
 }
 
 // addRated adds the votes on a message.
-func (c *counted) addRated(key ratersKey, v votes) {
-	a := c.raters[key]
-	if a == nil {
-		a = new(agreed)
-		c.raters[key] = a
-	}
+func (p *part) addRated(key ratersKey, v votes) {
 	n := float64(v.n)
-	a.messages++
-	a.votes += v.n
-	a.sum += v.sum
-	a.squares += v.squares
-	a.within += max(0, n*v.squares-v.sum*v.sum) / (n - 1)
+	at(p.Raters, key).add(agreed{1, v.n, v.sum, v.squares, max(0, n*v.squares-v.sum*v.sum) / (n - 1)})
 }
 
 // ratersTable returns what was counted as rows.
-func (c *counted) ratersTable() table {
+func (p *part) ratersTable() table {
 	t := table{name: "insight_raters", keys: []string{"label", "lang"},
 		values: []string{"messages", "votes", "sum", "squares", "within"}}
-	for k, a := range c.raters {
-		t.rows = append(t.rows, []any{scoring.LabelNames[k.label], k.lang, a.messages, a.votes, a.sum, a.squares, a.within})
+	for k, a := range p.Raters {
+		t.rows = append(t.rows, []any{scoring.LabelNames[k.Label], k.Lang, a.Messages, a.Votes, a.Sum, a.Squares, a.Within})
 	}
 	return t
 }
@@ -186,7 +182,7 @@ func (a Access) Raters(ctx context.Context, label, lang string) (Raters, error) 
 		}
 	}
 	err := a.inSnapshot(ctx, func(tx pgx.Tx, s State) (err error) {
-		r.Head = s.head()
+		r.Head = s.current()
 		sql, args := fmt.Sprintf(agreementSQL, "label, '' AS lang", " GROUP BY label", "label"), []any{}
 		if lang != "" {
 			sql = fmt.Sprintf(agreementSQL, "label, $1 AS lang", " WHERE k.lang = $1 GROUP BY label", "label")

@@ -65,7 +65,6 @@ var again = func() map[string]string {
 			` + values + ` FROM messages m JOIN classifier_outputs o USING (tree_id, message_id)
 			JOIN classifier_models c USING (model_id) ` + each + " GROUP BY 1, 2, 3, 4, 5",
 		"insight_lists": `SELECT i.list_id, o.model_id, n.output, ` + values + ` FROM list_items i
-			JOIN lists s ON s.list_id = i.list_id AND NOT s.removed
 			JOIN classifier_outputs o ON o.message_id = i.message_id
 			JOIN classifier_models c USING (model_id) ` + each + " GROUP BY 1, 2, 3",
 		"insight_pairs": `SELECT o.model_id, n.output, l.label, m.deleted, count(*) AS messages, sum(n.x) AS x, sum(l.y) AS y,
@@ -81,9 +80,7 @@ var again = func() map[string]string {
 			JOIN classifier_models c USING (model_id)
 			CROSS JOIN LATERAL (VALUES ` + tables.EachLabel("('%[1]s', coalesce(g.%[1]s, g.%[1]s_mean))", ", ") + `) l(label, y)
 			` + each + " AND l.y IS NOT NULL GROUP BY 1, 2, 3, 4",
-		"insight_authors": "SELECT role, frame, messages, count(*) AS users FROM (" + written + ") w GROUP BY 1, 2, 3",
-		"insight_top": fmt.Sprintf(`SELECT * FROM (SELECT role, frame, row_number() OVER (PARTITION BY role, frame
-			ORDER BY messages DESC, user_id) AS place, user_id, messages FROM (%s) w) p WHERE place <= %d`, written, MaxTop),
+		"insight_writers": written,
 	}
 }()
 
@@ -104,7 +101,7 @@ func (a Access) Verify(ctx context.Context) (Check, error) {
 		if _, err := tx.Exec(ctx, "SET LOCAL enable_sort = off"); err != nil {
 			return err
 		}
-		for _, t := range append((&counted{}).tables(), actionCounts) {
+		for _, t := range append((&part{}).tables(), rangesTable, actionCounts) {
 			if err := check.compare(ctx, tx, t); err != nil {
 				return fmt.Errorf("count %s: %w", t.name, err)
 			}
@@ -128,9 +125,6 @@ func (c *Check) compare(ctx context.Context, tx pgx.Tx, t table) error {
 	differ, said := make([]string, len(t.values)), make([]string, len(t.values))
 	for i, v := range t.values {
 		differ[i] = fmt.Sprintf("abs(k.%[1]s - n.%[1]s) > "+almost+" * (1 + abs(n.%[1]s))", v)
-		if v == "user_id" {
-			differ[i] = "k.user_id <> n.user_id"
-		}
 		said[i] = fmt.Sprintf("'%[1]s ' || coalesce(k.%[1]s::text, 'none') || "+
 			"', counted ' || coalesce(n.%[1]s::text, 'none')", v)
 	}
