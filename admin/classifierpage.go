@@ -43,7 +43,7 @@ type classifiersPage struct {
 func (p classifiersPage) api() any { return nil }
 
 // AsOf says when the messages were counted.
-func (p classifiersPage) AsOf() string { return asOfText(p.Status.AsOf) }
+func (p classifiersPage) AsOf() string { return asOfText(p.Status.AsOf, true) }
 
 // MaySave reports whether the person may run classifiers.
 func (p classifiersPage) MaySave() bool { return p.Person.May(policy.ScoringSave) }

@@ -52,7 +52,7 @@ type contributorsPage struct {
 func (p contributorsPage) api() any { return p.Figures }
 
 // AsOf says when the figures were counted.
-func (p contributorsPage) AsOf() string { return asOfText(p.Figures.AsOf) }
+func (p contributorsPage) AsOf() string { return asOfText(p.Figures.AsOf, p.Figures.Follow) }
 
 // CSV returns the address of a figure as a file.
 func (p contributorsPage) CSV(figure string) string {

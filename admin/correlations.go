@@ -41,7 +41,7 @@ type correlationsPage struct {
 func (p correlationsPage) api() any { return p.Figures }
 
 // AsOf says when the figures were counted.
-func (p correlationsPage) AsOf() string { return asOfText(p.Figures.AsOf) }
+func (p correlationsPage) AsOf() string { return asOfText(p.Figures.AsOf, p.Figures.Follow) }
 
 // CSV returns the address of the figures as a file.
 func (p correlationsPage) CSV() string { return mustQuery(p.Query, "format", "csv") }

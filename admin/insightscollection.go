@@ -65,7 +65,7 @@ type collectionLine struct {
 func (p collectionPage) api() any { return p.Figures }
 
 // AsOf says when the figures were counted.
-func (p collectionPage) AsOf() string { return asOfText(p.Figures.AsOf) }
+func (p collectionPage) AsOf() string { return asOfText(p.Figures.AsOf, p.Figures.Follow) }
 
 // CSV returns the address of the figures as a file.
 func (p collectionPage) CSV() string { return mustQuery(p.Query, "format", "csv") }

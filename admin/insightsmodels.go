@@ -58,7 +58,7 @@ type modelsPage struct {
 func (p modelsPage) api() any { return p.Figures }
 
 // AsOf says when the figures were counted.
-func (p modelsPage) AsOf() string { return asOfText(p.Figures.AsOf) }
+func (p modelsPage) AsOf() string { return asOfText(p.Figures.AsOf, p.Figures.Follow) }
 
 // CSV returns the address of a figure as a file.
 func (p modelsPage) CSV(figure string) string {

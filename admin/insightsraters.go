@@ -49,7 +49,7 @@ type ratersPage struct {
 func (p ratersPage) api() any { return p.Figures }
 
 // AsOf says when the figures were counted.
-func (p ratersPage) AsOf() string { return asOfText(p.Figures.AsOf) }
+func (p ratersPage) AsOf() string { return asOfText(p.Figures.AsOf, p.Figures.Follow) }
 
 // CSV returns the address of a figure as a file.
 func (p ratersPage) CSV(figure string) string {

@@ -31,12 +31,16 @@ func (f Layout) InsightTabs() []Choice {
 	return tabs
 }
 
-// asOfText says when figures were counted.
-func asOfText(at *time.Time) string {
+// asOfText says when figures were counted, and when they follow changes.
+func asOfText(at *time.Time, follow bool) string {
 	if at == nil {
 		return "Not counted yet. They are counted within half a minute of the start of the program."
 	}
-	return "As of " + at.UTC().Format("2 Jan 2006, 15:04") + " UTC. Changes are counted in the background."
+	text := "As of " + at.UTC().Format("2 Jan 2006, 15:04") + " UTC. "
+	if follow {
+		return text + "They follow changes within seconds."
+	}
+	return text + "Changes are counted in the background."
 }
 
 // modelChoices returns the classifiers to choose from.

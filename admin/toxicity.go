@@ -45,7 +45,7 @@ type toxicityPage struct {
 func (p toxicityPage) api() any { return p.Figures }
 
 // AsOf says when the figures were counted.
-func (p toxicityPage) AsOf() string { return asOfText(p.Figures.AsOf) }
+func (p toxicityPage) AsOf() string { return asOfText(p.Figures.AsOf, p.Figures.Follow) }
 
 // CSV returns the address of the figures as a file.
 func (p toxicityPage) CSV() string { return mustQuery(p.Query, "format", "csv") }

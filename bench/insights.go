@@ -1,10 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/google/uuid"
 
 	"treewarden/policy"
 	"treewarden/scoring"
@@ -23,7 +27,14 @@ func (b *bench) measureInsights(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.within("figures of the insights counted, in the background", counting, 0, "treewarden insights count")
+	b.within("figures of the insights counted whole, in the background", counting, 0, "treewarden insights count")
+	following, err := b.followInsights(ctx)
+	if err != nil {
+		return err
+	}
+	b.within("a deletion, until the figures of the insights have it, median", following.median(), 0, "treewarden serve")
+	b.within("a deletion, until the figures of the insights have it, longest", following.percentile(100), 0,
+		"treewarden serve")
 	verifying, err := b.web.run("insights", "verify")
 	if err != nil {
 		return err
@@ -53,6 +64,56 @@ func (b *bench) countInsights(ctx context.Context) (time.Duration, error) {
 		case <-ctx.Done():
 			return 0, ctx.Err()
 		case <-time.After(time.Second):
+		}
+	}
+}
+
+// followInsights deletes a few messages, undoes that, and returns how long it took after
+// each until the program that serves had counted it.
+func (b *bench) followInsights(ctx context.Context) (spans, error) {
+	var took spans
+	for range 5 {
+		ids, err := column[uuid.UUID](ctx, b.ours, `SELECT message_id FROM messages
+			WHERE tree_id > $1 AND parent_id IS NOT NULL AND NOT deleted LIMIT 1`, uuid.New())
+		if err != nil || len(ids) == 0 {
+			return nil, cmp.Or(err, errors.New("no message to delete"))
+		}
+		var deleted store.Outcome
+		for _, change := range []func() error{
+			func() error {
+				act := store.Act{Kind: "delete", Target: ids[0], Reason: "measure", Params: store.CloseParams{}}
+				deleted, err = b.store.Act(ctx, store.CommandLine, act)
+				return err
+			},
+			func() error {
+				_, err := b.store.Undo(ctx, store.CommandLine, deleted.Action.ID, "measure", false, "")
+				return err
+			},
+		} {
+			if err := change(); err != nil {
+				return nil, err
+			}
+			began := time.Now()
+			if err := b.untilNoChanges(ctx); err != nil {
+				return nil, err
+			}
+			took = append(took, time.Since(began))
+		}
+	}
+	return took, nil
+}
+
+// untilNoChanges waits until all changes are counted.
+func (b *bench) untilNoChanges(ctx context.Context) error {
+	for {
+		left, err := column[bool](ctx, b.ours, "SELECT EXISTS (SELECT FROM insight_changes)")
+		if err != nil || !left[0] {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }

@@ -139,7 +139,7 @@ func serve(app *App, s *store.Store, listener net.Listener) error {
 		every(ctx, deriveInterval, outage, app.Log, "keep up what is derived from texts", s.KeepUpTexts)
 	})
 	background.Go(func() {
-		every(ctx, deriveInterval, outage, app.Log, "count the figures of the insights", keepInsights(s))
+		every(ctx, time.Second, outage, app.Log, "count the figures of the insights", keepInsights(s))
 	})
 	background.Go(func() {
 		every(ctx, time.Second, outage, app.Log, "run classifiers over messages",

@@ -73,7 +73,7 @@ func (r Access) Status(ctx context.Context) (Status, error) {
 }
 
 func (s *Status) read(ctx context.Context, tx pgx.Tx) (err error) {
-	if err := tx.QueryRow(ctx, "SELECT max(as_of) FROM insight_state").Scan(&s.AsOf); err != nil {
+	if err := tx.QueryRow(ctx, "SELECT max(greatest(as_of, updated_at)) FROM insight_state").Scan(&s.AsOf); err != nil {
 		return fmt.Errorf("read when the messages were counted: %w", err)
 	}
 	s.Models, err = db.Collect[ModelStatus](ctx, tx,

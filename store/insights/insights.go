@@ -1,8 +1,9 @@
 // Package insights keeps figures of the whole collection: outputs of classifiers by
 // group, their correlations with human labels, who contributed how much, and how far
-// raters agree. They are counted in the background, all in one snapshot of the database,
-// and stand in tables with the time of that snapshot. What pages read is a few thousand
-// rows, whatever the size of the collection.
+// raters agree. They are counted whole in one snapshot of the database, and stand in
+// tables. Figures that add up by tree follow changes within seconds: whoever writes notes
+// the trees, and the parts of the collection with these trees are counted again. Pages
+// read a few thousand rows, or one for each user, whatever the number of messages.
 package insights
 
 import (
@@ -42,14 +43,16 @@ type State struct {
 	// long that took.
 	updated    time.Time
 	updateTook time.Duration
+	noted      bool // some trees have changed since they were counted
 }
 
 // readState reads the state.
 func readState(ctx context.Context, c db.Conn) (s State, err error) {
 	var seconds, updateSeconds float64
 	var updated *time.Time
-	err = c.QueryRow(ctx, `SELECT as_of, changes, seconds, updated_at, coalesce(update_seconds, 0) FROM insight_state`).
-		Scan(&s.AsOf, &s.changes, &seconds, &updated, &updateSeconds)
+	err = c.QueryRow(ctx, `SELECT as_of, changes, seconds, updated_at, coalesce(update_seconds, 0),
+			EXISTS (SELECT FROM insight_changes) FROM insight_state`).
+		Scan(&s.AsOf, &s.changes, &seconds, &updated, &updateSeconds, &s.noted)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return State{}, nil
 	}
@@ -65,6 +68,8 @@ func readState(ctx context.Context, c db.Conn) (s State, err error) {
 type Head struct {
 	AsOf    *time.Time        `json:"as_of" description:"when they were counted; null if they never were"`
 	Queries map[string]string `json:"queries" description:"the SQL that made the figures"`
+	// Follow is true for figures that follow changes within seconds.
+	Follow bool `json:"-"`
 }
 
 // head returns the head of figures that are counted whole, and of those of a time frame,
@@ -80,6 +85,7 @@ func (s State) head() Head {
 // current returns the head of figures that add up by tree.
 func (s State) current() Head {
 	h := s.head()
+	h.Follow = true
 	if s.updated.After(s.AsOf) {
 		h.AsOf = &s.updated
 	}

@@ -45,7 +45,7 @@ func (a Access) KeepUp(ctx context.Context) error {
 	if s.AsOf.IsZero() || age < 0 || age >= rest*s.took && (changes != s.changes || age >= oldest) {
 		return a.Count(ctx)
 	}
-	if since := now.Sub(s.updated); since >= 0 && since < restOfUpdate*s.updateTook {
+	if since := now.Sub(s.updated); !s.noted || since >= 0 && since < restOfUpdate*s.updateTook {
 		return nil
 	}
 	_, err = a.Update(ctx)
