@@ -11,8 +11,7 @@ import (
 )
 
 func TestExplainsAFullDisk(t *testing.T) {
-	dir := newDir(t, "data")
-	stop(t, start(t, dir))
+	dir := prepare(t, newDir(t, "data"))
 	panicked := "PANIC:  could not write to file \"pg_wal/xlogtemp.7\": No space left on device\n"
 	logPanic := func() {
 		t.Helper()

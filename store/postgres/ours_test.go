@@ -108,7 +108,7 @@ func TestRootFolderIsRefused(t *testing.T) {
 // TestLinksInTheDataFolder puts a link in the place of the socket's folder: what it
 // leads to stays as it is (fault 40).
 func TestLinksInTheDataFolder(t *testing.T) {
-	dir := startedOnce(t)
+	dir := prepare(t, newDir(t, "data"))
 	elsewhere := newDir(t, "elsewhere")
 	if err := os.Mkdir(elsewhere, 0o755); err != nil {
 		t.Fatal(err)
@@ -145,7 +145,7 @@ func TestHalfMadeFolders(t *testing.T) {
 		})
 	}
 	t.Run("a restored backup", func(t *testing.T) {
-		dir := startedOnce(t)
+		dir := prepare(t, newDir(t, "data"))
 		for _, name := range []string{"run", "log"} {
 			if err := os.Chmod(filepath.Join(dir, name), 0o755); err != nil {
 				t.Fatal(err)

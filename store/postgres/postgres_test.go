@@ -32,7 +32,14 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(otherProcess); dir != "" {
 		os.Exit(useServer(dir))
 	}
-	os.Exit(m.Run())
+	status := m.Run()
+	if parent := prepared.parent; parent != "" {
+		if err := os.RemoveAll(parent); err != nil {
+			slog.Error("remove the prepared data folder", "error", err)
+			status = max(status, 1)
+		}
+	}
+	os.Exit(status)
 }
 
 func useServer(dir string) int {
@@ -90,10 +97,9 @@ func (o *other) leave(t *testing.T) {
 	}
 }
 
-// newDir returns the path of a data folder that does not exist yet. The server's
-// account can reach it also when the tests run as root, unlike that of t.TempDir.
-func newDir(t *testing.T, name string) string {
-	t.Helper()
+// newParent makes a folder that the server's account can reach also when the tests run
+// as root, unlike that of t.TempDir.
+func newParent() (string, error) {
 	var (
 		scratch string
 		memory  syscall.Statfs_t
@@ -104,9 +110,17 @@ func newDir(t *testing.T, name string) string {
 	}
 	parent, err := os.MkdirTemp(scratch, "tw")
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
-	if err := os.Chmod(parent, 0o755); err != nil {
+	return parent, os.Chmod(parent, 0o755)
+}
+
+// newDir returns the path of a data folder that does not exist yet, in a folder that
+// the server's account can reach.
+func newDir(t *testing.T, name string) string {
+	t.Helper()
+	parent, err := newParent()
+	if err != nil {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(parent, name)
@@ -122,12 +136,44 @@ func newDir(t *testing.T, name string) string {
 	return dir
 }
 
-// eachDir runs a test on a data folder that the server's account can reach, and on one
+// prepared is a data folder whose server has run and stopped. Tests that are not about
+// the setup copy it, because a setup takes most of their time.
+var prepared struct {
+	sync.Once
+	parent string
+	err    error
+}
+
+// prepare makes a data folder as if its server had run and stopped, and returns its path.
+func prepare(t *testing.T, dir string) string {
+	t.Helper()
+	prepared.Do(func() {
+		if prepared.parent, prepared.err = newParent(); prepared.err != nil {
+			return
+		}
+		var s *Server
+		s, prepared.err = Start(context.Background(), Options{DataDir: filepath.Join(prepared.parent, "data"), Fast: true})
+		if prepared.err == nil {
+			prepared.err = s.Stop()
+		}
+	})
+	if prepared.err != nil {
+		t.Fatal("prepare a data folder: ", prepared.err)
+	}
+	// It keeps owners and modes.
+	out, err := exec.Command("cp", "-a", filepath.Join(prepared.parent, "data"), dir).CombinedOutput()
+	if err != nil {
+		t.Fatalf("copy the prepared data folder: %v %s", err, out)
+	}
+	return dir
+}
+
+// eachDir runs a test on a prepared data folder that the server's account can reach, and on one
 // that only root can reach.
 func eachDir(t *testing.T, test func(t *testing.T, dir string)) {
 	t.Helper()
-	t.Run("open", func(t *testing.T) { test(t, newDir(t, "data")) })
-	t.Run("closed", func(t *testing.T) { test(t, closedDir(t, "data")) })
+	t.Run("open", func(t *testing.T) { test(t, prepare(t, newDir(t, "data"))) })
+	t.Run("closed", func(t *testing.T) { test(t, prepare(t, closedDir(t, "data"))) })
 }
 
 func start(t *testing.T, dir string) *Server {
@@ -213,7 +259,7 @@ func TestColdThenWarmStart(t *testing.T) {
 }
 
 func TestServerSettings(t *testing.T) {
-	s := start(t, newDir(t, "data"))
+	s := start(t, prepare(t, newDir(t, "data")))
 	for query, want := range map[string]string{
 		`SHOW server_encoding`:  "UTF8",
 		`SHOW timezone`:         "UTC",
@@ -238,7 +284,7 @@ func TestServerSettings(t *testing.T) {
 }
 
 func TestDurableUnlessFast(t *testing.T) {
-	dir := newDir(t, "data")
+	dir := prepare(t, newDir(t, "data"))
 	s, err := Start(t.Context(), Options{DataDir: dir})
 	if err != nil {
 		t.Fatal(err)
@@ -364,7 +410,7 @@ func TestRecoversWhenAllWereKilled(t *testing.T) {
 }
 
 func TestStalePidOfAnotherProcess(t *testing.T) {
-	dir := newDir(t, "data")
+	dir := prepare(t, newDir(t, "data"))
 	s := start(t, dir)
 	socketDir := s.socketDir
 	stop(t, s)
@@ -431,10 +477,7 @@ func TestCancelledStart(t *testing.T) {
 func TestStartCancelledAtAnyMoment(t *testing.T) {
 	signal.Ignore(os.Interrupt)
 	defer signal.Reset(os.Interrupt)
-	dir := newDir(t, "data")
-	if err := start(t, dir).Stop(); err != nil {
-		t.Fatal(err)
-	}
+	dir := prepare(t, newDir(t, "data"))
 	var logged bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelError}))
 	for timeout := time.Duration(0); timeout < 400*time.Millisecond; timeout = timeout*3/2 + time.Millisecond {

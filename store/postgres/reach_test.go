@@ -73,7 +73,7 @@ func TestClosedFolderColdThenWarmStart(t *testing.T) {
 }
 
 func TestClosedFolderGetsPermissions(t *testing.T) {
-	dir := closedDir(t, "data")
+	dir := prepare(t, closedDir(t, "data"))
 	first := startOther(t, dir)
 	if err := os.Chmod(closedAbove(dir), 0o755); err != nil {
 		t.Fatal(err)
@@ -110,7 +110,7 @@ func TestClosedFolderTroublesomePaths(t *testing.T) {
 }
 
 func TestClosedFolderFailuresNameThePath(t *testing.T) {
-	dir := closedDir(t, "data")
+	dir := prepare(t, closedDir(t, "data"))
 	s := start(t, dir)
 	conn, err := pgx.Connect(t.Context(), s.address(superuser, "postgres"))
 	if err != nil {

@@ -54,14 +54,6 @@ func fakePrograms(t *testing.T, version string) string {
 	return dir
 }
 
-// startedOnce makes a data folder whose server has run and stopped.
-func startedOnce(t *testing.T) string {
-	t.Helper()
-	dir := newDir(t, "data")
-	stop(t, start(t, dir))
-	return dir
-}
-
 func TestRefusesOtherFolders(t *testing.T) {
 	t.Run("no name", func(t *testing.T) { refused(t, Options{}, "--data-dir") })
 	t.Run("a line break", func(t *testing.T) { refused(t, Options{DataDir: "a\nb"}, "line break", "--data-dir") })
@@ -174,7 +166,7 @@ func TestRefusesWrongPrograms(t *testing.T) {
 }
 
 func TestRefusesDataOfAnotherServer(t *testing.T) {
-	dir := startedOnce(t)
+	dir := prepare(t, newDir(t, "data"))
 	f, err := openFolder(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -213,7 +205,7 @@ func TestRefusesDataOfMissingVersion(t *testing.T) {
 }
 
 func TestServerThatCannotStart(t *testing.T) {
-	dir := startedOnce(t)
+	dir := prepare(t, newDir(t, "data"))
 	f := folder{dir: dir}
 	auto := filepath.Join(f.cluster(), "postgresql.auto.conf")
 	if err := os.WriteFile(auto, []byte("shared_buffers = '1 elephant'\n"), 0o600); err != nil {

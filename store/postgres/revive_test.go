@@ -8,7 +8,7 @@ import (
 )
 
 func TestReviveAfterTheServerWasKilled(t *testing.T) {
-	dir := newDir(t, "data")
+	dir := prepare(t, newDir(t, "data"))
 	s, err := Start(t.Context(), Options{DataDir: dir}) // not Fast, because the test checks the data after a kill
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +44,7 @@ func TestReviveAfterTheServerWasKilled(t *testing.T) {
 // TestReviveTheServerOfAnotherProcess kills a server that another process started.
 // This process starts it again.
 func TestReviveTheServerOfAnotherProcess(t *testing.T) {
-	dir := newDir(t, "data")
+	dir := prepare(t, newDir(t, "data"))
 	first := startOther(t, dir)
 	write(t, first.url)
 	s := start(t, dir)
