@@ -50,7 +50,7 @@ func hold(t *testing.T, address string, n int, beginning string) (refused int) {
 //
 //	go test ./cmd/treewarden -run TestManyHeldClients -v
 func TestManyHeldClients(t *testing.T) {
-	dir := dataDir(t)
+	dir := usedDir(t)
 	s := start(t, dir, "serve")
 	moderator := strings.TrimSpace(must(t, dir, "", "key", "create", "--name", "probe", "--role", "moderator"))
 	collector := strings.TrimSpace(must(t, dir, "", "key", "create", "--name", "front end", "--role", "collector"))
@@ -84,7 +84,7 @@ func TestFewOpenFiles(t *testing.T) {
 	if err != nil {
 		t.Skip("there is no shell to set the limit of open files with")
 	}
-	dir := dataDir(t)
+	dir := usedDir(t)
 	whole := binary
 	limited := binary + "-few-files"
 	script := fmt.Sprintf("#!%s\nulimit -n 300\nexec %q \"$@\"\n", shell, whole)

@@ -109,7 +109,7 @@ func (p *plainServer) config(t *testing.T) string {
 // each output once, and the counts are those of the outputs.
 func TestKilledClassify(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := usedDir(t)
 	const messages = 6000
 	file := filepath.Join(t.TempDir(), "messages.jsonl")
 	if err := os.WriteFile(file, []byte(importLines(messages)), 0o600); err != nil {
@@ -159,7 +159,7 @@ func TestKilledClassify(t *testing.T) {
 // TestServeClassifies sends a message to serve: its output comes by itself.
 func TestServeClassifies(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := usedDir(t)
 	p := newPlainServer(t)
 	s := start(t, dir, "serve", "--classifiers", p.config(t))
 	collector := strings.TrimSpace(must(t, dir, "", "key", "create", "--name", "front end", "--role", "collector"))

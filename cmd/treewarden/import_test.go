@@ -130,12 +130,11 @@ func TestImport(t *testing.T) {
 // file again.
 func TestKilledImport(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := usedDir(t)
 	file := filepath.Join(t.TempDir(), "large.jsonl")
 	if err := os.WriteFile(file, []byte(importLines(20_000)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	must(t, dir, "", "migrate")
 	killed := exec.Command(binary, "--data-dir", dir, "import", file)
 	if err := killed.Start(); err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 // request, and the one after the undo as well.
 func TestPolicyInTwoProcesses(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := usedDir(t)
 	here, there := start(t, dir, "serve"), start(t, dir, "serve")
 	key := func(name, role string) string {
 		return strings.TrimSpace(must(t, dir, "", "key", "create", "--name", name, "--role", role))

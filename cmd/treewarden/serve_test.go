@@ -58,7 +58,7 @@ func TestServe(t *testing.T) {
 // database, loses nothing, and stops it.
 func TestKilledServe(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := usedDir(t)
 	s := start(t, dir, "serve")
 	must(t, dir, "correct horse battery", "staff", "create", "--name", "warden", "--role", "admin", "--password-stdin")
 	s.end(t, os.Kill)
@@ -77,7 +77,7 @@ func TestKilledServe(t *testing.T) {
 // answers as before.
 func TestKilledDatabase(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := usedDir(t)
 	s := start(t, dir, "serve")
 	key := strings.TrimSpace(must(t, dir, "", "key", "create", "--name", "probe", "--role", "moderator"))
 	file, err := os.ReadFile(filepath.Join(dir, "postgres", "postmaster.pid"))

@@ -14,7 +14,7 @@ import (
 // commands mean the account, and ask before a contributor becomes staff (fault 47).
 func TestStaffAndContributorsOfOneName(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := usedDir(t)
 	s := start(t, dir, "serve")
 	key := strings.TrimSpace(must(t, dir, "", "key", "create", "--name", "front end", "--role", "collector"))
 	contributor := func(n int, name, display string) string {
