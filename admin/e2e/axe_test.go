@@ -42,7 +42,8 @@ type view struct {
 	name, path string
 	status     int          // 0 is 200
 	role       string       // the role of the person; moderator if empty
-	open       func(b *tab) // puts the page into the state
+	unfold     string       // the folded elements that the state opens
+	open       func(b *tab) // puts the page into the state, by the acts of a person
 }
 
 // views lists all pages and their states.
@@ -86,17 +87,17 @@ func (w *world) views(t *testing.T) []view {
 		{name: "trollboard-wrong", path: "/trollboard?frame=total&q=%22open", status: 422},
 		{name: "lists-wrong", path: "/lists?q=a+OR", status: 422},
 		{name: "staff-wrong", path: "/settings/staff?q=lang:de", role: policy.Admin, status: 422},
-		{name: "user", path: "/users/" + user, open: opened("details:not(.menu)")},
+		{name: "user", path: "/users/" + user, unfold: "details:not(.menu)"},
 		{name: "user-explained", path: "/users/" + user + "?open=total"},
 		{name: "user-given", path: "/users/" + one("SELECT user_id::text FROM reports GROUP BY user_id ORDER BY count(*) "+
-			"DESC, user_id LIMIT 1") + "?tab=given&limit=10", open: opened(".rater details")},
+			"DESC, user_id LIMIT 1") + "?tab=given&limit=10", unfold: ".rater details"},
 		{name: "user-actions", path: "/users/" + banned + "?tab=actions&limit=10"},
 		{name: "user-self", path: "/users/" + w.staff[policy.Moderator].UserID.String() + "?tab=actions&limit=10"},
 		{name: "user-staff", path: "/users/" + w.staff[policy.Admin].UserID.String()},
 		{name: "user-admin", path: "/users/" + banned, role: policy.Admin},
 		{name: "score", path: "/users/" + user + "/score?frame=total"},
 		{name: "messages", path: "/messages?limit=12"},
-		{name: "messages-filtered", path: "/messages?limit=8&deleted=include&has=report&q=a", open: opened(".peek")},
+		{name: "messages-filtered", path: "/messages?limit=8&deleted=include&has=report&q=a", unfold: ".peek"},
 		{name: "bulk", path: "/messages?limit=8&q=a", role: policy.Admin, open: func(b *tab) {
 			b.follow("#bulk [value=all]")
 			b.see("#bulk-reason")
@@ -104,7 +105,7 @@ func (w *world) views(t *testing.T) []view {
 		{name: "messages-best", path: "/messages?limit=8&q=a&sort=best"},
 		{name: "messages-empty", path: "/messages?q=qwertzuiop"},
 		{name: "message", path: onMessage},
-		{name: "message-raw", path: onMessage + "?view=raw", open: opened("details:not(.menu)")},
+		{name: "message-raw", path: onMessage + "?view=raw", unfold: "details:not(.menu)"},
 		{name: "message-menu", path: onMessage, open: openMenu},
 		{name: "message-delete", path: onMessage, open: inDialog("Delete…")},
 		{name: "message-label", path: onMessage, open: inDialog("Label…")},
@@ -128,24 +129,24 @@ func (w *world) views(t *testing.T) []view {
 		{name: "queue-read", path: held, role: policy.DataLead},
 		{name: "queue-empty", path: "/queue?user=00000000-0000-4000-8000-000000000000"},
 		{name: "queue-later", path: "/queue?state=later"},
-		{name: "insights", path: "/insights", open: opened("details")},
+		{name: "insights", path: "/insights", unfold: "details"},
 		{name: "insights-empty", path: "/insights?until=2020-01-01"},
 		{name: "insights-wrong", path: "/insights?moderator=nobody&since=soon", status: 400},
-		{name: "toxicity", path: "/insights/toxicity", open: opened("details")},
+		{name: "toxicity", path: "/insights/toxicity", unfold: "details"},
 		{name: "toxicity-lang", path: "/insights/toxicity?by=lang"},
 		{name: "toxicity-wrong", path: "/insights/toxicity?by=nothing", status: 400},
-		{name: "collection", path: "/insights/collection", open: opened("details")},
+		{name: "collection", path: "/insights/collection", unfold: "details"},
 		{name: "collection-months", path: "/insights/collection?by=month"},
 		{name: "collection-users", path: "/insights/collection?of=users&by=review"},
 		{name: "collection-wrong", path: "/insights/collection?by=nothing", status: 400},
-		{name: "correlations", path: "/insights/correlations", open: opened("details")},
-		{name: "contributors", path: "/insights/contributors", open: opened("details")},
-		{name: "raters", path: "/insights/raters", open: opened("details")},
+		{name: "correlations", path: "/insights/correlations", unfold: "details"},
+		{name: "contributors", path: "/insights/contributors", unfold: "details"},
+		{name: "raters", path: "/insights/raters", unfold: "details"},
 		{name: "raters-wrong", path: "/insights/raters?label=nothing", status: 400},
-		{name: "models", path: "/insights/models", open: opened("details")},
+		{name: "models", path: "/insights/models", unfold: "details"},
 		{name: "models-staff", path: "/insights/models?reference=staff"},
 		{name: "models-wrong", path: "/insights/models?output=nothing", status: 400},
-		{name: "insights-staff", path: "/insights/staff", role: policy.Admin, open: opened("details")},
+		{name: "insights-staff", path: "/insights/staff", role: policy.Admin, unfold: "details"},
 		{name: "insights-staff-own", path: "/insights/staff"},
 		{name: "insights-staff-empty", path: "/insights/staff?until=2020-01-01"},
 		{name: "insights-staff-wrong", path: "/insights/staff?actor=nobody&step=year", status: 400},
@@ -164,7 +165,7 @@ func (w *world) views(t *testing.T) []view {
 		{name: "lists", path: "/lists"},
 		{name: "lists-empty", path: "/lists?q=nothing+is+called+this"},
 		{name: "lists-new", path: "/lists", open: func(b *tab) { b.click("a[href^='/lists/new']"); b.see(dialog) }},
-		{name: "list", path: list + "?limit=20", open: opened(".item-diff, .states")},
+		{name: "list", path: list + "?limit=20", unfold: ".item-diff, .states"},
 		{name: "list-deleted", path: list + "?state=deleted&limit=10", role: policy.DataLead},
 		{name: "list-empty", path: empty},
 		{name: "list-edit", path: list + "/edit"},
@@ -198,21 +199,21 @@ func (w *world) views(t *testing.T) []view {
 		{name: "messages-of-list", path: "/messages?limit=4&" + strings.Replace(list, "/lists/", "list=", 1)},
 		{name: "audit", path: "/audit?limit=20", role: policy.Admin},
 		{name: "audit-own", path: "/audit?limit=20"},
-		{name: "action", path: "/actions/" + lastAction("edit"), open: opened("details")},
+		{name: "action", path: "/actions/" + lastAction("edit"), unfold: "details"},
 		{name: "action-undone", path: "/actions/" + one("SELECT u.seq::text FROM actions a JOIN actions u ON "+
 			"u.id = a.undoes ORDER BY a.seq LIMIT 1"), role: policy.Admin},
 		{name: "undo", path: "/actions/" + lastAction("edit") + "/undo"},
 		{name: "scoring", path: "/settings/scoring", role: policy.Admin},
 		{name: "scoring-try", path: "/settings/scoring?try=1&frame=total&weights[red_flags]=5&" +
-			"weights[upvotes]=-3&weights[spam_labels]=0&toxic_from=0.4", role: policy.Admin, open: opened("details")},
+			"weights[upvotes]=-3&weights[spam_labels]=0&toxic_from=0.4", role: policy.Admin, unfold: "details"},
 		{name: "scoring-back", path: "/settings/scoring?from=1", role: policy.DataLead},
 		{name: "scoring-wrong", path: "/settings/scoring?try=1&weights[red_flags]=500&weights[pii]=&toxic_from=2",
 			role: policy.Admin, status: 422},
 		{name: "scoring-read", path: "/settings/scoring"},
-		{name: "classifiers", path: w.classifiers(t), role: policy.Admin, open: opened("details")},
+		{name: "classifiers", path: w.classifiers(t), role: policy.Admin, unfold: "details"},
 		{name: "classifiers-tried", path: "/settings/classifiers", role: policy.Moderator, open: tryText},
 		{name: "classifiers-wrong", path: "/settings/classifiers", role: policy.DataLead, open: wrongRun},
-		{name: "roles", path: "/settings/roles", role: policy.Admin, open: opened(".roles details")},
+		{name: "roles", path: "/settings/roles", role: policy.Admin, unfold: ".roles details"},
 		{name: "roles-preview", path: "/settings/roles", role: policy.Admin, open: previewRoles},
 		{name: "roles-wrong", path: "/settings/roles", role: policy.Admin, open: wrongRoles},
 		{name: "roles-restore", path: "/settings/roles/restore", role: policy.Admin},
@@ -474,17 +475,21 @@ func (w *world) eachView(t *testing.T, look func(*tab, view)) {
 }
 
 // look opens a view in both sizes, and runs axe on it: in both themes where it is wide, and
-// in the dark one where it is narrow, because colours do not depend on the width.
+// in the dark one where it is narrow, because colours do not depend on the width. A page on
+// which nobody acted yet is only laid out anew: the server and the scripts do not know the
+// width.
 func (b *tab) look(v view) {
 	b.t.Helper()
 	for _, width := range []int64{wide, narrow} {
 		b.size(width)
-		b.theme("light")
-		b.show(v)
-		if width == wide {
-			b.runAxe()
-		} else {
+		if width == wide || v.open != nil {
+			b.theme("light")
+			b.show(v)
 			b.loadAxe()
+		}
+		if width == wide {
+			b.axeInBothThemes()
+		} else {
 			b.axe("dark", "{}")
 		}
 		b.wantFits()
@@ -494,11 +499,17 @@ func (b *tab) look(v view) {
 	}
 }
 
-// runAxe runs axe on the page in both themes. In the dark one only the rules about colours
-// can have another result.
+// runAxe runs axe on a new page in both themes.
 func (b *tab) runAxe() {
 	b.t.Helper()
 	b.loadAxe()
+	b.axeInBothThemes()
+}
+
+// axeInBothThemes needs axe in the page. In the dark theme only the rules about colours can
+// have another result.
+func (b *tab) axeInBothThemes() {
+	b.t.Helper()
 	b.axe("light", "{}")
 	b.axe("dark", `{ runOnly: { type: "rule", values: ["color-contrast", "link-in-text-block"] } }`)
 }
@@ -527,6 +538,9 @@ func (b *tab) show(v view) {
 		b.expect(v.status)
 	}
 	b.wantStatus(b.visit(v.path), want)
+	if v.unfold != "" {
+		opened(v.unfold)(b)
+	}
 	if v.open != nil {
 		v.open(b)
 	}

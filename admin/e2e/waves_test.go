@@ -178,7 +178,7 @@ func TestWavesAccessible(t *testing.T) {
 	dir := os.Getenv("TREEWARDEN_GALLERY")
 	for _, v := range []view{
 		{name: "chips-messages", path: "/messages"},
-		{name: "chips-unfolded", path: "/messages?q=telephone", open: opened(".wave-more")},
+		{name: "chips-unfolded", path: "/messages?q=telephone", unfold: ".wave-more"},
 		{name: "chips-user", path: "/users/" + w.one(t, "SELECT user_id::text FROM messages WHERE message_id = $1", wave[1])},
 		{name: "chips-queue", path: "/queue"},
 		{name: "chips-case", path: "/queue/" + id},
