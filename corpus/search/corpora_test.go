@@ -53,13 +53,21 @@ func texts(t testing.TB, pattern string) map[string][]string {
 	return all
 }
 
+// first returns some of the texts: n, or a fifth of that in a short run.
+func first(texts []string, n int) []string {
+	if testing.Short() {
+		n /= 5
+	}
+	return texts[:min(len(texts), n)]
+}
+
 // TestRealTexts looks for each word of real texts, and for pairs of words as
 // phrases, in the text as it is, in capitals and in the other Unicode form.
 func TestRealTexts(t *testing.T) {
 	t.Parallel()
 	for name, all := range texts(t, "*-tatoeba.tsv.gz") {
 		looked := 0
-		for _, text := range all[:min(len(all), 150)] {
+		for _, text := range first(all, 150) {
 			spelled := []string{text, strings.ToUpper(text), norm.NFD.String(text)}
 			fields := strings.Fields(text)
 			for i, field := range fields {
@@ -93,14 +101,15 @@ func TestOtherTexts(t *testing.T) {
 	t.Parallel()
 	for name, all := range texts(t, "*-tatoeba.tsv.gz") {
 		found, wrong := 0, 0
-		for i, text := range all[:min(len(all), 100)] {
+		all = first(all, 100)
+		for i, text := range all {
 			field := strings.Fields(text)[0]
 			p := newPattern(Word, field)
 			if p == nil {
 				continue
 			}
 			q := Query{Groups: [][]Part{{{Text: field, pattern: p}}}}
-			for k, other := range all[:min(len(all), 100)] {
+			for k, other := range all {
 				_, ok := checkMatch(t, q, other)
 				if ok {
 					found++
@@ -124,7 +133,7 @@ func TestOtherTexts(t *testing.T) {
 func TestWordsOfUnicode(t *testing.T) {
 	t.Parallel()
 	for name, all := range texts(t, "*-tatoeba.tsv.gz") {
-		for _, text := range all {
+		for _, text := range first(all, len(all)) {
 			if after := crossed(text); after != "" {
 				t.Errorf("%s: %q: a word goes on over the boundary before %q", name, text, after)
 			}

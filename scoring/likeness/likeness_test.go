@@ -97,13 +97,18 @@ func change(random *rand.Rand, text string, n, kinds int) string {
 func TestChanceOfSharedBand(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(5, 6))
+	const fewest = 500
+	most := 1500
+	if testing.Short() {
+		most = fewest
+	}
 	for _, length := range []int{60, 200, 1000} {
 		for _, tt := range []struct{ likeness, least, most float64 }{
 			{0.1, 0, 0.01}, {0.3, 0, 0.08}, {0.7, 0.60, 0.92}, {0.8, 0.88, 1}, {0.9, 0.98, 1},
 		} {
 			pairs, shared := 0, 0
 			for range 40_000 {
-				if pairs == 1500 {
+				if pairs == most {
 					break
 				}
 				a, b := pairOf(random, length, tt.likeness)
@@ -115,7 +120,7 @@ func TestChanceOfSharedBand(t *testing.T) {
 					shared++
 				}
 			}
-			if pairs < 500 {
+			if pairs < fewest {
 				t.Fatalf("%d letters, likeness %v: only %d pairs", length, tt.likeness, pairs)
 			}
 			got := float64(shared) / float64(pairs)

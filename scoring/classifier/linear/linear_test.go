@@ -169,7 +169,10 @@ func TestClassifyStops(t *testing.T) {
 // cache of words, or on other goroutines.
 func TestSameScores(t *testing.T) {
 	t.Parallel()
-	texts := sampleTexts(200)
+	texts := sampleTexts(200)[:21]
+	if testing.Short() {
+		texts = texts[:7] // each takes a new model
+	}
 	want := make([]float64, len(texts))
 	for i, text := range texts {
 		m, err := Decode(defaultFile)
@@ -177,10 +180,6 @@ func TestSameScores(t *testing.T) {
 			t.Fatal(err)
 		}
 		want[i] = scoreOf(t, m, text)
-		if i == 20 {
-			texts, want = texts[:i+1], want[:i+1]
-			break
-		}
 	}
 	var group sync.WaitGroup
 	for range 4 {
