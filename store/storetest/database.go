@@ -41,9 +41,12 @@ func Main(m *testing.M) int {
 	// of tests that need none is quick, and works where there is no PostgreSQL.
 	server.Lock()
 	server.users++
+	server.kept = true
 	server.Unlock()
 	status := m.Run()
-	if err := leave(); err != nil {
+	server.dropping.Wait()
+	server.kept = false // what outlives the tests is dropped at once
+	if err := errors.Join(server.dropped, leave()); err != nil {
 		fmt.Fprintln(os.Stderr, "storetest:", err)
 		return max(status, 1)
 	}
@@ -64,6 +67,18 @@ func Database(t testing.TB) string {
 		t.Fatal("storetest: ", errors.Join(err, leave()))
 	}
 	t.Cleanup(func() {
+		// The server waits a tenth of a second for connections that have just been closed.
+		// The next test need not, where Main does.
+		if server.kept {
+			server.dropping.Go(func() {
+				if err := errors.Join(drop(name), leave()); err != nil {
+					server.Lock()
+					defer server.Unlock()
+					server.dropped = errors.Join(server.dropped, fmt.Errorf("drop the database of %s: %w", t.Name(), err))
+				}
+			})
+			return
+		}
 		// Not the test's context, which has ended by now. FORCE, because a
 		// connection that the test forgot must not keep the database.
 		if err := errors.Join(drop(name), leave()); err != nil {

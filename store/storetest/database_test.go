@@ -58,6 +58,7 @@ func TestDatabaseIsDropped(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+	server.dropping.Wait()
 	var left bool
 	err := server.admin.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)`,
 		name).Scan(&left)

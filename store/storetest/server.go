@@ -23,7 +23,10 @@ import (
 // server is what this process's tests share.
 var server struct {
 	sync.Mutex
-	users    int // tests that run now, and Main
+	users    int  // tests that run now, Main, and databases that are dropped
+	kept     bool // Main runs, and waits for dropping
+	dropping sync.WaitGroup
+	dropped  error
 	admin    *pgxpool.Pool
 	adminURL string
 	own      *postgres.Server // nil on a server of the person's own
@@ -59,7 +62,7 @@ func open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read TREEWARDEN_TEST_DATABASE_URL: %w", err)
 	}
-	config.MaxConns = 4 // making databases keeps the server busy, not us
+	config.MaxConns = 8 // dropping waits for connections to end; making databases keeps the server busy, not us
 	if server.admin, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return fmt.Errorf("reach the tests' PostgreSQL: %w", err)
 	}
