@@ -18,7 +18,12 @@ const (
 )
 
 // Windows holds the windows, the shortest first.
-var Windows = []Window{Day, Week, Month, Total}
+var Windows = windows[:]
+
+var windows = [NumWindows]Window{Day, Week, Month, Total}
+
+// NumWindows is the number of time frames.
+const NumWindows = 4
 
 // WindowNamed returns the window with a name; the empty name is Total.
 func WindowNamed(name string) (Window, error) {

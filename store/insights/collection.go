@@ -228,13 +228,11 @@ func (p *part) countCollection(ctx context.Context, tx pgx.Tx, after, last uuid.
 		if raw[0] == nil {
 			return
 		}
-		user := uuid.UUID(raw[0])
-		for i, frame := range scoring.Windows {
-			if n := db.ReadInt8(raw[6+i]); n > 0 {
-				p.Writers[writerKey{user, AnyRole, frame}] += n
-				p.Writers[writerKey{user, string(raw[1]), frame}] += n
-			}
+		var n perWindow
+		for i := range n {
+			n[i] = db.ReadInt8(raw[6+i])
 		}
+		p.wrote(writerKey{uuid.UUID(raw[0]), int8(slices.Index(Roles, string(raw[1])))}, n, 1)
 	}, args...); err != nil {
 		return fmt.Errorf("count the messages: %w", err)
 	}
@@ -245,6 +243,15 @@ func (p *part) countCollection(ctx context.Context, tx pgx.Tx, after, last uuid.
 		return fmt.Errorf("count the trees: %w", err)
 	}
 	return nil
+}
+
+// wrote adds messages of a user, or takes them away if the sign is -1.
+func (p *part) wrote(key writerKey, more perWindow, sign int64) {
+	n := p.Writers[key]
+	for i := range n {
+		n[i] += sign * more[i]
+	}
+	p.Writers[key] = n
 }
 
 // group adds to a group.

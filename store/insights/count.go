@@ -81,12 +81,15 @@ func (p *pair) add(o pair) {
 	p.X, p.Y, p.XX, p.YY, p.XY = p.X+o.X, p.Y+o.Y, p.XX+o.XX, p.YY+o.YY, p.XY+o.XY
 }
 
-// writerKey names the messages of a user in a role, or in any, and in a time frame.
+// writerKey names the messages of a user in a role, by its place in Roles. Those in any
+// role are the sum.
 type writerKey struct {
-	User  uuid.UUID
-	Role  string
-	Frame scoring.Window
+	User uuid.UUID
+	Role int8
 }
+
+// perWindow are numbers of messages by time frame.
+type perWindow [scoring.NumWindows]int64
 
 // LangSQL is the language by which a message m is counted.
 const LangSQL = "coalesce(nullif(m.lang, ''), '" + policy.Undetermined + "')"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"treewarden/scoring"
@@ -166,8 +167,24 @@ func (p *part) tables() []table {
 		}
 	}
 	writers := table{name: "insight_writers", keys: []string{"role", "frame", "user_id"}, values: []string{"messages"}}
+	inAny := map[uuid.UUID]perWindow{}
+	write := func(role string, user uuid.UUID, n perWindow) {
+		for i, frame := range scoring.Windows {
+			if n[i] != 0 {
+				writers.rows = append(writers.rows, []any{role, string(frame), user, n[i]})
+			}
+		}
+	}
 	for k, n := range p.Writers {
-		writers.rows = append(writers.rows, []any{k.Role, string(k.Frame), k.User, n})
+		write(Roles[k.Role], k.User, n)
+		all := inAny[k.User]
+		for i := range all {
+			all[i] += n[i]
+		}
+		inAny[k.User] = all
+	}
+	for user, n := range inAny {
+		write(AnyRole, user, n)
 	}
 	return []table{outputs, lists, pairs, writers, collectionTable(p.Collection), p.ratersTable(), p.agreementTable()}
 }

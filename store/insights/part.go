@@ -24,7 +24,7 @@ type part struct {
 	Ranges     map[rangeKey]*valueRange
 	Agreement  map[agreementKey]histogram
 	Collection map[collectionKey]collectionCount // without users
-	Writers    map[writerKey]int64               // messages
+	Writers    map[writerKey]perWindow           // messages
 }
 
 func newPart() *part {
@@ -32,7 +32,7 @@ func newPart() *part {
 		Outputs: map[outputKey]*welch.Sample{}, Lists: map[listKey]*welch.Sample{},
 		Pairs: map[pairKey]*[scoring.NumLabels]pair{}, Raters: map[ratersKey]*agreed{},
 		Ranges: map[rangeKey]*valueRange{}, Agreement: map[agreementKey]histogram{},
-		Collection: map[collectionKey]collectionCount{}, Writers: map[writerKey]int64{},
+		Collection: map[collectionKey]collectionCount{}, Writers: map[writerKey]perWindow{},
 	}
 }
 
@@ -76,7 +76,7 @@ func (p *part) add(o *part, sign int64) {
 		p.group(k, collectionCount{sign * n.N, sign * n.Deleted})
 	}
 	for k, n := range o.Writers {
-		p.Writers[k] += sign * n
+		p.wrote(k, n, sign)
 	}
 	for k, r := range o.Ranges {
 		p.reach(k, r.Low, r.High)
