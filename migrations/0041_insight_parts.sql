@@ -33,6 +33,23 @@ CREATE TABLE insight_writers (
 DROP TABLE insight_authors;
 DROP TABLE insight_top;
 
+-- The groups of messages in which a user wrote. Users by group do not add up by tree, so
+-- that users of changed trees are read again one by one.
+CREATE TABLE insight_user_groups (
+    user_id uuid NOT NULL,
+    lang    text NOT NULL, -- of the message
+    state   text NOT NULL, -- of its tree
+    review  text NOT NULL,
+    month   text NOT NULL,
+    frames  integer NOT NULL, -- the time frames with messages: 1 for the first one, 2, 4 and so on
+    PRIMARY KEY (user_id, lang, state, review, month)
+);
+
+-- Users whose groups are to be read again. A row that is too much does no harm.
+CREATE TABLE insight_changed_users (
+    user_id uuid NOT NULL
+);
+
 -- When parts were last counted again, and how long that took; null after a whole count.
 ALTER TABLE insight_state ADD COLUMN updated_at timestamptz, ADD COLUMN update_seconds double precision;
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -91,7 +92,7 @@ func (a Access) Collection(ctx context.Context, of, by, frame, lang string) (Col
 	c.Frame = window
 	err = a.inSnapshot(ctx, func(tx pgx.Tx, s State) error {
 		c.Head = s.current()
-		if of == OfUsers || window != scoring.Total {
+		if window != scoring.Total {
 			c.Head = s.head()
 		}
 		c.Queries["groups"] = shown(collectionSQL, of, by, lang, string(window))
@@ -209,13 +210,33 @@ var (
 	WHERE t.tree_id > $4 AND t.tree_id <= $5 GROUP BY 1, 2, 3, 4, 5, 6`
 )
 
-// collectionUsers is like collectionMessages, of all trees, with the messages of each user
-// one after the other.
-var collectionUsers = `SELECT m.user_id, NULL, ` + LangSQL + `, t.state, ` + messageReviewSQL + `, ` +
-	monthSQL("m.created_date") + `, ` +
-	perFrame("count(*)", "count(*) FILTER (WHERE m.created_date >= $%d)") +
-	strings.Repeat(", 0::bigint", len(scoring.Windows)) + `
-	FROM messages m JOIN trees t USING (tree_id) WHERE m.user_id IS NOT NULL GROUP BY 1, 3, 4, 5, 6 ORDER BY 1`
+// userGroups returns the statement that stores the groups of users, of all or of those that
+// fulfil a condition. $1 to $3 are the starts of all time frames but the whole.
+func userGroups(condition string) string {
+	frames, start := make([]string, len(scoring.Windows)), 0
+	for i, frame := range scoring.Windows {
+		frames[i] = strconv.Itoa(1 << i)
+		if frame != scoring.Total {
+			start++
+			frames[i] += fmt.Sprintf(" * bool_or(m.created_date >= $%d)::int", start)
+		}
+	}
+	return `INSERT INTO insight_user_groups (user_id, lang, state, review, month, frames)
+		SELECT m.user_id, ` + LangSQL + `, t.state, ` + messageReviewSQL + `, ` + monthSQL("m.created_date") + `, ` +
+		strings.Join(frames, " + ") + `
+		FROM messages m JOIN trees t USING (tree_id) WHERE m.user_id IS NOT NULL` + condition + ` GROUP BY 1, 2, 3, 4, 5`
+}
+
+// groupsOfUsers reads the groups of users that fulfil a condition, like collectionMessages,
+// with those of each user one after the other.
+func groupsOfUsers(condition string) string {
+	frames := make([]string, len(scoring.Windows))
+	for i := range frames {
+		frames[i] = fmt.Sprintf("(frames >> %d & 1)::bigint", i)
+	}
+	return "SELECT user_id, NULL, lang, state, review, month, " + strings.Join(frames, ", ") +
+		strings.Repeat(", 0::bigint", len(frames)) + " FROM insight_user_groups" + condition + " ORDER BY user_id"
+}
 
 // langOf is the language by which a column is counted.
 func langOf(column string) string { return strings.ReplaceAll(LangSQL, "m.lang", column) }
@@ -260,31 +281,29 @@ func (p *part) group(key collectionKey, more collectionCount) {
 	p.Collection[key] = collectionCount{n.N + more.N, n.Deleted + more.Deleted}
 }
 
-// countUsers counts the users of the collection. They do not add up by tree: a user who
-// wrote in two trees counts once.
-func countUsers(ctx context.Context, tx pgx.Tx, starts []any) (map[collectionKey]collectionCount, error) {
-	all := map[collectionKey]collectionCount{}
-	// The rows of a user come one after the other, so that only the groups of one are kept.
+// countUsers adds the users of the collection who fulfil a condition, or takes them away if
+// the sign is -1. A user who wrote in two trees counts once.
+func (p *part) countUsers(ctx context.Context, tx pgx.Tx, sign int64, condition string, args ...any) error {
 	var user uuid.UUID
-	of := map[collectionKey]bool{}
+	of := map[collectionKey]bool{} // the groups of one user
 	flush := func() {
 		for key := range of {
-			all[key] = collectionCount{N: all[key].N + 1}
+			p.group(key, collectionCount{N: sign})
 		}
 		clear(of)
 	}
-	err := db.EachRaw(ctx, tx, collectionUsers, func(raw [][]byte) {
+	err := db.EachRaw(ctx, tx, groupsOfUsers(condition), func(raw [][]byte) {
 		if next := uuid.UUID(raw[0]); next != user {
 			flush()
 			user = next
 		}
 		eachGroup(OfUsers, raw, func(key collectionKey, _ collectionCount) { of[key] = true })
-	}, starts...)
+	}, args...)
 	if err != nil {
-		return nil, fmt.Errorf("count the users: %w", err)
+		return fmt.Errorf("count the users: %w", err)
 	}
 	flush()
-	return all, nil
+	return nil
 }
 
 // eachGroup calls do with each group that a row belongs to.

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"time"
 
@@ -218,7 +217,8 @@ func eachFloat(raw []byte, do func(i int, x float64)) {
 // whole is a count of everything.
 type whole struct {
 	part
-	parts []keptPart
+	parts  []keptPart
+	starts []any // of time frames
 }
 
 // A part has SmallPart trees. In a collection of more than manyParts of them parts are
@@ -246,9 +246,8 @@ func (a Access) count(ctx context.Context, tx pgx.Tx, asOf time.Time) (*whole, e
 	if err != nil {
 		return nil, err
 	}
-	users, err := countUsers(ctx, tx, starts)
-	maps.Copy(w.Collection, users)
-	return w, err
+	w.starts = starts
+	return w, nil
 }
 
 // eachPart counts the trees after one up to another, in parts of so many trees, and calls

@@ -51,7 +51,7 @@ func readState(ctx context.Context, c db.Conn) (s State, err error) {
 	var seconds, updateSeconds float64
 	var updated *time.Time
 	err = c.QueryRow(ctx, `SELECT as_of, changes, seconds, updated_at, coalesce(update_seconds, 0),
-			EXISTS (SELECT FROM insight_changes) FROM insight_state`).
+			EXISTS (SELECT FROM insight_changes) OR EXISTS (SELECT FROM insight_changed_users) FROM insight_state`).
 		Scan(&s.AsOf, &s.changes, &seconds, &updated, &updateSeconds, &s.noted)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return State{}, nil

@@ -14,11 +14,9 @@ import (
 )
 
 const (
-	// rest is how many times as long as a count the figures stay as they are, so that
-	// counting takes at most a twentieth of the time of one connection.
+	// rest is how many times as long as a count, of everything or of parts, it takes to the
+	// next one, so that counting takes at most a twentieth of the time of one connection.
 	rest = 20
-	// restOfUpdate is the same for parts: at most a fifth.
-	restOfUpdate = 4
 	// oldest is the age from which figures are counted again without a change: the time
 	// frames of contributions move, and statistics may be switched off.
 	oldest = time.Hour
@@ -46,7 +44,7 @@ func (a Access) KeepUp(ctx context.Context) error {
 	if s.AsOf.IsZero() || age < 0 || age >= rest*s.took && (changes != s.changes || age >= oldest) {
 		return a.Count(ctx)
 	}
-	if since := now.Sub(s.updated); !s.noted || since >= 0 && since < restOfUpdate*s.updateTook {
+	if since := now.Sub(s.updated); !s.noted || since >= 0 && since < rest*s.updateTook {
 		return nil
 	}
 	_, err = a.Update(ctx)
@@ -117,6 +115,15 @@ func (a Access) inLongSnapshot(ctx context.Context, mode pgx.TxAccessMode, do fu
 
 // write replaces the figures and the parts. What changed until the snapshot is counted.
 func (w *whole) write(ctx context.Context, tx pgx.Tx) error {
+	if _, err := tx.Exec(ctx, "DELETE FROM insight_user_groups"); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, userGroups(""), w.starts...); err != nil {
+		return fmt.Errorf("read the groups of users: %w", err)
+	}
+	if err := w.countUsers(ctx, tx, 1, ""); err != nil {
+		return err
+	}
 	for _, t := range w.tables() {
 		if _, err := tx.Exec(ctx, "DELETE FROM "+t.name); err != nil {
 			return err
@@ -126,7 +133,9 @@ func (w *whole) write(ctx context.Context, tx pgx.Tx) error {
 			return err
 		}
 	}
-	for _, sql := range []string{"DELETE FROM insight_parts", "DELETE FROM insight_changes"} {
+	for _, sql := range []string{
+		"DELETE FROM insight_parts", "DELETE FROM insight_changes", "DELETE FROM insight_changed_users",
+	} {
 		if _, err := tx.Exec(ctx, sql); err != nil {
 			return err
 		}

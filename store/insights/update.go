@@ -20,9 +20,12 @@ import (
 // errOtherVersion says that a part was stored by another version of the program.
 var errOtherVersion = errors.New("parts of the figures are of another version of the program")
 
-// partsAtOnce is the number of parts that one call of Update counts, so that it takes about
-// a second.
-const partsAtOnce = 16
+// partsAtOnce is the number of parts that one call of Update counts, and usersAtOnce that
+// of users, so that it takes about a second in a large collection.
+const (
+	partsAtOnce = 4
+	usersAtOnce = 250
+)
 
 // changedPartsSQL reads the first $1 parts with changes, each with the last tree of the
 // part before it.
@@ -49,11 +52,16 @@ func (a Access) Update(ctx context.Context) (more bool, err error) {
 			if err != nil || s.AsOf.IsZero() {
 				return err
 			}
-			n, err := a.updateParts(ctx, tx, frameStarts(s.AsOf))
-			if err != nil || n == 0 {
+			starts := frameStarts(s.AsOf)
+			parts, err := a.updateParts(ctx, tx, starts)
+			if err != nil {
 				return err
 			}
-			more = n == partsAtOnce
+			users, err := updateUsers(ctx, tx, starts)
+			if err != nil || parts+users == 0 {
+				return err
+			}
+			more = parts == partsAtOnce || users == usersAtOnce
 			_, err = tx.Exec(ctx, "UPDATE insight_state SET updated_at = $1, update_seconds = $2",
 				now, time.Since(began).Seconds())
 			return err
@@ -98,7 +106,22 @@ func (a Access) updateParts(ctx context.Context, tx pgx.Tx, starts []any) (int, 
 			return 0, err
 		}
 	}
+	// A message may have got another author: the former one has fewer messages now.
+	var writers []uuid.UUID
+	for k, n := range difference.Writers {
+		if n != (perWindow{}) {
+			writers = append(writers, k.User)
+		}
+	}
+	if _, err := tx.Exec(ctx, "INSERT INTO insight_changed_users SELECT unnest($1::uuid[])",
+		db.IDArray(writers)); err != nil {
+		return 0, err
+	}
 	for _, sql := range []string{
+		`INSERT INTO insight_changed_users
+			SELECT DISTINCT m.user_id FROM messages m WHERE m.user_id IS NOT NULL AND m.tree_id = ANY (ARRAY(
+				SELECT DISTINCT c.tree_id FROM insight_changes c JOIN unnest($1::uuid[], $2::uuid[]) p(after, last)
+					ON c.tree_id > p.after AND c.tree_id <= p.last))`,
 		`DELETE FROM insight_changes c USING unnest($1::uuid[], $2::uuid[]) p(after, last)
 			WHERE c.tree_id > p.after AND c.tree_id <= p.last`,
 		"DELETE FROM insight_parts p USING unnest($1::uuid[], $2::uuid[]) c(after, last) WHERE p.last = c.last",
@@ -111,6 +134,43 @@ func (a Access) updateParts(ctx context.Context, tx pgx.Tx, starts []any) (int, 
 		return 0, fmt.Errorf("change the figures: %w", err)
 	}
 	return len(all), writeParts(ctx, tx, counted)
+}
+
+// updateUsers reads the groups of some of the changed users again, and returns how many
+// rows of insight_changed_users there were.
+func updateUsers(ctx context.Context, tx pgx.Tx, starts []any) (int, error) {
+	rows, err := tx.Query(ctx, `DELETE FROM insight_changed_users WHERE ctid = ANY (ARRAY(
+		SELECT ctid FROM insight_changed_users LIMIT $1)) RETURNING user_id`, usersAtOnce)
+	if err != nil {
+		return 0, err
+	}
+	changed, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil || len(changed) == 0 {
+		return 0, err
+	}
+	users, difference := db.IDArray(changed), newPart()
+	const of = " WHERE user_id = ANY ($1)"
+	if err := difference.countUsers(ctx, tx, -1, of, users); err != nil {
+		return 0, err
+	}
+	for _, step := range []struct {
+		sql  string
+		args []any
+	}{
+		{"DELETE FROM insight_user_groups" + of, []any{users}},
+		// Few messages: without loops the server would read all trees.
+		{"SET LOCAL enable_nestloop = on", nil},
+		{userGroups(" AND m.user_id = ANY ($4)"), append(slices.Clone(starts), users)},
+		{"SET LOCAL enable_nestloop = off", nil},
+	} {
+		if _, err := tx.Exec(ctx, step.sql, step.args...); err != nil {
+			return 0, fmt.Errorf("read the groups of users: %w", err)
+		}
+	}
+	if err := difference.countUsers(ctx, tx, 1, of, users); err != nil {
+		return 0, err
+	}
+	return len(changed), difference.apply(ctx, tx)
 }
 
 // apply adds a difference to the figures.
