@@ -600,6 +600,9 @@ func TestUpdate(t *testing.T) {
 			}
 		}
 		check, err := a.Verify(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, found := range check.Found {
 			t.Errorf("after %s: %s", what, found)
 		}
