@@ -52,12 +52,9 @@ func settings(logDir string, connections int) string {
 	return b.String()
 }
 
-// fastArguments make the server fast, but not durable. Its cache is small: each database or
-// table that is dropped takes a look at all of the cache, and tests drop many, with little in
-// them.
+// fastArguments make the server fast, but not durable.
 var fastArguments = []string{
 	"-c", "wal_compression=off", "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
-	"-c", "shared_buffers=256MB",
 }
 
 func quote(s string) string {
