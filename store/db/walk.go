@@ -35,7 +35,8 @@ type Walk struct {
 	from    []string // the place to begin after; nil for the beginning
 	back    bool
 	started time.Time
-	saved   bool // there is a savepoint
+	saved   bool          // there is a savepoint
+	limit   time.Duration // of the last query
 	looked  int
 	found   [][]string // the keys
 	last    []string   // the place up to which it has looked; nil for none
@@ -48,6 +49,11 @@ const (
 	firstRange = 500
 	largest    = 16_000
 )
+
+// brief is the time limit of a query of a walk below which it is reset at once. pgx prepares
+// the statements of a batch before it runs the first of them, so that a limit which the
+// first one resets holds while the others are prepared.
+const brief = 100 * time.Millisecond
 
 // leastTime is the least time that a walk has for its first rows, if it sets none.
 const leastTime = time.Second
@@ -65,7 +71,10 @@ func (w *Walk) Run(ctx context.Context, s *Snapshot) (keys [][]string, cut bool,
 		err = nil
 	}
 	if w.saved && err == nil {
-		s.Before("ROLLBACK TO SAVEPOINT walk") // resets what timed sets
+		const reset = "ROLLBACK TO SAVEPOINT walk" // resets what timed sets
+		if s.Before(reset); w.limit < brief {
+			err = s.flush(ctx)
+		}
 		s.Before("RELEASE SAVEPOINT walk")
 	}
 	return w.found, cut, Translate(err)
@@ -181,6 +190,7 @@ const (
 func (w *Walk) timed(
 	ctx context.Context, s *Snapshot, limit time.Duration, plans, sql string, args []any, read func(pgx.Rows) error,
 ) error {
+	w.limit = limit
 	batch := &pgx.Batch{}
 	if w.saved {
 		batch.Queue("RELEASE SAVEPOINT walk")

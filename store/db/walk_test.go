@@ -3,9 +3,11 @@ package db_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"treewarden/store/db"
@@ -69,6 +71,29 @@ func TestWalkAfterATimeout(t *testing.T) {
 		return nil
 	}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestAfterABriefWalk runs a statement that takes long to prepare after a walk with little
+// time: the limit of the walk does not hold for it.
+func TestAfterABriefWalk(t *testing.T) {
+	t.Parallel()
+	pool, order := walked(t)
+	long := "SELECT 1 IN (0" + strings.Repeat(", 0", 300_000) + ")"
+	if err := db.Read(t.Context(), pool, func(s *db.Snapshot) error {
+		walk := &db.Walk{
+			Candidates: db.Query{Columns: "m.n::text", From: "walked m"}, All: db.Query{From: "walked m"},
+			Order: order, Most: 3, Limit: time.Nanosecond, Least: 20 * time.Millisecond,
+			Fits: func([]string) bool { return true },
+		}
+		if _, _, err := walk.Run(t.Context(), s); err != nil {
+			return err
+		}
+		batch := &pgx.Batch{}
+		batch.Queue(long)
+		return s.SendBatch(t.Context(), batch).Close()
+	}); err != nil {
+		t.Error(err)
 	}
 }
 
