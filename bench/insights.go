@@ -73,8 +73,9 @@ func (b *bench) countInsights(ctx context.Context) (time.Duration, error) {
 func (b *bench) followInsights(ctx context.Context) (spans, error) {
 	var took spans
 	for range 5 {
-		ids, err := column[uuid.UUID](ctx, b.ours, `SELECT message_id FROM messages
-			WHERE tree_id > $1 AND parent_id IS NOT NULL AND NOT deleted LIMIT 1`, uuid.New())
+		ids, err := column[uuid.UUID](ctx, b.ours, `(SELECT message_id FROM messages
+				WHERE tree_id > $1 AND parent_id IS NOT NULL AND NOT deleted LIMIT 1)
+			UNION ALL (SELECT message_id FROM messages WHERE parent_id IS NOT NULL AND NOT deleted LIMIT 1) LIMIT 1`, uuid.New())
 		if err != nil || len(ids) == 0 {
 			return nil, cmp.Or(err, errors.New("no message to delete"))
 		}

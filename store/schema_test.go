@@ -51,7 +51,8 @@ func TestSchemaCanBeDistributed(t *testing.T) {
 	}
 	for _, table := range query(`SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
 		WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attname = 'tree_id'
-			AND NOT c.relname = ANY ($1) AND c.relname NOT IN ('message_trees', 'action_objects', 'insight_changes')`, underTrees) {
+			AND NOT c.relname = ANY ($1)
+			AND c.relname NOT IN ('message_trees', 'action_objects', 'insight_changes')`, underTrees) {
 		t.Errorf("%s has a tree_id, but is not in the list of tables under trees", table)
 	}
 	for _, column := range query(`SELECT table_name || '.' || column_name FROM information_schema.columns
