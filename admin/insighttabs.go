@@ -38,7 +38,7 @@ func asOfText(at *time.Time, follow bool) string {
 	}
 	text := "As of " + at.UTC().Format("2 Jan 2006, 15:04") + " UTC. "
 	if follow {
-		return text + "They follow changes within seconds."
+		return text + "The figures follow changes, usually within seconds."
 	}
 	return text + "Changes are counted in the background."
 }
