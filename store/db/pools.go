@@ -71,8 +71,14 @@ func OpenPools(ctx context.Context, url string, connections int) (*Pools, error)
 			connections = max(MinConnections, int(config.MaxConns))
 		}
 	}
-	if connections, err = fit(ctx, config.ConnConfig.Copy(), connections); err != nil {
-		return nil, err
+	given := connections != 0
+	if given && connections < MinConnections {
+		return nil, errTooFew
+	}
+	if !given {
+		if connections, err = fit(ctx, config.ConnConfig.Copy()); err != nil {
+			return nil, err
+		}
 	}
 	p := &Pools{}
 	acts := connections / 4
@@ -92,34 +98,47 @@ func OpenPools(ctx context.Context, url string, connections int) (*Pools, error)
 		}
 	}
 	p.previews = make(chan struct{}, max(1, acts/2))
+	if given {
+		if err := check(ctx, p.Reads, connections); err != nil {
+			p.Close()
+			return nil, err
+		}
+	}
 	return p, nil
 }
 
-// fit returns the number of connections, or the default if it is 0. The server must
-// allow as many; the default takes at most half of what it allows, for others.
-func fit(ctx context.Context, config *pgx.ConnConfig, connections int) (int, error) {
-	if connections != 0 && connections < MinConnections {
-		return 0, errTooFew
-	}
+// fit returns the default number of connections: at most half of what the server allows.
+func fit(ctx context.Context, config *pgx.ConnConfig) (int, error) {
 	c, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return 0, fmt.Errorf("the database does not answer; check --database-url: %w", err)
 	}
 	defer c.Close(context.WithoutCancel(ctx))
-	var most int
-	if err := c.QueryRow(ctx, `SELECT current_setting('max_connections')::int -
-		current_setting('superuser_reserved_connections')::int`).Scan(&most); err != nil {
-		return 0, fmt.Errorf("the database does not answer; check --database-url: %w", err)
+	most, err := allowed(ctx, c)
+	return max(MinConnections, min(DefaultConnections(), most/2)), err
+}
+
+// check returns an error if the server does not allow a number of connections.
+func check(ctx context.Context, pool *pgxpool.Pool, connections int) error {
+	most, err := allowed(ctx, pool)
+	if err != nil {
+		return err
 	}
-	switch {
-	case connections == 0:
-		return max(MinConnections, min(DefaultConnections(), most/2)), nil
-	case connections+Extra > most:
-		return 0, fmt.Errorf("the program would open %d connections, and the database server allows %d in all; give fewer "+
+	if connections+Extra > most {
+		return fmt.Errorf("the program would open %d connections, and the database server allows %d in all; give fewer "+
 			"with --database-connections (TREEWARDEN_DATABASE_CONNECTIONS), or raise max_connections of the server",
 			connections+Extra, most)
 	}
-	return connections, nil
+	return nil
+}
+
+// allowed returns the number of connections that the server allows.
+func allowed(ctx context.Context, q Conn) (most int, err error) {
+	if err := q.QueryRow(ctx, `SELECT current_setting('max_connections')::int -
+		current_setting('superuser_reserved_connections')::int`).Scan(&most); err != nil {
+		return 0, fmt.Errorf("the database does not answer; check --database-url: %w", err)
+	}
+	return most, nil
 }
 
 // Close closes all connections.

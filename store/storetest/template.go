@@ -73,7 +73,9 @@ func ensureTemplate(ctx context.Context) error {
 // create copies the template. Another process may have made the template and
 // still be closing its connection, or one with other migrations may sweep it.
 func create(ctx context.Context, name string) error {
-	sql := `CREATE DATABASE ` + pgx.Identifier{name}.Sanitize() + ` TEMPLATE ` + pgx.Identifier{server.template}.Sanitize()
+	// Through the log, page by page, a copy and its removal take four times the processor's time.
+	sql := `CREATE DATABASE ` + pgx.Identifier{name}.Sanitize() + ` TEMPLATE ` +
+		pgx.Identifier{server.template}.Sanitize() + ` STRATEGY file_copy`
 	for {
 		_, err := server.admin.Exec(ctx, sql)
 		var pgErr *pgconn.PgError
