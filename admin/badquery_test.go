@@ -266,7 +266,7 @@ func TestBadQueries(t *testing.T) {
 }
 
 // TestBadQueriesEverywhere sends every route the parameters of all routes, and
-// malformed queries.
+// a third of the malformed queries: all routes read them in the same way.
 func TestBadQueriesEverywhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -274,10 +274,14 @@ func TestBadQueriesEverywhere(t *testing.T) {
 	cases := 0
 	routes := w.addresses(get)
 	for turn, address := range slices.Sorted(maps.Keys(routes)) {
-		queries := []string{"%", "%zz=1", "q=%zz", "q=%ff", "%00=1", "q=%00", ";", "a;b=c", "=", "&&&", "=&=", "limit=0",
+		malformed := []string{"%", "%zz=1", "q=%zz", "q=%ff", "%00=1", "q=%00", ";", "a;b=c", "=", "&&&", "=&=", "limit=0",
 			"limit=201", "limit=x", "limit=1&limit=x", "limit=x&limit=1",
 			"limit[]=1", "q[a]=b", "q=a&q=b", "labels[=1", "labels[]=1", "labels[a]=x", "labels[spam]=NaN", "labels[spam]=1e999",
 			strings.Repeat("q=a&", 3000), strings.Repeat("a", 9000), "\xff\xfe"}
+		var queries []string
+		for i := turn % 3; i < len(malformed); i += 3 {
+			queries = append(queries, malformed[i])
+		}
 		for i, value := range badValues {
 			if (i+turn)%24 > 0 {
 				continue
