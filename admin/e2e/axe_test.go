@@ -32,8 +32,8 @@ type violation struct {
 }
 
 // axeScript checks the page in its current state.
-const axeScript = `axe.run(document, { resultTypes: ["violations"], preload: false }).then(found => found.violations.map(v => ({
-	ID: v.id, Help: v.help, Nodes: v.nodes.slice(0, 4).map(n => n.target.join(" ") + " — " +
+const axeScript = `axe.run(document, { resultTypes: ["violations"], preload: false }).then(found =>
+	found.violations.map(v => ({ ID: v.id, Help: v.help, Nodes: v.nodes.slice(0, 4).map(n => n.target.join(" ") + " — " +
 		n.failureSummary.split("\n").slice(1).join(" ").trim() + " — " + n.html.slice(0, 160)) })))`
 
 // view is a page in a state to check.
