@@ -43,7 +43,7 @@ type State struct {
 	// long that took.
 	updated    time.Time
 	updateTook time.Duration
-	noted      bool // some trees have changed since they were counted
+	noted      int // about the number of trees and users that have changed since, 2 * (few + 1) at most
 }
 
 // readState reads the state.
@@ -51,7 +51,8 @@ func readState(ctx context.Context, c db.Conn) (s State, err error) {
 	var seconds, updateSeconds float64
 	var updated *time.Time
 	err = c.QueryRow(ctx, `SELECT as_of, changes, seconds, updated_at, coalesce(update_seconds, 0),
-			EXISTS (SELECT FROM insight_changes) OR EXISTS (SELECT FROM insight_changed_users) FROM insight_state`).
+			(SELECT count(*) FROM (SELECT FROM insight_changes LIMIT $1) n) +
+			(SELECT count(*) FROM (SELECT FROM insight_changed_users LIMIT $1) n) FROM insight_state`, few+1).
 		Scan(&s.AsOf, &s.changes, &seconds, &updated, &updateSeconds, &s.noted)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return State{}, nil

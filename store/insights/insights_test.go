@@ -660,6 +660,42 @@ func TestUpdate(t *testing.T) {
 	none(t, s, "SELECT FROM insight_changes UNION ALL SELECT FROM insight_changed_users")
 }
 
+// TestKeepUpRests checks how long after an update of ten seconds the next one comes: soon
+// after few changes, later after many.
+func TestKeepUpRests(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	a := access(t, s)
+	tree := storetest.Tree(t, s, storetest.Node{Author: storetest.User(t, s, "author")})[0]
+	if err := a.Count(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		notes   int
+		after   time.Duration
+		updated bool
+	}{
+		{1, 39 * time.Second, false}, {1, 41 * time.Second, true},
+		{1500, 199 * time.Second, false}, {1500, 201 * time.Second, true},
+	} {
+		now := time.Now().UTC().Truncate(time.Microsecond)
+		// The last whole count took so long that the next one is not due.
+		storetest.Exec(t, s, `UPDATE insight_state SET as_of = $1, seconds = 100000, updated_at = $1, update_seconds = 10`,
+			now.Add(-c.after))
+		storetest.Exec(t, s, "DELETE FROM insight_changes")
+		storetest.Exec(t, s, "INSERT INTO insight_changes SELECT $1::uuid FROM generate_series(1, $2::int)", tree, c.notes)
+		a.Now = func() time.Time { return now }
+		if err := a.KeepUp(ctx); err != nil {
+			t.Fatal(err)
+		}
+		var updated bool
+		if err := storetest.DB(t, s).QueryRow(ctx, "SELECT updated_at = $1 FROM insight_state", now).Scan(&updated); err != nil ||
+			updated != c.updated {
+			t.Errorf("%v; %d changes, %s after the last update: updated is %t", err, c.notes, c.after, updated)
+		}
+	}
+}
+
 // none checks that a query has no rows.
 func none(t *testing.T, s *store.Store, sql string) {
 	t.Helper()

@@ -15,8 +15,11 @@ import (
 
 const (
 	// rest is how many times as long as a count, of everything or of parts, it takes to the
-	// next one, so that counting takes at most a twentieth of the time of one connection.
+	// next one, so that counting takes about a twentieth of the time of one connection.
 	rest = 20
+	// shortRest is rest for an update after few changes, such as those of one moderator.
+	shortRest = 4
+	few       = 1000
 	// oldest is the age from which figures are counted again without a change: the time
 	// frames of contributions move, and statistics may be switched off.
 	oldest = time.Hour
@@ -44,7 +47,11 @@ func (a Access) KeepUp(ctx context.Context) error {
 	if s.AsOf.IsZero() || age < 0 || age >= rest*s.took && (changes != s.changes || age >= oldest) {
 		return a.Count(ctx)
 	}
-	if since := now.Sub(s.updated); !s.noted || since >= 0 && since < rest*s.updateTook {
+	pause := rest * s.updateTook
+	if s.noted <= few {
+		pause = shortRest * s.updateTook
+	}
+	if since := now.Sub(s.updated); s.noted == 0 || since >= 0 && since < pause {
 		return nil
 	}
 	_, err = a.Update(ctx)

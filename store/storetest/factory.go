@@ -84,7 +84,7 @@ func User(t testing.TB, s *store.Store, name string) uuid.UUID {
 func Staff(t testing.TB, s *store.Store, role string) store.Actor {
 	t.Helper()
 	id := uuid.New()
-	name := role + " " + id.String()[:4]
+	name := role + " " + id.String()[:8]
 	Exec(t, s, `INSERT INTO users (user_id, display_name, username, role, account)
 		VALUES ($1, $2, $2, $3, true)`, id, name, role)
 	return store.Actor{UserID: id, Name: name, Role: role, Via: "session", Policy: s.Policy()}
