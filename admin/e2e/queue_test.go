@@ -98,6 +98,30 @@ func (b *tab) openCase(other int64) int64 {
 	return eval[int64](b, `Number(document.querySelector("[data-case]").dataset.case)`)
 }
 
+// TestAnEarlierDecisionIsAnsweredLast decides two cases, and the server answers the second
+// decision before the first: the open case shows the counts after both.
+func TestAnEarlierDecisionIsAnsweredLast(t *testing.T) {
+	w := newQueueWorld(t, 4)
+	b := signedIn(t, w.world, policy.Moderator)
+	b.visit("/queue")
+	b.press("jk\r")
+	first := b.openCase(0)
+	// The first decision is kept back until sendKept.
+	eval[bool](b, `(() => { const send = window.fetch;
+		window.fetch = (address, options) => options?.body?.has?.("outcome") && !window.sendKept
+			? new Promise(done => { window.sendKept = () => done(send(address, options)) }) : send(address, options);
+		return true })()`)
+	b.press("n1\r")
+	second := b.openCase(first)
+	b.press("s1\r")
+	b.openCase(second)
+	w.wantOpen(3)
+	b.wantText(".case-side", "1 of 1 upheld")
+	eval[bool](b, "window.sendKept() || true")
+	w.wantOpen(2)
+	b.wantText(".case-side", "1 of 2 upheld")
+}
+
 // TestTheQueueByKeys works ten cases by keys alone: for each the outcome, the reason
 // and Enter, without a page load. The key u brings the last one back.
 func TestTheQueueByKeys(t *testing.T) {

@@ -248,7 +248,11 @@
       prepare();
     } else {
       await reread(response?.headers.get("X-Location"), idOf(article));
-      if (turn !== opening) return;
+      if (turn !== opening) {
+        // The decisions after this one may have been answered before it.
+        if (deciding === 0 && current()) await freshen(current());
+        return;
+      }
       if (await held) {
         say(`${await held} This is the case after it.`);
         await openNext();
