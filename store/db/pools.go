@@ -186,7 +186,8 @@ func Acquire(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn, error) {
 	if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
 		return c, err
 	}
-	if s := pool.Stat(); s.AcquiredConns() < s.MaxConns() {
+	// One that is free by now shows that the server answers.
+	if pool.Stat().ConstructingConns() > 0 {
 		return nil, errors.Join(ErrUnavailable, err) // no connection comes about
 	}
 	return nil, ErrBusy
