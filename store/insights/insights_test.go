@@ -689,8 +689,8 @@ func TestKeepUpRests(t *testing.T) {
 			t.Fatal(err)
 		}
 		var updated bool
-		if err := storetest.DB(t, s).QueryRow(ctx, "SELECT updated_at = $1 FROM insight_state", now).Scan(&updated); err != nil ||
-			updated != c.updated {
+		err := storetest.DB(t, s).QueryRow(ctx, "SELECT updated_at = $1 FROM insight_state", now).Scan(&updated)
+		if err != nil || updated != c.updated {
 			t.Errorf("%v; %d changes, %s after the last update: updated is %t", err, c.notes, c.after, updated)
 		}
 	}
