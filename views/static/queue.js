@@ -288,17 +288,25 @@
   // ---- the list ----
 
   let rereading;
+  let rereads = 0; // the number of the last reading
+  let toasted = 0; // that of the reading whose notice was shown last
   // reread reads the list again. at is the address with the notice of an action, by
-  // which case is undone.
+  // which case is undone. The notice of an action before another one does not replace that
+  // one's, if it comes later.
   async function reread(at, undoes) {
     const mine = rereading = {};
+    const turn = ++rereads;
     try {
       const response = await part(at ? at.replace(/#.*/, "") : "/queue" + filter());
       if (!response.ok) return;
       const fresh = parse(await response.text(), "[data-queue-lines]");
       if (!fresh) return;
       renewNotices(fresh.querySelector("[data-fresh-notices]"));
-      toast(fresh.querySelector("[data-toast]"), undoes);
+      const said = fresh.querySelector("[data-toast]")?.content.firstElementChild;
+      if (said && turn > toasted) {
+        toasted = turn;
+        toast(said, undoes);
+      }
       if (mine === rereading) renew(fresh);
     } catch {
       // The console does not answer. The next reading shows what is true.
@@ -379,9 +387,7 @@
     if (waiting) renew(waiting);
   }
 
-  function toast(template, undoes) {
-    const shown = template?.content.firstElementChild;
-    if (!shown) return;
+  function toast(shown, undoes) {
     const toasts = document.querySelector(".toasts");
     for (const other of toasts.querySelectorAll(".toast")) other.remove();
     if (undoes) shown.dataset.undoes = undoes;
