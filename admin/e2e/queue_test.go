@@ -98,14 +98,20 @@ func (b *tab) openCase(other int64) int64 {
 	return eval[int64](b, `Number(document.querySelector("[data-case]").dataset.case)`)
 }
 
+// openQueue opens the first case of a queue by keys, as a moderator, and returns its id.
+func openQueue(t *testing.T, cases int) (w *queueWorld, b *tab, at int64) {
+	t.Helper()
+	w = newQueueWorld(t, cases)
+	b = signedIn(t, w.world, policy.Moderator)
+	b.visit("/queue")
+	b.press("jk\r")
+	return w, b, b.openCase(0)
+}
+
 // TestAnEarlierDecisionIsAnsweredLast decides two cases, and the server answers the second
 // decision before the first: the open case shows the counts after both.
 func TestAnEarlierDecisionIsAnsweredLast(t *testing.T) {
-	w := newQueueWorld(t, 4)
-	b := signedIn(t, w.world, policy.Moderator)
-	b.visit("/queue")
-	b.press("jk\r")
-	first := b.openCase(0)
+	w, b, first := openQueue(t, 4)
 	// The first decision is kept back until sendKept.
 	eval[bool](b, `(() => { const send = window.fetch;
 		window.fetch = (address, options) => options?.body?.has?.("outcome") && !window.sendKept
@@ -120,6 +126,37 @@ func TestAnEarlierDecisionIsAnsweredLast(t *testing.T) {
 	eval[bool](b, "window.sendKept() || true")
 	w.wantOpen(2)
 	b.wantText(".case-side", "1 of 2 upheld")
+}
+
+// TestTheNoticeOfAnUndoComesLate takes a decision back and decides again, and the list with
+// the notice of the undo comes last: the notice of the decision stays.
+func TestTheNoticeOfAnUndoComesLate(t *testing.T) {
+	w, b, at := openQueue(t, 4)
+	b.press("n1\r")
+	following := b.openCase(at)
+	decided := `document.querySelector(".toast[data-undoes=\"` + fmt.Sprint(at) + `\"]") !== null`
+	b.until("the notice of the decision", decided)
+	// The list with the notice of the undo is kept back until sendKept, which waits until it was read.
+	eval[bool](b, `(() => { const send = window.fetch;
+		window.fetch = (address, options) => /[?&]done=/.test(address) && !window.sendKept
+			? new Promise(done => { window.sendKept = async () => {
+				const answer = await send(address, options), copy = answer.clone();
+				done(answer);
+				await copy.text();
+				await new Promise(later => setTimeout(later, 500));
+				return true;
+			} }) : send(address, options);
+		return true })()`)
+	b.press("u")
+	b.openCase(following)
+	w.wantHeld(at, policy.Moderator)
+	b.until("the list after the undo is asked for", "window.sendKept !== undefined")
+	b.press("s1\r")
+	b.until("the notice of the second decision", decided)
+	eval[bool](b, "window.sendKept()")
+	if !eval[bool](b, decided) {
+		t.Errorf("the notice of the undo took the place of the decision's: %q", b.text(".toast"))
+	}
 }
 
 // TestTheQueueByKeys works ten cases by keys alone: for each the outcome, the reason
@@ -516,11 +553,7 @@ func TestTheQueueLooks(t *testing.T) {
 // TestEveryOutcomeByKeys decides one case by each outcome, and takes each decision back,
 // by keys alone.
 func TestEveryOutcomeByKeys(t *testing.T) {
-	w := newQueueWorld(t, 6)
-	b := signedIn(t, w.world, policy.Moderator)
-	b.visit("/queue")
-	b.press("jk\r")
-	at := b.openCase(0)
+	w, b, at := openQueue(t, 6)
 	for _, outcome := range []struct{ key, name string }{
 		{"n", "dismiss"}, {"d", "delete"}, {"s", "reject"}, {"h", "halt"}, {"b", "ban"},
 	} {

@@ -17,7 +17,8 @@ const (
 	// rest is how many times as long as a count, of everything or of parts, it takes to the
 	// next one, so that counting takes about a twentieth of the time of one connection.
 	rest = 20
-	// shortRest is rest for an update after few changes, such as those of one moderator.
+	// shortRest is rest for updates of parts while at most few trees and users wait for one,
+	// such as after the actions of moderators.
 	shortRest = 4
 	few       = 1000
 	// oldest is the age from which figures are counted again without a change: the time
